@@ -1,0 +1,184 @@
+"""What a model is and wants, read from its file without running it: ModelInfo and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Verdict = Literal["safe", "unknown", "dangerous"]
+Layout = Literal["columns", "matrix", "tensors"]
+Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_detector"]
+Scalar = str | int | float | bool | None
+
+# Open Inference Protocol V2, "Tensor Data Types"
+DTYPES = (
+    "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64", "BYTES",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as plain JSON values."""
+        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """One way to call a model.
+
+    `layout: columns` is one 1-D tensor a column, in the model's column order; `matrix` is one 2-D tensor, whose columns
+    `columns` names when the file tells them; `tensors` is any named tensors. `classes` are a classifier's labels in the
+    order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows.
+    The first output is the prediction. `batchable`: rows do not depend on each other, so requests may be joined.
+    """
+
+    name: str
+    method: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    layout: Layout
+    classes: tuple[Scalar, ...] | None = None
+    columns: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    batchable: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The signature as plain JSON values (keys sorted by meaning, not by name)."""
+        return {
+            "name": self.name,
+            "method": self.method,
+            "layout": self.layout,
+            "inputs": [spec.to_json() for spec in self.inputs],
+            "outputs": [spec.to_json() for spec in self.outputs],
+            "classes": None if self.classes is None else list(self.classes),
+            "columns": list(self.columns),
+            "categories": {name: list(values) for name, values in self.categories.items()},
+            "batchable": self.batchable,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A callable that loading the file would run and that is not on the allow-list, with the reason."""
+
+    callable: str
+    why: str
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as plain JSON values."""
+        return {"callable": self.callable, "why": self.why, "verdict": self.verdict}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Safety:
+    """The reader's verdict on a file. What was not read to the end is never `safe`."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain JSON values."""
+        return {"verdict": self.verdict, "findings": [finding.to_json() for finding in self.findings]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """A distribution that the model needs: `module` is what the file names, `version` what the file records."""
+
+    module: str
+    distribution: str
+    version: str | None = None
+    constraint: str = ""  # a specifier beside the version, such as "<2"
+
+    def to_json(self) -> dict[str, Any]:
+        """The requirement as plain JSON values."""
+        return {
+            "module": self.module,
+            "distribution": self.distribution,
+            "version": self.version,
+            "constraint": self.constraint,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """A thing inside a bundle or a folder: `key` says where, `kind` what (a class's dotted name or a plain type)."""
+
+    key: str
+    kind: str
+    servable: bool = False
+    detail: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The content as plain JSON values."""
+        return {"key": self.key, "kind": self.kind, "servable": self.servable, "detail": self.detail}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """What a model file is, wants and needs, and whether it is safe: the answer of `inspect`.
+
+    `path` is where it was found (never part of the card); `size` is in bytes; `details` holds what only one format knows,
+    as JSON values; `missing_modules` are modules that no distribution is known for (`__main__`, the user's own code).
+    """
+
+    path: Path
+    format: str
+    framework: str | None
+    framework_version: str | None
+    root_class: str
+    task: Task | None
+    signatures: tuple[Signature, ...]
+    safety: Safety
+    size: int
+    requirements: tuple[Requirement, ...] = ()
+    missing_modules: tuple[str, ...] = ()
+    contents: tuple[Content, ...] = ()
+    entry: str | None = None
+    steps: tuple[tuple[str, str], ...] = ()
+    methods: tuple[str, ...] = ()
+    n_features_in: int | None = None
+    feature_names: tuple[str, ...] = ()
+    classes: tuple[Scalar, ...] | None = None
+    numpy_major: int | None = None
+    protocol: int | None = None
+    compression: str | None = None
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card's part that the file decides: the same on every host, so without its path."""
+        return {
+            "format": self.format,
+            "framework": self.framework,
+            "framework_version": self.framework_version,
+            "root_class": self.root_class,
+            "task": self.task,
+            "entry": self.entry,
+            "steps": [{"name": name, "class": class_} for name, class_ in self.steps],
+            "methods": list(self.methods),
+            "n_features_in": self.n_features_in,
+            "feature_names": list(self.feature_names),
+            "classes": None if self.classes is None else list(self.classes),
+            "signatures": [signature.to_json() for signature in self.signatures],
+            "requirements": [requirement.to_json() for requirement in self.requirements],
+            "missing_modules": list(self.missing_modules),
+            "contents": [content.to_json() for content in self.contents],
+            "numpy_major": self.numpy_major,
+            "protocol": self.protocol,
+            "compression": self.compression,
+            "size": self.size,
+            "safety": self.safety.to_json(),
+            "warnings": list(self.warnings),
+            "details": dict(self.details),
+        }

@@ -1,0 +1,81 @@
+"""What was checked of a running image: Report; and its proof for later steps: Verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlpack.artifacts.image import Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise that was checked: `seconds` is what it took; `detail` says what was seen, most of all on failure."""
+
+    name: str
+    ok: bool
+    seconds: float
+    detail: str = ""
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as plain JSON values."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "seconds": round(self.seconds, 4),
+            "detail": self.detail,
+            "hint": self.hint,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All checks of one image and what was measured: milliseconds, MiB (peak memory), bytes (image size)."""
+
+    checks: tuple[Check, ...]
+    cold_start_ms: float | None = None
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_mb: float | None = None
+    image_size: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """True when there were checks and every one passed."""
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "ok": self.ok,
+            "checks": [check.to_json() for check in self.checks],
+            "cold_start_ms": self.cold_start_ms,
+            "latency_ms": dict(self.latency_ms),
+            "peak_memory_mb": self.peak_memory_mb,
+            "image_size": self.image_size,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """An image with the report of its checks. Its JSON is the receipt; `time` is RFC 3339, UTC."""
+
+    image: Image
+    report: Report
+    mlpack_version: str
+    time: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The receipt as plain JSON values."""
+        return {
+            "schema": 1,
+            "image": self.image.id,
+            "platform": self.image.platform,
+            "tags": list(self.image.tags),
+            "bundle": self.image.labels.get("dev.mlpack.bundle", ""),
+            "report": self.report.to_json(),
+            "mlpack": self.mlpack_version,
+            "time": self.time,
+        }

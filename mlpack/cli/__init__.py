@@ -1,0 +1,1 @@
+"""The mouth: one file per command; the only room that wires things together."""

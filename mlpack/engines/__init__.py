@@ -1,0 +1,1 @@
+"""Engines build, run and publish images."""

@@ -1,0 +1,117 @@
+"""The three small interfaces of an engine: Builder, Runner, Publisher; and what they tell while they work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.image import Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A line of news from long work: `step` is stable for one task, so that a display can update its row.
+
+    `current` and `total` are in bytes where they are known; `seconds` is set when the step ended; `log` is an output line;
+    `cached` marks a step that cost nothing; `error` a step that failed.
+    """
+
+    step: str
+    title: str
+    current: int | None = None
+    total: int | None = None
+    seconds: float | None = None
+    log: str = ""
+    cached: bool = False
+    error: str = ""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root with a tmpfs /tmp of `tmp_bytes`."""
+
+    memory: int | None = 2 * 1024**3
+    cpus: float | None = 1.0
+    pids: int | None = 256
+    read_only: bool = True
+    tmp_bytes: int = 64 * 1024**2
+    user: str = "65532:65532"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """What a run has used: `peak_memory` in bytes, None where the engine does not tell."""
+
+    peak_memory: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How a container ended: its exit code, whether the kernel killed it for memory, and the seconds that stopping took."""
+
+    code: int
+    oom_killed: bool
+    seconds: float
+
+
+class Running(Protocol):
+    """A service that runs: `url` reaches it from here."""
+
+    url: str
+
+    def stats(self) -> Stats:
+        """What it has used so far."""
+
+    def logs(self) -> str:
+        """All it has written, stdout and stderr."""
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    def stop(self, *, grace_s: float) -> Exit:
+        """SIGTERM, then SIGKILL after `grace_s`; tells how it ended."""
+
+
+class Builder(Protocol):
+    """Makes an image of a bundle."""
+
+    def build(
+        self, bundle: Bundle, *, tags: tuple[str, ...], on_progress: OnProgress, use_cache: bool = True
+    ) -> Image:
+        """The image, built and tagged; raises BuildError, BaseImageError, DiskFullError, EngineUnavailableError."""
+
+    def find(self, reference: str) -> Image | None:
+        """The image that a reference or id names, None when the engine has none."""
+
+
+class Runner(Protocol):
+    """Runs an image."""
+
+    def run(
+        self, image: Image, *, limits: Limits, env: Mapping[str, str], port: int, publish: int = 0
+    ) -> AbstractContextManager[Running]:
+        """A running container; leaving the `with` removes it. `port` is told to it as PORT; `publish` 0 is any free one."""
+
+
+class Publisher(Protocol):
+    """Puts an image in a registry."""
+
+    def push(self, image: Image, reference: str, *, on_progress: OnProgress) -> str:
+        """Pushes as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    """What an engine says of itself: `buildkit` whether it has it; `platform` its own; `root_dir` where its images lie."""
+
+    name: str
+    version: str
+    platform: str
+    buildkit: bool
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Bytes as data: readers that never run what they read, bounded in depth and size."""

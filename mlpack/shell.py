@@ -1,0 +1,49 @@
+"""The one door to subprocesses: an argv list, checked, bounded in time, never a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a command gave: its exit code and its text."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout_s: float = 600,
+) -> Output:
+    """Run a command to its end; never raises for its exit code.
+
+    `env` is added to this process's environment (an empty value removes the name). Secrets travel in `env` or `stdin`,
+    never in `argv`, which other users of the machine can read. Raises FileNotFoundError, subprocess.TimeoutExpired.
+    """
+    full = {**os.environ, **(env or {})}
+    for name, value in (env or {}).items():
+        if value == "":
+            full.pop(name, None)
+    done = subprocess.run(
+        [str(word) for word in argv],
+        env=full,
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout_s,
+        check=False,
+    )
+    return Output(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
