@@ -1,0 +1,86 @@
+"""Two registries on loopback: the engine's mirror, and one that asks for a password."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+from .errors import EngineError
+from .processes import Service, keep_running, runs, stop
+from .shell import which
+from .state import State, remembered_port, write
+from .web import loopback, status
+
+MIRROR = "mirror"
+REGISTRY = "registry"
+
+
+def keep_mirror(state: State) -> int:
+    """Let the mirror run; give its port."""
+    return _keep(state, MIRROR, {})
+
+
+def keep_registry(state: State, htpasswd: str) -> int:
+    """Let the password registry run; give its port."""
+    return _keep(state, REGISTRY, {"htpasswd": {"realm": "mlpack", "path": htpasswd}})
+
+
+def stop_registries(state: State) -> None:
+    """Stop both, if they run."""
+    stop(state, REGISTRY)
+    stop(state, MIRROR)
+
+
+def _keep(state: State, name: str, auth: dict[str, dict[str, str]]) -> int:
+    port = _port(state, name)
+    config = state.root / f"{name}.yml"
+    keep_running(
+        state,
+        Service(
+            name=name,
+            argv=(which("docker-registry") or "docker-registry", "serve", str(config)),
+            config=config,
+            text=_config(state, name, port, auth),
+            answers=lambda: answers(port),
+        ),
+    )
+    write(state.run / f"{name}.port", str(port))
+    return port
+
+
+def _port(state: State, name: str) -> int:
+    """Give the port of the one that runs; else the remembered one, if it is still free."""
+    if runs(state, name):
+        try:
+            return int((state.run / f"{name}.port").read_text())
+        except (FileNotFoundError, ValueError):
+            stop(state, name)
+    return remembered_port(state, name)
+
+
+def _config(state: State, name: str, port: int, auth: dict[str, dict[str, str]]) -> str:
+    # The registry reads YAML, and JSON is YAML.
+    return json.dumps(
+        {
+            "version": "0.1",
+            "log": {"level": "warn", "accesslog": {"disabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": str(state.root / name)},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": f"127.0.0.1:{port}", "secret": f"mlpack-{name}"},
+            **({"auth": auth} if auth else {}),
+        },
+        indent=1,
+    )
+
+
+def answers(port: int) -> bool:
+    """Tell whether a registry answers there, be it only that it wants a password."""
+    return status(loopback(port), "/v2/") in {http.client.OK, http.client.UNAUTHORIZED}
+
+
+def need(port: int) -> None:
+    """Fail in plain words where no registry answers."""
+    if not answers(port):
+        raise EngineError(f"No registry answers on 127.0.0.1:{port}.", "Run: make engine")
