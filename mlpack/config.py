@@ -1,0 +1,220 @@
+"""mlpack.yaml: the user's choices, validated at the edge; Config is what the rest of the house sees."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from mlpack.errors import ConfigError
+from mlpack.runtime.settings import Settings
+
+FILE_NAME = "mlpack.yaml"
+
+
+def _as_text(value: Any) -> Any:
+    """YAML reads `python: 3.11` as a float; 3.1 cannot be told from 3.10 then, so only unambiguous ones pass."""
+    if isinstance(value, float) and len(str(value).partition(".")[2]) == 2:
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+class _Section(BaseModel):
+    """A part of mlpack.yaml: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Build(_Section):
+    """How the image is built."""
+
+    base: str | None = Field(None, description="base image instead of python:X.Y-slim (Debian-like, with that Python)")
+    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(None, description="else the engine's own")
+    ca_bundle: Path | None = Field(None, description="PEM file trusted while packages are installed")
+    wheelhouse: Path | None = Field(None, description="folder of wheels to install from, offline")
+    max_size: str | None = Field(None, description="largest image allowed, such as 600MB")
+
+
+class ImageSection(_Section):
+    """Where the image goes."""
+
+    repository: str | None = Field(None, description="host/path that `mlpack push` uses without --to")
+
+
+class Test(_Section):
+    """What `mlpack test` asks beside its own questions."""
+
+    __test__ = False  # not a pytest class
+
+    request: Path | None = Field(None, description="JSON body to send to /predict")
+    expected: Path | None = Field(None, description="JSON answer to compare with")
+    tolerance: float = Field(1e-6, ge=0, description="largest relative difference of numbers")
+
+
+class Config(_Section):
+    """The user's choices for one model. Paths are absolute after loading."""
+
+    name: str | None = Field(None, description="name of the image and the model; else the file's stem")
+    version: Text | None = Field(None, description="tag, OCI label and V2 model_version")
+    model: Path | None = Field(None, description="the model file or folder")
+    entry: str | None = Field(None, description="which part of a bundle to serve")
+    signature: str | None = Field(None, description="which signature is the first")
+    framework: str | None = Field(None, description="such as scikit-learn==1.0.2, only when the file does not tell")
+    python: Text | None = Field(None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
+    requirements: tuple[str, ...] = Field((), description="added to what the file needs")
+    apt: tuple[str, ...] = Field((), description="Debian packages to add to the image")
+    include: tuple[Path, ...] = Field((), description="your own code that the model needs")
+    predictor: Path | None = Field(None, description="your own loader")
+    sample: Path | None = Field(None, description="a few rows: warm-up, test and examples")
+    templates: Path | None = Field(None, description="folder with templates of your own")
+    test: Test = Field(default_factory=Test, description="what `mlpack test` asks")
+    build: Build = Field(default_factory=Build, description="how the image is built")
+    image: ImageSection = Field(default_factory=ImageSection, description="where the image goes")
+    serve: Settings = Field(default_factory=Settings, description="how the service behaves")
+    deploy: dict[str, Any] = Field(default_factory=dict, description="where the service lives")
+
+    file: Path | None = Field(None, exclude=True, description="the mlpack.yaml it came from")
+
+
+# Keys that hold paths, relative to the file that names them.
+_PATHS = (
+    ("model",), ("predictor",), ("sample",), ("templates",), ("include",),
+    ("test", "request"), ("test", "expected"), ("build", "ca_bundle"), ("build", "wheelhouse"),
+)  # fmt: skip
+
+
+def find_config(model: Path | None, cwd: Path) -> Path | None:
+    """The mlpack.yaml that counts: beside the model, else in the working folder; None when there is neither."""
+    places = [] if model is None else [(model if model.is_dir() else model.parent)]
+    for place in [*places, cwd]:
+        candidate = place / FILE_NAME
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The Config of a file (None: defaults), with `MLPACK_*` variables and then `overrides` (the flags) laid over it.
+
+    `overrides` has dotted keys (`build.platform`); None values do not count. Raises ConfigError.
+    """
+    data: dict[str, Any] = {}
+    lines: dict[tuple[str, ...], int] = {}
+    if file is not None:
+        data, lines = _read_yaml(file)
+        _resolve_paths(data, file.parent)
+    for dotted, value in {**_from_environment(), **(overrides or {})}.items():
+        if value is not None:
+            _set(data, dotted.split("."), value)
+    if file is not None:
+        data["file"] = file
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise _told(error, file, lines) from None
+
+
+def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {file}: {error}", hint="Is it a readable UTF-8 text file?") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {error}", hint="Check the indentation and the quotes.") from error
+    if data is None:
+        return {}, {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file} holds a {type(data).__name__}, not keys and values", hint="Start with `name: ...`.")
+    lines: dict[tuple[str, ...], int] = {}
+    _note_lines(node, (), lines)
+    return data, lines
+
+
+def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            lines[here] = key.start_mark.line + 1
+            _note_lines(value, here, lines)
+
+
+def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
+    for keys in _PATHS:
+        holder: Any = data
+        for key in keys[:-1]:
+            holder = holder.get(key) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict) or holder.get(keys[-1]) is None:
+            continue
+        value = holder[keys[-1]]
+        if isinstance(value, str):
+            holder[keys[-1]] = folder / value
+        elif isinstance(value, list):
+            holder[keys[-1]] = [folder / item if isinstance(item, str) else item for item in value]
+
+
+def _from_environment() -> dict[str, Any]:
+    """`MLPACK_NAME`, `MLPACK_BUILD_PLATFORM`, `MLPACK_SERVE_MAX_ROWS`: a variable for each plain key."""
+    found: dict[str, Any] = {}
+    for dotted in _plain_keys():
+        value = os.environ.get("MLPACK_" + dotted.upper().replace(".", "_"))
+        if value:
+            found[dotted] = value
+    return found
+
+
+def _plain_keys() -> list[str]:
+    keys = []
+    for name, field in Config.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            keys += [f"{name}.{inner}" for inner in section.model_fields]
+        elif name == "serve":
+            keys += [f"serve.{inner}" for inner in Settings.__dataclass_fields__ if inner != "batch"]
+        elif name not in {"requirements", "apt", "include", "deploy", "file", "test"}:
+            keys.append(name)
+    return keys
+
+
+def _set(data: dict[str, Any], keys: list[str], value: Any) -> None:
+    holder = data
+    for key in keys[:-1]:
+        inner = holder.get(key)
+        if not isinstance(inner, dict):
+            inner = holder[key] = {}
+        holder = inner
+    holder[keys[-1]] = value
+
+
+def _told(error: ValidationError, file: Path | None, lines: dict[tuple[str, ...], int]) -> ConfigError:
+    first = error.errors()[0]
+    path = tuple(str(part) for part in first["loc"])
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    where = f"{file}:{line}" if file and line else str(file or "the command's options")
+    key = ".".join(path)
+    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
+        near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
+        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(_keys_beside(path))}."
+        return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
+    return ConfigError(f"{where}: `{key}`: {first['msg']}", hint=f"It holds {first['input']!r}.")
+
+
+def _keys_beside(path: tuple[str, ...]) -> list[str]:
+    section: Any = Config
+    for part in path[:-1]:
+        section = section.model_fields[part].annotation if hasattr(section, "model_fields") else None
+    if hasattr(section, "model_fields"):
+        return [name for name in section.model_fields if name != "file"]
+    return list(getattr(section, "__dataclass_fields__", {}))

@@ -1,0 +1,76 @@
+"""A small HTTP client that asks a running service: one connection, JSON bodies, answers as values."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Unanswered(Exception):  # noqa: N818 - it is what it says, and no failure of mlpack's
+    """No HTTP answer came: refused, reset, timed out, or not HTTP."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back: the status, and the body as text."""
+
+    status: int
+    text: str
+
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError."""
+        return json.loads(self.text)
+
+
+class Client:
+    """A client of one service. Reconnects by itself; close it, or use it as a `with`."""
+
+    def __init__(self, url: str, *, timeout_s: float = 60) -> None:
+        parts = urlsplit(url)
+        self._url = url
+        self._timeout_s = timeout_s
+        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._connection.close()
+
+    def another(self) -> Client:
+        """A second client of the same service."""
+        return Client(self._url, timeout_s=self._timeout_s)
+
+    def get(self, path: str) -> Answer:
+        """GET; raises Unanswered."""
+        return self._ask("GET", path, None, {})
+
+    def post(self, path: str, body: Any) -> Answer:
+        """POST a value as JSON; raises Unanswered."""
+        return self.post_raw(path, json.dumps(body).encode())
+
+    def post_raw(self, path: str, body: bytes, *, content_type: str = "application/json") -> Answer:
+        """POST bytes; raises Unanswered."""
+        return self._ask("POST", path, body, {"Content-Type": content_type})
+
+    def claim(self, path: str, size: int) -> Answer:
+        """Announces a body of `size` bytes and waits for the answer without sending it."""
+        headers = {"Content-Type": "application/json", "Content-Length": str(size)}
+        try:
+            return self._ask("POST", path, None, headers)
+        finally:
+            self._connection.close()
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        try:
+            self._connection.request(method, path, body=body, headers=headers)
+            response = self._connection.getresponse()
+            text = response.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise Unanswered(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
+        return Answer(status=response.status, text=text)

@@ -1,0 +1,62 @@
+"""Answers compared by value: with what was expected, and with what the signature declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def difference(found: Any, wanted: Any, tolerance: float, *, where: str = "predictions") -> str:
+    """The first place where two JSON values differ, "" when they are equal; numbers within a relative `tolerance`."""
+    if isinstance(wanted, list) and isinstance(found, list):
+        if len(wanted) != len(found):
+            return f"{where}: {len(found)} values, expected {len(wanted)}"
+        pairs = enumerate(zip(found, wanted, strict=True))
+        return next((told for n, (a, b) in pairs if (told := difference(a, b, tolerance, where=f"{where}[{n}]"))), "")
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        if set(wanted) != set(found):
+            return f"{where}: keys {sorted(found)}, expected {sorted(wanted)}"
+        told = (difference(found[key], wanted[key], tolerance, where=f"{where}.{key}") for key in wanted)
+        return next((text for text in told if text), "")
+    if _number(wanted) and _number(found):
+        if math.isclose(found, wanted, rel_tol=tolerance, abs_tol=tolerance):
+            return ""
+    elif type(wanted) is type(found) and wanted == found:
+        return ""
+    return f"{where}: {found!r}, expected {wanted!r}"
+
+
+def problem_with(values: Sequence[Any], output: Mapping[str, Any], classes: Sequence[Any] | None) -> str:
+    """How an answer departs from its declared dtype, shape and classes; "" when it does not."""
+    for index, value in enumerate(values):
+        told = _shape_problem(value, output["shape"][1:], output["dtype"])
+        if told:
+            return f"row {index}: {told}; declared {output['dtype']} {output['shape']}"
+        if classes and not isinstance(value, list) and value not in classes:
+            return f"row {index}: {value!r} is none of the classes {list(classes)[:10]}"
+    return ""
+
+
+def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
+    if not shape:
+        return "" if _fits(value, dtype) else f"{value!r} is no {dtype}"
+    if not isinstance(value, list):
+        return f"{value!r} is no list"
+    if isinstance(shape[0], int) and shape[0] >= 0 and len(value) != shape[0]:
+        return f"{len(value)} values"
+    return next((told for item in value if (told := _shape_problem(item, shape[1:], dtype))), "")
+
+
+def _fits(value: Any, dtype: str) -> bool:
+    if dtype == "BYTES":
+        return isinstance(value, str)
+    if dtype == "BOOL":
+        return isinstance(value, bool)
+    if dtype.startswith("FP"):
+        return value is None or _number(value)  # NaN and infinity are null in JSON
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

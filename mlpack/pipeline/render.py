@@ -1,0 +1,253 @@
+"""From a Lock to a Bundle: the folder an image is built from, byte for byte the same on any host."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.lock import Lock
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import ModelError
+from mlpack.templating import render as fill
+from mlpack.version import __version__
+
+if TYPE_CHECKING:
+    from mlpack.config import Settings
+
+OnBytes = Callable[[int, int], None]
+
+_RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
+_CHUNK = 1024 * 1024
+LABEL_BUNDLE = "dev.mlpack.bundle"
+LABEL_CARD = "dev.mlpack.card"
+LABEL_CARD_DIGEST = "dev.mlpack.card.digest"
+LABEL_LOCK = "dev.mlpack.lock"
+LABEL_VERSION = "dev.mlpack.version"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What rendering needs beside the lock.
+
+    `loader` is the format's image half; `sample` a few instances (named records or rows); `private` serves the build alone.
+    """
+
+    name: str
+    version: str | None = None
+    loader: Path
+    loader_note: str = ""
+    signature: str | None = None
+    serve: Settings
+    sample: list[Any] | None = None
+    templates: Path | None = None
+    private: tuple[BundleFile, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bundle:
+    """The bundle of a locked model. Raises TemplateError, and ModelError when the file changed or went away."""
+    model = tuple(_model_files(lock.info.path, on_bytes))
+    card = _card(lock, recipe, model)
+    card_file = _file("model.json", (json.dumps(card, indent=2, ensure_ascii=True) + "\n").encode())
+    values = _values(lock, recipe, card, card_file)
+    files = [
+        *_dockerfiles(values, recipe),
+        _file(".dockerignore", fill("dockerignore.j2", values, folder=recipe.templates).encode()),
+        _file("installer.lock", lock.installer.encode()),
+        _file("requirements.lock", lock.requirements.encode()),
+        *_runtime_files(),
+        card_file,
+        *model,
+        _file("loader.py", recipe.loader.read_bytes()),
+        _file("serve.py", fill("serve.py.j2", values, folder=recipe.templates).encode()),
+    ]
+    files.sort(key=lambda file: file.name)
+    digest = _digest_of(files, lock.platform)
+    return Bundle(
+        lock=lock,
+        name=recipe.name,
+        version=recipe.version,
+        files=tuple(files),
+        private=recipe.private,
+        digest=digest,
+        card=card,
+        labels={LABEL_BUNDLE: digest},
+    )
+
+
+def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
+    """Puts the bundle into a folder that `docker build` takes: one Dockerfile, with BuildKit's mounts when asked for."""
+    unwanted = "Dockerfile.classic" if buildkit else "Dockerfile"
+    for file in (*bundle.files, *bundle.private):
+        if file.name == unwanted:
+            continue
+        target = folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            for chunk in chunks(file):
+                out.write(chunk)
+        target.chmod(file.mode)
+
+
+def chunks(file: BundleFile) -> Iterator[bytes]:
+    """The file's bytes, a mebibyte at a time."""
+    if file.content is not None:
+        yield file.content
+    elif file.source is not None:
+        with file.source.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+
+
+def model_name(path: Path) -> str:
+    """A name for an image: the file's stem, or its folder's where the stem says nothing; lower-case, safe in a reference."""
+    generic = {"model", "clf", "pipeline", "saved_model", "estimator", "classifier", "regressor", "final", "best", "pipe"}
+    stem = path.name.split(".")[0] if path.is_file() else path.name
+    if slug(stem) in generic or not slug(stem):
+        stem = path.resolve().parent.name
+    return slug(stem) or "model"
+
+
+def slug(text: str) -> str:
+    """The text as a repository name component (distribution spec): `[a-z0-9]+(-[a-z0-9]+)*`."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100].rstrip("-")
+
+
+def _file(name: str, content: bytes) -> BundleFile:
+    return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
+
+
+def _model_files(path: Path, on_bytes: OnBytes | None) -> Iterator[BundleFile]:
+    """The model under names that need no quoting anywhere; its own name stays in the card."""
+    try:
+        found = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+        total = sum(item.stat().st_size for item in found)
+        done = 0
+        for item in found:
+            digest = hashlib.sha256()
+            size = 0
+            with item.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    if on_bytes is not None:
+                        on_bytes(done + size, total)
+            done += size
+            inside = Path(_safe(item.name)) if path.is_file() else Path(_safe(path.name)) / item.relative_to(path)
+            yield BundleFile(
+                name=f"model/{inside.as_posix()}", size=size, sha256=digest.hexdigest(), source=item.resolve()
+            )
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", hint="Was it moved while it was packed?") from error
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", name).lstrip("._") or "model"
+
+
+def _runtime_files() -> Iterator[BundleFile]:
+    """The cellar as plain files; `mlpack` itself is an empty package in the image."""
+    yield _file("mlpack/__init__.py", b"")
+    for source in sorted(_RUNTIME.rglob("*.py")):
+        yield _file(f"mlpack/runtime/{source.relative_to(_RUNTIME).as_posix()}", source.read_bytes())
+
+
+def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str, Any]:
+    """The ModelCard: what the runtime, `mlpack test` and people read of the model."""
+    if not model:
+        raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
+    info = lock.info
+    root = model[0].name if info.path.is_file() else "/".join(model[0].name.split("/")[:2])
+    whole = model[0].sha256 if len(model) == 1 else _digest_of(list(model), "").removeprefix("sha256:")
+    return {
+        "schema": 1,
+        "name": recipe.name,
+        "version": recipe.version,
+        "mlpack": __version__,
+        "python": lock.python,
+        "platform": lock.platform,
+        "lock": "sha256:" + hashlib.sha256(lock.requirements.encode()).hexdigest(),
+        "model": {
+            "file": root,
+            "name": info.path.name,
+            "sha256": whole,
+            "size": sum(file.size for file in model),
+        },
+        "options": {"entry": info.entry, **recipe.options} if info.entry else dict(recipe.options),
+        "sample": recipe.sample,
+        **_ordered(info, recipe.signature),
+    }
+
+
+def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
+    data = info.to_json()
+    if first is not None:
+        data["signatures"].sort(key=lambda signature: signature["name"] != first)
+    return data
+
+
+def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile) -> dict[str, Any]:
+    info = lock.info
+    what = info.root_class.rpartition(".")[2] or info.format
+    engine = f"{info.framework} {info.framework_version}" if info.framework_version else str(info.framework)
+    summary = f"{what} of {engine}, from {info.path.name}"
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "summary": summary,
+        "mlpack_version": __version__,
+        "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
+        "apt": list(lock.apt),
+        "port": recipe.serve.port,
+        "settings": recipe.serve.describe(),
+        "signature": card["signatures"][0]["name"] if card["signatures"] else None,
+        "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
+        "loader_note": recipe.loader_note or info.format,
+        "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
+        "card": card,
+    }
+
+
+def _labels(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile, summary: str) -> dict[str, str]:
+    """OCI's own annotations, ours, and the one that lets SageMaker choose the port."""
+    brief = {
+        key: card[key] for key in ("name", "version", "framework", "framework_version", "root_class", "task", "python")
+    }
+    brief["signatures"] = [signature["name"] for signature in card["signatures"]]
+    text = json.dumps(brief, ensure_ascii=True)
+    return {
+        "org.opencontainers.image.title": recipe.name,
+        "org.opencontainers.image.version": recipe.version or card["model"]["sha256"][:12],
+        "org.opencontainers.image.description": summary,
+        "org.opencontainers.image.base.name": lock.base,
+        LABEL_VERSION: __version__,
+        LABEL_LOCK: card["lock"],
+        LABEL_CARD_DIGEST: f"sha256:{card_file.sha256}",
+        LABEL_CARD: text if len(text) <= 4096 else json.dumps({"name": recipe.name}, ensure_ascii=True),
+        "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
+    }
+
+
+def _dockerfiles(values: dict[str, Any], recipe: Recipe) -> Iterator[BundleFile]:
+    """The Dockerfile with BuildKit's mounts, and the same for builders that have none."""
+    mount = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
+    for name, buildkit in (("Dockerfile", True), ("Dockerfile.classic", False)):
+        mounts = {
+            "buildkit": buildkit,
+            "mounts": mount if buildkit else "",
+            "pip_cache": "" if buildkit else " --no-cache-dir",
+            "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",
+        }
+        yield _file(name, fill("Dockerfile.j2", {**values, **mounts}, folder=recipe.templates).encode())
+
+
+def _digest_of(files: Iterable[BundleFile], platform: str) -> str:
+    """`sha256:...` over mode, content and name of each file, in order, and the platform."""
+    lines = [f"{file.mode:o} {file.sha256} {file.name}" for file in files]
+    return "sha256:" + hashlib.sha256("\n".join([platform, *lines]).encode()).hexdigest()

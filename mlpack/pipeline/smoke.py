@@ -1,0 +1,294 @@
+"""From an Image to Verified: the container is run as Cloud Run would, and harder, and every promise is checked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.engines.base import Exit, Limits, Runner, Running
+from mlpack.pipeline.asking import Answer, Client, Unanswered
+from mlpack.pipeline.comparing import difference, problem_with
+from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_width
+from mlpack.version import __version__
+
+OnCheck = Callable[[Check], None]
+_PORT = 34871  # not 8080: a server that ignores PORT is found out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What the user wants asked and answered: a body for /predict, the answer to compare, the relative tolerance."""
+
+    request: Any | None = None
+    expected: Any | None = None
+    tolerance: float = 1e-6
+
+
+@dataclass(kw_only=True)
+class _Book:
+    """The checks so far; `stopped` once nothing more can be asked."""
+
+    on_check: OnCheck
+    checks: list[Check] = field(default_factory=list)
+
+    def check(self, name: str, promise: Callable[[], str], *, hint: str = "") -> bool:
+        """Runs one promise: it returns what it saw, or raises _Broken; any answer that does not come is a failure too."""
+        began = time.perf_counter()
+        try:
+            seen, ok = promise(), True
+        except (_BrokenPromiseError, Unanswered) as broken:
+            seen, ok = str(broken), False
+        check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=seen, hint="" if ok else hint)
+        self.checks.append(check)
+        self.on_check(check)
+        return ok
+
+
+class _BrokenPromiseError(Exception):
+    """A check did not hold."""
+
+
+def verify(
+    image: Image,
+    *,
+    runner: Runner,
+    expectation: Expectation | None = None,
+    limits: Limits | None = None,
+    start_s: float = 240,
+    on_check: OnCheck = lambda _: None,
+) -> tuple[Verified, str]:
+    """Checks a running container of the image; gives the outcome and the container's log.
+
+    A failed check does not raise: the report says it. Raises EngineError where the engine cannot run the image at all.
+    """
+    book = _Book(on_check=on_check)
+    measured: dict[str, Any] = {}
+    began = time.perf_counter()
+    with runner.run(image, limits=limits or Limits(), env={}, port=_PORT) as running:
+        with Client(running.url) as client:
+            if book.check(
+                "ready",
+                lambda: _becomes_ready(running, client, began, start_s, measured),
+                hint="Read the container's log below; `mlpack run` starts it to look around.",
+            ):
+                _ask(book, client, image.card, expectation or Expectation(), measured)
+                measured["peak"] = running.stats().peak_memory
+                book.check("logs_are_json", lambda: _logs_are_json(running.logs()))
+        book.check(
+            "sigterm", lambda: _stops(running), hint="Cloud Run kills what does not end within 10 s of SIGTERM."
+        )
+        log = running.logs()
+    report = Report(
+        checks=tuple(book.checks),
+        cold_start_ms=measured.get("cold_start_ms"),
+        latency_ms=measured.get("latency_ms", {}),
+        peak_memory_mb=None if measured.get("peak") is None else round(measured["peak"] / 1024**2, 1),
+        image_size=image.size,
+    )
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Verified(image=image, report=report, mlpack_version=__version__, time=now), log
+
+
+def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]) -> None:
+    """The questions, in the order a reader of the table would ask them."""
+    signature = card["signatures"][0]
+    rows = sample_rows(card, 8)
+    body = wanted.request if wanted.request is not None else {"instances": rows[:1]}
+    answers: list[Any] = []
+    if not book.check("predict", lambda: _predicts(client, body, answers)):
+        return
+    asked = len(body["instances"]) if isinstance(body, dict) and isinstance(body.get("instances"), list) else None
+    book.check("dtype_shape_classes", lambda: _as_declared(answers[0], signature, asked))
+    if wanted.expected is not None:
+        book.check(
+            "expected",
+            lambda: _equal(answers[0], wanted.expected, wanted.tolerance),
+            hint="The container computes other values than the ones given: is the framework's version the same?",
+        )
+    for other in card["signatures"][1:]:
+        book.check(f"method_{other['method']}", lambda other=other: _method(client, other, rows))
+    book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
+    book.check(
+        "batch_equals_singles",
+        lambda: _batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
+        hint="Rows of one request change each other's answers.",
+    )
+    book.check("concurrent", lambda: _concurrent(client, rows))
+    for name, send, status in _bad_requests(rows[0], card):
+        book.check(name, lambda send=send, status=status: _refused(client, send, status))
+    book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
+
+
+def _becomes_ready(running: Running, client: Client, began: float, limit_s: float, measured: dict[str, Any]) -> str:
+    seen = "no answer yet"
+    pause = 0.01
+    while time.perf_counter() - began < limit_s:
+        try:
+            answer = client.get("/ready")
+        except Unanswered as nothing:
+            seen = str(nothing)
+        else:
+            if answer.status == 200:
+                measured["cold_start_ms"] = round((time.perf_counter() - began) * 1000, 1)
+                return f"{measured['cold_start_ms']:.0f} ms after the start"
+            seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
+        if not running.alive():
+            raise _BrokenPromiseError("the container ended before it was ready")
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.25)
+    raise _BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
+
+
+def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
+    answer = client.post("/predict", body)
+    if answer.status != 200:
+        raise _BrokenPromiseError(f"{answer.status} {answer.text[:500]}")
+    value = answer.json()
+    if not isinstance(value, dict) or not isinstance(value.get("predictions"), list):
+        raise _BrokenPromiseError(f"no predictions in {answer.text[:200]}")
+    answers.append(value)
+    return answer.text[:80]
+
+
+def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int | None) -> str:
+    predictions = answer["predictions"]
+    if rows is not None and len(predictions) != rows:
+        raise _BrokenPromiseError(f"{rows} rows asked, {len(predictions)} answered")
+    output = signature["outputs"][0]
+    classes = signature["classes"] if signature["method"] == "predict" else None
+    wrong = problem_with(predictions, output, classes)
+    if wrong:
+        raise _BrokenPromiseError(wrong)
+    return f"{output['dtype']} {output['shape']}" + (f", one of {len(classes)} classes" if classes else "")
+
+
+def _equal(answer: dict[str, Any], expected: Any, tolerance: float) -> str:
+    wanted = expected.get("predictions", expected) if isinstance(expected, dict) else expected
+    found = difference(answer["predictions"], wanted, tolerance)
+    if found:
+        raise _BrokenPromiseError(found)
+    return f"{len(wanted)} equal within {tolerance:g}"
+
+
+def _method(client: Client, signature: Mapping[str, Any], rows: list[Any]) -> str:
+    answer = client.post(f"/predict?method={signature['name']}", {"instances": rows})
+    if answer.status != 200:
+        raise _BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
+    return _as_declared(answer.json(), signature, len(rows))
+
+
+def _repeatable(client: Client, body: Any, first: Any) -> str:
+    for _ in range(3):
+        again = client.post("/predict", body)
+        if again.status != 200 or again.json() != first:
+            raise _BrokenPromiseError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
+    return "same input, same output, 4 times"
+
+
+def _batch_equals_singles(client: Client, rows: list[Any]) -> str:
+    together = client.post("/predict", {"instances": rows})
+    if together.status != 200:
+        raise _BrokenPromiseError(f"{together.status} {together.text[:300]}")
+    for index, row in enumerate(rows):
+        single = client.post("/predict", {"instances": [row]})
+        if single.status != 200:
+            raise _BrokenPromiseError(f"row {index} alone: {single.status} {single.text[:300]}")
+        found = difference([together.json()["predictions"][index]], single.json()["predictions"], 1e-6)
+        if found:
+            raise _BrokenPromiseError(f"row {index}: {found}")
+    return f"{len(rows)} rows"
+
+
+def _concurrent(client: Client, rows: list[Any]) -> str:
+    """Eight clients at once, each with its own row, each gets its own row's answer."""
+    alone = [client.post("/predict", {"instances": [row]}).json() for row in rows]
+
+    def ask(index: int) -> Answer:
+        with client.another() as own:
+            return own.post("/predict", {"instances": [rows[index]]})
+
+    with ThreadPoolExecutor(max_workers=len(rows)) as pool:
+        answers = list(pool.map(ask, range(len(rows))))
+    for index, answer in enumerate(answers):
+        if answer.status != 200:
+            raise _BrokenPromiseError(f"{answer.status} {answer.text[:200]}")
+        found = difference(answer.json()["predictions"], alone[index]["predictions"], 1e-6)
+        if found:
+            raise _BrokenPromiseError(f"client {index}: {found}")
+    return f"{len(rows)} clients"
+
+
+Send = Callable[[Client], Answer]
+
+
+def _bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
+    """Each bad input, how it is sent, and the status that it must get."""
+    size = int(card.get("max_body") or 32 * 1024**2) + 1024
+    return [
+        ("bad_json", lambda client: client.post_raw("/predict", b'{"instances": [['), 400),
+        ("not_instances", lambda client: client.post("/predict", {"rows": []}), 400),
+        ("wrong_shape", lambda client: client.post("/predict", {"instances": [wrong_width(row)]}), 400),
+        ("wrong_dtype", lambda client: client.post("/predict", {"instances": [wrong_type(row)]}), 400),
+        ("unknown_route", lambda client: client.get("/mlpack-no-such-route"), 404),
+        ("wrong_method", lambda client: client.get("/predict"), 405),
+        ("not_json", lambda client: client.post_raw("/predict", b"a,b\n1,2\n", content_type="text/x-nothing"), 415),
+        ("too_large", lambda client: client.claim("/predict", size), 413),
+    ]
+
+
+def _refused(client: Client, send: Send, status: int) -> str:
+    answer = send(client)
+    if answer.status != status:
+        raise _BrokenPromiseError(f"expected {status}, got {answer.status} {answer.text[:300]}")
+    try:
+        error = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        raise _BrokenPromiseError(f"{status} without a JSON error: {answer.text[:200]}") from None
+    if client.get("/ready").status != 200:
+        raise _BrokenPromiseError("the service was not ready afterwards")
+    message = error.get("message", "") if isinstance(error, dict) else str(error)
+    return f"{status} {message}"[:100]
+
+
+def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
+    times = []
+    for _ in range(200):
+        began = time.perf_counter()
+        if client.post("/predict", body).status != 200:
+            raise _BrokenPromiseError("a repeated request failed")
+        times.append((time.perf_counter() - began) * 1000)
+    times.sort()
+    measured["latency_ms"] = {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
+    return "p50 {p50} ms, p99 {p99} ms, one at a time".format(**measured["latency_ms"])
+
+
+def _logs_are_json(log: str) -> str:
+    lines = [line for line in log.splitlines() if line.strip()]
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            raise _BrokenPromiseError(f"not JSON: {line[:200]}") from None
+        if not isinstance(entry, dict) or "severity" not in entry:
+            raise _BrokenPromiseError(f"no severity: {line[:200]}")
+    if not lines:
+        raise _BrokenPromiseError("the container wrote no log at all")
+    return f"{len(lines)} lines"
+
+
+def _stops(running: Running) -> str:
+    if not running.alive():
+        raise _BrokenPromiseError("the container had ended by itself")
+    ended: Exit = running.stop(grace_s=10)
+    if ended.oom_killed:
+        raise _BrokenPromiseError("killed by the kernel: out of memory")
+    if ended.code != 0:
+        raise _BrokenPromiseError(f"exit code {ended.code} after {ended.seconds:.1f} s")
+    return f"exit 0 after {ended.seconds:.1f} s"
