@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class MlpackError(Exception):
     """A failure with a remedy: what happened, which thing, what to do now.
@@ -17,6 +19,7 @@ class MlpackError(Exception):
         self.message = message
         self.hint = hint
         self.detail = detail  # long text (a log's last lines), shown below the message
+        self.document: dict[str, Any] = {}  # what was found out all the same, for --json
 
 
 # 2: usage or configuration ------------------------------------------------------------------------
@@ -218,7 +221,7 @@ class DeployStateError(MlpackError):
     code = "deploy_state"
 
 
-class InterruptedByUser(MlpackError):
+class InterruptedByUser(MlpackError):  # noqa: N818 - it is no error, and the user knows it
     """Ctrl-C or SIGTERM."""
 
     exit = 130

@@ -25,7 +25,9 @@ def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> 
         where = f"{name}:{line}" if line else name
         raise TemplateError(
             f"template {where}: {error}",
-            hint=f"It was looked for in {folder} and then among mlpack's own." if folder else "Is mlpack whole? Reinstall.",
+            hint=f"It was looked for in {folder} and then among mlpack's own."
+            if folder
+            else "Is mlpack whole? Reinstall.",
         ) from error
 
 

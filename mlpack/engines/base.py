@@ -15,8 +15,8 @@ from mlpack.artifacts.image import Image
 class Progress:
     """A line of news from long work: `step` is stable for one task, so that a display can update its row.
 
-    `current` and `total` are in bytes where they are known; `seconds` is set when the step ended; `log` is an output line;
-    `cached` marks a step that cost nothing; `error` a step that failed.
+    `current` and `total` are in bytes where they are known; `seconds` is set when the step ended; `log` is an output
+    line; `cached` marks a step that cost nothing; `error` a step that failed.
     """
 
     step: str
@@ -34,7 +34,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root with a tmpfs /tmp of `tmp_bytes`."""
+    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`."""
 
     memory: int | None = 2 * 1024**3
     cpus: float | None = 1.0
@@ -53,7 +53,7 @@ class Stats:
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a container ended: its exit code, whether the kernel killed it for memory, and the seconds that stopping took."""
+    """How a container ended: exit code, whether the kernel killed it for memory, the seconds that stopping took."""
 
     code: int
     oom_killed: bool
@@ -81,9 +81,7 @@ class Running(Protocol):
 class Builder(Protocol):
     """Makes an image of a bundle."""
 
-    def build(
-        self, bundle: Bundle, *, tags: tuple[str, ...], on_progress: OnProgress, use_cache: bool = True
-    ) -> Image:
+    def build(self, bundle: Bundle, *, tags: tuple[str, ...], on_progress: OnProgress, use_cache: bool = True) -> Image:
         """The image, built and tagged; raises BuildError, BaseImageError, DiskFullError, EngineUnavailableError."""
 
     def find(self, reference: str) -> Image | None:
@@ -96,7 +94,7 @@ class Runner(Protocol):
     def run(
         self, image: Image, *, limits: Limits, env: Mapping[str, str], port: int, publish: int = 0
     ) -> AbstractContextManager[Running]:
-        """A running container; leaving the `with` removes it. `port` is told to it as PORT; `publish` 0 is any free one."""
+        """A running container, removed on leaving the `with`. It is told `port` as PORT; `publish` 0 is any free one."""
 
 
 class Publisher(Protocol):
@@ -108,7 +106,10 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """What an engine says of itself: `buildkit` whether it has it; `platform` its own; `root_dir` where its images lie."""
+    """What an engine says of itself: `buildkit` whether it has it; `platform` its own, as `linux/amd64`.
+
+    `details` holds what only one engine knows; Docker: `root_dir` (where images lie), `cpus`, `memory`, `storage`, `url`.
+    """
 
     name: str
     version: str

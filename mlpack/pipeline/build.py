@@ -45,9 +45,7 @@ def build(
         existing = builder.find_by_label(bundle.digest, bundle.lock.platform)
         if existing is not None:
             tagged = builder.tag(existing, tags)
-            return replace(
-                tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True
-            )
+            return replace(tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True)
     image = builder.build(bundle, tags=tags, on_progress=on_progress, use_cache=use_cache)
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
 

@@ -35,6 +35,8 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     """`host/repository` and the tag or None; raises UsageError for what is no reference."""
     found = _REFERENCE.fullmatch(reference)
     if found is None:
-        hint = "Such as europe-docker.pkg.dev/acme/ml/churn or 127.0.0.1:5000/iris:1.0, in lower case, without https://."
+        hint = (
+            "Such as europe-docker.pkg.dev/acme/ml/churn or 127.0.0.1:5000/iris:1.0, in lower case, without https://."
+        )
         raise UsageError(f"{reference!r} is no image reference", hint=hint)
     return found["repository"], found["tag"]

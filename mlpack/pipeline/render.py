@@ -107,7 +107,18 @@ def chunks(file: BundleFile) -> Iterator[bytes]:
 
 def model_name(path: Path) -> str:
     """A name for an image: the file's stem, or its folder's where the stem says nothing; lower-case, safe in a reference."""
-    generic = {"model", "clf", "pipeline", "saved_model", "estimator", "classifier", "regressor", "final", "best", "pipe"}
+    generic = {
+        "model",
+        "clf",
+        "pipeline",
+        "saved_model",
+        "estimator",
+        "classifier",
+        "regressor",
+        "final",
+        "best",
+        "pipe",
+    }
     stem = path.name.split(".")[0] if path.is_file() else path.name
     if slug(stem) in generic or not slug(stem):
         stem = path.resolve().parent.name

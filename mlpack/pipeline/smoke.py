@@ -81,9 +81,7 @@ def verify(
                 _ask(book, client, image.card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
                 book.check("logs_are_json", lambda: _logs_are_json(running.logs()))
-        book.check(
-            "sigterm", lambda: _stops(running), hint="Cloud Run kills what does not end within 10 s of SIGTERM."
-        )
+        book.check("sigterm", lambda: _stops(running), hint="Cloud Run kills what does not end within 10 s of SIGTERM.")
         log = running.logs()
     report = Report(
         checks=tuple(book.checks),

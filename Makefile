@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh Debian machine with python3, make and root: `make demo` and `make test`.
+# With Docker and the internet neither is needed: `pip install .` and `mlpack build model.pkl`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-all lint engine engine-stop bench clean
+
+help:  ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# Debian ships python3 without the part that makes environments.
+$(STAMP): pyproject.toml mlpack/version.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } >&2
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## The main job: trains a model, packs it, tests it, asks it
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python examples/demo.py
+
+test: lint  ## Lint, types, unit and contract tests, one example through Docker
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m "not slow"
+
+test-all: test  ## All of `make test`, then everything else
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+engine:  ## Prints what a shell needs: eval "$(make -s engine)"
+	@$(PYTHON) -m tests.engine start
+
+engine-stop:  ## Ends what `make engine` started
+	@$(PYTHON) -m tests.engine stop
+
+bench: $(STAMP)  ## Build figures beside a hand-written Dockerfile (JSON=path writes them too)
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m tests.benchmarks.build $(if $(JSON),--json $(JSON))
+
+clean:  ## Removes the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache build dist

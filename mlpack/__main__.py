@@ -1,0 +1,19 @@
+"""The entry of the `mlpack` command."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command; `--version` alone answers before anything heavy is imported."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from mlpack.version import __version__
+
+        sys.stdout.write(f"mlpack {__version__}\n")
+        return
+    from mlpack.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""`mlpack build`: from a model file to a tagged image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.console import Console, human_seconds, human_size
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Entry,
+    Framework,
+    ModelPath,
+    Name,
+    Platform,
+    Python,
+    Refresh,
+    Trust,
+    Version,
+    Wheelhouse,
+)  # fmt: skip
+
+
+def build(
+    path: ModelPath = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="One more tag; may be given again.")] = None,
+    name: Name = None,
+    version: Version = None,
+    entry: Entry = None,
+    framework: Framework = None,
+    python: Python = None,
+    platform: Platform = None,
+    wheelhouse: Wheelhouse = None,
+    trust: Trust = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
+    refresh: Refresh = False,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """Build a tested-ready image of a model: resolved, rendered, built, tagged.
+
+    \b
+    mlpack build model.pkl
+    mlpack build model.pkl --name churn --version 1.4.0
+    mlpack build bundle.joblib --entry model -t registry.example.com/ml/churn:candidate
+    """
+    from mlpack.cli.context import make_context, refuse_unsafe
+    from mlpack.pipeline.build import build as run_build
+    from mlpack.pipeline.receipts import remember_last
+
+    console = Console(json=json)
+    overrides = {
+        "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "build.platform": platform, "build.wheelhouse": wheelhouse,
+    }  # fmt: skip
+    context = make_context(path, console=console, config=config, overrides=overrides)
+    info = context.inspect()
+    refuse_unsafe(info, trust=trust)
+    bundle = context.bundle(context.lock(info, refresh=refresh))
+    with console.progress("building") as on_progress:
+        image = run_build(
+            bundle,
+            builder=context.engine,
+            extra_tags=tuple(tag or ()),
+            force=force,
+            use_cache=not no_cache,
+            on_progress=on_progress,
+        )
+    remember_last(image, context.folder, config=context.config.file, model=info.path.resolve())
+    console.document(
+        {
+            "id": image.id,
+            "tags": list(image.tags),
+            "size": image.size,
+            "seconds": round(image.seconds, 3),
+            "cached": image.cached,
+        }
+    )
+    rows = [
+        ("image", image.tags[0]),
+        *(("", name) for name in image.tags[1:]),
+        ("id", image.id),
+        ("size", human_size(image.size)),
+    ]
+    rows += [("", f"{reason}") if n else ("because", reason) for n, reason in enumerate(bundle.lock.reasons)]
+    rows.append(("took", human_seconds(image.seconds) + (", nothing had changed" if image.cached else "")))
+    console.table(rows, styles=("bold", ""))
+    console.text("Next: mlpack test")
+    return 0

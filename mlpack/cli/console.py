@@ -1,0 +1,124 @@
+"""The one place that prints: tables, progress, JSON documents, failures."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mlpack.errors import MlpackError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from mlpack.engines.base import OnProgress
+
+
+class Console:
+    """What a command says. With `json` stdout carries one document and nothing else; all the rest goes to stderr."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+
+    def document(self, data: Any) -> None:
+        """Prints the command's JSON document, when one was asked for."""
+        if self.json:
+            sys.stdout.write(json_module.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def text(self, line: str = "") -> None:
+        """A line of the answer, for people."""
+        if not self.json:
+            sys.stdout.write(printable(line) + "\n")
+            sys.stdout.flush()
+
+    def note(self, line: str) -> None:
+        """A line about the work, not its answer."""
+        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()
+
+    def warn(self, line: str) -> None:
+        """A note that should not be missed."""
+        self._err().print(f"warning: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
+        """Rows under a header; coloured and fitted on a terminal, plain and never cut elsewhere."""
+        if self.json:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        lines = [[Text(printable(cell)) for cell in row] for row in rows]
+        table = Table(box=None, show_header=bool(header), pad_edge=False, header_style="bold")
+        for index in range(len(header) or max((len(line) for line in lines), default=0)):
+            title = header[index] if header else ""
+            table.add_column(title, style=styles[index] if index < len(styles) else None, overflow="fold")
+        for line in lines:
+            table.add_row(*line)
+        self._out().print(table)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[OnProgress]:
+        """A calm display of long work on stderr: live on a terminal, one plain line a finished step elsewhere."""
+        from mlpack.cli.progress import live, plain
+
+        err = self._err()
+        with (live if err.is_terminal and not self.json else plain)(err, title) as on_progress:
+            yield on_progress
+
+    def failure(self, error: MlpackError) -> int:
+        """Tells a failure, and gives its exit code."""
+        if self.json:
+            told = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
+            self.document({**error.document, "error": told})
+        else:
+            err = self._err()
+            if error.detail:
+                err.print(error.detail.rstrip(), style="dim", markup=False, highlight=False, soft_wrap=True)
+            err.print(f"error: {error.message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+            if error.hint:
+                err.print(f"  {error.hint}", markup=False, highlight=False, soft_wrap=True)
+        return error.exit
+
+    def bug(self, error: Exception) -> int:
+        """Tells a failure that is ours: with its trace, for the report."""
+        traceback.print_exception(error, file=sys.stderr)
+        name = type(error).__name__
+        return self.failure(
+            MlpackError(
+                f"mlpack failed: {name}: {error}", hint="This is our bug. Please report it with the trace above."
+            )
+        )
+
+    def _out(self) -> RichConsole:
+        from rich.console import Console as RichConsole
+
+        return RichConsole(width=None if sys.stdout.isatty() else 200)
+
+    def _err(self) -> RichConsole:
+        from rich.console import Console as RichConsole
+
+        return RichConsole(stderr=True, width=None if sys.stderr.isatty() else 200)
+
+
+def printable(text: str) -> str:
+    """Text without control characters: names come from a hostile file, and a terminal obeys what it is sent."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
+
+
+def human_size(size: float) -> str:
+    """Bytes for people, in decimal units as registries count: 12.3 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError(size)
+
+
+def human_seconds(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 12 s, 2 min 05 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

@@ -1,0 +1,234 @@
+"""The composition root: config, formats, package settings and engine, put together for one command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpack.cli.console import Console
+from mlpack.errors import ImageNotFoundError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from mlpack.artifacts.bundle import Bundle
+    from mlpack.artifacts.image import Image
+    from mlpack.artifacts.lock import Lock
+    from mlpack.artifacts.model import ModelInfo
+    from mlpack.config import Config
+    from mlpack.engines.docker import DockerEngine
+    from mlpack.formats.base import Format
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What one command works with. `path` is the model; `folder` the working folder, where `.mlpack/` is."""
+
+    console: Console
+    config: Config
+    path: Path | None
+    folder: Path
+    trust: bool = False
+
+    @cached_property
+    def formats(self) -> dict[str, Format]:
+        """Every model format that is installed, by name."""
+        from mlpack.plugins import load, names
+
+        return {name: load("formats", name)() for name in names("formats")}
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        """The container engine, connected."""
+        from mlpack.plugins import load
+
+        return load("engines", "docker").connect()  # type: ignore[no-any-return]  # a class found by its name
+
+    def inspect(self) -> ModelInfo:
+        """The model, read as data."""
+        from mlpack.pipeline.inspect import inspect
+
+        if self.path is None:
+            raise UsageError("no model named", hint="Give its path, or `model:` in mlpack.yaml.")
+        with self.console.progress("reading the model") as on_progress:
+            return inspect(
+                self.path,
+                entry=self.config.entry,
+                framework=self.config.framework,
+                formats=list(self.formats.values()),
+                on_progress=_bytes(on_progress, "read", f"read {self.path.name}"),
+            )
+
+    def lock(self, info: ModelInfo, *, refresh: bool = False) -> Lock:
+        """The model with everything it needs pinned."""
+        from mlpack.packages.settings import read_settings
+        from mlpack.pipeline.resolve import ResolveOptions, resolve
+
+        options = ResolveOptions(
+            python=self.config.python,
+            platform=self.platform,
+            requirements=self.config.requirements,
+            base=self.config.build.base,
+            wheelhouse=self.config.build.wheelhouse,
+            framework=self.config.framework,
+            apt=self.config.apt,
+        )
+        with self.console.progress("resolving packages") as on_progress:
+            return resolve(
+                info,
+                options=options,
+                settings=self._package_settings(read_settings),
+                runtime_requirements=runtime_requirements(),
+                base_digest=self.base_digest,
+                cache_dir=cache_dir() / "locks",
+                on_progress=on_progress,
+                refresh=refresh,
+            )
+
+    def bundle(self, lock: Lock, *, secrets: bool = True) -> Bundle:
+        """The folder that the image is built from."""
+        from mlpack.packages.handover import handover
+        from mlpack.packages.settings import read_settings
+        from mlpack.pipeline.render import Recipe, model_name, render, slug
+
+        name = slug(self.config.name) if self.config.name else model_name(lock.info.path)
+        recipe = Recipe(
+            name=name or "model",
+            version=self.config.version,
+            loader=self.formats[lock.info.format].loader,
+            loader_note=lock.info.format,
+            signature=self.config.signature,
+            serve=self.config.serve,
+            sample=self.sample(),
+            templates=self.config.templates,
+            private=handover(self._package_settings(read_settings), lock, secrets=secrets),
+        )
+        with self.console.progress("rendering") as on_progress:
+            return render(lock, recipe, on_bytes=_bytes(on_progress, "hash", "model digest"))
+
+    def image(self, reference: str | None) -> Image:
+        """The image that a reference names, else the one that was built last in the working folder."""
+        from mlpack.pipeline.receipts import last_built
+
+        last = last_built(self.folder)
+        name = reference or (last or {}).get("image")
+        if name is None:
+            raise UsageError(
+                "no image named, and none was built in this folder", hint="`mlpack build model.pkl` first."
+            )
+        found = self.engine.find(name)
+        if found is None:
+            raise ImageNotFoundError(f"the engine has no image {name}", hint="Build it again, or name another one.")
+        if not found.card.get("signatures"):
+            found = replace(found, card=self.engine.card(found.id))
+        if reference is None and last is not None:
+            found = replace(found, tags=tuple(last.get("tags") or found.tags))
+        return found
+
+    @property
+    def platform(self) -> str:
+        """What the image is for: as configured, else the engine's own, else this machine's."""
+        if self.config.build.platform:
+            return self.config.build.platform
+        from mlpack.errors import EngineError
+
+        try:
+            return self.engine.facts().platform
+        except EngineError:
+            return "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+
+    def base_digest(self, base: str, platform: str) -> str | None:
+        """The digest of the base image as its registry tells it; None without an engine."""
+        from mlpack.errors import EngineError
+
+        try:
+            return self.engine.base_digest(base, platform)
+        except EngineError:
+            return None
+
+    def sample(self) -> list[Any] | None:
+        """The user's sample rows, None when there are none."""
+        if self.config.sample is None:
+            return None
+        from mlpack.pipeline.samples import read_sample
+
+        return read_sample(self.config.sample)
+
+    def _package_settings(self, read: Any) -> Any:
+        settings = read(os.environ, self.folder)
+        if self.config.build.ca_bundle is not None:
+            settings = replace(settings, ca_bundle=self.config.build.ca_bundle)
+        return settings
+
+
+def make_context(
+    path: Path | None,
+    *,
+    console: Console,
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> Context:
+    """A command's context from its words. Raises ConfigError."""
+    from mlpack.config import find_config, load_config
+
+    folder = Path.cwd()
+    file = config or find_config(path, folder)
+    if config is not None and not config.is_file():
+        raise UsageError(f"no file {config}", hint="--config names a mlpack.yaml.")
+    loaded = load_config(None if file is None else file.resolve(), overrides=overrides)
+    return Context(console=console, config=loaded, path=path or loaded.model, folder=folder, trust=trust)
+
+
+def remembered_config() -> Path | None:
+    """The mlpack.yaml of the image that was built last in the working folder, None when there is none."""
+    from mlpack.pipeline.receipts import last_built
+
+    file = (last_built(Path.cwd()) or {}).get("config")
+    return Path(file) if isinstance(file, str) and Path(file).is_file() else None
+
+
+def refuse_unsafe(info: ModelInfo, *, trust: bool) -> None:
+    """The gate before a build: `dangerous` never passes, `unknown` only with the user's word, a bundle needs its entry."""
+    from mlpack.errors import AmbiguousFormatError, UnsafeModelError
+
+    named = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
+    if info.safety.verdict == "dangerous":
+        hint = "Get the file anew from someone you trust, or have it saved again by its author."
+        raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {named}", hint=hint)
+    if info.safety.verdict == "unknown" and not trust:
+        hint = "If you know the file's author, --trust builds it all the same. `mlpack inspect` tells each reason."
+        raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {named}", hint=hint)
+    if not info.signatures:
+        keys = [content.key for content in info.contents if content.servable]
+        if keys:
+            raise AmbiguousFormatError(
+                f"{info.path.name} is a bundle; it holds {', '.join(keys)}",
+                hint=f"Say which to serve: --entry {keys[0]}",
+            )
+        raise ModelError(
+            f"{info.path.name}: nothing in it can answer requests", hint="`mlpack inspect` shows what is in it."
+        )
+
+
+def runtime_requirements() -> str:
+    """The cellar's own few libraries."""
+    return (Path(__file__).resolve().parent.parent / "runtime" / "requirements.txt").read_text(encoding="utf-8")
+
+
+def cache_dir() -> Path:
+    """Where what can be made again is kept between runs: MLPACK_CACHE, else the user's cache folder."""
+    named = os.environ.get("MLPACK_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(home) if home else Path.home() / ".cache") / "mlpack"
+
+
+def _bytes(on_progress: Any, step: str, title: str) -> Any:
+    from mlpack.engines.base import Progress
+
+    def told(current: int, total: int) -> None:
+        on_progress(Progress(step=step, title=title, current=current, total=total))
+
+    return told

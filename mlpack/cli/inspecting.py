@@ -1,0 +1,78 @@
+"""How an inspected model looks to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.cli.console import Console, human_size
+
+_WORDS = {
+    "safe": "safe: everything that loading it calls is known",
+    "unknown": "unknown: loading it runs code that mlpack does not know",
+    "dangerous": "DANGEROUS: loading it would run commands or code",
+}
+
+
+def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
+    """Prints what was found, a line each; what is not known has no line."""
+    rows = [(label, value) for label, value in _facts(info, found) if value]
+    console.table(rows, styles=("bold", ""))
+    for finding in info.safety.findings[:20]:
+        console.text(f"  {finding.callable}: {finding.why}")
+    if len(info.safety.findings) > 20:
+        console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
+    if info.contents:
+        console.text("\nIt is a bundle. It holds:")
+        console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
+        keys = [content.key for content in info.contents if content.servable]
+        if keys and info.entry is None:
+            console.text(f"Serve one of them with --entry {keys[0]}")
+    for warning in info.warnings:
+        console.warn(warning)
+
+
+def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
+    framework = " ".join(part for part in (info.framework, info.framework_version) if part)
+    container = ", ".join(
+        part
+        for part in (
+            info.format,
+            f"protocol {info.protocol}" if info.protocol is not None else "",
+            info.compression or "",
+        )
+        if part
+    )
+    return [
+        ("file", f"{info.path.name}  {human_size(info.size)}  ({container})"),
+        ("sha256", str(found.get("digest") or "")),
+        ("framework", framework),
+        ("model", info.root_class),
+        ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
+        ("task", info.task or ""),
+        ("classes", _short(list(info.classes or ()))),
+        ("input", _input(info.signatures[0]) if info.signatures else ""),
+        ("methods", ", ".join(signature.name for signature in info.signatures)),
+        (
+            "needs",
+            ", ".join(_requirement(item.distribution, item.version, item.constraint) for item in info.requirements),
+        ),
+        ("your code", ", ".join(info.missing_modules)),
+        ("safety", _WORDS[info.safety.verdict]),
+    ]
+
+
+def _input(signature: Signature) -> str:
+    if signature.layout == "columns":
+        return _short([f"{spec.name}: {spec.dtype}" for spec in signature.inputs], 12)
+    names = f": {_short(list(signature.columns), 8)}" if signature.columns else ""
+    return ", ".join(f"{spec.dtype} {list(spec.shape)}" for spec in signature.inputs) + names
+
+
+def _requirement(name: str, version: str | None, constraint: str) -> str:
+    return f"{name}=={version}" if version else f"{name}{constraint}"
+
+
+def _short(values: list[Any], most: int = 10) -> str:
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown + (f", ... ({len(values)})" if len(values) > most else "")

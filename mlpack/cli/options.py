@@ -1,0 +1,31 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelPath = Annotated[
+    Path | None, typer.Argument(metavar="PATH", help="The model file or folder; else `model:` in mlpack.yaml.")
+]
+ImageName = Annotated[
+    str | None, typer.Argument(metavar="IMAGE", help="A tag or id; else the image that was built last here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else goes to stderr.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Another mlpack.yaml than the one beside the model.")]
+Entry = Annotated[str | None, typer.Option("--entry", help="Which part of a bundle to serve, such as `model`.")]
+Framework = Annotated[
+    str | None, typer.Option("--framework", help="Such as scikit-learn==1.0.2, when the file does not tell.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the image; else the file's, or its folder's.")]
+Version = Annotated[str | None, typer.Option("--version", help="Version of the model: a tag and a label.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Pack a file that needs code mlpack does not know.")]
+Python = Annotated[str | None, typer.Option("--python", help="Python of the image, such as 3.11; else chosen.")]
+Platform = Annotated[str | None, typer.Option("--platform", help="linux/amd64 or linux/arm64; else the engine's own.")]
+Wheelhouse = Annotated[
+    Path | None, typer.Option("--wheelhouse", help="Install from this folder of wheels alone, offline.")
+]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even where a lock is kept.")]
+Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]

@@ -1,0 +1,87 @@
+"""How long work looks while it runs: rows that move on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import (
+    Progress as Bars,
+)
+
+from mlpack.engines.base import OnProgress, Progress
+
+
+@contextmanager
+def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
+    """One row a running step; a finished one turns into a line above with its seconds."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        _Bytes(),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    finished: set[str] = set()
+    with Bars(*columns, console=console, transient=True) as bars:
+        bars.add_task(title, total=None)
+
+        def on_progress(news: Progress) -> None:
+            if news.step in finished:
+                return
+            if news.step not in tasks:
+                tasks[news.step] = bars.add_task(news.title[:60], total=news.total)
+            if news.seconds is not None or news.error:
+                finished.add(news.step)
+                bars.remove_task(tasks[news.step])
+                console.print(_line(news), markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+            elif news.current is not None:
+                bars.update(tasks[news.step], completed=news.current, total=news.total)
+
+        yield on_progress
+
+
+@contextmanager
+def plain(console: RichConsole, _title: str) -> Iterator[OnProgress]:
+    """A line when a step ends, and one every 15 s while a step has bytes to tell."""
+    told: dict[str, float] = {}
+    finished: set[str] = set()
+
+    def on_progress(news: Progress) -> None:
+        now = time.monotonic()
+        if news.step in finished:
+            return
+        if news.seconds is not None or news.error:
+            finished.add(news.step)
+            console.print(_line(news), markup=False, highlight=False, soft_wrap=True)
+        elif news.current is not None and now - told.setdefault(news.step, now) > 15:
+            told[news.step] = now
+            done = f"{news.current / 1e6:.0f} MB" + (f" of {news.total / 1e6:.0f} MB" if news.total else "")
+            console.print(f"  {news.title}: {done}", markup=False, highlight=False, soft_wrap=True)
+
+    yield on_progress
+
+
+class _Bytes(DownloadColumn):
+    """Bytes where a step counts them, nothing where it does not."""
+
+    def render(self, task: Any) -> Any:
+        return super().render(task) if task.total else ""
+
+
+def _line(news: Progress) -> str:
+    mark = "x" if news.error else "-"
+    took = "cached" if news.cached else f"{news.seconds or 0:.1f} s"
+    return f"{mark} {news.title}  {news.error or took}"

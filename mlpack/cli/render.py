@@ -1,0 +1,72 @@
+"""`mlpack render`: the folder that an image is built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.console import Console
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Entry,
+    Framework,
+    ModelPath,
+    Name,
+    Platform,
+    Python,
+    Refresh,
+    Trust,
+    Version,
+    Wheelhouse,
+)  # fmt: skip
+
+
+def render(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write; new or empty.")],
+    path: ModelPath = None,
+    buildkit: Annotated[bool, typer.Option("--buildkit", help="With BuildKit's cache and bind mounts.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds files already.")] = False,
+    name: Name = None,
+    version: Version = None,
+    entry: Entry = None,
+    framework: Framework = None,
+    python: Python = None,
+    platform: Platform = None,
+    wheelhouse: Wheelhouse = None,
+    trust: Trust = False,
+    refresh: Refresh = False,
+    config: ConfigFile = None,
+    json: AsJson = False,
+) -> int:
+    """Write the folder that the image is built from: plain `docker build` takes it, mlpack is needed no more.
+
+    \b
+    mlpack render model.pkl -o churn/
+    docker build -t churn churn/
+    """
+    from mlpack.cli.context import make_context, refuse_unsafe
+    from mlpack.errors import UsageError
+    from mlpack.pipeline.render import write
+
+    console = Console(json=json)
+    overrides = {
+        "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "build.platform": platform, "build.wheelhouse": wheelhouse,
+    }  # fmt: skip
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
+        raise UsageError(
+            f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
+        )
+    context = make_context(path, console=console, config=config, overrides=overrides)
+    info = context.inspect()
+    refuse_unsafe(info, trust=trust)
+    bundle = context.bundle(context.lock(info, refresh=refresh), secrets=False)
+    write(bundle, out, buildkit=buildkit)
+    console.document({"folder": str(out), "digest": bundle.digest, "files": [file.name for file in bundle.files]})
+    for reason in bundle.lock.reasons:
+        console.note(f"- {reason}")
+    console.text(f"Wrote {out}. Build it with: docker build -t {bundle.name} {out}")
+    return 0

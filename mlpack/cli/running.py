@@ -1,0 +1,50 @@
+"""What `mlpack run` does around the container: waits for it, shows how to ask it, stays until it ends."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mlpack.engines.base import Running
+from mlpack.errors import CheckFailedError
+from mlpack.pipeline.asking import Client, Unanswered
+from mlpack.pipeline.questions import sample_rows
+
+
+def wait_ready(running: Running, *, limit_s: float = 240) -> None:
+    """Returns when the service says it is ready; raises CheckFailedError with its log when it does not."""
+    began = time.monotonic()
+    seen = "it never answered"
+    with Client(running.url) as client:
+        while time.monotonic() - began < limit_s and running.alive():
+            try:
+                answer = client.get("/ready")
+            except Unanswered as nothing:
+                seen = str(nothing)
+            else:
+                if answer.status == 200:
+                    return
+                seen = answer.text[:300]
+            time.sleep(0.05)
+    ended = "" if running.alive() else "the container ended; "
+    raise CheckFailedError(f"not ready: {ended}{seen}", hint="The log above says why.", detail=running.logs()[-6000:])
+
+
+def curl_line(card: Mapping[str, Any], url: str) -> str:
+    """A command that asks the service one valid row and works when pasted into a shell."""
+    body = json.dumps({"instances": sample_rows(card, 1)})
+    return f"curl -s {url}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def follow(running: Running) -> int:
+    """Stays until the container ends or Ctrl-C comes, which stops it in order."""
+    try:
+        while running.alive():
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        running.stop(grace_s=10)
+        raise
+    raise CheckFailedError("the container ended by itself", hint="Its log is above.", detail=running.logs()[-6000:])

@@ -1,0 +1,89 @@
+"""How a test looks to a person and to a CI: the table of checks, the JUnit file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.cli.console import Console, human_size, printable
+from mlpack.engines.base import Limits
+from mlpack.errors import ConfigError, UsageError
+from mlpack.pipeline.receipts import write_whole
+from mlpack.pipeline.smoke import Expectation
+
+if TYPE_CHECKING:
+    from mlpack.config import Test
+
+
+def expectation(test: Test) -> Expectation:
+    """The user's question and answer, read from their files."""
+    return Expectation(request=_read(test.request), expected=_read(test.expected), tolerance=test.tolerance)
+
+
+def limits_of(memory: str) -> Limits:
+    """Limits with the memory that the user gave: 512MiB, 2GiB, 2GB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(i?)[bB]?", memory.strip())
+    if found is None:
+        raise UsageError(f"--memory {memory!r} is no size", hint="Such as 512MiB or 2GiB.")
+    base = 1024 if found[3] or not found[2] else 1000
+    return Limits(memory=int(float(found[1]) * base ** " kmg".index(found[2].lower() or " ")))
+
+
+def show_check(console: Console, check: Check) -> None:
+    """One line as soon as a check is done."""
+    mark = "ok  " if check.ok else "FAIL"
+    console.text(f"  {mark} {check.name:<22} {check.seconds * 1000:>8.0f} ms  {check.detail[:300]}")
+
+
+def show(console: Console, report: Report, receipt: Path) -> None:
+    """The figures below the checks."""
+    latency = report.latency_ms
+    rows = [
+        ("checks", f"{len(report.checks)} passed"),
+        ("cold start", f"{report.cold_start_ms:.0f} ms" if report.cold_start_ms is not None else "not measured"),
+        ("latency", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms" if latency else "not measured"),
+        (
+            "peak memory",
+            f"{report.peak_memory_mb} MiB" if report.peak_memory_mb is not None else "not told by the engine",
+        ),
+        ("image size", human_size(report.image_size)),
+        ("receipt", str(receipt)),
+    ]
+    console.table(rows, styles=("bold", ""))
+
+
+def write_junit(verified: Verified, file: Path) -> None:
+    """The checks as JUnit XML, one test case each."""
+    report = verified.report
+    failures = sum(not check.ok for check in report.checks)
+    suite = ET.Element(
+        "testsuite",
+        name="mlpack test",
+        tests=str(len(report.checks)),
+        failures=str(failures),
+        time=f"{sum(check.seconds for check in report.checks):.3f}",
+    )
+    for check in report.checks:
+        case = ET.SubElement(suite, "testcase", classname="mlpack", name=check.name, time=f"{check.seconds:.3f}")
+        if not check.ok:
+            ET.SubElement(case, "failure", message=_xml(check.detail)).text = _xml(check.hint)
+    write_whole(file, ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")
+
+
+def _xml(text: str) -> str:
+    return printable(text)
+
+
+def _read(file: Path | None) -> Any | None:
+    if file is None:
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error
