@@ -28,9 +28,13 @@ def keep_bridge(state: State) -> str:
         subnet = next((net for net in SUBNETS if not any(map(net.overlaps, taken))), None)
         if subnet is None:
             raise EngineError("No subnet of 10.201-230.0.0/16 is free.", "Free one.")
-        run(["ip", "link", "add", name, "type", "bridge"])
-        run(["ip", "addr", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", name])
-        run(["ip", "link", "set", name, "up"])
+        # In one go, so that no bridge without an address is left when we are interrupted.
+        steps = (
+            f"link add {name} type bridge",
+            f"addr add {subnet[1]}/{subnet.prefixlen} dev {name}",
+            f"link set {name} up",
+        )
+        run(["ip", "-batch", "-"], stdin="\n".join(steps))
     return name
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from .bridge import bridge_name, keep_bridge, outer_mtu, remove_bridge
-from .processes import Service, keep_running, runs, stop
+from .processes import Service, keep_running, running, stop
 from .shell import which
 from .state import State
-from .web import engine_answers
+from .web import engine_answers, listens
 
 CONTAINERD = "containerd"
 DOCKERD = "dockerd"
@@ -18,10 +18,10 @@ def keep_engine(state: State, mirror: int) -> None:
     """Let containerd and dockerd run."""
     keep_bridge(state)
     keep_running(state, _containerd(state))
-    if not runs(state, DOCKERD):
+    if not running(state, DOCKERD):
         # Left by a kill -9: dockerd would trust the number in it, whoever has it now.
         (state.run / "docker.pid").unlink(missing_ok=True)
-    keep_running(state, _dockerd(state, mirror), patience=60)
+    keep_running(state, _dockerd(state, mirror))
 
 
 def stop_engine(state: State) -> None:
@@ -45,7 +45,7 @@ def _containerd(state: State) -> Service:
             'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
             f"[grpc]\naddress = {json.dumps(str(socket))}\n"
         ),
-        answers=socket.exists,
+        answers=lambda: listens(socket),
     )
 
 

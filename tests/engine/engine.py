@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from . import packages
 from .bases import keep_base
+from .container import keep_container, remove_container
 from .daemon import keep_engine, stop_engine
 from .found import find_engine, user_config
 from .login import htpasswd, write_docker_config
 from .registries import keep_mirror, keep_registry, stop_registries
-from .shell import say
+from .shell import say, which
 from .state import State, locked, open_state
 
 FIRST_BASE = "3.11"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """An engine that answers: DOCKER_HOST, and the mirror's port if it is our own."""
+
+    host: str
+    mirror: int | None
 
 
 def start(env: Mapping[str, str]) -> str:
     """Let everything run; give the lines that a shell evaluates."""
     state = open_state(env)
     with locked(state, "engine"):
-        host = find_engine(env, state)
-        if host is None:
-            host = state.host
-            mirror = _start_own(state)
-        else:
-            say(f"an engine answers at {host}")
-            mirror = None
-            packages.install(packages.REGISTRY)
-        registry = f"127.0.0.1:{keep_registry(state, str(htpasswd(state)))}"
+        engine = _keep_engine(env, state)
+        registry = f"127.0.0.1:{_keep_registry(state, engine)}"
         write_docker_config(state, user_config(env, state), registry)
-    if mirror is not None:
-        keep_base(state, mirror, FIRST_BASE)
+    if engine.mirror is not None:
+        keep_base(state, engine.mirror, FIRST_BASE)
     return _exports(
-        DOCKER_HOST=host,
+        DOCKER_HOST=engine.host,
         MLPACK_TEST_REGISTRY=registry,
         DOCKER_CONFIG=str(state.docker_config),
     )
@@ -44,25 +47,37 @@ def base(env: Mapping[str, str], python: str) -> None:
     """Let python:X.Y-slim be there for a FROM; a user's engine pulls the real one by itself."""
     state = open_state(env)
     with locked(state, "engine"):
-        if find_engine(env, state) is not None:
-            return
-        mirror = _start_own(state)
-    keep_base(state, mirror, python)
+        engine = _keep_engine(env, state)
+    if engine.mirror is not None:
+        keep_base(state, engine.mirror, python)
 
 
 def stop(env: Mapping[str, str]) -> None:
-    """Stop what was started here; what is on disk stays."""
+    """Stop what was started here, and nothing else; what is on disk stays."""
     state = open_state(env)
     with locked(state, "engine"):
+        if users := find_engine(env, state):
+            remove_container(state, users)
         stop_engine(state)
         stop_registries(state)
 
 
-def _start_own(state: State) -> int:
+def _keep_engine(env: Mapping[str, str], state: State) -> Engine:
+    if users := find_engine(env, state):
+        say(f"the engine at {users} answers and is used")
+        return Engine(host=users, mirror=None)
     packages.install(packages.ENGINE)
     mirror = keep_mirror(state)
     keep_engine(state, mirror)
-    return mirror
+    return Engine(host=state.host, mirror=mirror)
+
+
+def _keep_registry(state: State, engine: Engine) -> int:
+    passwords = htpasswd(state)
+    if not which("docker-registry") and not packages.can_install():
+        return keep_container(state, engine.host, passwords)
+    packages.install(packages.REGISTRY)
+    return keep_registry(state, passwords)
 
 
 def _exports(**values: str) -> str:

@@ -7,10 +7,11 @@ import http.client
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import EngineError
-from .shell import run
+from .shell import run, say
 from .state import State
 from .web import engine_answers, status
 
@@ -20,7 +21,13 @@ DEFAULT = "unix:///var/run/docker.sock"
 def find_engine(env: Mapping[str, str], state: State) -> str | None:
     """Give the DOCKER_HOST of an engine that answers and is not our own, or None."""
     host = _endpoint(env, user_config(env, state))
-    return host if host != state.host and _answers(host) else None
+    if host is None or host == state.host:
+        return None
+    if not _answers(host):
+        if host != DEFAULT:
+            say(f"no engine answers at {host}")
+        return None
+    return host
 
 
 def user_config(env: Mapping[str, str], state: State) -> Path:
@@ -31,7 +38,7 @@ def user_config(env: Mapping[str, str], state: State) -> Path:
     return Path("~/.docker").expanduser()
 
 
-def _endpoint(env: Mapping[str, str], config: Path) -> str:
+def _endpoint(env: Mapping[str, str], config: Path) -> str | None:
     if host := env.get("DOCKER_HOST"):
         return host
     context = env.get("DOCKER_CONTEXT") or _read(config / "config.json").get("currentContext")
@@ -39,10 +46,13 @@ def _endpoint(env: Mapping[str, str], config: Path) -> str:
         return DEFAULT
     name = hashlib.sha256(str(context).encode()).hexdigest()
     meta = _read(config / "contexts" / "meta" / name / "meta.json")
-    return str(meta.get("Endpoints", {}).get("docker", {}).get("Host") or DEFAULT)
+    try:
+        return str(meta["Endpoints"]["docker"]["Host"])
+    except (KeyError, TypeError):
+        return None
 
 
-def _read(path: Path) -> dict[str, dict[str, dict[str, str]]]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):

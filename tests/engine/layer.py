@@ -18,14 +18,15 @@ DROPPED = re.compile(
     | var/(lib/apt/lists|cache/apt|cache/debconf|log)/ .* [^/]$
     | var/lib/dpkg/.*-old$
     | dev/.+
+    | .*/__pycache__/.*                          # nor has the real image any
+    | usr/share/zoneinfo/(right|posix)/.*
     | usr/lib/python3[^/]*/EXTERNALLY-MANAGED$   # the real image lets pip install
     """,
     re.VERBOSE,
 )
 # What an apt-get install in a later layer shall leave out too, as in the real slim image.
 DPKG = "".join(
-    f"path-exclude /usr/share/{folder}/*\n"
-    for folder in ("doc", "man", "info", "locale", "lintian", "groff")
+    f"path-exclude /usr/share/{folder}/*\n" for folder in ("doc", "man", "info", "locale", "lintian", "groff")
 )
 APT = """\
 deb http://deb.debian.org/debian {suite} main
@@ -60,9 +61,7 @@ def write_layer(debian: Path, target: Path, *, python: str, suite: str) -> Layer
                         layer.addfile(member, source.extractfile(member) if member.isreg() else None)
                 for member, content in _added(python, suite):
                     layer.addfile(member, io.BytesIO(content))
-    return Layer(
-        path=target, size=target.stat().st_size, digest=packed.digest, diff_id=plain.digest
-    )
+    return Layer(path=target, size=target.stat().st_size, digest=packed.digest, diff_id=plain.digest)
 
 
 def _dropped(member: tarfile.TarInfo) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ctypes
 import json
+import os
 import secrets
 import shutil
 from pathlib import Path
@@ -44,14 +45,14 @@ def write_docker_config(state: State, user: Path, registry: str) -> None:
 
 def _link_the_rest(config: Path, user: Path) -> None:
     """Show the user's contexts and plugins in the private folder too."""
+    wanted = {entry.name: entry.absolute() for entry in user.iterdir()} if user.is_dir() else {}
+    wanted.pop("config.json", None)
     for old in config.iterdir():
-        if old.is_symlink():
+        if old.is_symlink() and old.readlink() != wanted.get(old.name):
             old.unlink()
-    if user.is_dir():
-        for entry in user.iterdir():
-            link = config / entry.name
-            if entry.name != "config.json" and not link.exists():
-                link.symlink_to(entry.absolute())
+    for name, target in wanted.items():
+        if not os.path.lexists(config / name):
+            (config / name).symlink_to(target)
 
 
 def _password_path(state: State) -> Path:

@@ -38,8 +38,7 @@ def install(programs: dict[str, str]) -> None:
         return
     if not can_install():
         raise EngineError(
-            f"No docker engine answers, and {', '.join(packages)} can only be installed "
-            "on Debian as root.",
+            f"No docker engine answers, and {', '.join(packages)} can only be installed on Debian as root.",
             "Start a docker engine, or point DOCKER_HOST at one.",
         )
     say(f"installs {', '.join(packages)} by apt-get")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import EngineError
@@ -25,7 +26,7 @@ class Service:
     config: Path
     text: str
     answers: Callable[[], bool]
-    env: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 60
 
     @property
     def recipe(self) -> str:
@@ -33,82 +34,98 @@ class Service:
         return hashlib.sha256(json.dumps([self.argv, self.text]).encode()).hexdigest()
 
 
-def keep_running(state: State, service: Service, *, patience: float = 30) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A process that we started; a later one may get its pid, but not its start time as well."""
+
+    pid: int
+    started: str
+    boot: str
+    recipe: str
+
+
+def keep_running(state: State, service: Service) -> None:
     """Start the service unless it runs as it should; return when it answers."""
-    record = _record(state, service.name)
-    if record and record["recipe"] == service.recipe and service.answers():
+    process = running(state, service.name)
+    # One that is alive and silent is busy: it gets time, since a restart would end its containers.
+    if process and process.recipe == service.recipe and _comes_to_answer(state, service):
         return
     stop(state, service.name)
-    write(service.config, service.text)
-    log = state.logs / f"{service.name}.log"
-    log.write_bytes(b"")
-    pid = detach(service.argv, log=log, env=service.env)
-    write(
-        _record_path(state, service.name),
-        json.dumps({"pid": pid, "recipe": service.recipe, **_identity(pid)}),
-    )
-    _wait(state, service, log, patience)
-    say(f"{service.name} runs (pid {pid})")
+    _start(state, service)
+    if not _comes_to_answer(state, service):
+        alive = running(state, service.name) is not None
+        stop(state, service.name)
+        what = f"gave no answer within {service.patience:.0f} s" if alive else "ended at once"
+        log = _log(state, service.name)
+        words = tail(log.read_text(errors="replace"))
+        raise EngineError(f"{service.name} {what}:\n{words}\n", f"Its log is {log}.")
+    say(f"{service.name} runs")
 
 
-def _wait(state: State, service: Service, log: Path, patience: float) -> None:
-    end = time.monotonic() + patience
-    while not service.answers():
-        alive = _record(state, service.name) is not None
-        if not alive or time.monotonic() > end:
-            stop(state, service.name)
-            words = tail(log.read_text(errors="replace"))
-            how = f"gave no answer within {patience:.0f} s" if alive else "ended at once"
-            raise EngineError(f"{service.name} {how}:\n{words}\n", f"Its log is {log}.")
-        time.sleep(0.05)
+def running(state: State, name: str) -> Process | None:
+    """Give our process of that name, if it is alive and still the one that we started."""
+    try:
+        process = Process(**json.loads(_record(state, name).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    same = _started(process.pid) == process.started and _boot() == process.boot
+    return process if same else None
 
 
-def stop(state: State, name: str, *, patience: float = 40) -> bool:
-    """Stop the process if it is ours and alive; say whether there was one."""
-    record = _record(state, name)
-    if record is None:
-        _record_path(state, name).unlink(missing_ok=True)
-        return False
-    for wish, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
-        os.kill(int(record["pid"]), wish)
-        end = time.monotonic() + seconds
-        while _record(state, name) is not None and time.monotonic() < end:
-            time.sleep(0.05)
-        if _record(state, name) is None:
+def stop(state: State, name: str) -> None:
+    """Stop our process of that name, if it runs: a word first, after 40 s by force."""
+    for wish, patience in ((signal.SIGTERM, 40.0), (signal.SIGKILL, 10.0)):
+        process = running(state, name)
+        if process is None:
             break
-    _record_path(state, name).unlink(missing_ok=True)
-    say(f"{name} stopped")
-    return True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, wish)
+        if until(lambda: running(state, name) is None, patience):
+            say(f"{name} stopped")
+    _record(state, name).unlink(missing_ok=True)
 
 
-def runs(state: State, name: str) -> bool:
-    """Tell whether our process of that name is alive."""
-    return _record(state, name) is not None
+def until(reached: Callable[[], bool], patience: float) -> bool:
+    """Wait until it is so, or patience ends; tell which."""
+    end = time.monotonic() + patience
+    while not (done := reached()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return done
 
 
-def _record_path(state: State, name: str) -> Path:
+def _start(state: State, service: Service) -> None:
+    write(service.config, service.text)
+    log = _log(state, service.name)
+    log.write_bytes(b"")
+    pid = detach(service.argv, log=log)
+    process = Process(pid=pid, started=_started(pid) or "ended", boot=_boot(), recipe=service.recipe)
+    write(_record(state, service.name), json.dumps(asdict(process)))
+
+
+def _comes_to_answer(state: State, service: Service) -> bool:
+    """Wait for an answer while the process lives; an answer without it is a stranger's."""
+    until(lambda: service.answers() or not running(state, service.name), service.patience)
+    return running(state, service.name) is not None and service.answers()
+
+
+def _record(state: State, name: str) -> Path:
     return state.run / f"{name}.json"
 
 
-def _record(state: State, name: str) -> dict[str, str] | None:
-    """Give the record of a process of ours that is alive: same pid, start time and boot."""
-    try:
-        record: dict[str, str] = json.loads(_record_path(state, name).read_text())
-        same = _identity(int(record["pid"])).items() <= record.items()
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return record if same else None
+def _log(state: State, name: str) -> Path:
+    return state.logs / f"{name}.log"
 
 
-def _identity(pid: int) -> dict[str, str]:
-    """Give what tells a process from a later one that was given the same pid."""
+def _started(pid: int) -> str | None:
+    """Give a living process's start time, in the kernel's ticks since boot."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return {"started": "gone"}
-    # The name, in brackets, may hold blanks: the fields are counted behind it.
+        return None
+    # The name, in brackets, may hold blanks: the fields are counted from behind it.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] in {"Z", "X"}:
-        return {"started": "gone"}
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return {"started": fields[19], "boot": boot}
+    return None if fields[0] in {"Z", "X"} else fields[19]
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

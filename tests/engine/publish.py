@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -26,9 +25,7 @@ def is_published(port: int, repository: str, tag: str) -> bool:
     return answer.status == http.client.OK
 
 
-def publish(
-    port: int, repository: str, tag: str, *, config: Mapping[str, Any], layer: Layer
-) -> str:
+def publish(port: int, repository: str, tag: str, *, config: Mapping[str, Any], layer: Layer) -> str:
     """Put the image there, its tag last, so that no half of it is ever seen; give the digest."""
     with layer.path.open("rb") as file:
         _put_blob(port, repository, layer.digest, layer.size, file)
@@ -68,9 +65,7 @@ def _put_blob(port: int, repository: str, digest: str, size: int, body: bytes | 
 
 def _put_manifest(port: int, repository: str, name: str, kind: str, body: bytes) -> None:
     path = f"/v2/{repository}/manifests/{name}"
-    _expect(
-        _ask(port, "PUT", path, body=body, headers={"Content-Type": kind}), http.client.CREATED
-    )
+    _expect(_ask(port, "PUT", path, body=body, headers={"Content-Type": kind}), http.client.CREATED)
 
 
 def _ask(
@@ -87,9 +82,7 @@ def _ask(
         answer = connection.getresponse()
         answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise EngineError(
-            f"The mirror on 127.0.0.1:{port} does not answer: {error}.", "Run: make engine"
-        ) from error
+        raise EngineError(f"The mirror on 127.0.0.1:{port} does not answer: {error}.", "Run: make engine") from error
     finally:
         connection.close()
     return answer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+from pathlib import Path
 
-from .errors import EngineError
-from .processes import Service, keep_running, runs, stop
+from .processes import Service, keep_running, running, stop
 from .shell import which
-from .state import State, remembered_port, write
+from .state import State, remembered_port
 from .web import loopback, status
 
 MIRROR = "mirror"
@@ -20,9 +20,9 @@ def keep_mirror(state: State) -> int:
     return _keep(state, MIRROR, {})
 
 
-def keep_registry(state: State, htpasswd: str) -> int:
+def keep_registry(state: State, htpasswd: Path) -> int:
     """Let the password registry run; give its port."""
-    return _keep(state, REGISTRY, {"htpasswd": {"realm": "mlpack", "path": htpasswd}})
+    return _keep(state, REGISTRY, {"htpasswd": {"realm": "mlpack", "path": str(htpasswd)}})
 
 
 def stop_registries(state: State) -> None:
@@ -32,7 +32,7 @@ def stop_registries(state: State) -> None:
 
 
 def _keep(state: State, name: str, auth: dict[str, dict[str, str]]) -> int:
-    port = _port(state, name)
+    port = remembered_port(state, name, runs=running(state, name) is not None)
     config = state.root / f"{name}.yml"
     keep_running(
         state,
@@ -44,18 +44,7 @@ def _keep(state: State, name: str, auth: dict[str, dict[str, str]]) -> int:
             answers=lambda: answers(port),
         ),
     )
-    write(state.run / f"{name}.port", str(port))
     return port
-
-
-def _port(state: State, name: str) -> int:
-    """Give the port of the one that runs; else the remembered one, if it is still free."""
-    if runs(state, name):
-        try:
-            return int((state.run / f"{name}.port").read_text())
-        except (FileNotFoundError, ValueError):
-            stop(state, name)
-    return remembered_port(state, name)
 
 
 def _config(state: State, name: str, port: int, auth: dict[str, dict[str, str]]) -> str:
@@ -78,9 +67,3 @@ def _config(state: State, name: str, port: int, auth: dict[str, dict[str, str]])
 def answers(port: int) -> bool:
     """Tell whether a registry answers there, be it only that it wants a password."""
     return status(loopback(port), "/v2/") in {http.client.OK, http.client.UNAUTHORIZED}
-
-
-def need(port: int) -> None:
-    """Fail in plain words where no registry answers."""
-    if not answers(port):
-        raise EngineError(f"No registry answers on 127.0.0.1:{port}.", "Run: make engine")

@@ -42,18 +42,21 @@ def run(
     return done.stdout
 
 
-def detach(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+def detach(argv: Sequence[str], *, log: Path) -> int:
     """Start a program that outlives us and holds none of our files; give its pid."""
-    with log.open("ab") as out:
-        return subprocess.Popen(
-            argv,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            cwd="/",
-        ).pid
+    try:
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                argv,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                cwd="/",
+            ).pid
+    except FileNotFoundError as error:
+        raise EngineError(f"{argv[0]} is not on this machine.", "Install it.") from error
 
 
 def which(program: str) -> str | None:

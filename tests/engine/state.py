@@ -69,9 +69,7 @@ def open_state(env: Mapping[str, str]) -> State:
         for folder in (state.run, state.logs, state.tmp, state.docker_config):
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise EngineError(
-            f"The cache folder cannot be made: {error}.", "Set MLPACK_TEST_CACHE to another."
-        ) from error
+        raise EngineError(f"The cache folder cannot be made: {error}.", "Set MLPACK_TEST_CACHE to another.") from error
     return state
 
 
@@ -99,14 +97,14 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
     half.replace(path)
 
 
-def remembered_port(state: State, name: str) -> int:
-    """Give the port that a service had, or a free one if it had none or a stranger took it."""
+def remembered_port(state: State, name: str, *, runs: bool) -> int:
+    """Give the port of a service that runs; else the one it had, unless a stranger took it."""
     path = state.root / "ports.json"
     try:
         ports: dict[str, int] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         ports = {}
-    if name not in ports or not _free(ports[name]):
+    if name not in ports or not (runs or _free(ports[name])):
         others = set(ports.values())
         port = next((p for p in PORTS if p not in others and _free(p)), None)
         if port is None:

@@ -37,6 +37,16 @@ def engine_answers(path: Path | str) -> bool:
     return status(UnixConnection(path, timeout=10), "/_ping") == http.client.OK
 
 
+def listens(path: Path) -> bool:
+    """Tell whether anybody listens at a unix socket; a file alone may be left over."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 def loopback(port: int, timeout: float = 10) -> http.client.HTTPConnection:
     """Give a connection to a port of this machine."""
     return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
