@@ -1,0 +1,57 @@
+"""The name of an image in a registry, taken apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mlpack.errors import UsageError
+
+DOCKER_HUB = "docker.io"
+# The distribution spec's grammar of a name, a tag and a digest.
+_NAME = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """`registry/repository:tag@digest`; the registry and `library/` of Docker Hub's short names are filled in."""
+
+    registry: str
+    repository: str
+    tag: str | None
+    digest: str | None
+    name: str  # as it was written, without tag and digest
+
+    def at(self, digest: str) -> str:
+        """The same image named by a digest."""
+        return f"{self.name}@{digest}"
+
+
+def parse_reference(text: str) -> Reference:
+    """Take a reference apart. Raises UsageError when it is none."""
+    rest, _, digest = text.partition("@")
+    name, colon, tag = rest.rpartition(":")
+    if not colon or "/" in tag:
+        name, tag = rest, ""
+    registry, repository = _split(name)
+    if (
+        not _NAME.fullmatch(repository)
+        or (tag and not _TAG.fullmatch(tag))
+        or ("@" in text and not _DIGEST.fullmatch(digest))
+    ):
+        raise UsageError(
+            f"{text!r} does not name an image.",
+            hint="Write HOST[:PORT]/REPOSITORY[:TAG], the repository in lower case.",
+        )
+    return Reference(registry=registry, repository=repository, tag=tag or None, digest=digest or None, name=name)
+
+
+def _split(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        if first in {DOCKER_HUB, "index.docker.io"}:
+            return DOCKER_HUB, rest if "/" in rest else f"library/{rest}"
+        return first, rest
+    return DOCKER_HUB, name if slash else f"library/{name}"
