@@ -1,0 +1,67 @@
+"""Locks kept by what they were made from, so that the same question is asked of the network once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.lock import LocalWheel, Lock
+from mlpack.artifacts.model import ModelInfo
+
+SCHEMA = 1  # goes up when the way of resolving changes what comes out
+
+
+def cache_key(inputs: dict[str, Any]) -> str:
+    """The name of a question: sha256 over its inputs as JSON, in hex."""
+    text = json.dumps({"schema": SCHEMA, **inputs}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_lock(cache_dir: Path, key: str, info: ModelInfo) -> Lock | None:
+    """The lock kept under the key, for this model; None when there is none, it is broken, or a wheel of it is gone."""
+    try:
+        kept = json.loads(_path(cache_dir, key).read_text(encoding="utf-8"))
+        wheels = tuple(
+            LocalWheel(filename=wheel["filename"], path=Path(wheel["path"]), sha256=wheel["sha256"])
+            for wheel in kept.pop("local_wheels")
+        )
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
+        }
+        lock = Lock(info=info, local_wheels=wheels, **values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return lock if all(wheel.path.is_file() for wheel in wheels) else None
+
+
+def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
+    """Keep the lock under the key: whole or not at all, also when several do so at once. A full disk only costs the cache."""
+    kept = asdict(replace(lock, info=None))  # type: ignore[arg-type]  # the model is the reader's own, not the lock's
+    del kept["info"]
+    with contextlib.suppress(OSError):
+        path = _path(cache_dir, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lock-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(kept, file, indent=1, default=str)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def folder_listing(place: str) -> list[tuple[str, int]]:
+    """What lies in a folder of wheels, by name and size; nothing for a place elsewhere."""
+    folder = Path(place)
+    return sorted((path.name, path.stat().st_size) for path in folder.glob("*.whl")) if folder.is_dir() else []
+
+
+def _path(cache_dir: Path, key: str) -> Path:
+    return cache_dir / f"{key}.json"

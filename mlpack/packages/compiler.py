@@ -1,0 +1,132 @@
+"""One run of `uv pip compile`: requirements in, the wheels of one consistent set out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mlpack.errors import ResolveError
+from mlpack.packages.failures import failure
+from mlpack.packages.names import normalise
+from mlpack.packages.settings import PackageSettings
+from mlpack.packages.target import Target
+from mlpack.packages.toml import load_toml
+from mlpack.packages.variables import uv_variables
+from mlpack.shell import run
+
+TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedWheel:
+    """A file that a locked package may be installed from on the target; `size` in bytes where the index tells."""
+
+    filename: str
+    url: str
+    sha256: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedPackage:
+    """A package at its locked version, with every wheel of it that fits the target."""
+
+    name: str
+    version: str
+    wheels: tuple[LockedWheel, ...]
+
+    def to_requirement(self) -> str:
+        """Its lines in a requirements file, with hashes: the same for the same set of wheels, wherever they lie."""
+        hashes = sorted({wheel.sha256 for wheel in self.wheels})
+        return (
+            " \\\n".join([f"{self.name}=={self.version}", *(f"    --hash=sha256:{digest}" for digest in hashes)]) + "\n"
+        )
+
+
+def compile_lock(
+    lines: Iterable[str],
+    *,
+    target: Target,
+    settings: PackageSettings,
+    constraints: Iterable[str] = (),
+    cutoff: str | None = None,
+    exempt: Collection[str] = (),
+) -> tuple[LockedPackage, ...]:
+    """The newest consistent set for the target, wheels only, in the order of names.
+
+    `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`. Raises ResolveError with uv's
+    reason, IndexUnreachableError.
+    """
+    with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
+        constraint_file = Path(folder) / "constraints.txt"
+        constraint_file.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        argv = [
+            _uv(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
+            "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",
+            "--only-binary", ":all:", "--index-strategy", "unsafe-best-match",
+            "--python", sys.executable, "--no-python-downloads",
+            "--python-version", target.python, "--python-platform", target.uv_platform,
+            "--constraints", str(constraint_file),
+            *(["--no-index"] if settings.no_index else []),
+            *(["--exclude-newer", cutoff] if cutoff else []),
+            *(word for name in sorted(exempt) if cutoff for word in ("--exclude-newer-package", f"{name}=false")),
+        ]  # fmt: skip
+        try:
+            done = run(
+                argv,
+                env={**_without_uv(), **uv_variables(settings)},
+                cwd=Path(folder),  # nothing of the user's folder is read
+                stdin="".join(f"{line}\n" for line in lines),
+                timeout_s=TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise ResolveError(
+                f"uv did not finish in {TIMEOUT_S} s", hint="try again; uv keeps what it has fetched"
+            ) from None
+    if done.code != 0:
+        raise failure(done.stderr, target)
+    return tuple(sorted((_package(entry) for entry in load_toml(done.stdout)["packages"]), key=lambda one: one.name))
+
+
+def _uv() -> str:
+    """The uv that came with mlpack, else the one on PATH."""
+    from uv import find_uv_bin
+
+    try:
+        return str(find_uv_bin())
+    except FileNotFoundError:
+        return "uv"
+
+
+def _without_uv() -> dict[str, str]:
+    """What this process's environment says to uv, taken back: the settings were read already, the rest would change the lock.
+
+    uv's cache, its patience and its parallelism stay as the user has them.
+    """
+    kept = ("UV_CACHE_DIR", "UV_HTTP_", "UV_CONCURRENT_", "UV_REQUEST_TIMEOUT")
+    named = [name for name in os.environ if name.startswith("UV_") and not name.startswith(kept)]
+    return dict.fromkeys([*named, "VIRTUAL_ENV", "CONDA_PREFIX"], "")
+
+
+def _package(entry: dict[str, Any]) -> LockedPackage:
+    """An entry of PEP 751's `packages`."""
+    return LockedPackage(
+        name=normalise(entry["name"]),
+        version=str(entry["version"]),
+        wheels=tuple(
+            LockedWheel(
+                filename=wheel.get("name") or unquote(urlsplit(wheel["url"]).path.rpartition("/")[2]),
+                url=wheel["url"],
+                sha256=wheel["hashes"]["sha256"],
+                size=wheel.get("size"),
+            )
+            for wheel in entry.get("wheels", [])
+        ),
+    )

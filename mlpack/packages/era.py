@@ -1,0 +1,129 @@
+"""The time that a model's companions are taken from: a little after the versions that its file records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from mlpack.packages.names import version_key
+from mlpack.packages.pages import IndexFile
+from mlpack.packages.pythons import wheels_of
+
+# Long enough for the companions' wheels of the same wave (new Pythons, fixes), short enough that the next break in their
+# interfaces is not in yet.
+WINDOW = timedelta(days=30)
+# Before this the oldest Python with an image (3.9) had few wheels, so an older time would find nothing.
+EARLIEST = datetime(2021, 2, 1, tzinfo=timezone.utc)
+# numpy 2 broke the binary interface: what was built before it cannot load it, and what it pickled needs it.
+NUMPY_2 = datetime(2024, 6, 16, tzinfo=timezone.utc)
+
+# For an index that does not tell when its files came: by scikit-learn's minor version, the first versions of its companions
+# that came too late for it (read off PyPI's own upload times, and checked against them by a test).
+CAPS: dict[tuple[int, int], tuple[str, ...]] = {
+    (0, 24): ("numpy<1.21", "scipy<1.7", "pandas<1.3", "joblib<1.1"),
+    (1, 0): ("numpy<1.23", "scipy<1.8", "pandas<1.4", "joblib<1.2"),
+    (1, 1): ("numpy<1.24", "scipy<1.10", "pandas<1.6", "joblib<1.3"),
+    (1, 2): ("numpy<1.25", "scipy<1.11", "pandas<2.1", "joblib<1.3"),
+    (1, 3): ("numpy<1.27", "scipy<1.12", "pandas<2.2", "joblib<1.4"),
+    (1, 4): ("numpy<2", "scipy<1.14", "pandas<2.3", "joblib<1.5"),
+    (1, 5): ("numpy<2.2", "scipy<1.15", "pandas<2.3", "joblib<1.5"),
+    (1, 6): ("numpy<2.3", "scipy<1.16", "pandas<2.3", "joblib<1.5"),
+    (1, 7): ("numpy<2.4", "scipy<1.17", "pandas<3", "joblib<1.6"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Era:
+    """The cut-off (RFC 3339, None for today), constraints beside it, and why; `caps` are for packages without a time."""
+
+    cutoff: str | None
+    constraints: tuple[str, ...]
+    caps: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def find_era(
+    pins: Mapping[str, str],
+    files: Mapping[str, tuple[IndexFile, ...]],
+    *,
+    python: str,
+    platform: str,
+    numpy_major: int | None,
+    now: datetime,
+) -> Era:
+    """When the recorded versions came out, and what follows from it. The newest of several decides."""
+    if not pins:
+        return Era(cutoff=None, constraints=_numpy(numpy_major, None), caps=(), reasons=())
+    caps = _caps(pins)
+    released = {
+        name: time
+        for name, version in pins.items()
+        if (time := _first_upload(wheels_of(version, files[name], python, platform))) is not None
+    }
+    if len(released) < len(pins):
+        return Era(
+            cutoff=None,
+            constraints=_numpy(numpy_major, None),
+            caps=caps,
+            reasons=(_undated(set(pins) - set(released), caps),),
+        )
+    newest = max(released, key=lambda name: (released[name], name))
+    which = f"{newest} {pins[newest]}"
+    constraints = _numpy(numpy_major, released[newest])
+    cutoff = max(released[newest] + WINDOW, EARLIEST)
+    if numpy_major == 2:
+        cutoff = max(cutoff, NUMPY_2 + WINDOW)
+    reasons = (
+        f"{which} came out on {released[newest]:%Y-%m-%d}; its companions are those of {cutoff:%Y-%m-%d}, and the web server's "
+        "packages are today's."
+    )
+    if cutoff > now:
+        reasons = f"{which} is current, so all packages are today's."
+    return Era(
+        cutoff=None if cutoff > now else cutoff.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        constraints=constraints,
+        caps=caps,
+        reasons=(reasons, *_numpy_reason(constraints, numpy_major, which)),
+    )
+
+
+def _caps(pins: Mapping[str, str]) -> tuple[str, ...]:
+    """The known caps for the recorded scikit-learn, none for other frameworks."""
+    line = version_key(pins.get("scikit-learn", ""))
+    return CAPS.get((line[0], line[1]), ()) if len(line) >= 2 else ()
+
+
+def _first_upload(files: Iterable[IndexFile]) -> datetime | None:
+    """When the first of the files that fit the target came; None when no index tells."""
+    times = []
+    for file in files:
+        # to the second: Python 3.10 reads no fraction of another length, and no index tells another zone than UTC
+        found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", file.upload_time or "")
+        if found:
+            times.append(datetime.fromisoformat(found[0]).replace(tzinfo=timezone.utc))
+    return min(times, default=None)
+
+
+def _numpy(numpy_major: int | None, released: datetime | None) -> tuple[str, ...]:
+    """Which side of numpy's its great break to stay on: as the file says, else as the framework's release date says."""
+    if numpy_major == 1 or (numpy_major is None and released is not None and released < NUMPY_2):
+        return ("numpy<2",)
+    return ("numpy>=2",) if numpy_major == 2 else ()
+
+
+def _numpy_reason(constraints: tuple[str, ...], numpy_major: int | None, which: str) -> tuple[str, ...]:
+    if not constraints:
+        return ()
+    if numpy_major is None:
+        return (f"numpy<2, because {which} came out before numpy 2.",)
+    return (f"{constraints[0]}, because the file was written with numpy {numpy_major}.",)
+
+
+def _undated(names: set[str], caps: tuple[str, ...]) -> str:
+    which = " and ".join(sorted(names))
+    told = f"The package index does not tell when {which} came out"
+    if caps:
+        return f"{told}, so its companions are held by the known caps: {', '.join(caps)}."
+    return f"{told} and no caps are known for it, so its companions are the newest that fit."

@@ -1,0 +1,69 @@
+"""What uv says when it finds no set, shortened to what helps."""
+
+from __future__ import annotations
+
+import re
+
+from mlpack.errors import IndexUnreachableError, ResolveError
+from mlpack.packages.index import CA_HINT, OFFLINE_HINT
+from mlpack.packages.names import redact
+from mlpack.packages.target import Target
+
+
+class NoSetError(ResolveError):
+    """uv proved that no set of the offered packages fits; another cut-off or another Python may have one."""
+
+
+def failure(stderr: str, target: Target) -> ResolveError:
+    """The error for uv's words."""
+    said = redact(stderr)
+    text = "\n".join(line for line in said.splitlines() if not line.startswith(("warning:", "Resolved")))
+    if re.search(r"invalid peer certificate|UnknownIssuer|certificate verify", text, re.IGNORECASE):
+        return IndexUnreachableError(
+            "the package index is not trusted: its certificate is signed by an unknown authority", hint=CA_HINT
+        )
+    if re.search(r"\b(401|403) (Unauthorized|Forbidden)|status code.*\b40[13]\b|credentials", text):
+        return IndexUnreachableError(
+            "the package index refused the login", hint="put the login in the index address or in ~/.netrc"
+        )
+    if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
+        return NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
+    if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):
+        return IndexUnreachableError(_unanswered(text), hint=OFFLINE_HINT, detail=_tail(text))
+    return ResolveError(f"uv failed: {_first(text)}", detail=_tail(text))
+
+
+def _reason(text: str, target: Target) -> str:
+    """The proof's own sentence, on one line: which packages do not fit each other."""
+    cause = re.search(r"cause: (.*?)(?=\n\s*\n|\n\s*hint:|\Z)", text, re.DOTALL)
+    sentence = re.sub(r"\s+", " ", cause[1]).strip() if cause else _first(text)
+    sentence = re.sub(r",? we can conclude that your requirements are unsatisfiable\.?$", "", sentence)
+    sentence = re.sub(r"^Because ", "", sentence)
+    if len(sentence) > 400:
+        sentence = "… " + sentence[-400:].partition(" ")[2]
+    return f"no set of packages fits Python {target.python} on {target.platform}: {sentence}"
+
+
+def _remedy(text: str) -> str:
+    if "no usable wheels" in text or "Wheels are required" in text:
+        names = sorted(set(re.findall(r"Wheels are required for `([^`]+)`", text)))
+        which = ", ".join(names) or "that package"
+        return f"only wheels are installed: build one of {which} with `pip wheel` and give its folder with --wheelhouse"
+    if "not found in the package registry" in text or "not found in the provided" in text:
+        return "check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse"
+    return "relax one of these in `requirements:`, or choose the framework's version with --framework"
+
+
+def _unanswered(text: str) -> str:
+    found = re.search(r"https?://(?:\*\*\*@)?([^/`\s:)]+)", text)
+    where = f" at {found[1]}" if found else ""
+    causes = re.findall(r"cause: (.*)", text)
+    return f"the package index{where} did not answer: {causes[-1] if causes else _first(text)}"
+
+
+def _first(text: str) -> str:
+    return next((line.removeprefix("error: ") for line in text.splitlines() if line.strip()), "it said nothing")
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-30:])

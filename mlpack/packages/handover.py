@@ -1,0 +1,107 @@
+"""What the build needs to fetch the locked packages: settings, CA bundle and local wheels, as private files."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.lock import LocalWheel, Lock
+from mlpack.errors import ResolveError
+from mlpack.packages.index import is_loopback, local_path, with_netrc
+from mlpack.packages.names import strip_login
+from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
+from mlpack.packages.variables import pip_variables, uv_variables
+
+FOLDER = "build"  # in the context
+MOUNT = Path("/run/mlpack")  # where the step that installs sees it
+
+
+def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> tuple[BundleFile, ...]:
+    """The private files under `build/`, in the order of their names; at least an `env`, possibly empty.
+
+    `build/env` is POSIX sh to be read with `.`; it exports what uv and pip read, with the paths of the build's mount. Without
+    `secrets` logins are left out of it, so that it may lie in a folder for others. Raises ResolveError when a local wheel
+    is gone.
+    """
+    wheels = tuple(_wheel(wheel) for wheel in lock.local_wheels)
+    bundle = settings.ca_bundle or _system_bundle()
+    inside = _inside(settings, has_wheels=bool(wheels), has_bundle=bundle is not None)
+    files = [*wheels]
+    if bundle:
+        files.append(_file("ca.pem", bundle.read_bytes()))
+    if settings.client_cert and secrets:
+        files.append(_file("client.pem", settings.client_cert.read_bytes(), mode=0o600))
+    files.append(_file("env", _env(inside, secrets=secrets).encode(), mode=0o600 if secrets else 0o644))
+    return tuple(sorted(files, key=lambda file: file.name))
+
+
+def holds_secrets(settings: PackageSettings) -> bool:
+    """Whether a handover with secrets would hold any."""
+    return _env(settings, secrets=True) != _env(settings, secrets=False) or settings.client_cert is not None
+
+
+def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) -> PackageSettings:
+    """The settings as they are true in the build's container: no address that only this machine reaches."""
+    indexes = [
+        with_netrc(index, settings)
+        for index in settings.indexes
+        if not index.startswith("file:") and not is_loopback(index)
+    ]
+    pages = [place for place in settings.find_links if local_path(place) is None and not is_loopback(place)]
+    proxies = {
+        scheme: address for scheme, address in settings.proxies.items() if scheme == "no" or not is_loopback(address)
+    }
+    return replace(
+        settings,
+        index_url=indexes[-1] if indexes else DEFAULT_INDEX,
+        extra_index_urls=tuple(indexes[:-1]),
+        no_index=not indexes,
+        find_links=(*([str(MOUNT / "wheels")] if has_wheels else []), *pages),
+        ca_bundle=MOUNT / "ca.pem" if has_bundle else None,
+        client_cert=MOUNT / "client.pem" if settings.client_cert else None,
+        proxies=proxies,
+        netrc=None,
+    )
+
+
+def _env(settings: PackageSettings, *, secrets: bool) -> str:
+    """The settings as sh; a name with nothing to say is not written."""
+    variables = uv_variables(settings) | pip_variables(settings)
+    if settings.no_index:
+        variables["UV_OFFLINE"] = "1"  # uv has no variable for --no-index; offline asks no index either
+    if not secrets:
+        variables = {
+            name: strip_login(value)
+            for name, value in variables.items()
+            if name not in ("SSL_CLIENT_CERT", "PIP_CLIENT_CERT")
+        }
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items()) if value)
+
+
+def _system_bundle() -> Path | None:
+    """This machine's own store: it holds a company's authority where the base image does not."""
+    found = ssl.get_default_verify_paths().cafile
+    return Path(found) if found and Path(found).is_file() else None
+
+
+def _wheel(wheel: LocalWheel) -> BundleFile:
+    """A local wheel, streamed from where it lies."""
+    try:
+        size = wheel.path.stat().st_size
+    except OSError:
+        raise ResolveError(f"the locked wheel {wheel.path} is gone", hint="resolve again with --refresh") from None
+    return BundleFile(name=f"{FOLDER}/wheels/{wheel.filename}", size=size, sha256=wheel.sha256, source=wheel.path)
+
+
+def _file(name: str, content: bytes, mode: int = 0o644) -> BundleFile:
+    return BundleFile(
+        name=f"{FOLDER}/{name}",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+        mode=mode,
+    )

@@ -1,0 +1,84 @@
+"""Locked wheels that a build could not fetch for itself: on this machine's disk, or on an index that only it reaches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mlpack.artifacts.lock import LocalWheel
+from mlpack.errors import ResolveError
+from mlpack.packages.compiler import LockedPackage, LockedWheel
+from mlpack.packages.index import download, is_loopback, local_path, page
+from mlpack.packages.settings import PackageSettings
+
+
+def local_wheels(
+    packages: Iterable[LockedPackage], settings: PackageSettings, cache_dir: Path
+) -> tuple[LocalWheel, ...]:
+    """The wheels to hand over, by file name, each once.
+
+    A file that an index elsewhere has too (by its hash) is left to the build. What only this machine's own index has is
+    fetched to `cache_dir`. Raises IndexUnreachableError, ResolveError for a file whose bytes are not those of its hash.
+    """
+    here = [
+        (package, wheel)
+        for package in packages
+        for wheel in package.wheels
+        if local_path(wheel.url) is not None or is_loopback(wheel.url)
+    ]
+    names = sorted({package.name for package, _ in here})
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        elsewhere = set().union(*pool.map(lambda name: _elsewhere(name, settings), names))
+    kept = {wheel.filename: wheel for _, wheel in here if wheel.sha256 not in elsewhere}
+    return tuple(_fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
+
+
+def _elsewhere(name: str, settings: PackageSettings) -> set[str]:
+    """The hashes that indexes on other machines have of a distribution."""
+    remote = [index for index in settings.indexes if not index.startswith("file:") and not is_loopback(index)]
+    return {
+        file.sha256
+        for index in remote
+        for file in page(index, name, settings)
+        if file.sha256 and not is_loopback(file.url)
+    }
+
+
+def _fetched(wheel: LockedWheel, settings: PackageSettings, cache_dir: Path) -> LocalWheel:
+    """The wheel as a file here."""
+    path = local_path(wheel.url)
+    if path is None:
+        path = cache_dir / "wheels" / wheel.sha256 / wheel.filename
+        if not path.is_file():
+            _fetch(wheel, settings, path)
+    return LocalWheel(filename=wheel.filename, path=path, sha256=wheel.sha256)
+
+
+def _fetch(wheel: LockedWheel, settings: PackageSettings, path: Path) -> None:
+    """Stream the file to its place: there whole and right, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".wheel-")
+    digest = hashlib.sha256()
+    try:
+        with os.fdopen(handle, "wb") as file:
+
+            def write(block: bytes) -> None:
+                digest.update(block)
+                file.write(block)
+
+            download(wheel.url, settings, write)
+        _check(wheel, digest.hexdigest())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _check(wheel: LockedWheel, digest: str) -> None:
+    if digest != wheel.sha256:
+        message = f"{wheel.filename} is not the file that its index's hash names"
+        raise ResolveError(message, hint="ask whoever keeps the index")

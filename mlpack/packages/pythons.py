@@ -1,0 +1,152 @@
+"""Which Python a model runs on: the one whose wheels its recorded versions have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from mlpack.errors import PythonTooOldError, ResolveError
+from mlpack.packages.names import is_final, same_version, version_key
+from mlpack.packages.pages import IndexFile
+from mlpack.packages.wheels import parse_wheel
+
+PREFERRED = "3.11"
+NEWER, OLDER = ("3.12", "3.13", "3.14"), ("3.10", "3.9")
+SUPPORTED = (PREFERRED, *NEWER, *OLDER)  # in the order in which they are tried
+GONE = tuple(f"3.{minor}" for minor in range(8, 4, -1))  # had wheels once; no image of these is kept
+
+
+def usable_pythons(
+    pins: Mapping[str, str], files: Mapping[str, tuple[IndexFile, ...]], platform: str, override: str | None
+) -> tuple[str, ...]:
+    """The Pythons that every pinned version has wheels for, best first; only `override` when it is given.
+
+    Raises PythonTooOldError when only Pythons before 3.9 have them, ResolveError when a version is not there or fits no Python.
+    """
+    if override is not None and override not in SUPPORTED:
+        raise _override_error(override)
+    having: dict[str, tuple[str, ...]] = {}
+    for name, version in pins.items():
+        having[name] = tuple(
+            python for python in (*SUPPORTED, *GONE) if wheels_of(version, files[name], python, platform)
+        )
+        _check(name, version, files[name], platform, having[name])
+    usable = [python for python in SUPPORTED if all(python in pythons for pythons in having.values())]
+    if override in usable or (override and not pins):
+        return (str(override),)
+    if override is None and usable:
+        return tuple(usable)
+    told = "; ".join(f"{name} {pins[name]} has wheels for {_listing(having[name])}" for name in pins)
+    which = f"Python {override}" if override else "one Python"
+    raise ResolveError(
+        f"the recorded versions do not meet on {which}: {told}",
+        hint="leave `python:` out to let it be chosen"
+        if override and usable
+        else "name another version with --framework",
+    )
+
+
+def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform: str) -> tuple[IndexFile, ...]:
+    """The files of a version that the target can install."""
+    found = []
+    for file in files:
+        wheel = parse_wheel(file.filename)
+        if wheel and same_version(version, wheel.version) and wheel.fits(python, platform) and _allows(file, python):
+            found.append(file)
+    return tuple(found)
+
+
+def why_python(python: str, pins: Mapping[str, str], chosen_by_user: bool, passed: tuple[str, ...]) -> str:
+    """The sentence that says why this Python; `passed` are those that had wheels of the pins but no set of companions."""
+    which = " and ".join(f"{name} {version}" for name, version in pins.items()) or "the packages"
+    has = "has" if len(pins) <= 1 else "have"
+    if chosen_by_user:
+        return f"Python {python}, because `python:` says so."
+    if passed:
+        return f"Python {python}: on {', '.join(passed)} some companion of {which} has no wheel of its time."
+    if python == PREFERRED:
+        return f"Python {python}, the usual one: {which} {has} wheels for it."
+    nearest = "newer" if python in NEWER else "older"
+    return f"Python {python}: {which} {has} no wheels for {PREFERRED}, and this is the nearest {nearest} one with them."
+
+
+def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str, having: tuple[str, ...]) -> None:
+    """One pinned version is on the index and fits a Python that images exist for."""
+    if any(python in SUPPORTED for python in having):
+        return
+    if having:
+        raise PythonTooOldError(
+            f"{name} {version} has wheels for Python {_listing(having)} only, and no image of these is kept",
+            hint=_newer_hint(name, version, files, platform),
+        )
+    versions = sorted(
+        {wheel.version for file in files if (wheel := parse_wheel(file.filename))}, key=version_key, reverse=True
+    )
+    if any(same_version(version, other) for other in versions) or any(version in file.filename for file in files):
+        raise ResolveError(
+            f"{name} {version} has no wheel for {platform}",
+            hint="build one with `pip wheel` on such a machine and give its folder with --wheelhouse",
+        )
+    if not files:
+        raise ResolveError(
+            f"no package index here knows {name}",
+            hint="check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse",
+        )
+    raise ResolveError(
+        f"{name} {version} is not on the package index (it has {', '.join(versions[:5])}, ...)",
+        hint=f"name one that is: --framework {name}==VERSION",
+    )
+
+
+def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform: str) -> str:
+    """The next line of releases that images exist for, by its newest patch."""
+    later: dict[tuple[int, ...], str] = {}
+    for file in files:
+        wheel = parse_wheel(file.filename)
+        if (
+            wheel and is_final(wheel.version) and version_key(wheel.version) > version_key(version) and not file.yanked
+            and any(wheel.fits(python, platform) and _allows(file, python) for python in SUPPORTED)
+        ):  # fmt: skip
+            line = version_key(wheel.version)[:2]
+            later[line] = max(later.get(line, wheel.version), wheel.version, key=version_key)
+    again = f"re-save the model with a newer {name}"
+    return (
+        f"--framework {name}=={later[min(later)]} to try the next one that has an image, or {again}" if later else again
+    )
+
+
+def _override_error(override: str) -> ResolveError:
+    if re.fullmatch(r"3\.[0-8]|2\.\d", override):
+        return PythonTooOldError(
+            f"Python {override} is too old: the server in the image needs 3.9 or newer",
+            hint="leave `python:` out to let it be chosen",
+        )
+    return ResolveError(
+        f"Python {override} is not known here", hint=f"one of {', '.join(sorted(SUPPORTED, key=version_key))}"
+    )
+
+
+def _allows(file: IndexFile, python: str) -> bool:
+    """Whether the file's requires-python admits some release of the minor version; what cannot be read admits it."""
+    minor = int(python.split(".")[1])
+    for clause in (file.requires_python or "").split(","):
+        found = re.fullmatch(r"\s*(>=|>|<=|<|==|!=|~=)\s*3\.(\d+)(\.[\d*]+)?\s*", clause)
+        if found is None:
+            continue
+        sign, bound, patch = found[1], int(found[2]), found[3]
+        refused = {
+            ">=": minor < bound,
+            "~=": minor < bound,
+            ">": minor < bound,
+            "<": minor > bound or (minor == bound and patch in (None, ".0")),
+            "<=": minor > bound,
+            "==": minor != bound,
+            "!=": minor == bound and patch == ".*",
+        }
+        if refused[sign]:
+            return False
+    return True
+
+
+def _listing(pythons: tuple[str, ...]) -> str:
+    return ", ".join(sorted(pythons, key=version_key)) or "none"

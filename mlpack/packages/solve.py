@@ -1,0 +1,149 @@
+"""From what a model wants to one set of packages: companions of its own time, the server's packages of today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlpack.packages.compiler import LockedPackage, compile_lock
+from mlpack.packages.era import Era, find_era
+from mlpack.packages.failures import NoSetError
+from mlpack.packages.index import ask_all
+from mlpack.packages.installer import server_and_installer
+from mlpack.packages.pages import IndexFile
+from mlpack.packages.settings import PackageSettings
+from mlpack.packages.target import Target
+from mlpack.packages.wanted import Wanted
+
+Files = Mapping[str, tuple[IndexFile, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """A locked set and its reasons; `passed` are better Pythons on which there was none."""
+
+    target: Target
+    packages: tuple[LockedPackage, ...]
+    installer: tuple[LockedPackage, ...]
+    cutoff: str | None
+    reasons: tuple[str, ...]
+    passed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Attempt:
+    """One way to ask: what the cut-off spares, what binds beside it, and the sentence that owns up to it."""
+
+    exempt: frozenset[str]
+    constraints: tuple[str, ...]
+    reason: str = ""
+
+
+def solve(
+    wants: Wanted,
+    files: Files,
+    *,
+    pythons: tuple[str, ...],
+    platform: str,
+    settings: PackageSettings,
+    runtime: list[str],
+    now: datetime,
+) -> Solution:
+    """The set for the first of `pythons` that has one. Raises the first one's ResolveError when none has."""
+    first: NoSetError | None = None
+    passed: list[str] = []
+    for python in pythons:
+        target = Target(python=python, platform=platform)
+        era = find_era(wants.pins, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
+        try:
+            found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
+        except NoSetError as error:
+            first = first or _with_era(error, era)
+            passed.append(python)
+        else:
+            return Solution(**{**vars(found), "passed": tuple(passed)})
+    raise first or NoSetError("no Python to lock for")
+
+
+def _solve_for(
+    wants: Wanted, files: Files, era: Era, *, target: Target, settings: PackageSettings, runtime: list[str]
+) -> Solution:
+    """The set for one Python: as of the era, then with ever more spared from its cut-off."""
+    server, installer = server_and_installer(runtime, target=target, settings=settings)
+    lines = [*wants.lines, *wants.extras, *runtime]
+    error: NoSetError | None = None
+    for attempt in _attempts(wants, files, era, {package.name for package in server}, lines, target, settings):
+        try:
+            packages = compile_lock(
+                lines,
+                target=target,
+                settings=settings,
+                constraints=(*wants.constraints, *attempt.constraints),
+                cutoff=era.cutoff,
+                exempt=attempt.exempt,
+            )
+        except NoSetError as failed:  # noqa: PERF203  the next way is tried because this one failed
+            error = error or failed
+        else:
+            reasons = (*era.reasons, *([attempt.reason] if attempt.reason else []))
+            return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
+    raise error or NoSetError("nothing to lock")
+
+
+def _attempts(
+    wants: Wanted, files: Files, era: Era, server: set[str], lines: list[str], target: Target, settings: PackageSettings
+) -> Iterable[_Attempt]:
+    """The ways to ask, best first; later ones are worked out only when they are needed."""
+    # a recorded or chosen version is what it is, whenever it came
+    spared = frozenset(server | set(wants.pins) | wants.pinned_extras)
+    bound = era.constraints
+    dateless = bool(settings.find_links) or not _all_dated(files)
+    if dateless:  # a folder's files have no time, so no cut-off holds them back
+        bound = (*bound, *era.caps)
+    yield _Attempt(exempt=spared, constraints=bound)
+    if era.cutoff is None:
+        return
+    if not _all_dated(files):
+        undated = _undated_names(lines, (*wants.constraints, *bound), target, settings)
+        if undated - spared:
+            spared |= undated
+            told = ", ".join(sorted(undated - wants.pins.keys()))
+            yield _Attempt(
+                exempt=spared,
+                constraints=bound,
+                reason=f"Only an index without upload times has {told}: taken as they are there.",
+            )
+    if wants.extra_names - spared:
+        told = ", ".join(sorted(wants.extra_names - spared))
+        yield _Attempt(
+            exempt=spared | wants.extra_names,
+            constraints=bound,
+            reason=f"{told} has no version of that time that fits, so today's is taken.",
+        )
+
+
+def _all_dated(files: Files) -> bool:
+    """Whether every file that the sources told of came with its upload time."""
+    return all(file.upload_time for offered in files.values() for file in offered)
+
+
+def _undated_names(
+    lines: list[str], constraints: tuple[str, ...], target: Target, settings: PackageSettings
+) -> frozenset[str]:
+    """The packages of today's set that no source tells an upload time of."""
+    try:
+        today = compile_lock(lines, target=target, settings=settings, constraints=constraints)
+    except NoSetError:
+        return frozenset()
+    offered = ask_all([package.name for package in today], settings)
+    return frozenset(name for name, files in offered.items() if not any(file.upload_time for file in files))
+
+
+def _with_era(error: NoSetError, era: Era) -> NoSetError:
+    """The error, told with the cut-off that it stood under."""
+    if era.cutoff is None:
+        return error
+    message = f"{error.message} (companions as of {era.cutoff[:10]})"
+    hint = f"{error.hint}; a version pinned in `requirements:` is taken whatever its date"
+    return NoSetError(message, hint=hint, detail=error.detail)

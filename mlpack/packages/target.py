@@ -1,0 +1,20 @@
+"""What a lock is for: a Python and a platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlpack.packages.wheels import manylinux
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A Python ("3.11") on a platform ("linux/amd64")."""
+
+    python: str
+    platform: str
+
+    @property
+    def uv_platform(self) -> str:
+        """The platform as uv names it."""
+        return manylinux(self.python, self.platform)

@@ -1,0 +1,106 @@
+"""What a model needs of the index: the versions that it records, what else it names, what the user adds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import MissingVersionError, ResolveError, UsageError
+from mlpack.packages.names import is_pinned, normalise, parse_requirement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Requirements by where they come from.
+
+    `pins` are the recorded versions by normalised name; `lines` all that the model needs, pins included; `extras` the
+    user's own, `pinned_extras` the names of those that choose a version; `constraints` bind what is installed and install
+    nothing.
+    """
+
+    pins: Mapping[str, str]
+    lines: tuple[str, ...]
+    extras: tuple[str, ...]
+    pinned_extras: frozenset[str]
+    constraints: tuple[str, ...]
+    numpy_major: int | None
+
+    @property
+    def extra_names(self) -> frozenset[str]:
+        """The names of the user's own requirements."""
+        return frozenset(parse_requirement(line)[0] for line in self.extras)
+
+
+def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> Wanted:
+    """What to lock for the model.
+
+    `framework` is the user's word ("scikit-learn==1.0.2") and replaces what the file records. Raises MissingVersionError when
+    nobody tells the framework's version, ConfigError for a requirement that is none, UsageError for a framework without a
+    version.
+    """
+    versions, constraints, order = _recorded(info)
+    if framework is not None:
+        name, specifiers = parse_requirement(framework)
+        if not specifiers.startswith("=="):
+            raise UsageError(f"--framework {framework} names no version", hint=f"write --framework {name}==VERSION")
+        versions[name] = specifiers.removeprefix("==").removeprefix("=")
+        order.setdefault(name)
+    _check_version(info, versions)
+    kept = tuple(" ".join(line.split()) for line in extras if line.strip())
+    for name, version in versions.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it came out of somebody's file
+            raise ResolveError(
+                f"the file records {version[:60]!r} as the version of {name}",
+                hint=f"name it with --framework {name}==VERSION",
+            )
+    return Wanted(
+        pins=dict(sorted((name, version) for name, version in versions.items())),
+        lines=tuple(sorted(f"{name}=={versions[name]}" if name in versions else name for name in order)),
+        extras=kept,
+        pinned_extras=frozenset(name for name, specifiers in map(parse_requirement, kept) if is_pinned(specifiers)),
+        constraints=tuple(sorted(constraints)),
+        numpy_major=info.numpy_major,
+    )
+
+
+def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None]]:
+    """Versions, constraints and names (in order) that the file tells."""
+    versions: dict[str, str] = {}
+    constraints: set[str] = set()
+    order: dict[str, None] = {}
+    for requirement in info.requirements:
+        name = normalise(requirement.distribution)
+        order.setdefault(name)
+        if requirement.version:
+            versions[name] = requirement.version
+        if requirement.constraint:
+            constraints.add(f"{name}{requirement.constraint}")
+    if info.framework and not _names_framework(info):
+        name = normalise(info.framework)
+        order.setdefault(name)
+        if info.framework_version:
+            versions[name] = info.framework_version
+    elif info.framework and info.framework_version and normalise(info.framework) in order:
+        versions.setdefault(normalise(info.framework), info.framework_version)
+    return versions, constraints, order
+
+
+def _names_framework(info: ModelInfo) -> bool:
+    """Whether the requirements already hold the framework, be it under another distribution's name (tensorflow-cpu)."""
+    wanted_name = normalise(info.framework or "")
+    return any(wanted_name in (normalise(one.distribution), normalise(one.module)) for one in info.requirements)
+
+
+def _check_version(info: ModelInfo, versions: Mapping[str, str]) -> None:
+    """The framework's version is known: recorded with its distribution, or said by the user."""
+    if info.framework is None:
+        return
+    name = normalise(info.framework)
+    distributions = {normalise(one.distribution) for one in info.requirements if normalise(one.module) == name} | {name}
+    if not distributions & set(versions):
+        raise MissingVersionError(
+            f"the file does not tell which version of {info.framework} made it",
+            hint=f"name it with --framework {info.framework}==VERSION; another version may load it wrongly",
+        )

@@ -1,0 +1,157 @@
+"""The verb `resolve`: a model's recorded versions to one hash-locked set of packages, as of their own time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from mlpack.artifacts.lock import Lock
+from mlpack.artifacts.model import ModelInfo
+from mlpack.engines.base import OnProgress, Progress
+from mlpack.errors import UsageError
+from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
+from mlpack.packages.era import WINDOW
+from mlpack.packages.index import ask_all, local_path
+from mlpack.packages.installer import UV_VERSION
+from mlpack.packages.local import local_wheels
+from mlpack.packages.pythons import usable_pythons, why_python
+from mlpack.packages.settings import PackageSettings
+from mlpack.packages.solve import Solution, solve
+from mlpack.packages.wanted import Wanted, wanted
+from mlpack.packages.wheels import PLATFORMS
+
+# Libraries of the system that a package loads and slim images lack.
+SYSTEM_LIBRARIES = {"lightgbm": ("libgomp1",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolveOptions:
+    """What the user says of the lock: `python` ("3.11"), `platform` ("linux/amd64"), `requirements` added to the file's.
+
+    `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
+    ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image.
+    """
+
+    platform: str = "linux/amd64"
+    python: str | None = None
+    requirements: tuple[str, ...] = ()
+    base: str | None = None
+    wheelhouse: Path | None = None
+    framework: str | None = None
+    apt: tuple[str, ...] = ()
+
+
+def resolve(
+    info: ModelInfo,
+    *,
+    options: ResolveOptions,
+    settings: PackageSettings,
+    runtime_requirements: str,
+    base_digest: Callable[[str, str], str | None],
+    cache_dir: Path,
+    on_progress: OnProgress | None = None,
+    refresh: bool = False,
+) -> Lock:
+    """The model with everything it needs pinned for the target; from `cache_dir` when the same was asked before.
+
+    `runtime_requirements` is the server's own requirements file; `base_digest(base, platform)` asks the registry. Raises
+    ResolveError, PythonTooOldError, IndexUnreachableError, MissingVersionError, ConfigError, UsageError.
+    """
+    if options.platform not in PLATFORMS:
+        raise UsageError(f"no images are made for {options.platform}", hint=f"one of {', '.join(PLATFORMS)}")
+    if options.wheelhouse is not None:
+        settings = settings.only(options.wheelhouse)
+    wants = wanted(info, extras=options.requirements, framework=options.framework)
+    key = _key(wants, options, settings, runtime_requirements)
+    kept = None if refresh else load_lock(cache_dir, key, info)
+    if kept is not None:
+        return kept
+    lock = _resolve(
+        info, wants, options, settings, runtime_requirements, base_digest, cache_dir, on_progress or _silent
+    )
+    keep_lock(cache_dir, key, lock)
+    return lock
+
+
+def _resolve(
+    info: ModelInfo,
+    wants: Wanted,
+    options: ResolveOptions,
+    settings: PackageSettings,
+    runtime_requirements: str,
+    base_digest: Callable[[str, str], str | None],
+    cache_dir: Path,
+    on_progress: OnProgress,
+) -> Lock:
+    """The lock, asked of the index and the registry."""
+    on_progress(Progress(step="index", title=f"asking the package index for {', '.join(wants.pins) or 'packages'}"))
+    files = ask_all(wants.pins, settings)
+    pythons = usable_pythons(wants.pins, files, options.platform, options.python)
+    on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
+    solution = solve(
+        wants,
+        files,
+        pythons=pythons,
+        platform=options.platform,
+        settings=settings,
+        runtime=_lines(runtime_requirements),
+        now=datetime.now(timezone.utc),
+    )
+    python = solution.target.python
+    base = options.base or f"python:{python}-slim"
+    on_progress(Progress(step="base", title=f"asking for the digest of {base}"))
+    digest = base_digest(base, options.platform)
+    why = why_python(python, wants.pins, chosen_by_user=options.python is not None, passed=solution.passed)
+    unpinned = () if digest else (f"The digest of {base} could not be had, so the base image is not pinned.",)
+    return Lock(
+        info=info,
+        python=python,
+        platform=options.platform,
+        base=base,
+        base_digest=digest,
+        requirements="".join(package.to_requirement() for package in solution.packages),
+        installer="".join(package.to_requirement() for package in solution.installer),
+        reasons=(why, *solution.reasons, *unpinned),
+        cutoff=solution.cutoff,
+        local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
+        apt=_apt(options, solution),
+    )
+
+
+def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str) -> str:
+    """Everything that decides the lock. Addresses are hashed: the cache holds no login, not even as a key."""
+    places = [hashlib.sha256(place.encode()).hexdigest() for place in (*settings.indexes, *settings.find_links)]
+    folders = [folder_listing(str(local_path(place))) for place in settings.find_links if local_path(place)]
+    return cache_key(
+        {
+            "lines": wants.lines,
+            "extras": wants.extras,
+            "constraints": wants.constraints,
+            "numpy_major": wants.numpy_major,
+            "options": replace(options, wheelhouse=None, requirements=(), framework=None),
+            "runtime": _lines(runtime_requirements),
+            "window_days": WINDOW.days,
+            "installer": UV_VERSION,
+            "places": places,
+            "folders": folders,
+        }
+    )
+
+
+def _apt(options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
+    """The user's Debian packages and those that a locked package is known to need."""
+    needed = (library for package in solution.packages for library in SYSTEM_LIBRARIES.get(package.name, ()))
+    return tuple(sorted({*options.apt, *needed}))
+
+
+def _lines(requirements: str) -> list[str]:
+    """A requirements file's lines that say something."""
+    lines = (line.partition(" #")[0].strip() for line in requirements.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _silent(_progress: Progress) -> None:
+    """Nobody listens."""
