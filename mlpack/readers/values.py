@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from mlpack.artifacts.model import Safety
+
+# Callables that make an object of the class given as their first argument.
+_CONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__", "newObj"})
+
+# The struct letter of a plain numpy dtype (kind and bytes); half floats are `e`.
+_LETTERS = {
+    "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
+    "f2": "e", "f4": "f", "f8": "d",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Instance:
     """An object that the stream would make by calling `callable(*args, **kwargs)`, with what was then put in it.
 
@@ -32,13 +43,24 @@ class Instance:
     args: tuple[Any, ...] = ()
     kwargs: dict[Any, Any] = field(default_factory=dict)
     state: Any = None
-    items: list[Any] = field(default_factory=list)
-    mapping: list[tuple[Any, Any]] = field(default_factory=list)
+    items: Sequence[Any] = ()  # a list once something was appended
+    mapping: Sequence[tuple[Any, Any]] = ()
+
+    def __repr__(self) -> str:
+        # Shallow on purpose: contents may be cyclic or nested deeper than the interpreter's stack.
+        return f"<Instance of {self.class_name}>"
 
     @property
     def class_name(self) -> str:
         """The dotted name of the class that it is an instance of (see through copyreg's reconstructor and __newobj__)."""
-        return str(self.callable)
+        called = self.callable
+        if not isinstance(called, Global):
+            return "an object that the file computes"
+        if self.args and isinstance(self.args[0], Global):
+            name = called.name.rpartition(".")[2]
+            if name in _CONSTRUCTORS or name.startswith("__pyx_unpickle"):
+                return str(self.args[0])
+        return str(called)
 
     def attributes(self) -> dict[str, Any]:
         """The state as attributes: a dict, or the dict half of a (dict, slots) pair; empty when it is neither."""
@@ -52,24 +74,43 @@ class Instance:
         return {key: value for key, value in state.items() if isinstance(key, str)} if isinstance(state, dict) else {}
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Blob:
+    """A string, bytes or number too long to keep: its size in bytes in the file, and how it begins (at most 64 KiB)."""
+
+    kind: Literal["str", "bytes", "bytearray", "int"]
+    size: int
+    head: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PersistentId:
+    """An object that is stored elsewhere: `pid` is what the stream calls it (torch: a tuple that starts with `storage`)."""
+
+    pid: Any = field(repr=False)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Array:
     """A numpy array in the stream: its dtype (numpy's `str` form such as `<f8`, `|O`, `<U5`), shape, order.
 
     Small ones (at most 64 KiB of raw bytes) keep `data`, so labels and feature names can be read; object arrays keep their
-    elements in `objects`; of the rest only the place is known.
+    elements in `objects` (in C order, or Fortran's when `fortran`); of the rest only the place is known.
     """
 
     dtype: str
     shape: tuple[int, ...]
     fortran: bool = False
-    data: bytes | None = None
-    objects: tuple[Any, ...] | None = None
+    data: bytes | None = field(default=None, repr=False)
+    objects: tuple[Any, ...] | None = field(default=None, repr=False)
     fields: tuple[tuple[str, str], ...] = ()  # a structured dtype's (name, dtype) pairs
 
     def values(self) -> list[Any] | None:
         """The elements in C order as Python values, None when they were not kept (or the dtype is not a plain one)."""
-        raise NotImplementedError  # filled in by the reader's author
+        flat = list(self.objects) if self.objects is not None else _unpack(self.dtype, self.data)
+        if flat is None or not self.fortran or len(self.shape) < 2:
+            return flat
+        return _c_order(flat, self.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +118,7 @@ class Member:
     """One pickle of the file: where it was (`""` for the stream itself, a member's name in a zip), and its root value."""
 
     name: str
-    root: Any
+    root: Any = field(repr=False)  # may be nested deeper than repr can follow
     protocol: int
 
 
@@ -104,3 +145,37 @@ class PickleFile:
     def root(self) -> Any:
         """The first pickle's value."""
         return self.members[0].root if self.members else None
+
+
+def _unpack(dtype: str, data: bytes | None) -> list[Any] | None:
+    if data is None or len(dtype) < 3 or not dtype[2:].isdigit():
+        return None
+    order = ">" if dtype[0] == ">" else "<"
+    kind, width = dtype[1], int(dtype[2:])
+    if kind == "U":
+        codec, step = f"utf-32-{'be' if order == '>' else 'le'}", width * 4
+        cut = _cut(data, step)
+        return None if cut is None else [item.decode(codec, "replace").rstrip("\0") for item in cut]
+    if kind == "S":
+        cut = _cut(data, width)
+        return None if cut is None else [item.rstrip(b"\0") for item in cut]
+    letter = _LETTERS.get(dtype[1:])
+    if letter is None or len(data) % width:
+        return None
+    return list(struct.unpack(f"{order}{len(data) // width}{letter}", data))
+
+
+def _cut(data: bytes, step: int) -> list[bytes] | None:
+    if step <= 0 or len(data) % step:
+        return None
+    return [data[start : start + step] for start in range(0, len(data), step)]
+
+
+def _c_order(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    # Fortran order counts the first axis fastest: walk the C indices and take each one's Fortran place.
+    places = [0]
+    stride = 1
+    for extent in shape:
+        places = [place + index * stride for place in places for index in range(extent)]
+        stride *= extent
+    return [flat[place] for place in places] if len(places) == len(flat) else flat

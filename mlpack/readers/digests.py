@@ -1,0 +1,47 @@
+"""The SHA-256 of a file or a folder, streamed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_CHUNK = 1 << 20
+
+
+def sha256_of(path: Path, on_progress: Callable[[int, int], None] | None = None) -> str:
+    """`sha256:` and the hex digest of a file's bytes; of a folder, over its files' relative names, sizes and bytes, sorted.
+
+    `on_progress` is told (bytes done, bytes in all). Links in a folder count by where they point, unread. Raises OSError.
+    """
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else list(_files(path))
+    total = sum(file.stat().st_size for file in files if file.is_file() and not (file.is_symlink() and file != path))
+    done = 0
+    for file in files:
+        if file != path:
+            linked = file.is_symlink()
+            what = f"link {file.readlink()}" if linked else f"file {file.stat().st_size}"
+            digest.update(f"{file.relative_to(path).as_posix()}\0{what}\0".encode("utf-8", "surrogateescape"))
+            if linked:
+                continue
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+                done += len(chunk)
+                if on_progress:
+                    on_progress(done, total)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Regular files and links below a folder, in the order of their relative POSIX names; links are never followed."""
+    found: list[Path] = []
+    left = [folder]
+    while left:
+        for item in left.pop().iterdir():
+            if item.is_dir() and not item.is_symlink():
+                left.append(item)
+            elif item.is_symlink() or item.is_file():
+                found.append(item)
+    yield from sorted(found, key=lambda item: item.relative_to(folder).as_posix())

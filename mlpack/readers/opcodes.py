@@ -1,0 +1,258 @@
+"""The opcode walk: runs a pickle's stack machine over inert values, one window of bytes at a time."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from mlpack.readers.limits import Budget, CutOffError
+from mlpack.readers.record import Record
+from mlpack.readers.streams import CHUNK, Source
+from mlpack.readers.values import Array, Blob, Global
+
+# The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no check of its own.
+_MARGIN = 16
+_LINE = 1 << 16  # the longest name or number written as a line
+_INLINE = b"KMJG(."  # opcodes that only the loop knows
+_BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
+
+Handler = Callable[["Machine"], None]
+HANDLERS: list[Handler | None] = [None] * 256
+
+_unpack_float = struct.Struct(">d").unpack_from
+_unpack_int = struct.Struct("<i").unpack_from
+
+
+def handles(opcode: bytes) -> Callable[[Handler], Handler]:
+    """Register a function for an opcode."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[opcode[0]] = handler
+        return handler
+
+    return register
+
+
+def is_opcode(code: int) -> bool:
+    """True for a byte that a pickle loader knows as an opcode."""
+    return HANDLERS[code] is not None or code in _INLINE
+
+
+class Machine:
+    """The stack machine of one pickle stream. `joblib` says that arrays may follow their wrappers, as joblib writes them.
+
+    Frames of nested pickles (joblib's object arrays) are kept in `outer`. Values are never called, only told of.
+    """
+
+    def __init__(self, source: Source, budget: Budget, *, joblib: bool = True) -> None:
+        self.source, self.budget, self.joblib = source, budget, joblib
+        self.limits = budget.limits
+        self.record = Record()
+        self.known: dict[tuple[str, str], Global] = {}
+        self.buf, self.pos, self.end, self.soft = b"", 0, 0, 0
+        self.base = 0  # where the window starts, counted from the first byte of the stream
+        self.ended = False
+        self.made = 0  # containers and instances since the budget was last asked
+        self.wrappers: list[Any] = []  # old joblib's wrappers of arrays in side files
+        self.arrays = 0
+        self.plain_goes_on = False  # a loader that does not know joblib would take the first array's bytes for opcodes
+        self.start()
+
+    def start(self) -> None:
+        """Forget the last pickle: a loader gives each its own stack and memo."""
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: list[Any] = []
+        self.sparse: dict[int, Any] = {}
+        self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
+        self.protocol = 0
+        self.headed = False
+
+    # The window --------------------------------------------------------------------------------------
+
+    @property
+    def offset(self) -> int:
+        """How far the walk is, in bytes from the first."""
+        return self.base + self.pos
+
+    def at_end(self) -> bool:
+        """True when no byte is left."""
+        if self.pos >= self.end and not self.ended:
+            self.fill(1)
+        return self.pos >= self.end
+
+    def fill(self, need: int) -> None:
+        """Move the window on so that `need` bytes lie in it, fewer only at the end."""
+        tail = self.buf[self.pos : self.end]
+        self.base += self.pos
+        if self.pos > self.end:
+            raise CutOffError("it is cut off")
+        parts, have = [tail], len(tail)
+        while have < need and not self.ended:
+            data = self.source.read(max(CHUNK, min(need - have, 1 << 20)))
+            self.ended = not data
+            have += len(data)
+            self.budget.spend_walk(len(data), self.made)
+            self.made = 0
+            parts.append(data)
+        self.pos, self.end = 0, have
+        self.soft = max(have if self.ended else have - _MARGIN, 0)
+        self.buf = b"".join(parts) + bytes(_MARGIN) if self.ended else b"".join(parts)
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes; raises CutOffError when there are fewer."""
+        stop = self.pos + count
+        if stop > self.end:
+            self.fill(count)
+            stop = count
+            if count > self.end:
+                raise CutOffError(f"it is cut off: {count} bytes were promised and {self.end} are there")
+        data = self.buf[self.pos : stop]
+        self.pos = stop
+        return data
+
+    def skip(self, count: int) -> None:
+        """Step over `count` bytes; raises CutOffError when there are fewer."""
+        inside = min(count, self.end - self.pos)
+        self.pos += inside
+        if inside < count:
+            rest = count - inside
+            self.base += self.pos
+            self.buf, self.pos, self.end, self.soft = b"", 0, 0, 0
+            there = 0 if self.ended else self.source.skip(rest)
+            self.base += there
+            if there < rest:
+                raise CutOffError(f"it is cut off: {count} bytes were promised and {inside + there} are there")
+
+    def line(self, longest: int = _LINE) -> bytes:
+        """The bytes up to the next newline, which is stepped over."""
+        stop = self.buf.find(b"\n", self.pos, self.end)
+        while stop < 0:
+            had = self.end - self.pos
+            if self.ended or had > longest:
+                raise CutOffError("it is cut off within a line" if self.ended else "a line has no end")
+            self.fill(had + CHUNK)
+            stop = self.buf.find(b"\n", had, self.end)
+        data = self.buf[self.pos : stop]
+        self.pos = stop + 1
+        return data
+
+    def blob(self, kind: Any, size: int) -> Blob:
+        """Step over a long operand, keeping only how it begins."""
+        head = self.take(min(size, self.limits.kept_array))
+        self.skip(size - len(head))
+        return Blob(kind=kind, size=size, head=head)
+
+    # The walk ----------------------------------------------------------------------------------------
+
+    def load(self) -> Any:
+        """Walk one pickle up to its STOP and give what it would build; raises CutOffError where it cannot go on."""
+        try:
+            return self._load()
+        except _BROKEN as error:
+            raise CutOffError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
+
+    def _load(self) -> Any:  # noqa: C901, PLR0912, PLR0915  # one loop: a call per opcode would double the time
+        handlers = HANDLERS
+        buf, pos, soft, stack, memo = self.buf, self.pos, self.soft, self.stack, self.memo
+        while True:
+            if pos >= soft:
+                self.pos = pos
+                self.fill(_MARGIN)
+                buf, pos, soft = self.buf, 0, self.soft
+                if not self.end:
+                    raise CutOffError("it is cut off: the end comes before the last opcode")
+            code = buf[pos]
+            pos += 1
+            if code == 0x94 and not self.sparse:  # MEMOIZE
+                memo.append(stack[-1])
+            elif code == 0x71 and buf[pos] == len(memo) and not self.sparse:  # BINPUT of the next number
+                memo.append(stack[-1])
+                pos += 1
+                self.protocol = self.protocol or 1
+            elif code == 0x68 and buf[pos] < len(memo):  # BINGET
+                stack.append(memo[buf[pos]])
+                pos += 1
+            elif code == 0x8C and pos + 1 + buf[pos] <= self.end:  # SHORT_BINUNICODE
+                stop = pos + 1 + buf[pos]
+                stack.append(buf[pos + 1 : stop].decode("utf-8", "surrogatepass"))
+                pos = stop
+            elif code == 0x4B:  # BININT1
+                stack.append(buf[pos])
+                pos += 1
+            elif code == 0x28:  # MARK
+                self.marks.append(len(stack))
+            elif code == 0x47:  # BINFLOAT
+                stack.append(_unpack_float(buf, pos)[0])
+                pos += 8
+            elif code == 0x4D:  # BININT2
+                stack.append(buf[pos] | buf[pos + 1] << 8)
+                pos += 2
+            elif code == 0x4A:  # BININT
+                stack.append(_unpack_int(buf, pos)[0])
+                pos += 4
+            elif code == 0x2E:  # STOP
+                self.pos = pos
+                if not self.outer:
+                    return stack.pop()
+                self._return_array(stack.pop())
+                stack, memo = self.stack, self.memo
+            else:
+                handler = handlers[code]
+                self.pos = pos
+                if handler is None:
+                    self._unknown(code)
+                handler(self)
+                buf, pos, soft, stack, memo = self.buf, self.pos, self.soft, self.stack, self.memo
+
+    def enter(self, array: Array) -> None:
+        """Begin a pickle within this one: what it builds becomes the elements of `array`, which joblib puts here."""
+        self.outer.append((self.stack, self.marks, self.memo, self.sparse, array))
+        self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
+
+    def _return_array(self, inner: Any) -> None:
+        self.stack, self.marks, self.memo, self.sparse, array = self.outer.pop()
+        self.stack.append(inner if isinstance(inner, Array) else array)
+
+    def _unknown(self, code: int) -> NoReturn:
+        raise CutOffError(f"it is not a sound pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
+
+    # The stack ---------------------------------------------------------------------------------------
+
+    def popmark(self) -> list[Any]:
+        """What lies above the last mark, taken off."""
+        start = self.marks.pop()
+        stack = self.stack
+        above = stack[start:]
+        del stack[start:]
+        return above
+
+    def put(self, index: int) -> None:
+        """Remember the top of the stack under a number."""
+        memo, value = self.memo, self.stack[-1]
+        if index < 0:
+            raise ValueError("negative memo number")
+        if index < len(memo):
+            memo[index] = value
+        elif index == len(memo):
+            memo.append(value)
+            self.sparse.pop(index, None)
+        else:
+            self.sparse[index] = value
+
+    def get(self, index: int) -> None:
+        """Push what was remembered under a number."""
+        memo = self.memo
+        if 0 <= index < len(memo):
+            self.stack.append(memo[index])
+        elif index in self.sparse:
+            self.stack.append(self.sparse[index])
+        else:
+            raise CutOffError(f"it asks for memo entry {index}, which it never made")
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, IndexError):
+        return "the stack is empty"
+    return str(error)[:100] or type(error).__name__

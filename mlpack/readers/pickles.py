@@ -1,0 +1,233 @@
+"""Reads whatever holds pickles (plain, compressed, joblib, npy, npz, zip) as data, and says whether it is safe."""
+
+from __future__ import annotations
+
+import gc
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mlpack.errors import UnreadableModelError
+from mlpack.readers.limits import Budget, CutOffError, Limits
+from mlpack.readers.npy import MAGIC as NPY
+from mlpack.readers.npy import read_npy
+from mlpack.readers.record import Record
+from mlpack.readers.streams import FileSource, Source, compression_of, peek, unpacked
+from mlpack.readers.values import Array, Instance, Member, PickleFile
+from mlpack.readers.verdict import judge
+from mlpack.readers.walking import Walked, walk
+from mlpack.readers.zips import MAGICS as ZIP
+from mlpack.readers.zips import open_member, read_directory
+
+_HEAD = 64
+_LAYERS = 3  # a pickle may be compressed twice, not without end
+_PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
+
+
+def read_pickles(
+    path: Path, *, limits: Limits | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> PickleFile | None:
+    """The pickles of a file as data; None when, by content, it holds none.
+
+    Nothing of the file is run or imported. `on_progress(done, total)` is told bytes of the file. What is wrong inside is
+    told in `PickleFile.problem`, with what was found before; UnreadableModelError is for a file that cannot be opened.
+    """
+    with _opened(path) as (file, size), _no_collection():
+        reading = _Reading(path, file, size, limits or Limits(), on_progress)
+        return reading.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block
+            raise UnreadableModelError(f"{path} is not a regular file", hint="give the path of a model file")
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UnreadableModelError(f"{path} cannot be read: {why}", hint="check the path and its rights") from error
+    with file:
+        yield file, status.st_size
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    # Millions of live objects and no garbage: the collector would go through them again and again.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Reading:
+    """One file being read: what was found so far."""
+
+    def __init__(
+        self, path: Path, file: BinaryIO, size: int, limits: Limits, on_progress: Callable[[int, int], None] | None
+    ) -> None:
+        self.path, self.file, self.size = path, file, size
+        self.budget = Budget(limits, size)
+        self.on_progress = on_progress
+        self.container, self.problem = "pickle", ""
+        self.members: list[Member] = []
+        self.notes: dict[str, None] = {}
+        self.record = Record()
+        self.found = False
+        self.compression: str | None = None
+
+    def read(self) -> PickleFile | None:
+        """All that the file holds, or None."""
+        self.file.seek(0)
+        head = self.file.read(_HEAD)
+        if head[:4] in ZIP:
+            self._zip()
+        else:
+            self._layer(self._whole, head, "", 0)
+        if not self.found and not self.problem:
+            return None
+        for why in self.record.outside:
+            self.problem = self.problem or f"cannot be loaded as a plain pickle: {why}"
+        return PickleFile(
+            container=self.container,
+            compression="zlib" if self.compression == "zfile" else self.compression,
+            members=tuple(self.members),
+            globals=tuple(self.record.names),
+            safety=judge(self.record, self.problem),
+            protocol=self.members[0].protocol if self.members else None,
+            numpy_major=_numpy_major(self.record),
+            problem=self.problem,
+            notes=tuple(self.notes),
+        )
+
+    def _whole(self) -> Source:
+        progress = self.on_progress
+        tell = (lambda done: progress(done, self.size)) if progress else None
+        return FileSource(self.file, 0, self.size, tell)
+
+    def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
+        """Read what `make` opens and `head` begins: compressed, a .npy, or a pickle."""
+        compression = compression_of(head)
+        if compression and depth < _LAYERS:
+            self._compressed(make, compression, name, depth)
+        elif head.startswith(NPY):
+            self._npy(make, name)
+        else:
+            self._take(walk(make, self.budget, name=name), name)
+
+    def _compressed(self, make: Callable[[], Source], compression: str, name: str, depth: int) -> None:
+        def inner() -> Source:
+            return unpacked(make(), compression, self.budget)
+
+        try:
+            head, _ = peek(inner(), _HEAD)
+        except CutOffError as stopped:
+            if name and not name.endswith(_PICKLE_NAMES):
+                return  # a zip member that happens to begin so
+            self.problem = self.problem or str(stopped)
+            head = b""
+        if not depth and not name:
+            self.compression = compression
+        if head:
+            self._layer(inner, head, name, depth + 1)
+
+    def _npy(self, make: Callable[[], Source], name: str) -> None:
+        if not name:
+            self.container = "npy"
+        self.found = True
+        try:
+            source = make()
+            array, has_pickle = read_npy(source, self.budget.limits.kept_array)
+        except CutOffError as stopped:
+            self.problem = self.problem or str(stopped)
+            return
+        if not has_pickle:
+            self.members.append(Member(name=name, root=array, protocol=0))
+            return
+        walked = walk(lambda: source, self.budget, name=name, inside=".npy")
+        self._take(walked, name)
+        if not walked.recognised:
+            self.problem = self.problem or "the .npy holds objects, and no pickle of them follows"
+
+    def _take(self, walked: Walked, name: str) -> None:
+        """Add what a walk found, if it was a pickle at all."""
+        if not walked.recognised:
+            return
+        self.found = True
+        self.members += walked.members
+        self.record.merge(walked.record)
+        self.notes.update(dict.fromkeys(walked.notes))
+        if walked.joblib and not name:
+            self.container = "joblib"
+        where = f"in {name!r}: " if name else ""
+        if walked.problem:
+            self.problem = self.problem or where + walked.problem
+        for wrapper in walked.wrappers:
+            self._side_file(wrapper)
+
+    def _side_file(self, wrapper: Instance) -> None:
+        """Read an array file that joblib before 0.10 laid beside the pickle: loading the one loads the other."""
+        filename = wrapper.attributes().get("filename")
+        if not isinstance(filename, str) or Path(filename).name != filename or "\\" in filename:
+            self.record.trick(wrapper.class_name, "it loads a file that does not lie beside it")
+            return
+        side = self.path.parent / filename
+        if not side.is_file():
+            self.problem = self.problem or f"it keeps an array in a file of its own, {filename!r}, which is missing"
+            return
+        self.notes[f"an array lies in {filename!r} beside it"] = None
+        with _opened(side) as (file, size):
+            inner = _Reading(side, file, size, self.budget.limits, None)
+            told = inner.read()
+        self.record.merge(inner.record)
+        if told and told.problem:
+            self.problem = self.problem or f"in {filename!r}: {told.problem}"
+
+    def _zip(self) -> None:
+        self.container = "zip"
+        try:
+            members = read_directory(self.file, self.size, self.budget.limits.members)
+            if not members:
+                raise CutOffError("the zip archive is empty")  # noqa: TRY301  # told like its other faults
+        except CutOffError as stopped:
+            self.problem = str(stopped)
+            return
+        for number, member in enumerate(members):
+            if self.on_progress and not number % 1000:
+                self.on_progress(min(member.offset, self.size), self.size)
+            if member.escapes:
+                self.found = True
+                self.record.trick(member.name[:200], "the archive member's name leads out of the folder it is unpacked in")
+            try:
+                self._member(lambda member=member: open_member(self.file, member, self.budget), member.name)  # type: ignore[misc]  # the default binds the loop's value
+            except CutOffError as stopped:
+                self.problem = self.problem or f"in {member.name!r}: {stopped}"
+                self.found = self.found or member.name.endswith(_PICKLE_NAMES)
+
+    def _member(self, make: Callable[[], Source], name: str) -> None:
+        head, _ = peek(make(), _HEAD)
+        if not head:
+            return
+        had = len(self.members)
+        expected = name.endswith(_PICKLE_NAMES)
+        problem = self.problem
+        self._layer(make, head, name, 0)
+        new = self.members[had:]
+        if any(isinstance(member.root, Array) for member in new) and name.endswith(".npy"):
+            self.container = "npz"
+        if self.problem != problem and not expected and not self.record.names and not name.endswith(".npy"):
+            # Tensors' bytes may begin like a pickle: without a name looked up they are none.
+            self.problem = problem
+            del self.members[had:]
+
+
+def _numpy_major(record: Record) -> int | None:
+    modules = {name.module for name in record.names}
+    if any(module.startswith("numpy._core") for module in modules):
+        return 2
+    return 1 if any(module.startswith("numpy.core") for module in modules) else None

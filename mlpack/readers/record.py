@@ -1,0 +1,34 @@
+"""What a walk over opcodes met that the verdict asks for: names, calls, and tricks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mlpack.readers.values import Global
+
+
+@dataclass(kw_only=True)
+class Record:
+    """Notes of one or several walks. `names` are all globals in order of first use (the value is unused)."""
+
+    names: dict[Global, None] = field(default_factory=dict)
+    called: set[Global] = field(default_factory=set)  # by REDUCE, NEWOBJ, INST, OBJ
+    tricks: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): dangerous by itself
+    suspects: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): needs a human's look
+    outside: dict[str, None] = field(default_factory=dict)  # why it cannot be loaded as a plain pickle
+
+    def trick(self, callable_: str, why: str) -> None:
+        """Note a thing that no honest file does."""
+        self.tricks[callable_, why] = None
+
+    def suspect(self, callable_: str, why: str) -> None:
+        """Note a thing that is harmless only if the rest of the file is."""
+        self.suspects[callable_, why] = None
+
+    def merge(self, other: Record) -> None:
+        """Add what another walk met."""
+        self.names.update(other.names)
+        self.called |= other.called
+        self.tricks.update(other.tricks)
+        self.suspects.update(other.suspects)
+        self.outside.update(other.outside)

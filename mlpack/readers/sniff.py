@@ -1,0 +1,88 @@
+"""What the first bytes of a file say that no pickle begins with: a pointer, a web page, text, an archive, a known format."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sniffed:
+    """`what` completes "FILE is ..."; `broken` when the file can be no model at all; `hint` is the remedy."""
+
+    what: str
+    hint: str = ""
+    broken: bool = False
+
+
+_AGAIN = "Fetch or export the file again."
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (4, b"TFL3", "a TensorFlow Lite model"),
+    (0, b"CBM1", "a CatBoost model"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\x89PNG", "a picture"),
+    (0, b"\xff\xd8\xff", "a picture"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"SQLite format 3", "an SQLite database"),
+    (0, b"\x93NUMPY", "a numpy array"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"\x1f\x8b", "a gzip file"),
+    (0, b"Rar!", "a RAR archive"),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive"),
+)
+
+
+def sniff(path: Path, head: bytes) -> Sniffed:
+    """What a file is that holds no pickle, told by its first bytes."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(b"version https://git-lfs.github.com/spec/"):
+        return Sniffed(
+            what="a git-LFS pointer: the real file was not fetched",
+            hint="Run `git lfs pull`, then try again.",
+            broken=True,
+        )
+    if text[:15].lower().startswith((b"<!doctype html", b"<html")):
+        return Sniffed(
+            what="a web page (HTML), such as an error or a login page saved in the model's place",
+            hint=_AGAIN,
+            broken=True,
+        )
+    if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return Sniffed(what="a zip archive that is cut off", hint=_AGAIN, broken=True)
+    if head.startswith(b"PK"):
+        return Sniffed(what="a zip archive")
+    for place, magic, what in _MAGIC:
+        if head[place : place + len(magic)] == magic:
+            return Sniffed(what=what)
+    if _is_text(head):
+        return Sniffed(
+            what="JSON" if _is_json(path, text) else "an XML file" if text.startswith(b"<?xml") else "plain text"
+        )
+    return Sniffed(what="binary data of no kind that is known here")
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:  # not merely a character cut by the end of the head
+            return False
+        text = head[: error.start].decode("utf-8")
+    return not any(ord(letter) < 32 and letter not in "\t\r\n\f" for letter in text)
+
+
+def _is_json(path: Path, text: bytes) -> bool:
+    if not text.startswith((b"{", b"[")):
+        return False
+    if path.stat().st_size > 1 << 20:
+        return True  # too long to be worth parsing for a message
+    try:
+        json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return True

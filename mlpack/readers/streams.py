@@ -1,0 +1,201 @@
+"""Where bytes come from: a part of a file, or what a compressed one unpacks to, read forward with limits."""
+
+from __future__ import annotations
+
+import bz2
+import importlib
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol
+
+from mlpack.readers.limits import Budget, CutOffError
+
+CHUNK = 1 << 18
+
+# First bytes -> the compression's name. `BZh` alone may begin a pickle (BINBYTES), so bzip2's block magic is asked for too.
+_MAGIC = (
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x5d\x00\x00", "lzma"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"ZF0x", "zfile"),
+)
+ZFILE_HEADER = 2 + len(hex(1 << 64))  # joblib < 0.10: "ZF", the length in hex padded with blanks, then zlib
+
+
+class Source(Protocol):
+    """Bytes read forward."""
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes, b"" only at the end; raises CutOffError when the bytes cannot be had."""
+
+    def skip(self, count: int) -> int:
+        """Step over at most `count` bytes; how many there were."""
+
+
+class FileSource:
+    """A part of a file, from `start` up to `end`; skipping costs nothing."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int, on_progress: Callable[[int], None] | None = None) -> None:
+        self._file, self._place, self._end, self._on_progress = file, start, end, on_progress
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes from where the last call ended."""
+        self._file.seek(self._place)
+        try:
+            data = self._file.read(max(0, min(count, self._end - self._place)))
+        except OSError as error:
+            raise CutOffError(f"it cannot be read further ({error.strerror})") from error
+        self._place += len(data)
+        if self._on_progress:
+            self._on_progress(self._place)
+        return data
+
+    def skip(self, count: int) -> int:
+        """Move on without reading."""
+        step = min(count, self._end - self._place)
+        self._place += step
+        return step
+
+
+class ChunkSource:
+    """Bytes that arrive in chunks from a decompressor, each counted against the budget."""
+
+    def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
+        self._chunks, self._budget, self._left = chunks, budget, b""
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes of what comes next."""
+        if not self._left:
+            self._left = next(self._chunks, b"")
+            self._budget.spend_output(len(self._left))
+        data, self._left = self._left[:count], self._left[count:]
+        return data
+
+    def skip(self, count: int) -> int:
+        """Unpack and drop."""
+        skipped = 0
+        while skipped < count:
+            data = self.read(min(count - skipped, CHUNK))
+            if not data:
+                break
+            skipped += len(data)
+        return skipped
+
+
+class Peeked:
+    """A source whose first bytes were already looked at."""
+
+    def __init__(self, head: bytes, source: Source) -> None:
+        self._head, self._source = head, source
+
+    def read(self, count: int) -> bytes:
+        """The bytes looked at first, then the rest."""
+        if self._head:
+            data, self._head = self._head[:count], self._head[count:]
+            return data
+        return self._source.read(count)
+
+    def skip(self, count: int) -> int:
+        """Step over, the bytes looked at first."""
+        inside = min(count, len(self._head))
+        self._head = self._head[inside:]
+        return inside + (self._source.skip(count - inside) if count > inside else 0)
+
+
+def peek(source: Source, count: int) -> tuple[bytes, Source]:
+    """The next `count` bytes (fewer at the end) and a source that still has them; b"" also when nothing can be unpacked."""
+    head = b""
+    while len(head) < count:
+        data = source.read(count - len(head))
+        if not data:
+            break
+        head += data
+    return head, Peeked(head, source)
+
+
+def compression_of(head: bytes) -> str | None:
+    """The compression that these first bytes announce (`zfile` is joblib's oldest), None when they announce none."""
+    if head[:1] == b"\x78" and len(head) > 1 and (head[0] << 8 | head[1]) % 31 == 0:  # RFC 1950
+        return "zlib"
+    if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):
+        return "bz2"
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def unpacked(source: Source, compression: str, budget: Budget) -> Source:
+    """What a compressed source unpacks to; reading it raises CutOffError for broken data and for bombs."""
+    if compression == "zfile":
+        # Python 2's joblib wrote one blank more before the zlib data; zlib data never begin with a blank.
+        source.skip(ZFILE_HEADER)
+        first, source = peek(source, 1)
+        if first == b" ":
+            source.skip(1)
+    return ChunkSource(_chunks(source, _decompressor(compression)), budget)
+
+
+def inflated(source: Source, budget: Budget) -> Source:
+    """What a zip member's raw deflate data unpack to."""
+    return ChunkSource(_chunks(source, lambda: _Zlib(-15)), budget)
+
+
+class _Zlib:
+    """zlib's decompressor behind the same interface as bz2's and lzma's: bounded output a call, `needs_input`, `eof`."""
+
+    def __init__(self, wbits: int) -> None:
+        self._inner = zlib.decompressobj(wbits)
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+
+def _decompressor(compression: str) -> Callable[[], Any]:
+    if compression == "lz4":
+        try:
+            frame = importlib.import_module("lz4.frame")
+        except ImportError as error:
+            raise CutOffError("it is compressed with lz4: `pip install mlpack-cli[lz4]` to read it") from error
+        return frame.LZ4FrameDecompressor  # type: ignore[no-any-return]  # lz4 has no types
+    return {
+        "zlib": lambda: _Zlib(15),
+        "zfile": lambda: _Zlib(15),
+        "gzip": lambda: _Zlib(31),
+        "bz2": bz2.BZ2Decompressor,
+        "xz": lambda: lzma.LZMADecompressor(memlimit=1 << 28),
+        "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=1 << 28),
+    }[compression]
+
+
+def _chunks(source: Source, make: Callable[[], Any]) -> Iterator[bytes]:
+    # One file may hold several compressed streams one after the other, as gzip and bzip2 allow.
+    data = source.read(CHUNK)
+    while data:
+        inner = make()
+        while not inner.eof:
+            if not data and inner.needs_input:
+                data = source.read(CHUNK)
+                if not data:
+                    raise CutOffError("its compressed data are cut off")
+            try:
+                out = inner.decompress(data, max_length=CHUNK)
+            except Exception as error:  # zlib.error, OSError, EOFError, lzma.LZMAError, RuntimeError (lz4): all say broken
+                raise CutOffError(f"its compressed data are broken ({error})") from error
+            data = b""
+            if out:
+                yield out
+        data = inner.unused_data or source.read(CHUNK)
+        if data and not compression_of(data[:16]):
+            return  # what follows a compressed stream and is none itself, no loader reads

@@ -1,0 +1,231 @@
+"""Opcodes that make lists, tuples, dicts and sets, move the stack, and use the memo."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from mlpack.readers.opcodes import Machine, handles
+from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
+
+_PLAIN_KEYS = (str, bytes, float, bool, type(None), Global, Instance, Array, Blob, PersistentId)
+_LARGE = (1 << 61) - 1  # whole numbers from here on can be made to share one hash
+
+
+class OddKey:
+    """A dict key or set element that is costly or impossible to hash: equal to itself only, and holds the value."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def key_of(value: Any) -> Any:
+    """A value as a dict key or set element, in bounded time: nested tuples could take exponential time to hash."""
+    if isinstance(value, _PLAIN_KEYS):
+        return value
+    if isinstance(value, int):
+        return value if -_LARGE < value < _LARGE else OddKey(value)
+    if isinstance(value, tuple) and len(value) <= 64 and all(map(_flat, value)):
+        return value
+    return OddKey(value)
+
+
+def _flat(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return len(value) <= 8 and all(isinstance(item, (str, int, float, type(None))) for item in value)
+    return isinstance(value, (*_PLAIN_KEYS, int))
+
+
+@handles(b"]")
+def _empty_list(m: Machine) -> None:
+    m.made += 1
+    m.stack.append([])
+    m.protocol = m.protocol or 1
+
+
+@handles(b"}")
+def _empty_dict(m: Machine) -> None:
+    m.made += 1
+    m.stack.append({})
+    m.protocol = m.protocol or 1
+
+
+@handles(b")")
+def _empty_tuple(m: Machine) -> None:
+    m.stack.append(())
+    m.protocol = m.protocol or 1
+
+
+@handles(b"\x8f")
+def _empty_set(m: Machine) -> None:
+    m.made += 4
+    m.stack.append(set())
+
+
+@handles(b"l")
+def _list(m: Machine) -> None:
+    m.made += 2
+    m.stack.append(m.popmark())
+
+
+@handles(b"t")
+def _tuple(m: Machine) -> None:
+    m.made += 1
+    m.stack.append(tuple(m.popmark()))
+
+
+@handles(b"\x85")
+def _tuple1(m: Machine) -> None:
+    m.made += 1
+    stack = m.stack
+    stack[-1] = (stack[-1],)
+
+
+@handles(b"\x86")
+def _tuple2(m: Machine) -> None:
+    m.made += 1
+    stack = m.stack
+    stack[-2:] = [(stack[-2], stack[-1])]
+
+
+@handles(b"\x87")
+def _tuple3(m: Machine) -> None:
+    m.made += 1
+    stack = m.stack
+    stack[-3:] = [(stack[-3], stack[-2], stack[-1])]
+
+
+@handles(b"d")
+def _dict(m: Machine) -> None:
+    m.made += 2
+    pairs = m.popmark()
+    made: dict[Any, Any] = {}
+    set_items(made, pairs)
+    m.stack.append(made)
+
+
+@handles(b"\x91")
+def _frozenset(m: Machine) -> None:
+    m.made += 4
+    m.stack.append(frozenset(map(key_of, m.popmark())))
+
+
+@handles(b"a")
+def _append(m: Machine) -> None:
+    value = m.stack.pop()
+    _extend(m.stack[-1], [value])
+
+
+@handles(b"e")
+def _appends(m: Machine) -> None:
+    values = m.popmark()
+    _extend(m.stack[-1], values)
+
+
+def _extend(target: Any, values: Sequence[Any]) -> None:
+    if isinstance(target, list):
+        target.extend(values)
+    elif isinstance(target, Instance):
+        if not isinstance(target.items, list):
+            target.items = []
+        target.items.extend(values)
+    elif isinstance(target, bytearray):
+        return  # nothing here reads one that is appended to
+    else:
+        raise TypeError(f"it appends to a {type(target).__name__}")
+
+
+@handles(b"\x90")
+def _additems(m: Machine) -> None:
+    values = m.popmark()
+    target = m.stack[-1]
+    if isinstance(target, set):
+        target.update(map(key_of, values))
+    else:
+        _extend(target, values)
+
+
+@handles(b"s")
+def _setitem(m: Machine) -> None:
+    value, key = m.stack.pop(), m.stack.pop()
+    set_items(m.stack[-1], (key, value))
+
+
+@handles(b"u")
+def _setitems(m: Machine) -> None:
+    pairs = m.popmark()
+    set_items(m.stack[-1], pairs)
+
+
+def set_items(target: Any, flat: Sequence[Any]) -> None:
+    """Put keys and values, one after the other in `flat`, into a dict or an instance."""
+    if len(flat) % 2:
+        raise ValueError("a key has no value")
+    keys, values = flat[::2], flat[1::2]
+    if isinstance(target, dict):
+        for key, value in zip(keys, values, strict=True):
+            target[key if type(key) is str else key_of(key)] = value
+    elif isinstance(target, Instance):
+        if not isinstance(target.mapping, list):
+            target.mapping = []
+        target.mapping.extend(zip(keys, values, strict=True))
+    elif flat:
+        raise TypeError(f"it sets items of a {type(target).__name__}")
+
+
+@handles(b"0")
+def _pop(m: Machine) -> None:
+    # A POP right after a MARK takes the mark.
+    if m.marks and m.marks[-1] == len(m.stack):
+        m.marks.pop()
+    else:
+        m.stack.pop()
+
+
+@handles(b"1")
+def _pop_mark(m: Machine) -> None:
+    m.popmark()
+
+
+@handles(b"2")
+def _dup(m: Machine) -> None:
+    m.stack.append(m.stack[-1])
+
+
+@handles(b"p")
+def _put(m: Machine) -> None:
+    m.put(int(m.line()))
+
+
+@handles(b"q")
+def _binput(m: Machine) -> None:
+    m.protocol = m.protocol or 1
+    m.put(m.take(1)[0])
+
+
+@handles(b"r")
+def _long_binput(m: Machine) -> None:
+    m.put(struct.unpack("<I", m.take(4))[0])
+
+
+@handles(b"\x94")
+def _memoize(m: Machine) -> None:
+    m.put(len(m.memo) + len(m.sparse))
+
+
+@handles(b"g")
+def _get(m: Machine) -> None:
+    m.get(int(m.line()))
+
+
+@handles(b"h")
+def _binget(m: Machine) -> None:
+    m.get(m.take(1)[0])
+
+
+@handles(b"j")
+def _long_binget(m: Machine) -> None:
+    m.get(struct.unpack("<I", m.take(4))[0])

@@ -1,0 +1,104 @@
+"""All pickles of one stream, walked one after the other as a loader in a loop would: Walked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlpack.readers import literals, objects, structures  # noqa: F401  # each registers its opcodes
+from mlpack.readers.limits import Budget, CutOffError
+from mlpack.readers.opcodes import Machine
+from mlpack.readers.record import Record
+from mlpack.readers.streams import Source
+from mlpack.readers.values import Instance, Member
+from mlpack.readers.verdict import judge
+
+# torch's format before 1.6: this number, a version, the system, the object, the storages' keys; then raw storages.
+_TORCH_LEGACY = 0x1950A86A20F9469CFC6C
+_ENOUGH = 64  # so many bytes without a fault are no accident
+_BLANKS = 64
+
+
+@dataclass(kw_only=True)
+class Walked:
+    """What a stream holds. `recognised` is false when it is, by content, no pickle."""
+
+    members: list[Member] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+    wrappers: list[Instance] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+    joblib: bool = False
+    recognised: bool = False
+
+
+def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
+    """Walk the stream that `make` opens. `inside` names what a lone pickle lies in (a .npy), whose bytes may follow it."""
+    machine = Machine(make(), budget)
+    walked = _walk(machine, name)
+    walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
+    walked.wrappers = machine.wrappers
+    if machine.plain_goes_on and not inside:
+        _walk_plainly(make, budget, walked)
+    return walked
+
+
+def _walk(machine: Machine, name: str) -> Walked:
+    walked = Walked()
+    try:
+        while not walked.members or not machine.at_end():
+            if walked.members and _only_blanks(machine):
+                break
+            machine.start()
+            machine.record = Record()
+            start = machine.offset
+            try:
+                root = machine.load()
+            except CutOffError as stopped:
+                _stopped(machine, walked, name, str(stopped), start)
+                break
+            if not walked.members and not machine.headed:
+                walked.recognised = bool(machine.record.names) or machine.at_end() or _only_blanks(machine)
+            walked.recognised = walked.recognised or machine.headed
+            walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
+            walked.record.merge(machine.record)
+    except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
+        walked.problem = walked.problem or str(stopped)
+    if walked.members and walked.members[0].root == _TORCH_LEGACY:
+        walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
+    return walked
+
+
+def _only_blanks(machine: Machine) -> bool:
+    left = machine.buf[machine.pos : machine.end]
+    return machine.ended and len(left) <= _BLANKS and not left.strip()
+
+
+def _stopped(machine: Machine, walked: Walked, name: str, why: str, start: int) -> None:
+    dangerous = judge(machine.record).verdict == "dangerous"
+    if not walked.members:
+        # Text and other files begin with letters that happen to be opcodes; a real pickle gets somewhere.
+        got_on = bool(machine.record.called) or (machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo))
+        walked.recognised = machine.headed or dangerous or got_on
+        walked.problem = why
+        walked.record.merge(machine.record)
+        root = machine.outer[0][0] if machine.outer else machine.stack
+        walked.members.append(Member(name=name, root=_first(root), protocol=machine.protocol))
+    elif dangerous or machine.headed or "memo entry" in why or machine.record.called:
+        walked.problem = why
+        walked.record.merge(machine.record)
+    else:
+        walked.notes.append(f"what follows byte {start} is no pickle; loaders do not read it")
+
+
+def _first(stack: list[Any]) -> Any:
+    return stack[0] if stack else None
+
+
+def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
+    # pickle.load does not know that an array's bytes follow joblib's wrapper: it would run them.
+    plain = _walk(Machine(make(), Budget(budget.limits, budget.size), joblib=False), "")
+    if judge(plain.record).verdict == "dangerous":
+        walked.record.merge(plain.record)
+        walked.notes.append("bytes that joblib takes for an array are opcodes for other loaders")

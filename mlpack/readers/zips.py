@@ -1,0 +1,88 @@
+"""Zip archives as their central directory tells them: member names, and each member's bytes whatever its checksum says."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from mlpack.readers.limits import Budget, CutOffError
+from mlpack.readers.streams import FileSource, Source, inflated, unpacked
+
+MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+_LOCAL_HEADER = 30  # PKWARE's appnote, 4.3.7
+_END = struct.Struct("<4s4H2LH")
+_COUNT_UNKNOWN = 0xFFFF
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZipMember:
+    """One member: its name as written, how it is compressed, where its bytes lie (`size` of them as stored)."""
+
+    name: str
+    method: int
+    offset: int
+    size: int
+    escapes: bool  # its name leads out of the folder that one unpacks into
+
+
+def read_directory(file: BinaryIO, size: int, limit: int) -> list[ZipMember]:
+    """All members of an archive; raises CutOffError when its directory is broken, cut off, or longer than `limit`."""
+    if _claimed(file, size) > limit:
+        raise CutOffError(f"the zip archive lists more than {limit} members")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise CutOffError(f"the zip archive is broken or cut off ({error})") from error
+    if len(infos) > limit:
+        raise CutOffError(f"the zip archive lists more than {limit} members")
+    return [
+        ZipMember(
+            name=info.filename,
+            method=info.compress_type,
+            offset=info.header_offset,
+            size=info.compress_size,
+            escapes=_escapes(info.orig_filename),
+        )
+        for info in infos
+    ]
+
+
+def open_member(file: BinaryIO, member: ZipMember, budget: Budget) -> Source:
+    """A member's bytes, without asking its checksum or its flags: loaders differ in which of them they obey."""
+    file.seek(member.offset)
+    header = file.read(_LOCAL_HEADER)
+    if len(header) < _LOCAL_HEADER or header[:4] != MAGICS[0]:
+        raise CutOffError(f"the zip member {member.name!r} is not where the directory says")
+    name, extra = struct.unpack("<HH", header[26:])
+    start = member.offset + _LOCAL_HEADER + name + extra
+    source = FileSource(file, start, start + member.size)
+    if member.method == zipfile.ZIP_STORED:
+        return source
+    if member.method == zipfile.ZIP_DEFLATED:
+        return inflated(source, budget)
+    if member.method == zipfile.ZIP_BZIP2:
+        return unpacked(source, "bz2", budget)
+    raise CutOffError(f"the zip member {member.name!r} is compressed in a way that is not read here ({member.method})")
+
+
+def _claimed(file: BinaryIO, size: int) -> int:
+    # The count stands in the last record; with more than 65534 members it stands in a zip64 record, and the size tells.
+    tail = min(size, _END.size + 0xFFFF)
+    file.seek(size - tail)
+    data = file.read(tail)
+    place = data.rfind(b"PK\x05\x06")
+    if place < 0 or place + _END.size > len(data):
+        return 0
+    _, _, _, _, count, length, _, _ = _END.unpack_from(data, place)
+    return int(length // 46) if count == _COUNT_UNKNOWN and length != 0xFFFFFFFF else int(count)
+
+
+def _escapes(name: str) -> bool:
+    windows = PureWindowsPath(name)
+    parts = {*PurePosixPath(name).parts, *windows.parts}
+    return name.startswith("/") or bool(windows.drive) or bool(windows.root) or ".." in parts
+
