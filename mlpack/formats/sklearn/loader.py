@@ -1,0 +1,228 @@
+"""scikit-learn in the image: loads a pickle or joblib file, and answers arrays with arrays."""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+import re
+import warnings
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+import numpy as np
+
+_COMPRESSED = (
+    b"\x1f\x8b",
+    b"x\x01",
+    b"x\x5e",
+    b"x\x9c",
+    b"x\xda",
+    b"BZh",
+    b"\xfd7zXZ\x00",
+    b"]\x00\x00",
+    b"\x04\x22M\x18",
+    b"ZF",
+)
+_JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
+_MOST_PARTS = 20_000  # objects that are looked at for how they want their input
+# What scikit-learn says when a value, not the model, is at fault.
+_VALUE_FAULTS = re.compile(
+    r"contains NaN|contains infinity|too large for dtype|unknown categories|previously unseen labels|non-negative|"
+    r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
+)
+_STEP = re.compile(r"[^.\[\]]+")
+
+
+class InputError(ValueError):
+    """Values that the model cannot take: a missing one, an unknown category."""
+
+
+class Model:
+    """A fitted estimator, and how it wants its input: `names` were seen in training, `frames` are needed between its steps.
+
+    `missing` stands for a missing text: NaN, or None where the fitted encoders know that.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        parts = list(_parts(estimator))
+        self.names = any(_saw_names(part) for part in parts)
+        self.frames = any(_wants_frames(part) for part in parts)
+        self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
+        self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
+
+
+def load(path: str, options: Mapping[str, Any]) -> Model:
+    """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
+    # A named matrix comes as an array: the same values, without building a DataFrame for each request.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
+    return Model(_pick(_unpickle(path), options.get("entry")))
+
+
+def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
+    """The signature's outputs.
+
+    Raises:
+        InputError: the model says that it cannot take a value.
+    """
+    rows = _rows(model, signature, inputs)
+    try:
+        answer = getattr(model.estimator, signature.method)(rows)
+    except ValueError as error:
+        if _VALUE_FAULTS.search(str(error)):
+            raise InputError(str(error).split("\n")[0]) from error
+        raise
+    names = [spec.name for spec in signature.outputs] or [signature.method]
+    if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
+        return {name: _array(one) for name, one in zip(names, answer)}
+    return {names[0]: _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)}
+
+
+def _unpickle(path: str) -> Any:
+    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
+        if not _is_joblib(file):
+            return pickle.load(file)  # noqa: S301 - the model itself, in its own container
+    import joblib
+
+    return joblib.load(path)
+
+
+def _is_joblib(file: Any) -> bool:
+    """Whether joblib wrote the file: plain pickles load several times faster by pickle itself."""
+    head = file.read(6)
+    file.seek(0)
+    if head.startswith(_COMPRESSED):
+        return True
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(mark) >= 0 for mark in _JOBLIB_MARKS)
+
+
+def _pick(found: Any, entry: Any) -> Any:
+    if entry is None or entry == "":
+        return found
+    try:
+        return _member(found, entry)
+    except (KeyError, IndexError, TypeError, ValueError):
+        for step in _STEP.findall(str(entry)):
+            found = _member(found, step.strip("'\""))
+        return found
+
+
+def _member(found: Any, key: Any) -> Any:
+    if isinstance(found, Mapping):
+        return found[key] if key in found else found[int(key)]
+    if isinstance(found, (list, tuple)):
+        return found[int(key)]
+    return getattr(found, str(key))
+
+
+def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
+    if signature.layout == "columns":
+        arrays = [_texts(array, model.missing) for array in inputs.values()]
+        synthetic = [f"x{place}" for place in range(len(arrays))]
+        if model.names or model.frames or list(inputs) != synthetic:
+            return _frame(dict(zip(inputs, arrays)))
+        return _stack(arrays)
+    values = next(iter(inputs.values()))
+    if signature.layout == "matrix":
+        if model.frames and signature.columns:
+            return _named(model, signature, values)
+        return values
+    return _texts(values, model.missing)
+
+
+def _texts(array: Any, missing: Any) -> Any:
+    """An object array with the model's own mark for what is missing."""
+    if array.dtype != object or missing is None:
+        return array
+    gaps = [place for place, value in enumerate(array) if value is None]
+    if gaps:
+        array = array.copy()
+        array[gaps] = missing
+    return array
+
+
+def _stack(arrays: Sequence[Any]) -> Any:
+    """Columns side by side, as a model was given that was trained on an array."""
+    if all(array.dtype != object for array in arrays):
+        return np.column_stack(arrays)
+    table = np.empty((len(arrays[0]), len(arrays)), dtype=object)
+    for place, array in enumerate(arrays):
+        table[:, place] = array
+    return table
+
+
+def _frame(columns: Dict[str, Any]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(columns)
+
+
+def _named(model: Model, signature: Any, values: Any) -> Any:
+    import pandas as pd
+
+    index = model.columns.get(id(signature))
+    if index is None:
+        index = model.columns[id(signature)] = pd.Index(signature.columns)
+    return pd.DataFrame(values, columns=index)
+
+
+def _array(answer: Any) -> Any:
+    if hasattr(answer, "toarray"):  # scipy's sparse ones
+        answer = answer.toarray()
+    elif hasattr(answer, "to_numpy"):  # a DataFrame or a Series
+        answer = answer.to_numpy()
+    return np.asarray(answer)
+
+
+def _joined(answers: Sequence[Any]) -> Any:
+    """One array of several outputs: (rows, outputs, ...), or lists in an object array when their widths differ."""
+    arrays: List[Any] = [_array(one) for one in answers]
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays, axis=1)
+    table = np.empty((len(arrays[0]), len(arrays)), dtype=object)
+    for place, array in enumerate(arrays):
+        for row, value in enumerate(array.tolist()):
+            table[row, place] = value
+    return table
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    """The estimator and all that it holds, as far as estimators hold estimators."""
+    waiting: List[Any] = [estimator]
+    seen = {id(estimator)}
+    while waiting and len(seen) < _MOST_PARTS:
+        part = waiting.pop()
+        below: Tuple[Any, ...] = ()
+        if isinstance(part, (list, tuple)):
+            below = tuple(part)
+        elif isinstance(part, Mapping):
+            below = tuple(part.values())
+        elif hasattr(part, "get_params") and not isinstance(part, type):
+            yield part
+            below = tuple(getattr(part, "__dict__", {}).values())
+        for one in below:
+            if id(one) not in seen and (isinstance(one, (list, tuple, Mapping)) or hasattr(one, "get_params")):
+                seen.add(id(one))
+                waiting.append(one)
+
+
+def _saw_names(part: Any) -> bool:
+    held = getattr(part, "__dict__", {})  # _df_columns, _feature_names_in: before 1.0
+    return any(held.get(name) is not None for name in ("feature_names_in_", "_feature_names_in", "_df_columns"))
+
+
+def _wants_frames(part: Any) -> bool:
+    """Whether names may matter between or before the steps: then an array in place of a DataFrame is not the same."""
+    configured = getattr(part, "_sklearn_output_config", None) or {}
+    foreign = not type(part).__module__.startswith("sklearn.")
+    own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
+    return foreign or own_function or configured.get("transform", "default") != "default"
+
+
+def _knows_none(part: Any) -> bool:
+    if type(part).__name__ == "SimpleImputer":
+        return getattr(part, "missing_values", 0) is None
+    for values in getattr(part, "categories_", None) or ():
+        if str(getattr(values, "dtype", "")) == "object" and any(value is None for value in values):
+            return True
+    return False

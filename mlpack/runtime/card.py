@@ -1,0 +1,130 @@
+"""The card at /app/model.json as the runtime reads it: Card, Signature, TensorSpec."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+
+from .errors import StartError
+
+# Open Inference Protocol V2, "Tensor Data Types"
+DTYPES = frozenset(
+    "BOOL INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64 FP16 FP32 FP64 BYTES".split()  # noqa: SIM905 - one line
+)
+LAYOUTS = ("columns", "matrix", "tensors")
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows."""
+
+    name: str
+    dtype: str
+    shape: Tuple[Union[int, str], ...]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> TensorSpec:
+        """The spec that the card says; raises ValueError for an unknown dtype."""
+        if document["dtype"] not in DTYPES:
+            raise ValueError(f"tensor {document['name']!r} has the unknown dtype {document['dtype']!r}")
+        return cls(str(document["name"]), document["dtype"], tuple(document["shape"]))
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity: it is a key on the hot path, and holds a dict
+class Signature:
+    """One way to call the model; attributes as in the card (`layout` is columns, matrix or tensors)."""
+
+    name: str
+    method: str
+    layout: str
+    inputs: Tuple[TensorSpec, ...]
+    outputs: Tuple[TensorSpec, ...]
+    classes: Optional[Tuple[Any, ...]]
+    columns: Tuple[str, ...]
+    categories: Mapping[str, Tuple[Any, ...]]
+    batchable: bool
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Signature:
+        """The signature that the card says; raises ValueError, KeyError for one that cannot be."""
+        if document["layout"] not in LAYOUTS:
+            raise ValueError(f"signature {document['name']!r} has the unknown layout {document['layout']!r}")
+        if not document["inputs"]:
+            raise ValueError(f"signature {document['name']!r} has no inputs")
+        classes = document.get("classes")
+        return cls(
+            name=str(document["name"]),
+            method=str(document["method"]),
+            layout=document["layout"],
+            inputs=tuple(TensorSpec.from_json(spec) for spec in document["inputs"]),
+            outputs=tuple(TensorSpec.from_json(spec) for spec in document["outputs"]),
+            classes=None if classes is None else tuple(classes),
+            columns=tuple(document.get("columns") or ()),
+            categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
+            batchable=bool(document.get("batchable")),
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the image says of its model. `document` is the whole card; `model` the file or folder it lies in."""
+
+    name: str
+    version: Optional[str]
+    model: Path
+    options: Mapping[str, Any]
+    sample: Optional[List[Any]]
+    signatures: Tuple[Signature, ...]
+    document: Dict[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Card:
+        """The card at `path`; the model's path is relative to the card's folder.
+
+        Raises:
+            StartError: no card, not JSON, or not a card.
+        """
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            signatures = tuple(Signature.from_json(one) for one in document["signatures"])
+            if not signatures:
+                raise ValueError("it has no signatures")  # noqa: TRY301 - told like the others, four lines below
+            model = path.parent / document["model"]["file"]
+            if not model.exists():
+                raise ValueError(f"its model {document['model']['file']} is not there")  # noqa: TRY301 - the same
+            return cls(
+                name=str(document["name"]),
+                version=document.get("version"),
+                model=model,
+                options=document.get("options") or {},
+                sample=document.get("sample"),
+                signatures=signatures,
+                document=document,
+            )
+        except OSError as error:
+            raise StartError(f"the card {path.name} cannot be read: {error.strerror}") from error
+        except KeyError as error:
+            raise StartError(f"the card {path.name} lacks {error}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StartError(f"the card {path.name} does not fit: {error}") from error
+
+    def led_by(self, name: Optional[str]) -> Card:
+        """This card with the signature of that name first; raises StartError when there is none."""
+        if name is None:
+            return self
+        chosen = next((one for one in self.signatures if one.name == name), None)
+        if chosen is None:
+            offered = ", ".join(one.name for one in self.signatures)
+            raise StartError(f"the card has no signature {name!r}; it has {offered}")
+        return replace(self, signatures=(chosen, *(one for one in self.signatures if one is not chosen)))
+
+    def signature(self, method: Optional[str]) -> Optional[Signature]:
+        """The signature of that name or method, the first for None; None when there is none."""
+        if method is None:
+            return self.signatures[0]
+        for signature in self.signatures:
+            if method in (signature.name, signature.method):
+                return signature
+        return None

@@ -1,0 +1,141 @@
+"""Every failure that a request can meet, each with its HTTP status, its stable code and its headers."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional
+
+
+class ServeError(Exception):
+    """A failure that the client is told of: a status, a code that is stable for programs, a message, JSON detail.
+
+    `headers` go on the answer (`Retry-After`, `Allow`). Each serving contract writes the same failure in its own form.
+    """
+
+    status: int = 500
+    code: str = "internal"
+
+    def __init__(
+        self, message: str, *, detail: Optional[Dict[str, Any]] = None, headers: Optional[Dict[str, str]] = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail: Dict[str, Any] = dict(detail or {})
+        self.headers: Dict[str, str] = dict(headers or {})
+
+
+class RequestError(ServeError):
+    """The request itself is wrong: the answer shows a valid one."""
+
+    status = 400
+    code = "bad_request"
+
+
+class BadJsonError(RequestError):
+    """The body is not JSON, not UTF-8, too deep, or says one key twice."""
+
+    code = "bad_json"
+
+
+class BadInputError(RequestError):
+    """The rows do not fit the model's signature."""
+
+    code = "bad_input"
+
+
+class UnknownMethodError(RequestError):
+    """The model has no such signature (`?method=`)."""
+
+    code = "unknown_method"
+
+
+class MediaTypeError(RequestError):
+    """The body is not of a type that the route reads."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class BodyTooLargeError(ServeError):
+    """More bytes than `max_body`."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class TooManyRowsError(ServeError):
+    """More rows than `max_rows`."""
+
+    status = 413
+    code = "too_many_rows"
+
+
+class NoRouteError(ServeError):
+    """No such path."""
+
+    status = 404
+    code = "not_found"
+
+
+class WrongVerbError(ServeError):
+    """The path exists, for another HTTP method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class SlowBodyError(ServeError):
+    """The body did not arrive within the deadline."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class ModelFailedError(ServeError):
+    """The model raised, or answered with something that is no answer; the trace is in the log only."""
+
+    status = 500
+    code = "model_failed"
+
+
+class NotReadyError(ServeError):
+    """The model is loading, or its warm-up failed."""
+
+    status = 503
+    code = "not_ready"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Retry-After": "1"})
+
+
+class QueueFullError(NotReadyError):
+    """More rows wait than `queue_rows`."""
+
+    code = "queue_full"
+
+
+class ShuttingDownError(NotReadyError):
+    """The server was told to stop, and the answer did not come in time."""
+
+    code = "shutting_down"
+
+
+class DeadlineError(ServeError):
+    """The answer took longer than `deadline_s`."""
+
+    status = 504
+    code = "deadline_exceeded"
+
+
+class ClientGoneError(ServeError):
+    """The client closed the connection before its answer; nobody is told, the log is."""
+
+    status = 499
+    code = "client_gone"
+
+
+class StartError(Exception):
+    """The server cannot start: what is wrong, and what to do now. `exit` is the process's exit code."""
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,200 @@
+"""The log: one JSON object a line on stdout, formatted and written by a thread of its own, off the requests' path."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional, TextIO, Tuple, Union
+
+SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_MOST_WAITING = 20_000  # lines; when stdout is stuck, further access lines are counted, not kept
+_REST_S = 0.05  # between two writes, so that many lines share one system call
+
+# (epoch seconds, request id, HTTP method, path, status, latency in ms, rows or None, error code)
+Access = Tuple[float, str, str, str, int, float, Optional[int], str]
+
+
+class Log:
+    """Writes lines to one file descriptor. `level` is the least severity written, a number as in `logging`.
+
+    A line holds severity, time (RFC 3339, UTC), message, and whatever fields it was given; never a payload.
+    """
+
+    def __init__(self, fd: int, level: str = "info") -> None:
+        self.level = SEVERITIES[level]
+        self._fd = fd
+        self._items: Deque[Union[Access, Dict[str, Any]]] = deque()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._writing = threading.Lock()
+        self._dropped = 0
+        threading.Thread(target=self._run, name="mlpack-log", daemon=True).start()
+
+    def write(self, severity: str, message: str, **fields: Any) -> None:
+        """One line; `severity` is debug, info, warning, error or critical."""
+        if SEVERITIES[severity] >= self.level:
+            head = {"severity": severity.upper(), "time": time.time(), "message": message}
+            self._items.append({**head, **fields})
+            self._wake.set()
+
+    def failure(self, message: str, error: BaseException, **fields: Any) -> None:
+        """One line of severity ERROR that holds the error's trace."""
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        self.write("error", message, **fields, stack_trace=trace[-16_000:])
+
+    def access(self, line: Access) -> None:
+        """One line for one request, at the price of an append."""
+        if len(self._items) >= _MOST_WAITING:
+            self._dropped += 1
+            return
+        self._items.append(line)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def flush(self) -> None:
+        """Write all that waits, now, in the calling thread."""
+        with self._writing:
+            lines: List[str] = []
+            while self._items:
+                lines.append(_format(self._items.popleft()))
+            if self._dropped:
+                head = {
+                    "severity": "WARNING",
+                    "time": time.time(),
+                    "message": "access lines were dropped: stdout is slow",
+                }
+                lines.append(_format({**head, "dropped": self._dropped}))
+                self._dropped = 0
+            self._send("".join(lines).encode())
+
+    def close(self) -> None:
+        """Write all that waits, and rest no more between lines."""
+        self._closing.set()
+        self._wake.set()
+        self.flush()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            self.flush()
+            if self._closing.wait(_REST_S):
+                self.flush()
+                return
+
+    def _send(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:  # noqa: PERF203 - a write may be cut anywhere
+                time.sleep(_REST_S)
+            except OSError:
+                return  # nobody reads the log any more: serving goes on
+
+
+class LogHandler(logging.Handler):
+    """Leads Python's own logging (uvicorn's, asyncio's, the model's) into the log."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record as a line."""
+        severity = next((name for name, level in reversed(SEVERITIES.items()) if record.levelno >= level), "debug")
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - a record of somebody's code whose arguments do not fit its text
+            message = str(record.msg)
+        if record.exc_info and record.exc_info[1] is not None:
+            self._log.failure(message.strip(), record.exc_info[1], logger=record.name)
+        else:
+            self._log.write(severity, message, logger=record.name)
+
+
+class Printed:
+    """A text stream that turns what the model's code prints into lines of the log."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, log: Log, severity: str, logger: str) -> None:
+        self._log = log
+        self._severity = severity
+        self._logger = logger
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Log every whole line; keep the rest until its end comes."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._log.write(self._severity, line.rstrip(), logger=self._logger)
+        return len(text)
+
+    def flush(self) -> None:
+        """Log the unfinished line."""
+        if self._rest.strip():
+            self._log.write(self._severity, self._rest, logger=self._logger)
+        self._rest = ""
+
+    def isatty(self) -> bool:
+        """Never a terminal: progress bars stay away."""
+        return False
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def fileno(self) -> int:
+        """The real stdout's, for code that wants a descriptor."""
+        return 1
+
+
+def start_log(level: str) -> Log:
+    """The process's log on stdout, with Python's logging, warnings and prints led into it."""
+    log = Log(1, level)
+    root = logging.getLogger()
+    root.handlers[:] = [LogHandler(log)]
+    root.setLevel(logging.WARNING)  # libraries chat below that
+
+    def show(  # the signature is the standard library's
+        message: Union[Warning, str],
+        category: type,
+        filename: str,
+        lineno: int,
+        file: Optional[TextIO] = None,  # noqa: ARG001 - named so by the standard library
+        line: Optional[str] = None,  # noqa: ARG001 - named so by the standard library
+    ) -> None:
+        where = f"{os.path.basename(filename)}:{lineno}"  # noqa: PTH119 - a path object for two words is too much
+        log.write("warning", str(message), logger="warnings", category=category.__name__, where=where)
+
+    warnings.showwarning = show
+    sys.stdout = Printed(log, "info", "stdout")
+    sys.stderr = Printed(log, "warning", "stderr")
+    return log
+
+
+def _format(item: Union[Access, Dict[str, Any]]) -> str:
+    if isinstance(item, tuple):
+        when, request_id, method, path, status, latency_ms, rows, code = item
+        severity = "ERROR" if status >= 500 and status not in (503, 504) else "WARNING" if status >= 400 else "INFO"
+        path = json.dumps(path[:256])
+        tail = ("" if rows is None else f',"rows":{rows}') + (f',"error":"{code}"' if code else "")
+        return (
+            f'{{"severity":"{severity}","time":"{_rfc3339(when)}","message":{json.dumps(f"{method} {status}")},'
+            f'"request_id":"{request_id}","method":{json.dumps(method)},"path":{path},"status":{status},'
+            f'"latency_ms":{latency_ms:.3f}{tail}}}\n'
+        )
+    return json.dumps({**item, "time": _rfc3339(item["time"])}, default=str) + "\n"
+
+
+def _rfc3339(when: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1000):03d}Z"

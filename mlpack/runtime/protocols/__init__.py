@@ -1,0 +1,31 @@
+"""The serving contracts: thin adapters over one predict(), one file each, and the table that names them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import List, Protocol
+
+from ..models import Models
+from ..settings import Settings
+from ..wire import Route
+
+# module in this folder: class in it. Where two contracts claim a path, the earlier line has it.
+PROTOCOLS = {"own": "Own"}
+
+
+class Contract(Protocol):
+    """A dialect of HTTP that clients speak, over the models of this process."""
+
+    def __init__(self, models: Models, settings: Settings) -> None: ...
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+
+
+def all_routes(models: Models, settings: Settings) -> List[Route]:
+    """The routes of every contract, in the table's order."""
+    found: List[Route] = []
+    for module, name in PROTOCOLS.items():
+        contract: Contract = getattr(import_module("." + module, __name__), name)(models, settings)
+        found.extend(contract.routes())
+    return found

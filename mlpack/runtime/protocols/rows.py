@@ -1,0 +1,174 @@
+"""Rows of JSON into a signature's arrays: lists, named records or single values, checked before anything is queued."""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from ..card import Signature, TensorSpec
+from ..errors import BadInputError, TooManyRowsError
+from ..predictor import Array, Arrays
+from .casting import CastError, cast, expectation, shown
+from .tensors import cast_nested
+
+_MOST_PROBLEMS = 5
+
+
+class Rows:
+    """Decodes a list of instances for one signature. Made once for each signature, used for every request.
+
+    An instance is a list in the signature's order, an object by name, or, where a signature wants one value a row, the value.
+    """
+
+    def __init__(self, signature: Signature, max_rows: int) -> None:
+        self.max_rows = max_rows
+        self._inputs = signature.inputs
+        self._matrix = signature.layout == "matrix"
+        self._flat = self._matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
+        if self._matrix:
+            last = signature.inputs[0].shape[-1]
+            self.width: Optional[int] = last if isinstance(last, int) and last >= 0 else len(signature.columns) or None
+            self.names = signature.columns if len(signature.columns) == self.width else ()
+        else:
+            self.width = len(signature.inputs)
+            self.names = tuple(spec.name for spec in signature.inputs)
+        self._pick = _picker(self.names)
+
+    def decode(self, instances: Any) -> Tuple[Arrays, int]:
+        """The signature's arrays, and how many rows they have.
+
+        Raises:
+            BadInputError: a row, a column or a value does not fit; says which, and what was expected.
+            TooManyRowsError: more than `max_rows`.
+        """
+        if type(instances) is not list:
+            raise BadInputError(f"the rows must be a list, not {shown(instances)}")
+        count = len(instances)
+        if count == 0:
+            raise BadInputError("there are no rows: the list is empty")
+        if count > self.max_rows:
+            raise TooManyRowsError(
+                f"{count} rows are more than {self.max_rows}; send them in several requests",
+                detail={"rows": count, "max_rows": self.max_rows},
+            )
+        table = self._table(instances)
+        if self._matrix:
+            return {self._inputs[0].name: self._to_matrix(table)}, count
+        return {spec.name: _to_column(values, spec) for spec, values in zip(self._inputs, zip(*table))}, count
+
+    def expected(self) -> Dict[str, Any]:
+        """What a row must be, for error messages."""
+        if self._matrix and not self.names:
+            many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
+            return {"row": f"a list of {many}", "value": expectation(self._inputs[0].dtype)}
+        dtypes = [self._inputs[0].dtype if self._matrix else spec.dtype for spec in self._column_specs()]
+        columns = [{"name": name, "value": expectation(dtype)} for name, dtype in zip(self.names, dtypes)]
+        return {"row": "an object with these keys, or a list in this order", "columns": columns}
+
+    def _column_specs(self) -> Sequence[Any]:
+        return self._inputs if not self._matrix else self._inputs * len(self.names)
+
+    def _table(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as sequences of equal width."""
+        kinds = set(map(type, instances))
+        if kinds == {list}:
+            if self._flat or self.width != 1:
+                width = len(instances[0]) if self.width is None else self.width
+                if width and set(map(len, instances)) == {width}:
+                    return instances
+                raise _refusal(_wrong_widths(instances, width, self.names))
+        elif kinds == {dict}:
+            if not self.names:
+                raise BadInputError("this model's columns have no names: a row must be a list")
+            if set(map(len, instances)) == {self.width}:
+                try:
+                    return list(map(self._pick, instances))
+                except KeyError:
+                    pass
+            raise _refusal(_wrong_names(instances, self.names))
+        if not self._matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self._flat):
+            return [(value,) for value in instances]
+        raise _refusal(_wrong_kinds(instances, named=bool(self.names)))
+
+    def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
+        width = len(table[0])
+        spec = self._inputs[0]
+        try:
+            return cast(list(chain.from_iterable(table)), spec.dtype).reshape(len(table), width)
+        except CastError as error:
+            problems = []
+            for misfit in error.misfits:
+                row, place = divmod(misfit.place, width)
+                column: Any = self.names[place] if self.names else place
+                problems.append({"row": row, "column": column, "expected": misfit.expected, "got": misfit.got})
+            raise _refusal(problems) from error
+
+
+def _to_column(values: Sequence[Any], spec: TensorSpec) -> Array:
+    if len(spec.shape) > 1:
+        return cast_nested(values, spec)
+    try:
+        return cast(values, spec.dtype)
+    except CastError as error:
+        problems = [
+            {"row": misfit.place, "column": spec.name, "expected": misfit.expected, "got": misfit.got}
+            for misfit in error.misfits
+        ]
+        raise _refusal(problems) from error
+
+
+def _picker(names: Tuple[str, ...]) -> Callable[[Any], Tuple[Any, ...]]:
+    if len(names) == 1:
+        only = names[0]
+        return lambda record: (record[only],)
+    return itemgetter(*names) if names else tuple
+
+
+def _wrong_widths(instances: List[Any], width: int, names: Tuple[str, ...]) -> List[Dict[str, Any]]:
+    wanted = f"a list of {max(width, 1)} values" + (f" ({', '.join(names)})" if 0 < len(names) <= 20 else "")
+    return [
+        {"row": number, "expected": wanted, "got": f"a list of {len(row)}"}
+        for number, row in enumerate(instances)
+        if len(row) != width or not width
+    ]
+
+
+def _wrong_names(instances: List[Any], names: Tuple[str, ...]) -> List[Dict[str, Any]]:
+    problems: List[Dict[str, Any]] = []
+    known = set(names)
+    for number, record in enumerate(instances):
+        missing = [name for name in names if name not in record]
+        unknown = [name for name in record if name not in known]
+        if missing or unknown:
+            problem: Dict[str, Any] = {"row": number, "expected": f"exactly the {len(names)} named columns"}
+            said = []
+            for word, found in (("missing", missing), ("unknown", unknown)):
+                if found:
+                    problem[word] = found[:50]
+                    plural = "s" if len(found) > 1 else ""
+                    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+                    said.append(f"{word} column{plural} {', '.join(shown(name) for name in found[:10])}{more}")
+            problems.append({**problem, "got": "; ".join(said)})
+            if len(problems) == _MOST_PROBLEMS:
+                break
+    return problems
+
+
+def _wrong_kinds(instances: List[Any], *, named: bool) -> List[Dict[str, Any]]:
+    first = type(instances[0])
+    wanted = "a list of values" + (" or an object with named columns" if named else "")
+    rows = [number for number, row in enumerate(instances) if type(row) not in (list, dict)]
+    if not rows:
+        wanted = "a row of the same kind as row 0 (all lists, or all objects)"
+        rows = [number for number, row in enumerate(instances) if type(row) is not first]
+    return [{"row": number, "expected": wanted, "got": shown(instances[number])} for number in rows]
+
+
+def _refusal(problems: List[Dict[str, Any]]) -> BadInputError:
+    first = problems[0]
+    column = f", column {shown(first['column'])}" if "column" in first else ""
+    return BadInputError(
+        f"row {first['row']}{column}: expected {first['expected']}, got {first['got']}",
+        detail={"problems": problems[:_MOST_PROBLEMS]},
+    )

@@ -1,0 +1,133 @@
+"""JSON as the contracts read and write it: bounded in depth, strict about keys and numbers; NaN is null in answers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from ..errors import BadJsonError
+
+MAX_DEPTH = 32
+_TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH}"
+_BRACKETS = b"[]{}"
+_ALL_ELSE = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LONG_NUMBER = re.compile(r"\d{4301}")
+# Python before 3.9.14 reads an integer of any length, in quadratic time
+_READS_ANY_INTEGER = not hasattr(sys, "get_int_max_str_digits")
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value in `body`: UTF-8 (a byte order mark is passed over), RFC 8259 without NaN and Infinity.
+
+    Raises:
+        BadJsonError: not JSON, not UTF-8, deeper than 32, a key twice in one object, half a surrogate pair.
+    """
+    text = _decoded(body)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _too_deep(body):
+        raise BadJsonError(_TOO_DEEP)
+    if _READS_ANY_INTEGER and _LONG_NUMBER.search(text):
+        raise BadJsonError("the body holds a number of more than 4300 digits")
+    try:
+        document = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as error:
+        raise BadJsonError(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+    except UnicodeEncodeError as error:
+        raise BadJsonError("a text in the body holds half a surrogate pair") from error
+    except RecursionError as error:
+        raise BadJsonError(_TOO_DEEP) from error
+    except ValueError as error:
+        raise BadJsonError(f"the body is not JSON: {error}") from error
+    return document
+
+
+def dump(document: Any) -> bytes:
+    """The value as compact JSON; NaN and infinity are null, numpy's values are plain ones."""
+    try:
+        return _encode(document, allow_nan=False)
+    except ValueError:
+        return _encode(_without_nan(document), allow_nan=False)
+
+
+def _decoded(body: bytes) -> str:
+    if not body:
+        raise BadJsonError("the body is empty")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadJsonError(f"the body is not UTF-8 (byte {error.start})") from error
+    return text[1:] if text[0] == "\ufeff" else text
+
+
+def _too_deep(body: bytes) -> bool:
+    """Whether brackets nest deeper than the bound, at C speed: keep the brackets, fold innermost pairs level by level.
+
+    Brackets that do not match are left to the parser, which says where.
+    """
+    return _unfolded(body) and _unfolded(_STRING.sub(b"", body))  # brackets inside texts count for nothing
+
+
+def _unfolded(body: bytes) -> bool:
+    brackets = body.translate(None, _ALL_ELSE)
+    for _ in range(MAX_DEPTH):
+        folded = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not folded:
+            return False
+        if len(folded) == len(brackets):
+            return b'"' in body  # stuck: on a text's bracket, or on broken JSON
+        brackets = folded
+    return True
+
+
+def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {json.dumps(twice[:100])} is there twice")
+    return document
+
+
+def _no_constant(token: str) -> Any:
+    raise ValueError(f"{token} is not a JSON number; write null for a missing value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("utf-8", "replace")
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
+
+
+def _encode(document: Any, *, allow_nan: bool) -> bytes:
+    return json.dumps(document, separators=(",", ":"), default=_plain, allow_nan=allow_nan).encode("ascii")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _without_nan(one) for key, one in value.items()}
+    return value

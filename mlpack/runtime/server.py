@@ -1,0 +1,220 @@
+"""serve(): puts the runtime together, listens, loads, drains on SIGTERM, and says how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
+
+if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
+    import socket
+
+    from .card import Card
+    from .loaded import LoadedModel
+    from .logs import Log
+    from .models import Models
+    from .settings import Settings
+
+_DRAIN_S = 8  # of the 10 s that platforms give between SIGTERM and SIGKILL
+_KEEP_ALIVE_S = 620  # longer than load balancers keep idle connections, so that they close first
+_BACKLOG = 2048
+_HELP = "usage: serve.py [serve] [--port N]   settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
+
+
+class _Stop:
+    """The wish to stop, by signal or because the model cannot be loaded; `code` is what the process exits with."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self.code = 0
+        self.models: Optional[Models] = None
+        self.server: Any = None
+
+    def on_signal(self, _number: int, _frame: object) -> None:
+        self.ask(0)
+
+    def ask(self, code: int) -> None:
+        self.wanted = True
+        self.code = self.code or code
+        if self.models is not None:
+            self.models.draining = True
+        if self.server is not None:
+            self.server.should_exit = True
+
+
+def serve(
+    loader: Any,
+    card: Union[str, Path] = "model.json",
+    settings: Optional[Settings] = None,
+    argv: Sequence[str] = (),
+    signature: Optional[str] = None,
+) -> int:
+    """Serve the card's model until SIGTERM or SIGINT; the exit code: 0 drained, 1 the model or its card is broken, 2 usage.
+
+    `loader` is a module (or object) with `load` and `predict`. `card` is relative to the folder of the program that was
+    started. `argv` may hold `--port N`, and the word `serve`, which some platforms add. `signature` is the one that answers
+    when a request names none, by default the card's first.
+    """
+    stop = _Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # as PID 1 there is no default action, so ours comes first
+        signal.signal(number, stop.on_signal)
+
+    from .errors import StartError
+    from .logs import SEVERITIES, start_log
+
+    log = start_log("info")
+    try:
+        if "--help" in argv or "-h" in argv:
+            log.write("info", _HELP)
+            return 0
+        folder = Path(getattr(sys.modules["__main__"], "__file__", None) or "serve.py").resolve().parent
+        from .card import Card
+
+        chosen, port = _settings(settings, list(argv), log)
+        log.level = SEVERITIES[chosen.log]
+        return _serve(loader, Card.read(folder / card).led_by(signature), chosen, port, log, stop)
+    except StartError as error:
+        log.write("critical", str(error))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the edge: the log is the only place where it can be told
+        log.failure(f"the server failed: {error}", error)
+        return 1
+    finally:
+        log.close()
+
+
+def _serve(loader: Any, card: Card, settings: Settings, port: int, log: Log, stop: _Stop) -> int:
+    started = time.perf_counter()
+    listener = _listen(port)
+
+    import uvicorn  # once the port is bound, so that nobody is refused while this is imported
+
+    from .app import App
+    from .loaded import LoadedModel
+    from .models import Models
+    from .protocols import all_routes
+
+    model = LoadedModel(card, loader, log, settings.queue_rows)
+    models = stop.models = Models(model, model)
+    app = App(all_routes(models, settings), settings, log)
+
+    class Server(uvicorn.Server):
+        """uvicorn's, with our own signals: its own would end the process by the signal, not with 0."""
+
+        def install_signal_handlers(self) -> None:  # uvicorn before 0.29
+            pass
+
+        def capture_signals(self) -> Any:  # uvicorn since 0.29
+            from contextlib import nullcontext
+
+            return nullcontext()
+
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+        backlog=_BACKLOG,
+    )
+    config.load()
+    server = stop.server = Server(config)
+    server.should_exit = stop.wanted
+    # imports are done: two threads that import at once can meet half-made modules
+    model.start(_warmups(models, settings), lambda: stop.ask(1))
+    log.write("info", "listening", port=port, model=card.name, seconds=round(time.perf_counter() - started, 3))
+    _run(server, listener)
+    return _end(model, log, stop)
+
+
+def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[Settings, int]:
+    from .errors import StartError
+    from .settings import Settings, choose_port, parse_port
+
+    try:
+        chosen = (settings or Settings()).with_environment(os.environ)
+        port = choose_port(chosen, os.environ)
+        words = [word for word in argv if word != "serve"]
+        while words:
+            name, _, value = words.pop(0).partition("=")
+            if name != "--port" or not (value or words):
+                raise ValueError(f"the argument {name!r} is not known; {_HELP}")  # noqa: TRY301 - told like the others
+            port = parse_port(value or words.pop(0), "--port")
+    except ValueError as error:
+        raise StartError(str(error), exit_code=2) from error
+    for name in Settings.unknown_variables(os.environ):
+        log.write("warning", f"{name} is not a setting", known=[setting for setting, _, _ in Settings.describe()])
+    if chosen.workers != 1:
+        log.write("warning", "one worker is started: this version of the runtime has no more", workers=chosen.workers)
+    return chosen, port
+
+
+def _listen(port: int) -> socket.socket:
+    import socket
+
+    from .errors import StartError
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("0.0.0.0", port))  # noqa: S104 - a container is reached from outside; who reaches it is the platform's matter
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        raise StartError(f"port {port} cannot be listened on: {error.strerror}; choose another with PORT") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _warmups(models: Models, settings: Settings) -> Any:
+    """For every signature what to ask first: the card's sample, else values made from the signature."""
+    from .errors import ServeError, StartError
+    from .protocols.examples import example
+    from .protocols.rows import Rows
+
+    found = []
+    for signature in models.card.signatures:
+        rows = Rows(signature, settings.max_rows)
+        sample = models.sample_for(signature)[: settings.max_rows]
+        candidates = [sample] if sample else [[example(signature, number)] for number in (1, 0.5, 0)]
+        try:
+            found.append((signature, [rows.decode(instances)[0] for instances in candidates]))
+        except ServeError as error:
+            raise StartError(
+                f"the card's sample does not fit the signature {signature.name}: {error.message}"
+            ) from error
+    return found
+
+
+def _run(server: Any, listener: socket.socket) -> None:
+    import asyncio
+
+    try:
+        import uvloop
+
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    except ImportError:  # Windows has none
+        loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(server.serve(sockets=[listener]))
+    left = asyncio.all_tasks(loop)
+    if left:  # requests that were cancelled when the drain was over: let them say so
+        loop.run_until_complete(asyncio.wait(left, timeout=0.5))
+
+
+def _end(model: LoadedModel, log: Log, stop: _Stop) -> int:
+    idle = model.stop(0.2)
+    log.write("info" if stop.code == 0 else "critical", "stopped", exit=stop.code)
+    if not idle:  # a thread that loads or predicts cannot be ended; the interpreter's own end would wait for it
+        log.close()
+        os._exit(stop.code)
+    return stop.code

@@ -1,0 +1,179 @@
+"""All that a serving contract sees of HTTP: Request, Response, Route."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
+from urllib.parse import parse_qsl
+
+from .errors import BodyTooLargeError, ClientGoneError, DeadlineError, MediaTypeError, ServeError, SlowBodyError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_PATIENCE_S = 0.05  # a request that takes longer is watched: has the client gone, is its time up?
+
+
+class Response(NamedTuple):
+    """An answer: `body` is sent as `media_type`."""
+
+    status: int
+    body: bytes
+    media_type: bytes = b"application/json"
+    headers: Dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+
+
+class Request:
+    """A request that is being answered. `rows` is set by the handler once it knows them, for the log."""
+
+    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "path", "rows", "watch")
+
+    def __init__(self, scope: Message, receive: Receive, max_body: int) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: Dict[bytes, bytes] = dict(scope["headers"])
+        self.max_body = max_body
+        self.id = ""
+        self.rows: Optional[int] = None
+        self.watch: Optional[Watch] = None
+        self._query_string: bytes = scope["query_string"]
+        self._receive = receive
+
+    def query(self) -> Dict[str, str]:
+        """The query's parameters, the last of each name."""
+        if not self._query_string:
+            return {}
+        try:
+            return dict(parse_qsl(self._query_string.decode("utf-8", "replace"), keep_blank_values=True))
+        except ValueError:  # more fields than the parser's bound
+            return {}
+
+    def require_json(self) -> None:
+        """Raises MediaTypeError unless the body says that it is JSON in UTF-8, or says nothing."""
+        given = self.headers.get(b"content-type")
+        if given is not None and given != b"application/json" and not _is_json(given.decode("latin-1")):
+            raise MediaTypeError(
+                f"the body is {_printable(given)}, not application/json (curl: -H 'Content-Type: application/json')"
+            )
+        if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise MediaTypeError("the body is compressed; send it without Content-Encoding")
+
+    async def body(self) -> bytes:
+        """The whole body; raises BodyTooLargeError as soon as it is known to be larger than `max_body`."""
+        length = self.headers.get(b"content-length")
+        if length is not None and int(length) > self.max_body:
+            raise self._too_large()
+        message = await self._receive()
+        data: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            data = await self._rest(data)
+        elif message["type"] == "http.disconnect":
+            raise ClientGoneError("the client has gone")
+        if len(data) > self.max_body:
+            raise self._too_large()
+        if self.watch is not None:
+            self.watch.body_is_here()
+        return data
+
+    async def _rest(self, first: bytes) -> bytes:
+        parts, size, more = [first], len(first), True
+        while more:
+            if size > self.max_body:
+                raise self._too_large()
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError("the client has gone")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+    def _too_large(self) -> BodyTooLargeError:
+        return BodyTooLargeError(
+            f"the body is larger than {self.max_body} bytes; send fewer rows at a time",
+            detail={"max_body": self.max_body},
+        )
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Route(NamedTuple):
+    """A path of a serving contract. `tell` writes a failure in the contract's own form."""
+
+    method: str
+    path: str
+    handler: Handler
+    tell: Callable[[ServeError], Response]
+    quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
+
+
+class Watch:
+    """Cancels a request's task when its client has gone or its time is up, and remembers which it was.
+
+    A quick request pays for one timer. Only one that is still under way after 50 ms is listened to.
+    """
+
+    __slots__ = ("_deadline_s", "_here", "_listener", "_loop", "_patient", "_receive", "_task", "_timer", "reason")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, deadline_s: float) -> None:
+        self.reason: Optional[ServeError] = None
+        self._loop = loop
+        self._receive = receive
+        self._deadline_s = deadline_s
+        self._task: Optional[asyncio.Task[Any]] = asyncio.current_task(loop)
+        self._here = False
+        self._patient = True
+        self._listener: Optional[asyncio.Task[None]] = None
+        self._timer = loop.call_later(min(_PATIENCE_S, deadline_s), self._begin)
+
+    def body_is_here(self) -> None:
+        """From now on nothing else reads from the client, so that its leaving can be listened for."""
+        self._here = True
+        if not self._patient:
+            self._listener = self._loop.create_task(self._listen())
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._timer.cancel()
+        self._task = None
+        if self._listener is not None:
+            self._listener.cancel()
+
+    def _begin(self) -> None:
+        self._patient = False
+        self._timer = self._loop.call_later(max(0.0, self._deadline_s - _PATIENCE_S), self._expire)
+        if self._here:
+            self._listener = self._loop.create_task(self._listen())
+
+    def _expire(self) -> None:
+        late = "the answer took too long; ask for fewer rows, or later"
+        self._cancel(DeadlineError(late) if self._here else SlowBodyError("the body did not arrive in time"))
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._cancel(ClientGoneError("the client has gone"))
+
+    def _cancel(self, reason: ServeError) -> None:
+        if self.reason is None and self._task is not None:
+            self.reason = reason
+            self._task.cancel()
+
+
+def _is_json(content_type: str) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        return False
+    return all(_is_utf8(parameter) for parameter in parameters if parameter.startswith("charset"))
+
+
+def _is_utf8(parameter: str) -> bool:
+    return parameter.partition("=")[2].strip().strip('"') in ("utf-8", "utf8", "us-ascii", "ascii")
+
+
+def _printable(header: bytes) -> str:
+    return header.decode("latin-1")[:100] or "of no type"
