@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -50,10 +51,16 @@ class TemplateError(MlpackError):
 
 
 class ModelError(MlpackError):
-    """The model file cannot be used."""
+    """The model file cannot be used. `info` is what was found out of it all the same, as JSON values."""
 
     exit = 3
     code = "model"
+
+    def __init__(
+        self, message: str, *, hint: str = "", detail: str = "", info: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.info: dict[str, Any] = dict(info or {})
 
 
 class UnreadableModelError(ModelError):

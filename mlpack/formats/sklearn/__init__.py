@@ -1,0 +1,185 @@
+"""The scikit-learn format, host half: recognises fitted estimators in a pickle's values, and never imports their classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import Content, ModelInfo
+from mlpack.errors import UsageError
+from mlpack.formats.base import Artifact
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
+from mlpack.formats.sklearn.features import classes, feature_count, feature_names
+from mlpack.formats.sklearn.independence import rows_are_independent
+from mlpack.formats.sklearn.kinds import FRAMEWORKS
+from mlpack.formats.sklearn.methods import Methods, core, steps, task
+from mlpack.formats.sklearn.packages import parse_word, requirements_of
+from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
+from mlpack.readers.contents import contents, entries, kind, pairs
+from mlpack.readers.values import PickleFile
+
+_OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
+
+
+class SklearnFormat:
+    """Pickles (plain or joblib's, compressed or not) of scikit-learn estimators and of those that follow its conventions.
+
+    These are bundles of them, own classes that hold them, and the estimators of lightgbm, xgboost and catboost too.
+    """
+
+    name = "sklearn"
+    loader = Path(__file__).with_name("loader.py")
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None when the pickle holds no estimator.
+
+        Raises UsageError when `artifact.entry` names nothing that is there, or nothing that can be served.
+        """
+        pickle = artifact.pickle
+        if pickle is None or not pickle.members or pickle.container not in ("pickle", "joblib"):
+            return None
+        held = estimators_in(pickle.root)
+        if not held:
+            return None
+        facts = _Facts(artifact, pickle, held)
+        if pairs(pickle.root) is None:
+            if artifact.entry is not None:
+                raise UsageError(
+                    f"{artifact.path.name} is one {kind(pickle.root)}, not a bundle: there is no entry {artifact.entry!r}.",
+                    hint="Leave --entry (or `entry:`) out.",
+                )
+            return facts.model(pickle.root, ())
+        return facts.bundle(pickle.root)
+
+
+class _Facts:
+    """All that is known of one file while its ModelInfo is put together."""
+
+    def __init__(self, artifact: Artifact, pickle: PickleFile, held: list[Estimator]) -> None:
+        self.artifact = artifact
+        self.pickle = pickle
+        self.held = held
+        self.methods = Methods()
+        self.word = parse_word(artifact.framework)
+        self.versions = sorted({str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")})
+
+    def bundle(self, root: Any) -> ModelInfo:
+        """A container of estimators: the entry that was chosen, or what there is to choose from."""
+        listed = contents(root, self._servable)
+        entry = self.artifact.entry
+        if entry is None:
+            return self._info(None, root, Inputs(), (), listed)
+        servable = ", ".join(content.key for content in listed if content.servable) or "none"
+        inside = entries(root)
+        if entry not in inside:
+            raise UsageError(
+                f"{self.artifact.path.name} has no entry {entry!r}.", hint=f"Entries that can be served: {servable}."
+            )
+        if not self._servable(inside[entry]):
+            raise UsageError(
+                f"Entry {entry!r} of {self.artifact.path.name} is {kind(inside[entry])}, which cannot be served.",
+                hint=f"Entries that can be served: {servable}.",
+            )
+        return self.model(inside[entry], listed)
+
+    def _servable(self, value: Any) -> bool:
+        found = estimator(value)
+        return found is not None and bool(self.methods(value))
+
+    def model(self, value: Any, listed: tuple[Content, ...]) -> ModelInfo:
+        """One object: an estimator, or an object of others' code that holds some."""
+        model = any_instance(value)
+        if model is None:  # a class or a function with an estimator in its arguments: nothing to call
+            return self._info(None, value, Inputs(), (), listed)
+        offered = self.methods(value)
+        inputs = inputs_of(model) if offered else Inputs(problem="it has no method that answers for new rows")
+        return self._info(model, value, inputs, offered, listed)
+
+    def _info(
+        self, model: Estimator | None, value: Any, inputs: Inputs, offered: tuple[str, ...], listed: tuple[Content, ...]
+    ) -> ModelInfo:
+        framework = self._framework(model)
+        version = self._version(framework)
+        requirements, missing = requirements_of(
+            self.pickle,
+            sklearn_version=self.versions[-1] if self.versions else None,
+            columns=inputs.layout == "columns",
+            word=self.word,
+        )
+        batchable = rows_are_independent(value)
+        return ModelInfo(
+            path=self.artifact.path,
+            format="sklearn",
+            framework=framework,
+            framework_version=version,
+            root_class=kind(value),
+            task=task(model) if model else None,
+            signatures=signatures_of(model, offered, inputs, batchable=batchable) if model else (),
+            safety=self.pickle.safety,
+            size=self.artifact.size,
+            requirements=requirements,
+            missing_modules=missing,
+            contents=listed,
+            entry=self.artifact.entry,
+            steps=tuple((name, step if isinstance(step, str) else kind(step)) for name, step in _steps(model)),
+            methods=offered,
+            n_features_in=feature_count(model) if model else None,
+            feature_names=feature_names(model) if model else (),
+            classes=classes(model) if model and task(model) != "regressor" else None,
+            numpy_major=self.pickle.numpy_major,
+            protocol=self.pickle.protocol,
+            compression=self.pickle.compression,
+            warnings=self._warnings(model, inputs, listed, missing),
+            details=self._details(inputs),
+        )
+
+    def _framework(self, model: Estimator | None) -> str:
+        """The root's own framework where it has one, else that of the estimators inside, scikit-learn before its relatives."""
+        if model is not None and (own := FRAMEWORKS.get(model.package)):
+            return own
+        inside = {FRAMEWORKS[one.package] for one in self.held if one.package in FRAMEWORKS}
+        return "scikit-learn" if "scikit-learn" in inside or not inside else min(inside)
+
+    def _version(self, framework: str) -> str | None:
+        if framework == "scikit-learn" and self.versions:
+            return self.versions[-1]
+        return self.word[1] if self.word[0] == framework else None
+
+    def _details(self, inputs: Inputs) -> dict[str, Any]:
+        details: dict[str, Any] = {"container": self.pickle.container}
+        if inputs.unused:
+            details["unused_columns"] = list(inputs.unused)
+        if len(self.versions) > 1:
+            details["recorded_versions"] = self.versions
+        return details
+
+    def _warnings(
+        self, model: Estimator | None, inputs: Inputs, listed: tuple[Content, ...], missing: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        told = list(self.pickle.notes)
+        if len(self.versions) > 1:
+            told.append(f"Parts were made with different versions of scikit-learn: {', '.join(self.versions)}.")
+        if len(self.pickle.members) > 1:
+            told.append(f"The file holds {len(self.pickle.members)} pickles; only the first is loaded.")
+        if model is None:
+            keys = [content.key for content in listed if content.servable]
+            told.append(
+                f"It is a bundle: choose what to serve with --entry {' or --entry '.join(keys[:5])}."
+                if keys
+                else f"Nothing in it can be served as it is: {_OWN_LOADER}."
+            )
+        if inputs.problem:
+            told.append(f"No signature: {inputs.problem}; {_OWN_LOADER}.")
+        elif model is not None and core(model).kind is None:
+            told.append(
+                f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
+            )
+        if missing:
+            told.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
+        return tuple(told)
+
+
+def _steps(model: Estimator | None) -> list[tuple[str, Any]]:
+    if model is None:
+        return []
+    return [(name, "passthrough" if step is None else step) for name, step in steps(model)]

@@ -1,0 +1,162 @@
+"""What each input column holds, as encoders and imputers reveal it: its data type and the values that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence
+from mlpack.formats.sklearn.kinds import ENCODERS, PASSTHROUGH, TEXT
+from mlpack.formats.sklearn.methods import inner, steps
+from mlpack.readers.values import Array, Instance
+
+_IMPUTERS = frozenset({"SimpleImputer", "Imputer"})
+_DEPTH = 25  # pipelines in pipelines; deeper ones are not looked into
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it."""
+
+    dtype: str | None = None
+    categories: tuple[Scalar, ...] | None = None
+    used: bool = True
+
+    def joined(self, other: Column) -> Column:
+        """What both say of one column: text wins over numbers, and who knows wins over who does not."""
+        if not self.used or not other.used:
+            return other if not self.used else self
+        text = "BYTES" if "BYTES" in (self.dtype, other.dtype) else None
+        return Column(
+            dtype=text or self.dtype or other.dtype,
+            categories=self.categories if self.categories is not None else other.categories,
+        )
+
+
+_NUMBER = Column(dtype="FP64")
+_UNREAD = Column(used=False)
+
+
+def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
+    """What a step reveals of the columns `names` that it is given, in their order."""
+    nothing = [Column()] * len(names)
+    if step == "drop":
+        return [_UNREAD] * len(names)
+    one = any_instance(step)
+    if one is None or depth > _DEPTH:
+        return nothing
+    if one.name in _HOLDERS:
+        return _HOLDERS[one.name](one, names, depth)
+    if one.own and one.name in ENCODERS:
+        return _encoder(one, len(names))
+    if one.name in _IMPUTERS:
+        return _imputer(one, len(names))
+    if one.own and one.name in TEXT:
+        return [Column(dtype="BYTES")] * len(names)
+    if one.name == "FunctionTransformer":
+        return nothing
+    if one.kind is None:
+        return _foreign(one, names)
+    # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
+    below = one.get("_preprocessor") if one.name.startswith("HistGradientBoosting") else inner(one)
+    return columns_of(below, names, depth + 1) if any_instance(below) else [_NUMBER] * len(names)
+
+
+def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
+    """The first step that reveals something, and after an imputer or a step that hands columns on the next one as well."""
+    found = [Column()] * len(names)
+    for _, step in steps(model):
+        if step is None or step in PASSTHROUGH:
+            continue
+        found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]
+        one = any_instance(step)
+        if one is None or not (one.name in _IMPUTERS or one.name == "FunctionTransformer" or one.kind is None):
+            break
+    return found
+
+
+def _union(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
+    found = [Column()] * len(names)
+    for pair in sequence(model.get("transformer_list")) or []:
+        if isinstance(pair, list | tuple) and len(pair) == 2 and pair[1] != "drop":
+            found = [a.joined(b) for a, b in zip(found, columns_of(pair[1], names, depth + 1), strict=True)]
+    return found
+
+
+def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
+    found: list[Column] = [_UNREAD] * len(names)
+    for part in sequence(model.get("transformers_", "transformers")) or []:
+        if not (isinstance(part, list | tuple) and len(part) == 3):
+            continue
+        places = _places(part[2], names)
+        told = columns_of(part[1], [names[place] for place in places], depth + 1)
+        for place, column in zip(places, told, strict=True):
+            found[place] = found[place].joined(column)
+    return found
+
+
+_HOLDERS: dict[str, Callable[[Estimator, Sequence[str], int], list[Column]]] = {
+    "Pipeline": _pipeline,
+    "ColumnTransformer": _column_transformer,
+    "FeatureUnion": _union,
+}
+
+
+def _places(chosen: Any, names: Sequence[str]) -> list[int]:
+    """Which columns a ColumnTransformer's third element chooses: names, numbers, a mask or a slice of either."""
+    if isinstance(chosen, Instance) and chosen.class_name.endswith(".slice"):
+        bounds = [_place(bound, names) for bound in (*chosen.args, None, None, None)[:3]]
+        if isinstance(chosen.args[1] if len(chosen.args) > 1 else None, str) and bounds[1] is not None:
+            bounds[1] += 1  # a slice by names includes its end
+        return list(range(len(names))[slice(*bounds)])
+    if isinstance(chosen, slice):
+        return list(range(len(names))[chosen])
+    values = [chosen] if isinstance(chosen, str | int) else sequence(chosen) or []
+    if values and all(isinstance(value, bool) for value in values):
+        return [place for place, value in enumerate(values) if value and place < len(names)]
+    places = [_place(value, names) for value in values]
+    return [place for place in places if place is not None]
+
+
+def _place(value: Any, names: Sequence[str]) -> int | None:
+    if isinstance(value, int) and -len(names) <= value <= len(names):
+        return value % len(names) if value != len(names) and names else value
+    return names.index(value) if isinstance(value, str) and value in names else None
+
+
+def _encoder(model: Estimator, width: int) -> list[Column]:
+    told = []
+    for known in sequence(model.get("categories_")) or []:
+        values = sequence(known)
+        kept = None if values is None else tuple(scalar(value) for value in values)
+        told.append(Column(dtype=data_type(known), categories=kept))
+    return (told + [Column()] * width)[:width]
+
+
+def _imputer(model: Estimator, width: int) -> list[Column]:
+    statistics = model.get("statistics_")
+    if isinstance(statistics, Array) and statistics.dtype[-1:] != "O":
+        return [_NUMBER] * width
+    told = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
+    return (told + [Column()] * width)[:width]
+
+
+def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:
+    """What feature_engine's and category_encoders' encoders keep: the text columns they treat and the values they know."""
+    words = ("Categor", "Encod", "Label")
+    about = model.get("variables_", "variables", "cols") if any(word in model.name for word in words) else None
+    known = model.get("encoder_dict_")
+    text = {name for name in sequence(about) or [] if isinstance(name, str)}
+    return [_foreign_column(name, text, known if isinstance(known, dict) else {}) for name in names]
+
+
+def _foreign_column(name: str, text: set[str], known: dict[Any, Any]) -> Column:
+    if name not in text:
+        return Column()
+    values = known.get(name)
+    listed = list(values) if isinstance(values, dict) else sequence(values)
+    if not listed:
+        return Column(dtype="BYTES")
+    return Column(dtype="BYTES", categories=tuple(scalar(value) for value in listed))

@@ -1,0 +1,176 @@
+"""Estimator: an instance in a pickle that is fitted by scikit-learn's conventions; and how the values around it are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.kinds import RELATIVES, SKLEARN, Kind
+from mlpack.readers.values import Array, Global, Instance
+
+_MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
+
+
+@dataclass(frozen=True, eq=False)
+class Estimator:
+    """An Instance seen as an estimator: its class, what that class is for, its attributes.
+
+    `kind` is None for a class of others' code (or of a scikit-learn that has classes which this table does not know).
+    """
+
+    instance: Instance
+
+    @cached_property
+    def path(self) -> str:
+        """The dotted class name as the file writes it."""
+        return self.instance.class_name
+
+    @cached_property
+    def name(self) -> str:
+        """The bare class name."""
+        return self.path.rpartition(".")[2]
+
+    @cached_property
+    def package(self) -> str:
+        """The top-level module of its class."""
+        return self.path.partition(".")[0]
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """What fitting left in it, and its parameters."""
+        return self.instance.attributes()
+
+    @cached_property
+    def kind(self) -> Kind | None:
+        """What its class is for, None when the class is not known."""
+        if self.package == "sklearn":
+            return SKLEARN.get(self.name)
+        return RELATIVES.get((self.package, self.name))
+
+    @cached_property
+    def own(self) -> bool:
+        """True for scikit-learn's own classes."""
+        return self.package == "sklearn"
+
+    def get(self, *names: str) -> Any:
+        """The first of these attributes that is there and not None."""
+        return next((self.attributes[name] for name in names if self.attributes.get(name) is not None), None)
+
+
+def estimator(value: Any) -> Estimator | None:
+    """The value as an estimator whose class is known (or which scikit-learn stamped with its version), else None."""
+    if not isinstance(value, Instance) or not isinstance(value.callable, Global | Instance):
+        return None
+    found = Estimator(value)
+    if found.kind is not None or (found.own and "_sklearn_version" in found.attributes):
+        return found
+    return None
+
+
+def any_instance(value: Any) -> Estimator | None:
+    """The value as an estimator even when its class is others' code, None when it is no object at all."""
+    return Estimator(value) if isinstance(value, Instance) else None
+
+
+def walk(root: Any) -> Iterator[Any]:
+    """Every value below `root`, each once, in the order of the file; bounded."""
+    seen: set[int] = set()
+    left = [root]
+    while left and len(seen) < _MOST_VALUES:
+        value = left.pop()
+        if isinstance(value, str | bytes | int | float | None) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield value
+        left.extend(reversed(_inside(value)))
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    if isinstance(value, Array):
+        return list(value.objects or ())
+    if isinstance(value, Instance):
+        state = value.state
+        inner = list(state.values()) if isinstance(state, dict) else [state]
+        return [*value.args, *value.kwargs.values(), *inner, *value.items, *(item for _, item in value.mapping)]
+    return []
+
+
+def estimators_in(root: Any) -> list[Estimator]:
+    """Every known estimator below `root`."""
+    return [found for value in walk(root) if (found := estimator(value)) is not None]
+
+
+def scalar(value: Any) -> Scalar:
+    """A label or category as a JSON value: NaN and what has no JSON form become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return None
+
+
+def sequence(value: Any) -> list[Any] | None:
+    """The elements of a list, tuple, array, pandas Index or list-like object; None when they are not to be had."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, Array):
+        return value.values()
+    if isinstance(value, Instance):
+        if value.items:
+            return list(value.items)
+        inner = value.attributes().get("data")  # collections.UserList, which scikit-learn's remainder columns are
+        if isinstance(inner, list):
+            return inner
+        for part in _inside(value):  # pandas.Index: _new_Index(class, {"data": array})
+            data = part.get("data") if isinstance(part, dict) else None
+            if isinstance(data, Array | list):
+                return sequence(data)
+    return None
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """An array's shape (a sparse matrix's, too), empty when it has none."""
+    if isinstance(value, Array):
+        return value.shape
+    if isinstance(value, Instance):
+        inner = value.attributes().get("_shape")
+        if isinstance(inner, tuple) and all(isinstance(size, int) for size in inner):
+            return inner
+    return ()
+
+
+def data_type(value: Any) -> str:
+    """The V2 data type of an array's elements: numbers by their width, text as BYTES; an object array by what it holds."""
+    if not isinstance(value, Array):
+        return type_of_scalars(sequence(value) or [])
+    letter, width = value.dtype.lstrip("<>|=")[:1], value.dtype.lstrip("<>|=")[1:]
+    if letter in "OT":
+        return type_of_scalars(value.values() or [])
+    if letter == "b":
+        return "BOOL"
+    if letter in "iuf" and width.isdigit():
+        return {"i": "INT", "u": "UINT", "f": "FP"}[letter] + str(int(width) * 8)
+    return "BYTES"
+
+
+def type_of_scalars(values: list[Any]) -> str:
+    """The V2 data type that holds all of these Python values; missing ones do not count."""
+    kinds = {type(value) for value in values if not (value is None or (isinstance(value, float) and math.isnan(value)))}
+    missing = any(value is None or isinstance(value, float) for value in values)
+    if kinds == {bool} and not missing:
+        return "BOOL"
+    if kinds == {int} and not missing:
+        return "INT64"
+    if kinds and kinds <= {int, float, bool}:
+        return "FP64"
+    return "BYTES"

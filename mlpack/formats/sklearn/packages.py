@@ -1,0 +1,128 @@
+"""Which distributions a pickle needs: from the modules it names to names on the package index, never by guessing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mlpack.artifacts.model import Requirement
+from mlpack.readers.values import PickleFile
+
+# Top-level module -> distribution. A module that is not here is not looked up by its own name: anyone may own that name.
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "_loss": "scikit-learn",  # its compiled loss classes call themselves by this short name (1.3 to 1.6)
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pandas": "pandas",
+    "polars": "polars",
+    "pyarrow": "pyarrow",
+    "joblib": "joblib",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "catboost": "catboost",
+    "_catboost": "catboost",
+    "imblearn": "imbalanced-learn",
+    "category_encoders": "category-encoders",
+    "feature_engine": "feature-engine",
+    "statsmodels": "statsmodels",
+    "skops": "skops",
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "cloudpickle": "cloudpickle",
+    "dill": "dill",
+    "pyod": "pyod",
+    "sktime": "sktime",
+    "tslearn": "tslearn",
+    "sklearn_pandas": "sklearn-pandas",
+    "sklearn_crfsuite": "sklearn-crfsuite",
+    "mlxtend": "mlxtend",
+    "umap": "umap-learn",
+    "pynndescent": "pynndescent",
+    "hdbscan": "hdbscan",
+    "numba": "numba",
+    "skorch": "skorch",
+    "scikeras": "scikeras",
+    "interpret": "interpret-core",
+    "pygam": "pygam",
+    "lifelines": "lifelines",
+    "sksurv": "scikit-survival",
+    "ngboost": "ngboost",
+    "mapie": "mapie",
+    "hmmlearn": "hmmlearn",
+    "gensim": "gensim",
+    "nltk": "nltk",
+    "spacy": "spacy",
+    "patsy": "patsy",
+    "optbinning": "optbinning",
+    "tsfresh": "tsfresh",
+    "prophet": "prophet",
+    "boruta": "boruta",
+    "minisom": "minisom",
+    "cv2": "opencv-python-headless",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "dateutil": "python-dateutil",
+    "pytz": "pytz",
+}
+# Python 2's names for what is in the standard library now; the loader of Python 3 translates them.
+_PYTHON2 = {
+    "__builtin__",
+    "copy_reg",
+    "cPickle",
+    "Queue",
+    "UserDict",
+    "UserList",
+    "UserString",
+    "cStringIO",
+    "StringIO",
+}
+# These work through scikit-learn's classes, so they need it even where the file does not name it.
+_NEED_SKLEARN = ("lightgbm", "xgboost", "imblearn")
+
+
+def requirements_of(
+    pickle: PickleFile, *, sklearn_version: str | None, columns: bool, word: tuple[str, str | None]
+) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
+    """The distributions that a pickle needs, and the modules that none is known for.
+
+    `word` is the user's (distribution, version), which fills in what the file does not record; `columns` says that the
+    model is given a DataFrame. The framework comes first, then by name.
+    """
+    modules = {name.module.partition(".")[0] for name in pickle.globals}
+    modules -= _PYTHON2 | set(sys.stdlib_module_names)
+    if pickle.container == "joblib":
+        modules.add("joblib")
+    if modules & set(_NEED_SKLEARN):
+        modules.add("sklearn")
+    if columns:
+        modules.add("pandas")
+    if "sklearn" in modules:
+        modules.add("numpy")
+    modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
+    missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
+    found = [_requirement(module, pickle.numpy_major, sklearn_version) for module in sorted(modules - set(missing))]
+    return tuple(_with_word(found, word)), missing
+
+
+def _requirement(module: str, numpy_major: int | None, sklearn_version: str | None) -> Requirement:
+    constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else ""
+    version = sklearn_version if module == "sklearn" else None
+    return Requirement(module=module, distribution=DISTRIBUTIONS[module], version=version, constraint=constraint)
+
+
+def _with_word(found: Iterable[Requirement], word: tuple[str, str | None]) -> Iterable[Requirement]:
+    name, version = word
+    for one in found:
+        yield replace(one, version=version) if version and one.distribution == name else one
+
+
+def parse_word(framework: str | None) -> tuple[str, str | None]:
+    """The user's `scikit-learn==1.0.2` as (distribution, version); ("", None) when nothing was said."""
+    name, _, version = (framework or "").partition("==")
+    canonical = {"sklearn": "scikit-learn", "scikit_learn": "scikit-learn"}.get(
+        name.strip().lower(), name.strip().lower()
+    )
+    return canonical, version.strip() or None

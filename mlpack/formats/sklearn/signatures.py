@@ -1,0 +1,223 @@
+"""How an estimator is called, in the common vocabulary: its inputs (a matrix, columns or text) and each method's outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
+from mlpack.formats.sklearn.columns import Column, columns_of
+from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence, shape
+from mlpack.formats.sklearn.features import (
+    class_labels,
+    class_type,
+    classes,
+    feature_count,
+    feature_names,
+    heads,
+    multilabel,
+    output_count,
+)
+from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
+from mlpack.formats.sklearn.methods import core, task
+
+_SAME_WIDTH = frozenset({
+    "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer", "Binarizer", "OrdinalEncoder",
+    "PowerTransformer", "QuantileTransformer",
+})  # fmt: skip
+_INT_TRANSFORMS = {
+    "CountVectorizer": "INT64",
+    "LabelEncoder": "INT64",
+    "LabelBinarizer": "INT64",
+    "MissingIndicator": "BOOL",
+}
+_INT32_LABELS = frozenset({"KMeans", "MiniBatchKMeans", "BisectingKMeans", "SGDOneClassSVM"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a model is given. `problem` says why it cannot be told, "" when it can; `unused` columns are never read."""
+
+    layout: Layout = "matrix"
+    specs: tuple[TensorSpec, ...] = ()
+    columns: tuple[str, ...] = ()
+    categories: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def inputs_of(model: Estimator) -> Inputs:
+    """The input tensors of a model, from what its first steps read."""
+    first = [Estimator(head) for head in heads(model)]
+    names_of_first = {one.name for one in first if one.own}
+    if names_of_first & UNSUPPORTED:
+        which = min(names_of_first & UNSUPPORTED)
+        return Inputs(problem=f"{which} reads neither a table nor text, so no input can be declared")
+    if first and all(one.own and one.name in TEXT for one in first):
+        return Inputs(layout="tensors", specs=(TensorSpec(name="text", dtype="BYTES", shape=(-1,)),))
+    if names_of_first & TEXT:
+        return Inputs(problem="it reads text and something else at once, so no input can be declared")
+    if core(model).name in LABELS:
+        spec = TensorSpec(name="label", dtype=class_type(model), shape=(-1,))
+        return Inputs(layout="tensors", specs=(spec,))
+    if _hides_text(model):
+        return Inputs(problem="a function of its own stands before the text vectorizer, so its input cannot be told")
+    return _table(model, first)
+
+
+def _hides_text(model: Estimator) -> bool:
+    later = [estimator(step[1]) for step in (sequence(model.get("steps")) or []) if isinstance(step, list | tuple)]
+    return model.name == "Pipeline" and any(one is not None and one.own and one.name in TEXT for one in later)
+
+
+def _table(model: Estimator, first: list[Estimator]) -> Inputs:
+    count = feature_count(model)
+    names = feature_names(model)
+    if count is None:
+        return Inputs(problem="the file does not tell how many columns it takes")
+    labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
+    told = [Column(used=False)] * count
+    for one in first:
+        told = [a.joined(b) for a, b in zip(told, _first_columns(model, one, labels), strict=True)]
+    categories = {name: column.categories for name, column in zip(labels, told, strict=True) if column.categories}
+    mixed = any(one.name == "ColumnTransformer" or one.kind is None for one in first)
+    if not mixed and all(column.dtype != "BYTES" for column in told):
+        spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
+        known = names if len(names) == count else ()
+        return Inputs(specs=(spec,), columns=known, categories=categories)
+    # Trained on a DataFrame, a ColumnTransformer looks columns up by name and never asks for those that it drops.
+    unused = {name for name, column in zip(labels, told, strict=True) if not column.used and names}
+    specs = tuple(
+        TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
+        for name, column in zip(labels, told, strict=True)
+        if name not in unused
+    )
+    return Inputs(
+        layout="columns",
+        specs=specs,
+        columns=tuple(spec.name for spec in specs),
+        categories=categories,
+        unused=tuple(name for name in labels if name in unused),
+    )
+
+
+def _first_columns(model: Estimator, one: Estimator, labels: tuple[str, ...]) -> list[Column]:
+    """What is told by a first step; in a pipeline that starts with others' code or an imputer by the next ones as well."""
+    holder = core_pipeline(model)
+    step = holder.instance if holder is not None else one.instance
+    return columns_of(step, labels)
+
+
+def core_pipeline(model: Estimator) -> Estimator | None:
+    """The pipeline that a model is, seen through searches and other wrappers of one estimator; None when there is none."""
+    seen: set[int] = set()
+    while model.name != "Pipeline" and id(model.instance) not in seen:
+        seen.add(id(model.instance))
+        below = model.get("best_estimator_", "estimator_", "regressor_")
+        inner_one = estimator(below)
+        if inner_one is None:
+            return None
+        model = inner_one
+    return model if model.name == "Pipeline" else None
+
+
+def signatures_of(
+    model: Estimator, methods: tuple[str, ...], inputs: Inputs, *, batchable: bool
+) -> tuple[Signature, ...]:
+    """One signature for each method, the prediction first; () when the inputs cannot be told."""
+    if inputs.problem:
+        return ()
+    told = task(model) == "classifier"
+    return tuple(
+        Signature(
+            name=method,
+            method=method,
+            inputs=inputs.specs,
+            outputs=_outputs(model, method),
+            layout=inputs.layout,
+            classes=classes(model) if told and method in ("predict", "predict_proba") else None,
+            columns=inputs.columns,
+            categories=inputs.categories,
+            batchable=batchable,
+        )
+        for method in methods
+    )
+
+
+def _outputs(model: Estimator, method: str) -> tuple[TensorSpec, ...]:
+    if method == "predict":
+        width = output_count(model) if task(model) in ("classifier", "regressor") else 0
+        return (TensorSpec(name=method, dtype=_label_type(model), shape=(-1, width) if width else (-1,)),)
+    if method == "predict_proba":
+        return _probabilities(model)
+    if method == "decision_function":
+        return (TensorSpec(name=method, dtype="FP64", shape=_decision_shape(model)),)
+    if method == "transform":
+        return (_transformed(model),)
+    return (TensorSpec(name=method, dtype="FP64", shape=(-1,)),)
+
+
+def _label_type(model: Estimator) -> str:
+    answering = core(model)
+    if answering.name == "ClassifierChain":
+        return "FP64"  # a chain writes its members' answers into one array of floats
+    if task(model) == "classifier":
+        return "INT64" if multilabel(model) else class_type(model)
+    if answering.name in _INT32_LABELS:
+        return "INT32"
+    return "FP64" if task(model) == "regressor" else "INT64"
+
+
+def _probabilities(model: Estimator) -> tuple[TensorSpec, ...]:
+    labels = class_labels(model)
+    if len(labels) > 1 and core(model).name != "ClassifierChain":
+        # Several outputs: scikit-learn answers a list of arrays, one for each.
+        return tuple(
+            TensorSpec(name=f"predict_proba_{place}", dtype="FP64", shape=(-1, _length(one)))
+            for place, one in enumerate(labels)
+        )
+    if core(model).name.endswith("GaussianMixture"):
+        width = core(model).get("n_components")
+        return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width if isinstance(width, int) else -1)),)
+    width = len(labels) if len(labels) > 1 else _length(labels[0]) if labels else -1
+    return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width)),)
+
+
+def _length(labels: object) -> int:
+    values = sequence(labels)
+    return (shape(labels) or (-1,))[0] if values is None else len(values)
+
+
+def _decision_shape(model: Estimator) -> tuple[int, ...]:
+    if task(model) != "classifier":
+        return (-1,)
+    answering = core(model)
+    labels = class_labels(model)
+    if len(labels) > 1 or multilabel(model):
+        return (-1, output_count(model))
+    count = _length(labels[0]) if labels else -1
+    if count in (1, 2):
+        return (-1,)
+    if answering.name in ("SVC", "NuSVC") and answering.get("decision_function_shape") == "ovo":
+        return (-1, count * (count - 1) // 2)
+    return (-1, count)
+
+
+def _transformed(model: Estimator) -> TensorSpec:
+    answering = core(model)
+    dtype = _INT_TRANSFORMS.get(answering.name, "FP64")
+    if answering.name in ("LabelEncoder", "IsotonicRegression"):
+        return TensorSpec(name="transform", dtype=dtype, shape=(-1,))
+    width = -1
+    if answering.name in _SAME_WIDTH:
+        width = feature_count(answering) or -1
+    elif answering.name in TEXT and isinstance(words := answering.get("vocabulary_"), dict):
+        width = len(words)
+    elif shape(answering.get("components_")):
+        width = shape(answering.get("components_"))[0]
+    elif answering.name in ("KMeans", "MiniBatchKMeans"):
+        width = (shape(answering.get("cluster_centers_")) or (-1,))[0]
+    if answering.name == "SimpleImputer" and any(
+        column.dtype == "BYTES" for column in columns_of(answering.instance, ["x"])
+    ):
+        dtype = "BYTES"
+    return TensorSpec(name="transform", dtype=dtype, shape=(-1, width))

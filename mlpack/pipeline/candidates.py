@@ -1,0 +1,59 @@
+"""Which files of a folder may be models, told by name and first bytes without reading further."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+_SUFFIXES = frozenset({
+    ".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk", ".model", ".mdl", ".pt", ".pth", ".onnx", ".h5", ".hdf5",
+    ".keras", ".cbm", ".ubj", ".tflite", ".safetensors", ".skops",
+})  # fmt: skip
+_PACKED = frozenset({".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4"})
+# joblib < 0.10 keeps each array in a file beside the pickle: clf.pkl, clf.pkl_01.npy, ...
+_SIDE_FILE = re.compile(r"\.\w+_\d+\.npy(\.\w+)?$")
+_MOST_FILES = 40
+_MOST_ENTRIES = 5000
+_DEPTH = 3
+
+
+def candidates(folder: Path) -> tuple[list[Path], bool]:
+    """Files below a folder that may be models, sorted, and whether there are more than are listed.
+
+    Looks three levels deep, follows no links, and passes by what is no regular file.
+    """
+    found: list[Path] = []
+    left = [(folder, 1)]
+    entries = 0
+    while left:
+        current, depth = left.pop()
+        try:
+            items = sorted(current.iterdir())
+        except OSError:
+            continue  # a folder inside that may not be listed is passed by
+        for item in items:
+            entries += 1
+            mode = item.lstat().st_mode
+            if stat.S_ISDIR(mode) and depth < _DEPTH and not item.name.startswith("."):
+                left.append((item, depth + 1))
+            elif stat.S_ISREG(mode) and _likely(item):
+                found.append(item)
+        if entries > _MOST_ENTRIES:
+            break
+    found.sort()
+    return found[:_MOST_FILES], len(found) > _MOST_FILES or entries > _MOST_ENTRIES
+
+
+def _likely(file: Path) -> bool:
+    if _SIDE_FILE.search(file.name) or file.name.startswith("."):
+        return False
+    suffix = file.suffix.lower()
+    if suffix in _SUFFIXES or (suffix in _PACKED and len(file.suffixes) > 0):
+        return True
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(2)
+    except OSError:
+        return False
+    return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5  # a pickle's PROTO opcode

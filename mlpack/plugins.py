@@ -1,0 +1,51 @@
+"""Name -> class, for formats, engines and targets: ours and those of other packages, imported only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal
+
+from mlpack.errors import UsageError
+
+Kind = Literal["formats", "engines", "targets"]
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
+    "engines": {"docker": "mlpack.engines.docker:DockerEngine"},
+    "targets": {},
+}
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The class of this name: a built-in one, else the entry point `mlpack.<kind>` of an installed package.
+
+    Raises UsageError when there is none, or when another package's class cannot be imported.
+    """
+    table = _table(kind) if name not in BUILT_IN[kind] else BUILT_IN[kind]
+    if name not in table:
+        available = ", ".join(sorted(table)) or "none"
+        raise UsageError(f"There is no {kind[:-1]} {name!r}.", hint=f"Available {kind}: {available}.")
+    module, _, attribute = table[name].partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"The {kind[:-1]} {name!r} cannot be imported from {table[name]}: {error}.",
+            hint="Install what it needs, or remove the package that brings it.",
+        ) from error
+    return found
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Every name there is, the built-in ones first."""
+    return tuple(_table(kind))
+
+
+def _table(kind: Kind) -> dict[str, str]:
+    from importlib import metadata  # 20 ms that only a question about other packages costs
+
+    others = {point.name: point.value for point in metadata.entry_points(group=f"mlpack.{kind}")}
+    # A package cannot put itself in the place of what is built in.
+    return BUILT_IN[kind] | {name: others[name] for name in sorted(others) if name not in BUILT_IN[kind]}
