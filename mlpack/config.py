@@ -6,27 +6,15 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlpack.errors import ConfigError
 from mlpack.runtime.settings import Settings
 
 FILE_NAME = "mlpack.yaml"
-
-
-def _as_text(value: Any) -> Any:
-    """YAML reads `python: 3.11` as a float; 3.1 cannot be told from 3.10 then, so only unambiguous ones pass."""
-    if isinstance(value, float) and len(str(value).partition(".")[2]) == 2:
-        return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class _Section(BaseModel):
@@ -65,12 +53,12 @@ class Config(_Section):
     """The user's choices for one model. Paths are absolute after loading."""
 
     name: str | None = Field(None, description="name of the image and the model; else the file's stem")
-    version: Text | None = Field(None, description="tag, OCI label and V2 model_version")
+    version: str | None = Field(None, description="tag, OCI label and V2 model_version")
     model: Path | None = Field(None, description="the model file or folder")
     entry: str | None = Field(None, description="which part of a bundle to serve")
     signature: str | None = Field(None, description="which signature is the first")
     framework: str | None = Field(None, description="such as scikit-learn==1.0.2, only when the file does not tell")
-    python: Text | None = Field(None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
+    python: str | None = Field(None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
     requirements: tuple[str, ...] = Field((), description="added to what the file needs")
     apt: tuple[str, ...] = Field((), description="Debian packages to add to the image")
     include: tuple[Path, ...] = Field((), description="your own code that the model needs")
@@ -140,7 +128,15 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         raise ConfigError(f"{file} holds a {type(data).__name__}, not keys and values", hint="Start with `name: ...`.")
     lines: dict[tuple[str, ...], int] = {}
     _note_lines(node, (), lines)
+    _keep_texts(node, data)
     return data, lines
+
+
+def _keep_texts(node: yaml.Node | None, data: dict[str, Any]) -> None:
+    """YAML reads `version: 1.10` as the number 1.1; where a text is meant, what was written counts."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value in {"name", "version", "python"} and data.get(key.value) is not None:
+            data[key.value] = value.value if isinstance(value, yaml.ScalarNode) else data[key.value]
 
 
 def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:

@@ -121,8 +121,7 @@ class Context:
         found = self.engine.find(name)
         if found is None:
             raise ImageNotFoundError(f"the engine has no image {name}", hint="Build it again, or name another one.")
-        if not found.card.get("signatures"):
-            found = replace(found, card=self.engine.card(found.id))
+        found = replace(found, card=self.engine.card(found.id))
         if reference is None and last is not None:
             found = replace(found, tags=tuple(last.get("tags") or found.tags))
         return found

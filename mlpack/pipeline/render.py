@@ -190,6 +190,7 @@ def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str
             "sha256": whole,
             "size": sum(file.size for file in model),
         },
+        "limits": {"max_rows": recipe.serve.max_rows, "max_body": recipe.serve.max_body_bytes},
         "options": {"entry": info.entry, **recipe.options} if info.entry else dict(recipe.options),
         "sample": recipe.sample,
         **_ordered(info, recipe.signature),
@@ -216,13 +217,29 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
         "port": recipe.serve.port,
-        "settings": recipe.serve.describe(),
+        "settings": list(_settings(recipe.serve)),
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": recipe.loader_note or info.format,
         "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
         "card": card,
     }
+
+
+def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
+    """Each setting of the server for the reader of serve.py: name, value as Python, whether it was set, what it does."""
+    nested: dict[str, list[str]] = {}
+    for name, default, explanation in settings.describe():
+        section, _, inner = name.rpartition(".")
+        value = getattr(getattr(settings, section) if section else settings, inner)
+        if not section:
+            yield name, ascii(value), value != default, explanation
+        elif value != default:
+            nested.setdefault(section, []).append(f"{inner}={ascii(value)}")
+        else:
+            yield name, ascii(value), False, explanation
+    for section, given in nested.items():
+        yield section, f"{section.title()}({', '.join(given)})", True, "as mlpack.yaml says"
 
 
 def _labels(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile, summary: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,8 @@ def _from_csv(text: str) -> list[Any]:
 def _cell(text: str | None) -> Any:
     if text is None or not text.strip():
         return None
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
+    if re.fullmatch(r"\s*[+-]?\d+\s*", text):
+        return int(text)
+    if re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", text):
+        return float(text)
     return {"true": True, "false": False}.get(text.strip().lower(), text)

@@ -228,7 +228,7 @@ Send = Callable[[Client], Answer]
 
 def _bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
     """Each bad input, how it is sent, and the status that it must get."""
-    size = int(card.get("max_body") or 32 * 1024**2) + 1024
+    size = int(card.get("limits", {}).get("max_body") or 32 * 1024**2) + 1024
     return [
         ("bad_json", lambda client: client.post_raw("/predict", b'{"instances": [['), 400),
         ("not_instances", lambda client: client.post("/predict", {"rows": []}), 400),

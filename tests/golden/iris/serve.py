@@ -1,0 +1,39 @@
+"""Serves iris: Pipeline of scikit-learn 1.9.1, from model.pkl.
+
+Written by mlpack 0.1.0 to be read and changed. `python serve.py` starts it, with or without Docker;
+PORT, or --port, says where it listens. POST /predict asks it, GET / describes it, GET /ready says whether it can answer.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import loader  # noqa: E402 - how the model is loaded and asked: sklearn
+from mlpack.runtime.server import serve  # noqa: E402
+from mlpack.runtime.settings import Batch, Settings  # noqa: E402
+
+# Each setting with its default; a line without `#` is one that mlpack.yaml set.
+SETTINGS = Settings(
+    # port=8080,  # TCP port. Stronger: --port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT, in this order.
+    # workers=1,  # Server processes. One serves many clients at a time; more need a copy of the model each.
+    # batch.max_rows=1024,  # Rows that one call of the model takes at most when waiting requests are joined.
+    # batch.max_bytes='64MB',  # Bytes of input that one call of the model takes at most.
+    # max_rows=10000,  # Rows in one request at most; more is answered with 413.
+    # queue_rows=20000,  # Rows that may wait for the model at most; more is answered with 503, Retry-After.
+    # deadline_s=60.0,  # Seconds from a request's arrival to its answer at most; later is 504.
+    # max_body='32MiB',  # Size of a request's body at most; more is answered with 413.
+    # log='info',  # Least severity that is logged: debug, info, warning or error.
+)
+
+if __name__ == "__main__":
+    raise SystemExit(
+        serve(
+            loader,
+            card=HERE / "model.json",  # what the model is: its signatures, classes and columns
+            signature='predict',  # the one that is asked when a request names none; known: predict, predict_proba
+            settings=SETTINGS,
+            argv=sys.argv[1:],
+        )
+    )

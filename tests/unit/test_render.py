@@ -1,0 +1,163 @@
+"""Rendering: the same bytes on any host, and names of the user's that cannot break out of any language."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.locks import make_lock
+
+from mlpack.artifacts.bundle import Bundle
+from mlpack.config import Settings
+from mlpack.errors import ModelError, TemplateError
+from mlpack.pipeline.render import Recipe, model_name, render, slug, write
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
+HOSTILE = [
+    "name with spaces & ünïcode $(touch x).pkl",
+    "-rf.pkl",
+    'quo"te.pkl',
+    "back\\slash.pkl",
+    "new\nRUN touch pwned\n.pkl",
+    "${HOME}.pkl",
+    '""".pkl',
+    "{{ 7*7 }}.pkl",
+    "`id`.pkl",
+]
+
+
+def bundle_of(path: Path, **changes: object) -> Bundle:
+    path.write_bytes(b"\x80\x04N.")
+    recipe = Recipe(name="iris", loader=LOADER, serve=Settings())
+    return render(make_lock(path), replace(recipe, **changes))  # type: ignore[arg-type]  # the test names real fields
+
+
+def text_of(bundle: Bundle, name: str) -> str:
+    content = next(file.content for file in bundle.files if file.name == name)
+    assert content is not None
+    return content.decode()
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.classic", "serve.py", "model.json", ".dockerignore"])
+def test_rendering_is_what_the_golden_file_says(tmp_path: Path, name: str) -> None:
+    """What is rendered changes only when somebody means it to (MLPACK_UPDATE_GOLDEN=1 writes the files anew)."""
+    golden = GOLDEN / "iris" / name.removeprefix(".")
+    text = text_of(bundle_of(tmp_path / "model.pkl", version="1.4.0"), name)
+    if os.environ.get("MLPACK_UPDATE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_the_same_input_gives_the_same_digest_anywhere(tmp_path: Path) -> None:
+    """Neither the folder, nor the file's time, nor the order of listing enters the bundle."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, two = bundle_of(tmp_path / "a" / "model.pkl"), bundle_of(tmp_path / "b" / "model.pkl")
+    os.utime(tmp_path / "b" / "model.pkl", (1, 1))
+    assert one.digest == two.digest == bundle_of(tmp_path / "b" / "model.pkl").digest
+
+
+def test_each_input_moves_the_digest(tmp_path: Path) -> None:
+    """One byte more in the model, another lock, setting, template or version is another bundle."""
+    path = tmp_path / "model.pkl"
+    first = bundle_of(path)
+    digests = {first.digest}
+    path.write_bytes(b"\x80\x04K\x01.")
+    recipe = Recipe(name="iris", loader=LOADER, serve=Settings())
+    digests.add(render(make_lock(path), recipe).digest)
+    path.write_bytes(b"\x80\x04N.")
+    digests.add(render(make_lock(path, requirements="numpy==1.0\n"), recipe).digest)
+    digests.add(render(make_lock(path, platform="linux/arm64"), recipe).digest)
+    digests.add(bundle_of(path, version="2").digest)
+    digests.add(bundle_of(path, serve=Settings(max_rows=5)).digest)
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "Dockerfile.j2").write_text('{% extends "mlpack/Dockerfile.j2" %}{% block extra %}ENV A=1\n{% endblock %}')
+    digests.add(bundle_of(path, templates=own).digest)
+    assert len(digests) == 7
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_data(tmp_path: Path, name: str) -> None:
+    """A file's name never becomes an instruction, an expression or a path in what is rendered."""
+    bundle = bundle_of(tmp_path / name, version="1")
+    dockerfile = text_of(bundle, "Dockerfile")
+    keywords = {line.split(" ")[0] for line in dockerfile.splitlines() if line and not line.startswith((" ", "#"))}
+    assert keywords == {"FROM", "COPY", "RUN", "ENV", "WORKDIR", "LABEL", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
+    assert dockerfile.count("\nRUN ") == 3
+    tree = ast.parse(text_of(bundle, "serve.py"))
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert calls == {"Path", "str", "Settings", "SystemExit", "serve"}
+    assert json.loads(text_of(bundle, "model.json"))["model"]["name"] == name
+    assert all(set(file.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-") for file in bundle.files)
+
+
+def test_settings_that_were_given_stand_without_a_comment_mark(tmp_path: Path) -> None:
+    """serve.py names every setting, and sets those that mlpack.yaml sets."""
+    text = text_of(bundle_of(tmp_path / "model.pkl", serve=Settings(max_rows=7, max_body="1MiB")), "serve.py")
+    assert "\n    max_rows=7," in text
+    assert "\n    max_body='1MiB'," in text
+    assert all(f"# {name}=" in text or f"\n    {name}=" in text for name, _, _ in Settings.describe())
+
+
+@pytest.mark.parametrize("buildkit", [False, True])
+def test_the_linter_finds_nothing(tmp_path: Path, buildkit: bool) -> None:
+    """hadolint is silent on the Dockerfile, with BuildKit's mounts and without."""
+    write(bundle_of(tmp_path / "model.pkl"), tmp_path / "out", buildkit=buildkit)
+    linter = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([linter, tmp_path / "out" / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_written_folder_is_whole(tmp_path: Path) -> None:
+    """`write` gives one Dockerfile and every file that it copies."""
+    write(bundle_of(tmp_path / "model.pkl"), tmp_path / "out", buildkit=False)
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {"Dockerfile", "serve.py", "loader.py", "model.json", "model/model.pkl", "requirements.lock"} <= names
+    assert "Dockerfile.classic" not in names
+    assert "--mount" not in (tmp_path / "out" / "Dockerfile").read_text()
+
+
+def test_a_template_may_not_use_unknown_names(tmp_path: Path) -> None:
+    """A misspelt name in a user's template is an error with its line, not an empty string."""
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "serve.py.j2").write_text("first line\n{{ nonsense }}\n")
+    with pytest.raises(TemplateError, match="nonsense"):
+        bundle_of(tmp_path / "model.pkl", templates=own)
+
+
+def test_a_model_that_went_away_is_told(tmp_path: Path) -> None:
+    """A file removed between reading and packing is named."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    lock = make_lock(path)
+    path.unlink()
+    with pytest.raises(ModelError, match=r"model\.pkl"):
+        render(lock, Recipe(name="iris", loader=LOADER, serve=Settings()))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("churn.pkl", "churn"),
+        ("Churn Model v2.joblib", "churn-model-v2"),
+        ("acme/model.pkl", "acme"),
+        ("acme/clf.pkl.gz", "acme"),
+        ("ünï/***.pkl", "n"),
+        ("-rf.pkl", "rf"),
+    ],
+)
+def test_names(tmp_path: Path, path: str, name: str) -> None:
+    """An image is called after its file, or after the folder where the file's name says nothing."""
+    file = tmp_path / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"x")
+    assert model_name(file) == name
+    assert slug(name) == name
