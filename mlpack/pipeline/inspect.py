@@ -153,7 +153,9 @@ def _broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelErr
     what = sniff(place.path, place.head)
     if what.broken or what.what in ("JSON", "plain text", "an XML file"):
         return UnreadableModelError(
-            f"{name} is {what.what}, not a model.", hint=what.hint or "Check that it is the right file.", info=found
+            f"{name} is {what.what}{'' if what.broken else ', not a model'}.",
+            hint=what.hint or "Check that it is the right file.",
+            info=found,
         )
     return UnreadableModelError(
         f"{name} cannot be read as a model: {pickle.problem}.",
@@ -169,14 +171,16 @@ def _unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], for
         what = sniff(place.path, place.head)
         promised = place.path.suffix.lower()
         if what.broken or promised in _PICKLES:
-            named = f", though it is named {promised}" if promised in _PICKLES and not what.broken else ""
+            named = "" if what.broken else f", not a model, though it is named {promised}"
             hint = what.hint or "Check that it is the right file, and that it was fetched whole."
-            return UnreadableModelError(f"{name} is {what.what}{named}, not a model.", hint=hint, info=found)
+            return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
         return UnknownFormatError(
             f"{name} is {what.what}, which no format here knows as a model.", hint=asked, info=found
         )
     held = _some([key for key, _ in pairs(pickle.root) or []])
-    inside = f"{kind(pickle.root)}" + (f" with {held}" if held else "")
+    inside = kind(pickle.root) + (f" with {held}" if held and isinstance(pickle.root, dict) else "")
+    if len(pickle.members) > 1:
+        inside = f"{len(pickle.members)} pickles ({_some([kind(member.root) for member in pickle.members])})"
     if pickle.safety.verdict == "dangerous":
         return UnknownFormatError(
             f"{name} is no model, and loading it would call {_calls(pickle)}.",

@@ -7,6 +7,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack.readers.paths import HEAD
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sniffed:
@@ -70,7 +72,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # not merely a character cut by the end of the head
+        if len(head) < HEAD or error.start < HEAD - 3:  # not merely a character cut by the end of the head
             return False
         text = head[: error.start].decode("utf-8")
     return not any(ord(letter) < 32 and letter not in "\t\r\n\f" for letter in text)

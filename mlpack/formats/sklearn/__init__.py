@@ -42,14 +42,17 @@ class SklearnFormat:
         if not held:
             return None
         facts = _Facts(artifact, pickle, held)
-        if pairs(pickle.root) is None:
-            if artifact.entry is not None:
-                raise UsageError(
-                    f"{artifact.path.name} is one {kind(pickle.root)}, not a bundle: there is no entry {artifact.entry!r}.",
-                    hint="Leave --entry (or `entry:`) out.",
-                )
+        if pairs(pickle.root) is not None:
+            return facts.bundle(pickle.root)
+        if artifact.entry is None:
             return facts.model(pickle.root, ())
-        return facts.bundle(pickle.root)
+        inside = any_instance(pickle.root)
+        if inside is None or inside.kind is not None:
+            raise UsageError(
+                f"{artifact.path.name} is one {kind(pickle.root)}, not a bundle: there is no entry {artifact.entry!r}.",
+                hint="Leave --entry (or `entry:`) out.",
+            )
+        return facts.bundle(inside.attributes)
 
 
 class _Facts:
@@ -102,6 +105,7 @@ class _Facts:
         version = self._version(framework)
         requirements, missing = requirements_of(
             self.pickle,
+            framework=framework,
             sklearn_version=self.versions[-1] if self.versions else None,
             columns=inputs.layout == "columns",
             word=self.word,
@@ -174,6 +178,9 @@ class _Facts:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
             )
+        if inputs.assumed:
+            names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
+            told.append(f"The file does not tell what these columns hold; taken as numbers: {names}.")
         if missing:
             told.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
         return tuple(told)

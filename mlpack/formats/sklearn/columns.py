@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
 from mlpack.formats.sklearn.kinds import ENCODERS, PASSTHROUGH, TEXT
 from mlpack.formats.sklearn.methods import inner, steps
 from mlpack.readers.values import Array, Instance
@@ -91,7 +91,11 @@ def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> l
         if not (isinstance(part, list | tuple) and len(part) == 3):
             continue
         places = _places(part[2], names)
-        told = columns_of(part[1], [names[place] for place in places], depth + 1)
+        # What is handed on as it is reaches estimators of numbers, else it would have been encoded.
+        through = part[1] == "passthrough"
+        told = (
+            [_NUMBER] * len(places) if through else columns_of(part[1], [names[place] for place in places], depth + 1)
+        )
         for place, column in zip(places, told, strict=True):
             found[place] = found[place].joined(column)
     return found
@@ -149,6 +153,15 @@ def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:
     about = model.get("variables_", "variables", "cols") if any(word in model.name for word in words) else None
     known = model.get("encoder_dict_")
     text = {name for name in sequence(about) or [] if isinstance(name, str)}
+    # A mapper of one's own, as tutorials write it: the columns, and a dictionary from text to number.
+    mapping = model.get("mappings", "mapping")
+    if isinstance(mapping, dict) and mapping and all(isinstance(key, str) for key in mapping):
+        about = sequence(model.get("variables_", "variables", "columns", "cols")) or []
+        text |= {name for name in about if isinstance(name, str)}
+        known = dict.fromkeys(text, mapping)
+    if "Median" in model.name or "Log" in model.name:
+        numbers = {name for name in sequence(model.get("variables_", "variables")) or [] if isinstance(name, str)}
+        return [_NUMBER if name in numbers else Column() for name in names]
     return [_foreign_column(name, text, known if isinstance(known, dict) else {}) for name in names]
 
 
@@ -159,4 +172,4 @@ def _foreign_column(name: str, text: set[str], known: dict[Any, Any]) -> Column:
     listed = list(values) if isinstance(values, dict) else sequence(values)
     if not listed:
         return Column(dtype="BYTES")
-    return Column(dtype="BYTES", categories=tuple(scalar(value) for value in listed))
+    return Column(dtype=type_of_scalars(listed), categories=tuple(scalar(value) for value in listed))

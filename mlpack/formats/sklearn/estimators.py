@@ -13,6 +13,7 @@ from mlpack.formats.sklearn.kinds import RELATIVES, SKLEARN, Kind
 from mlpack.readers.values import Array, Global, Instance
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +83,12 @@ def walk(root: Any) -> Iterator[Any]:
     left = [root]
     while left and len(seen) < _MOST_VALUES:
         value = left.pop()
-        if isinstance(value, str | bytes | int | float | None) or id(value) in seen:
+        if type(value) in _PLAIN or id(value) in seen:
             continue
         seen.add(id(value))
         yield value
-        left.extend(reversed(_inside(value)))
+        # Sifted here, as a vocabulary has hundreds of thousands of numbers.
+        left.extend([item for item in reversed(_inside(value)) if type(item) not in _PLAIN])
 
 
 def _inside(value: Any) -> list[Any]:

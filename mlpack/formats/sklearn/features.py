@@ -15,7 +15,8 @@ _SHAPES = (
     ("coef_", -1), ("support_vectors_", 1), ("feature_count_", 1), ("theta_", 1), ("feature_log_prob_", 1), ("mean_", 0),
     ("scale_", 0), ("data_min_", 0), ("max_abs_", 0), ("center_", 0), ("components_", 1), ("cluster_centers_", 1),
     ("centroids_", 1), ("means_", 1), ("location_", 0), ("statistics_", 0), ("lambdas_", 0), ("quantiles_", 1),
-    ("scores_", 0), ("variances_", 0), ("dictionary", 1), ("_fit_X", 1), ("X_train_", 1), ("X_fit_", 1), ("x_mean_", 0), ("ranking_", 0),
+    ("scores_", 0), ("variances_", 0), ("dictionary", 1), ("_fit_X", 1), ("X_train_", 1), ("X_fit_", 1), ("x_mean_", 0),
+    ("ranking_", 0),
 )  # fmt: skip
 _COUNTS = ("n_features_in_", "n_features_", "n_features", "_n_features", "n_input_features_", "input_shape_")
 

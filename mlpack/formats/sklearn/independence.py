@@ -12,33 +12,10 @@ _KNOWN = frozenset({
     "sklearn", "_loss", "lightgbm", "xgboost", "catboost", "_catboost", "numpy", "scipy", "pandas", "joblib", "builtins",
     "__builtin__", "collections", "copyreg", "copy_reg", "datetime", "functools", "_codecs",
 })  # fmt: skip
-_ELEMENTWISE = frozenset(
-    [
-        "abs",
-        "absolute",
-        "cbrt",
-        "cos",
-        "exp",
-        "exp2",
-        "expm1",
-        "fabs",
-        "floor",
-        "ceil",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "negative",
-        "reciprocal",
-        "rint",
-        "sign",
-        "sin",
-        "sqrt",
-        "square",
-        "tan",
-        "tanh",
-    ]
-)
+_ELEMENTWISE = frozenset({
+    "abs", "absolute", "cbrt", "ceil", "cos", "exp", "exp2", "expm1", "fabs", "floor", "log", "log10", "log1p", "log2",
+    "negative", "reciprocal", "rint", "sign", "sin", "sqrt", "square", "tan", "tanh",
+})  # fmt: skip
 
 
 def rows_are_independent(root: Any) -> bool:

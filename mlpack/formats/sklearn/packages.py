@@ -84,7 +84,7 @@ _NEED_SKLEARN = ("lightgbm", "xgboost", "imblearn")
 
 
 def requirements_of(
-    pickle: PickleFile, *, sklearn_version: str | None, columns: bool, word: tuple[str, str | None]
+    pickle: PickleFile, *, framework: str, sklearn_version: str | None, columns: bool, word: tuple[str, str | None]
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and the modules that none is known for.
 
@@ -103,7 +103,8 @@ def requirements_of(
         modules.add("numpy")
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
     missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
-    found = [_requirement(module, pickle.numpy_major, sklearn_version) for module in sorted(modules - set(missing))]
+    found = [_requirement(module, pickle.numpy_major, sklearn_version) for module in modules - set(missing)]
+    found.sort(key=lambda one: (one.distribution != framework, one.distribution))
     return tuple(_with_word(found, word)), missing
 
 

@@ -35,13 +35,17 @@ _INT32_LABELS = frozenset({"KMeans", "MiniBatchKMeans", "BisectingKMeans", "SGDO
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a model is given. `problem` says why it cannot be told, "" when it can; `unused` columns are never read."""
+    """What a model is given. `problem` says why it cannot be told, "" when it can.
+
+    `unused` columns are never read; of `assumed` ones nothing tells the data type, so they are taken for numbers.
+    """
 
     layout: Layout = "matrix"
     specs: tuple[TensorSpec, ...] = ()
     columns: tuple[str, ...] = ()
     categories: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -97,6 +101,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         columns=tuple(spec.name for spec in specs),
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
+        assumed=tuple(name for name, column in zip(labels, told, strict=True) if column.used and column.dtype is None),
     )
 
 
