@@ -81,7 +81,7 @@ def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise EngineUnavailableError(
-            f"Docker's configuration {path} cannot be read: {error}.", hint="Repair or remove that file."
+            f"Docker's configuration {path} cannot be read: {error}", hint="Repair or remove that file."
         ) from error
     return config if isinstance(config, dict) else {}
 
@@ -118,7 +118,7 @@ def _context(folder: Path, name: str, named_by: str) -> Address:
         url = str(endpoint["Host"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnavailableError(
-            f"There is no Docker context {name!r}, which {named_by} names.",
+            f"there is no Docker context {name!r}, which {named_by} names",
             hint="`docker context ls` lists them; `docker context use default` goes back to the default.",
         ) from error
     files = folder / "contexts" / "tls" / key / "docker"

@@ -100,7 +100,7 @@ def build_image(
     if steps.error:
         raise _failure(steps.error, steps.failed, bases)
     if steps.image_id is None:
-        raise EngineError("The engine ended the build without an image and without a word.", hint="See its own log.")
+        raise EngineError("the engine ended the build without an image and without a word", hint="See its own log.")
     steps.finish()
     return steps.image_id
 
@@ -110,7 +110,7 @@ def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFil
     names = {file.name for file in files}
     name = bundle.dockerfile if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
     if name not in names:
-        raise UsageError(f"The bundle has no file {name!r} to build by.", hint=f"It holds: {', '.join(sorted(names))}.")
+        raise UsageError(f"the bundle has no file {name!r} to build by", hint=f"It holds: {', '.join(sorted(names))}.")
     return name, files
 
 
@@ -139,14 +139,18 @@ def _failure(text: str, step: Step | None, bases: tuple[str, ...]) -> EngineErro
         return failed_base(base, text)
     if any("no space left on device" in words.lower() for words in (text, detail)):
         return DiskFullError(
-            f"The engine's disk is full{f', at `{title}`' if title else ''}.",
+            f"the engine's disk is full{f', at `{title}`' if title else ''}",
             hint="Free some (`docker system prune`, `docker builder prune`), then build again.",
             detail=detail,
         )
     reason = _reason(text)
     if title:
-        return BuildError(f"The build failed at `{title}`: {reason}.", hint="Its last lines are below.", detail=detail)
-    return BuildError(f"The build failed: {reason}.", detail=detail)
+        return BuildError(
+            f"the build failed at `{title}`: {reason}",
+            hint="Its last lines are below." if detail else "",
+            detail=detail,
+        )
+    return BuildError(f"the build failed: {reason}", detail=detail)
 
 
 def _base_of(title: str, text: str, bases: tuple[str, ...]) -> str | None:

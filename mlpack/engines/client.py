@@ -46,22 +46,22 @@ def unavailable(address: Address, error: BaseException) -> EngineUnavailableErro
     reason = _os_error(error)
     if isinstance(reason, PermissionError):
         return EngineUnavailableError(
-            f"No permission to use the container engine at {where}.",
+            f"no permission to use the container engine at {where}",
             hint="Add yourself to its group (`sudo usermod -aG docker $USER`, then log in again), or use sudo.",
         )
     if isinstance(reason, FileNotFoundError):
         if address.named_by == "the default socket" and not any(map(shutil.which, ("docker", "dockerd"))):
-            return EngineUnavailableError(f"No container engine is installed: nothing at {where}.", hint=INSTALL)
-        return EngineUnavailableError(f"No container engine runs at {where}: there is no such socket.", hint=START)
+            return EngineUnavailableError(f"no container engine is installed: nothing at {where}", hint=INSTALL)
+        return EngineUnavailableError(f"no container engine runs at {where}: there is no such socket", hint=START)
     if isinstance(reason, ConnectionRefusedError):
-        return EngineUnavailableError(f"No container engine runs at {where}: connection refused.", hint=START)
+        return EngineUnavailableError(f"no container engine runs at {where}: connection refused", hint=START)
     if "paramiko" in text:
         return EngineUnavailableError(
-            f"The engine at {where} is reached by ssh, for which a library is missing.",
+            f"the engine at {where} is reached by ssh, for which a library is missing",
             hint="`pip install paramiko` into mlpack's environment.",
         )
     return EngineUnavailableError(
-        f"The container engine at {where} cannot be used: {text}.", hint="`docker version` should name a server."
+        f"the container engine at {where} cannot be used: {text}", hint="`docker version` should name a server."
     )
 
 
@@ -75,17 +75,17 @@ def told(address: Address, doing: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"The engine failed at {doing}: {explanation(error)}.", hint=_hint(error)) from error
+        raise EngineError(f"the engine failed at {doing}: {explanation(error)}", hint=_hint(error)) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise EngineUnavailableError(
-            f"The engine at {address.url} did not answer in time at {doing}.", hint="See whether it is overloaded."
+            f"the engine at {address.url} did not answer in time at {doing}", hint="See whether it is overloaded."
         ) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise EngineUnavailableError(
-            f"The engine at {address.url} went away at {doing}: {_reason(error)}.", hint=START
+            f"the engine at {address.url} went away at {doing}: {_reason(error)}", hint=START
         ) from error
     except DockerException as error:
-        raise EngineError(f"Docker's library failed at {doing}: {error}.") from error
+        raise EngineError(f"Docker's library failed at {doing}: {error}") from error
 
 
 def explanation(error: Any) -> str:

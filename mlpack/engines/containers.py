@@ -142,15 +142,15 @@ def _start_told(address: Address, image: Image, port: int) -> Iterator[None]:
             yield
         except ImageNotFound as error:
             raise ImageNotFoundError(
-                f"The engine has no image {image.id}.", hint="Build it again with `mlpack build`."
+                f"the engine has no image {image.id}", hint="Build it again with `mlpack build`."
             ) from error
         except APIError as error:
             words = explanation(error)
             if any(sign in words.lower() for sign in _PORT_TAKEN):
                 raise EngineError(
-                    f"Port {port} of the engine's machine is taken.", hint="Choose another with `--port`.", detail=words
+                    f"port {port} of the engine's machine is taken", hint="Choose another with `--port`.", detail=words
                 ) from error
-            raise EngineError(f"The container did not start: {words}.", detail=words) from error
+            raise EngineError(f"the container did not start: {words}", detail=words) from error
 
 
 def _published(inspected: dict[str, Any], port: int) -> int:

@@ -73,7 +73,7 @@ def _content(file: BundleFile) -> Iterator[bytes]:
             longer = not left and source.read(1)
     except OSError as error:
         raise UnreadableModelError(
-            f"{file.source} could not be read while it was sent to the engine: {error.strerror}.",
+            f"{file.source} could not be read while it was sent to the engine: {error.strerror}",
             hint="See that the file stays where it is until the build is done, then build again.",
         ) from error
     if left:
@@ -86,6 +86,6 @@ def _content(file: BundleFile) -> Iterator[bytes]:
 
 def _changed(file: BundleFile, how: str) -> UnreadableModelError:
     return UnreadableModelError(
-        f"{file.source or file.name} changed while it was sent to the engine: {how}.",
+        f"{file.source or file.name} changed while it was sent to the engine: {how}",
         hint="Let whatever writes the file finish, then build again.",
     )

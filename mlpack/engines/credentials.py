@@ -36,7 +36,7 @@ def find_credentials(registry: str) -> Credentials | None:
         found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
     except (DockerException, OSError, ValueError) as error:
         raise RegistryAuthError(
-            f"The login for {registry} cannot be had from {path}: {error}.",
+            f"the login for {registry} cannot be had from {path}: {error}",
             hint=f"See that the credential helper named there is installed and works, or `docker login {registry}`.",
         ) from error
     entry = {key.lower(): value for key, value in (found or {}).items()}

@@ -217,7 +217,7 @@ class DockerEngine:
     def _existing(self, image_id: str) -> Image:
         image = self.find(image_id)
         if image is None:
-            raise ImageNotFoundError(f"The engine has no image {image_id}.", hint="Build it with `mlpack build`.")
+            raise ImageNotFoundError(f"the engine has no image {image_id}", hint="Build it with `mlpack build`.")
         return image
 
     def _registry_digest(self, reference: str, platform: str) -> str | None:

@@ -84,6 +84,6 @@ def _image(inspected: dict[str, Any]) -> Image:
 
 def _no_card(image_id: str) -> ImageNotFoundError:
     return ImageNotFoundError(
-        f"The image {image_id} was not built by mlpack: it has no {CARD_PATH}.",
+        f"the image {image_id} was not built by mlpack: it has no {CARD_PATH}",
         hint="Build one with `mlpack build MODEL`.",
     )

@@ -44,7 +44,7 @@ def push_image(client: Client, reference: Reference, on_progress: OnProgress) ->
         raise failed_push(reference, explanation(error)) from error
     if not digest:
         raise RegistryPushError(
-            f"The push to {reference.name} ended without a digest.", hint="See the engine's own log, then push again."
+            f"the push to {reference.name} ended without a digest", hint="See the engine's own log, then push again."
         )
     return digest
 
@@ -56,20 +56,20 @@ def failed_push(reference: Reference, text: str) -> RegistryError:
     if kind == "login" or (kind == "denied" and find_credentials(registry) is None):
         known = find_credentials(registry) is not None
         return RegistryAuthError(
-            f"{registry} refused the login: {why}." if known else f"{registry} asks for a login: {why}.",
+            f"{registry} refused the login: {why}" if known else f"{registry} asks for a login: {why}",
             hint=f"`docker login {registry}`, then push again.",
             detail=text,
         )
     if kind in {"denied", "missing"}:
         return RegistryNotFoundError(
-            f"{registry} has no repository {reference.repository!r} that this login may write to: {why}.",
+            f"{registry} has no repository {reference.repository!r} that this login may write to: {why}",
             hint="Make the repository there, or see to its spelling and the login's rights.",
             detail=text,
         )
     if kind == "network":
         return RegistryUnreachableError(
-            f"{registry} cannot be reached from the engine: {why}.",
+            f"{registry} cannot be reached from the engine: {why}",
             hint="See to the host and port, the engine's network, its proxy, and the certificates that it trusts.",
             detail=text,
         )
-    return RegistryPushError(f"The push to {reference.name} broke off: {why}.", hint="Push again.", detail=text)
+    return RegistryPushError(f"the push to {reference.name} broke off: {why}", hint="Push again.", detail=text)

@@ -42,7 +42,7 @@ def parse_reference(text: str) -> Reference:
         or ("@" in text and not _DIGEST.fullmatch(digest))
     ):
         raise UsageError(
-            f"{text!r} does not name an image.",
+            f"{text!r} does not name an image",
             hint="Write HOST[:PORT]/REPOSITORY[:TAG], the repository in lower case.",
         )
     return Reference(registry=registry, repository=repository, tag=tag or None, digest=digest or None, name=name)

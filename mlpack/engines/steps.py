@@ -158,6 +158,7 @@ class Steps:
 def plain(name: str) -> str:
     """A step's name on one line, without what a reader need not see: mounts, the default registry, long digests."""
     text = _RENAMED.get(name, name)
+    text = re.sub(r"^\[stage-\d+ ", "[", text)  # BuildKit's name for a stage without one
     text = re.sub(r"--mount=\S+\s+", "", text)
     text = text.replace("docker.io/library/", "").replace("docker.io/", "")
     text = re.sub(r"@?sha256:([0-9a-f]{12})[0-9a-f]{52}", r"@\1", text)

@@ -1,0 +1,1 @@
+"""The parts together, with a real container engine and a real registry."""

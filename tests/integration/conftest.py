@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shlex
@@ -10,7 +11,6 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,46 +43,46 @@ def engine_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def engine(engine_environment: None) -> Iterator[DockerEngine]:
+def engine(engine_environment: None) -> Iterator[DockerEngine]:  # noqa: ARG001  # asked for what it sets
     """The container engine that every test with the marker `docker` shares."""
     with DockerEngine.connect() as connected:
         yield connected
 
 
 @pytest.fixture(scope="session")
-def registry(engine_environment: None) -> str:
+def registry(engine_environment: None) -> str:  # noqa: ARG001  # asked for what it sets
     """The host and port of a registry that asks for the password in DOCKER_CONFIG."""
     return os.environ["MLPACK_TEST_REGISTRY"]
 
 
 @pytest.fixture
 def bundle_of(engine: DockerEngine) -> MakeBundle:
-    """Makes a bundle of a Dockerfile's text and a few files; `unique` keeps the build cache out of it."""
+    """Makes a bundle for the engine; see bundle_for."""
+    return functools.partial(bundle_for, engine)
 
-    def make(
-        dockerfile: str,
-        *,
-        files: tuple[BundleFile, ...] = (),
-        private: tuple[BundleFile, ...] = (),
-        unique: bool = False,
-        **more: Any,
-    ) -> Bundle:
-        text = dockerfile + (f"\n# {uuid.uuid4()}\n" if unique else "\n")
-        every = (file_of("Dockerfile", text.encode()), *files)
-        digest = hashlib.sha256(b"".join(file.sha256.encode() for file in every)).hexdigest()
-        return Bundle(
-            lock=lock_for(engine.facts().platform),
-            name="mlpack-test",
-            version=None,
-            files=every,
-            private=private,
-            digest=f"sha256:{digest}",
-            card={"name": "mlpack-test"},
-            labels={"dev.mlpack.bundle": f"sha256:{digest}"},
-            **more,
-        )
 
-    return make
+def bundle_for(
+    engine: DockerEngine,
+    dockerfile: str,
+    *,
+    files: tuple[BundleFile, ...] = (),
+    private: tuple[BundleFile, ...] = (),
+    unique: bool = False,
+) -> Bundle:
+    """A bundle of a Dockerfile's text and a few files; `unique` keeps the build cache of its commands out of it."""
+    text = f"{dockerfile}  # {uuid.uuid4()}\n" if unique else f"{dockerfile}\n"
+    every = (file_of("Dockerfile", text.encode()), *files)
+    digest = "sha256:" + hashlib.sha256("".join(file.name + file.sha256 for file in every).encode()).hexdigest()
+    return Bundle(
+        lock=lock_for(engine.facts().platform),
+        name="mlpack-test",
+        version=None,
+        files=every,
+        private=private,
+        digest=digest,
+        card={"name": "mlpack-test"},
+        labels={"dev.mlpack.bundle": digest},
+    )
 
 
 def file_of(name: str, content: bytes) -> BundleFile:
