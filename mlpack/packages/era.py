@@ -11,11 +11,19 @@ from mlpack.packages.names import version_key
 from mlpack.packages.pages import IndexFile
 from mlpack.packages.pythons import wheels_of
 
-# Long enough for the companions' wheels of the same wave (new Pythons, fixes), short enough that the next break in their
-# interfaces is not in yet.
-WINDOW = timedelta(days=30)
+# Measured over all releases of scikit-learn from 0.24.0 to 1.9.1: with 14 days each has a set with wheels; with 30, 1.2.2
+# gets pandas 2 and 1.0.2 pandas 1.4; with 60, 1.1.3 gets numpy 1.24 and 1.8.0 pandas 3, which broke interfaces.
+WINDOW = timedelta(days=14)
 # Before this the oldest Python with an image (3.9) had few wheels, so an older time would find nothing.
 EARLIEST = datetime(2021, 2, 1, tzinfo=timezone.utc)
+# When each Python came out: no package has wheels for one before (PEPs 619, 664, 693, 719, 745).
+PYTHON_OUT = {
+    "3.10": "2021-10-04",
+    "3.11": "2022-10-24",
+    "3.12": "2023-10-02",
+    "3.13": "2024-10-07",
+    "3.14": "2025-10-07",
+}
 # numpy 2 broke the binary interface: what was built before it cannot load it, and what it pickled needs it.
 NUMPY_2 = datetime(2024, 6, 16, tzinfo=timezone.utc)
 
@@ -25,12 +33,13 @@ CAPS: dict[tuple[int, int], tuple[str, ...]] = {
     (0, 24): ("numpy<1.21", "scipy<1.7", "pandas<1.3", "joblib<1.1"),
     (1, 0): ("numpy<1.23", "scipy<1.8", "pandas<1.4", "joblib<1.2"),
     (1, 1): ("numpy<1.24", "scipy<1.10", "pandas<1.6", "joblib<1.3"),
-    (1, 2): ("numpy<1.25", "scipy<1.11", "pandas<2.1", "joblib<1.3"),
+    (1, 2): ("numpy<1.25", "scipy<1.11", "pandas<2", "joblib<1.3"),
     (1, 3): ("numpy<1.27", "scipy<1.12", "pandas<2.2", "joblib<1.4"),
     (1, 4): ("numpy<2", "scipy<1.14", "pandas<2.3", "joblib<1.5"),
     (1, 5): ("numpy<2.2", "scipy<1.15", "pandas<2.3", "joblib<1.5"),
     (1, 6): ("numpy<2.3", "scipy<1.16", "pandas<2.3", "joblib<1.5"),
     (1, 7): ("numpy<2.4", "scipy<1.17", "pandas<3", "joblib<1.6"),
+    (1, 8): ("numpy<2.4", "scipy<1.17", "pandas<3", "joblib<1.6"),
 }
 
 
@@ -93,6 +102,11 @@ def _caps(pins: Mapping[str, str]) -> tuple[str, ...]:
     """The known caps for the recorded scikit-learn, none for other frameworks."""
     line = version_key(pins.get("scikit-learn", ""))
     return CAPS.get((line[0], line[1]), ()) if len(line) >= 2 else ()
+
+
+def was_there(python: str, cutoff: str | None) -> bool:
+    """Whether a Python was out at a cut-off."""
+    return cutoff is None or PYTHON_OUT.get(python, "") <= cutoff
 
 
 def _first_upload(files: Iterable[IndexFile]) -> datetime | None:

@@ -11,7 +11,12 @@ from mlpack.packages.target import Target
 
 
 class NoSetError(ResolveError):
-    """uv proved that no set of the offered packages fits; another cut-off or another Python may have one."""
+    """uv proved that no set of the offered packages fits; another cut-off may have one.
+
+    `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set.
+    """
+
+    python_matters = False
 
 
 def failure(stderr: str, target: Target) -> ResolveError:
@@ -27,7 +32,9 @@ def failure(stderr: str, target: Target) -> ResolveError:
             "the package index refused the login", hint="put the login in the index address or in ~/.netrc"
         )
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
-        return NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
+        error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
+        error.python_matters = re.search(r"wheel|Python|exclude-newer", text) is not None
+        return error
     if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):
         return IndexUnreachableError(_unanswered(text), hint=OFFLINE_HINT, detail=_tail(text))
     return ResolveError(f"uv failed: {_first(text)}", detail=_tail(text))

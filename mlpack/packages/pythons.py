@@ -56,16 +56,16 @@ def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform:
     return tuple(found)
 
 
-def why_python(python: str, pins: Mapping[str, str], chosen_by_user: bool, passed: tuple[str, ...]) -> str:
-    """The sentence that says why this Python; `passed` are those that had wheels of the pins but no set of companions."""
-    which = " and ".join(f"{name} {version}" for name, version in pins.items()) or "the packages"
-    has = "has" if len(pins) <= 1 else "have"
+def why_python(python: str, pins: Mapping[str, str], *, usable: tuple[str, ...], chosen_by_user: bool) -> str:
+    """The sentence that says why this Python of the `usable` ones."""
+    which = " and ".join(f"{name} {version}" for name, version in pins.items()) or "every package"
+    has = "have" if len(pins) > 1 else "has"
     if chosen_by_user:
         return f"Python {python}, because `python:` says so."
-    if passed:
-        return f"Python {python}: on {', '.join(passed)} some companion of {which} has no wheel of its time."
     if python == PREFERRED:
         return f"Python {python}, the usual one: {which} {has} wheels for it."
+    if PREFERRED in usable:
+        return f"Python {python}: the companions of {which} have no wheels of their time for {PREFERRED}."
     nearest = "newer" if python in NEWER else "older"
     return f"Python {python}: {which} {has} no wheels for {PREFERRED}, and this is the nearest {nearest} one with them."
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlpack.packages.compiler import LockedPackage, compile_lock
-from mlpack.packages.era import Era, find_era
+from mlpack.packages.era import Era, find_era, was_there
 from mlpack.packages.failures import NoSetError
 from mlpack.packages.index import ask_all
 from mlpack.packages.installer import server_and_installer
+from mlpack.packages.names import parse_requirement
 from mlpack.packages.pages import IndexFile
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
@@ -21,14 +22,13 @@ Files = Mapping[str, tuple[IndexFile, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """A locked set and its reasons; `passed` are better Pythons on which there was none."""
+    """A locked set and its reasons."""
 
     target: Target
     packages: tuple[LockedPackage, ...]
     installer: tuple[LockedPackage, ...]
     cutoff: str | None
     reasons: tuple[str, ...]
-    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +52,21 @@ def solve(
 ) -> Solution:
     """The set for the first of `pythons` that has one. Raises the first one's ResolveError when none has."""
     first: NoSetError | None = None
-    passed: list[str] = []
-    for python in pythons:
-        target = Target(python=python, platform=platform)
-        era = find_era(wants.pins, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
+    eras = {
+        python: find_era(wants.pins, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
+        for python in pythons
+    }
+    # a wheel without a Python of its own fits any, but companions of a time before a Python came cannot have wheels for it
+    for python in sorted(pythons, key=lambda python: not was_there(python, eras[python].cutoff)):
+        target, era = Target(python=python, platform=platform), eras[python]
         try:
             found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
         except NoSetError as error:
             first = first or _with_era(error, era)
-            passed.append(python)
+            if not error.python_matters:
+                break
         else:
-            return Solution(**{**vars(found), "passed": tuple(passed)})
+            return found
     raise first or NoSetError("no Python to lock for")
 
 
@@ -98,29 +102,23 @@ def _attempts(
     # a recorded or chosen version is what it is, whenever it came
     spared = frozenset(server | set(wants.pins) | wants.pinned_extras)
     bound = era.constraints
-    dateless = bool(settings.find_links) or not _all_dated(files)
-    if dateless:  # a folder's files have no time, so no cut-off holds them back
-        bound = (*bound, *era.caps)
+    if settings.find_links or not _all_dated(files):  # a folder's files have no time, so no cut-off holds them back
+        bound = (*bound, *(cap for cap in era.caps if parse_requirement(cap)[0] not in spared))
     yield _Attempt(exempt=spared, constraints=bound)
     if era.cutoff is None:
         return
-    if not _all_dated(files):
-        undated = _undated_names(lines, (*wants.constraints, *bound), target, settings)
-        if undated - spared:
-            spared |= undated
-            told = ", ".join(sorted(undated - wants.pins.keys()))
-            yield _Attempt(
-                exempt=spared,
-                constraints=bound,
-                reason=f"Only an index without upload times has {told}: taken as they are there.",
-            )
     if wants.extra_names - spared:
         told = ", ".join(sorted(wants.extra_names - spared))
-        yield _Attempt(
-            exempt=spared | wants.extra_names,
-            constraints=bound,
-            reason=f"{told} has no version of that time that fits, so today's is taken.",
+        spared |= wants.extra_names
+        yield _Attempt(exempt=spared, constraints=bound, reason=f"No set of that time has {told}: today's is taken.")
+    undated = (
+        frozenset() if _all_dated(files) else _undated_names(lines, (*wants.constraints, *bound), target, settings)
+    )
+    if undated - spared:
+        reason = (
+            f"The package index does not tell when {', '.join(sorted(undated - spared))} came: taken as it is there."
         )
+        yield _Attempt(exempt=spared | undated, constraints=bound, reason=reason)
 
 
 def _all_dated(files: Files) -> bool:

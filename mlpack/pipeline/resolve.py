@@ -104,7 +104,7 @@ def _resolve(
     base = options.base or f"python:{python}-slim"
     on_progress(Progress(step="base", title=f"asking for the digest of {base}"))
     digest = base_digest(base, options.platform)
-    why = why_python(python, wants.pins, chosen_by_user=options.python is not None, passed=solution.passed)
+    why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
     unpinned = () if digest else (f"The digest of {base} could not be had, so the base image is not pinned.",)
     return Lock(
         info=info,
