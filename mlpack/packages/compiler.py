@@ -88,7 +88,7 @@ def compile_lock(
             )
         except subprocess.TimeoutExpired:
             raise ResolveError(
-                f"uv did not finish in {TIMEOUT_S} s", hint="try again; uv keeps what it has fetched"
+                f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv keeps what it has fetched."
             ) from None
     if done.code != 0:
         raise failure(done.stderr, target)

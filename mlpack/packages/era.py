@@ -65,7 +65,7 @@ def find_era(
     """When the recorded versions came out, and what follows from it. The newest of several decides."""
     if not pins:
         return Era(cutoff=None, constraints=_numpy(numpy_major, None), caps=(), reasons=())
-    caps = _caps(pins)
+    caps = _caps(pins, numpy_major)
     released = {
         name: time
         for name, version in pins.items()
@@ -98,10 +98,12 @@ def find_era(
     )
 
 
-def _caps(pins: Mapping[str, str]) -> tuple[str, ...]:
+def _caps(pins: Mapping[str, str], numpy_major: int | None) -> tuple[str, ...]:
     """The known caps for the recorded scikit-learn, none for other frameworks."""
     line = version_key(pins.get("scikit-learn", ""))
-    return CAPS.get((line[0], line[1]), ()) if len(line) >= 2 else ()
+    known = CAPS.get((line[0], line[1]), ()) if len(line) >= 2 else ()
+    # a file that numpy 2 wrote needs it, whatever else was usual then
+    return tuple(cap for cap in known if cap != "numpy<2") if numpy_major == 2 else known
 
 
 def was_there(python: str, cutoff: str | None) -> bool:

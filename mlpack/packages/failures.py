@@ -29,7 +29,7 @@ def failure(stderr: str, target: Target) -> ResolveError:
         )
     if re.search(r"\b(401|403) (Unauthorized|Forbidden)|status code.*\b40[13]\b|credentials", text):
         return IndexUnreachableError(
-            "the package index refused the login", hint="put the login in the index address or in ~/.netrc"
+            "the package index refused the login", hint="Put the login in the index address or in ~/.netrc."
         )
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
         error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
@@ -55,10 +55,12 @@ def _remedy(text: str) -> str:
     if "no usable wheels" in text or "Wheels are required" in text:
         names = sorted(set(re.findall(r"Wheels are required for `([^`]+)`", text)))
         which = ", ".join(names) or "that package"
-        return f"only wheels are installed: build one of {which} with `pip wheel` and give its folder with --wheelhouse"
+        return (
+            f"Only wheels are installed: build one of {which} with `pip wheel` and give its folder with --wheelhouse."
+        )
     if "not found in the package registry" in text or "not found in the provided" in text:
-        return "check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse"
-    return "relax one of these in `requirements:`, or choose the framework's version with --framework"
+        return "Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse."
+    return "Relax one of these in `requirements:`, or choose the framework's version with --framework."
 
 
 def _unanswered(text: str) -> str:

@@ -11,6 +11,7 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -26,8 +27,8 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 MAX_PAGE = 200 * 1024**2  # bytes; the largest pages of PyPI are some 20 MB
 TRIES = 3
 
-OFFLINE_HINT = "check the network and the proxy (HTTPS_PROXY), or resolve offline with --wheelhouse DIR"
-CA_HINT = "if this network has a certificate authority of its own, set PIP_CERT (or SSL_CERT_FILE) to its bundle"
+OFFLINE_HINT = "Check the network and the proxy (HTTPS_PROXY), or resolve offline with --wheelhouse DIR."
+CA_HINT = "If this network has a certificate authority of its own, set PIP_CERT (or SSL_CERT_FILE) to its bundle."
 
 
 def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
@@ -108,7 +109,7 @@ def _listed(place: str, name: str, settings: PackageSettings) -> list[IndexFile]
     elif folder.is_dir():
         everything = [IndexFile(filename=path.name, url=path.as_uri()) for path in sorted(folder.glob("*.whl"))]
     else:
-        raise ResolveError(f"the find-links folder {folder} does not exist", hint="correct PIP_FIND_LINKS or pip.conf")
+        raise ResolveError(f"the find-links folder {folder} does not exist", hint="Correct PIP_FIND_LINKS or pip.conf.")
     wheels = ((file, parse_wheel(file.filename)) for file in everything)
     return [file for file, wheel in wheels if wheel and wheel.name == normalise(name)]
 
@@ -124,8 +125,8 @@ def _fetched_page(address: str, settings: PackageSettings) -> tuple[IndexFile, .
         if error.code in (404, 410):  # PEP 503: this index has no such distribution
             return ()
         raise _refused(error, address) from None
-    except (ValueError, OSError) as error:
-        raise ResolveError(f"{redact(address)} gave no index page: {error}", hint="check the index address") from None
+    except (ValueError, OSError, HTTPException) as error:
+        raise ResolveError(f"{redact(address)} gave no index page: {error}", hint="Check the index address.") from None
 
 
 def _open(address: str, settings: PackageSettings, accept: str = "*/*") -> Any:
@@ -145,7 +146,7 @@ def _open(address: str, settings: PackageSettings, accept: str = "*/*") -> Any:
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == TRIES - 1:
                 raise
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, OSError, HTTPException) as error:
             if attempt == TRIES - 1 or _is_final(error):
                 raise _unreachable(error, parts.hostname or address) from None
         time.sleep(0.3 * 2**attempt)
@@ -201,9 +202,9 @@ def _refused(error: urllib.error.HTTPError, address: str) -> IndexUnreachableErr
         who = "proxy" if error.code == 407 else "package index"
         return IndexUnreachableError(
             f"the {who} refused the login for {redact(address)} ({error.code})",
-            hint="put it in the index address (PIP_INDEX_URL=https://USER:PASSWORD@HOST/simple), pip.conf or ~/.netrc",
+            hint="Put it in the index address (PIP_INDEX_URL=https://USER:PASSWORD@HOST/simple), pip.conf or ~/.netrc.",
         )
-    return IndexUnreachableError(f"{redact(address)} answered {error.code} {error.reason}", hint="try again later")
+    return IndexUnreachableError(f"{redact(address)} answered {error.code} {error.reason}", hint="Try again later.")
 
 
 def _local(url: str) -> Path:

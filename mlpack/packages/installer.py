@@ -28,7 +28,7 @@ def server_and_installer(
         except NoSetError as error:
             raise ResolveError(
                 "no wheel of uv, which installs the packages in the image, is in your package sources",
-                hint=f"add it: pip download --no-deps -d DIR uv=={UV_VERSION}",
+                hint=f"Add it: pip download --no-deps -d DIR uv=={UV_VERSION}.",
                 detail=error.detail,
             ) from None
     return tuple(one for one in packages if one.name != "uv"), tuple(one for one in packages if one.name == "uv")

@@ -81,4 +81,4 @@ def _fetch(wheel: LockedWheel, settings: PackageSettings, path: Path) -> None:
 def _check(wheel: LockedWheel, digest: str) -> None:
     if digest != wheel.sha256:
         message = f"{wheel.filename} is not the file that its index's hash names"
-        raise ResolveError(message, hint="ask whoever keeps the index")
+        raise ResolveError(message, hint="Ask whoever keeps the index.")

@@ -28,8 +28,8 @@ def parse_requirement(text: str) -> tuple[str, str]:
     if found is None:
         raise ConfigError(
             f"{redact(text.strip())!r} is not a package requirement",
-            hint="write a name and versions, such as pandas==2.2.*; wheels of your own go in a folder given by --wheelhouse "
-            "or pip's find-links",
+            hint="Write a name and versions, such as pandas==2.2.*; wheels of your own go in a folder given by --wheelhouse "
+            "or pip's find-links.",
         )
     return normalise(found["name"]), re.sub(r"\s+", "", found["specifiers"])
 

@@ -40,9 +40,9 @@ def usable_pythons(
     which = f"Python {override}" if override else "one Python"
     raise ResolveError(
         f"the recorded versions do not meet on {which}: {told}",
-        hint="leave `python:` out to let it be chosen"
+        hint="Leave `python:` out to let it be chosen."
         if override and usable
-        else "name another version with --framework",
+        else "Name another version with --framework.",
     )
 
 
@@ -85,16 +85,16 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
     if any(same_version(version, other) for other in versions) or any(version in file.filename for file in files):
         raise ResolveError(
             f"{name} {version} has no wheel for {platform}",
-            hint="build one with `pip wheel` on such a machine and give its folder with --wheelhouse",
+            hint="Build one with `pip wheel` on such a machine and give its folder with --wheelhouse.",
         )
     if not files:
         raise ResolveError(
             f"no package index here knows {name}",
-            hint="check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse",
+            hint="Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse.",
         )
     raise ResolveError(
         f"{name} {version} is not on the package index (it has {', '.join(versions[:5])}, ...)",
-        hint=f"name one that is: --framework {name}==VERSION",
+        hint=f"Name one that is: --framework {name}==VERSION.",
     )
 
 
@@ -111,7 +111,9 @@ def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform:
             later[line] = max(later.get(line, wheel.version), wheel.version, key=version_key)
     again = f"re-save the model with a newer {name}"
     return (
-        f"--framework {name}=={later[min(later)]} to try the next one that has an image, or {again}" if later else again
+        f"--framework {name}=={later[min(later)]} tries the next one that has an image; else {again}."
+        if later
+        else f"{again.capitalize()}."
     )
 
 
@@ -119,10 +121,10 @@ def _override_error(override: str) -> ResolveError:
     if re.fullmatch(r"3\.[0-8]|2\.\d", override):
         return PythonTooOldError(
             f"Python {override} is too old: the server in the image needs 3.9 or newer",
-            hint="leave `python:` out to let it be chosen",
+            hint="Leave `python:` out to let it be chosen.",
         )
     return ResolveError(
-        f"Python {override} is not known here", hint=f"one of {', '.join(sorted(SUPPORTED, key=version_key))}"
+        f"Python {override} is not known here", hint=f"One of {', '.join(sorted(SUPPORTED, key=version_key))}."
     )
 
 

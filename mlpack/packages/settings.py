@@ -42,7 +42,7 @@ class PackageSettings:
         """The same with one folder as the only source: nothing is asked of a network."""
         if not wheelhouse.is_dir():
             raise ConfigError(
-                f"the wheelhouse {wheelhouse} is not a folder", hint="fill one with: pip download -d DIR ..."
+                f"the wheelhouse {wheelhouse} is not a folder", hint="Fill one with: pip download -d DIR ."
             )
         return replace(
             self, index_url=DEFAULT_INDEX, extra_index_urls=(), find_links=(str(wheelhouse.resolve()),), no_index=True
@@ -80,7 +80,7 @@ def _certificates(pip: Mapping[str, str], environ: Mapping[str, str]) -> Path | 
         path = Path(pip["cert"]).expanduser().absolute()
         if not path.is_file():
             raise ConfigError(
-                f"pip's setting cert names {path}, which does not exist", hint="correct PIP_CERT or pip.conf"
+                f"pip's setting cert names {path}, which does not exist", hint="Correct PIP_CERT or pip.conf."
             )
         return path
     named = (environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))

@@ -143,5 +143,5 @@ def _with_era(error: NoSetError, era: Era) -> NoSetError:
     if era.cutoff is None:
         return error
     message = f"{error.message} (companions as of {era.cutoff[:10]})"
-    hint = f"{error.hint}; a version pinned in `requirements:` is taken whatever its date"
+    hint = f"{error.hint} A version pinned in `requirements:` is taken whatever its date."
     return NoSetError(message, hint=hint, detail=error.detail)

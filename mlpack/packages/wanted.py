@@ -44,7 +44,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
     if framework is not None:
         name, specifiers = parse_requirement(framework)
         if not specifiers.startswith("=="):
-            raise UsageError(f"--framework {framework} names no version", hint=f"write --framework {name}==VERSION")
+            raise UsageError(f"--framework {framework} names no version", hint=f"Write --framework {name}==VERSION.")
         versions[name] = specifiers.removeprefix("==").removeprefix("=")
         order.setdefault(name)
     _check_version(info, versions)
@@ -53,7 +53,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it came out of somebody's file
             raise ResolveError(
                 f"the file records {version[:60]!r} as the version of {name}",
-                hint=f"name it with --framework {name}==VERSION",
+                hint=f"Name it with --framework {name}==VERSION.",
             )
     return Wanted(
         pins=dict(sorted((name, version) for name, version in versions.items())),
@@ -102,5 +102,5 @@ def _check_version(info: ModelInfo, versions: Mapping[str, str]) -> None:
     if not distributions & set(versions):
         raise MissingVersionError(
             f"the file does not tell which version of {info.framework} made it",
-            hint=f"name it with --framework {info.framework}==VERSION; another version may load it wrongly",
+            hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",
         )

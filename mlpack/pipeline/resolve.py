@@ -61,7 +61,7 @@ def resolve(
     ResolveError, PythonTooOldError, IndexUnreachableError, MissingVersionError, ConfigError, UsageError.
     """
     if options.platform not in PLATFORMS:
-        raise UsageError(f"no images are made for {options.platform}", hint=f"one of {', '.join(PLATFORMS)}")
+        raise UsageError(f"no images are made for {options.platform}", hint=f"One of {', '.join(PLATFORMS)}.")
     if options.wheelhouse is not None:
         settings = settings.only(options.wheelhouse)
     wants = wanted(info, extras=options.requirements, framework=options.framework)
