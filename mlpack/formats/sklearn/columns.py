@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
-from mlpack.formats.sklearn.kinds import ENCODERS, PASSTHROUGH, TEXT
+from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
 from mlpack.formats.sklearn.methods import inner, steps
 from mlpack.readers.values import Array, Instance
 
@@ -65,14 +65,19 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
 
 
 def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
-    """The first step that reveals something, and after an imputer or a step that hands columns on the next one as well."""
+    """The first step that reveals something, and after an imputer or a step that hands columns on the next one as well.
+
+    After a step of others' code only more of those tell something: they name the columns that they treat.
+    """
     found = [Column()] * len(names)
+    foreign = False
     for _, step in steps(model):
-        if step is None or step in PASSTHROUGH:
-            continue
-        found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]
         one = any_instance(step)
-        if one is None or not (one.name in _IMPUTERS or one.name == "FunctionTransformer" or one.kind is None):
+        if one is None or (foreign and one.kind is not None):
+            continue
+        foreign = foreign or one.kind is None
+        found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]
+        if not foreign and one.name not in _IMPUTERS and one.name != "FunctionTransformer":
             break
     return found
 
