@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import warnings
 from dataclasses import dataclass
 
 from mlpack.engines.address import config_file
@@ -33,7 +34,9 @@ def find_credentials(registry: str) -> Credentials | None:
     if not path.is_file():
         return None
     try:
-        found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a helper that is missing: the error says it too
+            found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
     except (DockerException, OSError, ValueError) as error:
         raise RegistryAuthError(
             f"the login for {registry} cannot be had from {path}: {error}",

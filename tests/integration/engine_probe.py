@@ -27,7 +27,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def facts() -> dict:
+def facts() -> dict[str, object]:
     """What the kernel says of this process, and where it may write."""
     status = dict(
         line.split(":\t", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines() if ":\t" in line

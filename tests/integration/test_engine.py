@@ -131,7 +131,7 @@ def test_classic_builder(classic: DockerEngine, bundle_of: MakeBundle, named: Ca
 def test_failing_step(builder: str, request: pytest.FixtureRequest, bundle_of: MakeBundle) -> None:
     """A failing step is named with its exit code, and its last 30 lines are kept, not more."""
     docker: DockerEngine = request.getfixturevalue(builder)
-    bundle = bundle_of(f"FROM {BASE}\nRUN seq 1 50; echo last words >&2; exit 3", unique=True)
+    bundle = bundle_of(f"FROM {BASE}\nRUN seq 1 50; sleep 0.5; echo last words >&2; exit 3", unique=True)
     with pytest.raises(BuildError, match=r"RUN seq 1 50.*: exit code 3$") as failure:
         docker.build(bundle, tags=(), on_progress=unheard)
     lines = failure.value.detail.splitlines()
@@ -209,7 +209,7 @@ engine.build(bundle, tags=(), on_progress=tell)
     with interruptible(program) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        assert sleeps(marker)
+        within(5, lambda: sleeps(marker))
         process.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in process.communicate(timeout=20)[1]
     within(10, lambda: not sleeps(marker))

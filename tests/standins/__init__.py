@@ -1,0 +1,1 @@
+"""Real things made small: programs that speak the real wire. None imports mlpack."""
