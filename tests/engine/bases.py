@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from .layer import Layer, write_layer
 from .publish import is_published, publish
 from .shell import run, say
 from .state import State, locked
+from .workshop import workshop
 
 # The Debian whose own Python it is.
 SUITES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
@@ -38,21 +36,10 @@ def keep_base(state: State, mirror: int, python: str) -> None:
             return
         begin = time.monotonic()
         say(f"makes a stand-in for python:{tag} of Debian {SUITES[python]}")
-        with _empty(state.tmp / f"base-{python}") as folder:
+        with workshop(state.tmp / f"base-{python}") as folder:
             layer = _make(folder, python)
             publish(mirror, REPOSITORY, tag, config=_config(python, layer), layer=layer)
         say(f"python:{tag} is there ({time.monotonic() - begin:.0f} s)")
-
-
-@contextlib.contextmanager
-def _empty(folder: Path) -> Iterator[Path]:
-    """Give a folder for what is half made; one that a killed run left goes first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make(folder: Path, python: str) -> Layer:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from .bridge import bridge_name, keep_bridge, outer_mtu, remove_bridge
+from .mounts import unmount_below
 from .processes import Service, keep_running, running, stop
 from .shell import which
 from .state import State
@@ -18,16 +20,25 @@ def keep_engine(state: State, mirror: int) -> None:
     """Let containerd and dockerd run."""
     keep_bridge(state)
     keep_running(state, _containerd(state))
-    if not running(state, DOCKERD):
-        # Left by a kill -9: dockerd would trust the number in it, whoever has it now.
-        (state.run / "docker.pid").unlink(missing_ok=True)
+    if was_killed(state):
+        # dockerd would trust the number in it, whoever has it now.
+        _pid_file(state).unlink()
     keep_running(state, _dockerd(state, mirror))
 
 
-def stop_engine(state: State) -> None:
-    """Stop both; dockerd stops its containers first."""
+def was_killed(state: State) -> bool:
+    """Tell whether dockerd ended without its farewell, so that its containers may run on."""
+    return _pid_file(state).exists() and not running(state, DOCKERD)
+
+
+def stop_engine(state: State, mirror: int) -> None:
+    """Stop both; dockerd ends its containers, for which one that was killed comes back once more."""
+    if was_killed(state):
+        keep_engine(state, mirror)
     stop(state, DOCKERD)
     stop(state, CONTAINERD)
+    for folder in (_data(state), state.run):
+        unmount_below(folder)
     remove_bridge(state)
 
 
@@ -58,9 +69,9 @@ def _dockerd(state: State, mirror: int) -> Service:
         text=json.dumps(
             {
                 "hosts": [state.host],
-                "data-root": str(state.root / "docker"),
+                "data-root": str(_data(state)),
                 "exec-root": str(state.run / "docker"),
-                "pidfile": str(state.run / "docker.pid"),
+                "pidfile": str(_pid_file(state)),
                 "containerd": str(state.run / "containerd.sock"),
                 "bridge": bridge_name(state),
                 "mtu": outer_mtu(),
@@ -70,3 +81,12 @@ def _dockerd(state: State, mirror: int) -> Service:
         ),
         answers=lambda: engine_answers(state.socket),
     )
+
+
+def _pid_file(state: State) -> Path:
+    """Give dockerd's own note of its pid, which it removes at an orderly end."""
+    return state.run / "docker.pid"
+
+
+def _data(state: State) -> Path:
+    return state.root / "docker"

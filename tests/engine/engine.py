@@ -12,7 +12,7 @@ from .container import keep_container, remove_container
 from .daemon import keep_engine, stop_engine
 from .found import find_engine, user_config
 from .login import htpasswd, write_docker_config
-from .registries import keep_mirror, keep_registry, stop_registries
+from .registries import keep_mirror, keep_registry, mirror_port, stop_registries
 from .shell import say, which
 from .state import State, locked, open_state
 
@@ -58,7 +58,7 @@ def stop(env: Mapping[str, str]) -> None:
     with locked(state, "engine"):
         if users := find_engine(env, state):
             remove_container(state, users)
-        stop_engine(state)
+        stop_engine(state, mirror_port(state))
         stop_registries(state)
 
 

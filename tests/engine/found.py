@@ -20,10 +20,10 @@ DEFAULT = "unix:///var/run/docker.sock"
 
 def find_engine(env: Mapping[str, str], state: State) -> str | None:
     """Give the DOCKER_HOST of an engine that answers and is not our own, or None."""
-    host = _endpoint(env, user_config(env, state))
+    host = endpoint(env, user_config(env, state))
     if host is None or host == state.host:
         return None
-    if not _answers(host):
+    if not _answers(host, env):
         if host != DEFAULT:
             say(f"no engine answers at {host}")
         return None
@@ -38,7 +38,8 @@ def user_config(env: Mapping[str, str], state: State) -> Path:
     return Path("~/.docker").expanduser()
 
 
-def _endpoint(env: Mapping[str, str], config: Path) -> str | None:
+def endpoint(env: Mapping[str, str], config: Path) -> str | None:
+    """Give where the CLI would look for its engine, or None for a context that is not there."""
     if host := env.get("DOCKER_HOST"):
         return host
     context = env.get("DOCKER_CONTEXT") or _read(config / "config.json").get("currentContext")
@@ -60,7 +61,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _answers(host: str) -> bool:
+def _answers(host: str, env: Mapping[str, str]) -> bool:
     url = urlsplit(host)
     if url.scheme == "unix":
         return engine_answers(url.path)
@@ -69,7 +70,7 @@ def _answers(host: str) -> bool:
         return status(plain, "/_ping") == http.client.OK
     # ssh and TLS have keys and habits of their own: only the CLI knows them all.
     try:
-        run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=30)
+        run(["docker", "version", "--format", "{{.Server.Version}}"], env=env, timeout=30)
     except EngineError:
         return False
     return True

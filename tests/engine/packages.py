@@ -33,6 +33,9 @@ def can_install() -> bool:
 
 def install(programs: dict[str, str]) -> None:
     """Bring the programs that are missing."""
+    if can_install():
+        # An install that was killed could not do it.
+        _give_policy_back()
     packages = [package for program, package in programs.items() if not which(program)]
     if not packages:
         return
@@ -65,16 +68,22 @@ def _apt(packages: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _services_left_alone() -> Iterator[None]:
-    if not ASIDE.exists() and POLICY.exists():
+    if POLICY.exists():
         POLICY.rename(ASIDE)
-    POLICY.write_text(FORBID)
-    POLICY.chmod(0o755)
     try:
+        POLICY.write_text(FORBID)
+        POLICY.chmod(0o755)
         yield
     finally:
-        POLICY.unlink()
-        if ASIDE.exists():
-            ASIDE.rename(POLICY)
+        _give_policy_back()
+
+
+def _give_policy_back() -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if POLICY.read_text() == FORBID:
+            POLICY.unlink()
+    if ASIDE.exists() and not POLICY.exists():
+        ASIDE.rename(POLICY)
 
 
 def _unit_exists(unit: str) -> bool:

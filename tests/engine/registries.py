@@ -25,6 +25,11 @@ def keep_registry(state: State, htpasswd: Path) -> int:
     return _keep(state, REGISTRY, {"htpasswd": {"realm": "mlpack", "path": str(htpasswd)}})
 
 
+def mirror_port(state: State) -> int:
+    """Give the mirror's port, whether it runs or will."""
+    return _port(state, MIRROR)
+
+
 def stop_registries(state: State) -> None:
     """Stop both, if they run."""
     stop(state, REGISTRY)
@@ -32,7 +37,7 @@ def stop_registries(state: State) -> None:
 
 
 def _keep(state: State, name: str, auth: dict[str, dict[str, str]]) -> int:
-    port = remembered_port(state, name, runs=running(state, name) is not None)
+    port = _port(state, name)
     config = state.root / f"{name}.yml"
     keep_running(
         state,
@@ -45,6 +50,10 @@ def _keep(state: State, name: str, auth: dict[str, dict[str, str]]) -> int:
         ),
     )
     return port
+
+
+def _port(state: State, name: str) -> int:
+    return remembered_port(state, name, runs=running(state, name) is not None)
 
 
 def _config(state: State, name: str, port: int, auth: dict[str, dict[str, str]]) -> str:
