@@ -69,7 +69,7 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
 
     After a step of others' code only more of those tell something: they name the columns that they treat.
     """
-    found = [Column()] * len(names)
+    found = [_UNREAD] * len(names) if any(any_instance(step) for _, step in steps(model)) else [Column()] * len(names)
     foreign = False
     for _, step in steps(model):
         one = any_instance(step)
@@ -83,7 +83,7 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
 
 
 def _union(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
-    found = [Column()] * len(names)
+    found = [_UNREAD] * len(names)
     for pair in sequence(model.get("transformer_list")) or []:
         if isinstance(pair, list | tuple) and len(pair) == 2 and pair[1] != "drop":
             found = [a.joined(b) for a, b in zip(found, columns_of(pair[1], names, depth + 1), strict=True)]

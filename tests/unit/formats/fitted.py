@@ -33,7 +33,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "FeatureUnion": {"transformer_list": [("p", PCA(2))]},
     "Pipeline": {"steps": [("p", PCA(2)), ("c", LogisticRegression())]},
     "GridSearchCV": {"estimator": LogisticRegression(), "param_grid": {"C": [1.0]}, "cv": 2},
-    "RandomizedSearchCV": {"estimator": LogisticRegression(), "param_distributions": {"C": [1.0, 2.0]}, "n_iter": 1, "cv": 2},
+    "RandomizedSearchCV": {
+        "estimator": LogisticRegression(),
+        "param_distributions": {"C": [1.0, 2.0]},
+        "n_iter": 1,
+        "cv": 2,
+    },
     "StackingClassifier": {"estimators": [("a", LogisticRegression()), ("b", LogisticRegression(C=2.0))], "cv": 2},
     "VotingClassifier": {"estimators": [("a", LogisticRegression()), ("b", LogisticRegression(C=2.0))]},
     "StackingRegressor": {"estimators": [("a", Ridge()), ("b", Ridge(2.0))], "cv": 2},
@@ -142,5 +147,8 @@ def assert_answers_as_declared(info: ModelInfo, model: Any, rows: Any) -> None:
         assert len(signature.outputs) == len(arrays), signature
         for spec, array in zip(signature.outputs, arrays, strict=True):
             assert len(spec.shape) == array.ndim, (spec, array.shape)
-            assert all(size in (-1, real) for size, real in zip(spec.shape, array.shape, strict=True)), (spec, array.shape)
+            assert all(size in (-1, real) for size, real in zip(spec.shape, array.shape, strict=True)), (
+                spec,
+                array.shape,
+            )
             assert spec.dtype == DTYPES.get(str(array.dtype), DTYPES.get(array.dtype.kind)), (spec, array.dtype)
