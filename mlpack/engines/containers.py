@@ -36,8 +36,7 @@ class DockerRunning:
 
     def stats(self) -> Stats:
         """What it has used so far, a last look included."""
-        with contextlib.suppress(Exception):  # it may have ended: the peak until then stands
-            self._memory.look()
+        self._memory.look()
         return Stats(peak_memory=self._memory.peak)
 
     def logs(self) -> str:
@@ -52,6 +51,7 @@ class DockerRunning:
 
     def stop(self, *, grace_s: float) -> Exit:
         """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); tells how it ended."""
+        self._memory.look()  # afterwards nothing is to be seen
         started = time.monotonic()
         with told(self._address, "the stopping of the container"):
             self._client.stop(self.id, timeout=math.ceil(grace_s))

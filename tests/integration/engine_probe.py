@@ -17,7 +17,7 @@ class Handler(BaseHTTPRequestHandler):
             held = bytearray(int(self.path.rpartition("/")[2]) * 1024 * 1024)
             for at in range(0, len(held), 4096):
                 held[at] = 1
-            told = {"held": len(held)}
+            told: dict[str, object] = {"held": len(held)}
         else:
             told = facts()
         body = json.dumps(told).encode()

@@ -315,7 +315,6 @@ def test_peak_memory(engine: DockerEngine, probe: Image) -> None:
         before = running.stats().peak_memory
         assert before is not None
         ask(running, "/eat/100")
-        time.sleep(0.5)
         running.stop(grace_s=5)
         peak = running.stats().peak_memory
     assert peak is not None
