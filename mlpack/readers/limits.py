@@ -23,8 +23,8 @@ class Limits:
     kept_text: int = 1 * MIB
     output: int = 512 * MIB
     output_ratio: int = 100
-    walked: int = 16 * MIB
-    walked_ratio: int = 24
+    walked: int = 8 * MIB
+    walked_ratio: int = 16
     objects: int = 2_000_000
     bytes_per_object: int = 8
     members: int = 100_000

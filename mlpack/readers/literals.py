@@ -18,10 +18,11 @@ _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 
 @handles(b"\x80")
 def _proto(m: Machine) -> None:
+    m.headed = True
     (version,) = m.take(1)
     if version > HIGHEST_PROTOCOL:
         raise CutOffError(f"it announces pickle protocol {version}; 0 to {HIGHEST_PROTOCOL} are known")
-    m.headed = True
+    m.known_protocol = True
     if not m.outer:
         m.protocol = version
 

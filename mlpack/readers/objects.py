@@ -98,15 +98,15 @@ def _check_getattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
     if (callable_.module, callable_.name) not in (("builtins", "getattr"), ("__builtin__", "getattr")):
         return
     named = args[1] if len(args) > 1 else None
-    if len(args) == 2 and isinstance(args[0], (Global, Instance, Array)) and _is_public(named):
+    if len(args) == 2 and isinstance(args[0], (Global, Instance, Array)) and _is_ordinary(named):
         # So is a method of one of the model's own parts written: harmless as long as nothing calls it while loading.
         m.record.suspect("builtins.getattr", f"holds the method {named!r} of an object that it builds")
     else:
         m.record.trick("builtins.getattr", "reaches for an attribute that no honest file asks for")
 
 
-def _is_public(name: Any) -> bool:
-    return isinstance(name, str) and name.isidentifier() and not name.startswith("_")
+def _is_ordinary(name: Any) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not name.startswith("__")
 
 
 def _check_computed(m: Machine, callable_: Instance) -> None:

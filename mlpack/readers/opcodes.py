@@ -14,6 +14,7 @@ from mlpack.readers.values import Array, Blob, Global
 # The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no check of its own.
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
+_DEEPEST = 10_000  # Python's own pickler gives up at about 1000
 _INLINE = b"KMJG(."  # opcodes that only the loop knows
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
 
@@ -67,7 +68,7 @@ class Machine:
         self.sparse: dict[int, Any] = {}
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
         self.protocol = 0
-        self.headed = False
+        self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
 
     # The window --------------------------------------------------------------------------------------
 
@@ -140,6 +141,8 @@ class Machine:
 
     def blob(self, kind: Any, size: int) -> Blob:
         """Step over a long operand, keeping only how it begins."""
+        if size > self.end - self.pos and self.ended:
+            raise CutOffError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
         head = self.take(min(size, self.limits.kept_array))
         self.skip(size - len(head))
         return Blob(kind=kind, size=size, head=head)
@@ -194,6 +197,8 @@ class Machine:
                 pos += 4
             elif code == 0x2E:  # STOP
                 self.pos = pos
+                if self.marks:
+                    raise CutOffError("it is not a sound pickle: marks are left over")
                 if not self.outer:
                     return stack.pop()
                 self._return_array(stack.pop())
@@ -219,6 +224,13 @@ class Machine:
         raise CutOffError(f"it is not a sound pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
 
     # The stack ---------------------------------------------------------------------------------------
+
+    def made_one(self, weight: int = 1) -> None:
+        """Count a container; raises CutOffError when containers lie in each other deeper than any pickler writes."""
+        self.made += weight
+        marks = self.marks
+        if len(marks) > _DEEPEST or len(self.stack) - (marks[-1] if marks else 0) > _DEEPEST and not marks:
+            raise CutOffError(f"it is nested more than {_DEEPEST} deep")
 
     def popmark(self) -> list[Any]:
         """What lies above the last mark, taken off."""

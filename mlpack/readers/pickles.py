@@ -203,6 +203,8 @@ class _Reading:
             if member.escapes:
                 self.found = True
                 self.record.trick(member.name[:200], "the archive member's name leads out of the folder it is unpacked in")
+            if not member.size:
+                continue
             try:
                 self._member(lambda member=member: open_member(self.file, member, self.budget), member.name)  # type: ignore[misc]  # the default binds the loop's value
             except CutOffError as stopped:
@@ -210,6 +212,7 @@ class _Reading:
                 self.found = self.found or member.name.endswith(_PICKLE_NAMES)
 
     def _member(self, make: Callable[[], Source], name: str) -> None:
+        """Read a member if it is a pickle by content, whatever its name."""
         head, _ = peek(make(), _HEAD)
         if not head:
             return

@@ -41,14 +41,14 @@ def _flat(value: Any) -> bool:
 
 @handles(b"]")
 def _empty_list(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     m.stack.append([])
     m.protocol = m.protocol or 1
 
 
 @handles(b"}")
 def _empty_dict(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     m.stack.append({})
     m.protocol = m.protocol or 1
 
@@ -61,46 +61,46 @@ def _empty_tuple(m: Machine) -> None:
 
 @handles(b"\x8f")
 def _empty_set(m: Machine) -> None:
-    m.made += 4
+    m.made_one(4)
     m.stack.append(set())
 
 
 @handles(b"l")
 def _list(m: Machine) -> None:
-    m.made += 2
+    m.made_one(2)
     m.stack.append(m.popmark())
 
 
 @handles(b"t")
 def _tuple(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     m.stack.append(tuple(m.popmark()))
 
 
 @handles(b"\x85")
 def _tuple1(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     stack = m.stack
     stack[-1] = (stack[-1],)
 
 
 @handles(b"\x86")
 def _tuple2(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     stack = m.stack
     stack[-2:] = [(stack[-2], stack[-1])]
 
 
 @handles(b"\x87")
 def _tuple3(m: Machine) -> None:
-    m.made += 1
+    m.made_one()
     stack = m.stack
     stack[-3:] = [(stack[-3], stack[-2], stack[-1])]
 
 
 @handles(b"d")
 def _dict(m: Machine) -> None:
-    m.made += 2
+    m.made_one(2)
     pairs = m.popmark()
     made: dict[Any, Any] = {}
     set_items(made, pairs)
@@ -109,7 +109,7 @@ def _dict(m: Machine) -> None:
 
 @handles(b"\x91")
 def _frozenset(m: Machine) -> None:
-    m.made += 4
+    m.made_one(4)
     m.stack.append(frozenset(map(key_of, m.popmark())))
 
 

@@ -31,6 +31,7 @@ class Walked:
     problem: str = ""
     joblib: bool = False
     recognised: bool = False
+    torch: bool = False  # torch's format from before 1.6
 
 
 def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
@@ -61,11 +62,12 @@ def _walk(machine: Machine, name: str) -> Walked:
             if not walked.members and not machine.headed:
                 walked.recognised = bool(machine.record.names) or machine.at_end() or _only_blanks(machine)
             walked.recognised = walked.recognised or machine.headed
+            walked.torch = walked.torch or (not walked.members and isinstance(root, int) and root == _TORCH_LEGACY)
             walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
             walked.record.merge(machine.record)
     except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
         walked.problem = walked.problem or str(stopped)
-    if walked.members and walked.members[0].root == _TORCH_LEGACY:
+    if walked.torch:
         walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
     return walked
 
@@ -85,7 +87,7 @@ def _stopped(machine: Machine, walked: Walked, name: str, why: str, start: int) 
         walked.record.merge(machine.record)
         root = machine.outer[0][0] if machine.outer else machine.stack
         walked.members.append(Member(name=name, root=_first(root), protocol=machine.protocol))
-    elif dangerous or machine.headed or "memo entry" in why or machine.record.called:
+    elif dangerous or (machine.known_protocol and not walked.torch) or "memo entry" in why or machine.record.called:
         walked.problem = why
         walked.record.merge(machine.record)
     else:
