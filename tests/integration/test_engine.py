@@ -27,6 +27,7 @@ from mlpack.engines.registry import attach, attachments, manifest_digest
 from mlpack.errors import (
     BaseImageError,
     BuildError,
+    DiskFullError,
     EngineError,
     ImageNotFoundError,
     RegistryAuthError,
@@ -149,6 +150,14 @@ def test_failing_copy_and_parse(engine: DockerEngine, bundle_of: MakeBundle) -> 
         engine.build(bundle_of(f"FROM {BASE}\nFORM x"), tags=(), on_progress=unheard)
 
 
+def test_full_disk(engine: DockerEngine, bundle_of: MakeBundle) -> None:
+    """A step that finds no space left is a full disk, with the step's own words, and not just a failed step."""
+    bundle = bundle_of(f"FROM {BASE}\nRUN dd if=/dev/zero of=/dev/full count=1", unique=True)
+    with pytest.raises(DiskFullError, match="RUN dd") as failure:
+        engine.build(bundle, tags=(), on_progress=unheard)
+    assert "No space left on device" in failure.value.detail
+
+
 @pytest.mark.parametrize("builder", ["engine", "classic"])
 def test_missing_base_image(builder: str, request: pytest.FixtureRequest, bundle_of: MakeBundle, registry: str) -> None:
     """A base that a registry does not know and a registry that nobody reaches are told apart."""
@@ -173,11 +182,11 @@ def test_private_base_image(
     assert "on top" in {news.log for news in told}
 
 
-def test_silent_step_outlives_the_clients_patience(bundle_of: MakeBundle) -> None:
+def test_silent_step_outlives_the_clients_patience(bundle_of: MakeBundle, named: Callable[[str], str]) -> None:
     """A step that says nothing for longer than an ordinary answer may take does not end the build."""
     with DockerEngine.connect() as docker:
         docker._client.timeout = 1
-        docker.build(bundle_of(f"FROM {BASE}\nRUN sleep 3", unique=True), tags=(), on_progress=unheard)
+        docker.build(bundle_of(f"FROM {BASE}\nRUN sleep 3", unique=True), tags=(named(""),), on_progress=unheard)
 
 
 def test_changed_file(engine: DockerEngine, bundle_of: MakeBundle, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,10 @@ def test_missing_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv("PATH", str(tmp_path))
     default = Address(url=DEFAULT_URL, named_by="the default socket")
     assert "is installed" in unavailable(default, FileNotFoundError(2, "No such file")).message
+
+
+def test_the_sdk_is_imported_late() -> None:
+    """Naming the engine costs nothing of Docker's SDK: `--help` imports this module at most."""
+    program = "import sys, mlpack.engines.docker; print({'docker', 'requests', 'urllib3', 'ssl'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
