@@ -64,7 +64,9 @@ class _Facts:
         self.held = held
         self.methods = Methods()
         self.word = parse_word(artifact.framework)
-        self.versions = sorted({str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")})
+        self.versions = sorted(
+            {str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")}, key=_version_key
+        )
 
     def bundle(self, root: Any) -> ModelInfo:
         """A container of estimators: the entry that was chosen, or what there is to choose from."""
@@ -102,11 +104,12 @@ class _Facts:
         self, model: Estimator | None, value: Any, inputs: Inputs, offered: tuple[str, ...], listed: tuple[Content, ...]
     ) -> ModelInfo:
         framework = self._framework(model)
-        version = self._version(framework)
+        recorded = self._recorded(model)
+        version = recorded if framework == "scikit-learn" and recorded else self._word_for(framework)
         requirements, missing = requirements_of(
             self.pickle,
             framework=framework,
-            sklearn_version=self.versions[-1] if self.versions else None,
+            sklearn_version=recorded,
             columns=inputs.layout == "columns",
             word=self.word,
         )
@@ -144,9 +147,12 @@ class _Facts:
         inside = {FRAMEWORKS[one.package] for one in self.held if one.package in FRAMEWORKS}
         return "scikit-learn" if "scikit-learn" in inside or not inside else min(inside)
 
-    def _version(self, framework: str) -> str | None:
-        if framework == "scikit-learn" and self.versions:
-            return self.versions[-1]
+    def _recorded(self, model: Estimator | None) -> str | None:
+        """The version of scikit-learn that the file records: the model's own, else the newest of its parts."""
+        own = model.get("_sklearn_version") if model is not None else None
+        return str(own) if own else next(reversed(self.versions), None)
+
+    def _word_for(self, framework: str) -> str | None:
         return self.word[1] if self.word[0] == framework else None
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
@@ -190,3 +196,7 @@ def _steps(model: Estimator | None) -> list[tuple[str, Any]]:
     if model is None:
         return []
     return [(name, "passthrough" if step is None else step) for name, step in steps(model)]
+
+
+def _version_key(version: str) -> list[int]:
+    return [int(part) if part.isdigit() else -1 for part in version.split(".")]

@@ -77,7 +77,8 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     count = feature_count(model)
     names = feature_names(model)
     if count is None:
-        return Inputs(problem="the file does not tell how many columns it takes")
+        never = all(one.own and not any(name.endswith("_") for name in one.attributes) for one in first)
+        return Inputs(problem="it was never fitted" if never else "the file does not tell how many columns it takes")
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
     told = [Column(used=False)] * count
     for one in first:
