@@ -234,4 +234,3 @@ def _object_array(inner: bytes) -> bytes:
 def _side_file(name: str) -> bytes:
     state = text("filename") + text(name) + text("subclass") + look_up("numpy", "ndarray")
     return P4 + look_up("joblib.numpy_pickle", "NDArrayWrapper") + b")\x81}(" + state + b"ub."
-

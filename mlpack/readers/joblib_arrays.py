@@ -10,7 +10,9 @@ from mlpack.readers.opcodes import Machine, is_opcode
 from mlpack.readers.values import Array, Global, Instance
 
 _MODULES = frozenset(
-    f"{home}joblib.{module}" for home in ("", "sklearn.externals.") for module in ("numpy_pickle", "numpy_pickle_compat")
+    f"{home}joblib.{module}"
+    for home in ("", "sklearn.externals.")
+    for module in ("numpy_pickle", "numpy_pickle_compat")
 )
 _WRAPPERS = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 
@@ -67,6 +69,10 @@ def _raw(m: Machine, dtype: DType, shape: tuple[int, ...], state: dict[str, Any]
     size = dtype.itemsize
     for extent in shape:
         size *= extent
-    data = m.take(size) if size <= m.limits.kept_array else m.skip(size)
+    data = None
+    if size <= m.limits.kept_array:
+        data = m.take(size)
+    else:
+        m.skip(size)
     fortran = state["order"] == "F"
     return Array(dtype=dtype.form, shape=shape, fortran=fortran, data=data, fields=dtype.fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mlpack.readers.folding import fill, fold
@@ -14,6 +15,11 @@ from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
 _HOOKS = frozenset(
     {"__setstate__", "__reduce__", "__reduce_ex__", "__class__", "__getattribute__", "__getattr__", "__setattr__"}
     | {"__call__", "__del__", "__init__", "__new__", "__code__", "__globals__", "__builtins__", "__subclasshook__"}
+)
+# scipy's distributions run this text when they get their state. Its own is three functions that hand arguments on.
+_SCIPY_TEMPLATE = re.compile(
+    r"(\s*def _parse_args\w*\(self[\w ,=']*\):"
+    r"\s*return (self\._argcheck_rvs)?\([\w ,=]*\)[\w ,=]*)*\s*"
 )
 _BY_VALUE = ("cloudpickle.", "dill.")
 
@@ -116,7 +122,9 @@ def _check_computed(m: Machine, callable_: Instance) -> None:
     if str(inner).startswith(_BY_VALUE):
         m.record.suspect(str(inner), "contains code by value, and calls it")
     else:
-        m.record.trick(str(inner), "its result is called in turn, so that the file runs what it has put together itself")
+        m.record.trick(
+            str(inner), "its result is called in turn, so that the file runs what it has put together itself"
+        )
 
 
 @handles(b"b")
@@ -142,6 +150,10 @@ def _check_hooks(m: Machine, target: Instance, state: Any) -> None:
         if isinstance(half, dict) and not _HOOKS.isdisjoint(half):
             hook = sorted(_HOOKS.intersection(half))[0]
             m.record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
+        if isinstance(half, dict) and not _SCIPY_TEMPLATE.fullmatch(str(half.get("_parse_arg_template", ""))):
+            m.record.trick(
+                target.class_name, "its state holds a text that scipy runs as code, and it is not scipy's own"
+            )
 
 
 @handles(b"P")
@@ -190,4 +202,4 @@ def _next_buffer(m: Machine) -> None:
 
 @handles(b"\x98")
 def _readonly_buffer(m: Machine) -> None:
-    m.stack[-1]  # noqa: B018  # the top must be there; that it is made read-only changes nothing here
+    m.stack[-1]  # the top must be there; that it is made read-only changes nothing here

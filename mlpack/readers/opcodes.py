@@ -229,7 +229,7 @@ class Machine:
         """Count a container; raises CutOffError when containers lie in each other deeper than any pickler writes."""
         self.made += weight
         marks = self.marks
-        if len(marks) > _DEEPEST or len(self.stack) - (marks[-1] if marks else 0) > _DEEPEST and not marks:
+        if len(marks) > _DEEPEST or (len(self.stack) - (marks[-1] if marks else 0) > _DEEPEST and not marks):
             raise CutOffError(f"it is nested more than {_DEEPEST} deep")
 
     def popmark(self) -> list[Any]:

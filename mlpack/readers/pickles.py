@@ -15,7 +15,7 @@ from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
 from mlpack.readers.record import Record
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, unpacked
-from mlpack.readers.values import Array, Instance, Member, PickleFile
+from mlpack.readers.values import Instance, Member, PickleFile
 from mlpack.readers.verdict import judge
 from mlpack.readers.walking import Walked, walk
 from mlpack.readers.zips import MAGICS as ZIP
@@ -127,7 +127,7 @@ class _Reading:
         try:
             head, _ = peek(inner(), _HEAD)
         except CutOffError as stopped:
-            if name and not name.endswith(_PICKLE_NAMES):
+            if not _expected(name):
                 return  # a zip member that happens to begin so
             self.problem = self.problem or str(stopped)
             head = b""
@@ -156,8 +156,8 @@ class _Reading:
 
     def _take(self, walked: Walked, name: str) -> None:
         """Add what a walk found, if it was a pickle at all."""
-        if not walked.recognised:
-            return
+        if not walked.recognised or (walked.problem and not _expected(name) and not walked.record.names):
+            return  # tensors' bytes in a zip may begin like a pickle: without a name looked up they are none
         self.found = True
         self.members += walked.members
         self.record.merge(walked.record)
@@ -202,31 +202,30 @@ class _Reading:
                 self.on_progress(min(member.offset, self.size), self.size)
             if member.escapes:
                 self.found = True
-                self.record.trick(member.name[:200], "the archive member's name leads out of the folder it is unpacked in")
+                self.record.trick(
+                    member.name[:200], "the archive member's name leads out of the folder it is unpacked in"
+                )
             if not member.size:
                 continue
             try:
                 self._member(lambda member=member: open_member(self.file, member, self.budget), member.name)  # type: ignore[misc]  # the default binds the loop's value
             except CutOffError as stopped:
                 self.problem = self.problem or f"in {member.name!r}: {stopped}"
-                self.found = self.found or member.name.endswith(_PICKLE_NAMES)
+                self.found = self.found or _expected(member.name)
 
     def _member(self, make: Callable[[], Source], name: str) -> None:
         """Read a member if it is a pickle by content, whatever its name."""
         head, _ = peek(make(), _HEAD)
         if not head:
             return
-        had = len(self.members)
-        expected = name.endswith(_PICKLE_NAMES)
-        problem = self.problem
         self._layer(make, head, name, 0)
-        new = self.members[had:]
-        if any(isinstance(member.root, Array) for member in new) and name.endswith(".npy"):
+        if head.startswith(NPY) and name.endswith(".npy"):
             self.container = "npz"
-        if self.problem != problem and not expected and not self.record.names and not name.endswith(".npy"):
-            # Tensors' bytes may begin like a pickle: without a name looked up they are none.
-            self.problem = problem
-            del self.members[had:]
+
+
+def _expected(name: str) -> bool:
+    # The file itself, or a zip member whose name promises a pickle.
+    return not name or name.endswith(_PICKLE_NAMES)
 
 
 def _numpy_major(record: Record) -> int | None:

@@ -191,7 +191,9 @@ def _chunks(source: Source, make: Callable[[], Any]) -> Iterator[bytes]:
                     raise CutOffError("its compressed data are cut off")
             try:
                 out = inner.decompress(data, max_length=CHUNK)
-            except Exception as error:  # zlib.error, OSError, EOFError, lzma.LZMAError, RuntimeError (lz4): all say broken
+            except (
+                Exception
+            ) as error:  # zlib.error, OSError, EOFError, lzma.LZMAError, RuntimeError (lz4): all say broken
                 raise CutOffError(f"its compressed data are broken ({error})") from error
             data = b""
             if out:

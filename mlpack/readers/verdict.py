@@ -57,6 +57,8 @@ def _unknown(name: Global, *, called: bool) -> str:
     if name.module.startswith(_BY_VALUE):
         tool = "dill" if root == "dill" else "cloudpickle"
         return f"contains code by value: needs {tool} in the image, and {_TRUST}"
+    if root == "__torch__":
+        return f"a class in TorchScript, whose code lies in the archive and runs in torch's own interpreter: {_TRUST}"
     if root in ("__main__", "__mp_main__", "builtins", "__builtin__"):
         return (
             "defined in the script or notebook that wrote the file: move it into a module, write the file anew, "

@@ -81,7 +81,9 @@ def _stopped(machine: Machine, walked: Walked, name: str, why: str, start: int) 
     dangerous = judge(machine.record).verdict == "dangerous"
     if not walked.members:
         # Text and other files begin with letters that happen to be opcodes; a real pickle gets somewhere.
-        got_on = bool(machine.record.called) or (machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo))
+        got_on = bool(machine.record.called) or (
+            machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo)
+        )
         walked.recognised = machine.headed or dangerous or got_on
         walked.problem = why
         walked.record.merge(machine.record)

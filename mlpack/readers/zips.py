@@ -85,4 +85,3 @@ def _escapes(name: str) -> bool:
     windows = PureWindowsPath(name)
     parts = {*PurePosixPath(name).parts, *windows.parts}
     return name.startswith("/") or bool(windows.drive) or bool(windows.root) or ".." in parts
-

@@ -29,10 +29,16 @@ def numbers() -> tuple[Any, Any, Any]:
 
 def _fitted(name: str, estimator: Any) -> tuple[str, Any] | None:
     features, classes, target = numbers()
-    for x, y in ((features, classes), (features, target), (features, None), (features[:, 0], target), (_texts(), classes)):
+    for x, y in (
+        (features, classes),
+        (features, target),
+        (features, None),
+        (features[:, 0], target),
+        (_texts(), classes),
+    ):
         try:
             estimator.fit(x, y) if y is not None else estimator.fit(x)
-        except Exception:  # noqa: BLE001, S112  # the next kind of data may fit it
+        except Exception:  # noqa: BLE001  # the next kind of data may fit it
             continue
         return name, estimator
     return None
@@ -43,8 +49,8 @@ def _texts() -> list[str]:
 
 
 def _estimators() -> Iterator[tuple[str, Any]]:
-    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401, PLC0415
-    from sklearn.utils import all_estimators  # noqa: PLC0415
+    from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
+    from sklearn.utils import all_estimators
 
     for name, cls in all_estimators():
         made = _made(cls)
@@ -56,8 +62,8 @@ def _estimators() -> Iterator[tuple[str, Any]]:
 
 
 def _made(cls: Any) -> Any:
-    from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.preprocessing import StandardScaler
 
     parts = {
         "estimator": LogisticRegression(),
@@ -82,10 +88,10 @@ def _made(cls: Any) -> Any:
 
 
 def _variants() -> Iterator[tuple[str, Any]]:
-    from sklearn import ensemble, linear_model, neighbors, neural_network, svm, tree  # noqa: PLC0415
-    from sklearn.cluster import DBSCAN  # noqa: PLC0415
-    from sklearn.gaussian_process import GaussianProcessRegressor, kernels  # noqa: PLC0415
-    from sklearn.preprocessing import FunctionTransformer  # noqa: PLC0415
+    from sklearn import ensemble, linear_model, neighbors, neural_network, svm, tree
+    from sklearn.cluster import DBSCAN
+    from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+    from sklearn.preprocessing import FunctionTransformer
 
     made: list[tuple[str, Any]] = []
     for cls, losses in (
@@ -99,18 +105,63 @@ def _variants() -> Iterator[tuple[str, Any]]:
     made.append(("HistGradientBoostingRegressor(quantile)", _quantile(ensemble.HistGradientBoostingRegressor)))
     for cls in (tree.DecisionTreeClassifier, ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier):
         made.append((f"{cls.__name__}(random_state=RandomState)", cls(random_state=np.random.RandomState(0))))
-    for metric in ("euclidean", "manhattan", "minkowski", "chebyshev", "canberra", "braycurtis", "hamming", "haversine"):
+    for metric in (
+        "euclidean",
+        "manhattan",
+        "minkowski",
+        "chebyshev",
+        "canberra",
+        "braycurtis",
+        "hamming",
+        "haversine",
+    ):
         for algorithm in ("kd_tree", "ball_tree", "brute"):
-            made.append((f"KNeighbors({metric}, {algorithm})", neighbors.KNeighborsRegressor(metric=metric, algorithm=algorithm)))
-    made.append(("KNeighbors(seuclidean)", neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="seuclidean", metric_params={"V": np.ones(4)})))
-    made.append(("KNeighbors(mahalanobis)", neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="mahalanobis", metric_params={"VI": np.eye(4)})))
-    made += [(f"LocalOutlierFactor({kind})", neighbors.LocalOutlierFactor(algorithm=kind, novelty=True)) for kind in ("kd_tree", "ball_tree")]
+            made.append(
+                (
+                    f"KNeighbors({metric}, {algorithm})",
+                    neighbors.KNeighborsRegressor(metric=metric, algorithm=algorithm),
+                )
+            )
+    made.append(
+        (
+            "KNeighbors(seuclidean)",
+            neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="seuclidean", metric_params={"V": np.ones(4)}),
+        )
+    )
+    made.append(
+        (
+            "KNeighbors(mahalanobis)",
+            neighbors.KNeighborsRegressor(algorithm="ball_tree", metric="mahalanobis", metric_params={"VI": np.eye(4)}),
+        )
+    )
+    made += [
+        (f"LocalOutlierFactor({kind})", neighbors.LocalOutlierFactor(algorithm=kind, novelty=True))
+        for kind in ("kd_tree", "ball_tree")
+    ]
     made += [(f"DBSCAN({kind})", DBSCAN(algorithm=kind)) for kind in ("kd_tree", "ball_tree")]
     made += [(f"SVC({kind})", svm.SVC(kernel=kind, probability=kind == "rbf")) for kind in ("linear", "rbf", "poly")]
-    made += [(f"MLP({solver})", neural_network.MLPClassifier((3,), solver=solver, max_iter=5)) for solver in ("adam", "sgd", "lbfgs")]
-    made += [(f"FunctionTransformer({f.__name__})", FunctionTransformer(f)) for f in (np.log1p, np.log, np.sqrt, np.exp, np.expm1, np.square, np.abs, np.sin, np.cos, np.log10, np.log2)]
-    for kernel in (kernels.RBF(), kernels.Matern(), kernels.RationalQuadratic(), kernels.DotProduct(), kernels.ExpSineSquared() + kernels.WhiteKernel(), kernels.ConstantKernel() * kernels.RBF(), kernels.RBF() ** 2, kernels.PairwiseKernel(), kernels.CompoundKernel([kernels.RBF()])):
-        made.append((f"GaussianProcess({type(kernel).__name__})", GaussianProcessRegressor(kernel=kernel, optimizer=None)))
+    made += [
+        (f"MLP({solver})", neural_network.MLPClassifier((3,), solver=solver, max_iter=5))
+        for solver in ("adam", "sgd", "lbfgs")
+    ]
+    made += [
+        (f"FunctionTransformer({f.__name__})", FunctionTransformer(f))
+        for f in (np.log1p, np.log, np.sqrt, np.exp, np.expm1, np.square, np.abs, np.sin, np.cos, np.log10, np.log2)
+    ]
+    for kernel in (
+        kernels.RBF(),
+        kernels.Matern(),
+        kernels.RationalQuadratic(),
+        kernels.DotProduct(),
+        kernels.ExpSineSquared() + kernels.WhiteKernel(),
+        kernels.ConstantKernel() * kernels.RBF(),
+        kernels.RBF() ** 2,
+        kernels.PairwiseKernel(),
+        kernels.CompoundKernel([kernels.RBF()]),
+    ):
+        made.append(
+            (f"GaussianProcess({type(kernel).__name__})", GaussianProcessRegressor(kernel=kernel, optimizer=None))
+        )
     for name, estimator in made:
         fitted = _fitted(name, estimator)
         if fitted:
@@ -126,20 +177,49 @@ def _quantile(cls: Any) -> Any:
 
 
 def _searches() -> Iterator[tuple[str, Any]]:
-    from scipy import stats  # noqa: PLC0415
-    from sklearn import metrics, model_selection as ms  # noqa: PLC0415
-    from sklearn.feature_selection import SelectKBest, chi2, f_classif, f_regression, mutual_info_classif  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from scipy import stats
+    from sklearn import metrics
+    from sklearn import model_selection as ms
+    from sklearn.feature_selection import SelectKBest, chi2, f_classif, f_regression, mutual_info_classif
+    from sklearn.linear_model import LogisticRegression
 
     for score in (chi2, f_classif, f_regression, mutual_info_classif):
         fitted = _fitted(f"SelectKBest({score.__name__})", SelectKBest(score, k=2))
         if fitted:
             yield fitted
-    for cv in (ms.KFold(3), ms.StratifiedKFold(3), ms.ShuffleSplit(2), ms.StratifiedShuffleSplit(2), ms.TimeSeriesSplit(2), ms.RepeatedKFold(n_splits=2, n_repeats=1), ms.RepeatedStratifiedKFold(n_splits=2, n_repeats=1), ms.GroupKFold(2), ms.PredefinedSplit([0, 1] * (ROWS // 2))):
-        search = ms.GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=cv, scoring=metrics.make_scorer(metrics.f1_score))
+    for cv in (
+        ms.KFold(3),
+        ms.StratifiedKFold(3),
+        ms.ShuffleSplit(2),
+        ms.StratifiedShuffleSplit(2),
+        ms.TimeSeriesSplit(2),
+        ms.RepeatedKFold(n_splits=2, n_repeats=1),
+        ms.RepeatedStratifiedKFold(n_splits=2, n_repeats=1),
+        ms.GroupKFold(2),
+        ms.PredefinedSplit([0, 1] * (ROWS // 2)),
+    ):
+        search = ms.GridSearchCV(
+            LogisticRegression(), {"C": [1.0]}, cv=cv, scoring=metrics.make_scorer(metrics.f1_score)
+        )
         yield _fitted(f"GridSearchCV({type(cv).__name__})", search) or ("GridSearchCV", search)
-    for scorer in ("roc_auc", "neg_log_loss", "neg_mean_squared_error", "r2", "accuracy", "balanced_accuracy", "average_precision", "precision", "recall", "f1", "neg_mean_absolute_error", "explained_variance"):
-        yield f"GridSearchCV(scoring={scorer!r})", ms.GridSearchCV(LogisticRegression(), {"C": [1.0]}, scoring=metrics.get_scorer(scorer))
+    for scorer in (
+        "roc_auc",
+        "neg_log_loss",
+        "neg_mean_squared_error",
+        "r2",
+        "accuracy",
+        "balanced_accuracy",
+        "average_precision",
+        "precision",
+        "recall",
+        "f1",
+        "neg_mean_absolute_error",
+        "explained_variance",
+    ):
+        yield (
+            f"GridSearchCV(scoring={scorer!r})",
+            ms.GridSearchCV(LogisticRegression(), {"C": [1.0]}, scoring=metrics.get_scorer(scorer)),
+        )
     for name in ("uniform", "randint", "loguniform", "norm", "expon"):
         distribution = getattr(stats, name)
         frozen = distribution(1, 5) if name in ("randint", "loguniform") else distribution()
@@ -148,28 +228,62 @@ def _searches() -> Iterator[tuple[str, Any]]:
 
 
 def _columns() -> Iterator[tuple[str, Any]]:
-    import pandas as pd  # noqa: PLC0415
-    from sklearn import preprocessing  # noqa: PLC0415
-    from sklearn.compose import ColumnTransformer, make_column_selector  # noqa: PLC0415
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    import pandas as pd
+    from sklearn import preprocessing
+    from sklearn.compose import ColumnTransformer, make_column_selector
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
     features, classes, _ = numbers()
-    frame = pd.DataFrame(features, columns=["a", "b", "c", "d"]).assign(city=["x", "y", "z"] * (ROWS // 3), day=pd.date_range("2024-01-01", periods=ROWS))
+    frame = pd.DataFrame(features, columns=["a", "b", "c", "d"]).assign(
+        city=["x", "y", "z"] * (ROWS // 3), day=pd.date_range("2024-01-01", periods=ROWS)
+    )
     frame["kind"] = pd.Categorical(["p", "q"] * (ROWS // 2))
-    columns = ColumnTransformer([("n", make_pipeline(SimpleImputer(), preprocessing.StandardScaler()), make_column_selector(dtype_include=np.number)), ("c", preprocessing.OneHotEncoder(), ["city", "kind"])], verbose_feature_names_out=False)
+    columns = ColumnTransformer(
+        [
+            (
+                "n",
+                make_pipeline(SimpleImputer(), preprocessing.StandardScaler()),
+                make_column_selector(dtype_include=np.number),
+            ),
+            ("c", preprocessing.OneHotEncoder(), ["city", "kind"]),
+        ],
+        verbose_feature_names_out=False,
+    )
     yield "Pipeline(ColumnTransformer on a DataFrame)", make_pipeline(columns, LogisticRegression()).fit(frame, classes)
-    yield "ColumnTransformer(pandas output)", _pandas_output(ColumnTransformer([("n", preprocessing.StandardScaler(), ["a", "b"])])).fit(frame)
+    yield (
+        "ColumnTransformer(pandas output)",
+        _pandas_output(ColumnTransformer([("n", preprocessing.StandardScaler(), ["a", "b"])])).fit(frame),
+    )
     yield "OrdinalEncoder", preprocessing.OrdinalEncoder().fit(frame[["city"]])
     yield "pandas.DataFrame", frame
     yield "pandas.Series", frame["a"]
     yield "pandas.Series(object)", frame["city"].astype(object)
     yield "pandas.Index", frame.columns
     yield "pandas.MultiIndex", frame.set_index(["city", "a"])
-    yield "pandas.Timestamp", {"t": pd.Timestamp("2024-01-01"), "d": pd.Timedelta(days=1), "na": pd.NA, "nat": pd.NaT, "p": pd.Period("2024-01")}
+    yield (
+        "pandas.Timestamp",
+        {
+            "t": pd.Timestamp("2024-01-01"),
+            "d": pd.Timedelta(days=1),
+            "na": pd.NA,
+            "nat": pd.NaT,
+            "p": pd.Period("2024-01"),
+        },
+    )
     yield "pandas.Interval", [pd.Interval(0, 1), pd.cut(frame["a"], 3)]
-    yield "pandas.extension", pd.DataFrame({"i": pd.array([1, None], dtype="Int64"), "s": pd.array(["a", "b"], dtype="string"), "b": pd.array([True, None], dtype="boolean"), "f": pd.array([1.0, None], dtype="Float64")})
+    yield (
+        "pandas.extension",
+        pd.DataFrame(
+            {
+                "i": pd.array([1, None], dtype="Int64"),
+                "s": pd.array(["a", "b"], dtype="string"),
+                "b": pd.array([True, None], dtype="boolean"),
+                "f": pd.array([1.0, None], dtype="Float64"),
+            }
+        ),
+    )
     yield "pandas.zone", pd.DataFrame({"t": pd.date_range("2024-01-01", periods=3, tz="UTC")})
 
 
@@ -180,9 +294,9 @@ def _pandas_output(transformer: Any) -> Any:
 def _boosters() -> Iterator[tuple[str, Any]]:
     features, classes, target = numbers()
     try:
-        import catboost  # noqa: PLC0415
-        import lightgbm  # noqa: PLC0415
-        import xgboost  # noqa: PLC0415
+        import catboost
+        import lightgbm
+        import xgboost
     except ImportError:
         return
     for cls in (xgboost.XGBClassifier, xgboost.XGBRegressor, xgboost.XGBRFClassifier, xgboost.XGBRFRegressor):
@@ -193,30 +307,112 @@ def _boosters() -> Iterator[tuple[str, Any]]:
         yield cls.__name__, cls(n_estimators=3, verbose=-1).fit(features, classes)
     yield "LGBMRanker", lightgbm.LGBMRanker(n_estimators=3, verbose=-1).fit(features, classes, group=[ROWS])
     yield "lightgbm.Booster", lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(features, classes).booster_
-    for cls in (catboost.CatBoostClassifier, catboost.CatBoostRegressor, catboost.CatBoost):
-        yield cls.__name__, cls({"iterations": 3, "verbose": 0, "allow_writing_files": False}).fit(features, target if cls is catboost.CatBoostRegressor else classes)
+    settings = {"iterations": 3, "verbose": 0, "allow_writing_files": False}
+    yield "CatBoostClassifier", catboost.CatBoostClassifier(**settings).fit(features, classes)
+    yield "CatBoostRegressor", catboost.CatBoostRegressor(**settings).fit(features, target)
+    yield "CatBoost", catboost.CatBoost(settings).fit(features, classes)
 
 
 def _plain() -> Iterator[tuple[str, Any]]:
-    import collections  # noqa: PLC0415
-    import datetime  # noqa: PLC0415
-    import decimal  # noqa: PLC0415
-    import fractions  # noqa: PLC0415
-    import functools  # noqa: PLC0415
-    import operator  # noqa: PLC0415
-    import uuid  # noqa: PLC0415
+    import collections
+    import datetime
+    import decimal
+    import fractions
+    import functools
+    import operator
+    import uuid
 
-    from scipy import interpolate, sparse  # noqa: PLC0415
+    from scipy import interpolate, sparse
 
-    yield "collections", [collections.OrderedDict(a=1), collections.defaultdict(int, a=1), collections.Counter("ab"), collections.deque([1])]
-    yield "collections.defaultdict", [collections.defaultdict(kind) for kind in (list, dict, set, float, str, tuple, bool)]
-    yield "datetime", [datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc), datetime.date(2024, 1, 1), datetime.time(1), datetime.timedelta(1)]  # noqa: UP017
-    yield "numbers", [decimal.Decimal("1.5"), fractions.Fraction(1, 3), complex(1, 2), slice(1, 2), range(3), bytearray(b"x"), {1}, frozenset({2})]
+    yield (
+        "collections",
+        [
+            collections.OrderedDict(a=1),
+            collections.defaultdict(int, a=1),
+            collections.Counter("ab"),
+            collections.deque([1]),
+        ],
+    )
+    yield (
+        "collections.defaultdict",
+        [collections.defaultdict(kind) for kind in (list, dict, set, float, str, tuple, bool)],
+    )
+    yield (
+        "datetime",
+        [
+            datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+            datetime.date(2024, 1, 1),
+            datetime.time(1),
+            datetime.timedelta(1),
+        ],
+    )
+    yield (
+        "numbers",
+        [
+            decimal.Decimal("1.5"),
+            fractions.Fraction(1, 3),
+            complex(1, 2),
+            slice(1, 2),
+            range(3),
+            bytearray(b"x"),
+            {1},
+            frozenset({2}),
+        ],
+    )
     yield "uuid", uuid.UUID(int=1)
     yield "functools", [functools.partial(np.log1p), operator.itemgetter("a")]
-    yield "numpy arrays", [np.arange(3), np.array(["a"], dtype=object), np.array([1.5])[0], np.matrix([[1.0]]), np.ma.masked_array([1], [True]), np.array([("a", 1)], dtype=[("n", "U1"), ("v", "i4")]), np.datetime64("2024-01-01")]
+    yield (
+        "numpy arrays",
+        [
+            np.arange(3),
+            np.array(["a"], dtype=object),
+            np.array([1.5])[0],
+            np.matrix([[1.0]]),
+            np.ma.masked_array([1], [True]),
+            np.array([("a", 1)], dtype=[("n", "U1"), ("v", "i4")]),
+            np.datetime64("2024-01-01"),
+        ],
+    )
     yield "numpy types", [np.float64, np.float32, np.int64, np.int32, np.bool_, np.nan, np.uint8, np.object_, np.str_]
-    yield "numpy random", [np.random.RandomState(0), np.random.default_rng(0), np.random.Generator(np.random.MT19937(0)), np.random.SeedSequence(1)]
-    yield "numpy functions", [np.mean, np.median, np.sum, np.max, np.min, np.std, np.clip, np.round, np.log, np.argmax, np.concatenate, np.reshape, np.ravel, np.nan_to_num, np.isnan]
-    yield "scipy.sparse", [getattr(sparse.eye(3), f"to{kind}")() for kind in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")]
-    yield "scipy.interpolate", [interpolate.BSpline(np.arange(8.0), np.arange(4.0), 3), interpolate.interp1d([0, 1], [0, 1]), interpolate.PchipInterpolator([0, 1, 2], [0, 1, 2]), interpolate.CubicSpline([0, 1, 2], [0, 1, 2])]
+    yield (
+        "numpy random",
+        [
+            np.random.RandomState(0),
+            np.random.default_rng(0),
+            np.random.Generator(np.random.MT19937(0)),
+            np.random.SeedSequence(1),
+        ],
+    )
+    yield (
+        "numpy functions",
+        [
+            np.mean,
+            np.median,
+            np.sum,
+            np.max,
+            np.min,
+            np.std,
+            np.clip,
+            np.round,
+            np.log,
+            np.argmax,
+            np.concatenate,
+            np.reshape,
+            np.ravel,
+            np.nan_to_num,
+            np.isnan,
+        ],
+    )
+    yield (
+        "scipy.sparse",
+        [getattr(sparse.eye(3), f"to{kind}")() for kind in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")],
+    )
+    yield (
+        "scipy.interpolate",
+        [
+            interpolate.BSpline(np.arange(8.0), np.arange(4.0), 3),
+            interpolate.interp1d([0, 1], [0, 1]),
+            interpolate.PchipInterpolator([0, 1, 2], [0, 1, 2]),
+            interpolate.CubicSpline([0, 1, 2], [0, 1, 2]),
+        ],
+    )
