@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from mlpack.errors import IndexUnreachableError, ResolveError
-from mlpack.packages.index import CA_HINT, OFFLINE_HINT
 from mlpack.packages.names import redact
 from mlpack.packages.target import Target
+from mlpack.packages.web import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 
 
 class NoSetError(ResolveError):
@@ -28,9 +28,7 @@ def failure(stderr: str, target: Target) -> ResolveError:
             "the package index is not trusted: its certificate is signed by an unknown authority", hint=CA_HINT
         )
     if re.search(r"\b(401|403) (Unauthorized|Forbidden)|status code.*\b40[13]\b|credentials", text):
-        return IndexUnreachableError(
-            "the package index refused the login", hint="Put the login in the index address or in ~/.netrc."
-        )
+        return IndexUnreachableError("the package index refused the login", hint=LOGIN_HINT)
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
         error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
         error.python_matters = re.search(r"wheel|Python|exclude-newer", text) is not None

@@ -11,10 +11,11 @@ from pathlib import Path
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
-from mlpack.packages.index import is_loopback, local_path, with_netrc
+from mlpack.packages.index import is_loopback, local_path
 from mlpack.packages.names import strip_login
 from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
 from mlpack.packages.variables import pip_variables, uv_variables
+from mlpack.packages.web import with_login
 
 FOLDER = "build"  # in the context
 MOUNT = Path("/run/mlpack")  # where the step that installs sees it
@@ -47,7 +48,7 @@ def holds_secrets(settings: PackageSettings) -> bool:
 def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) -> PackageSettings:
     """The settings as they are true in the build's container: no address that only this machine reaches."""
     indexes = [
-        with_netrc(index, settings)
+        with_login(index, settings)
         for index in settings.indexes
         if not index.startswith("file:") and not is_loopback(index)
     ]

@@ -12,8 +12,9 @@ from pathlib import Path
 from mlpack.artifacts.lock import LocalWheel
 from mlpack.errors import ResolveError
 from mlpack.packages.compiler import LockedPackage, LockedWheel
-from mlpack.packages.index import download, is_loopback, local_path, page
+from mlpack.packages.index import is_loopback, local_path, page
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.web import download
 
 
 def local_wheels(

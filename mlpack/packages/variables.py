@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from mlpack.packages.index import with_netrc
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.web import with_login
 
 
 def uv_variables(settings: PackageSettings) -> dict[str, str]:
     """What uv reads. It asks for `--no-index` beside it: that has no variable."""
     variables = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_HTTP_TIMEOUT": f"{max(30, settings.timeout_s):.0f}"}
     if not settings.no_index:
-        variables["UV_DEFAULT_INDEX"] = with_netrc(settings.index_url, settings)
-        extra = [with_netrc(url, settings) for url in settings.extra_index_urls if url != settings.index_url]
+        variables["UV_DEFAULT_INDEX"] = with_login(settings.index_url, settings)
+        extra = [with_login(url, settings) for url in settings.extra_index_urls if url != settings.index_url]
         variables["UV_INDEX"] = " ".join(extra)
     variables["UV_FIND_LINKS"] = ",".join(settings.find_links)
     variables["UV_INSECURE_HOST"] = " ".join(settings.trusted_hosts)
@@ -26,8 +26,8 @@ def pip_variables(settings: PackageSettings) -> dict[str, str]:
     if settings.no_index:
         variables["PIP_NO_INDEX"] = "1"
     else:
-        variables["PIP_INDEX_URL"] = with_netrc(settings.index_url, settings)
-        extra = [with_netrc(url, settings) for url in settings.extra_index_urls if url != settings.index_url]
+        variables["PIP_INDEX_URL"] = with_login(settings.index_url, settings)
+        extra = [with_login(url, settings) for url in settings.extra_index_urls if url != settings.index_url]
         variables["PIP_EXTRA_INDEX_URL"] = " ".join(extra)
     variables["PIP_FIND_LINKS"] = " ".join(settings.find_links)
     variables["PIP_TRUSTED_HOST"] = " ".join(settings.trusted_hosts)
