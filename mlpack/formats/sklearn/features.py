@@ -98,7 +98,8 @@ def _own_count(model: Estimator) -> int | None:
 def feature_names(model: Estimator) -> tuple[str, ...]:
     """The column names that the model was trained with, () when it saw none."""
     for one in (model, *(Estimator(head) for head in heads(model))):
-        names = sequence(one.get("feature_names_in_"))
+        # The two others are ColumnTransformer's own before 1.0.
+        names = sequence(one.get("feature_names_in_", "_feature_names_in", "_df_columns"))
         if names is None and one.package == "lightgbm":
             names = sequence(one.get("_feature_name"))
         if names and all(isinstance(name, str) for name in names):

@@ -156,7 +156,7 @@ class Methods:
         if model.kind is not None and "decision_function" in model.kind.methods and inner(model) is not None:
             own = model.name == "OneVsOneClassifier"
             missing |= set() if own or "decision_function" in self._of(inner(model)) else {"decision_function"}
-        if model.name == "NearestCentroid" and _before(model, (1, 6)):
+        if model.name == "NearestCentroid" and before(model, (1, 6)):
             missing |= {"predict_proba", "decision_function"}
         return missing
 
@@ -182,7 +182,8 @@ def _foreign_step(value: Any) -> bool:
     return one is not None and one.kind is None
 
 
-def _before(model: Estimator, version: tuple[int, int]) -> bool:
+def before(model: Estimator, version: tuple[int, int]) -> bool:
+    """Whether the file records an older scikit-learn than (major, minor)."""
     recorded = str(model.get("_sklearn_version") or "")
     numbers = recorded.split(".")[:2]
     return all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) < version

@@ -18,7 +18,7 @@ from mlpack.formats.sklearn.features import (
     output_count,
 )
 from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
-from mlpack.formats.sklearn.methods import core, task
+from mlpack.formats.sklearn.methods import before, core, task
 
 _SAME_WIDTH = frozenset({
     "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer", "Binarizer", "OrdinalEncoder",
@@ -89,8 +89,9 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         known = names if len(names) == count else ()
         return Inputs(specs=(spec,), columns=known, categories=categories)
-    # Trained on a DataFrame, a ColumnTransformer looks columns up by name and never asks for those that it drops.
-    unused = {name for name, column in zip(labels, told, strict=True) if not column.used and names}
+    # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never asks for those that it drops.
+    by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
+    unused = {name for name, column in zip(labels, told, strict=True) if not column.used and by_name}
     specs = tuple(
         TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
         for name, column in zip(labels, told, strict=True)

@@ -170,6 +170,22 @@ def test_columns_with_types_and_categories(tmp_path: Path) -> None:
     assert_answers_as_declared(info, model, used)
 
 
+def test_columns_before_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older ColumnTransformers keep names elsewhere, and want the columns that they drop as well."""
+    monkeypatch.setattr("sklearn.base.__version__", "0.24.2")
+    table = TABLE[["age", "sex", "note"]]
+    model = _fit(ColumnTransformer([("c", OneHotEncoder(), ["sex"]), ("n", StandardScaler(), ["age"])]), table, None)
+    model.__dict__["_feature_names_in"] = model.__dict__.pop("feature_names_in_")
+    model.__dict__["_n_features"] = model.__dict__.pop("n_features_in_")
+    info = inspected(model, tmp_path)
+    assert info.framework_version == "0.24.2"
+    assert [(spec.name, spec.dtype) for spec in info.signatures[0].inputs] == [
+        ("age", "FP64"),
+        ("sex", "BYTES"),
+        ("note", "FP64"),
+    ]
+
+
 def test_a_search_over_such_a_pipeline(tmp_path: Path) -> None:
     """The same columns are seen through a grid search."""
     model = _fit(GridSearchCV(Pipeline([("p", _preprocessor()), ("c", SVC())]), {"c__C": [1.0]}, cv=2), TABLE, LABELS)
