@@ -136,15 +136,16 @@ class Server:
     def until(self, path: str, status: int, seconds: float = 30) -> Answer:
         """Ask until the status comes."""
         end = time.monotonic() + seconds
-        last: Any = None
+        last: object = None
         while time.monotonic() < end:
             try:
-                last = self.request("GET", path, timeout=5)
+                answer = self.request("GET", path, timeout=5)
             except OSError as error:
                 last = error
             else:
-                if last.status == status:
-                    return last
+                if answer.status == status:
+                    return answer
+                last = answer
             if self.process.poll() is not None:
                 break
             time.sleep(0.01)

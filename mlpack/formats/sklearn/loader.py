@@ -67,9 +67,12 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     rows = _rows(model, signature, inputs)
     try:
         answer = getattr(model.estimator, signature.method)(rows)
-    except ValueError as error:
-        if _VALUE_FAULTS.search(str(error)):
-            raise InputError(str(error).split("\n")[0]) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        said = str(error).split("\n")[0][:300]
+        if isinstance(error, ValueError) and _VALUE_FAULTS.search(str(error)):
+            raise InputError(said) from error
+        if any(_has_gap(array) for array in inputs.values()):
+            raise InputError(f"a value is missing, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
@@ -139,6 +142,12 @@ def _texts(array: Any, missing: Any) -> Any:
         array = array.copy()
         array[gaps] = missing
     return array
+
+
+def _has_gap(array: Any) -> bool:
+    if array.dtype == object:
+        return any(value is None for value in array.ravel())
+    return bool(array.dtype.kind == "f" and np.isnan(array).any())
 
 
 def _stack(arrays: Sequence[Any]) -> Any:

@@ -89,7 +89,7 @@ class Rows:
             raise _refusal(_wrong_names(instances, self.names))
         if not self._matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self._flat):
             return [(value,) for value in instances]
-        raise _refusal(_wrong_kinds(instances, named=bool(self.names)))
+        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self._matrix and self.width == 1))
 
     def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
         width = len(table[0])
@@ -155,12 +155,12 @@ def _wrong_names(instances: List[Any], names: Tuple[str, ...]) -> List[Dict[str,
     return problems
 
 
-def _wrong_kinds(instances: List[Any], *, named: bool) -> List[Dict[str, Any]]:
+def _wrong_kinds(instances: List[Any], *, named: bool, bare: bool) -> List[Dict[str, Any]]:
     first = type(instances[0])
     wanted = "a list of values" + (" or an object with named columns" if named else "")
     rows = [number for number, row in enumerate(instances) if type(row) not in (list, dict)]
-    if not rows:
-        wanted = "a row of the same kind as row 0 (all lists, or all objects)"
+    if not rows or bare:
+        wanted = "a row of the same kind as row 0 (all lists, all objects, or all values)"
         rows = [number for number, row in enumerate(instances) if type(row) is not first]
     return [{"row": number, "expected": wanted, "got": shown(instances[number])} for number in rows]
 

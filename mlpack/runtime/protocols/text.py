@@ -14,8 +14,8 @@ from ..errors import BadJsonError
 
 MAX_DEPTH = 32
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH}"
-_BRACKETS = b"[]{}"
-_ALL_ELSE = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_ALL_ELSE = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONG_NUMBER = re.compile(r"\d{4301}")
@@ -70,19 +70,22 @@ def _decoded(body: bytes) -> str:
 def _too_deep(body: bytes) -> bool:
     """Whether brackets nest deeper than the bound, at C speed: keep the brackets, fold innermost pairs level by level.
 
-    Brackets that do not match are left to the parser, which says where.
+    Brackets that do not match, and their kinds, are left to the parser, which says where.
     """
-    return _unfolded(body) and _unfolded(_STRING.sub(b"", body))  # brackets inside texts count for nothing
+    if not _unfolded(body, stuck=True):
+        return False
+    return _unfolded(_STRING.sub(b"", body), stuck=False)  # brackets inside texts count for nothing
 
 
-def _unfolded(body: bytes) -> bool:
-    brackets = body.translate(None, _ALL_ELSE)
+def _unfolded(body: bytes, *, stuck: bool) -> bool:
+    """Whether brackets are left after the bound's number of rounds; `stuck` is said of those that cannot be folded."""
+    brackets = body.translate(_SQUARE, _ALL_ELSE)
     for _ in range(MAX_DEPTH):
-        folded = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        folded = brackets.replace(b"[]", b"")
         if not folded:
             return False
         if len(folded) == len(brackets):
-            return b'"' in body  # stuck: on a text's bracket, or on broken JSON
+            return stuck
         brackets = folded
     return True
 

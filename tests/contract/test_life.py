@@ -1,0 +1,326 @@
+"""From start to stop: listening, loading, ready, full, late, draining, gone."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract import models, scripted
+from tests.contract.conftest import Serve
+from tests.contract.served import Answer, Server, assemble, free_port, started
+
+
+def test_it_is_alive_but_not_ready_while_the_model_loads(serve: Serve) -> None:
+    """Liveness answers at once; readiness is 503 with a reason until the model has answered; then 200."""
+    server = serve(**scripted.APP, options={"load_s": 1.5}, ready=False)
+    server.until("/livez", 200, seconds=10)
+    for path in ("/readyz", "/ready"):
+        answer = server.request("GET", path)
+        assert (answer.status, answer.code) == (503, "not_ready")
+        assert answer.headers["retry-after"] == "1"
+        assert "loading" in answer.json()["error"]["message"]
+    answer = server.predict({"instances": [[0, 1]]})
+    assert (answer.status, answer.code) == (503, "not_ready")
+    assert server.until("/ready", 200).json() == {"ready": True, "model": "test"}
+    assert server.predict({"instances": [[0, 1]]}).json() == {"predictions": [1.0]}
+
+
+def test_the_card_is_at_the_root(iris: Server) -> None:
+    """GET / is the card, whole."""
+    assert iris.request("GET", "/").json() == json.loads((iris.folder / "model.json").read_text())
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_process(serve: Serve) -> None:
+    """Exit 1, and one line of the log that says why."""
+    server = serve(**scripted.APP, options={"load_error": "this file is rotten"}, ready=False)
+    assert server.process.wait(20) == 1
+    told = [line for line in server.log() if line["severity"] == "ERROR"]
+    assert "this file is rotten" in told[0]["message"]
+
+
+def test_a_failing_warm_up_is_told_and_never_ready(serve: Serve) -> None:
+    """The process stays alive to be asked why: readiness is 503 with the model's own reason."""
+    server = serve(**{**scripted.APP, "sample": [[2, 0]]}, ready=False)
+    server.until("/livez", 200)
+    end = time.monotonic() + 10
+    while "warm-up" not in (message := server.request("GET", "/readyz").json()["error"]["message"]):
+        assert time.monotonic() < end
+    assert "the secret reason" in message
+    assert server.predict({"instances": [[0, 1]]}).status == 503
+    assert server.request("GET", "/livez").status == 200
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sample": [[1, 2, 3]]}, "sample"),
+        ({"signatures": ()}, "signatures"),
+        ({"model_gone": True}, "model/model.pkl"),
+        ({"card_gone": True}, "model.json"),
+    ],
+)
+def test_a_broken_card_ends_the_process(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    """Exit 1 and one CRITICAL line that names what is wrong."""
+    folder = assemble(tmp_path / "app", **{**scripted.APP, **{k: v for k, v in change.items() if "gone" not in k}})
+    if "model_gone" in change:
+        (folder / "model" / "model.pkl").unlink()
+    if "card_gone" in change:
+        (folder / "model.json").unlink()
+    with started(folder, ready=False) as server:
+        assert server.process.wait(20) == 1
+        assert said in [line for line in server.log() if line["severity"] == "CRITICAL"][-1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("env", "argv", "said"),
+    [
+        ({"PORT": "eighty"}, (), "PORT"),
+        ({"PORT": "70000"}, (), "PORT"),
+        ({}, ("--port", "x"), "--port"),
+        ({}, ("--prot", "1"), "--prot"),
+        ({"MLPACK_SERVE_MAX_ROWS": "many"}, (), "MLPACK_SERVE_MAX_ROWS"),
+        ({"MLPACK_SERVE_MAX_BODY": "32 bananas"}, (), "32 bananas"),
+        ({"MLPACK_SERVE_LOG": "loud"}, (), "loud"),
+    ],
+)
+def test_wrong_settings_end_the_process_with_2(
+    serve: Serve, env: dict[str, str], argv: tuple[str, ...], said: str
+) -> None:
+    """Exit 2, and the line names the variable or the word."""
+    server = serve(**scripted.APP, env=env, argv=argv, ready=False)
+    assert server.process.wait(20) == 2
+    assert said in server.log()[-1]["message"]
+
+
+def test_a_taken_port_is_told(serve: Serve) -> None:
+    """Exit 1 with the port's number, not a trace."""
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = serve(**scripted.APP, env={"PORT": str(port)}, ready=False)
+        assert server.process.wait(20) == 1
+    assert str(port) in server.log()[-1]["message"]
+
+
+@pytest.mark.parametrize("winner", ["--port", "SAGEMAKER_BIND_TO_PORT", "AIP_HTTP_PORT", "PORT"])
+def test_the_order_of_ports(serve: Serve, winner: str) -> None:
+    """--port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT: the first that is there; the word `serve` changes nothing."""
+    order = ["--port", "SAGEMAKER_BIND_TO_PORT", "AIP_HTTP_PORT", "PORT"]
+    ports = {name: free_port() for name in order[order.index(winner) :]}
+    argv = ("serve", "--port", str(ports["--port"])) if winner == "--port" else ("serve",)
+    env = {name: str(port) for name, port in ports.items() if name != "--port"}
+    server = serve(**scripted.APP, env=env, argv=argv, ready=False)
+    server.port = ports[winner]
+    server.until("/readyz", 200)
+
+
+def test_settings_from_the_environment(serve: Serve) -> None:
+    """MLPACK_SERVE_* is stronger than serve.py; a name that is no setting is told in the log."""
+    env = {"MLPACK_SERVE_MAX_ROWS": "2", "MLPACK_SERVE_MAX_ROW": "1", "MLPACK_SERVE_MAX_BODY": "1KiB"}
+    server = serve(**scripted.APP, settings="max_rows=5", env=env)
+    assert server.predict({"instances": [[0, 1]] * 2}).status == 200
+    assert server.predict({"instances": [[0, 1]] * 3}).code == "too_many_rows"
+    assert server.predict(b" " * 1025).code == "body_too_large"
+    server.stop()
+    assert [line for line in server.log() if "MLPACK_SERVE_MAX_ROW is not a setting" in line["message"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_under_way_is_answered_before_the_end(serve: Serve, number: int) -> None:
+    """The signal closes the door; who is inside gets the answer; exit 0."""
+    server = serve(**scripted.APP)
+    with ThreadPoolExecutor(3) as pool:
+        inside = [pool.submit(server.predict, {"instances": [[1, 0.7]]}) for _ in range(3)]
+        time.sleep(0.3)
+        assert server.stop(number, seconds=10) == 0
+        assert [answer.result().status for answer in inside] == [200] * 3
+    with pytest.raises(OSError, match="refused"):
+        server.request("GET", "/livez")
+
+
+def test_idle_connections_do_not_hold_the_end(serve: Serve) -> None:
+    """A client that keeps its connection open costs the drain nothing."""
+    server = serve(**scripted.APP)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("GET", "/livez")
+    connection.getresponse().read()
+    with socket.create_connection(("127.0.0.1", server.port)):
+        start = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - start < 3
+    connection.close()
+
+
+def test_a_request_that_outlasts_the_drain_is_told(serve: Serve) -> None:
+    """After 8 s the rest gets 503, and the process still ends with 0 within 10 s."""
+    server = serve(**scripted.APP)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(server.predict, {"instances": [[1, 60]]})
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - start < 10
+        assert (late.result().status, late.result().code) == (503, "shutting_down")
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.15, 0.4, 0.8])
+def test_stopping_while_it_starts_or_loads(serve: Serve, wait: float) -> None:
+    """SIGTERM once our code runs, at whatever moment of the start: exit 0, quickly."""
+    server = serve(**scripted.APP, options={"load_s": 60}, ready=False)
+    server.until("/livez", 200) if wait == 0.0 else time.sleep(0.25 + wait)
+    start = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - start < 5
+
+
+def test_a_full_queue_is_503_and_an_empty_one_takes_any_request(serve: Serve) -> None:
+    """More rows than queue_rows are refused with Retry-After; then the queue runs empty and all goes on."""
+    server = serve(**scripted.APP, settings="queue_rows=4")
+    assert server.predict({"instances": [[0, 1]] * 9}).status == 200
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(server.predict, {"instances": [[1, 1.0]] * 3})
+        time.sleep(0.3)
+        answers = [pool.submit(server.predict, {"instances": [[0, 1]]}) for _ in range(3)]
+        statuses = sorted(answer.result().status for answer in answers)
+        assert statuses == [200, 503, 503]
+        refused = next(answer.result() for answer in answers if answer.result().status == 503)
+        assert (refused.code, refused.headers["retry-after"]) == ("queue_full", "1")
+        assert first.result().status == 200
+    assert server.predict({"instances": [[0, 1]]}).status == 200
+
+
+def test_the_deadline_is_504_and_frees_the_queue(serve: Serve) -> None:
+    """A late answer is 504; what waited behind it and is overdue is never asked of the model."""
+    server = serve(**scripted.APP, settings="deadline_s=0.6")
+    calls = server.predict({"instances": [[8, 0]]}).json()["predictions"][0]
+    with ThreadPoolExecutor(4) as pool:
+        slow = pool.submit(server.predict, {"instances": [[1, 1.5]]})
+        time.sleep(0.1)
+        behind = [pool.submit(server.predict, {"instances": [[0, 1]]}) for _ in range(3)]
+        for answer in (slow, *behind):
+            assert (answer.result().status, answer.result().code) == (504, "deadline_exceeded")
+    end = time.monotonic() + 5
+    while (last := server.predict({"instances": [[8, 0]]})).status != 200:
+        assert time.monotonic() < end
+    assert (
+        last.json()["predictions"][0] <= calls + 4
+    )  # the slow one, this one, and at most two that came late themselves
+
+
+def test_clients_that_left_are_not_computed_for(serve: Serve) -> None:
+    """A closed connection takes its request out of the queue."""
+    server = serve(**scripted.APP)
+    before = server.predict({"instances": [[8, 0]]}).json()["predictions"][0]
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.predict, {"instances": [[1, 1.0]]})
+        time.sleep(0.2)
+        body = json.dumps({"instances": [[0, 1]]}).encode()
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port)) as client:
+                client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                time.sleep(0.01)
+        assert slow.result().status == 200
+    assert server.predict({"instances": [[8, 0]]}).json()["predictions"][0] == before + 2
+
+
+def test_health_answers_while_the_model_is_busy(serve: Serve) -> None:
+    """The event loop never predicts: probes answer at once during a long call."""
+    server = serve(**scripted.APP)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.predict, {"instances": [[1, 1.5]]})
+        time.sleep(0.2)
+        for path in ("/livez", "/readyz"):
+            start = time.monotonic()
+            assert server.request("GET", path).status == 200
+            assert time.monotonic() - start < 1
+        assert not slow.done()
+
+
+def test_a_body_that_never_comes_is_408(serve: Serve) -> None:
+    """A slow sender is let go at the deadline."""
+    server = serve(**scripted.APP, settings="deadline_s=0.3")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(b'POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"insta')
+        assert client.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_the_log_is_json_and_tells_no_payload(serve: Serve) -> None:
+    """One object a line on stdout, nothing on stderr: prints and warnings of the model, and a line for each request."""
+    server = serve(**scripted.APP)
+    server.predict({"instances": [[0, 987654321], [0, 1]]}, headers={"X-Request-ID": "known"})
+    server.request("GET", '/no"thing\\x?secret=1')
+    server.stop()
+    log = server.log()
+    assert server.errors.read_text() == ""
+    assert all({"severity", "time", "message"} <= set(line) for line in log)
+    messages = [line["message"] for line in log]
+    for noise in ("a model that prints while it loads", "and complains", "it warns as well", "ready", "stopped"):
+        assert noise in messages
+    line = next(line for line in log if line.get("request_id") == "known")
+    assert (line["method"], line["path"], line["status"], line["rows"]) == ("POST", "/predict", 200, 2)
+    assert 0 < line["latency_ms"] < 5000
+    assert "987654321" not in server.text()
+    assert "secret" not in server.text()
+
+
+def test_the_log_level_is_kept(serve: Serve) -> None:
+    """`log: warning` writes no line for a good request; `debug` writes the probes too."""
+    quiet = serve(**scripted.APP, settings='log="warning"')
+    quiet.predict({"instances": [[0, 1]]})
+    quiet.stop()
+    assert not [line for line in quiet.log() if line["severity"] in ("INFO", "DEBUG")]
+    loud = serve(**scripted.APP, settings='log="debug"')
+    loud.request("GET", "/livez")
+    loud.stop()
+    assert [line for line in loud.log() if line.get("path") == "/livez"]
+
+
+def test_it_runs_without_a_home_and_from_a_read_only_folder(tmp_path: Path) -> None:
+    """A container's conditions: another user's files, no HOME, nothing writable but /tmp."""
+    folder = assemble(tmp_path / "app", model=models.pickled(models.iris()[0]), signatures=models.iris()[1])
+    (folder / "stdout.log").touch()
+    (folder / "stderr.log").touch()
+    for path in (*folder.rglob("*"), folder):
+        if path.suffix != ".log":
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        with started(folder, env={"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}) as server:
+            assert server.predict({"features": [1, 2, 3, 4]}).status == 200
+            assert server.stop() == 0
+    finally:
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755)
+
+
+def test_nothing_is_lost_over_many_connections_when_it_stops(serve: Serve) -> None:
+    """Under load every request that was let in is answered in full, and none is answered wrongly."""
+    server = serve(**scripted.APP)
+    stop = threading.Event()
+
+    def ask(number: int) -> list[Answer]:
+        answers = []
+        while not stop.is_set():
+            # refused, or in the accept queue when the door closed: never read, safe to send again
+            with suppress(ConnectionRefusedError, ConnectionResetError, http.client.RemoteDisconnected):
+                answers.append(server.predict({"instances": [[0, number]]}))
+        assert all(answer.json() == {"predictions": [float(number)]} for answer in answers)
+        return answers
+
+    with ThreadPoolExecutor(8) as pool:
+        all_of_them = [pool.submit(ask, number) for number in range(8)]
+        time.sleep(0.7)
+        assert server.stop() == 0
+        stop.set()
+        assert sum(len(answers.result()) for answers in all_of_them) > 20
