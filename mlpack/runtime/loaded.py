@@ -81,11 +81,13 @@ class LoadedModel:
             self._rows -= rows
 
     def _live(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
+        gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start
         model = self._load(on_failure)
-        if self.failed or not self._warm_up(model, warmups):
+        answered = not self.failed and self._warm_up(model, warmups)
+        gc.freeze()  # later collections need not walk the model
+        gc.enable()
+        if not answered:
             return
-        gc.collect()
-        gc.freeze()  # what is here stays: later collections need not walk the model
         self.reason = ""
         self.ready = True
         self._log.write("info", "ready", model=self.card.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ from typing import Any, Deque, Dict, List, Optional, TextIO, Tuple, Union
 
 SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MOST_WAITING = 20_000  # lines; when stdout is stuck, further access lines are counted, not kept
+_LONGEST_PRINT = 8000  # characters of one printed line
 _REST_S = 0.05  # between two writes, so that many lines share one system call
 
 # (epoch seconds, request id, HTTP method, path, status, latency in ms, rows or None, error code)
@@ -119,43 +121,39 @@ class LogHandler(logging.Handler):
             self._log.write(severity, message, logger=record.name)
 
 
-class Printed:
-    """A text stream that turns what the model's code prints into lines of the log."""
+class Printed(io.TextIOBase):
+    """A text stream that turns what the model's code prints into lines of the log; never a terminal, so no progress bars."""
 
-    encoding = "utf-8"
-    errors = "replace"
-
-    def __init__(self, log: Log, severity: str, logger: str) -> None:
+    def __init__(self, log: Log, severity: str, logger: str, fd: int) -> None:
         self._log = log
         self._severity = severity
         self._logger = logger
+        self._fd = fd
         self._rest = ""
 
     def write(self, text: str) -> int:
         """Log every whole line; keep the rest until its end comes."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            if line.strip():
-                self._log.write(self._severity, line.rstrip(), logger=self._logger)
+            self._tell(line)
         return len(text)
 
     def flush(self) -> None:
         """Log the unfinished line."""
-        if self._rest.strip():
-            self._log.write(self._severity, self._rest, logger=self._logger)
-        self._rest = ""
+        line, self._rest = self._rest, ""
+        self._tell(line)
 
-    def isatty(self) -> bool:
-        """Never a terminal: progress bars stay away."""
-        return False
+    def fileno(self) -> int:
+        """The descriptor that this stream stands for, for code that wants one."""
+        return self._fd
 
     def writable(self) -> bool:
         """Always."""
         return True
 
-    def fileno(self) -> int:
-        """The real stdout's, for code that wants a descriptor."""
-        return 1
+    def _tell(self, line: str) -> None:
+        if line.strip():
+            self._log.write(self._severity, line.rstrip()[:_LONGEST_PRINT], logger=self._logger)
 
 
 def start_log(level: str) -> Log:
@@ -177,8 +175,8 @@ def start_log(level: str) -> Log:
         log.write("warning", str(message), logger="warnings", category=category.__name__, where=where)
 
     warnings.showwarning = show
-    sys.stdout = Printed(log, "info", "stdout")
-    sys.stderr = Printed(log, "warning", "stderr")
+    sys.stdout = Printed(log, "info", "stdout", 1)
+    sys.stderr = Printed(log, "warning", "stderr", 2)
     return log
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
     from .models import Models
     from .settings import Settings
 
-_DRAIN_S = 8  # of the 10 s that platforms give between SIGTERM and SIGKILL
-_KEEP_ALIVE_S = 620  # longer than load balancers keep idle connections, so that they close first
 _BACKLOG = 2048
 _HELP = "usage: serve.py [serve] [--port N]   settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
 
@@ -90,44 +88,15 @@ def _serve(loader: Any, card: Card, settings: Settings, port: int, log: Log, sto
     started = time.perf_counter()
     listener = _listen(port)
 
-    import uvicorn  # once the port is bound, so that nobody is refused while this is imported
-
-    from .app import App
+    from .app import App  # once the port is bound, so that nobody is refused while all this is imported
+    from .http_server import make_server
     from .loaded import LoadedModel
     from .models import Models
     from .protocols import all_routes
 
     model = LoadedModel(card, loader, log, settings.queue_rows)
     models = stop.models = Models(model, model)
-    app = App(all_routes(models, settings), settings, log)
-
-    class Server(uvicorn.Server):
-        """uvicorn's, with our own signals: its own would end the process by the signal, not with 0."""
-
-        def install_signal_handlers(self) -> None:  # uvicorn before 0.29
-            pass
-
-        def capture_signals(self) -> Any:  # uvicorn since 0.29
-            from contextlib import nullcontext
-
-            return nullcontext()
-
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_DRAIN_S,
-        backlog=_BACKLOG,
-    )
-    config.load()
-    server = stop.server = Server(config)
+    server = stop.server = make_server(App(all_routes(models, settings), settings, log))
     server.should_exit = stop.wanted
     # imports are done: two threads that import at once can meet half-made modules
     model.start(_warmups(models, settings), lambda: stop.ask(1))

@@ -151,6 +151,14 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(f"{path} never answered {status}: {last}\n{self.text()}")
 
+    def until_bound(self, seconds: float = 20) -> None:
+        """Wait until the port takes connections, before anything answers on it."""
+        end = time.monotonic() + seconds
+        with socket.socket() as probe:
+            while probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                assert time.monotonic() < end, self.text()
+                time.sleep(0.005)
+
     def text(self) -> str:
         """All that it has written."""
         return self.output.read_text(encoding="utf-8") + self.errors.read_text(encoding="utf-8")

@@ -182,6 +182,31 @@ def test_a_chunked_body_is_read_whole(iris: Server) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("offer", ["h2c", "websocket"])
+def test_an_offer_to_upgrade_is_passed_over(iris: Server, offer: str) -> None:
+    """A client that offers HTTP/2 or a websocket (Java's does, with every first request) is answered as it is."""
+    headers = {"Connection": "Upgrade, HTTP2-Settings", "upgrade": offer, "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
+    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=10)
+    for _ in range(3):
+        body = json.dumps({"instances": [GOOD]}).encode()
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json", **headers})
+        assert connection.getresponse().read() == b'{"predictions":[0]}'
+    connection.close()
+
+
+def test_what_is_not_http_is_400_and_the_server_lives(iris: Server) -> None:
+    """Garbage, TLS and HTTP/2 without asking: refused on that connection alone."""
+    for garbage in (
+        b"\x16\x03\x01\x02\x00\x01",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", iris.port), timeout=10) as client:
+            client.sendall(garbage)
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert iris.request("GET", "/livez").status == 200
+
+
 def test_request_ids(iris: Server) -> None:
     """A sane id comes back and is in the log; an insane one is replaced; without one there is a new one."""
     assert iris.request("GET", "/livez", headers={"X-Request-ID": "abc-1.2:3"}).headers["x-request-id"] == "abc-1.2:3"
