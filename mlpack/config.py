@@ -12,7 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlpack.errors import ConfigError
-from mlpack.runtime.settings import Settings
+from mlpack.runtime.settings import Settings  # the `serve:` section, for the rooms above
+
+__all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config"]
 
 FILE_NAME = "mlpack.yaml"
 
@@ -26,17 +28,19 @@ class _Section(BaseModel):
 class Build(_Section):
     """How the image is built."""
 
-    base: str | None = Field(None, description="base image instead of python:X.Y-slim (Debian-like, with that Python)")
-    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(None, description="else the engine's own")
-    ca_bundle: Path | None = Field(None, description="PEM file trusted while packages are installed")
-    wheelhouse: Path | None = Field(None, description="folder of wheels to install from, offline")
-    max_size: str | None = Field(None, description="largest image allowed, such as 600MB")
+    base: str | None = Field(
+        default=None, description="base image instead of python:X.Y-slim (Debian-like, with that Python)"
+    )
+    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(default=None, description="else the engine's own")
+    ca_bundle: Path | None = Field(default=None, description="PEM file trusted while packages are installed")
+    wheelhouse: Path | None = Field(default=None, description="folder of wheels to install from, offline")
+    max_size: str | None = Field(default=None, description="largest image allowed, such as 600MB")
 
 
 class ImageSection(_Section):
     """Where the image goes."""
 
-    repository: str | None = Field(None, description="host/path that `mlpack push` uses without --to")
+    repository: str | None = Field(default=None, description="host/path that `mlpack push` uses without --to")
 
 
 class Test(_Section):
@@ -44,34 +48,36 @@ class Test(_Section):
 
     __test__ = False  # not a pytest class
 
-    request: Path | None = Field(None, description="JSON body to send to /predict")
-    expected: Path | None = Field(None, description="JSON answer to compare with")
-    tolerance: float = Field(1e-6, ge=0, description="largest relative difference of numbers")
+    request: Path | None = Field(default=None, description="JSON body to send to /predict")
+    expected: Path | None = Field(default=None, description="JSON answer to compare with")
+    tolerance: float = Field(default=1e-6, ge=0, description="largest relative difference of numbers")
 
 
 class Config(_Section):
     """The user's choices for one model. Paths are absolute after loading."""
 
-    name: str | None = Field(None, description="name of the image and the model; else the file's stem")
-    version: str | None = Field(None, description="tag, OCI label and V2 model_version")
-    model: Path | None = Field(None, description="the model file or folder")
-    entry: str | None = Field(None, description="which part of a bundle to serve")
-    signature: str | None = Field(None, description="which signature is the first")
-    framework: str | None = Field(None, description="such as scikit-learn==1.0.2, only when the file does not tell")
-    python: str | None = Field(None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
-    requirements: tuple[str, ...] = Field((), description="added to what the file needs")
-    apt: tuple[str, ...] = Field((), description="Debian packages to add to the image")
-    include: tuple[Path, ...] = Field((), description="your own code that the model needs")
-    predictor: Path | None = Field(None, description="your own loader")
-    sample: Path | None = Field(None, description="a few rows: warm-up, test and examples")
-    templates: Path | None = Field(None, description="folder with templates of your own")
-    test: Test = Field(default_factory=Test, description="what `mlpack test` asks")
-    build: Build = Field(default_factory=Build, description="how the image is built")
-    image: ImageSection = Field(default_factory=ImageSection, description="where the image goes")
-    serve: Settings = Field(default_factory=Settings, description="how the service behaves")
+    name: str | None = Field(default=None, description="name of the image and the model; else the file's stem")
+    version: str | None = Field(default=None, description="tag, OCI label and V2 model_version")
+    model: Path | None = Field(default=None, description="the model file or folder")
+    entry: str | None = Field(default=None, description="which part of a bundle to serve")
+    signature: str | None = Field(default=None, description="which signature is the first")
+    framework: str | None = Field(
+        default=None, description="such as scikit-learn==1.0.2, only when the file does not tell"
+    )
+    python: str | None = Field(default=None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
+    requirements: tuple[str, ...] = Field(default=(), description="added to what the file needs")
+    apt: tuple[str, ...] = Field(default=(), description="Debian packages to add to the image")
+    include: tuple[Path, ...] = Field(default=(), description="your own code that the model needs")
+    predictor: Path | None = Field(default=None, description="your own loader")
+    sample: Path | None = Field(default=None, description="a few rows: warm-up, test and examples")
+    templates: Path | None = Field(default=None, description="folder with templates of your own")
+    test: Test = Field(default=Test(), description="what `mlpack test` asks")
+    build: Build = Field(default=Build(), description="how the image is built")
+    image: ImageSection = Field(default=ImageSection(), description="where the image goes")
+    serve: Settings = Field(default=Settings(), description="how the service behaves")
     deploy: dict[str, Any] = Field(default_factory=dict, description="where the service lives")
 
-    file: Path | None = Field(None, exclude=True, description="the mlpack.yaml it came from")
+    file: Path | None = Field(default=None, exclude=True, description="the mlpack.yaml it came from")
 
 
 # Keys that hold paths, relative to the file that names them.
@@ -101,9 +107,9 @@ def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None
     if file is not None:
         data, lines = _read_yaml(file)
         _resolve_paths(data, file.parent)
-    for dotted, value in {**_from_environment(), **(overrides or {})}.items():
-        if value is not None:
-            _set(data, dotted.split("."), value)
+    flags = {dotted: value for dotted, value in (overrides or {}).items() if value is not None}
+    for dotted, value in {**_from_environment(), **flags}.items():
+        _set(data, dotted.split("."), value)
     if file is not None:
         data["file"] = file
     try:

@@ -26,7 +26,7 @@ def push(
     mlpack push --to europe-docker.pkg.dev/acme/ml/churn
     mlpack push churn:1.4.0 --to 127.0.0.1:5000/churn
     """
-    from mlpack.cli.context import make_context, remembered_config
+    from mlpack.cli.context import attach, make_context, remembered_config
     from mlpack.errors import UsageError
     from mlpack.pipeline.push import push as run_push
     from mlpack.pipeline.receipts import require_receipt
@@ -39,15 +39,17 @@ def push(
     found = context.image(image)
     if no_verify:
         console.warn("--no-verify: this image goes out without a passing test")
-    report = None if no_verify else require_receipt(found, context.folder, file=receipt)
+    proof = None if no_verify else require_receipt(found, context.folder, file=receipt)
     with console.progress("pushing") as on_progress:
-        released = run_push(found, report, publisher=context.engine, reference=reference, on_progress=on_progress)
+        released = run_push(
+            found, proof, publisher=context.engine, attach=attach, reference=reference, on_progress=on_progress
+        )
     console.document(
         {
             "reference": released.reference,
             "digest": released.digest,
             "tags": list(released.tags),
-            "verified": report is not None,
+            "verified": proof is not None,
         }
     )
     console.text(released.reference)

@@ -17,8 +17,8 @@ def difference(found: Any, wanted: Any, tolerance: float, *, where: str = "predi
     if isinstance(wanted, dict) and isinstance(found, dict):
         if set(wanted) != set(found):
             return f"{where}: keys {sorted(found)}, expected {sorted(wanted)}"
-        told = (difference(found[key], wanted[key], tolerance, where=f"{where}.{key}") for key in wanted)
-        return next((text for text in told if text), "")
+        texts = (difference(found[key], wanted[key], tolerance, where=f"{where}.{key}") for key in wanted)
+        return next((text for text in texts if text), "")
     if _number(wanted) and _number(found):
         if math.isclose(found, wanted, rel_tol=tolerance, abs_tol=tolerance):
             return ""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 from mlpack.artifacts.image import Image, Released
-from mlpack.artifacts.report import Report
-from mlpack.engines.base import OnProgress, Publisher
-from mlpack.errors import UsageError
+from mlpack.engines.base import OnProgress, Progress, Publisher
+from mlpack.errors import RegistryError, UsageError
 from mlpack.pipeline.build import content_tag
+from mlpack.pipeline.receipts import report_of
 from mlpack.pipeline.render import LABEL_BUNDLE
+
+RECEIPT_TYPE = "application/vnd.mlpack.receipt.v1+json"
+# Hangs a document on an image: (host/repository@sha256:..., artifact type, bytes).
+Attach = Callable[[str, str, bytes], Any]
 
 # distribution/reference: [domain[:port]/]path-component{/path-component}[:tag]
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -20,15 +27,32 @@ _REFERENCE = re.compile(
 
 
 def push(
-    image: Image, report: Report | None, *, publisher: Publisher, reference: str, on_progress: OnProgress
+    image: Image,
+    receipt: dict[str, Any] | None,
+    *,
+    publisher: Publisher,
+    attach: Attach,
+    reference: str,
+    on_progress: OnProgress,
 ) -> Released:
-    """Pushes the image under `reference`; without a tag it gets the content's. Raises the RegistryError family."""
+    """Pushes the image under `reference`; without a tag it gets the content's. Raises the RegistryError family.
+
+    The receipt is attached to the pushed digest, so that a deploy elsewhere finds it; a registry that takes no
+    attachments is told of, and is no failure.
+    """
     repository, tag = split_reference(reference)
     tag = tag or content_tag(image.labels.get(LABEL_BUNDLE) or image.id)
     digest = publisher.push(image, f"{repository}:{tag}", on_progress=on_progress)
-    return Released(
-        reference=f"{repository}@{digest}", digest=digest, tags=(f"{repository}:{tag}",), image=image, report=report
-    )
+    released = f"{repository}@{digest}"
+    if receipt is not None:
+        try:
+            attach(released, RECEIPT_TYPE, json.dumps(receipt, sort_keys=True).encode())
+        except RegistryError as error:
+            on_progress(Progress(step="receipt", title="attach the receipt", error=error.message))
+        else:
+            on_progress(Progress(step="receipt", title="attach the receipt", seconds=0.0))
+    report = None if receipt is None else report_of(receipt)
+    return Released(reference=released, digest=digest, tags=(f"{repository}:{tag}",), image=image, report=report)
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:

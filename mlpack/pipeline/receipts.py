@@ -30,8 +30,8 @@ def receipt_path(folder: Path, image_id: str) -> Path:
     return folder / FOLDER / "receipts" / f"{image_id.removeprefix('sha256:')}.json"
 
 
-def require_receipt(image: Image, folder: Path, *, file: Path | None = None) -> Report:
-    """The passing report for exactly this image and platform; raises NotVerifiedError with the command that mends it."""
+def require_receipt(image: Image, folder: Path, *, file: Path | None = None) -> dict[str, Any]:
+    """The passing receipt of exactly this image and platform; raises NotVerifiedError with the command that mends it."""
     path = file or receipt_path(folder, image.id)
     name = image.tags[0] if image.tags else image.id
     hint = f"Run `mlpack test {name}` first, or say --no-verify to go without."
@@ -47,7 +47,7 @@ def require_receipt(image: Image, folder: Path, *, file: Path | None = None) -> 
     if not report.ok:
         failed = ", ".join(check.name for check in report.checks if not check.ok) or "no checks"
         raise NotVerifiedError(f"{name} failed its test: {failed}", hint="Mend it, build it and test it again.")
-    return report
+    return receipt
 
 
 def report_of(receipt: dict[str, Any]) -> Report:

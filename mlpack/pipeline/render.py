@@ -235,7 +235,7 @@ def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
         if not section:
             yield name, ascii(value), value != default, explanation
         elif value != default:
-            nested.setdefault(section, []).append(f"{inner}={ascii(value)}")
+            nested.setdefault(section, []).append(f"{inner}={value!a}")
         else:
             yield name, ascii(value), False, explanation
     for section, given in nested.items():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from mlpack.artifacts.image import Image
@@ -111,7 +112,7 @@ def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectati
             hint="The container computes other values than the ones given: is the framework's version the same?",
         )
     for other in card["signatures"][1:]:
-        book.check(f"method_{other['method']}", lambda other=other: _method(client, other, rows))
+        book.check(f"method_{other['method']}", partial(_method, client, other, rows))
     book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
     book.check(
         "batch_equals_singles",
@@ -120,7 +121,7 @@ def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectati
     )
     book.check("concurrent", lambda: _concurrent(client, rows))
     for name, send, status in _bad_requests(rows[0], card):
-        book.check(name, lambda send=send, status=status: _refused(client, send, status))
+        book.check(name, partial(_refused, client, send, status))
     book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
 
 

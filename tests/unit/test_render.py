@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.locks import make_lock
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.config import Settings
 from mlpack.errors import ModelError, TemplateError
 from mlpack.pipeline.render import Recipe, model_name, render, slug, write
+from tests.unit.locks import make_lock
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
@@ -95,7 +95,10 @@ def test_hostile_names_stay_data(tmp_path: Path, name: str) -> None:
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert calls == {"Path", "str", "Settings", "SystemExit", "serve"}
     assert json.loads(text_of(bundle, "model.json"))["model"]["name"] == name
-    assert all(set(file.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-") for file in bundle.files)
+    assert all(
+        set(file.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")
+        for file in bundle.files
+    )
 
 
 def test_settings_that_were_given_stand_without_a_comment_mark(tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_settings_that_were_given_stand_without_a_comment_mark(tmp_path: Path) -
 
 @pytest.mark.parametrize("buildkit", [False, True])
 def test_the_linter_finds_nothing(tmp_path: Path, buildkit: bool) -> None:
-    """hadolint is silent on the Dockerfile, with BuildKit's mounts and without."""
+    """Hadolint is silent on the Dockerfile, with BuildKit's mounts and without."""
     write(bundle_of(tmp_path / "model.pkl"), tmp_path / "out", buildkit=buildkit)
     linter = Path(sys.executable).parent / "hadolint"
     done = subprocess.run([linter, tmp_path / "out" / "Dockerfile"], capture_output=True, text=True, check=False)

@@ -1,0 +1,133 @@
+"""The command line: quick, helpful, one document with --json, one table of exit codes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = ("inspect", "render", "build", "test", "run", "push")
+HEAVY = {
+    "docker",
+    "jinja2",
+    "numpy",
+    "pandas",
+    "requests",
+    "rich",
+    "sklearn",
+    "urllib3",
+    "uv",
+    "uvicorn",
+    "yaml",
+}  # typer itself brings pydantic
+
+
+def mlpack(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "80", **env}
+    return subprocess.run(
+        [sys.executable, "-m", "mlpack", *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)], ids=" ".join
+)
+def test_help_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    """--help and --version are quick because what only the work needs is imported by the work."""
+    code = f"import sys; sys.argv[1:] = {words!r}\nfrom mlpack.__main__ import main\ntry:\n    main()\nexcept SystemExit: pass\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.split())
+    assert done.stdout
+    assert not loaded & HEAVY
+    assert "typer" not in loaded or words != ["--version"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_examples(tmp_path: Path, command: str) -> None:
+    """`--help` of a command says what it does and how it is called."""
+    done = mlpack(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"\n  mlpack {command}" in done.stdout
+    assert "--json" in done.stdout
+
+
+def test_no_words_is_help(tmp_path: Path) -> None:
+    """`mlpack` alone shows what it can do."""
+    done = mlpack(cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nope"],
+        ["build", "--nope"],
+        ["render", "x.pkl"],
+        ["inspect", "--fail-on", "maybe", "x"],
+        ["push", "--to", "A B"],
+        ["test"],
+        ["inspect"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors(tmp_path: Path, words: list[str]) -> None:
+    """Wrong words are exit 2, with one sentence and where to look, as text and as JSON."""
+    done = mlpack(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    done = mlpack(*words, "--json", cwd=tmp_path)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit"], error["code"]) == (2, 2, "usage")
+    assert error["message"]
+    assert error["hint"]
+
+
+def test_a_mistake_in_the_config_is_told(tmp_path: Path) -> None:
+    """mlpack.yaml's mistakes have their own code, with file and line."""
+    (tmp_path / "mlpack.yaml").write_text("name: x\nserve: {max_row: 1}\n")
+    done = mlpack("inspect", "model.pkl", "--json", cwd=tmp_path)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (2, "config")
+    assert "mlpack.yaml:2" in error["message"]
+
+
+@pytest.mark.parametrize("command", ["inspect", "build", "render"])
+def test_a_missing_model_is_told(tmp_path: Path, command: str) -> None:
+    """A path that is not there is exit 3 and one sentence."""
+    words = [command, "no such.pkl", *(["-o", "out"] if command == "render" else [])]
+    done = mlpack(*words, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no such.pkl" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_colours_are_for_terminals(tmp_path: Path) -> None:
+    """A pipe gets no escape codes, whatever TERM says."""
+    done = mlpack("inspect", "nothing.pkl", cwd=tmp_path, TERM="xterm-256color")
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_dead_engine_is_told(tmp_path: Path) -> None:
+    """No engine is exit 5, with what to do."""
+    done = mlpack("test", "iris:latest", "--json", cwd=tmp_path, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (5, "engine_unavailable")
+    assert error["hint"]
+
+
+def test_completion_is_offered(tmp_path: Path) -> None:
+    """The shell's completion script comes from the command itself."""
+    done = mlpack("--show-completion", "bash", cwd=tmp_path)
+    assert re.search(r"complete .*mlpack", done.stdout)

@@ -1,0 +1,120 @@
+"""Receipts: only a passing one for exactly this image and platform opens the gate."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.errors import NotVerifiedError, UsageError
+from mlpack.pipeline.build import content_tag, tag_text
+from mlpack.pipeline.push import split_reference
+from mlpack.pipeline.receipts import last_built, receipt_path, remember_last, report_of, require_receipt, write_receipt
+
+IMAGE = Image(
+    id="sha256:" + "ab" * 32,
+    tags=("iris:latest",),
+    size=10,
+    platform="linux/amd64",
+    card={},
+    labels={"dev.mlpack.bundle": "sha256:cd"},
+)
+GOOD = Report(checks=(Check(name="ready", ok=True, seconds=0.5, detail="500 ms"),), cold_start_ms=500.0, image_size=10)
+
+
+def receipt_of(report: Report, image: Image = IMAGE) -> Verified:
+    return Verified(image=image, report=report, mlpack_version="0.1.0", time="2026-01-01T00:00:00+00:00")
+
+
+def test_a_passing_receipt_opens_the_gate(tmp_path: Path) -> None:
+    """What was written is found again by the image's digest, and says what the report said."""
+    copy = tmp_path / "elsewhere" / "receipt.json"
+    place = write_receipt(receipt_of(GOOD), tmp_path, file=copy)
+    assert place == receipt_path(tmp_path, IMAGE.id)
+    assert report_of(require_receipt(IMAGE, tmp_path)) == GOOD
+    assert json.loads(copy.read_text()) == json.loads(place.read_text())
+    assert require_receipt(IMAGE, tmp_path / "other", file=copy)
+
+
+@pytest.mark.parametrize(
+    ("report", "image"),
+    [
+        (Report(checks=(Check(name="ready", ok=False, seconds=1),)), IMAGE),
+        (Report(checks=()), IMAGE),
+        (GOOD, replace(IMAGE, platform="linux/arm64")),
+    ],
+)
+def test_a_failing_empty_or_foreign_receipt_does_not(tmp_path: Path, report: Report, image: Image) -> None:
+    """A failed check, no check at all, or another platform keeps the gate shut."""
+    write_receipt(receipt_of(report, image), tmp_path)
+    with pytest.raises(NotVerifiedError):
+        require_receipt(IMAGE, tmp_path)
+
+
+def test_another_images_receipt_does_not(tmp_path: Path) -> None:
+    """A receipt handed over as a file counts only for its own digest."""
+    copy = tmp_path / "r.json"
+    write_receipt(receipt_of(GOOD), tmp_path, file=copy)
+    with pytest.raises(NotVerifiedError, match="another image"):
+        require_receipt(replace(IMAGE, id="sha256:" + "00" * 32), tmp_path, file=copy)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"image": 1}', '{"report": "x"}'])
+def test_a_broken_receipt_does_not(tmp_path: Path, text: str) -> None:
+    """Half a file or another shape is told, never believed, never a traceback."""
+    path = receipt_path(tmp_path, IMAGE.id)
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(NotVerifiedError):
+        require_receipt(IMAGE, tmp_path)
+
+
+def test_no_receipt_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    """The refusal says what to run."""
+    with pytest.raises(NotVerifiedError) as told:
+        require_receipt(IMAGE, tmp_path)
+    assert "mlpack test iris:latest" in told.value.hint
+
+
+def test_the_last_image_is_remembered(tmp_path: Path) -> None:
+    """`mlpack test` without a name finds what was built last; a broken note is as none."""
+    assert last_built(tmp_path) is None
+    remember_last(IMAGE, tmp_path, config=None, model=tmp_path / "model.pkl")
+    assert (last_built(tmp_path) or {})["image"] == IMAGE.id
+    (tmp_path / ".mlpack" / "last.json").write_text("{")
+    assert last_built(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("iris", ("iris", None)),
+        ("127.0.0.1:5000/iris", ("127.0.0.1:5000/iris", None)),
+        ("localhost:5000/a/b:1.0", ("localhost:5000/a/b", "1.0")),
+        ("europe-docker.pkg.dev/acme/ml/churn:1.4.0", ("europe-docker.pkg.dev/acme/ml/churn", "1.4.0")),
+        ("[::1]:5000/iris:x", ("[::1]:5000/iris", "x")),
+    ],
+)
+def test_references(reference: str, parts: tuple[str, str | None]) -> None:
+    """A registry's port is no tag."""
+    assert split_reference(reference) == parts
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "https://x/y", "a b", "UPPER", "x:", "x:-a", "x@sha256:00", "-x", "x//y", "x/"]
+)
+def test_what_is_no_reference(reference: str) -> None:
+    """A mistake is a usage error with an example, before anything is pushed."""
+    with pytest.raises(UsageError):
+        split_reference(reference)
+
+
+def test_tags() -> None:
+    """A content tag is 12 digits; a version becomes a tag or an error."""
+    assert content_tag("sha256:" + "ab" * 32) == "ab" * 6
+    assert tag_text("1.4.0+cpu") == "1.4.0_cpu"
+    for wrong in ("", ".1", "a b", "x" * 129, "ä"):
+        with pytest.raises(UsageError):
+            tag_text(wrong)
