@@ -65,15 +65,15 @@ def compile_lock(
     reason, IndexUnreachableError.
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
-        constraint_file = Path(folder) / "constraints.txt"
-        constraint_file.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        bounds = Path(folder) / "constraints.txt"
+        bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
         argv = [
             _uv(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
             "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",
             "--only-binary", ":all:", "--index-strategy", "unsafe-best-match",
             "--python", sys.executable, "--no-python-downloads",
             "--python-version", target.python, "--python-platform", target.uv_platform,
-            "--constraints", str(constraint_file),
+            *(["--constraints", str(bounds)] if bounds.stat().st_size else []),
             *(["--no-index"] if settings.no_index else []),
             *(["--exclude-newer", cutoff] if cutoff else []),
             *(word for name in sorted(exempt) if cutoff for word in ("--exclude-newer-package", f"{name}=false")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from mlpack.errors import ConfigError
@@ -44,6 +45,7 @@ def same_version(one: str, other: str) -> bool:
     return _canonical(one, local="+" in one and "+" in other) == _canonical(other, local="+" in one and "+" in other)
 
 
+@functools.lru_cache(maxsize=10_000)
 def _canonical(version: str, *, local: bool) -> tuple[str, ...]:
     """A version's comparable parts: trailing zeros dropped, letters in lower case, the local part only if asked for."""
     public, _, build = version.strip().lower().removeprefix("v").partition("+")

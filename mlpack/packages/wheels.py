@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ class Wheel:
         return any(_fits_platform(tag, PLATFORMS[platform], glibc(python)) for tag in self.platforms)
 
 
+@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is walked once for each Python
 def parse_wheel(filename: str) -> Wheel | None:
     """The wheel that a file name tells of, None when it is no wheel's name."""
     parts = filename.removesuffix(".whl").split("-")
