@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml mlpack/version.py
 	@touch $@
 
 demo: $(STAMP)  ## The main job: trains a model, packs it, tests it, asks it
+	@command -v curl > /dev/null || apt-get install -y -qq curl >&2
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python examples/demo.py
 
 test: lint  ## Lint, types, unit and contract tests, one example through Docker

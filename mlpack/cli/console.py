@@ -57,7 +57,12 @@ class Console:
             table.add_column(title, style=styles[index] if index < len(styles) else None, overflow="fold")
         for line in lines:
             table.add_row(*line)
-        self._out().print(table)
+        out = self._out()
+        with out.capture() as shown:
+            out.print(table)
+        # A table's cells are padded to their column; at the end of a line that only makes copying harder.
+        sys.stdout.write("\n".join(line.rstrip() for line in shown.get().splitlines()) + "\n")
+        sys.stdout.flush()
 
     @contextmanager
     def progress(self, title: str) -> Iterator[OnProgress]:

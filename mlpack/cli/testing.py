@@ -36,7 +36,7 @@ def limits_of(memory: str) -> Limits:
 def show_check(console: Console, check: Check) -> None:
     """One line as soon as a check is done."""
     mark = "ok  " if check.ok else "FAIL"
-    console.text(f"  {mark} {check.name:<22} {check.seconds * 1000:>8.0f} ms  {check.detail[:300]}")
+    console.text(f"  {mark} {check.name:<24} {check.seconds * 1000:>8.0f} ms  {check.detail[:300]}")
 
 
 def show(console: Console, report: Report, receipt: Path) -> None:
@@ -51,7 +51,7 @@ def show(console: Console, report: Report, receipt: Path) -> None:
             f"{report.peak_memory_mb} MiB" if report.peak_memory_mb is not None else "not told by the engine",
         ),
         ("image size", human_size(report.image_size)),
-        ("receipt", str(receipt)),
+        ("receipt", str(receipt.relative_to(Path.cwd()) if receipt.is_relative_to(Path.cwd()) else receipt)),
     ]
     console.table(rows, styles=("bold", ""))
 
