@@ -70,7 +70,7 @@ def _calls(dest: Path) -> dict[str, Row]:
     run = call(look_up("os", "system"), text(order))
     whole = P4 + run + b"."
     old = b"cos\nsystem\n(S'" + order.encode() + b"'\ntR."
-    rows = {
+    return {
         "reduce0.pkl": _bad(old, "os.system"),
         "reduce4.pkl": _bad(whole, "os.system"),
         "no_extension": _bad(whole, "os.system"),
@@ -131,7 +131,6 @@ def _calls(dest: Path) -> dict[str, Row]:
         "extension.pkl": (P2 + b"\x82\x07.", "unknown", "", "plain pickle"),
         "out_of_band.pkl": (b"\x80\x05\x97.", "unknown", "", "plain pickle"),
     }  # fmt: skip
-    return rows
 
 
 def _broken() -> dict[str, Row]:

@@ -23,7 +23,7 @@ class Limits:
     kept_text: int = 1 * MIB
     output: int = 512 * MIB
     output_ratio: int = 100
-    walked: int = 8 * MIB
+    walked: int = 4 * MIB
     walked_ratio: int = 16
     objects: int = 2_000_000
     bytes_per_object: int = 8

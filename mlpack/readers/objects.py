@@ -148,7 +148,7 @@ def _build(m: Machine) -> None:
 def _check_hooks(m: Machine, target: Instance, state: Any) -> None:
     for half in state if isinstance(state, tuple) else (state,):
         if isinstance(half, dict) and not _HOOKS.isdisjoint(half):
-            hook = sorted(_HOOKS.intersection(half))[0]
+            hook = min(_HOOKS.intersection(half))
             m.record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
         if isinstance(half, dict) and not _SCIPY_TEMPLATE.fullmatch(str(half.get("_parse_arg_template", ""))):
             m.record.trick(

@@ -14,7 +14,7 @@ from mlpack.readers.values import Array, Blob, Global
 # The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no check of its own.
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
-_DEEPEST = 10_000  # Python's own pickler gives up at about 1000
+DEEPEST = 10_000  # Python's own pickler gives up at about 1000
 _INLINE = b"KMJG(."  # opcodes that only the loop knows
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
 
@@ -22,6 +22,7 @@ Handler = Callable[["Machine"], None]
 HANDLERS: list[Handler | None] = [None] * 256
 
 _unpack_float = struct.Struct(">d").unpack_from
+_unpack_size = struct.Struct("<I").unpack_from
 _unpack_int = struct.Struct("<i").unpack_from
 
 
@@ -158,7 +159,7 @@ class Machine:
 
     def _load(self) -> Any:  # noqa: C901, PLR0912, PLR0915  # one loop: a call per opcode would double the time
         handlers = HANDLERS
-        buf, pos, soft, stack, memo = self.buf, self.pos, self.soft, self.stack, self.memo
+        buf, pos, soft, stack, memo, sparse = self.buf, self.pos, self.soft, self.stack, self.memo, self.sparse
         while True:
             if pos >= soft:
                 self.pos = pos
@@ -168,9 +169,9 @@ class Machine:
                     raise CutOffError("it is cut off: the end comes before the last opcode")
             code = buf[pos]
             pos += 1
-            if code == 0x94 and not self.sparse:  # MEMOIZE
+            if code == 0x94 and not sparse:  # MEMOIZE
                 memo.append(stack[-1])
-            elif code == 0x71 and buf[pos] == len(memo) and not self.sparse:  # BINPUT of the next number
+            elif code == 0x71 and buf[pos] == len(memo) and not sparse:  # BINPUT of the next number
                 memo.append(stack[-1])
                 pos += 1
                 self.protocol = self.protocol or 1
@@ -180,6 +181,18 @@ class Machine:
             elif code == 0x8C and pos + 1 + buf[pos] <= self.end:  # SHORT_BINUNICODE
                 stop = pos + 1 + buf[pos]
                 stack.append(buf[pos + 1 : stop].decode("utf-8", "surrogatepass"))
+                pos = stop
+            elif (
+                code == 0x72 and _unpack_size(buf, pos)[0] == len(memo) and not sparse
+            ):  # LONG_BINPUT of the next number
+                memo.append(stack[-1])
+                pos += 4
+            elif code == 0x6A and _unpack_size(buf, pos)[0] < len(memo):  # LONG_BINGET
+                stack.append(memo[_unpack_size(buf, pos)[0]])
+                pos += 4
+            elif code == 0x58 and pos + 4 + _unpack_size(buf, pos)[0] <= self.end:  # BINUNICODE
+                stop = pos + 4 + _unpack_size(buf, pos)[0]
+                stack.append(buf[pos + 4 : stop].decode("utf-8", "surrogatepass"))
                 pos = stop
             elif code == 0x4B:  # BININT1
                 stack.append(buf[pos])
@@ -202,14 +215,16 @@ class Machine:
                 if not self.outer:
                     return stack.pop()
                 self._return_array(stack.pop())
-                stack, memo = self.stack, self.memo
+                stack, memo, sparse = self.stack, self.memo, self.sparse
             else:
                 handler = handlers[code]
                 self.pos = pos
                 if handler is None:
                     self._unknown(code)
                 handler(self)
-                buf, pos, soft, stack, memo = self.buf, self.pos, self.soft, self.stack, self.memo
+                buf, pos, soft, stack, memo, sparse = (
+                    self.buf, self.pos, self.soft, self.stack, self.memo, self.sparse,
+                )  # fmt: skip
 
     def enter(self, array: Array) -> None:
         """Begin a pickle within this one: what it builds becomes the elements of `array`, which joblib puts here."""
@@ -226,11 +241,15 @@ class Machine:
     # The stack ---------------------------------------------------------------------------------------
 
     def made_one(self, weight: int = 1) -> None:
-        """Count a container; raises CutOffError when containers lie in each other deeper than any pickler writes."""
+        """Count a container, and look how deep it lies."""
         self.made += weight
-        marks = self.marks
-        if len(marks) > _DEEPEST or (len(self.stack) - (marks[-1] if marks else 0) > _DEEPEST and not marks):
-            raise CutOffError(f"it is nested more than {_DEEPEST} deep")
+        if len(self.stack) > DEEPEST or len(self.marks) > DEEPEST:
+            self.check_depth()
+
+    def check_depth(self) -> None:
+        """Raise CutOffError when containers lie in each other deeper than any pickler writes; a long tuple's items may."""
+        if len(self.marks) > DEEPEST or (not self.marks and len(self.stack) > DEEPEST):
+            raise CutOffError(f"it is nested more than {DEEPEST} deep")
 
     def popmark(self) -> list[Any]:
         """What lies above the last mark, taken off."""

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from mlpack.readers.opcodes import Machine, handles
+from mlpack.readers.opcodes import DEEPEST, Machine, handles
 from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
 
 _PLAIN_KEYS = (str, bytes, float, bool, type(None), Global, Instance, Array, Blob, PersistentId)
@@ -41,15 +41,19 @@ def _flat(value: Any) -> bool:
 
 @handles(b"]")
 def _empty_list(m: Machine) -> None:
-    m.made_one()
+    m.made += 1
     m.stack.append([])
+    if len(m.stack) > DEEPEST:
+        m.check_depth()
     m.protocol = m.protocol or 1
 
 
 @handles(b"}")
 def _empty_dict(m: Machine) -> None:
-    m.made_one()
+    m.made += 1
     m.stack.append({})
+    if len(m.stack) > DEEPEST:
+        m.check_depth()
     m.protocol = m.protocol or 1
 
 
@@ -151,7 +155,11 @@ def _additems(m: Machine) -> None:
 @handles(b"s")
 def _setitem(m: Machine) -> None:
     value, key = m.stack.pop(), m.stack.pop()
-    set_items(m.stack[-1], (key, value))
+    target = m.stack[-1]
+    if type(target) is dict and type(key) is str:
+        target[key] = value
+    else:
+        set_items(target, (key, value))
 
 
 @handles(b"u")

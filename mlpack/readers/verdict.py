@@ -59,7 +59,9 @@ def _unknown(name: Global, *, called: bool) -> str:
         return f"contains code by value: needs {tool} in the image, and {_TRUST}"
     if root == "__torch__":
         return f"a class in TorchScript, whose code lies in the archive and runs in torch's own interpreter: {_TRUST}"
-    if root in ("__main__", "__mp_main__", "builtins", "__builtin__"):
+    if root in ("builtins", "__builtin__"):
+        return f"a built-in that is not known as harmless: {_TRUST}"
+    if root in ("__main__", "__mp_main__"):
         return (
             "defined in the script or notebook that wrote the file: move it into a module, write the file anew, "
             "and build with --include MODULE"

@@ -315,7 +315,7 @@ def _boosters() -> Iterator[tuple[str, Any]]:
 
 def _plain() -> Iterator[tuple[str, Any]]:
     import collections
-    import datetime
+    import datetime as dt
     import decimal
     import fractions
     import functools
@@ -340,10 +340,10 @@ def _plain() -> Iterator[tuple[str, Any]]:
     yield (
         "datetime",
         [
-            datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
-            datetime.date(2024, 1, 1),
-            datetime.time(1),
-            datetime.timedelta(1),
+            dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc),
+            dt.date(2024, 1, 1),
+            dt.time(1),
+            dt.timedelta(1),
         ],
     )
     yield (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,13 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
 
 
 def test_hostile_files_are_judged(cases: list[Case], subtests: pytest.Subtests) -> None:
-    """Each hostile or broken file gets its verdict, names its callable, tells its problem, and is done within seconds."""
+    """Each hostile or broken file gets its verdict, names its callable, tells its problem, and is done in seconds; nothing runs."""
     for case in cases:
         with subtests.test(case.path.name):
             _check(case)
+    folder = cases[0].path.parent
+    assert not (folder / CANARY).exists()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(case.path.name for case in cases)
 
 
 def _check(case: Case) -> None:
@@ -38,13 +40,3 @@ def _check(case: Case) -> None:
     assert not case.callable or any(case.callable in finding.callable for finding in told.safety.findings)
     assert all(finding.why for finding in told.safety.findings)
     assert len(repr(told)) < 100_000, "a value's repr must not follow the nesting"
-
-
-def test_nothing_of_a_hostile_file_runs(cases: list[Case], tmp_path: Path) -> None:
-    """No payload leaves its mark, neither beside the files nor in a folder that an archive's names lead to."""
-    for case in cases:
-        read_pickles(case.path)
-    folder = cases[0].path.parent
-    assert not (folder / CANARY).exists()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(case.path.name for case in cases)
-    assert not list(tmp_path.iterdir())

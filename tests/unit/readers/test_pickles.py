@@ -1,0 +1,197 @@
+"""What read_pickles tells of real models and of the wrappings that pickles come in."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from mlpack.errors import UnreadableModelError
+from mlpack.readers.pickles import read_pickles
+from mlpack.readers.values import Array, Instance, PickleFile
+
+GIB = 1 << 30
+
+
+def _read(path: Path) -> PickleFile:
+    told = read_pickles(path)
+    assert told is not None
+    return told
+
+
+def _pipeline() -> Pipeline:
+    frame = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0], "city": ["x", "y", "x", "y"]})
+    columns = ColumnTransformer([("n", StandardScaler(), ["age"]), ("c", OneHotEncoder(), ["city"])])
+    return Pipeline([("prep", columns), ("model", LogisticRegression())]).fit(
+        frame, np.array(["no", "yes", "no", "yes"], dtype=object)
+    )
+
+
+@pytest.mark.parametrize("how", ["pickle", "joblib"])
+def test_a_fitted_pipeline_can_be_read_without_running_it(how: str, tmp_path: Path) -> None:
+    """Names, classes, categories and the recorded version lie open in the values."""
+    path = tmp_path / "model"
+    if how == "joblib":
+        joblib.dump(_pipeline(), path)
+    else:
+        path.write_bytes(pickle.dumps(_pipeline()))
+    told = _read(path)
+    assert (told.container, told.safety.verdict, told.problem) == (how, "safe", "")
+    assert isinstance(told.root, Instance)
+    assert told.root.class_name == "sklearn.pipeline.Pipeline"
+    (_, prep), (_, model) = told.root.attributes()["steps"]
+    assert model.class_name == "sklearn.linear_model._logistic.LogisticRegression"
+    assert model.attributes()["classes_"].values() == ["no", "yes"]
+    assert prep.attributes()["feature_names_in_"].values() == ["age", "city"]
+    assert prep.attributes()["transformers_"][1][1].attributes()["categories_"][0].values() == ["x", "y"]
+    assert "_sklearn_version" in model.attributes()
+
+
+def test_numpy_generation_is_told(tmp_path: Path) -> None:
+    """numpy 1 and 2 write their arrays under different module names."""
+    path = tmp_path / "array.pkl"
+    data = pickle.dumps(np.arange(3), 2)
+    path.write_bytes(data)
+    assert _read(path).numpy_major == 2
+    path.write_bytes(data.replace(b"numpy._core.", b"numpy.core."))
+    assert (_read(path).numpy_major, _read(path).safety.verdict) == (1, "safe")
+
+
+def test_every_pickle_of_a_stream_is_read(tmp_path: Path) -> None:
+    """A file of several pickles holds them all; what follows and is none is said, and is no fault."""
+    path = tmp_path / "several.pkl"
+    path.write_bytes(pickle.dumps({"part": 1}) + pickle.dumps([1, 2, 3]) + b"\x00trailing")
+    told = _read(path)
+    assert [member.root for member in told.members] == [{"part": 1}, [1, 2, 3]]
+    assert (told.safety.verdict, told.problem) == ("safe", "")
+    assert len(told.notes) == 1
+
+
+def test_npz_with_objects_and_numbers(tmp_path: Path) -> None:
+    """Each array of a .npz is told, those of objects through the pickle inside."""
+    path = tmp_path / "arrays.npz"
+    np.savez(path, names=np.array(["a", "b"], dtype=object), numbers=np.arange(3))
+    told = _read(path)
+    assert (told.container, told.safety.verdict) == ("npz", "safe")
+    assert {member.name: member.root.values() for member in told.members} == {
+        "names.npy": ["a", "b"],
+        "numbers.npy": [0, 1, 2],
+    }
+
+
+def test_torch_files_are_judged_without_torch(tmp_path: Path) -> None:
+    """A torch archive's storages are raw bytes and its persistent ids are torch's own; the older format is a stream."""
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x02t"
+        b"QK\x00K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+    )
+    body = b"\x80\x02}X\x01\x00\x00\x00w" + tensor + b"s."
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("archive/data.pkl", body)
+        file.writestr("archive/data/0", b"\x80\x02\xff\xff\x00\x00\x00\x00")  # begins like a pickle, and is none
+    path = tmp_path / "model.pt"
+    path.write_bytes(archive.getvalue())
+    told = _read(path)
+    assert (told.container, told.safety.verdict, told.problem, len(told.members)) == ("zip", "safe", "", 1)
+    head = b"".join(pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
+    path.write_bytes(head + body + pickle.dumps(["0"], 2) + b"\x80\x3f" + bytes(20))
+    told = _read(path)
+    assert (told.container, told.safety.verdict, told.problem, len(told.members)) == ("pickle", "safe", "", 5)
+
+
+def test_arrays_beside_the_pickle_are_read_too(tmp_path: Path) -> None:
+    """Before joblib 0.10 arrays lay in files of their own: a missing one is said, one of objects is judged."""
+    path = tmp_path / "old.pkl"
+    state = b"(dp1\nS'filename'\nS'old.pkl_01.npy'\nsS'subclass'\ncnumpy\nndarray\ns"
+    path.write_bytes(
+        b"ccopy_reg\n_reconstructor\n(cjoblib.numpy_pickle\nNDArrayWrapper\nc__builtin__\nobject\nNtR" + state + b"b."
+    )
+    assert "missing" in _read(path).problem
+    np.save(tmp_path / "old.pkl_01.npy", np.array(["a"], dtype=object))
+    assert (_read(path).safety.verdict, _read(path).problem) == ("safe", "")
+    (tmp_path / "old.pkl_01.npy").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    assert _read(path).safety.verdict == "dangerous"
+
+
+def test_old_joblib_zfile(tmp_path: Path) -> None:
+    """joblib's oldest compressed format is read."""
+    import zlib
+
+    path = tmp_path / "old.z"
+    data = pickle.dumps({"a": 1}, 2)
+    path.write_bytes(b"ZF" + hex(len(data)).ljust(len(hex(1 << 64))).encode() + zlib.compress(data))
+    assert (_read(path).root, _read(path).compression) == ({"a": 1}, "zlib")
+
+
+def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    """A missing file, a folder, a pipe and a loop of links end with a sentence, and nothing blocks."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("missing", ".", "pipe", "loop"):
+        with pytest.raises(UnreadableModelError, match="cannot be read|not a regular file"):
+            read_pickles(tmp_path / name)
+
+
+def test_progress_is_told_in_bytes_of_the_file(tmp_path: Path) -> None:
+    """A compressed file reports how far it is, up to its own size."""
+    path = tmp_path / "model.joblib"
+    joblib.dump(
+        RandomForestClassifier(5).fit(np.random.default_rng(0).normal(size=(500, 5)), np.arange(500) % 3),
+        path,
+        compress=3,
+    )
+    calls: list[tuple[int, int]] = []
+    read_pickles(path, on_progress=lambda done, total: calls.append((done, total)))
+    assert calls
+    assert calls[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+def test_a_gigabyte_of_array_is_stepped_over(tmp_path: Path) -> None:
+    """An uncompressed file of 1 GB whose bytes are arrays takes at most a second and 120 MB, interpreter and all."""
+    path = tmp_path / "large.joblib"
+    wrapped = io.BytesIO()
+    joblib.dump({"w": np.zeros(20_000), "end": 1}, wrapped)
+    data = wrapped.getvalue()
+    zeros = data.find(bytes(100))
+    data = data.replace((20_000).to_bytes(2, "little") + b"\x85", b"\x00\x00\x85", 1)
+    start = data[:zeros].replace(b"M\x00\x00\x85", b"J" + (GIB // 8).to_bytes(4, "little") + b"\x85")
+    with path.open("wb") as file:
+        file.write(start)
+        file.seek(GIB, 1)
+        file.write(data[zeros + 160_000 :])
+    program = (
+        "import sys, time; from pathlib import Path; from mlpack.readers.pickles import read_pickles;"
+        "began = time.monotonic(); told = read_pickles(Path(sys.argv[1])); took = time.monotonic() - began;"
+        "print(told.safety.verdict, told.problem or '-', told.root['w'].shape[0], told.root['end'], took,"
+        " next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    verdict, problem, extent, end, took, memory = done.stdout.split()
+    assert (verdict, problem, int(extent), end) == ("safe", "-", GIB // 8, "1")
+    assert float(took) < 1
+    assert int(memory) < 120 * 1024
+
+
+def test_a_large_compressible_model_is_read_to_its_end(tmp_path: Path) -> None:
+    """A model of zeros compresses a thousandfold and is honest all the same."""
+    path = tmp_path / "zeros.joblib"
+    joblib.dump({"w": np.zeros(12_000_000), "end": 1}, path, compress=3)
+    told = _read(path)
+    assert (told.safety.verdict, told.problem, told.root["end"]) == ("safe", "", 1)
+    assert isinstance(told.root["w"], Array)
+    assert told.root["w"].shape == (12_000_000,)
