@@ -86,6 +86,10 @@ def compile_lock(
                 stdin="".join(f"{line}\n" for line in lines),
                 timeout_s=TIMEOUT_S,
             )
+        except FileNotFoundError:
+            raise ResolveError(
+                "uv, which finds the packages, is not installed", hint="`pip install uv`, then again."
+            ) from None
         except subprocess.TimeoutExpired:
             raise ResolveError(
                 f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv keeps what it has fetched."

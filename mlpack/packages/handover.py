@@ -12,10 +12,11 @@ from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.index import is_loopback, local_path
-from mlpack.packages.names import strip_login
+from mlpack.packages.names import normalise, strip_login
 from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
 from mlpack.packages.variables import pip_variables, uv_variables
 from mlpack.packages.web import with_login
+from mlpack.packages.wheels import parse_wheel
 
 FOLDER = "build"  # in the context
 MOUNT = Path("/run/mlpack")  # where the step that installs sees it
@@ -30,6 +31,8 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
     """
     wheels = tuple(_wheel(wheel) for wheel in lock.local_wheels)
     bundle = settings.ca_bundle or _system_bundle()
+    if wheels and _all_here(lock):
+        settings = replace(settings, no_index=True, find_links=())
     inside = _inside(settings, has_wheels=bool(wheels), has_bundle=bundle is not None)
     files = [*wheels]
     if bundle:
@@ -43,6 +46,14 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
 def holds_secrets(settings: PackageSettings) -> bool:
     """Whether a handover with secrets would hold any."""
     return _env(settings, secrets=True) != _env(settings, secrets=False) or settings.client_cert is not None
+
+
+def _all_here(lock: Lock) -> bool:
+    """Whether every locked package travels along, so that the build needs no index (a wheelhouse, no network)."""
+    locked = {
+        normalise(line.partition("==")[0]) for line in (lock.requirements + lock.installer).splitlines() if "==" in line
+    }
+    return locked <= {wheel.name for file in lock.local_wheels if (wheel := parse_wheel(file.filename))}
 
 
 def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) -> PackageSettings:

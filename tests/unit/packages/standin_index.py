@@ -156,10 +156,9 @@ def serve(
             if login:
                 index.watched.update(_command_lines())
             wanted = "Basic " + base64.b64encode((login or "").encode()).decode()
-            if login and self.headers.get("Authorization") != wanted:
-                self._answer(401, "text/plain", b"who are you?")
-            elif status != 200:
-                self._answer(status, "text/plain", b"not today")
+            refused = login and self.headers.get("Authorization") != wanted
+            if refused or status != 200:
+                self._answer(401 if refused else status, "text/plain", b"not you, or not today")
             elif self.path.startswith("/files/") and self.path.removeprefix("/files/") in contents:
                 self._answer(200, "application/octet-stream", contents[self.path.removeprefix("/files/")])
             else:

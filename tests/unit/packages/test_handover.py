@@ -15,11 +15,11 @@ from mlpack.packages.settings import PackageSettings
 from tests.unit.packages.models import sklearn_model
 
 
-def lock(*wheels: LocalWheel) -> Lock:
+def lock(*wheels: LocalWheel, requirements: str = "six==1 \\\n    --hash=sha256:ab\nother==2\n") -> Lock:
     """A lock with wheels of this machine's."""
     return Lock(
         info=sklearn_model("1.2.2"), python="3.11", platform="linux/amd64", base="python:3.11-slim", base_digest=None,
-        requirements="", local_wheels=wheels,
+        requirements=requirements, local_wheels=wheels,
     )  # fmt: skip
 
 
@@ -107,6 +107,9 @@ def test_local_wheels_travel_with_the_build(tmp_path: Path) -> None:
     file = given[f"build/wheels/{path.name}"]
     assert (file.source, file.size, file.sha256, file.content) == (path, 5, wheel.sha256, None)
     assert b"UV_FIND_LINKS=/run/mlpack/wheels\n" in (given["build/env"].content or b"")
+    assert b"PIP_NO_INDEX" not in (given["build/env"].content or b"")
+    alone = {file.name: file for file in handover(PackageSettings(), lock(wheel, requirements="six==1\n"))}
+    assert b"PIP_NO_INDEX=1\n" in (alone["build/env"].content or b"")  # all of it travels: no index is asked
     path.unlink()
     with pytest.raises(ResolveError, match="is gone"):
         handover(PackageSettings(), lock(wheel))
