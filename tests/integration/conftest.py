@@ -1,4 +1,4 @@
-"""What the tests with a container engine share: the engine, its registry, and small bundles to build."""
+"""What these tests share: the engine, its registry, small bundles to build, models that went the line, environments."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import functools
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +21,30 @@ from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.engines.docker import DockerEngine
+from mlpack.packages.settings import read_settings
+from mlpack.packages.variables import uv_variables
+from tests.integration.cli import told
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"
 
 MakeBundle = Callable[..., Bundle]
+Name = Callable[[str], str]
+MakePython = Callable[..., Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A model that `mlpack build` made an image of: the working folder, the image's name, and what build said."""
+
+    folder: Path
+    name: str
+    built: dict[str, Any]
+
+    @property
+    def image(self) -> str:
+        """The image's id."""
+        return str(self.built["id"])
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +77,68 @@ def registry(engine_environment: None) -> str:  # noqa: ARG001  # asked for what
     return os.environ["MLPACK_TEST_REGISTRY"]
 
 
+@pytest.fixture(scope="session")
+def fresh_name(engine: DockerEngine) -> Iterator[Name]:
+    """Gives image names that nobody has used, so that nothing of an earlier run answers; takes the images away at the end."""
+    mark = uuid.uuid4().hex[:8]
+    yield lambda prefix: f"{prefix}-{mark}"
+    for image in engine._client.images():
+        for tag in image.get("RepoTags") or ():
+            if mark in tag:
+                engine.remove_tag(tag)
+
+
+@pytest.fixture(scope="session")
+def iris(fresh_name: Name, tmp_path_factory: pytest.TempPathFactory) -> Packed:
+    """examples/iris, trained and built."""
+    return packed_example("iris", tmp_path_factory.mktemp("iris"), fresh_name("iris"))
+
+
+@pytest.fixture(scope="session")
+def python_with(tmp_path_factory: pytest.TempPathFactory) -> MakePython:
+    """Makes environments of Python 3.11 with the given requirements, from where pip would take them; each once."""
+
+    @functools.cache
+    def make(*requirements: str) -> Path:
+        folder = tmp_path_factory.mktemp("env")
+        variables = uv_variables(read_settings(os.environ, folder))
+        env = {name: value for name, value in {**os.environ, **variables}.items() if value}
+        found = subprocess.run(
+            [uv(), "venv", "--quiet", "--no-config", "--python", "3.11", folder / "venv"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode:
+            pytest.skip(f"no Python 3.11 here, and none to be had: {found.stderr}")
+        python = folder / "venv" / "bin" / "python"
+        command = [uv(), "pip", "install", "--quiet", "--no-config", "--only-binary", ":all:", "--python", python]
+        subprocess.run([*command, *requirements], env=env, check=True)
+        return python
+
+    return make
+
+
 @pytest.fixture
 def bundle_of(engine: DockerEngine) -> MakeBundle:
     """Makes a bundle for the engine; see bundle_for."""
     return functools.partial(bundle_for, engine)
+
+
+def packed_example(example: str, folder: Path, name: str) -> Packed:
+    """A copy of an example, trained with this environment's scikit-learn, and built."""
+    for file in ("make_model.py", "mlpack.yaml"):
+        shutil.copy(ROOT / "examples" / example / file, folder)
+    subprocess.run([sys.executable, "make_model.py"], cwd=folder, check=True, capture_output=True)
+    return Packed(folder=folder, name=name, built=told("build", "--name", name, cwd=folder))
+
+
+def uv() -> str:
+    """The uv of this environment."""
+    from uv import find_uv_bin
+
+    return str(find_uv_bin())
 
 
 def bundle_for(
