@@ -6,7 +6,9 @@ from typing import Any
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, TensorSpec
 
-REQUIREMENTS = "numpy==2.4.6 \\\n    --hash=sha256:" + "0" * 64 + "\nscikit-learn==1.9.1 \\\n    --hash=sha256:" + "1" * 64 + "\n"
+REQUIREMENTS = (
+    "numpy==2.4.6 \\\n    --hash=sha256:" + "0" * 64 + "\nscikit-learn==1.9.1 \\\n    --hash=sha256:" + "1" * 64 + "\n"
+)
 INSTALLER = "uv==0.13.8 \\\n    --hash=sha256:" + "2" * 64 + "\n"
 
 
