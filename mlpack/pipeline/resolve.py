@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ from mlpack.packages.era import WINDOW
 from mlpack.packages.index import ask_all, local_path
 from mlpack.packages.installer import UV_VERSION
 from mlpack.packages.local import local_wheels
+from mlpack.packages.names import strip_login
 from mlpack.packages.pythons import usable_pythons, why_python
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.solve import Solution, solve
@@ -122,8 +122,8 @@ def _resolve(
 
 
 def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str) -> str:
-    """Everything that decides the lock. Addresses are hashed: the cache holds no login, not even as a key."""
-    places = [hashlib.sha256(place.encode()).hexdigest() for place in (*settings.indexes, *settings.find_links)]
+    """Everything that decides the lock; a login does not, so a new password asks nothing anew."""
+    places = [strip_login(place) for place in (*settings.indexes, *settings.find_links)]
     folders = [folder_listing(str(local_path(place))) for place in settings.find_links if local_path(place)]
     return cache_key(
         {
