@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mlpack.readers.allowlist import danger_of
 from mlpack.readers.folding import fill, fold
 from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
 from mlpack.readers.limits import CutOffError
@@ -21,6 +22,7 @@ _SCIPY_TEMPLATE = re.compile(
     r"(\s*def _parse_args\w*\(self[\w ,=']*\):"
     r"\s*return (self\._argcheck_rvs)?\([\w ,=]*\)[\w ,=]*)*\s*"
 )
+_IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
 
 
@@ -92,6 +94,8 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = Fals
         m.record.called.add(callable_)
         if not new:
             _check_getattr(m, callable_, args)
+            _check_setattr(m, callable_, args)
+            _check_import(m, callable_, args)
     elif isinstance(callable_, Instance):
         _check_computed(m, callable_)
     else:
@@ -109,6 +113,25 @@ def _check_getattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
         m.record.suspect("builtins.getattr", f"holds the method {named!r} of an object that it builds")
     else:
         m.record.trick("builtins.getattr", "reaches for an attribute that no honest file asks for")
+
+
+def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
+    # dill gives a class that it makes its qualified name in this way; no other honest file calls setattr.
+    if (callable_.module, callable_.name) not in (("builtins", "setattr"), ("__builtin__", "setattr")):
+        return
+    if len(args) == 3 and isinstance(args[0], Instance) and args[1] == "__qualname__" and isinstance(args[2], str):
+        m.record.suspect("builtins.setattr", "gives a class that it makes its name")
+    else:
+        m.record.trick("builtins.setattr", "changes an attribute that no honest file changes")
+
+
+def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
+    # cloudpickle and dill write a module that their code uses as a call with its name: judged like any name.
+    if callable_.name in _IMPORTERS and callable_.module.startswith(_BY_VALUE) and args and isinstance(args[0], str):
+        module, _, name = args[0].rpartition(".")
+        for pair in ((args[0], "*"), (module, name)) if module else ((args[0], "*"),):
+            if danger_of(Global(*pair)):
+                _look_up(m, *pair)
 
 
 def _is_ordinary(name: Any) -> bool:

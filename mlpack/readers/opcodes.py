@@ -15,7 +15,7 @@ from mlpack.readers.values import Array, Blob, Global
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 DEEPEST = 10_000  # Python's own pickler gives up at about 1000
-_INLINE = b"KMJG(."  # opcodes that only the loop knows
+_INLINE = b"KMJG(.\x94qh\x8crjX"  # opcodes that the loop does itself, at least while they are simple
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
 
 Handler = Callable[["Machine"], None]
@@ -158,7 +158,7 @@ class Machine:
             raise CutOffError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
 
     def _load(self) -> Any:  # noqa: C901, PLR0912, PLR0915  # one loop: a call per opcode would double the time
-        handlers = HANDLERS
+        rare = [None if code in _INLINE else handler for code, handler in enumerate(HANDLERS)]
         buf, pos, soft, stack, memo, sparse = self.buf, self.pos, self.soft, self.stack, self.memo, self.sparse
         while True:
             if pos >= soft:
@@ -169,7 +169,16 @@ class Machine:
                     raise CutOffError("it is cut off: the end comes before the last opcode")
             code = buf[pos]
             pos += 1
-            if code == 0x94 and not sparse:  # MEMOIZE
+            handler = rare[code]
+            if handler is not None:
+                self.pos = pos
+                handler(self)
+                pos = self.pos
+                if self.buf is not buf:
+                    buf, soft = self.buf, self.soft
+                if self.stack is not stack:
+                    stack, memo, sparse = self.stack, self.memo, self.sparse
+            elif code == 0x94 and not sparse:  # MEMOIZE
                 memo.append(stack[-1])
             elif code == 0x71 and buf[pos] == len(memo) and not sparse:  # BINPUT of the next number
                 memo.append(stack[-1])
@@ -217,14 +226,12 @@ class Machine:
                 self._return_array(stack.pop())
                 stack, memo, sparse = self.stack, self.memo, self.sparse
             else:
-                handler = handlers[code]
+                handler = HANDLERS[code]
                 self.pos = pos
                 if handler is None:
                     self._unknown(code)
                 handler(self)
-                buf, pos, soft, stack, memo, sparse = (
-                    self.buf, self.pos, self.soft, self.stack, self.memo, self.sparse,
-                )  # fmt: skip
+                buf, pos, soft = self.buf, self.pos, self.soft
 
     def enter(self, array: Array) -> None:
         """Begin a pickle within this one: what it builds becomes the elements of `array`, which joblib puts here."""

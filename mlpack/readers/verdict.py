@@ -37,17 +37,18 @@ def _name(name: Global, record: Record) -> Finding | None:
     if use == "call" or (use == "name" and name not in record.called):
         return None
     danger = danger_of(name)
-    if danger and not _only_methods(name, record):
+    if danger and not _only_harmless(name, record):
         return Finding(callable=str(name), why=f"dangerous: {danger}", verdict="dangerous")
     if danger:
         return None  # told as a suspect
     return Finding(callable=str(name), why=_unknown(name, called=use == "name"), verdict="unknown")
 
 
-def _only_methods(name: Global, record: Record) -> bool:
-    # getattr that only names methods of the file's own objects is how Python pickles a bound method.
-    is_getattr = name.name == "getattr" and name.module in ("builtins", "__builtin__")
-    return is_getattr and any(callable_ == "builtins.getattr" for callable_, _ in record.suspects)
+def _only_harmless(name: Global, record: Record) -> bool:
+    # Python pickles a bound method through getattr, dill a class through setattr: the walk looked at each call.
+    if name.name not in ("getattr", "setattr") or name.module not in ("builtins", "__builtin__"):
+        return False
+    return any(callable_ == f"builtins.{name.name}" for callable_, _ in record.suspects)
 
 
 def _unknown(name: Global, *, called: bool) -> str:

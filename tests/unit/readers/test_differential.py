@@ -79,7 +79,7 @@ def test_arrays_are_read_as_numpy_reads_them(array: Any, protocol: int, tmp_path
     "compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3), ("lz4", 3)], ids=str
 )
 def test_arrays_of_joblib_are_read_in_the_stream(compress: Any, tmp_path: Path) -> None:
-    """joblib's arrays, objects among them, are found where they lie, and the stream goes on behind them."""
+    """Arrays that joblib wrote, objects among them, are found where they lie, and the stream goes on behind them."""
     path = tmp_path / "value.joblib"
     joblib.dump([*ARRAYS, "end"], path, compress=compress)
     told = read_pickles(path)
@@ -99,12 +99,14 @@ def _check(read: Any, array: Any) -> None:
 
 def test_numpy_scalars_are_plain_values(tmp_path: Path) -> None:
     """A numpy scalar is told as the Python value that it equals."""
-    scalars = [np.float64(1.5), np.int64(-3), np.bool_(True), np.str_("abc"), np.float32(0.25)]  # noqa: FBT003
+    scalars = [np.float64(1.5), np.int64(-3), np.bool_(True), np.str_("abc"), np.float32(0.25)]
     for protocol in range(6):
         assert _read(pickle.dumps(scalars, protocol), tmp_path).root == [1.5, -3, True, "abc", 0.25]
 
 
 class Slotted:
+    """State in slots."""
+
     __slots__ = ("a",)
 
     def __init__(self) -> None:
@@ -112,6 +114,8 @@ class Slotted:
 
 
 class Plain:
+    """State in a dict."""
+
     def __init__(self) -> None:
         self.b = [2]
 

@@ -26,7 +26,7 @@ def _joblib() -> bytes:
 
 def _npz() -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, **{"a": VALUE["labels"], "b": VALUE["weights"]})  # type: ignore[arg-type]  # arrays by name
+    np.savez(buffer, a=VALUE["labels"], b=VALUE["weights"])  # type: ignore[arg-type]  # arrays by name
     return buffer.getvalue()
 
 

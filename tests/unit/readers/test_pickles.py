@@ -62,7 +62,7 @@ def test_a_fitted_pipeline_can_be_read_without_running_it(how: str, tmp_path: Pa
 
 
 def test_numpy_generation_is_told(tmp_path: Path) -> None:
-    """numpy 1 and 2 write their arrays under different module names."""
+    """The two numpy generations write their arrays under different module names."""
     path = tmp_path / "array.pkl"
     data = pickle.dumps(np.arange(3), 2)
     path.write_bytes(data)
@@ -129,7 +129,7 @@ def test_arrays_beside_the_pickle_are_read_too(tmp_path: Path) -> None:
 
 
 def test_old_joblib_zfile(tmp_path: Path) -> None:
-    """joblib's oldest compressed format is read."""
+    """The oldest compressed format of joblib is read."""
     import zlib
 
     path = tmp_path / "old.z"
@@ -143,7 +143,7 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to("loop")
     for name in ("missing", ".", "pipe", "loop"):
-        with pytest.raises(UnreadableModelError, match="cannot be read|not a regular file"):
+        with pytest.raises(UnreadableModelError, match=r"cannot be read|not a regular file"):
             read_pickles(tmp_path / name)
 
 
