@@ -37,7 +37,8 @@ class Signature:
 
     `layout: columns` is one 1-D tensor a column, in the model's column order; `matrix` is one 2-D tensor, whose columns
     `columns` names when the file tells them; `tensors` is any named tensors. `classes` are a classifier's labels in the
-    order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows.
+    order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. Of `assumed`
+    columns the file does not tell the data type: taken for numbers, they may hold booleans too.
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests may be joined.
     """
 
@@ -49,6 +50,7 @@ class Signature:
     classes: tuple[Scalar, ...] | None = None
     columns: tuple[str, ...] = ()
     categories: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
     batchable: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class Signature:
             "classes": None if self.classes is None else list(self.classes),
             "columns": list(self.columns),
             "categories": {name: list(values) for name, values in self.categories.items()},
+            "assumed": list(self.assumed),
             "batchable": self.batchable,
         }
 

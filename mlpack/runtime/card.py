@@ -45,6 +45,7 @@ class Signature:
     columns: Tuple[str, ...]
     categories: Mapping[str, Tuple[Any, ...]]
     batchable: bool
+    assumed: Tuple[str, ...] = ()  # columns whose dtype the file does not tell
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Signature:
@@ -63,6 +64,7 @@ class Signature:
             classes=None if classes is None else tuple(classes),
             columns=tuple(document.get("columns") or ()),
             categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
+            assumed=tuple(document.get("assumed") or ()),
             batchable=bool(document.get("batchable")),
         )
 

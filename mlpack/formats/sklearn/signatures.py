@@ -144,6 +144,7 @@ def signatures_of(
             classes=classes(model) if told and method in ("predict", "predict_proba") else None,
             columns=inputs.columns,
             categories=inputs.categories,
+            assumed=inputs.assumed,
             batchable=batchable,
         )
         for method in methods

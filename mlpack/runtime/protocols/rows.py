@@ -24,6 +24,7 @@ class Rows:
     def __init__(self, signature: Signature, max_rows: int) -> None:
         self.max_rows = max_rows
         self._inputs = signature.inputs
+        self._assumed = frozenset(signature.assumed)
         self._matrix = signature.layout == "matrix"
         self._flat = self._matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
         if self._matrix:
@@ -55,7 +56,8 @@ class Rows:
         table = self._table(instances)
         if self._matrix:
             return {self._inputs[0].name: self._to_matrix(table)}, count
-        return {spec.name: _to_column(values, spec) for spec, values in zip(self._inputs, zip(*table))}, count
+        columns = zip(self._inputs, zip(*table))
+        return {spec.name: _to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""
@@ -90,6 +92,12 @@ class Rows:
         if not self._matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self._flat):
             return [(value,) for value in instances]
         raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self._matrix and self.width == 1))
+
+    def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
+        """The values; where nothing told that the column holds numbers, a boolean is 0 or 1, as the model itself takes it."""
+        if spec.name in self._assumed and bool in map(type, values):
+            return [float(value) if type(value) is bool else value for value in values]
+        return values
 
     def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
         width = len(table[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_examples_use_what_the_encoder_knows() -> None:
     assert example(LAYOUTS["columns"]) == {"n": 3, "i": 5, "t": "red", "b": True}
     assert example(LAYOUTS["named matrix"]) == {"a": 7, "b": 1.0}
     assert example(LAYOUTS["text"]) == "a"
+
+
+def test_a_column_of_assumed_numbers_takes_booleans() -> None:
+    """Nothing told that the column holds numbers: a boolean is 0 or 1 there, and refused in a column that is known."""
+    told = replace(signature("columns", ("known", "FP64", (-1,)), ("taken", "FP64", (-1,))), assumed=("taken",))
+    arrays, _ = Rows(told, 10).decode([[1, True], [2, False], [3, None], [4, 0.5]])
+    np.testing.assert_array_equal(arrays["taken"], [1.0, 0.0, np.nan, 0.5])
+    with pytest.raises(BadInputError, match='column "known": expected a number'):
+        Rows(told, 10).decode([[True, True]])
+    with pytest.raises(BadInputError, match='column "taken": expected a number'):
+        Rows(told, 10).decode([[1, "yes"]])
 
 
 def test_columns_keep_their_types_and_the_models_order() -> None:
