@@ -12,10 +12,11 @@ import time
 import traceback
 import warnings
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, TextIO, Tuple, Union
+from typing import Any, Deque, Dict, Optional, TextIO, Tuple, Union
 
 SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MOST_WAITING = 20_000  # lines; when stdout is stuck, further access lines are counted, not kept
+_AT_ONCE = 32  # lines formatted in one go: meanwhile the requests wait for the interpreter
 _LONGEST_PRINT = 8000  # characters of one printed line
 _REST_S = 0.05  # between two writes, so that many lines share one system call
 
@@ -63,18 +64,17 @@ class Log:
     def flush(self) -> None:
         """Write all that waits, now, in the calling thread."""
         with self._writing:
-            lines: List[str] = []
             while self._items:
-                lines.append(_format(self._items.popleft()))
+                count = min(_AT_ONCE, len(self._items))
+                self._send("".join([_format(self._items.popleft()) for _ in range(count)]).encode())
             if self._dropped:
                 head = {
                     "severity": "WARNING",
                     "time": time.time(),
                     "message": "access lines were dropped: stdout is slow",
                 }
-                lines.append(_format({**head, "dropped": self._dropped}))
+                self._send(_format({**head, "dropped": self._dropped}).encode())
                 self._dropped = 0
-            self._send("".join(lines).encode())
 
     def close(self) -> None:
         """Write all that waits, and rest no more between lines."""
