@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mlpack.errors import ConfigError
-from mlpack.runtime.settings import Settings  # the `serve:` section, for the rooms above
+from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section, for the rooms above
 
-__all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config"]
+__all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size"]
 
 FILE_NAME = "mlpack.yaml"
 
@@ -35,6 +35,18 @@ class Build(_Section):
     ca_bundle: Path | None = Field(default=None, description="PEM file trusted while packages are installed")
     wheelhouse: Path | None = Field(default=None, description="folder of wheels to install from, offline")
     max_size: str | None = Field(default=None, description="largest image allowed, such as 600MB")
+
+    @field_validator("max_size")
+    @classmethod
+    def _size(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_size(text)
+        return text
+
+    @property
+    def max_bytes(self) -> int | None:
+        """`max_size` in bytes."""
+        return None if self.max_size is None else parse_size(self.max_size)
 
 
 class ImageSection(_Section):

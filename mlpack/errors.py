@@ -177,6 +177,12 @@ class NotVerifiedError(CheckFailedError):
     code = "not_verified"
 
 
+class ImageTooLargeError(CheckFailedError):
+    """The image is larger than `--max-size` allows."""
+
+    code = "image_too_large"
+
+
 # 7: registry ----------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli import build, inspect, push, render, test
+from mlpack.cli import build, clean, doctor, image, init, inspect, push, render, test
 from mlpack.cli import run as run_
 from mlpack.cli.console import Console
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
@@ -28,6 +28,10 @@ for command, short_help in (
     (test.test, "Run the container and check it."),
     (run_.run, "Serve an image here."),
     (push.push, "Push a tested image to a registry."),
+    (image.image, "Show what takes the room in an image."),
+    (init.init, "Write a commented mlpack.yaml."),
+    (doctor.doctor, "Check this machine."),
+    (clean.clean, "Remove what mlpack made."),
 ):
     app.command(short_help=short_help)(command)
 

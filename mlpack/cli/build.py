@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.console import Console, human_seconds, human_size
+from mlpack.cli.console import Console
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
@@ -37,6 +37,9 @@ def build(
     force: Annotated[
         bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
     ] = False,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", help="Exit 6 when the image is larger, such as 600MB.")
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
@@ -49,14 +52,16 @@ def build(
     mlpack build model.pkl --name churn --version 1.4.0
     mlpack build bundle.joblib --entry model -t registry.example.com/ml/churn:candidate
     """
+    from mlpack.cli.building import document, show
     from mlpack.cli.context import make_context, refuse_unsafe
     from mlpack.pipeline.build import build as run_build
+    from mlpack.pipeline.build import refuse_large
     from mlpack.pipeline.receipts import remember_last
 
     console = Console(json=json)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
-        "build.platform": platform, "build.wheelhouse": wheelhouse,
+        "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
     context = make_context(path, console=console, config=config, overrides=overrides)
     info = context.inspect()
@@ -72,23 +77,8 @@ def build(
             on_progress=on_progress,
         )
     remember_last(image, context.folder, config=context.config.file, model=info.path.resolve())
-    console.document(
-        {
-            "id": image.id,
-            "tags": list(image.tags),
-            "size": image.size,
-            "seconds": round(image.seconds, 3),
-            "cached": image.cached,
-        }
-    )
-    rows = [
-        ("image", image.tags[0]),
-        *(("", name) for name in image.tags[1:]),
-        ("id", image.id),
-        ("size", human_size(image.size)),
-    ]
-    rows += [("", f"{reason}") if n else ("because", reason) for n, reason in enumerate(bundle.lock.reasons)]
-    rows.append(("took", human_seconds(image.seconds) + (", nothing had changed" if image.cached else "")))
-    console.table(rows, styles=("bold", ""))
+    show(console, image, bundle.lock.reasons)
+    refuse_large(image, context.config.build.max_bytes, document(image))
+    console.document(document(image))
     console.text("Next: mlpack test")
     return 0

@@ -23,6 +23,11 @@ class Console:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
 
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody can be asked: stdin and stderr are a terminal."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def document(self, data: Any) -> None:
         """Prints the command's JSON document, when one was asked for."""
         if self.json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -26,11 +25,12 @@ def expectation(test: Test) -> Expectation:
 
 def limits_of(memory: str) -> Limits:
     """Limits with the memory that the user gave: 512MiB, 2GiB, 2GB."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)(i?)[bB]?", memory.strip())
-    if found is None:
-        raise UsageError(f"--memory {memory!r} is no size", hint="Such as 512MiB or 2GiB.")
-    base = 1024 if found[3] or not found[2] else 1000
-    return Limits(memory=int(float(found[1]) * base ** " kmg".index(found[2].lower() or " ")))
+    from mlpack.config import parse_size
+
+    try:
+        return Limits(memory=parse_size(memory))
+    except ValueError as error:
+        raise UsageError(f"--memory: {error}", hint="Such as 512MiB or 2GiB.") from error
 
 
 def show_check(console: Console, check: Check) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from mlpack.engines.base import EngineFacts, Limits, OnProgress
 from mlpack.engines.buildkit import Builder, build_image
 from mlpack.engines.client import Client, open_client, told
 from mlpack.engines.containers import DockerRunning, run_container
+from mlpack.engines.contents import layer_sizes, package_sizes
 from mlpack.engines.credentials import registry_header
 from mlpack.engines.images import BUNDLE_LABEL, find_image, list_images, read_card
 from mlpack.engines.pushes import push_image
@@ -153,11 +155,18 @@ class DockerEngine:
         """Take a name away; an image that has no other goes with it. A name that is not there is no error."""
         from docker.errors import NotFound
 
-        with told(self.address, "the removal of the tag"):
-            try:
-                self._client.remove_image(reference)
-            except NotFound:
-                return
+        with told(self.address, "the removal of the tag"), contextlib.suppress(NotFound):
+            self._client.remove_image(reference)
+
+    def layers(self, image_id: str) -> list[tuple[str, int]]:
+        """What made each layer, and its bytes; newest first."""
+        with told(self.address, "a look at the layers"):
+            return layer_sizes(self._client, image_id)
+
+    def packages(self, image_id: str) -> list[tuple[str, int]]:
+        """The distributions in the image and their bytes, largest first."""
+        with told(self.address, "a look into the image"):
+            return package_sizes(self._client, image_id)
 
     @contextmanager
     def run(

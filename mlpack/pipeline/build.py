@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Builder, OnProgress
-from mlpack.errors import TagConflictError, UsageError
+from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
 from mlpack.pipeline.render import LABEL_BUNDLE
 
 
@@ -48,6 +48,17 @@ def build(
             return replace(tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True)
     image = builder.build(bundle, tags=tags, on_progress=on_progress, use_cache=use_cache)
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
+
+
+def refuse_large(image: Image, limit: int | None, document: dict[str, Any]) -> None:
+    """The gate of `--max-size`: raises ImageTooLargeError; the image stays, so that it can be looked at."""
+    if limit is not None and image.size > limit:
+        error = ImageTooLargeError(
+            f"{image.tags[0]} has {image.size / 1e6:.1f} MB; {limit / 1e6:.1f} MB are allowed",
+            hint="`mlpack image` shows its layers and packages by size.",
+        )
+        error.document = document
+        raise error
 
 
 def tags_of(bundle: Bundle, extra: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,42 @@
+"""`mlpack clean`: removes what mlpack made: images, caches, the working folder's notes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.console import Console, human_size
+from mlpack.cli.options import AsJson
+
+
+def clean(
+    images: Annotated[bool, typer.Option("--images", help="Images that mlpack built.")] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Locks and environments in the user's cache.")] = False,
+    folder: Annotated[bool, typer.Option("--folder", help="Receipts and notes (.mlpack) of this folder.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: AsJson = False,
+) -> int:
+    """Remove what mlpack made; without a choice, all of it. Sizes are shown first, and it asks.
+
+    \b
+    mlpack clean
+    mlpack clean --images --yes
+    """
+    from mlpack.cli.cleaning import find, remove
+    from mlpack.errors import UsageError
+
+    console = Console(json=json)
+    everything = not (images or cache or folder)
+    found = find(console, images=images or everything, cache=cache or everything, folder=folder or everything)
+    console.table([(human_size(item.size), item.kind, item.name) for item in found], header=("size", "what", "name"))
+    if not found:
+        console.text("Nothing to remove.")
+    elif not yes:
+        if json or not console.interactive:
+            raise UsageError("nobody to ask", hint="--yes removes what is listed without asking.")
+        typer.confirm(f"Remove {len(found)} things, {human_size(sum(item.size for item in found))}?", abort=True)
+    removed = [item for item in found if remove(console, item)]
+    console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
+    console.text(f"Removed {human_size(sum(item.size for item in removed))}." if removed else "")
+    return 0
