@@ -12,7 +12,7 @@ from typing import Dict, List
 from .errors import ClientGoneError, ModelFailedError, NoRouteError, ServeError, ShuttingDownError, WrongVerbError
 from .logs import Log
 from .settings import Settings
-from .wire import Message, Receive, Request, Response, Route, Send, Watch
+from .wire import Message, Receive, Request, Response, Route, Send, Tell, Watch
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -86,12 +86,12 @@ class App:
             )
         return route
 
-    def _told(self, error: ServeError, request: Request, tell: object) -> Response:
+    def _told(self, error: ServeError, request: Request, tell: Tell) -> Response:
         if isinstance(error, ModelFailedError):
             self._log.failure(error.message, error.__cause__ or error, request_id=request.id, path=request.path)
             error = ModelFailedError("the model failed on this request; the log has the trace under this request id")
             error.detail["request_id"] = request.id
-        return tell(error)  # type: ignore[operator,no-any-return]
+        return tell(error)
 
     @staticmethod
     async def _send(request: Request, response: Response, send: Send) -> None:

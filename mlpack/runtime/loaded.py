@@ -17,6 +17,9 @@ from .logs import Log
 from .predictor import Arrays
 
 
+_QUEUE_BYTES = 256 * 2**20  # of arrays that wait; texts count as pointers
+
+
 class Loader(Protocol):
     """The format's half in the image. It may have `InputError`: an exception for values that the model cannot take."""
 
@@ -35,7 +38,7 @@ class LoadedModel:
     """A predictor whose model lives in a thread of its own, so that the event loop never predicts.
 
     `ready` turns true when the model has answered a warm-up; until then `reason` says why it is not. `failed` says that it
-    never will be, because it could not be loaded. The queue is bounded in rows; a cancelled call leaves it.
+    never will be, because it could not be loaded. The queue is bounded in rows and bytes; a cancelled call leaves it.
     """
 
     def __init__(self, card: Card, loader: Loader, log: Log, queue_rows: int) -> None:
@@ -47,6 +50,7 @@ class LoadedModel:
         self._log = log
         self._queue_rows = queue_rows
         self._rows = 0
+        self._bytes = 0
         self._jobs: Deque[_Job] = deque()
         self._wake = threading.Semaphore(0)
         self._stopping = False
@@ -68,17 +72,20 @@ class LoadedModel:
     async def predict(self, signature: Signature, inputs: Arrays) -> Arrays:
         """The model's answer; raises QueueFullError, BadInputError, ModelFailedError."""
         rows = len(next(iter(inputs.values())))
-        if self._rows and self._rows + rows > self._queue_rows:
+        size = sum(array.nbytes for array in inputs.values())
+        if self._rows and (self._rows + rows > self._queue_rows or self._bytes + size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
         loop = asyncio.get_running_loop()
         job = _Job(signature, inputs, rows, loop)
         self._rows += rows
+        self._bytes += size
         self._jobs.append(job)
         self._wake.release()
         try:
             return await job.future
         finally:
             self._rows -= rows
+            self._bytes -= size
 
     def _live(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
         gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start

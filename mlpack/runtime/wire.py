@@ -97,6 +97,7 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+Tell = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
@@ -105,7 +106,7 @@ class Route(NamedTuple):
     method: str
     path: str
     handler: Handler
-    tell: Callable[[ServeError], Response]
+    tell: Tell
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
 
 
