@@ -16,7 +16,6 @@ from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
 from .logs import Log
 from .predictor import Arrays
 
-
 _QUEUE_BYTES = 256 * 2**20  # of arrays that wait; texts count as pointers
 
 
