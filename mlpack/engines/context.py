@@ -29,7 +29,7 @@ def tar_stream(files: Iterable[BundleFile]) -> Iterator[bytes]:
                 made.add(folder)
                 yield _header(f"{folder}/", 0, 0o755, tarfile.DIRTYPE)
         yield _header(file.name, file.size, file.mode, tarfile.REGTYPE)
-        yield from _content(file)
+        yield from content_of(file)
         yield b"\0" * (-file.size % tarfile.BLOCKSIZE)
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
@@ -49,18 +49,15 @@ def with_progress(files: tuple[BundleFile, ...], on_progress: OnProgress) -> Ite
     on_progress(Progress(step=STEP, title=TITLE, current=total, total=total, seconds=time.monotonic() - started))
 
 
-def _header(name: str, size: int, mode: int, kind: bytes) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode, info.type = size, mode, kind
-    return info.tobuf(tarfile.PAX_FORMAT)
+def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterator[bytes]:
+    """The file's bytes, a mebibyte at a time, compared with the size and the digest that the bundle gives for them.
 
-
-def _content(file: BundleFile) -> Iterator[bytes]:
-    """The file's bytes, compared with the size and the digest that the bundle gives for them."""
+    Raises UnreadableModelError when they are others; bytes of it may have been given by then. `doing` is for its words.
+    """
     if file.source is None:
         content = file.content or b""
         if len(content) != file.size:
-            raise _changed(file, f"{len(content)} bytes instead of {file.size}")
+            raise _changed(file, doing, f"{len(content)} bytes instead of {file.size}")
         yield content
         return
     digest, left = hashlib.sha256(), file.size
@@ -73,19 +70,25 @@ def _content(file: BundleFile) -> Iterator[bytes]:
             longer = not left and source.read(1)
     except OSError as error:
         raise UnreadableModelError(
-            f"{file.source} could not be read while it was sent to the engine: {error.strerror}",
-            hint="See that the file stays where it is until the build is done, then build again.",
+            f"{file.source} could not be read while it was {doing}: {error.strerror}",
+            hint="See that the file stays where it is until this is done, then try again.",
         ) from error
     if left:
-        raise _changed(file, f"it is {left} bytes shorter than before")
+        raise _changed(file, doing, f"it is {left} bytes shorter than before")
     if longer:
-        raise _changed(file, f"it is longer than the {file.size} bytes it had")
+        raise _changed(file, doing, f"it is longer than the {file.size} bytes it had")
     if file.sha256 and digest.hexdigest() != file.sha256:
-        raise _changed(file, "its content is another")
+        raise _changed(file, doing, "its content is another")
 
 
-def _changed(file: BundleFile, how: str) -> UnreadableModelError:
+def _header(name: str, size: int, mode: int, kind: bytes) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.type = size, mode, kind
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def _changed(file: BundleFile, doing: str, how: str) -> UnreadableModelError:
     return UnreadableModelError(
-        f"{file.source or file.name} changed while it was sent to the engine: {how}",
-        hint="Let whatever writes the file finish, then build again.",
+        f"{file.source or file.name} changed while it was {doing}: {how}",
+        hint="Let whatever writes the file finish, then try again.",
     )

@@ -19,7 +19,11 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
     from .settings import Settings
 
 _BACKLOG = 2048
-_HELP = "usage: serve.py [serve] [--port N]   settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
+_ALL = "0.0.0.0"  # noqa: S104 - a container is reached from outside; who reaches it is the platform's matter
+_HELP = (
+    "usage: serve.py [serve] [--port N] [--host ADDRESS]   "
+    "settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
+)
 
 
 class _Stop:
@@ -53,8 +57,8 @@ def serve(
     """Serve the card's model until SIGTERM or SIGINT; the exit code: 0 drained, 1 the model or its card is broken, 2 usage.
 
     `loader` is a module (or object) with `load` and `predict`. `card` is relative to the folder of the program that was
-    started. `argv` may hold `--port N`, and the word `serve`, which some platforms add. `signature` is the one that answers
-    when a request names none, by default the card's first.
+    started. `argv` may hold `--port N`, `--host ADDRESS` (IPv4; by default all), and the word `serve`, which some platforms
+    add. `signature` is the one that answers when a request names none, by default the card's first.
     """
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):  # as PID 1 there is no default action, so ours comes first
@@ -71,9 +75,9 @@ def serve(
         folder = Path(getattr(sys.modules["__main__"], "__file__", None) or "serve.py").resolve().parent
         from .card import Card
 
-        chosen, port = _settings(settings, list(argv), log)
+        chosen, host, port = _settings(settings, list(argv), log)
         log.level = SEVERITIES[chosen.log]
-        return _serve(loader, Card.read(folder / card).led_by(signature), chosen, port, log, stop)
+        return _serve(loader, Card.read(folder / card).led_by(signature), chosen, (host, port), log, stop)
     except StartError as error:
         log.write("critical", str(error))
         return error.exit_code
@@ -84,9 +88,9 @@ def serve(
         log.close()
 
 
-def _serve(loader: Any, card: Card, settings: Settings, port: int, log: Log, stop: _Stop) -> int:
+def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int], log: Log, stop: _Stop) -> int:
     started = time.perf_counter()
-    listener = _listen(port)
+    listener = _listen(address)
 
     from .app import App  # once the port is bound, so that nobody is refused while all this is imported
     from .http_server import make_server
@@ -100,34 +104,38 @@ def _serve(loader: Any, card: Card, settings: Settings, port: int, log: Log, sto
     server.should_exit = stop.wanted
     # imports are done: two threads that import at once can meet half-made modules
     model.start(_warmups(models, settings), lambda: stop.ask(1))
-    log.write("info", "listening", port=port, model=card.name, seconds=round(time.perf_counter() - started, 3))
+    log.write("info", "listening", port=address[1], model=card.name, seconds=round(time.perf_counter() - started, 3))
     _run(server, listener)
     return _end(model, log, stop)
 
 
-def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[Settings, int]:
+def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[Settings, str, int]:
     from .errors import StartError
     from .settings import Settings, choose_port, parse_port
 
     try:
         chosen = (settings or Settings()).with_environment(os.environ)
-        port = choose_port(chosen, os.environ)
+        host, port = _ALL, choose_port(chosen, os.environ)
         words = [word for word in argv if word != "serve"]
         while words:
             name, _, value = words.pop(0).partition("=")
-            if name != "--port" or not (value or words):
+            if name not in ("--port", "--host") or not (value or words):
                 raise ValueError(f"the argument {name!r} is not known; {_HELP}")  # noqa: TRY301 - told like the others
-            port = parse_port(value or words.pop(0), "--port")
+            value = value or words.pop(0)
+            if name == "--port":
+                port = parse_port(value, name)
+            else:
+                host = value
     except ValueError as error:
         raise StartError(str(error), exit_code=2) from error
     for name in Settings.unknown_variables(os.environ):
         log.write("warning", f"{name} is not a setting", known=[setting for setting, _, _ in Settings.describe()])
     if chosen.workers != 1:
         log.write("warning", "one worker is started: this version of the runtime has no more", workers=chosen.workers)
-    return chosen, port
+    return chosen, host, port
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(address: Tuple[str, int]) -> socket.socket:
     import socket
 
     from .errors import StartError
@@ -136,10 +144,11 @@ def _listen(port: int) -> socket.socket:
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("0.0.0.0", port))  # noqa: S104 - a container is reached from outside; who reaches it is the platform's matter
+        listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
-        raise StartError(f"port {port} cannot be listened on: {error.strerror}; choose another with PORT") from error
+        where = f"port {address[1]}" + ("" if address[0] == _ALL else f" of {address[0]}")
+        raise StartError(f"{where} cannot be listened on: {error.strerror}; choose another with PORT") from error
     listener.setblocking(False)
     return listener
 

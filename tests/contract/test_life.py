@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import signal
@@ -124,6 +125,16 @@ def test_the_order_of_ports(serve: Serve, winner: str) -> None:
     server = serve(**scripted.APP, env=env, argv=argv, ready=False)
     server.port = ports[winner]
     server.until("/readyz", 200)
+
+
+def test_it_listens_where_host_says(serve: Serve) -> None:
+    """`--host` narrows the listening to one address; an address that is none here ends the process with 1, named."""
+    server = serve(**scripted.APP, argv=("--host", "127.0.0.1"))
+    with socket.socket() as elsewhere:
+        assert elsewhere.connect_ex(("127.0.0.2", server.port)) == errno.ECONNREFUSED
+    server = serve(**scripted.APP, argv=("--host=192.0.2.1",), ready=False)
+    assert server.process.wait(20) == 1
+    assert "192.0.2.1" in server.log()[-1]["message"]
 
 
 def test_settings_from_the_environment(serve: Serve) -> None:
