@@ -38,6 +38,19 @@ def problem_with(values: Sequence[Any], output: Mapping[str, Any], classes: Sequ
     return ""
 
 
+def columns_of(values: Sequence[Any], outputs: Sequence[Mapping[str, Any]]) -> list[Sequence[Any]] | None:
+    """The rows of an answer as one list an output; None when a row does not name all of them.
+
+    One output's rows are its values; with several each row is an object, a value by output name.
+    """
+    if len(outputs) == 1:
+        return [values]
+    names = {output["name"] for output in outputs}
+    if any(not isinstance(value, dict) or set(value) != names for value in values):
+        return None
+    return [[value[output["name"]] for value in values] for output in outputs]
+
+
 def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
     if not shape:
         return "" if _fits(value, dtype) else f"{value!r} is no {dtype}"

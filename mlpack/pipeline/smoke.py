@@ -15,7 +15,7 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Check, Report, Verified
 from mlpack.engines.base import Exit, Limits, Runner, Running
 from mlpack.pipeline.asking import Answer, Client, Unanswered
-from mlpack.pipeline.comparing import difference, problem_with
+from mlpack.pipeline.comparing import columns_of, difference, problem_with
 from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_width
 from mlpack.version import __version__
 
@@ -160,12 +160,17 @@ def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int
     predictions = answer["predictions"]
     if rows is not None and len(predictions) != rows:
         raise _BrokenPromiseError(f"{rows} rows asked, {len(predictions)} answered")
-    output = signature["outputs"][0]
+    outputs = signature["outputs"]
+    columns = columns_of(predictions, outputs)
+    if columns is None:
+        raise _BrokenPromiseError(f"a row does not name the outputs {[output['name'] for output in outputs]}")
     classes = signature["classes"] if signature["method"] == "predict" else None
-    wrong = problem_with(predictions, output, classes)
-    if wrong:
-        raise _BrokenPromiseError(wrong)
-    return f"{output['dtype']} {output['shape']}" + (f", one of {len(classes)} classes" if classes else "")
+    for output, values in zip(outputs, columns, strict=True):
+        wrong = problem_with(values, output, classes)
+        if wrong:
+            raise _BrokenPromiseError(f"{output['name']}: {wrong}" if len(outputs) > 1 else wrong)
+    declared = ", ".join(f"{output['dtype']} {output['shape']}" for output in outputs)
+    return declared + (f", one of {len(classes)} classes" if classes else "")
 
 
 def _equal(answer: dict[str, Any], expected: Any, tolerance: float) -> str:

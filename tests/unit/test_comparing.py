@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.pipeline.comparing import difference, problem_with
+from mlpack.pipeline.comparing import columns_of, difference, problem_with
 from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_width
 
 
@@ -100,3 +100,12 @@ def test_bad_questions_differ_from_good_ones(signature: dict[str, Any]) -> None:
     if isinstance(row, (list, dict)):
         assert len(wrong_width(row)) == len(row) + 1
         assert len(wrong_type(row)) == len(row)
+
+
+def test_several_outputs_are_named_in_each_row() -> None:
+    """A model with several outputs answers each row as an object; a row without all of them is told."""
+    outputs = [{"name": "a", "dtype": "FP64", "shape": [-1]}, {"name": "b", "dtype": "INT64", "shape": [-1, 2]}]
+    assert columns_of([{"a": 1.5, "b": [1, 2]}], outputs) == [[1.5], [[1, 2]]]
+    assert columns_of([{"a": 1.5}], outputs) is None
+    assert columns_of([[1.5, [1, 2]]], outputs) is None
+    assert columns_of([[1, 2]], outputs[1:]) == [[[1, 2]]]
