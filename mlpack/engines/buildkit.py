@@ -8,12 +8,15 @@ import re
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.engines.base import OnProgress
 from mlpack.engines.base_images import base_images, failed_base, fetch
 from mlpack.engines.client import Client, explanation
 from mlpack.engines.context import with_progress
+from mlpack.engines.model_image import has_model, parted, send_model
+from mlpack.engines.room import free_at, needed, require_room
 from mlpack.engines.steps import Step, Steps, plain
 from mlpack.engines.stream import post_stream
 from mlpack.errors import BuildError, DiskFullError, EngineError, UsageError
@@ -28,10 +31,14 @@ _RUN_FAILED = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Builder:
-    """How an engine builds: `buildkit` whether by BuildKit; `platform` is its own, as `linux/amd64`."""
+    """How an engine builds: `buildkit` whether by BuildKit; `platform` is its own, as `linux/amd64`.
+
+    `root` is where it keeps its images, None when that is on another machine.
+    """
 
     buildkit: bool
     platform: str
+    root: Path | None = None
 
 
 def build_image(
@@ -49,8 +56,9 @@ def build_image(
 
     - `RUN --mount=type=cache` and `type=bind` work; `type=secret` and `ssh` do not, nor credentials for the base image
       (`X-Registry-Config` is not looked at). So a base that is not there yet is pulled first.
-    - The context travels whole, in the request's body, at each build. The engine keeps its answer back until the body
-      is read to its end, so news of the upload is ours.
+    - The context travels whole, in the request's body, at each build; so a large model goes there before, once, as an
+      image of its own (see model_image.py). The engine keeps its answer back until the body is read to its end, so
+      news of the upload is ours.
     - The news are objects of `moby.buildkit.trace`; the image's id comes as `moby.image.id`.
     - 20.10's own Dockerfile frontend has no `COPY --link`, no here-documents, no `--exclude`.
     - A `buildid` lets `POST /build/cancel` end the build; the classic builder ends when the connection does.
@@ -60,11 +68,13 @@ def build_image(
     from docker.errors import APIError
 
     dockerfile, files = _dockerfile(bundle, buildkit=builder.buildkit)
-    bases = base_images(_text(bundle, dockerfile), bundle.build_args)
     platform = bundle.lock.platform
+    bases = base_images(_text(bundle, dockerfile), bundle.build_args)
+    model: tuple[BundleFile, ...] = ()
+    # `COPY --from` looks for an image of the platform that is built for, and an imported one has the engine's own.
     if platform == builder.platform:
-        for base in bases:
-            fetch(client, base, on_progress)
+        files, model = parted(dockerfile, files)
+    _supply(client, model, bases if platform == builder.platform else (), on_progress, files=files, root=builder.root)
     build_id = uuid.uuid4().hex
     params: dict[str, object] = {
         "version": "2" if builder.buildkit else "1",
@@ -112,6 +122,25 @@ def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFil
     if name not in names:
         raise UsageError(f"the bundle has no file {name!r} to build by", hint=f"It holds: {', '.join(sorted(names))}.")
     return name, files
+
+
+def _supply(
+    client: Client,
+    model: tuple[BundleFile, ...],
+    bases: tuple[str, ...],
+    on_progress: OnProgress,
+    *,
+    files: tuple[BundleFile, ...],
+    root: Path | None,
+) -> None:
+    """Before the build: see that the engine has the room, the base images, and a large model as an image of its own."""
+    there = bool(model) and has_model(client, model)
+    size = sum(file.size for file in model or files)
+    require_room(needed(size, there=there), free_at(root), root)
+    for base in bases:
+        fetch(client, base, on_progress)
+    if model and not there:
+        send_model(client, model, on_progress)
 
 
 def _text(bundle: Bundle, name: str) -> str:

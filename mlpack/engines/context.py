@@ -34,19 +34,21 @@ def tar_stream(files: Iterable[BundleFile]) -> Iterator[bytes]:
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
-def with_progress(files: tuple[BundleFile, ...], on_progress: OnProgress) -> Iterator[bytes]:
-    """The tar stream of the files, told of as the step `context` while it is taken: bytes, at its end seconds."""
+def with_progress(
+    files: tuple[BundleFile, ...], on_progress: OnProgress, *, step: str = STEP, title: str = TITLE
+) -> Iterator[bytes]:
+    """The tar stream of the files, told of as a step while it is taken: bytes, at its end seconds."""
     total, sent, started = sum(file.size for file in files), 0, time.monotonic()
     told = started
-    on_progress(Progress(step=STEP, title=TITLE, current=0, total=total))
+    on_progress(Progress(step=step, title=title, current=0, total=total))
     for chunk in tar_stream(files):
         yield chunk
         sent += len(chunk)
         # Ten times a second is as often as a display can be read.
         if time.monotonic() - told >= 0.1:
             told = time.monotonic()
-            on_progress(Progress(step=STEP, title=TITLE, current=min(sent, total), total=total))
-    on_progress(Progress(step=STEP, title=TITLE, current=total, total=total, seconds=time.monotonic() - started))
+            on_progress(Progress(step=step, title=title, current=min(sent, total), total=total))
+    on_progress(Progress(step=step, title=title, current=total, total=total, seconds=time.monotonic() - started))
 
 
 def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterator[bytes]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,9 @@ class DockerEngine:
             image_id = build_image(
                 self._client,
                 bundle,
-                builder=Builder(buildkit=facts.buildkit and not self._classic, platform=facts.platform),
+                builder=Builder(
+                    buildkit=facts.buildkit and not self._classic, platform=facts.platform, root=self._root(facts)
+                ),
                 tags=tags,
                 on_progress=on_progress,
                 use_cache=use_cache,
@@ -222,6 +225,11 @@ class DockerEngine:
                 address = find_address(self._environ)
                 self._opened = (address, open_client(address))
             return self._opened
+
+    def _root(self, facts: EngineFacts) -> Path | None:
+        """Where the engine keeps its images, None when it is elsewhere."""
+        root = str(facts.details.get("root_dir") or "")
+        return Path(root) if root and self.address.url.startswith("unix://") else None
 
     def _existing(self, image_id: str) -> Image:
         image = self.find(image_id)
