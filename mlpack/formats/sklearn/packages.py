@@ -7,78 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
+from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.values import PickleFile
 
-# Top-level module -> distribution. A module that is not here is not looked up by its own name: anyone may own that name.
-DISTRIBUTIONS = {
-    "sklearn": "scikit-learn",
-    "_loss": "scikit-learn",  # its compiled loss classes call themselves by this short name (1.3 to 1.6)
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "pandas": "pandas",
-    "polars": "polars",
-    "pyarrow": "pyarrow",
-    "joblib": "joblib",
-    "lightgbm": "lightgbm",
-    "xgboost": "xgboost",
-    "catboost": "catboost",
-    "_catboost": "catboost",
-    "imblearn": "imbalanced-learn",
-    "category_encoders": "category-encoders",
-    "feature_engine": "feature-engine",
-    "statsmodels": "statsmodels",
-    "skops": "skops",
-    "torch": "torch",
-    "tensorflow": "tensorflow",
-    "keras": "keras",
-    "cloudpickle": "cloudpickle",
-    "dill": "dill",
-    "pyod": "pyod",
-    "sktime": "sktime",
-    "tslearn": "tslearn",
-    "sklearn_pandas": "sklearn-pandas",
-    "sklearn_crfsuite": "sklearn-crfsuite",
-    "mlxtend": "mlxtend",
-    "umap": "umap-learn",
-    "pynndescent": "pynndescent",
-    "hdbscan": "hdbscan",
-    "numba": "numba",
-    "skorch": "skorch",
-    "scikeras": "scikeras",
-    "interpret": "interpret-core",
-    "pygam": "pygam",
-    "lifelines": "lifelines",
-    "sksurv": "scikit-survival",
-    "ngboost": "ngboost",
-    "mapie": "mapie",
-    "hmmlearn": "hmmlearn",
-    "gensim": "gensim",
-    "nltk": "nltk",
-    "spacy": "spacy",
-    "patsy": "patsy",
-    "optbinning": "optbinning",
-    "tsfresh": "tsfresh",
-    "prophet": "prophet",
-    "boruta": "boruta",
-    "minisom": "minisom",
-    "cv2": "opencv-python-headless",
-    "PIL": "pillow",
-    "yaml": "pyyaml",
-    "dateutil": "python-dateutil",
-    "pytz": "pytz",
-}
-# Python 2's names for what is in the standard library now; the loader of Python 3 translates them.
-_PYTHON2 = {
-    "__builtin__",
-    "copy_reg",
-    "cPickle",
-    "Queue",
-    "UserDict",
-    "UserList",
-    "UserString",
-    "cStringIO",
-    "StringIO",
-}
 # These work through scikit-learn's classes, so they need it even where the file does not name it.
 _NEED_SKLEARN = ("lightgbm", "xgboost", "imblearn")
 
@@ -92,7 +23,7 @@ def requirements_of(
     model is given a DataFrame. The framework comes first, then by name.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
-    modules -= _PYTHON2 | set(sys.stdlib_module_names)
+    modules -= PYTHON2 | set(sys.stdlib_module_names)
     if pickle.container == "joblib":
         modules.add("joblib")
     if modules & set(_NEED_SKLEARN):
