@@ -11,7 +11,10 @@ Kind = Literal["formats", "engines", "targets"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
-    "engines": {"docker": "mlpack.engines.docker:DockerEngine"},
+    "engines": {
+        "docker": "mlpack.engines.docker:DockerEngine",
+        "process": "mlpack.engines.process:ProcessEngine",
+    },
     "targets": {},
 }
 

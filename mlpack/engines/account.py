@@ -1,0 +1,51 @@
+"""Who a model runs as on this machine: somebody without rights where that can be had."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINKS = 40  # as many as the kernel follows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user and a group by number, in no other group. `dropped`: it is not this process's own, which is root's."""
+
+    uid: int
+    gid: int
+    dropped: bool
+
+    def reaches(self, path: Path) -> bool:
+        """Whether it may read the file, or enter and list the folder, by the mode bits of all that is on the way."""
+        try:
+            for step in _steps(path):
+                if not all(self._may(folder, 0o1) for folder in step.parents):
+                    return False
+            return self._may(path, 0o5 if path.is_dir() or os.access(path, os.X_OK) else 0o4)
+        except OSError:
+            return False
+
+    def _may(self, path: Path, wanted: int) -> bool:
+        found = path.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        granted = mode >> 6 if found.st_uid == self.uid else mode >> 3 if found.st_gid == self.gid else mode
+        return self.uid == 0 or granted & wanted == wanted
+
+
+def serving_account(user: str) -> Account:
+    """The account `UID:GID` when this process is root, who must not load a model; else this process's own."""
+    if os.geteuid() != 0:
+        return Account(uid=os.geteuid(), gid=os.getegid(), dropped=False)
+    uid, _, gid = user.partition(":")
+    return Account(uid=int(uid), gid=int(gid or uid), dropped=True)
+
+
+def _steps(path: Path) -> list[Path]:
+    """The path, and where each link leads that it ends in; at last the place itself."""
+    found = [path.absolute()]
+    while len(found) < _LINKS and found[-1].is_symlink():
+        found.append(found[-1].parent / found[-1].readlink())
+    return [*found, path.resolve(strict=True)]
