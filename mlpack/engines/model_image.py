@@ -23,9 +23,8 @@ THRESHOLD = 64 * 1024 * 1024
 _FOLDER = "model/"
 _COPY = re.compile(r"^(COPY)((?:[ \t]+--(?!from\b)\S+)*)[ \t]+(?:\./)?model/?[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 _CONTINUED = re.compile(r"[ \t]*\\\n")
-_CONTEXT_COPY = re.compile(r"^(?:COPY|ADD)\b(?!.*--from[= ])(.*)$", re.IGNORECASE | re.MULTILINE)
+_CONTEXT_COPY = re.compile(r"^[ \t]*(?:COPY|ADD)\b(?!.*--from=)(.*)$", re.IGNORECASE | re.MULTILINE)
 _MOUNT = re.compile(r"--mount=(\S+)")
-_ELSEWHERE = re.compile(r"""(?:^|[\s,="'\[])(?:\./)?(?:model(?:[/\s,"'*?]|$)|\.?/?(?=[\s,"']|$)|[*?\[])""")
 
 
 def parted(dockerfile: str, files: tuple[BundleFile, ...]) -> tuple[tuple[BundleFile, ...], tuple[BundleFile, ...]]:
@@ -53,8 +52,9 @@ def taken_from(dockerfile: str, reference: str) -> str | None:
     text, found = _COPY.subn(rf"\1\2 --from={reference} /model/ \3", dockerfile)
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     joined = _CONTINUED.sub(" ", lines)
-    others = _CONTEXT_COPY.findall(joined) + [mount for mount in _MOUNT.findall(joined) if _whole_context(mount)]
-    return text if found and not any(_ELSEWHERE.search(other) for other in others) else None
+    sources = [source for words in _CONTEXT_COPY.findall(joined) for source in _sources(words)]
+    sources += [source for mount in _MOUNT.findall(joined) for source in _mounted(mount)]
+    return text if found and not any(map(_may_hold_model, sources)) else None
 
 
 def has_model(client: Client, files: Iterable[BundleFile]) -> bool:
@@ -109,13 +109,22 @@ def model_reference(files: Iterable[BundleFile]) -> str:
     return f"{REPOSITORY}:{model_digest(files).removeprefix('sha256:')[:12]}"
 
 
-def _whole_context(mount: str) -> bool:
-    """Whether a RUN's mount shows the context, or a part that may hold the model."""
+def _sources(words: str) -> list[str]:
+    """What a COPY or ADD takes: all its words but the flags and the target."""
+    return [word for word in words.replace(",", " ").split() if not word.startswith("--")][:-1]
+
+
+def _mounted(mount: str) -> list[str]:
+    """What a RUN's mount shows of the context; nothing when it mounts something else."""
     options = dict(part.partition("=")[::2] for part in mount.split(","))
     if options.get("type", "bind") != "bind" or "from" in options:
-        return False
-    source = options.get("source", options.get("src", "."))
-    return source.strip("./").split("/")[0] in {"", "model"}
+        return []
+    return [options.get("source", options.get("src", "."))]
+
+
+def _may_hold_model(source: str) -> bool:
+    first = source.strip("\"'[]").removeprefix("/").removeprefix("./").split("/")[0]
+    return first in {"", ".", _FOLDER.rstrip("/")} or not set("*?[$\\").isdisjoint(first)
 
 
 def _failed(text: str) -> EngineError:
