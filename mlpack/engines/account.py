@@ -19,12 +19,18 @@ class Account:
     dropped: bool
 
     def reaches(self, path: Path) -> bool:
-        """Whether it may read the file, or enter and list the folder, by the mode bits of all that is on the way."""
+        """Whether it may read the file (and run a program), or enter and list the folder; false for what is not there.
+
+        Of another account the mode bits of all that is on the way are read.
+        """
+        wanted = os.R_OK | (os.X_OK if path.is_dir() or os.access(path, os.X_OK) else 0)
+        if not self.dropped:
+            return os.access(path, wanted)
         try:
             for step in _steps(path):
                 if not all(self._may(folder, 0o1) for folder in step.parents):
                     return False
-            return self._may(path, 0o5 if path.is_dir() or os.access(path, os.X_OK) else 0o4)
+            return self._may(path, wanted)  # access(2) and the mode use the same bits
         except OSError:
             return False
 
@@ -32,7 +38,7 @@ class Account:
         found = path.stat()
         mode = stat.S_IMODE(found.st_mode)
         granted = mode >> 6 if found.st_uid == self.uid else mode >> 3 if found.st_gid == self.gid else mode
-        return self.uid == 0 or granted & wanted == wanted
+        return granted & wanted == wanted
 
 
 def serving_account(user: str) -> Account:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from mlpack.packages.names import normalise
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 from mlpack.packages.toml import load_toml
+from mlpack.packages.uvbin import uv_binary, without_uv
 from mlpack.packages.variables import uv_variables
 from mlpack.shell import run
 
@@ -68,7 +68,7 @@ def compile_lock(
         bounds = Path(folder) / "constraints.txt"
         bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
         argv = [
-            _uv(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
+            uv_binary(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
             "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",
             "--only-binary", ":all:", "--index-strategy", "unsafe-best-match",
             "--python", sys.executable, "--no-python-downloads",
@@ -81,7 +81,7 @@ def compile_lock(
         try:
             done = run(
                 argv,
-                env={**_without_uv(), **uv_variables(settings)},
+                env={**without_uv(), **uv_variables(settings)},
                 cwd=Path(folder),  # nothing of the user's folder is read
                 stdin="".join(f"{line}\n" for line in lines),
                 timeout_s=TIMEOUT_S,
@@ -97,26 +97,6 @@ def compile_lock(
     if done.code != 0:
         raise failure(done.stderr, target)
     return tuple(sorted((_package(entry) for entry in load_toml(done.stdout)["packages"]), key=lambda one: one.name))
-
-
-def _uv() -> str:
-    """The uv that came with mlpack, else the one on PATH."""
-    from uv import find_uv_bin
-
-    try:
-        return str(find_uv_bin())
-    except FileNotFoundError:
-        return "uv"
-
-
-def _without_uv() -> dict[str, str]:
-    """What this process's environment says to uv, taken back: the settings were read already, the rest would change the lock.
-
-    uv's cache, its patience and its parallelism stay as the user has them.
-    """
-    kept = ("UV_CACHE_DIR", "UV_HTTP_", "UV_CONCURRENT_", "UV_REQUEST_TIMEOUT")
-    named = [name for name in os.environ if name.startswith("UV_") and not name.startswith(kept)]
-    return dict.fromkeys([*named, "VIRTUAL_ENV", "CONDA_PREFIX"], "")
 
 
 def _package(entry: dict[str, Any]) -> LockedPackage:

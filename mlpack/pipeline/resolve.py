@@ -10,7 +10,7 @@ from pathlib import Path
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.engines.base import OnProgress, Progress
-from mlpack.errors import UsageError
+from mlpack.errors import ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
 from mlpack.packages.era import WINDOW
 from mlpack.packages.index import ask_all, local_path
@@ -32,7 +32,8 @@ class ResolveOptions:
     """What the user says of the lock: `python` ("3.11"), `platform` ("linux/amd64"), `requirements` added to the file's.
 
     `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
-    ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image.
+    ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the only
+    ones that there are, best first, where the model runs without an image; () where every image is to be had.
     """
 
     platform: str = "linux/amd64"
@@ -42,6 +43,7 @@ class ResolveOptions:
     wheelhouse: Path | None = None
     framework: str | None = None
     apt: tuple[str, ...] = ()
+    pythons: tuple[str, ...] = ()
 
 
 def resolve(
@@ -89,7 +91,7 @@ def _resolve(
     """The lock, asked of the index and the registry."""
     on_progress(Progress(step="index", title=f"asking the package index for {', '.join(wants.pins) or 'packages'}"))
     files = ask_all(wants.pins, settings)
-    pythons = usable_pythons(wants.pins, files, options.platform, options.python)
+    pythons = _there(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
     on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
     solution = solve(
         wants,
@@ -102,10 +104,13 @@ def _resolve(
     )
     python = solution.target.python
     base = options.base or f"python:{python}-slim"
-    on_progress(Progress(step="base", title=f"asking for the digest of {base}"))
-    digest = base_digest(base, options.platform)
-    why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
-    unpinned = () if digest else (f"The digest of {base} could not be had, so the base image is not pinned.",)
+    if options.pythons:
+        digest, why, unpinned = None, f"Python {python}, which this machine has.", ""
+    else:
+        on_progress(Progress(step="base", title=f"asking for the digest of {base}"))
+        digest = base_digest(base, options.platform)
+        why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
+        unpinned = "" if digest else f"The digest of {base} could not be had, so the base image is not pinned."
     return Lock(
         info=info,
         python=python,
@@ -114,11 +119,25 @@ def _resolve(
         base_digest=digest,
         requirements="".join(package.to_requirement() for package in solution.packages),
         installer="".join(package.to_requirement() for package in solution.installer),
-        reasons=(why, *solution.reasons, *unpinned),
+        reasons=tuple(filter(None, (why, *solution.reasons, unpinned))),
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
         apt=_apt(options, solution),
     )
+
+
+def _there(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> tuple[str, ...]:
+    """The usable Pythons of those that there are, in their order."""
+    if not options.pythons:
+        return usable
+    found = tuple(python for python in options.pythons if python in usable)
+    if not found:
+        which = " and ".join(f"{name} {version}" for name, version in wants.pins.items()) or "the model"
+        raise ResolveError(
+            f"{which} runs on Python {', '.join(usable)}; this machine has {', '.join(options.pythons)}",
+            hint=f"Install one of them (`uv python install {usable[0]}`), or use a container engine.",
+        )
+    return found
 
 
 def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str) -> str:

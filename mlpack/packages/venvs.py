@@ -1,0 +1,128 @@
+"""Environments of locked packages on this machine, made once and kept."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlpack.artifacts.lock import Lock
+from mlpack.errors import DiskFullError, ResolveError
+from mlpack.packages.failures import failure
+from mlpack.packages.interpreters import Interpreter
+from mlpack.packages.settings import PackageSettings
+from mlpack.packages.target import Target
+from mlpack.packages.uvbin import uv_binary, without_uv
+from mlpack.packages.variables import uv_variables
+from mlpack.shell import run
+
+SCHEMA = 1  # goes up when the way of making one changes what comes out
+TIMEOUT_S = 1800
+_STALE_S = 3600  # what is half made and older than this was killed
+_NEW = ".new-"
+
+
+def find_venv(lock: Lock, interpreter: Interpreter, folder: Path) -> Path | None:
+    """The Python of the kept environment of exactly these packages; None when there is none yet."""
+    python = folder / _key(lock, interpreter) / "bin" / "python"
+    return python if python.exists() else None
+
+
+def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings, folder: Path, shared: bool) -> Path:
+    """The Python of an environment with exactly the locked packages, each checked against its hash; made if it is not kept.
+
+    `folder` holds environments by what is in them. Who asks for one that another process makes waits for it; one that was
+    killed on the way leaves nothing that is taken for whole. `shared`: others than its maker may read it. Raises
+    ResolveError, IndexUnreachableError, DiskFullError.
+    """
+    kept = find_venv(lock, interpreter, folder)
+    if kept is not None:
+        return kept
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / _key(lock, interpreter)
+    with _alone(place):
+        if find_venv(lock, interpreter, folder) is None:
+            _sweep(folder)
+            with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder, ignore_cleanup_errors=True) as name:
+                venv = Path(name) / "venv"
+                _install(lock, interpreter, venv, settings)
+                if shared:
+                    _share(venv)
+                shutil.rmtree(place, ignore_errors=True)  # its Python went away
+                venv.rename(place)
+    return place / "bin" / "python"
+
+
+def _key(lock: Lock, interpreter: Interpreter) -> str:
+    """What decides the environment's content: the locked hashes and the Python."""
+    decides = [SCHEMA, lock.requirements, str(interpreter.path), interpreter.version]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """One process at a time; the lock ends with its process, however that ends."""
+    with place.with_suffix(".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what was half made when its process was killed."""
+    for left in folder.glob(_NEW + "*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _install(lock: Lock, interpreter: Interpreter, venv: Path, settings: PackageSettings) -> None:
+    """Make the environment and fill it."""
+    requirements = venv.with_name("requirements.lock")
+    requirements.write_text(lock.requirements, encoding="utf-8")
+    _uv(["venv", "--relocatable", "--python", str(interpreter.path), str(venv)], lock, settings)
+    _uv(
+        [
+            "pip", "install", "--python", str(venv / "bin" / "python"), "--require-hashes", "--no-deps",
+            "--only-binary", ":all:", "--compile-bytecode", "-r", str(requirements),
+            *(["--no-index"] if settings.no_index else []),
+        ],
+        lock,
+        settings,
+    )  # fmt: skip
+
+
+def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:
+    argv = [uv_binary(), *words, "--no-config", "--no-progress", "--color", "never", "--no-python-downloads"]
+    try:
+        done = run(argv, env={**without_uv(), **uv_variables(settings)}, timeout_s=TIMEOUT_S)
+    except FileNotFoundError:
+        raise ResolveError(
+            "uv, which installs packages, is not installed", hint="`pip install uv`, then again."
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise ResolveError(
+            f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv keeps what it has fetched."
+        ) from None
+    if done.code == 0:
+        return
+    if re.search(r"No space left|os error 28|Disk quota", done.stderr):
+        raise DiskFullError(
+            "the disk is full: the packages could not be installed", hint="Free some space, or set MLPACK_CACHE."
+        )
+    raise failure(done.stderr, Target(python=lock.python, platform=lock.platform))
+
+
+def _share(venv: Path) -> None:
+    """Let everybody read it, whatever the mask and uv's cache say."""
+    for path in (venv, *venv.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o777
+            path.chmod(mode | (0o055 if path.is_dir() or mode & 0o100 else 0o044))
