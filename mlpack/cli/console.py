@@ -32,6 +32,7 @@ class Console:
         """Prints the command's JSON document, when one was asked for."""
         if self.json:
             sys.stdout.write(json_module.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            sys.stdout.flush()  # `mlpack run --json` stays, and its reader waits for this
 
     def text(self, line: str = "") -> None:
         """A line of the answer, for people."""
@@ -46,7 +47,7 @@ class Console:
 
     def warn(self, line: str) -> None:
         """A note that should not be missed."""
-        self._err().print(f"warning: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._err().print(printable(f"warning: {line}"), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
         """Rows under a header; coloured and fitted on a terminal, plain and never cut elsewhere."""
@@ -83,13 +84,15 @@ class Console:
         if self.json:
             told = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
             self.document({**error.document, "error": told})
-        else:
-            err = self._err()
-            if error.detail:
-                err.print(error.detail.rstrip(), style="dim", markup=False, highlight=False, soft_wrap=True)
-            err.print(f"error: {error.message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+        err = self._err()
+        if error.detail:
+            err.print(printable(error.detail.rstrip()), style="dim", markup=False, highlight=False, soft_wrap=True)
+        if not self.json:
+            err.print(
+                printable(f"error: {error.message}"), style="bold red", markup=False, highlight=False, soft_wrap=True
+            )
             if error.hint:
-                err.print(f"  {error.hint}", markup=False, highlight=False, soft_wrap=True)
+                err.print(printable(f"  {error.hint}"), markup=False, highlight=False, soft_wrap=True)
         return error.exit
 
     def bug(self, error: Exception) -> int:

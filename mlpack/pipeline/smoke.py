@@ -77,7 +77,7 @@ def verify(
             if book.check(
                 "ready",
                 lambda: _becomes_ready(running, client, began, start_s, measured),
-                hint="Read the container's log below; `mlpack run` starts it to look around.",
+                hint="The container's log says why; `mlpack run` starts it to look around.",
             ):
                 _ask(book, client, image.card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
@@ -139,7 +139,7 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise _BrokenPromiseError("the container ended before it was ready")
+            raise _BrokenPromiseError(f"the container ended before it was ready: {_told(running.stop(grace_s=0))}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
     raise _BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
@@ -289,10 +289,12 @@ def _logs_are_json(log: str) -> str:
 
 def _stops(running: Running) -> str:
     if not running.alive():
-        raise _BrokenPromiseError("the container had ended by itself")
+        raise _BrokenPromiseError(f"the container had ended by itself: {_told(running.stop(grace_s=0))}")
     ended: Exit = running.stop(grace_s=10)
-    if ended.oom_killed:
-        raise _BrokenPromiseError("killed by the kernel: out of memory")
-    if ended.code != 0:
-        raise _BrokenPromiseError(f"exit code {ended.code} after {ended.seconds:.1f} s")
+    if ended.oom_killed or ended.code != 0:
+        raise _BrokenPromiseError(f"{_told(ended)} after {ended.seconds:.1f} s")
     return f"exit 0 after {ended.seconds:.1f} s"
+
+
+def _told(ended: Exit) -> str:
+    return "out of memory (`--memory` gives it more)" if ended.oom_killed else f"exit code {ended.code}"
