@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 
 MLPACK = (sys.executable, "-m", "mlpack")
 PATIENCE_S = 300
+TRACEBACK = re.compile(r"^Traceback", re.MULTILINE)  # a container's log may quote one inside its JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ def mlpack(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) 
         check=False,
     )
     done = Done(words=named, code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr)
-    assert "Traceback" not in done.stdout + done.stderr, done
+    assert not TRACEBACK.search(f"{done.stdout}\n{done.stderr}"), done
     return done
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.registry import attachments
 from tests.integration.cli import ask, assert_same, mlpack, predictions, refused, running, served, told
-from tests.integration.conftest import Name, Packed, packed_example
+from tests.integration.conftest import ROOT, Name, Packed, packed_example
 
 pytestmark = pytest.mark.docker
 
@@ -188,7 +189,8 @@ def test_houses_answer_as_at_training(houses: Packed) -> None:
     """Records in any order of rows and of columns, one row alone, and gaps get the values that training computed."""
     request = json.loads((houses.folder / "request.json").read_text())["instances"]
     expected = json.loads((houses.folder / "expected.json").read_text())["predictions"]
-    assert any(None in record.values() for record in request), "the example must hold gaps"
+    gaps = [{**request[0], "area_m2": None}, {**request[1], "heating": None}, {**request[2], "garden": True}]
+    filled = values_of(houses.folder / "model.joblib", gaps)
     with served(cwd=houses.folder) as url:
         assert_same(predictions(url, request), expected)
         assert_same(predictions(url, request[::-1]), expected[::-1])
@@ -196,6 +198,7 @@ def test_houses_answer_as_at_training(houses: Packed) -> None:
         assert_same(predictions(url, turned), expected)
         assert_same(predictions(url, [list(record.values()) for record in request]), expected)
         assert_same(ask(url, {"features": request[3]})["predictions"], expected[3:4])
+        assert_same(predictions(url, gaps), filled)
         unheard = predictions(url, [{**request[0], "district": "the moon"}])
         assert unheard != expected[:1], "an unknown district is encoded as none"
         wrong = ask(url, {"instances": [{**request[0], "rooms": "many"}]}, status=400)
@@ -207,6 +210,16 @@ def test_houses_answer_as_at_training(houses: Packed) -> None:
 # helpers --------------------------------------------------------------------------------------------
 
 
+def values_of(model: Path, records: list[dict[str, Any]]) -> list[Any]:
+    """What the model says of the records in the environment that trained it."""
+    question, answer = model.with_name("question.json"), model.with_name("answer.json")
+    question.write_text(json.dumps({"rows": records, "methods": ["predict"]}))
+    program = ROOT / "tests" / "integration" / "models" / "answer.py"
+    subprocess.run([sys.executable, program, model, question, answer], check=True)
+    values: list[Any] = json.loads(answer.read_text())["predict"]
+    return values
+
+
 def digest_at(registry: str, repository: str, tag: str) -> str | None:
     """The manifest's digest as the registry itself tells it to whoever knows the password; None when there is none."""
     config = json.loads((Path(os.environ["DOCKER_CONFIG"]) / "config.json").read_text())
@@ -214,7 +227,9 @@ def digest_at(registry: str, repository: str, tag: str) -> str | None:
     assert ":" in base64.b64decode(auth).decode()
     request = urllib.request.Request(f"http://{registry}/v2/{repository}/manifests/{tag}", method="HEAD")
     request.add_header("Authorization", f"Basic {auth}")
-    request.add_header("Accept", "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json")
+    request.add_header(
+        "Accept", "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+    )
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return str(answer.headers["Docker-Content-Digest"])
