@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,4 +85,4 @@ class _Bytes(DownloadColumn):
 def _line(news: Progress) -> str:
     mark = "x" if news.error else "-"
     took = "cached" if news.cached else f"{news.seconds or 0:.1f} s"
-    return f"{mark} {news.title}  {news.error or took}"
+    return f"{mark} {news.title}  {textwrap.shorten(news.error, 160, placeholder=' ...') or took}"

@@ -175,8 +175,8 @@ def _failure(text: str, step: Step | None, bases: tuple[str, ...]) -> EngineErro
     reason = _reason(text)
     if title:
         return BuildError(
-            f"the build failed at `{title}`: {reason}",
-            hint="Its last lines are below." if detail else "",
+            f"the build failed at `{textwrap.shorten(title, 120, placeholder=' ...')}`: {reason}",
+            hint="Its last lines are above; the Dockerfile is what `mlpack render` writes." if detail else "",
             detail=detail,
         )
     return BuildError(f"the build failed: {reason}", detail=detail)
