@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import textwrap
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
