@@ -87,6 +87,18 @@ class UnsafeModelError(ModelError):
     code = "unsafe"
 
 
+class MissingCodeError(ModelError):
+    """The file needs classes or functions that neither a package nor the included files define."""
+
+    code = "missing_code"
+
+
+class MissingPackageError(ModelError):
+    """The included files import packages that nothing brings into the image."""
+
+    code = "missing_package"
+
+
 class MissingVersionError(ModelError):
     """The file does not tell its framework's version."""
 

@@ -39,6 +39,7 @@ class Signature:
     `columns` names when the file tells them; `tensors` is any named tensors. `classes` are a classifier's labels in the
     order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. Of `assumed`
     columns the file does not tell the data type: taken for numbers, they may hold booleans too.
+    `raw` names the inputs and outputs whose rows are any JSON values, handed on as they are (declared as BYTES: their text).
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests may be joined.
     """
 
@@ -51,6 +52,7 @@ class Signature:
     columns: tuple[str, ...] = ()
     categories: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
     batchable: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +67,7 @@ class Signature:
             "columns": list(self.columns),
             "categories": {name: list(values) for name, values in self.categories.items()},
             "assumed": list(self.assumed),
+            **({"raw": list(self.raw)} if self.raw else {}),
             "batchable": self.batchable,
         }
 

@@ -14,6 +14,7 @@ from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import ModelError
+from mlpack.pipeline.owncode import OwnCode
 from mlpack.templating import render as fill
 from mlpack.version import __version__
 
@@ -40,8 +41,9 @@ class Recipe:
 
     name: str
     version: str | None = None
-    loader: Path
+    loader: Path | None  # None when the user's own predictor does everything
     loader_note: str = ""
+    code: OwnCode | None = None
     signature: str | None = None
     serve: Settings
     sample: list[Any] | None = None
@@ -64,7 +66,8 @@ def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bu
         *_runtime_files(),
         card_file,
         *model,
-        _file("loader.py", recipe.loader.read_bytes()),
+        *([_file("loader.py", recipe.loader.read_bytes())] if recipe.loader else []),
+        *(recipe.code.files if recipe.code else ()),
         _file("serve.py", fill("serve.py.j2", values, folder=recipe.templates).encode()),
     ]
     files.sort(key=lambda file: file.name)
@@ -193,6 +196,7 @@ def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str
         "limits": {"max_rows": recipe.serve.max_rows, "max_body": recipe.serve.max_body_bytes},
         "options": {"entry": info.entry, **recipe.options} if info.entry else dict(recipe.options),
         "sample": recipe.sample,
+        **({"code": recipe.code.to_json()} if recipe.code else {}),
         **_ordered(info, recipe.signature),
     }
 
@@ -207,8 +211,8 @@ def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
 def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile) -> dict[str, Any]:
     info = lock.info
     what = info.root_class.rpartition(".")[2] or info.format
-    engine = f"{info.framework} {info.framework_version}" if info.framework_version else str(info.framework)
-    summary = f"{what} of {engine}, from {info.path.name}"
+    engine = " ".join(part for part in (info.framework, info.framework_version) if part)
+    summary = f"{what}{f' of {engine}' if engine else ''}, from {info.path.name}"
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -221,6 +225,10 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": recipe.loader_note or info.format,
+        "loader": recipe.loader is not None,
+        "code": recipe.code is not None,
+        "main": sorted(recipe.code.main) if recipe.code else [],
+        "predictor": recipe.code.predictor if recipe.code else None,
         "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
         "card": card,
     }

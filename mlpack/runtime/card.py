@@ -46,6 +46,7 @@ class Signature:
     categories: Mapping[str, Tuple[Any, ...]]
     batchable: bool
     assumed: Tuple[str, ...] = ()  # columns whose dtype the file does not tell
+    raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Signature:
@@ -65,13 +66,17 @@ class Signature:
             columns=tuple(document.get("columns") or ()),
             categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
             assumed=tuple(document.get("assumed") or ()),
+            raw=tuple(document.get("raw") or ()),
             batchable=bool(document.get("batchable")),
         )
 
 
 @dataclass(frozen=True)
 class Card:
-    """What the image says of its model. `document` is the whole card; `model` the file or folder it lies in."""
+    """What the image says of its model. `document` is the whole card; `model` the file or folder it lies in.
+
+    `folder` is where the card itself lies.
+    """
 
     name: str
     version: Optional[str]
@@ -80,6 +85,7 @@ class Card:
     sample: Optional[List[Any]]
     signatures: Tuple[Signature, ...]
     document: Dict[str, Any]
+    folder: Path = Path()
 
     @classmethod
     def read(cls, path: Path) -> Card:
@@ -104,6 +110,7 @@ class Card:
                 sample=document.get("sample"),
                 signatures=signatures,
                 document=document,
+                folder=path.parent,
             )
         except OSError as error:
             raise StartError(f"the card {path.name} cannot be read: {error.strerror}") from error

@@ -14,6 +14,7 @@ import numpy as np
 from .card import Card, Signature
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
 from .logs import Log
+from .owncode import bring
 from .predictor import Arrays
 
 _QUEUE_BYTES = 256 * 2**20  # of arrays that wait; texts count as pointers
@@ -106,6 +107,7 @@ class LoadedModel:
     def _load(self, on_failure: Callable[[], None]) -> Any:
         started = time.perf_counter()
         try:
+            bring(self.card.folder, self.card.document.get("code") or {})
             model = self._loader.load(str(self.card.model), self.card.options)
         except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
             self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"

@@ -6,6 +6,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+import numpy as np
+
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, TooManyRowsError
 from ..predictor import Array, Arrays
@@ -25,6 +27,7 @@ class Rows:
         self.max_rows = max_rows
         self._inputs = signature.inputs
         self._assumed = frozenset(signature.assumed)
+        self._raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
         self._matrix = signature.layout == "matrix"
         self._flat = self._matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
         if self._matrix:
@@ -53,6 +56,8 @@ class Rows:
                 f"{count} rows are more than {self.max_rows}; send them in several requests",
                 detail={"rows": count, "max_rows": self.max_rows},
             )
+        if self._raw:
+            return {self._inputs[0].name: _as_they_are(instances)}, count
         table = self._table(instances)
         if self._matrix:
             return {self._inputs[0].name: self._to_matrix(table)}, count
@@ -61,6 +66,8 @@ class Rows:
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""
+        if self._raw:
+            return {"row": "any JSON value that the model's own code takes"}
         if self._matrix and not self.names:
             many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
             return {"row": f"a list of {many}", "value": expectation(self._inputs[0].dtype)}
@@ -111,6 +118,13 @@ class Rows:
                 column: Any = self.names[place] if self.names else place
                 problems.append({"row": row, "column": column, "expected": misfit.expected, "got": misfit.got})
             raise _refusal(problems) from error
+
+
+def _as_they_are(instances: List[Any]) -> Array:
+    array = np.empty(len(instances), dtype=object)
+    for place, row in enumerate(instances):
+        array[place] = row
+    return array
 
 
 def _to_column(values: Sequence[Any], spec: TensorSpec) -> Array:

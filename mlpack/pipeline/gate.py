@@ -1,0 +1,60 @@
+"""The gate before a build: what is dangerous never passes, unknown code only with the user's word, nothing that cannot answer."""
+
+from __future__ import annotations
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
+
+_BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
+
+
+def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> None:
+    """Raises UnsafeModelError unless the file may be loaded; `unknown` are its callables that nobody vouches for."""
+    if info.safety.verdict == "dangerous":
+        worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
+        hint = "Get the file anew from someone you trust, or have it saved again by its author."
+        if any(finding.callable.startswith("dill.") for finding in info.safety.findings):
+            hint += " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
+        raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {_some(worst)}", hint=hint)
+    if trust or not unknown:
+        return
+    if any(name.startswith(_BY_VALUE) for name in unknown):
+        raise UnsafeModelError(
+            f"{info.path.name} holds code of its own (written by {_tool(unknown)}), which would run in the image",
+            hint="If you know its author, --trust builds it all the same; or save the model with joblib or pickle, and bring "
+            "the code by --include.",
+        )
+    hint = "If you know the file's author, --trust builds it all the same. `mlpack inspect` tells each reason."
+    raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {_some(unknown)}", hint=hint)
+
+
+def refuse_mute(info: ModelInfo) -> None:
+    """Raises AmbiguousFormatError for a bundle without an entry, ModelError for a model that nothing can be asked of."""
+    if info.signatures:
+        return
+    keys = [content.key for content in info.contents if content.servable]
+    if keys and info.entry is None:
+        raise AmbiguousFormatError(
+            f"{info.path.name} is a bundle; it holds {', '.join(keys)}", hint=f"Say which to serve: --entry {keys[0]}"
+        )
+    if info.methods:
+        why = next((told for told in info.warnings if told.startswith("No signature: ")), "")
+        reason = why.removeprefix("No signature: ").partition(";")[0] or "the file does not tell what it takes"
+        raise ModelError(
+            f"{info.path.name} can be loaded, but not asked: {reason}",
+            hint="Give a few rows as it was trained on: --sample rows.csv (where it was trained: "
+            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
+        )
+    raise ModelError(
+        f"{info.path.name}: nothing in it can answer requests",
+        hint="`mlpack inspect` shows what is in it. Code that asks it can be yours: `predictor: predict.py` in mlpack.yaml.",
+    )
+
+
+def _some(names: tuple[str, ...] | list[str], most: int = 6) -> str:
+    unique = list(dict.fromkeys(names))
+    return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
+
+
+def _tool(names: tuple[str, ...]) -> str:
+    return "dill" if any(name.startswith("dill.") for name in names) else "cloudpickle"
