@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,6 +50,19 @@ def columns_of(values: Sequence[Any], outputs: Sequence[Mapping[str, Any]]) -> l
     if any(not isinstance(value, dict) or set(value) != names for value in values):
         return None
     return [[value[output["name"]] for value in values] for output in outputs]
+
+
+def problem_with_log(log: str) -> str:
+    """What is wrong with a service's log: "" when every line is a JSON object with a severity."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            return f"not JSON: {line[:200]}"
+        if not isinstance(entry, dict) or "severity" not in entry:
+            return f"no severity: {line[:200]}"
+    return "" if lines else "it wrote no log at all"
 
 
 def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlpack.pipeline.asking import Answer, Client
+
+Send = Callable[[Client], Answer]
 _WORDS = ("alpha", "bravo", "charlie", "delta")
 
 
@@ -24,6 +27,21 @@ def sample_rows(card: Mapping[str, Any], count: int) -> list[Any]:
     if sample:
         return [sample[index % len(sample)] for index in range(count)]
     return rows_for(card["signatures"][0], count)
+
+
+def bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
+    """Each bad input, how it is sent, and the status that it must get."""
+    size = int(card.get("limits", {}).get("max_body") or 32 * 1024**2) + 1024
+    return [
+        ("bad_json", lambda client: client.post_raw("/predict", b'{"instances": [['), 400),
+        ("not_instances", lambda client: client.post("/predict", {"rows": []}), 400),
+        ("wrong_shape", lambda client: client.post("/predict", {"instances": [wrong_width(row)]}), 400),
+        ("wrong_dtype", lambda client: client.post("/predict", {"instances": [wrong_type(row)]}), 400),
+        ("unknown_route", lambda client: client.get("/mlpack-no-such-route"), 404),
+        ("wrong_method", lambda client: client.get("/predict"), 405),
+        ("not_json", lambda client: client.post_raw("/predict", b"a,b\n1,2\n", content_type="text/x-nothing"), 415),
+        ("too_large", lambda client: client.claim("/predict", size), 413),
+    ]
 
 
 def wrong_width(row: Any) -> Any:

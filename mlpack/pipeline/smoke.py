@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -15,8 +16,8 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Check, Report, Verified
 from mlpack.engines.base import Exit, Limits, Runner, Running
 from mlpack.pipeline.asking import Answer, Client, Unanswered
-from mlpack.pipeline.comparing import columns_of, difference, problem_with
-from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_width
+from mlpack.pipeline.comparing import columns_of, difference, problem_with, problem_with_log
+from mlpack.pipeline.questions import Send, bad_requests, rows_for, sample_rows
 from mlpack.version import __version__
 
 OnCheck = Callable[[Check], None]
@@ -69,30 +70,49 @@ def verify(
 
     A failed check does not raise: the report says it. Raises EngineError where the engine cannot run the image at all.
     """
+    report, log = examine(
+        lambda: runner.run(image, limits=limits or Limits(), env={}, port=_PORT),
+        image.card,
+        expectation=expectation,
+        start_s=start_s,
+        on_check=on_check,
+    )
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Verified(
+        image=image, report=replace(report, image_size=image.size), mlpack_version=__version__, time=now
+    ), log
+
+
+def examine(
+    start: Callable[[], AbstractContextManager[Running]],
+    card: Mapping[str, Any],
+    *,
+    expectation: Expectation | None = None,
+    start_s: float = 240,
+    on_check: OnCheck = lambda _: None,
+) -> tuple[Report, str]:
+    """Starts a service, checks it, and ends it; gives what was seen and the service's log. No proof of any image."""
     book = _Book(on_check=on_check)
     measured: dict[str, Any] = {}
     began = time.perf_counter()
-    with runner.run(image, limits=limits or Limits(), env={}, port=_PORT) as running:
+    with start() as running:
         with Client(running.url) as client:
             if book.check(
                 "ready",
                 lambda: _becomes_ready(running, client, began, start_s, measured),
-                hint="The container's log says why; `mlpack run` starts it to look around.",
+                hint="The log says why; `mlpack run` starts it to look around.",
             ):
-                _ask(book, client, image.card, expectation or Expectation(), measured)
+                _ask(book, client, card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
                 book.check("logs_are_json", lambda: _logs_are_json(running.logs()))
         book.check("sigterm", lambda: _stops(running), hint="Cloud Run kills what does not end within 10 s of SIGTERM.")
         log = running.logs()
-    report = Report(
+    return Report(
         checks=tuple(book.checks),
         cold_start_ms=measured.get("cold_start_ms"),
         latency_ms=measured.get("latency_ms", {}),
         peak_memory_mb=None if measured.get("peak") is None else round(measured["peak"] / 1024**2, 1),
-        image_size=image.size,
-    )
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Verified(image=image, report=report, mlpack_version=__version__, time=now), log
+    ), log
 
 
 def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]) -> None:
@@ -109,7 +129,7 @@ def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectati
         book.check(
             "expected",
             lambda: _equal(answers[0], wanted.expected, wanted.tolerance),
-            hint="The container computes other values than the ones given: is the framework's version the same?",
+            hint="It computes other values than the ones given: is the framework's version the same?",
         )
     for other in card["signatures"][1:]:
         book.check(f"method_{other['method']}", partial(_method, client, other, rows))
@@ -120,7 +140,7 @@ def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectati
         hint="Rows of one request change each other's answers.",
     )
     book.check("concurrent", lambda: _concurrent(client, rows))
-    for name, send, status in _bad_requests(rows[0], card):
+    for name, send, status in bad_requests(rows[0], card):
         book.check(name, partial(_refused, client, send, status))
     book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
 
@@ -139,7 +159,7 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise _BrokenPromiseError(f"the container ended before it was ready: {_told(running.stop(grace_s=0))}")
+            raise _BrokenPromiseError(f"it ended before it was ready: {_told(running.stop(grace_s=0))}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
     raise _BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
@@ -229,24 +249,6 @@ def _concurrent(client: Client, rows: list[Any]) -> str:
     return f"{len(rows)} clients"
 
 
-Send = Callable[[Client], Answer]
-
-
-def _bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
-    """Each bad input, how it is sent, and the status that it must get."""
-    size = int(card.get("limits", {}).get("max_body") or 32 * 1024**2) + 1024
-    return [
-        ("bad_json", lambda client: client.post_raw("/predict", b'{"instances": [['), 400),
-        ("not_instances", lambda client: client.post("/predict", {"rows": []}), 400),
-        ("wrong_shape", lambda client: client.post("/predict", {"instances": [wrong_width(row)]}), 400),
-        ("wrong_dtype", lambda client: client.post("/predict", {"instances": [wrong_type(row)]}), 400),
-        ("unknown_route", lambda client: client.get("/mlpack-no-such-route"), 404),
-        ("wrong_method", lambda client: client.get("/predict"), 405),
-        ("not_json", lambda client: client.post_raw("/predict", b"a,b\n1,2\n", content_type="text/x-nothing"), 415),
-        ("too_large", lambda client: client.claim("/predict", size), 413),
-    ]
-
-
 def _refused(client: Client, send: Send, status: int) -> str:
     answer = send(client)
     if answer.status != status:
@@ -274,22 +276,15 @@ def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
 
 
 def _logs_are_json(log: str) -> str:
-    lines = [line for line in log.splitlines() if line.strip()]
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            raise _BrokenPromiseError(f"not JSON: {line[:200]}") from None
-        if not isinstance(entry, dict) or "severity" not in entry:
-            raise _BrokenPromiseError(f"no severity: {line[:200]}")
-    if not lines:
-        raise _BrokenPromiseError("the container wrote no log at all")
-    return f"{len(lines)} lines"
+    wrong = problem_with_log(log)
+    if wrong:
+        raise _BrokenPromiseError(wrong)
+    return f"{len(log.strip().splitlines())} lines"
 
 
 def _stops(running: Running) -> str:
     if not running.alive():
-        raise _BrokenPromiseError(f"the container had ended by itself: {_told(running.stop(grace_s=0))}")
+        raise _BrokenPromiseError(f"it had ended by itself: {_told(running.stop(grace_s=0))}")
     ended: Exit = running.stop(grace_s=10)
     if ended.oom_killed or ended.code != 0:
         raise _BrokenPromiseError(f"{_told(ended)} after {ended.seconds:.1f} s")
