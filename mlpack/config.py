@@ -196,7 +196,7 @@ def _plain_keys() -> list[str]:
         if isinstance(section, type) and issubclass(section, _Section):
             keys += [f"{name}.{inner}" for inner in section.model_fields]
         elif name == "serve":
-            keys += [f"serve.{inner}" for inner in Settings.__dataclass_fields__ if inner != "batch"]
+            keys += [f"serve.{inner}" for inner, _, _ in Settings.describe()]
         elif name not in {"requirements", "apt", "include", "deploy", "file", "test"}:
             keys.append(name)
     return keys

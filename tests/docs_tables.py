@@ -1,0 +1,171 @@
+"""The tables of docs/ that the code decides: `python -m tests.docs_tables` writes them anew, a test compares them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from typer.models import OptionInfo
+
+from mlpack import config
+from mlpack.cli.app import app
+from mlpack.config import Config, Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+_MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """An option or argument of a command: `names` is empty for an argument; `value` is what it takes, "" for a flag."""
+
+    names: tuple[str, ...]
+    value: str
+    default: Any
+    help: str
+
+
+def main() -> int:
+    """Writes every page whose tables are not as the code says."""
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        new = filled(text)
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+            sys.stdout.write(f"wrote {page.relative_to(DOCS.parent)}\n")
+    return 0
+
+
+def filled(text: str) -> str:
+    """A page with each marked part as the code has it now."""
+    return _MARKED.sub(lambda found: f"{found[1]}\n{_TABLES[found[2]]().strip()}\n\n{found[3]}", text)
+
+
+def commands() -> dict[str, Callable[..., Any]]:
+    """The function of every command by its name, and of the program itself by ""."""
+    found: dict[str, Callable[..., Any]] = {}
+    if app.registered_callback is not None and app.registered_callback.callback is not None:
+        found[""] = app.registered_callback.callback
+    for command in app.registered_commands:
+        if command.callback is not None:
+            found[command.name or command.callback.__name__] = command.callback
+    return found
+
+
+def words(function: Callable[..., Any]) -> Iterator[Word]:
+    """What a command takes, as its signature says."""
+    hints = get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, told = get_args(hints[name])[:2]
+        default = "needed" if parameter.default is inspect.Parameter.empty else parameter.default
+        flag = kind is bool
+        value = "" if flag else told.metavar or _kind(kind)
+        # in Annotated the first name stands where a default would
+        decls = [decl for decl in (told.default, *(told.param_decls or ())) if isinstance(decl, str)]
+        names = tuple(decls) if isinstance(told, OptionInfo) else ()
+        yield Word(names=names, value=value, default=default, help=told.help or "")
+
+
+def config_keys() -> Iterator[tuple[str, Any, str]]:
+    """Every key of mlpack.yaml but those of `serve:`, as (dotted name, default, meaning)."""
+    for name, field in Config.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", None)
+        if inner:
+            yield from ((f"{name}.{key}", one.default, one.description or "") for key, one in inner.items())
+        elif name not in {"file", "serve"}:
+            yield name, field.get_default(call_default_factory=True), field.description or ""
+
+
+def variables() -> set[str]:
+    """Every variable that stands for a key of mlpack.yaml, and every one that the container reads."""
+    return {_variable(key) for key in (*config._plain_keys(), *(f"serve.{name}" for name, _, _ in Settings.describe()))}
+
+
+def _commands() -> str:
+    parts = []
+    for name, function in commands().items():
+        sentence, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+        taken = list(words(function))
+        if not name:
+            parts.append("## `mlpack`\n\nWithout a command it shows its help.\n\n" + _options(taken))
+            continue
+        arguments = [word.value for word in taken if not word.names]
+        usage = " ".join(["mlpack", name, *arguments, "[OPTIONS]"])
+        parts.append(f"## `mlpack {name}`\n\n{' '.join(sentence.split())}\n\n`{usage}`\n\n{_options(taken)}")
+        shown = "\n".join(
+            line for line in examples.replace("\b", "").splitlines() if line.startswith(("mlpack", "docker"))
+        )
+        if shown:
+            parts.append(f"```sh\n{shown}\n```")
+    return "\n\n".join(parts)
+
+
+def _options(taken: list[Word]) -> str:
+    rows = []
+    for word in sorted(taken, key=lambda word: bool(word.names)):
+        value = f" {word.value}" if word.value else ""
+        names = ", ".join(f"`{name}`" for name in word.names[1:])
+        first = f"`{word.names[0]}{value}`" if word.names else f"`{word.value}`"
+        default = "needed" if word.default == "needed" else _default(word.default)
+        rows.append((", ".join(filter(None, (first, names))), default, word.help))
+    return _table(("option", "default", "meaning"), rows)
+
+
+def _kind(kind: Any) -> str:
+    """What stands for a value: its choices, or a word for its type."""
+    if get_origin(kind) in (Union, types.UnionType, list):
+        kind = next(one for one in get_args(kind) if one is not type(None))
+        return _kind(kind)
+    if issubclass(kind, Enum):
+        return "|".join(str(one.value) for one in kind)
+    return {int: "N", float: "NUMBER", Path: "PATH"}.get(kind, "TEXT")
+
+
+def _config() -> str:
+    plain = set(config._plain_keys())
+    return _table(
+        ("key", "default", "variable", "meaning"),
+        (
+            (f"`{name}`", _default(default), f"`{_variable(name)}`" if name in plain else "", meaning)
+            for name, default, meaning in config_keys()
+        ),
+    )
+
+
+def _serve() -> str:
+    return _table(
+        ("key", "default", "variable", "meaning"),
+        (
+            (f"`serve.{name}`", _default(default), f"`{_variable('serve.' + name)}`", meaning)
+            for name, default, meaning in Settings.describe()
+        ),
+    )
+
+
+def _variable(dotted: str) -> str:
+    return "MLPACK_" + dotted.upper().replace(".", "_")
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    empty = value is None or value is False or value in ((), {}, [])
+    return "" if empty else f"`{value}`"
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+_TABLES: dict[str, Callable[[], str]] = {"commands": _commands, "config": _config, "serve": _serve}
+
+if __name__ == "__main__":
+    sys.exit(main())
