@@ -16,6 +16,7 @@ from mlpack.cli.options import (
     Name,
     Platform,
     Python,
+    Quiet,
     Refresh,
     Trust,
     Version,
@@ -43,6 +44,7 @@ def build(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Build a tested-ready image of a model: resolved, rendered, built, tagged.
@@ -58,7 +60,7 @@ def build(
     from mlpack.pipeline.build import refuse_large
     from mlpack.pipeline.receipts import remember_last
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
@@ -81,4 +83,5 @@ def build(
     refuse_large(image, context.config.build.max_bytes, document(image))
     console.document(document(image))
     console.text("Next: mlpack test")
+    console.brief(image.tags[0])
     return 0

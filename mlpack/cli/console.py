@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
+import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """What a command says. With `json` stdout carries one document and nothing else; all the rest goes to stderr."""
+    """What a command says. With `json` stdout carries one document and nothing else; all the rest goes to stderr.
 
-    def __init__(self, *, json: bool = False) -> None:
+    With `quiet` only what `brief` is given, warnings and failures are left.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json = json
+        self.quiet = quiet
 
     @property
     def interactive(self) -> bool:
@@ -36,47 +42,55 @@ class Console:
 
     def text(self, line: str = "") -> None:
         """A line of the answer, for people."""
-        if not self.json:
+        if not self.json and not self.quiet:
+            sys.stdout.write(printable(line) + "\n")
+            sys.stdout.flush()
+
+    def brief(self, line: str) -> None:
+        """The one line that --quiet leaves of an answer."""
+        if self.quiet and not self.json:
             sys.stdout.write(printable(line) + "\n")
             sys.stdout.flush()
 
     def note(self, line: str) -> None:
         """A line about the work, not its answer."""
-        sys.stderr.write(printable(line) + "\n")
-        sys.stderr.flush()
+        if not self.quiet:
+            sys.stderr.write(printable(line) + "\n")
+            sys.stderr.flush()
 
     def warn(self, line: str) -> None:
         """A note that should not be missed."""
         self._err().print(printable(f"warning: {line}"), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
-        """Rows under a header; coloured and fitted on a terminal, plain and never cut elsewhere."""
-        if self.json:
+        """Rows under a header; coloured and fitted on a terminal, plain and each on one line elsewhere."""
+        if self.json or self.quiet:
             return
-        from rich.table import Table
-        from rich.text import Text
+        from mlpack.cli.tables import lines_of
 
-        lines = [[Text(printable(cell)) for cell in row] for row in rows]
-        table = Table(box=None, show_header=bool(header), pad_edge=False, header_style="bold")
-        for index in range(len(header) or max((len(line) for line in lines), default=0)):
-            title = header[index] if header else ""
-            table.add_column(title, style=styles[index] if index < len(styles) else None, overflow="fold")
-        for line in lines:
-            table.add_row(*line)
-        out = self._out()
-        with out.capture() as shown:
-            out.print(table)
-        # A table's cells are padded to their column; at the end of a line that only makes copying harder.
-        sys.stdout.write("\n".join(line.rstrip() for line in shown.get().splitlines()) + "\n")
+        terminal = sys.stdout.isatty()
+        clean = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+        lines = lines_of(
+            clean,
+            header=header,
+            styles=styles if terminal and coloured() else (),
+            width=shutil.get_terminal_size().columns if terminal else None,
+        )
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
 
     @contextmanager
     def progress(self, title: str) -> Iterator[OnProgress]:
         """A calm display of long work on stderr: live on a terminal, one plain line a finished step elsewhere."""
+        if self.quiet:
+            yield lambda _: None
+            return
         from mlpack.cli.progress import live, plain
 
         err = self._err()
-        with (live if err.is_terminal and not self.json else plain)(err, title) as on_progress:
+        # FORCE_COLOR makes rich take a pipe for a terminal; what moves is for real ones, that know how to go back a line.
+        moves = sys.stderr.isatty() and not err.is_dumb_terminal and not self.json
+        with (live if moves else plain)(err, title) as on_progress:
             yield on_progress
 
     def failure(self, error: MlpackError) -> int:
@@ -105,15 +119,15 @@ class Console:
             )
         )
 
-    def _out(self) -> RichConsole:
-        from rich.console import Console as RichConsole
-
-        return RichConsole(width=None if sys.stdout.isatty() else 200)
-
     def _err(self) -> RichConsole:
         from rich.console import Console as RichConsole
 
         return RichConsole(stderr=True, width=None if sys.stderr.isatty() else 200)
+
+
+def coloured() -> bool:
+    """Whether a terminal gets colours: NO_COLOR (https://no-color.org) and a dumb one say no."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
 
 
 def printable(text: str) -> str:

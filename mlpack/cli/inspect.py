@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, Entry, Framework, ModelPath
+from mlpack.cli.options import AsJson, ConfigFile, Entry, Framework, ModelPath, Quiet
 
 
 class Threshold(str, Enum):
@@ -31,6 +31,7 @@ def inspect(
         Threshold | None, typer.Option("--fail-on", help="Exit 3 at this verdict, or a worse one.")
     ] = None,
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Tell what a model file is, wants and needs, and whether it is safe. Nothing in it is run.
@@ -45,7 +46,7 @@ def inspect(
     from mlpack.errors import ModelError, UnsafeModelError
     from mlpack.pipeline.inspect import document, failure_document, sha256_of
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     context = make_context(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
     try:
         info = context.inspect()
@@ -54,6 +55,7 @@ def inspect(
         raise
     found = document(info, sha256_of(info.path) if digest else None)
     show(console, info, found)
+    console.brief(info.safety.verdict)
     if fail_on is not None and info.safety.verdict in _FAILING[fail_on]:
         names = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
         told = UnsafeModelError(f"{info.path.name} is {info.safety.verdict}: {names}", hint="--fail-on asked for this.")

@@ -13,7 +13,20 @@ ModelPath = Annotated[
 ImageName = Annotated[
     str | None, typer.Argument(metavar="IMAGE", help="A tag or id; else the image that was built last here.")
 ]
+ImageOrModel = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="IMAGE", help="A tag or id; else the image that was built last here. With --engine process: the model."
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="docker; or process: no image, the model in a process of this machine."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else goes to stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what a script needs, and failures.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Another mlpack.yaml than the one beside the model.")]
 Entry = Annotated[str | None, typer.Option("--entry", help="Which part of a bundle to serve, such as `model`.")]
 Framework = Annotated[

@@ -20,20 +20,20 @@ from rich.progress import (
 from rich.progress import (
     Progress as Bars,
 )
+from rich.table import Column
 
 from mlpack.engines.base import OnProgress, Progress
+
+_ROOM_FOR_BARS = 72  # cells
 
 
 @contextmanager
 def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
     """One row a running step; a finished one turns into a line above with its seconds."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        _Bytes(),
-        TimeElapsedColumn(),
-    )
+    # A title gives way to the figures; a bar is for those who have the room.
+    title_column = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+    bar = (BarColumn(bar_width=24),) if console.width >= _ROOM_FOR_BARS else ()
+    columns = (SpinnerColumn(), title_column, *bar, _Bytes(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
     finished: set[str] = set()
     with Bars(*columns, console=console, transient=True) as bars:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Receipt
+from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
 
 
 def push(
@@ -18,6 +18,7 @@ def push(
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
     receipt: Receipt = None,
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Push a tested image; prints the reference with its digest.
@@ -31,7 +32,7 @@ def push(
     from mlpack.pipeline.push import push as run_push
     from mlpack.pipeline.receipts import require_receipt
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     context = make_context(None, console=console, config=config or (remembered_config() if image is None else None))
     reference = to or context.config.image.repository
     if reference is None:
@@ -53,4 +54,5 @@ def push(
         }
     )
     console.text(released.reference)
+    console.brief(released.reference)
     return 0

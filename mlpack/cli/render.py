@@ -17,6 +17,7 @@ from mlpack.cli.options import (
     Name,
     Platform,
     Python,
+    Quiet,
     Refresh,
     Trust,
     Version,
@@ -39,6 +40,7 @@ def render(
     trust: Trust = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Write the folder that the image is built from: plain `docker build` takes it, mlpack is needed no more.
@@ -51,7 +53,7 @@ def render(
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
         "build.platform": platform, "build.wheelhouse": wheelhouse,
@@ -68,5 +70,6 @@ def render(
     console.document({"folder": str(out), "digest": bundle.digest, "files": [file.name for file in bundle.files]})
     for reason in bundle.lock.reasons:
         console.note(f"- {reason}")
+    console.brief(str(out))
     console.text(f"Wrote {out}. Build it with: docker build -t {bundle.name} {out}")
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, ImageName
+from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet
 
 
 def run(
@@ -17,6 +17,7 @@ def run(
     ] = 0,
     memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Serve an image here on a free port, and print a curl line that asks it. Ctrl-C ends it.
@@ -29,7 +30,7 @@ def run(
     from mlpack.cli.running import curl_line, follow, wait_ready
     from mlpack.cli.testing import limits_of
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     context = make_context(None, console=console, config=config)
     found = context.image(image)
     with context.engine.run(found, limits=limits_of(memory), env={}, port=8080, publish=port) as running:
@@ -39,4 +40,5 @@ def run(
         console.document({"url": running.url, "image": found.id, "curl": line})
         console.text(f"Serving {found.tags[0] if found.tags else found.id} at {running.url}; Ctrl-C ends it. Ask it:\n")
         console.text(line + "\n")
+        console.brief(running.url)
         return follow(running)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Receipt
+from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
 
 
 def test(
@@ -20,6 +20,7 @@ def test(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
     config: ConfigFile = None,
+    quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
     """Run the container as Cloud Run would, and harder, and check it: exit 0, or 6 when a check fails.
@@ -35,7 +36,7 @@ def test(
     from mlpack.pipeline.receipts import write_receipt
     from mlpack.pipeline.smoke import verify
 
-    console = Console(json=json)
+    console = Console(json=json, quiet=quiet)
     overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
     context = make_context(
         None, console=console, config=config or (remembered_config() if image is None else None), overrides=overrides
