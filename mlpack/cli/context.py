@@ -13,13 +13,14 @@ from mlpack.cli.console import Console
 from mlpack.errors import ImageNotFoundError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from mlpack.artifacts.bundle import Bundle
+    from mlpack.artifacts.bundle import Bundle, BundleFile
     from mlpack.artifacts.image import Image
     from mlpack.artifacts.lock import Lock
     from mlpack.artifacts.model import ModelInfo
     from mlpack.config import Config
     from mlpack.engines.docker import DockerEngine
     from mlpack.formats.base import Format
+    from mlpack.packages.settings import PackageSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Context:
     path: Path | None
     folder: Path
     trust: bool = False
+    engine_name: str = "docker"
 
     @cached_property
     def formats(self) -> dict[str, Format]:
@@ -42,9 +44,14 @@ class Context:
     @cached_property
     def engine(self) -> DockerEngine:
         """The container engine, connected."""
+        from mlpack.errors import EngineUnavailableError
         from mlpack.plugins import load
 
-        return load("engines", "docker").connect()  # type: ignore[no-any-return]  # a class found by its name
+        try:
+            return load("engines", self.engine_name).connect()  # type: ignore[no-any-return]  # a class found by its name
+        except EngineUnavailableError as error:
+            error.hint += " Without one, `mlpack test --engine process MODEL` tries the model as a local process."
+            raise
 
     def inspect(self) -> ModelInfo:
         """The model, read as data."""
@@ -61,19 +68,21 @@ class Context:
                 on_progress=_bytes(on_progress, "read", f"read {self.path.name}"),
             )
 
-    def lock(self, info: ModelInfo, *, refresh: bool = False) -> Lock:
-        """The model with everything it needs pinned."""
+    def lock(self, info: ModelInfo, *, refresh: bool = False, here: tuple[str, ...] = ()) -> Lock:
+        """The model with everything it needs pinned; for this machine, with one of the Pythons `here`, when they are given."""
+        from mlpack.packages.interpreters import platform_here
         from mlpack.packages.settings import read_settings
         from mlpack.pipeline.resolve import ResolveOptions, resolve
 
         options = ResolveOptions(
             python=self.config.python,
-            platform=self.platform,
+            platform=platform_here() if here else self.platform,
             requirements=self.config.requirements,
             base=self.config.build.base,
             wheelhouse=self.config.build.wheelhouse,
             framework=self.config.framework,
             apt=self.config.apt,
+            pythons=here,
         )
         with self.console.progress("resolving packages") as on_progress:
             return resolve(
@@ -89,8 +98,6 @@ class Context:
 
     def bundle(self, lock: Lock, *, secrets: bool = True) -> Bundle:
         """The folder that the image is built from."""
-        from mlpack.packages.handover import handover
-        from mlpack.packages.settings import read_settings
         from mlpack.pipeline.render import Recipe, model_name, render, slug
 
         name = slug(self.config.name) if self.config.name else model_name(lock.info.path)
@@ -103,7 +110,7 @@ class Context:
             serve=self.config.serve,
             sample=self.sample(),
             templates=self.config.templates,
-            private=handover(self._package_settings(read_settings), lock, secrets=secrets),
+            private=self._private(lock, secrets=secrets),
         )
         with self.console.progress("rendering") as on_progress:
             return render(lock, recipe, on_bytes=_bytes(on_progress, "hash", "model digest"))
@@ -155,6 +162,26 @@ class Context:
 
         return read_sample(self.config.sample)
 
+    def package_settings(self) -> PackageSettings:
+        """Where packages come from: the user's pip and uv settings, and mlpack.yaml's; of a wheelhouse, nowhere else."""
+        from mlpack.packages.settings import read_settings
+
+        settings: PackageSettings = self._package_settings(read_settings)
+        return settings.only(self.config.build.wheelhouse) if self.config.build.wheelhouse else settings
+
+    def _private(self, lock: Lock, *, secrets: bool) -> tuple[BundleFile, ...]:
+        """What the build's install step needs. The classic builder keeps what it copies: it is given wheels, no login."""
+        from mlpack.packages.handover import handover, holds_secrets
+        from mlpack.packages.local import carried
+        from mlpack.packages.settings import read_settings
+
+        settings = self._package_settings(read_settings)
+        if secrets and holds_secrets(settings) and not self.engine.facts().buildkit:
+            with self.console.progress("fetching packages"):
+                lock = carried(lock, settings, cache_dir() / "locks")
+            secrets = False
+        return handover(settings, lock, secrets=secrets)
+
     def _package_settings(self, read: Any) -> Any:
         settings = read(os.environ, self.folder)
         if self.config.build.ca_bundle is not None:
@@ -169,6 +196,7 @@ def make_context(
     config: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     trust: bool = False,
+    engine: str = "docker",
 ) -> Context:
     """A command's context from its words. Raises ConfigError."""
     from mlpack.config import find_config, load_config
@@ -178,7 +206,14 @@ def make_context(
     if config is not None and not config.is_file():
         raise UsageError(f"no file {config}", hint="--config names a mlpack.yaml.")
     loaded = load_config(None if file is None else file.resolve(), overrides=overrides)
-    return Context(console=console, config=loaded, path=path or loaded.model, folder=folder, trust=trust)
+    return Context(
+        console=console,
+        config=loaded,
+        path=path or loaded.model,
+        folder=folder,
+        trust=trust,
+        engine_name=engine,
+    )
 
 
 def attach(reference: str, artifact_type: str, payload: bytes) -> str:

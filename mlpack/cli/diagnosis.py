@@ -75,7 +75,7 @@ def _engine(context: Context) -> Iterator[Finding]:
     try:
         facts = context.engine.facts()
     except MlpackError as error:
-        remedy = f"{error.hint} Without one, `mlpack render` writes the folder for a machine that has it."
+        remedy = f"{error.hint} `mlpack render` writes the folder for a machine that has one."
         yield Finding(name="engine", state="fail", seen=error.message, remedy=remedy)
         return
     yield Finding(

@@ -1,0 +1,128 @@
+"""What `--engine process` does: the model served by a process of this machine, which is not the image."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpack.cli.console import Console
+from mlpack.cli.context import Context, cache_dir, make_context, refuse_unsafe
+from mlpack.errors import EngineError, UnsafeModelError, UsageError
+
+if TYPE_CHECKING:
+    from mlpack.artifacts.bundle import Bundle
+    from mlpack.artifacts.lock import Lock
+    from mlpack.artifacts.model import ModelInfo
+    from mlpack.engines.account import Account
+    from mlpack.engines.base import Limits, Running
+    from mlpack.packages.interpreters import Interpreter
+
+# Where environments are kept when root's own cache is closed to the account that serves.
+SHARED_CACHE = Path("/var/cache/mlpack")
+_NOT_THE_IMAGE = "not the image: this is a local process, which loads the model on this machine; it gives no receipt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """A model made ready to be served here: `python` is that of the environment with its packages."""
+
+    context: Context
+    bundle: Bundle
+    python: Path
+
+    def start(self, limits: Limits, *, publish: int = 0) -> AbstractContextManager[Running]:
+        """The running process; ended on leaving the `with`."""
+        from mlpack.plugins import load
+
+        engine = load("engines", "process")(self.python)
+        return engine.run(self.bundle, limits=limits, env={}, publish=publish)  # type: ignore[no-any-return]  # by its name
+
+
+def make_local(
+    model: str | None, *, console: Console, config: Path | None, overrides: Mapping[str, Any], trust: bool
+) -> Local:
+    """The model, judged, its packages chosen and installed for this machine. Raises what the line raises."""
+    from mlpack.engines.account import serving_account
+    from mlpack.engines.base import Limits
+    from mlpack.packages.interpreters import interpreters
+
+    console.warn(_NOT_THE_IMAGE)
+    context = make_context(None if model is None else Path(model), console=console, config=config, overrides=overrides)
+    info = context.inspect()
+    account = serving_account(Limits().user)
+    _refuse_unsafe_here(info, trust=trust)
+    if info.safety.verdict != "safe":
+        console.warn(f"--trust: code that mlpack does not know runs on this machine, as user {account.uid}")
+    there = {one.python: one for one in interpreters(account.reaches)}
+    lock = context.lock(info, here=tuple(there))
+    if lock.apt:
+        console.note(f"the image installs {', '.join(lock.apt)}; here this machine's own are used")
+    bundle = context.bundle(lock, secrets=False)
+    return Local(context=context, bundle=bundle, python=_environment(context, lock, there[lock.python], account))
+
+
+def only_with_process(engine: str, words: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's options as overrides of the config; an image was built with its own. Raises UsageError."""
+    given = {name: value for name, value in words.items() if value}
+    if engine != "process" and given:
+        raise UsageError(
+            f"--{min(given)} is for --engine process; an image is what it was built as",
+            hint=f"Give it to `mlpack build`, or add --engine process and name the model: --{min(given)} ... model.pkl.",
+        )
+    return {("build.wheelhouse" if name == "wheelhouse" else name): value for name, value in given.items()}
+
+
+def _refuse_unsafe_here(info: ModelInfo, *, trust: bool) -> None:
+    """The gate of a build, and the reason why it is one here: the model is loaded outside any container."""
+    try:
+        refuse_unsafe(info, trust=trust)
+    except UnsafeModelError as error:
+        error.message += "; --engine process would load it on this machine, outside any container"
+        if info.safety.verdict == "unknown":
+            error.hint = (
+                "If you know the file's author, --trust loads it all the same; without --engine process it is loaded in a "
+                "container. `mlpack inspect` tells each reason."
+            )
+        raise
+
+
+def _environment(context: Context, lock: Lock, interpreter: Interpreter, account: Account) -> Path:
+    """The environment's Python, told as a step of the work."""
+    from mlpack.engines.base import Progress
+    from mlpack.packages.venvs import find_venv, make_venv
+
+    folder = _kept_in(account)
+    count = lock.requirements.count("==")
+    title = f"install {count} packages for Python {interpreter.version} of this machine"
+    with context.console.progress("installing packages") as on_progress:
+        began, cached = time.monotonic(), find_venv(lock, interpreter, folder) is not None
+        on_progress(Progress(step="venv", title=title))
+        python = make_venv(
+            lock, interpreter, settings=context.package_settings(), folder=folder, shared=account.dropped
+        )
+        on_progress(Progress(step="venv", title=title, seconds=time.monotonic() - began, cached=cached))
+    return python
+
+
+def _kept_in(account: Account) -> Path:
+    """The user's cache folder; root's own is mostly closed to others, then the system's."""
+    for place in (cache_dir(), *([SHARED_CACHE] if account.dropped else [])):
+        folder = place / "venvs"
+        try:
+            for step in (place, folder):
+                if not step.is_dir():
+                    step.mkdir(parents=True, exist_ok=True)
+                    step.chmod(0o755 if account.dropped else 0o700)
+        except OSError:
+            continue
+        if account.reaches(folder) and os.access(folder, os.W_OK):
+            return folder
+    raise EngineError(
+        f"no folder for packages that user {account.uid}, who serves the model, may read: {cache_dir()}",
+        hint="Set MLPACK_CACHE to a folder that can be written here and entered by others.",
+    )
