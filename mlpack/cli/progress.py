@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,20 +19,21 @@ from rich.progress import (
 from rich.progress import (
     Progress as Bars,
 )
-from rich.table import Column
 
 from mlpack.engines.base import OnProgress, Progress
 
 _ROOM_FOR_BARS = 72  # cells
+_FIGURES = 26  # cells of the spinner, the bytes and the time
+_SHORTEST = 10
 
 
 @contextmanager
 def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
     """One row a running step; a finished one turns into a line above with its seconds."""
     # A title gives way to the figures; a bar is for those who have the room.
-    title_column = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1))
+    room = min(60, max(_SHORTEST, console.width - _FIGURES))
     bar = (BarColumn(bar_width=24),) if console.width >= _ROOM_FOR_BARS else ()
-    columns = (SpinnerColumn(), title_column, *bar, _Bytes(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), *bar, _Bytes(), TimeElapsedColumn())
     tasks: dict[str, TaskID] = {}
     finished: set[str] = set()
     with Bars(*columns, console=console, transient=True) as bars:
@@ -43,11 +43,11 @@ def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
             if news.step in finished:
                 return
             if news.step not in tasks:
-                tasks[news.step] = bars.add_task(news.title[:60], total=news.total)
+                tasks[news.step] = bars.add_task(_cut(news.title, room), total=news.total)
             if news.seconds is not None or news.error:
                 finished.add(news.step)
                 bars.remove_task(tasks[news.step])
-                console.print(_line(news), markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+                console.print(_line(news, console.width), markup=False, highlight=False, soft_wrap=True)
             elif news.current is not None:
                 bars.update(tasks[news.step], completed=news.current, total=news.total)
 
@@ -66,7 +66,7 @@ def plain(console: RichConsole, _title: str) -> Iterator[OnProgress]:
             return
         if news.seconds is not None or news.error:
             finished.add(news.step)
-            console.print(_line(news), markup=False, highlight=False, soft_wrap=True)
+            console.print(_line(news, None), markup=False, highlight=False, soft_wrap=True)
         elif news.current is not None and now - told.setdefault(news.step, now) > 15:
             told[news.step] = now
             done = f"{news.current / 1e6:.0f} MB" + (f" of {news.total / 1e6:.0f} MB" if news.total else "")
@@ -82,7 +82,15 @@ class _Bytes(DownloadColumn):
         return super().render(task) if task.total else ""
 
 
-def _line(news: Progress) -> str:
+def _line(news: Progress, width: int | None) -> str:
+    """A finished step: its title, cut where there is no room for it, its bytes, how long it took or why it failed."""
     mark = "x" if news.error else "-"
     took = "cached" if news.cached else f"{news.seconds or 0:.1f} s"
-    return f"{mark} {news.title}  {textwrap.shorten(news.error, 160, placeholder=' ...') or took}"
+    size = f"  {news.total / 1e6:.1f} MB" if news.total and news.current == news.total else ""
+    rest = f"{size}  {news.error or took}"
+    room = None if width is None else max(_SHORTEST, width - len(mark) - len(rest) - 1)
+    return f"{mark} {_cut(news.title, room)}{rest}"
+
+
+def _cut(text: str, room: int | None) -> str:
+    return text if room is None or len(text) <= room else text[: room - 1] + "\N{HORIZONTAL ELLIPSIS}"
