@@ -16,6 +16,7 @@ from mlpack.engines.base import OnProgress
 from mlpack.engines.base_images import base_images, failed_base, fetch
 from mlpack.engines.client import Client, explanation
 from mlpack.engines.context import with_progress
+from mlpack.engines.leavings import is_secret, sweep_contexts
 from mlpack.engines.model_image import has_model, parted, send_model
 from mlpack.engines.room import free_at, needed, require_room
 from mlpack.engines.steps import Step, Steps, plain
@@ -62,6 +63,7 @@ def build_image(
       news of the upload is ours.
     - The news are objects of `moby.buildkit.trace`; the image's id comes as `moby.image.id`.
     - 20.10's own Dockerfile frontend has no `COPY --link`, no here-documents, no `--exclude`.
+    - The context stays in the engine's cache, where no later build finds it: with secrets in it, it is swept out.
     - A `buildid` lets `POST /build/cancel` end the build; the classic builder ends when the connection does.
 
     Raises BuildError, BaseImageError, DiskFullError, and the SDK's own errors (see client.told).
@@ -108,6 +110,9 @@ def build_image(
     except BaseException:
         _cancel(client, build_id)
         raise
+    finally:
+        if builder.buildkit and any(map(is_secret, bundle.private)):
+            sweep_contexts(client)
     if steps.error:
         raise _failure(steps.error, steps.failed, bases)
     if steps.image_id is None:

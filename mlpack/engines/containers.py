@@ -95,6 +95,8 @@ def run_container(
                 ports=None if host_network else [port],
                 labels={RUN_LABEL: name},
                 host_config=_host_config(client, address, limits, port, publish, host_network=host_network),
+                # A model asks nobody: the proxy of Docker's config, perhaps with a password, is not its business.
+                use_config_proxy=False,
             )["Id"]
             client.start(container)
             at = port if host_network else _published(client.inspect_container(container), port)

@@ -77,7 +77,8 @@ class DockerEngine:
         """What the engine says of itself; asked once."""
         with self._lock, told(self.address, "a look at the engine"):
             if self._facts is None:
-                self._facts = _facts(self._client, self.address)
+                found = _facts(self._client, self.address)
+                self._facts = replace(found, buildkit=found.buildkit and not self._classic)
             return self._facts
 
     def base_digest(self, reference: str, platform: str) -> str | None:
@@ -111,7 +112,7 @@ class DockerEngine:
                 self._client,
                 bundle,
                 builder=Builder(
-                    buildkit=facts.buildkit and not self._classic, platform=facts.platform, root=self._root(facts)
+                    buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)
                 ),
                 tags=tags,
                 on_progress=on_progress,

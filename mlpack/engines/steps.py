@@ -18,6 +18,7 @@ _TITLE_LENGTH = 80
 _RENAMED = {"[internal] load remote build context": "read the bundle", "copy /context /": "unpack the bundle"}
 _CLASSIC_STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _CLASSIC_NOISE = re.compile(r" ---> |Removing intermediate container |Successfully (built|tagged) ")
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -60,7 +61,7 @@ class Steps:
         if item.get("id") == "moby.buildkit.trace":
             self._trace(read_trace(base64.b64decode(item["aux"])))
         elif "error" in item:
-            self.error = str((item.get("errorDetail") or {}).get("message") or item["error"])
+            self.error = _LOGIN.sub("***@", str((item.get("errorDetail") or {}).get("message") or item["error"]))
             self._end_classic(error=self.error)
         elif isinstance(item.get("aux"), dict) and "ID" in item["aux"]:
             self.image_id = str(item["aux"]["ID"])
@@ -146,7 +147,7 @@ class Steps:
 
     def _line(self, key: str, step: Step, line: str) -> None:
         # A bar that redraws itself with carriage returns leaves only its last picture.
-        text = _COLOURS.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip()
+        text = _LOGIN.sub("***@", _COLOURS.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip())
         if text:
             step.lines.append(text)
             self._tell(key, step, log=text)

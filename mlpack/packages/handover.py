@@ -12,7 +12,8 @@ from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.index import is_loopback, local_path
-from mlpack.packages.names import normalise, strip_login
+from mlpack.packages.local import locked_hashes
+from mlpack.packages.names import strip_login
 from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
 from mlpack.packages.variables import pip_variables, uv_variables
 from mlpack.packages.web import with_login
@@ -39,7 +40,9 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
         files.append(_file("ca.pem", bundle.read_bytes()))
     if settings.client_cert and secrets:
         files.append(_file("client.pem", settings.client_cert.read_bytes(), mode=0o600))
-    files.append(_file("env", _env(inside, secrets=secrets).encode(), mode=0o600 if secrets else 0o644))
+    # The mode tells the engine too that this must not stay: see engines/leavings.py.
+    mode = 0o600 if secrets and holds_secrets(settings) else 0o644
+    files.append(_file("env", _env(inside, secrets=secrets).encode(), mode=mode))
     return tuple(sorted(files, key=lambda file: file.name))
 
 
@@ -50,10 +53,9 @@ def holds_secrets(settings: PackageSettings) -> bool:
 
 def _all_here(lock: Lock) -> bool:
     """Whether every locked package travels along, so that the build needs no index (a wheelhouse, no network)."""
-    locked = {
-        normalise(line.partition("==")[0]) for line in (lock.requirements + lock.installer).splitlines() if "==" in line
+    return locked_hashes(lock).keys() <= {
+        wheel.name for file in lock.local_wheels if (wheel := parse_wheel(file.filename))
     }
-    return locked <= {wheel.name for file in lock.local_wheels if (wheel := parse_wheel(file.filename))}
 
 
 def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) -> PackageSettings:

@@ -7,14 +7,19 @@ import os
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from mlpack.artifacts.lock import LocalWheel
+from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.compiler import LockedPackage, LockedWheel
-from mlpack.packages.index import is_loopback, local_path, page
+from mlpack.packages.index import ask_all, is_loopback, local_path, page
+from mlpack.packages.names import normalise
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.web import download
+from mlpack.packages.wheels import parse_wheel
+
+_AGAIN = "Resolve again with --refresh."
 
 
 def local_wheels(
@@ -36,6 +41,37 @@ def local_wheels(
         elsewhere = set().union(*pool.map(lambda name: _elsewhere(name, settings), names))
     kept = {wheel.filename: wheel for _, wheel in here if wheel.sha256 not in elsewhere}
     return tuple(_fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
+
+
+def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
+    """The lock with every wheel it may be installed from beside it, so that its build needs no index and no login.
+
+    For a builder that keeps what is copied into a stage: a login handed to it would stay in an image of its cache. Raises
+    IndexUnreachableError, ResolveError when a package's wheel is in no index any more.
+    """
+    wanted = locked_hashes(lock)
+    here = {wheel.filename: wheel for wheel in lock.local_wheels}
+    missing = sorted(wanted.keys() - {wheel.name for name in here if (wheel := parse_wheel(name))})
+    for name, files in ask_all(missing, settings).items():
+        found = [file for file in files if file.sha256 in wanted[name]]
+        if not found:
+            raise ResolveError(f"no package index has the locked wheel of {name} any more", hint=_AGAIN)
+        for file in found:
+            locked = LockedWheel(filename=file.filename, url=file.url, sha256=str(file.sha256))
+            here.setdefault(file.filename, _fetched(locked, settings, cache_dir))
+    return replace(lock, local_wheels=tuple(here[filename] for filename in sorted(here)))
+
+
+def locked_hashes(lock: Lock) -> dict[str, set[str]]:
+    """The sha256 of the wheels that each locked package may be installed from, by its name."""
+    found: dict[str, set[str]] = {}
+    for line in (lock.requirements + lock.installer).splitlines():
+        if "==" in line:
+            name = normalise(line.partition("==")[0])
+            found.setdefault(name, set())
+        elif "--hash=sha256:" in line:
+            found[name].add(line.partition("--hash=sha256:")[2].rstrip(" \\"))
+    return found
 
 
 def _elsewhere(name: str, settings: PackageSettings) -> set[str]:
