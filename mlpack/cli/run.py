@@ -7,15 +7,32 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Engine,
+    Entry,
+    Framework,
+    ImageOrModel,
+    Python,
+    Quiet,
+    Trust,
+    Wheelhouse,
+)  # fmt: skip
 
 
 def run(
-    image: ImageName = None,
+    image: ImageOrModel = None,
     port: Annotated[
         int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 is any free one.")
     ] = 0,
     memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
+    engine: Engine = "docker",
+    entry: Entry = None,
+    framework: Framework = None,
+    python: Python = None,
+    wheelhouse: Wheelhouse = None,
+    trust: Trust = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -25,20 +42,24 @@ def run(
     \b
     mlpack run
     mlpack run churn:1.4.0 --port 8080
+    mlpack run --engine process model.pkl
     """
     from mlpack.cli.context import make_context
-    from mlpack.cli.running import curl_line, follow, wait_ready
+    from mlpack.cli.local import make_local, only_with_process
+    from mlpack.cli.running import serve
     from mlpack.cli.testing import limits_of
 
     console = Console(json=json, quiet=quiet)
-    context = make_context(None, console=console, config=config)
+    limits = limits_of(memory)
+    words = {"entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "trust": trust}
+    overrides = only_with_process(engine, words)
+    if engine == "process":
+        local = make_local(image, console=console, config=config, overrides=overrides, trust=trust)
+        what = f"{local.bundle.name}, a local process and not the image,"
+        with local.start(limits, publish=port) as running:
+            return serve(console, running, local.bundle.card, what=what, told={"image": None, "engine": engine})
+    context = make_context(None, console=console, config=config, engine=engine)
     found = context.image(image)
-    with context.engine.run(found, limits=limits_of(memory), env={}, port=8080, publish=port) as running:
-        with console.progress("starting") as _:
-            wait_ready(running)
-        line = curl_line(found.card, running.url)
-        console.document({"url": running.url, "image": found.id, "curl": line})
-        console.text(f"Serving {found.tags[0] if found.tags else found.id} at {running.url}; Ctrl-C ends it. Ask it:\n")
-        console.text(line + "\n")
-        console.brief(running.url)
-        return follow(running)
+    what = found.tags[0] if found.tags else found.id
+    with context.engine.run(found, limits=limits, env={}, port=8080, publish=port) as running:
+        return serve(console, running, found.card, what=what, told={"image": found.id, "engine": engine})

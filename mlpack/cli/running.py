@@ -1,4 +1,4 @@
-"""What `mlpack run` does around the container: waits for it, shows how to ask it, stays until it ends."""
+"""What `mlpack run` does around the service: waits for it, shows how to ask it, stays until it ends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack.cli.console import Console
 from mlpack.engines.base import Running
 from mlpack.errors import CheckFailedError
 from mlpack.pipeline.asking import Client, Unanswered
 from mlpack.pipeline.questions import sample_rows
+
+
+def serve(console: Console, running: Running, card: Mapping[str, Any], *, what: str, told: Mapping[str, Any]) -> int:
+    """Says where the service is once it is ready, and stays until it ends. `told` is the document's part that is known."""
+    with console.progress("starting") as _:
+        wait_ready(running)
+    line = curl_line(card, running.url)
+    console.document({"url": running.url, **told, "curl": line})
+    console.text(f"Serving {what} at {running.url}; Ctrl-C ends it. Ask it:\n")
+    console.text(line + "\n")
+    console.brief(running.url)
+    return follow(running)
 
 
 def wait_ready(running: Running, *, limit_s: float = 240) -> None:
@@ -29,7 +42,7 @@ def wait_ready(running: Running, *, limit_s: float = 240) -> None:
                     return
                 seen = answer.text[:300]
             time.sleep(0.05)
-    ended = "" if running.alive() else "the container ended; "
+    ended = "" if running.alive() else "it ended; "
     raise CheckFailedError(f"not ready: {ended}{seen}", hint="The log above says why.", detail=running.logs()[-6000:])
 
 
@@ -40,11 +53,11 @@ def curl_line(card: Mapping[str, Any], url: str) -> str:
 
 
 def follow(running: Running) -> int:
-    """Stays until the container ends or Ctrl-C comes, which stops it in order."""
+    """Stays until the service ends or Ctrl-C comes, which stops it in order."""
     try:
         while running.alive():
             time.sleep(0.5)
     except KeyboardInterrupt:
         running.stop(grace_s=10)
         raise
-    raise CheckFailedError("the container ended by itself", hint="Its log is above.", detail=running.logs()[-6000:])
+    raise CheckFailedError("the service ended by itself", hint="Its log is above.", detail=running.logs()[-6000:])

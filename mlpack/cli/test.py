@@ -8,17 +8,35 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Engine,
+    Entry,
+    Framework,
+    ImageOrModel,
+    Python,
+    Quiet,
+    Receipt,
+    Trust,
+    Wheelhouse,
+)  # fmt: skip
 
 
 def test(
-    image: ImageName = None,
+    image: ImageOrModel = None,
     request: Annotated[Path | None, typer.Option("--request", help="JSON body to send to /predict.")] = None,
     expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer that must come back.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", help="Largest relative difference.")] = None,
     memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
+    engine: Engine = "docker",
+    entry: Entry = None,
+    framework: Framework = None,
+    python: Python = None,
+    wheelhouse: Wheelhouse = None,
+    trust: Trust = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -29,17 +47,38 @@ def test(
     mlpack test
     mlpack test iris:latest --request request.json --expected expected.json
     mlpack test --json --junit report.xml
+    mlpack test --engine process model.pkl
     """
     from mlpack.cli.context import make_context, remembered_config
-    from mlpack.cli.testing import expectation, limits_of, show, show_check, write_junit
-    from mlpack.errors import CheckFailedError
+    from mlpack.cli.local import make_local, only_with_process
+    from mlpack.cli.testing import conclude, expectation, limits_of, show_check
+    from mlpack.errors import UsageError
     from mlpack.pipeline.receipts import write_receipt
-    from mlpack.pipeline.smoke import verify
+    from mlpack.pipeline.smoke import examine, verify
 
     console = Console(json=json, quiet=quiet)
+    limits = limits_of(memory)
+    words = {"entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "trust": trust}
     overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
+    overrides |= only_with_process(engine, words)
+    if engine == "process":
+        if receipt is not None:
+            raise UsageError("--engine process gives no receipt", hint="Build the image, and test that.")
+        local = make_local(image, console=console, config=config, overrides=overrides, trust=trust)
+        console.text(f"Testing {local.bundle.name} in a local process, not in its image")
+        report, log = examine(
+            lambda: local.start(limits),
+            local.bundle.card,
+            expectation=expectation(local.context.config.test),
+            on_check=lambda check: show_check(console, check),
+        )
+        return conclude(console, report, log, engine=engine, receipt=None, junit=junit)
     context = make_context(
-        None, console=console, config=config or (remembered_config() if image is None else None), overrides=overrides
+        None,
+        console=console,
+        config=config or (remembered_config() if image is None else None),
+        overrides=overrides,
+        engine=engine,
     )
     found = context.image(image)
     wanted = expectation(context.config.test)
@@ -48,23 +87,8 @@ def test(
         found,
         runner=context.engine,
         expectation=wanted,
-        limits=limits_of(memory),
+        limits=limits,
         on_check=lambda check: show_check(console, check),
     )
     place = write_receipt(verified, context.folder, file=receipt)
-    if junit is not None:
-        write_junit(verified, junit)
-    document = verified.report.to_json() | {"receipt": str(place)}
-    if verified.report.ok:
-        console.document(document)
-        show(console, verified.report, place)
-        return 0
-    failed = [check for check in verified.report.checks if not check.ok]
-    names = ", ".join(check.name for check in failed)
-    error = CheckFailedError(
-        f"{len(failed)} of {len(verified.report.checks)} checks failed: {names}",
-        hint=next((check.hint for check in failed if check.hint), ""),
-        detail="the container's log:\n" + log[-6000:],
-    )
-    error.document = document
-    raise error
+    return conclude(console, verified.report, log, engine=engine, receipt=place, junit=junit)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.artifacts.report import Check, Report
 from mlpack.cli.console import Console, human_size, printable
 from mlpack.engines.base import Limits
-from mlpack.errors import ConfigError, UsageError
+from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.pipeline.receipts import write_whole
 from mlpack.pipeline.smoke import Expectation
 
@@ -39,7 +39,34 @@ def show_check(console: Console, check: Check) -> None:
     console.text(f"  {mark} {check.name:<24} {check.seconds * 1000:>8.0f} ms  {check.detail[:300]}")
 
 
-def show(console: Console, report: Report, receipt: Path) -> None:
+def conclude(
+    console: Console, report: Report, log: str, *, engine: str, receipt: Path | None, junit: Path | None
+) -> int:
+    """Tells how a test ended, to people, scripts and CI: 0 when every check passed, else raises CheckFailedError.
+
+    Without a receipt it was no image, so there is no size of one.
+    """
+    if junit is not None:
+        write_junit(report, junit)
+    document = report.to_json() | {"engine": engine, "receipt": None if receipt is None else str(receipt)}
+    if receipt is None:
+        del document["image_size"]
+    if report.ok:
+        console.document(document)
+        show(console, report, receipt)
+        return 0
+    failed = [check for check in report.checks if not check.ok]
+    names = ", ".join(check.name for check in failed)
+    error = CheckFailedError(
+        f"{len(failed)} of {len(report.checks)} checks failed: {names}",
+        hint=next((check.hint for check in failed if check.hint), ""),
+        detail=f"the {'process' if receipt is None else 'container'}'s log:\n" + log[-6000:],
+    )
+    error.document = document
+    raise error
+
+
+def show(console: Console, report: Report, receipt: Path | None) -> None:
     """The figures below the checks."""
     latency = report.latency_ms
     rows = [
@@ -50,15 +77,17 @@ def show(console: Console, report: Report, receipt: Path) -> None:
             "peak memory",
             f"{report.peak_memory_mb} MiB" if report.peak_memory_mb is not None else "not told by the engine",
         ),
-        ("image size", human_size(report.image_size)),
-        ("receipt", str(receipt.relative_to(Path.cwd()) if receipt.is_relative_to(Path.cwd()) else receipt)),
     ]
+    if receipt is None:
+        rows.append(("receipt", "none: this was not the image; build it, and `mlpack test` that"))
+    else:
+        shown = receipt.relative_to(Path.cwd()) if receipt.is_relative_to(Path.cwd()) else receipt
+        rows += [("image size", human_size(report.image_size)), ("receipt", str(shown))]
     console.table(rows, styles=("bold", ""))
 
 
-def write_junit(verified: Verified, file: Path) -> None:
+def write_junit(report: Report, file: Path) -> None:
     """The checks as JUnit XML, one test case each."""
-    report = verified.report
     failures = sum(not check.ok for check in report.checks)
     suite = ET.Element(
         "testsuite",
