@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
+import traceback
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,15 @@ def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> 
     """
     from jinja2 import TemplateError as JinjaError
 
+    if folder is not None:
+        _look_at(folder)
+    environment = _environment(folder)
     try:
-        return str(_environment(folder).get_template(name).render(values))
+        if folder is not None and (folder / name).is_file():
+            _refuse_unknown_blocks(environment, folder / name)
+        return str(environment.get_template(name).render(values))
     except JinjaError as error:
-        line = getattr(error, "lineno", None)
-        where = f"{name}:{line}" if line else name
-        raise TemplateError(
-            f"template {where}: {error}",
-            hint=f"It was looked for in {folder} and then among mlpack's own."
-            if folder
-            else "Is mlpack whole? Reinstall.",
-        ) from error
+        raise TemplateError(f"{_place(error, name)}: {error}", hint=_hint(error, folder)) from error
 
 
 def templates_dir() -> Path:
@@ -56,6 +56,58 @@ def _environment(folder: Path | None) -> Any:
     )
     environment.filters.update(comment=comment, docker=docker_string, py=python_literal, json=json_text)
     return environment
+
+
+def _look_at(folder: Path) -> None:
+    """A folder of templates that overrides nothing is a mistake that nobody would see."""
+    ours = sorted(path.name for path in templates_dir().glob("*.j2"))
+    if not folder.is_dir():
+        raise TemplateError(f"no folder {folder}", hint="`templates:` names a folder that holds templates of your own.")
+    found = sorted(path.name for path in folder.iterdir() if path.is_file())
+    if not set(found) & set(ours):
+        near = next((match for name in found for match in difflib.get_close_matches(name, ours, n=1)), None)
+        known = f"Did you mean `{near}`?" if near else f"mlpack's are: {', '.join(ours)}."
+        held = f"it holds {', '.join(found[:5])}" if found else "it is empty"
+        raise TemplateError(f"{folder} overrides no template: {held}", hint=known)
+
+
+def _refuse_unknown_blocks(environment: Any, file: Path) -> None:
+    """Jinja passes silently over a block that the extended template does not have."""
+    from jinja2 import nodes
+
+    tree = environment.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    parent = next((node.template for node in tree.body if isinstance(node, nodes.Extends)), None)
+    if not isinstance(parent, nodes.Const):
+        return
+    known = list(environment.get_template(parent.value).blocks)
+    for node in tree.body:
+        if isinstance(node, nodes.Block) and node.name not in known:
+            near = difflib.get_close_matches(node.name, known, n=1)
+            raise TemplateError(
+                f"{file}:{node.lineno}: {parent.value} has no block `{node.name}`",
+                hint=f"Did you mean `{near[0]}`?" if near else f"Its blocks are: {', '.join(known)}.",
+            )
+
+
+def _place(error: Exception, name: str) -> str:
+    """File and line of a failure: as the error says, else where rendering stood."""
+    if getattr(error, "lineno", None):
+        return f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or name}:{error.lineno}"  # type: ignore[attr-defined]  # just asked for
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), None)
+    return f"{inside.filename}:{inside.lineno}" if inside else f"template {name}"
+
+
+def _hint(error: Exception, folder: Path | None) -> str:
+    from jinja2 import TemplateNotFound, UndefinedError
+
+    if folder is None:
+        return "Is mlpack whole? Reinstall."
+    if isinstance(error, TemplateNotFound):
+        return f"It was looked for in {folder} and then among mlpack's own, which are also there as mlpack/NAME."
+    if isinstance(error, UndefinedError):
+        return "mlpack's own template of that name shows which names there are."
+    return "Correct it there; https://jinja.palletsprojects.com/templates tells how templates are written."
 
 
 def comment(value: object) -> str:

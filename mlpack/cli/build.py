@@ -12,12 +12,15 @@ from mlpack.cli.options import (
     ConfigFile,
     Entry,
     Framework,
+    Include,
     ModelPath,
     Name,
     Platform,
+    Predictor,
     Python,
     Quiet,
     Refresh,
+    Sample,
     Trust,
     Version,
     Wheelhouse,
@@ -34,6 +37,9 @@ def build(
     python: Python = None,
     platform: Platform = None,
     wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
     trust: Trust = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
@@ -52,10 +58,11 @@ def build(
     \b
     mlpack build model.pkl
     mlpack build model.pkl --name churn --version 1.4.0
+    mlpack build model.pkl --include clean.py
     mlpack build bundle.joblib --entry model -t registry.example.com/ml/churn:candidate
     """
     from mlpack.cli.building import document, show
-    from mlpack.cli.context import make_context, refuse_unsafe
+    from mlpack.cli.context import make_context
     from mlpack.pipeline.build import build as run_build
     from mlpack.pipeline.build import refuse_large
     from mlpack.pipeline.receipts import remember_last
@@ -63,22 +70,23 @@ def build(
     console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "predictor": predictor, "sample": sample,
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
-    context = make_context(path, console=console, config=config, overrides=overrides)
-    info = context.inspect()
-    refuse_unsafe(info, trust=trust)
-    bundle = context.bundle(context.lock(info, refresh=refresh))
+    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    prepared = context.prepare(trust=trust)
+    engine = context.engine  # without one, all that follows would be for nothing
+    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared)
     with console.progress("building") as on_progress:
         image = run_build(
             bundle,
-            builder=context.engine,
+            builder=engine,
             extra_tags=tuple(tag or ()),
             force=force,
             use_cache=not no_cache,
             on_progress=on_progress,
         )
-    remember_last(image, context.folder, config=context.config.file, model=info.path.resolve())
+    remember_last(image, context.folder, config=context.config.file, model=prepared.info.path.resolve())
     show(console, image, bundle.lock.reasons)
     refuse_large(image, context.config.build.max_bytes, document(image))
     console.document(document(image))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack.artifacts.image import Image
 from mlpack.cli.console import Console
 from mlpack.cli.context import cache_dir, make_context
 from mlpack.errors import EngineError, EngineUnavailableError
@@ -13,29 +15,24 @@ from mlpack.errors import EngineError, EngineUnavailableError
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A thing that mlpack made: `kind` is image, cache or folder; `size` in bytes (an image's layers may be shared)."""
+    """A thing that mlpack made: `kind` is image, model, cache or folder; `size` in bytes (an image's layers may be shared)."""
 
     kind: str
     name: str
     size: int
     path: Path | None = None
-    tags: tuple[str, ...] = ()
+    image: Image | None = None
 
 
-def find(console: Console, *, images: bool, cache: bool, folder: bool) -> list[Leftover]:
-    """What there is of each kind; no engine means no images, and a note."""
+def find(console: Console, *, images: bool, cache: bool, folder: bool, names: tuple[str, ...] = ()) -> list[Leftover]:
+    """What there is of each kind; of the images those of the named repositories alone, where some are named.
+
+    No engine means no images, and a note.
+    """
     found: list[Leftover] = []
     if images:
         try:
-            found += [
-                Leftover(
-                    kind="image",
-                    name=(image.tags or (image.id[:19],))[0],
-                    size=image.size,
-                    tags=image.tags or (image.id,),
-                )
-                for image in make_context(None, console=console).engine.images()
-            ]
+            found += [item for item in _images(console) if not names or _named(item, names)]
         except EngineUnavailableError as error:
             console.warn(f"images are left out: {error.message}")
     places = [("cache", cache_dir(), cache), ("folder", Path.cwd() / ".mlpack", folder)]
@@ -52,14 +49,46 @@ def remove(console: Console, item: Leftover) -> bool:
     try:
         if item.path is not None:
             shutil.rmtree(item.path)
-        else:
-            engine = make_context(None, console=console).engine
-            for tag in item.tags:
-                engine.remove_tag(tag)
-    except (OSError, EngineError) as error:
+        elif item.image is not None:
+            _remove_image(console, item.image)
+    except OSError as error:
         console.warn(f"{item.name} stays: {error}")
         return False
+    except EngineError as error:
+        console.warn(f"{item.name} stays: {error.message}")
+        return False
     return True
+
+
+def _images(console: Console) -> Iterator[Leftover]:
+    """The images that mlpack built, and those that hold a large model alone."""
+    from mlpack.engines.images import BUNDLE_LABEL
+    from mlpack.engines.model_image import MODEL_LABEL
+
+    engine = make_context(None, console=console).engine
+    for kind, label in (("image", BUNDLE_LABEL), ("model", MODEL_LABEL)):
+        for image in engine.images(label=label):
+            yield Leftover(kind=kind, name=(image.tags or (image.id[:19],))[0], size=image.size, image=image)
+
+
+def _named(item: Leftover, names: tuple[str, ...]) -> bool:
+    """Whether an image bears one of the names: a reference, its repository, or the repository's last part."""
+    tags = item.image.tags if item.image else ()
+    repositories = [tag.rpartition(":")[0] for tag in tags]
+    return bool({*tags, *repositories, *(one.rpartition("/")[2] for one in repositories)} & set(names))
+
+
+def _remove_image(console: Console, image: Image) -> None:
+    """Takes all its names away; when the engine will not let go of the last one, the others come back."""
+    engine = make_context(None, console=console).engine
+    gone: list[str] = []
+    try:
+        for tag in image.tags or (image.id,):
+            engine.remove_tag(tag)
+            gone.append(tag)
+    except EngineError:
+        engine.tag(image, gone)
+        raise
 
 
 def _size(folder: Path) -> int:

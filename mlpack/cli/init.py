@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpack.cli.console import Console
 from mlpack.cli.options import AsJson, ModelPath
+
+if TYPE_CHECKING:
+    from mlpack.artifacts.model import ModelInfo
 
 
 def init(
@@ -21,7 +24,7 @@ def init(
     \b
     mlpack init model.pkl
     """
-    from mlpack.cli.context import make_context
+    from mlpack.cli.context import Context
     from mlpack.config import FILE_NAME, load_config
     from mlpack.errors import UsageError
     from mlpack.pipeline.receipts import write_whole
@@ -34,14 +37,16 @@ def init(
     target = (path if path.is_dir() else path.parent) / FILE_NAME
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="--force replaces it.")
-    info = make_context(path, console=console, config=Path("/dev/null") if force else None).inspect()
+    # The file that is there has no say in what replaces it.
+    info = Context(console=console, config=load_config(None), path=path, folder=Path.cwd()).inspect()
     values = {
         "file": info.path.name,
         "name": model_name(info.path),
         "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
         "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],
         "framework_known": info.framework_version is not None or info.framework != "scikit-learn",
-        "missing": list(info.missing_modules),
+        "missing": _needed(info),
+        "include": _includes(info, target.parent),
         "signatures": [signature.name for signature in info.signatures],
     }
     write_whole(target, render("mlpack.yaml.j2", values))
@@ -49,3 +54,24 @@ def init(
     console.document({"file": str(target)})
     console.text(f"Wrote {target}. Next: mlpack build {path}")
     return 0
+
+
+def _needed(info: ModelInfo) -> list[str]:
+    """The names that only the user's own code can bring, such as `__main__.Cleaner`."""
+    return [name for name in dict.fromkeys(finding.callable for finding in info.safety.findings) if _own(info, name)]
+
+
+def _own(info: ModelInfo, name: str) -> bool:
+    return any(name.startswith(f"{module}.") for module in info.missing_modules)
+
+
+def _includes(info: ModelInfo, folder: Path) -> list[str]:
+    """The files around the model that define what it needs, as mlpack.yaml names them."""
+    from mlpack.pipeline.nearby import find_class, find_module
+
+    found = []
+    for name in _needed(info):
+        module, _, inner = name.rpartition(".")
+        hint = find_class(inner, info.path, folder) if module == "__main__" else find_module(module, info.path, folder)
+        found += [hint.include] if hint else []
+    return list(dict.fromkeys(found))
