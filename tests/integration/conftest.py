@@ -113,7 +113,7 @@ def python_with(tmp_path_factory: pytest.TempPathFactory) -> MakePython:
         if found.returncode:
             pytest.skip(f"no Python 3.11 here, and none to be had: {found.stderr}")
         python = folder / "venv" / "bin" / "python"
-        command = [uv(), "pip", "install", "--quiet", "--no-config", "--only-binary", ":all:", "--python", python]
+        command = [uv(), "pip", "install", "--quiet", "--no-config", "--only-binary", ":all:", "--python", str(python)]
         subprocess.run([*command, *requirements], env=env, check=True)
         return python
 

@@ -48,4 +48,6 @@ def test_a_bundle_needs_its_entry(models: Path) -> None:
     assert {content["key"]: content["servable"] for content in found["contents"]}["model"] is True
     assert {content["key"] for content in found["contents"]} == {"model", "encoder", "threshold", "columns"}
     assert "--entry" in refused(3, "ambiguous", "build", "bundle.pkl", cwd=models)["error"]["hint"]
-    refused(3, "ambiguous", "build", "bundle.pkl", "--entry", "nothing", cwd=models)
+    wrong = refused(2, "usage", "build", "bundle.pkl", "--entry", "nothing", cwd=models)["error"]
+    assert "nothing" in wrong["message"]
+    assert "model" in wrong["hint"]

@@ -234,8 +234,9 @@ def digest_at(registry: str, repository: str, tag: str) -> str | None:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return str(answer.headers["Docker-Content-Digest"])
     except urllib.error.HTTPError as error:
-        with error:
-            assert error.code == 404
+        error.close()
+        if error.code != 404:
+            raise
         return None
 
 
