@@ -12,6 +12,8 @@ from typing import Any
 
 from mlpack.errors import TemplateError
 
+_NOT_IN_BUNDLES = {"mlpack.yaml.j2"}
+
 
 def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> str:
     """The template `name` filled with `values`; one of the same name in `folder` (the user's) wins.
@@ -27,8 +29,8 @@ def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> 
         if folder is not None and (folder / name).is_file():
             _refuse_unknown_blocks(environment, folder / name)
         return str(environment.get_template(name).render(values))
-    except JinjaError as error:
-        raise TemplateError(f"{_place(error, name)}: {error}", hint=_hint(error, folder)) from error
+    except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise TemplateError(f"{_place(error, name)}: {_words(error)}", hint=_hint(error, folder)) from error
 
 
 def templates_dir() -> Path:
@@ -60,7 +62,7 @@ def _environment(folder: Path | None) -> Any:
 
 def _look_at(folder: Path) -> None:
     """A folder of templates that overrides nothing is a mistake that nobody would see."""
-    ours = sorted(path.name for path in templates_dir().glob("*.j2"))
+    ours = sorted(path.name for path in templates_dir().glob("*.j2") if path.name not in _NOT_IN_BUNDLES)
     if not folder.is_dir():
         raise TemplateError(f"no folder {folder}", hint="`templates:` names a folder that holds templates of your own.")
     found = sorted(path.name for path in folder.iterdir() if path.is_file())
@@ -89,13 +91,22 @@ def _refuse_unknown_blocks(environment: Any, file: Path) -> None:
             )
 
 
-def _place(error: Exception, name: str) -> str:
+def _place(error: BaseException, name: str) -> str:
     """File and line of a failure: as the error says, else where rendering stood."""
     if getattr(error, "lineno", None):
         return f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or name}:{error.lineno}"  # type: ignore[attr-defined]  # just asked for
     frames = traceback.extract_tb(error.__traceback__)
     inside = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), None)
     return f"{inside.filename}:{inside.lineno}" if inside else f"template {name}"
+
+
+def _words(error: Exception) -> str:
+    from jinja2 import TemplateError as JinjaError
+    from jinja2 import TemplateNotFound
+
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template {error.name}"
+    return str(error).rstrip(".") if isinstance(error, JinjaError) else f"{type(error).__name__}: {error}"
 
 
 def _hint(error: Exception, folder: Path | None) -> str:
