@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,6 +17,7 @@ from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section
 __all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size"]
 
 FILE_NAME = "mlpack.yaml"
+_DEEPEST = 20
 
 
 class _Section(BaseModel):
@@ -120,14 +121,16 @@ def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None
         data, lines = _read_yaml(file)
         _resolve_paths(data, file.parent)
     flags = {dotted: value for dotted, value in (overrides or {}).items() if value is not None}
-    for dotted, value in {**_from_environment(), **flags}.items():
+    environment = _from_environment()
+    for dotted, value in {**environment, **flags}.items():
         _set(data, dotted.split("."), value)
     if file is not None:
         data["file"] = file
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise _told(error, file, lines) from None
+        sayers = {dotted: _variable(dotted) for dotted in environment} | dict.fromkeys(flags, "the command's options")
+        raise _told(error, file, lines, sayers) from None
 
 
 def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -139,13 +142,18 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}", hint="Check the indentation and the quotes.") from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        problem = getattr(error, "problem", None) or str(error)
+        raise ConfigError(
+            f"{where} is not valid YAML: {problem}", hint="Check the indentation and the quotes around there."
+        ) from error
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
         raise ConfigError(f"{file} holds a {type(data).__name__}, not keys and values", hint="Start with `name: ...`.")
     lines: dict[tuple[str, ...], int] = {}
-    _note_lines(node, (), lines)
+    _note_lines(node, (), lines, file)
     _keep_texts(node, data)
     return data, lines
 
@@ -157,12 +165,24 @@ def _keep_texts(node: yaml.Node | None, data: dict[str, Any]) -> None:
             data[key.value] = value.value if isinstance(value, yaml.ScalarNode) else data[key.value]
 
 
-def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> None:
+def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
+    """Where each key stands. YAML lets a key that is there twice pass, and the first one is lost without a word."""
+    if len(path) > _DEEPEST:  # an alias can hold itself
+        return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*path, str(key.value))
-            lines[here] = key.start_mark.line + 1
-            _note_lines(value, here, lines)
+            line = key.start_mark.line + 1
+            if here in lines:
+                raise ConfigError(
+                    f"{file}:{line}: `{'.'.join(here)}` is here again, after line {lines[here]}", hint="Keep one."
+                )
+            lines[here] = line
+            _note_lines(value, here, lines, file)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            lines[(*path, str(number))] = value.start_mark.line + 1
+            _note_lines(value, (*path, str(number)), lines, file)
 
 
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
@@ -183,10 +203,14 @@ def _from_environment() -> dict[str, Any]:
     """`MLPACK_NAME`, `MLPACK_BUILD_PLATFORM`, `MLPACK_SERVE_MAX_ROWS`: a variable for each plain key."""
     found: dict[str, Any] = {}
     for dotted in _plain_keys():
-        value = os.environ.get("MLPACK_" + dotted.upper().replace(".", "_"))
+        value = os.environ.get(_variable(dotted))
         if value:
             found[dotted] = value
     return found
+
+
+def _variable(dotted: str) -> str:
+    return "MLPACK_" + dotted.upper().replace(".", "_")
 
 
 def _plain_keys() -> list[str]:
@@ -212,23 +236,42 @@ def _set(data: dict[str, Any], keys: list[str], value: Any) -> None:
     holder[keys[-1]] = value
 
 
-def _told(error: ValidationError, file: Path | None, lines: dict[tuple[str, ...], int]) -> ConfigError:
+def _told(
+    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], sayers: Mapping[str, str]
+) -> ConfigError:
+    """The first mistake: where it was made (file and line, variable, option), which key, what is taken there."""
     first = error.errors()[0]
     path = tuple(str(part) for part in first["loc"])
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    where = f"{file}:{line}" if file and line else str(file or "the command's options")
     key = ".".join(path)
+    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    where = sayers.get(key) or (f"{file}:{line}" if file and line else str(file or "the command's options"))
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
         hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(_keys_beside(path))}."
         return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
-    return ConfigError(f"{where}: `{key}`: {first['msg']}", hint=f"It holds {first['input']!r}.")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    meaning = _meaning(path)
+    return ConfigError(
+        f"{where}: `{key}`: {message}",
+        hint=f"It holds {first['input']!r}." + (f" It is: {meaning}." if meaning else ""),
+    )
 
 
 def _keys_beside(path: tuple[str, ...]) -> list[str]:
-    section: Any = Config
-    for part in path[:-1]:
-        section = section.model_fields[part].annotation if hasattr(section, "model_fields") else None
+    section = _section_of(path)
     if hasattr(section, "model_fields"):
         return [name for name in section.model_fields if name != "file"]
     return list(getattr(section, "__dataclass_fields__", {}))
+
+
+def _meaning(path: tuple[str, ...]) -> str:
+    fields = getattr(_section_of(path), "model_fields", {})
+    return (fields[path[-1]].description or "") if path[-1] in fields else ""
+
+
+def _section_of(path: tuple[str, ...]) -> Any:
+    """The class whose fields the last key of a path is one of."""
+    section: Any = Config
+    for part in path[:-1]:
+        section = get_type_hints(section).get(part) if isinstance(section, type) else None
+    return section

@@ -58,6 +58,10 @@ def test_the_file_beside_the_model_counts_first(tmp_path: Path) -> None:
         ("- a\n- b\n", "not keys and values"),
         ("name: [unclosed\n", "not valid YAML"),
         ("test: {tolerance: -1}\n", "tolerance"),
+        ("name: x\nserve: {}\n  port: 1\n", r"mlpack\.yaml:3 is not valid YAML"),
+        ("requirements:\n- pandas\n- 3\n", r"mlpack\.yaml:3: `requirements\.1`"),
+        ("name: x\nversion: 1\nname: y\n", r"mlpack\.yaml:3: `name` is here again, after line 1"),
+        ("a: &a\n  b: *a\n", "unknown key `a`"),
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, said: str) -> None:
@@ -71,6 +75,24 @@ def test_the_nearest_key_is_offered(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as told:
         load_config(written(tmp_path, "requirments: [pandas]\n"))
     assert told.value.hint == "Did you mean `requirements`?"
+
+
+def test_the_nearest_key_is_offered_at_depth(tmp_path: Path) -> None:
+    """The runtime's own settings are known by their keys as well."""
+    with pytest.raises(ConfigError) as told:
+        load_config(written(tmp_path, "serve:\n  batch: {max_row: 1}\n"))
+    assert told.value.hint == "Did you mean `max_rows`?"
+
+
+def test_who_said_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong value of a variable or an option is not laid at the file's door."""
+    file = written(tmp_path, "name: x\npython: '3.11'\n")
+    monkeypatch.setenv("MLPACK_PYTHON", "four")
+    with pytest.raises(ConfigError, match=r"^MLPACK_PYTHON: `python`"):
+        load_config(file)
+    with pytest.raises(ConfigError, match=r"^the command's options: `python`") as told:
+        load_config(file, overrides={"python": "2"})
+    assert "such as 3.11" in told.value.hint
 
 
 def test_numbers_that_are_names_stay_as_written(tmp_path: Path) -> None:
