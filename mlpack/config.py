@@ -253,7 +253,7 @@ def _told(
     meaning = _meaning(path)
     return ConfigError(
         f"{where}: `{key}`: {message}",
-        hint=f"It holds {first['input']!r}." + (f" It is: {meaning}." if meaning else ""),
+        hint=f"It holds {first['input']!r}" + (f" ({meaning})." if meaning else "."),
     )
 
 
