@@ -181,8 +181,9 @@ def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple
             _note_lines(value, here, lines, file)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            lines[(*path, str(number))] = value.start_mark.line + 1
-            _note_lines(value, (*path, str(number)), lines, file)
+            item = (*path, str(number))
+            lines[item] = value.start_mark.line + 1
+            _note_lines(value, item, lines, file)
 
 
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
