@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.cli.console import Console
-from mlpack.errors import ImageNotFoundError, ModelError, UsageError
+from mlpack.errors import ImageNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.bundle import Bundle, BundleFile
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlpack.engines.docker import DockerEngine
     from mlpack.formats.base import Format
     from mlpack.packages.settings import PackageSettings
+    from mlpack.pipeline.prepare import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class Context:
     path: Path | None
     folder: Path
     trust: bool = False
+    include: tuple[Path, ...] = ()
     engine_name: str = "docker"
 
     @cached_property
@@ -65,17 +67,37 @@ class Context:
                 entry=self.config.entry,
                 framework=self.config.framework,
                 formats=list(self.formats.values()),
+                sample=self.sample() or (),
                 on_progress=_bytes(on_progress, "read", f"read {self.path.name}"),
             )
 
-    def lock(self, info: ModelInfo, *, refresh: bool = False, here: tuple[str, ...] = ()) -> Lock:
+    def prepare(self, *, trust: bool = False) -> Prepared:
+        """The model as it may be packed: its own code found, the gate passed. What was left out is told."""
+        from mlpack.pipeline.prepare import Asked, prepare
+
+        asked = Asked(
+            include=(*self.config.include, *self.include),
+            predictor=self.config.predictor,
+            requirements=self.config.requirements,
+            python=self.config.python,
+            signature=self.config.signature,
+            sample=self.sample(),
+            trust=trust,
+            cwd=self.folder,
+        )
+        prepared = prepare(self.inspect, self.path or Path(), asked)
+        for note in prepared.code.notes if prepared.code else ():
+            self.console.note(f"- {note}")
+        return prepared
+
+    def lock(self, prepared: Prepared, *, refresh: bool = False, here: tuple[str, ...] = ()) -> Lock:
         """The model with everything it needs pinned; for this machine, with one of the Pythons `here`, when they are given."""
         from mlpack.packages.interpreters import platform_here
         from mlpack.packages.settings import read_settings
         from mlpack.pipeline.resolve import ResolveOptions, resolve
 
         options = ResolveOptions(
-            python=self.config.python,
+            python=self.config.python or prepared.python,
             platform=platform_here() if here else self.platform,
             requirements=self.config.requirements,
             base=self.config.build.base,
@@ -85,8 +107,8 @@ class Context:
             pythons=here,
         )
         with self.console.progress("resolving packages") as on_progress:
-            return resolve(
-                info,
+            lock = resolve(
+                prepared.info,
                 options=options,
                 settings=self._package_settings(read_settings),
                 runtime_requirements=runtime_requirements(),
@@ -95,8 +117,12 @@ class Context:
                 on_progress=on_progress,
                 refresh=refresh,
             )
+        if prepared.python is not None:
+            told = f"Python {prepared.python}, which compiled the code that {prepared.info.path.name} holds."
+            lock = replace(lock, reasons=(told, *lock.reasons[1:]))
+        return lock
 
-    def bundle(self, lock: Lock, *, secrets: bool = True) -> Bundle:
+    def bundle(self, lock: Lock, prepared: Prepared, *, secrets: bool = True) -> Bundle:
         """The folder that the image is built from."""
         from mlpack.pipeline.render import Recipe, model_name, render, slug
 
@@ -104,8 +130,10 @@ class Context:
         recipe = Recipe(
             name=name or "model",
             version=self.config.version,
-            loader=self.formats[lock.info.format].loader,
+            loader=self.formats[lock.info.format].loader if lock.info.format in self.formats else None,
             loader_note=lock.info.format,
+            code=prepared.code,
+            options=prepared.options,
             signature=self.config.signature,
             serve=self.config.serve,
             sample=self.sample(),
@@ -195,6 +223,7 @@ def make_context(
     console: Console,
     config: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    include: Sequence[Path] | None = None,
     trust: bool = False,
     engine: str = "docker",
 ) -> Context:
@@ -212,6 +241,7 @@ def make_context(
         path=path or loaded.model,
         folder=folder,
         trust=trust,
+        include=tuple(include or ()),
         engine_name=engine,
     )
 
@@ -229,29 +259,6 @@ def remembered_config() -> Path | None:
 
     file = (last_built(Path.cwd()) or {}).get("config")
     return Path(file) if isinstance(file, str) and Path(file).is_file() else None
-
-
-def refuse_unsafe(info: ModelInfo, *, trust: bool) -> None:
-    """The gate before a build: `dangerous` never passes, `unknown` only with the user's word, a bundle needs its entry."""
-    from mlpack.errors import AmbiguousFormatError, UnsafeModelError
-
-    named = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
-    if info.safety.verdict == "dangerous":
-        hint = "Get the file anew from someone you trust, or have it saved again by its author."
-        raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {named}", hint=hint)
-    if info.safety.verdict == "unknown" and not trust:
-        hint = "If you know the file's author, --trust builds it all the same. `mlpack inspect` tells each reason."
-        raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {named}", hint=hint)
-    if not info.signatures:
-        keys = [content.key for content in info.contents if content.servable]
-        if keys:
-            raise AmbiguousFormatError(
-                f"{info.path.name} is a bundle; it holds {', '.join(keys)}",
-                hint=f"Say which to serve: --entry {keys[0]}",
-            )
-        raise ModelError(
-            f"{info.path.name}: nothing in it can answer requests", hint="`mlpack inspect` shows what is in it."
-        )
 
 
 def runtime_requirements() -> str:

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.cli.console import Console
-from mlpack.cli.context import Context, cache_dir, make_context, refuse_unsafe
+from mlpack.cli.context import Context, cache_dir, make_context
 from mlpack.errors import EngineError, UnsafeModelError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.bundle import Bundle
     from mlpack.artifacts.lock import Lock
-    from mlpack.artifacts.model import ModelInfo
     from mlpack.engines.account import Account
     from mlpack.engines.base import Limits, Running
     from mlpack.packages.interpreters import Interpreter
+    from mlpack.pipeline.prepare import Prepared
 
 # Where environments are kept when root's own cache is closed to the account that serves.
 SHARED_CACHE = Path("/var/cache/mlpack")
@@ -53,16 +53,15 @@ def make_local(
 
     console.warn(_NOT_THE_IMAGE)
     context = make_context(None if model is None else Path(model), console=console, config=config, overrides=overrides)
-    info = context.inspect()
     account = serving_account(Limits().user)
-    _refuse_unsafe_here(info, trust=trust)
-    if info.safety.verdict != "safe":
+    prepared = _prepare_here(context, trust=trust)
+    if prepared.info.safety.verdict != "safe":
         console.warn(f"--trust: code that mlpack does not know runs on this machine, as user {account.uid}")
     there = {one.python: one for one in interpreters(account.reaches)}
-    lock = context.lock(info, here=tuple(there))
+    lock = context.lock(prepared, here=tuple(there))
     if lock.apt:
         console.note(f"the image installs {', '.join(lock.apt)}; here this machine's own are used")
-    bundle = context.bundle(lock, secrets=False)
+    bundle = context.bundle(lock, prepared, secrets=False)
     return Local(context=context, bundle=bundle, python=_environment(context, lock, there[lock.python], account))
 
 
@@ -77,18 +76,25 @@ def only_with_process(engine: str, words: Mapping[str, Any]) -> dict[str, Any]:
     return {("build.wheelhouse" if name == "wheelhouse" else name): value for name, value in given.items()}
 
 
-def _refuse_unsafe_here(info: ModelInfo, *, trust: bool) -> None:
-    """The gate of a build, and the reason why it is one here: the model is loaded outside any container."""
+def _prepare_here(context: Context, *, trust: bool) -> Prepared:
+    """The gate of a build, and the reason why it is one here: the model is loaded outside any container.
+
+    Code that --include brings is named by the user, but what the file does with it is not: --trust is asked for here.
+    """
+    from mlpack.pipeline.gate import refuse_unsafe
+
     try:
-        refuse_unsafe(info, trust=trust)
+        prepared = context.prepare(trust=trust)
+        refuse_unsafe(prepared.info, tuple(one.callable for one in prepared.info.safety.findings), trust=trust)
     except UnsafeModelError as error:
         error.message += "; --engine process would load it on this machine, outside any container"
-        if info.safety.verdict == "unknown":
+        if "is dangerous" not in error.message:
             error.hint = (
                 "If you know the file's author, --trust loads it all the same; without --engine process it is loaded in a "
                 "container. `mlpack inspect` tells each reason."
             )
         raise
+    return prepared
 
 
 def _environment(context: Context, lock: Lock, interpreter: Interpreter, account: Account) -> Path:

@@ -40,5 +40,17 @@ Platform = Annotated[str | None, typer.Option("--platform", help="linux/amd64 or
 Wheelhouse = Annotated[
     Path | None, typer.Option("--wheelhouse", help="Install from this folder of wheels alone, offline.")
 ]
+Include = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--include", metavar="PATH", help="Your own code that the model needs: .py, .ipynb or folder; repeatable."
+    ),
+]
+Predictor = Annotated[
+    Path | None, typer.Option("--predictor", metavar="FILE", help="Your own load, preprocess, predict, postprocess.")
+]
+Sample = Annotated[
+    Path | None, typer.Option("--sample", metavar="FILE", help="A few rows (.csv, .json): warm-up, test and examples.")
+]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even where a lock is kept.")]
 Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]

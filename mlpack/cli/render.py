@@ -13,12 +13,15 @@ from mlpack.cli.options import (
     ConfigFile,
     Entry,
     Framework,
+    Include,
     ModelPath,
     Name,
     Platform,
+    Predictor,
     Python,
     Quiet,
     Refresh,
+    Sample,
     Trust,
     Version,
     Wheelhouse,
@@ -37,6 +40,9 @@ def render(
     python: Python = None,
     platform: Platform = None,
     wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
     trust: Trust = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
@@ -49,23 +55,23 @@ def render(
     mlpack render model.pkl -o churn/
     docker build -t churn churn/
     """
-    from mlpack.cli.context import make_context, refuse_unsafe
+    from mlpack.cli.context import make_context
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
 
     console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "predictor": predictor, "sample": sample,
         "build.platform": platform, "build.wheelhouse": wheelhouse,
     }  # fmt: skip
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
         raise UsageError(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
-    context = make_context(path, console=console, config=config, overrides=overrides)
-    info = context.inspect()
-    refuse_unsafe(info, trust=trust)
-    bundle = context.bundle(context.lock(info, refresh=refresh), secrets=False)
+    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    prepared = context.prepare(trust=trust)
+    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
     write(bundle, out, buildkit=buildkit)
     console.document({"folder": str(out), "digest": bundle.digest, "files": [file.name for file in bundle.files]})
     for reason in bundle.lock.reasons:

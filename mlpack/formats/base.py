@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.readers.values import PickleFile
@@ -14,7 +14,8 @@ from mlpack.readers.values import PickleFile
 class Artifact:
     """A path and what was already read of it: the first bytes, and its pickle, if it holds one.
 
-    `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`).
+    `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`);
+    `sample` a few rows as JSON values (records, lists, texts), for what the file does not tell.
     """
 
     path: Path
@@ -23,6 +24,7 @@ class Artifact:
     pickle: PickleFile | None = None
     entry: str | None = None
     framework: str | None = None
+    sample: tuple[Any, ...] = ()
 
 
 class Format(Protocol):

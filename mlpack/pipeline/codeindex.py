@@ -94,6 +94,10 @@ class CodeIndex:
         parts = dotted.split(".")
         return next((name for end in range(len(parts) - 1, 0, -1) if self.knows(name := ".".join(parts[:end]))), None)
 
+    def names(self) -> set[str]:
+        """Every name that the included files define themselves."""
+        return {name for module in self.modules.values() for name in module.source.names if module.own(name)}
+
     def main_module(self, name: str) -> Module | None:
         """The module that a name of `__main__` is taken from: a file that was named by itself before one in a folder."""
         unique = {module.file.target: module for module in reversed(self.modules.values())}

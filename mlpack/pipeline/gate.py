@@ -1,4 +1,4 @@
-"""The gate before a build: what is dangerous never passes, unknown code only with the user's word, nothing that cannot answer."""
+"""The gate before a build: nothing dangerous, unknown code only with the user's word, nothing that cannot answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> 
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
         hint = "Get the file anew from someone you trust, or have it saved again by its author."
         if any(finding.callable.startswith("dill.") for finding in info.safety.findings):
-            hint += " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
+            hint += (
+                " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
+            )
         raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {_some(worst)}", hint=hint)
     if trust or not unknown:
         return

@@ -18,6 +18,7 @@ from mlpack.errors import (
 )
 from mlpack.formats.base import Artifact, Format
 from mlpack.pipeline.candidates import candidates
+from mlpack.readers.bytecode import tool_of
 from mlpack.readers.contents import contents, kind, pairs
 from mlpack.readers.digests import sha256_of
 from mlpack.readers.paths import Place, look, shown, unreadable
@@ -54,37 +55,52 @@ def inspect(
     entry: str | None = None,
     framework: str | None = None,
     formats: Sequence[Format],
+    sample: Sequence[Any] = (),
     on_progress: OnBytes | None = None,
 ) -> ModelInfo:
     """What the model at `path` is, wants and needs, and whether it is safe.
 
-    `entry` picks from a bundle; `framework` is the user's word where the file records no version. A folder that holds one
-    model is that model. Raises UnreadableModelError, UnknownFormatError (also for a dangerous pickle that is no model),
-    AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each carries in `info` what was found.
+    `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
+    A folder that holds one model is that model. Raises UnreadableModelError, UnknownFormatError (also for a dangerous
+    pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each carries in
+    `info` what was found.
     """
     try:
         place = look(path)
         if place.folder:
-            return _folder(place, entry, framework, formats, on_progress)
-        return _file(place, entry, framework, formats, on_progress)
+            return _folder(place, entry, framework, sample, formats, on_progress)
+        return _file(place, entry, framework, sample, formats, on_progress)
     except OSError as error:
         raise unreadable(path, error) from error
 
 
 def _file(
-    place: Place, entry: str | None, framework: str | None, formats: Sequence[Format], on_progress: OnBytes | None
+    place: Place,
+    entry: str | None,
+    framework: str | None,
+    sample: Sequence[Any],
+    formats: Sequence[Format],
+    on_progress: OnBytes | None,
 ) -> ModelInfo:
     pickle = read_pickles(place.path, on_progress=on_progress)
     found = _found(place, pickle)
     if pickle is not None and pickle.problem:
         raise _broken(place, pickle, found)
     artifact = Artifact(
-        path=place.path, size=place.size, head=place.head, pickle=pickle, entry=entry, framework=framework
+        path=place.path,
+        size=place.size,
+        head=place.head,
+        pickle=pickle,
+        entry=entry,
+        framework=framework,
+        sample=tuple(sample),
     )
     info = _ask(artifact, formats, found)
     if info is None:
         raise _unknown(place, pickle, found, formats)
-    return replace(info, warnings=(*info.warnings, *_remarks(place, pickle)))
+    return replace(
+        info, warnings=(*info.warnings, *_remarks(place, pickle)), details={**info.details, **_by_value(pickle)}
+    )
 
 
 def _ask(artifact: Artifact, formats: Sequence[Format], found: dict[str, Any]) -> ModelInfo | None:
@@ -101,10 +117,16 @@ def _ask(artifact: Artifact, formats: Sequence[Format], found: dict[str, Any]) -
 
 
 def _folder(
-    place: Place, entry: str | None, framework: str | None, formats: Sequence[Format], on_progress: OnBytes | None
+    place: Place,
+    entry: str | None,
+    framework: str | None,
+    sample: Sequence[Any],
+    formats: Sequence[Format],
+    on_progress: OnBytes | None,
 ) -> ModelInfo:
     name = shown(place.path)
-    info = _ask(Artifact(path=place.path, size=0, head=b"", entry=entry, framework=framework), formats, {})
+    artifact = Artifact(path=place.path, size=0, head=b"", entry=entry, framework=framework, sample=tuple(sample))
+    info = _ask(artifact, formats, {})
     if info is not None:
         return info
     files, more = candidates(place.path)
@@ -113,7 +135,9 @@ def _folder(
             f"{name} is a folder without a model in it.", hint="Name the model file.", info={"contents": []}
         )
     if len(files) == 1 and not more:
-        return inspect(files[0], entry=entry, framework=framework, formats=formats, on_progress=on_progress)
+        return inspect(
+            files[0], entry=entry, framework=framework, sample=sample, formats=formats, on_progress=on_progress
+        )
     models: list[Path] = []
     listed: list[Content] = []
     for file in files:
@@ -126,7 +150,9 @@ def _folder(
             models.append(file)
             listed.append(Content(key=key, kind=one.root_class, servable=True, detail=one.task or ""))
     if len(models) == 1 and not more:
-        return inspect(models[0], entry=entry, framework=framework, formats=formats, on_progress=on_progress)
+        return inspect(
+            models[0], entry=entry, framework=framework, sample=sample, formats=formats, on_progress=on_progress
+        )
     found = {"contents": [content.to_json() for content in listed]}
     if not models:
         raise UnknownFormatError(
@@ -228,6 +254,13 @@ def _remarks(place: Place, pickle: PickleFile | None) -> list[str]:
     if place.link:
         told.append(f"{shown(place.path)} is a symbolic link to {place.link}; the file it leads to was read.")
     return told
+
+
+def _by_value(pickle: PickleFile | None) -> dict[str, Any]:
+    """What is told of code that the file carries itself: who wrote it, which Pythons may have compiled it."""
+    if pickle is None or pickle.pythons is None:
+        return {}
+    return {"by_value": {"tool": tool_of(pickle.globals) or "pickle", "pythons": list(pickle.pythons)}}
 
 
 def _calls(pickle: PickleFile) -> str:

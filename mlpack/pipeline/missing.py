@@ -28,8 +28,11 @@ def missing_code(model: Path, missing: Sequence[tuple[str, str]], index: CodeInd
         said += f", and {', '.join(shown)} {'does' if len(shown) == 1 else 'do'} not define it"
     elif index.modules:
         said += ", and nothing that is included defines it"
-    hints = [_where(one, inner, model, cwd) for one, inner in pairs]
-    return MissingCodeError(said, hint=" ".join(dict.fromkeys(filter(None, hints))) or _ask(module, name, index))
+    hints = list(dict.fromkeys(filter(None, (_where(one, inner, model, cwd) for one, inner in pairs))))
+    if not hints:
+        return MissingCodeError(said, hint=_ask(module, name, index))
+    near = _nearest(name, index.names()) if module == "__main__" else ""
+    return MissingCodeError(said, hint=" ".join([*hints, *([near] if near else [])]))
 
 
 def missing_import(root: str, module: Module, one: Import, model: Path, cwd: Path) -> ModelError:
@@ -58,9 +61,8 @@ def _where(module: str, name: str, model: Path, cwd: Path) -> str:
 
 def _ask(module: str, name: str, index: CodeIndex) -> str:
     if module == "__main__":
-        names = {name for one in index.modules.values() for name in one.source.names}
         told = f"Pass --include FILE, the script, notebook or module that defines `{name}`."
-        return f"{told} {_nearest(name, names)}".strip()
+        return f"{told} {_nearest(name, index.names())}".strip()
     root = module.partition(".")[0]
     return (
         f"If `{root}` is your own, pass --include with its file or folder; if it is a package of others, name it under "
@@ -72,5 +74,5 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     has = ", ".join(sorted(one for one in names if not one.startswith("_"))[:8])
     if near:
-        return f"The nearest name there is `{near[0]}`: was the class renamed since?"
-    return f"The names there: {has}." if has else ""
+        return f"What is included has {has}; the nearest is `{near[0]}`: was it renamed since?"
+    return f"What is included has {has}." if has else ""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from mlpack.readers.allowlist import danger_of
+from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.folding import fill, fold
 from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
 from mlpack.readers.limits import CutOffError
@@ -100,6 +101,8 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = Fals
         _check_computed(m, callable_)
     else:
         raise CutOffError(f"it calls a {type(callable_).__name__}")
+    if len(args) >= FEWEST and (found := compilers(args)) is not None:
+        m.record.compiled(found)
     made = NotImplemented if new else fold(m, callable_, args)
     return Instance(callable_, args) if made is NotImplemented else made
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpack.errors import UnreadableModelError
+from mlpack.readers.bytecode import KNOWN
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
@@ -101,6 +102,7 @@ class _Reading:
             safety=judge(self.record, self.problem),
             protocol=self.members[0].protocol if self.members else None,
             numpy_major=_numpy_major(self.record),
+            pythons=_pythons(self.record),
             problem=self.problem,
             notes=tuple(self.notes),
         )
@@ -226,6 +228,10 @@ class _Reading:
 def _expected(name: str) -> bool:
     # The file itself, or a zip member whose name promises a pickle.
     return not name or name.endswith(_PICKLE_NAMES)
+
+
+def _pythons(record: Record) -> tuple[str, ...] | None:
+    return None if record.compilers is None else tuple(version for version in KNOWN if version in record.compilers)
 
 
 def _numpy_major(record: Record) -> int | None:

@@ -16,6 +16,9 @@ class Record:
     tricks: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): dangerous by itself
     suspects: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): needs a human's look
     outside: dict[str, None] = field(default_factory=dict)  # why it cannot be loaded as a plain pickle
+    compilers: frozenset[str] | None = (
+        None  # Pythons that may have compiled all the code that it carries; None without code
+    )
 
     def trick(self, callable_: str, why: str) -> None:
         """Note a thing that no honest file does."""
@@ -25,6 +28,10 @@ class Record:
         """Note a thing that is harmless only if the rest of the file is."""
         self.suspects[callable_, why] = None
 
+    def compiled(self, versions: frozenset[str]) -> None:
+        """Note a code object and the Pythons that may have compiled it."""
+        self.compilers = versions if self.compilers is None else self.compilers & versions
+
     def merge(self, other: Record) -> None:
         """Add what another walk met."""
         self.names.update(other.names)
@@ -32,3 +39,5 @@ class Record:
         self.tricks.update(other.tricks)
         self.suspects.update(other.suspects)
         self.outside.update(other.outside)
+        if other.compilers is not None:
+            self.compiled(other.compilers)

@@ -128,7 +128,8 @@ class PickleFile:
 
     `container` is one of `pickle`, `joblib`, `npy`, `npz`, `zip`; `compression` one of None, zlib, gzip, bz2, xz, lzma, lz4;
     `globals` every name the stream looks up, in order of first use; `numpy_major` 1 or 2 as the names tell.
-    `problem` says why reading stopped (then `safety.verdict` is never `safe`), "" when all was read.
+    `pythons` are the minor versions that may have compiled code which it carries by value (() is none that is known), None when
+    it carries none. `problem` says why reading stopped (then `safety.verdict` is never `safe`), "" when all was read.
     """
 
     container: str
@@ -138,6 +139,7 @@ class PickleFile:
     safety: Safety
     protocol: int | None = None
     numpy_major: int | None = None
+    pythons: tuple[str, ...] | None = None
     problem: str = ""
     notes: tuple[str, ...] = ()
 

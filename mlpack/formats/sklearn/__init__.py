@@ -14,6 +14,7 @@ from mlpack.formats.sklearn.independence import rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of
+from mlpack.formats.sklearn.sampled import inputs_of_rows
 from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
 from mlpack.readers.values import PickleFile
@@ -98,6 +99,8 @@ class _Facts:
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
         inputs = inputs_of(model) if offered else Inputs(problem="it has no method that answers for new rows")
+        if inputs.askable:
+            inputs = inputs_of_rows(self.artifact.sample) or inputs
         return self._info(model, value, inputs, offered, listed)
 
     def _info(
@@ -179,7 +182,8 @@ class _Facts:
                 else f"Nothing in it can be served as it is: {_OWN_LOADER}."
             )
         if inputs.problem:
-            told.append(f"No signature: {inputs.problem}; {_OWN_LOADER}.")
+            rows = "give a few rows with --sample, or " if inputs.askable else ""
+            told.append(f"No signature: {inputs.problem}; {rows}{_OWN_LOADER}.")
         elif model is not None and core(model).kind is None:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."

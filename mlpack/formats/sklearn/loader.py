@@ -58,6 +58,16 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
     return Model(_pick(_unpickle(path), options.get("entry")))
 
 
+def wrap(estimator: Any) -> Model:
+    """An estimator that the user's own code loaded, as `predict` takes it."""
+    return estimator if isinstance(estimator, Model) else Model(estimator)
+
+
+def unwrap(model: Model) -> Any:
+    """The estimator, as the user's own code knows it."""
+    return model.estimator
+
+
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
     """The signature's outputs.
 

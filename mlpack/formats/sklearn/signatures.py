@@ -47,6 +47,7 @@ class Inputs:
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     problem: str = ""
+    askable: bool = False  # a few rows of the user's would tell
 
 
 def inputs_of(model: Estimator) -> Inputs:
@@ -64,7 +65,8 @@ def inputs_of(model: Estimator) -> Inputs:
         spec = TensorSpec(name="label", dtype=class_type(model), shape=(-1,))
         return Inputs(layout="tensors", specs=(spec,))
     if _hides_text(model):
-        return Inputs(problem="a function of its own stands before the text vectorizer, so its input cannot be told")
+        told = "a function of its own stands before the text vectorizer, so its input cannot be told"
+        return Inputs(problem=told, askable=True)
     return _table(model, first)
 
 
@@ -78,7 +80,9 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     names = feature_names(model)
     if count is None:
         never = all(one.own and not any(name.endswith("_") for name in one.attributes) for one in first)
-        return Inputs(problem="it was never fitted" if never else "the file does not tell how many columns it takes")
+        if never:
+            return Inputs(problem="it was never fitted")
+        return Inputs(problem="the file does not tell how many columns it takes", askable=True)
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
     told = [Column(used=False)] * count
     for one in first:

@@ -1,0 +1,40 @@
+"""The inputs of a model whose file does not tell them, from a few rows of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlpack.artifacts.model import TensorSpec
+from mlpack.formats.sklearn.estimators import type_of_scalars
+from mlpack.formats.sklearn.signatures import Inputs
+
+
+def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
+    """Named records are columns, lists of numbers a matrix, lists of mixed values columns x0, x1, ..., plain texts one tensor.
+
+    None when the rows are not of one kind.
+    """
+    if not rows:
+        return None
+    if all(isinstance(row, dict) for row in rows):
+        names = list(dict.fromkeys(str(name) for row in rows for name in row))
+        return _columns({name: [row.get(name) for row in rows] for name in names})
+    if all(isinstance(row, list) for row in rows) and len({len(row) for row in rows}) == 1:
+        columns = {f"x{place}": [row[place] for row in rows] for place in range(len(rows[0]))}
+        if all(type_of_scalars(values) in ("FP64", "INT64") for values in columns.values()):
+            return Inputs(specs=(TensorSpec(name="input", dtype="FP64", shape=(-1, len(columns))),))
+        return _columns(columns)
+    if all(isinstance(row, str) for row in rows):
+        return Inputs(layout="tensors", specs=(TensorSpec(name="text", dtype="BYTES", shape=(-1,)),))
+    return None
+
+
+def _columns(columns: dict[str, list[Any]]) -> Inputs:
+    specs = tuple(TensorSpec(name=name, dtype=_dtype(values), shape=(-1,)) for name, values in columns.items())
+    return Inputs(layout="columns", specs=specs, columns=tuple(columns))
+
+
+def _dtype(values: list[Any]) -> str:
+    known = [value for value in values if value is not None]
+    return type_of_scalars(values) if known else "FP64"
