@@ -131,9 +131,13 @@ def write_simple(folder: Path, releases: tuple[Release, ...] = RELEASES) -> str:
 
 @dataclass
 class StandinIndex:
-    """A running index. `requests` are the paths it was asked; `watched` the command lines of uv seen meanwhile."""
+    """A running index. `requests` are the paths it was asked; `watched` the command lines of uv seen meanwhile.
+
+    `clients` are the addresses that were answered, each with the path.
+    """
 
     url: str
+    clients: list[tuple[str, str]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     watched: set[str] = field(default_factory=set)
 
@@ -146,8 +150,9 @@ def serve(
     login: str | None = None,
     tls: ssl.SSLContext | None = None,
     status: int = 200,
+    host: str = "127.0.0.1",
 ) -> Iterator[StandinIndex]:
-    """An index on a free port. `shape` is json (PEP 691 and 700), html (with upload times) or plain (without)."""
+    """An index on a free port of `host`. `shape` is json (PEP 691 and 700), html (with upload times) or plain (without)."""
     contents = wheels(releases)
 
     class Handler(BaseHTTPRequestHandler):
@@ -160,8 +165,10 @@ def serve(
             if refused or status != 200:
                 self._answer(401 if refused else status, "text/plain", b"not you, or not today")
             elif self.path.startswith("/files/") and self.path.removeprefix("/files/") in contents:
+                index.clients.append((self.client_address[0], self.path))
                 self._answer(200, "application/octet-stream", contents[self.path.removeprefix("/files/")])
             else:
+                index.clients.append((self.client_address[0], self.path))
                 listed = [release for release in releases if self.path == f"/simple/{release.name}/"]
                 content_type, body = _page(listed, contents, shape)
                 self._answer(200 if listed else 404, content_type, body)
@@ -180,12 +187,12 @@ def serve(
         def log_message(self, *_args: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
         server.handle_error = lambda *_args: None  # type: ignore[method-assign]  # a client that does not trust us hangs up
     scheme, who = "https" if tls else "http", f"{login}@" if login else ""
-    index = StandinIndex(url=f"{scheme}://{who}127.0.0.1:{server.server_port}/simple")
+    index = StandinIndex(url=f"{scheme}://{who}{host}:{server.server_port}/simple")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
