@@ -192,7 +192,7 @@ def _broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelErr
 
 def _unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], formats: Sequence[Format]) -> ModelError:
     name = shown(place.path)
-    asked = f"Known formats: {', '.join(one.name for one in formats)}."
+    asked = f"Known formats: {', '.join(one.name for one in formats)}. Code of your own can serve it: --predictor predict.py."
     if pickle is None or not pickle.members:
         what = sniff(place.path, place.head)
         promised = place.path.suffix.lower()

@@ -63,11 +63,8 @@ def _unknown(name: Global, *, called: bool) -> str:
     if root in ("builtins", "__builtin__"):
         return f"a built-in that is not known as harmless: {_TRUST}"
     if root in ("__main__", "__mp_main__"):
-        return (
-            "defined in the script or notebook that wrote the file: move it into a module, write the file anew, "
-            "and build with --include MODULE"
-        )
+        return "defined in the script or notebook that wrote the file: build with --include FILE, which defines it"
     return (
-        f"code of `{root}` that is not on the allow-list: if it is your own, build with --include {root}; "
+        f"code of `{root}` that is not on the allow-list: if it is your own, build with --include and its file or folder; "
         f"if it is a package, name it under `requirements:` and {_TRUST}"
     )
