@@ -8,8 +8,8 @@ from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
 
 
-def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> None:
-    """Raises UnsafeModelError unless the file may be loaded; `unknown` are its callables that nobody vouches for."""
+def refuse_dangerous(info: ModelInfo) -> None:
+    """Raises UnsafeModelError for a file that would run commands or code."""
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
         hint = "Get the file anew from someone you trust, or have it saved again by its author."
@@ -18,6 +18,11 @@ def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> 
                 " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
             )
         raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {_some(worst)}", hint=hint)
+
+
+def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> None:
+    """Raises UnsafeModelError unless the file may be loaded; `unknown` are its callables that nobody vouches for."""
+    refuse_dangerous(info)
     if trust or not unknown:
         return
     if any(name.startswith(_BY_VALUE) for name in unknown):

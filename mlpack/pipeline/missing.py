@@ -28,7 +28,10 @@ def missing_code(model: Path, missing: Sequence[tuple[str, str]], index: CodeInd
         said += f", and {', '.join(shown)} {'does' if len(shown) == 1 else 'do'} not define it"
     elif index.modules:
         said += ", and nothing that is included defines it"
+    broken = [f"{one.file.shown} {one.source.problem}." for one in index.modules.values() if one.source.problem]
     hints = list(dict.fromkeys(filter(None, (_where(one, inner, model, cwd) for one, inner in pairs))))
+    if broken:
+        return MissingCodeError(said, hint=" ".join(dict.fromkeys(broken)))
     if not hints:
         return MissingCodeError(said, hint=_ask(module, name, index))
     near = _nearest(name, index.names()) if module == "__main__" else ""

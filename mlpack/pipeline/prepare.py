@@ -16,7 +16,7 @@ from mlpack.errors import (
     UnknownFormatError,
     UnreadableModelError,
 )
-from mlpack.pipeline.gate import refuse_mute, refuse_unsafe
+from mlpack.pipeline.gate import refuse_dangerous, refuse_mute, refuse_unsafe
 from mlpack.pipeline.owncode import OwnCode, settle
 from mlpack.pipeline.predictors import Contract, read_contract, signatures_for
 from mlpack.pipeline.sources import read_source
@@ -67,6 +67,7 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
         if contract is None:
             raise
         info = unrecognised(path, error)
+    refuse_dangerous(info)  # before anybody looks for code that it asks for
     settled = settle(
         info, include=asked.include, predictor=asked.predictor, requirements=asked.requirements, cwd=asked.cwd
     )
