@@ -88,6 +88,9 @@ class Context:
         prepared = prepare(self.inspect, self.path or Path(), asked)
         for note in prepared.code.notes if prepared.code else ():
             self.console.note(f"- {note}")
+        for warning in prepared.info.warnings:
+            if warning.startswith("The file does not tell"):  # the service would refuse what the model takes
+                self.console.warn(warning)
         return prepared
 
     def lock(self, prepared: Prepared, *, refresh: bool = False, here: tuple[str, ...] = ()) -> Lock:

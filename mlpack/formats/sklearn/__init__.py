@@ -14,7 +14,7 @@ from mlpack.formats.sklearn.independence import rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of
-from mlpack.formats.sklearn.sampled import inputs_of_rows
+from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
 from mlpack.readers.values import PickleFile
@@ -101,6 +101,8 @@ class _Facts:
         inputs = inputs_of(model) if offered else Inputs(problem="it has no method that answers for new rows")
         if inputs.askable:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
+        elif inputs.assumed:
+            inputs = settled_by_rows(inputs, self.artifact.sample)
         return self._info(model, value, inputs, offered, listed)
 
     def _info(
@@ -190,7 +192,10 @@ class _Facts:
             )
         if inputs.assumed:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
-            told.append(f"The file does not tell what these columns hold; taken as numbers: {names}.")
+            told.append(
+                f"The file does not tell what these columns hold; taken as numbers: {names}. "
+                "If some hold text, give a few rows with --sample."
+            )
         if missing:
             told.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
         return tuple(told)

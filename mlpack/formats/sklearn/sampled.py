@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import TensorSpec
@@ -30,6 +31,25 @@ def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
     return None
 
 
+def settled_by_rows(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
+    """The inputs with what the rows tell of columns whose data type was only assumed: texts are no numbers."""
+    width = len(inputs.columns)
+    text = set()
+    for place, name in enumerate(inputs.columns):
+        values = [row.get(name) if isinstance(row, dict) else row[place] for row in rows if _fits(row, width)]
+        if name in inputs.assumed and any(isinstance(value, str) for value in values):
+            text.add(name)
+    return replace(
+        inputs,
+        specs=tuple(replace(spec, dtype="BYTES") if spec.name in text else spec for spec in inputs.specs),
+        assumed=tuple(name for name in inputs.assumed if name not in text),
+    )
+
+
+def _fits(row: Any, width: int) -> bool:
+    return isinstance(row, dict) or (isinstance(row, list) and len(row) == width)
+
+
 def _columns(columns: dict[str, list[Any]]) -> Inputs:
     specs = tuple(TensorSpec(name=name, dtype=_dtype(values), shape=(-1,)) for name, values in columns.items())
     return Inputs(layout="columns", specs=specs, columns=tuple(columns))
@@ -37,4 +57,5 @@ def _columns(columns: dict[str, list[Any]]) -> Inputs:
 
 def _dtype(values: list[Any]) -> str:
     known = [value for value in values if value is not None]
-    return type_of_scalars(values) if known else "FP64"
+    told = type_of_scalars(values) if known else "FP64"
+    return "FP64" if told == "INT64" else told  # a few whole numbers do not tell that none is broken, or missing

@@ -1,0 +1,80 @@
+"""A few rows of the user's settle what the file does not tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from tests.unit.formats.fitted import inspected
+
+ROWS = [{"age": 31, "plan": "pro"}, {"age": 44, "plan": "basic"}]
+TABLE = pd.DataFrame({"age": [31.0, 44.0, 20.0, 60.0], "plan": ["pro", "basic", "pro", "basic"]})
+
+
+class Names(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A transformer of the user's that notes its columns."""
+
+    def fit(self, rows: Any, _y: Any = None) -> Names:
+        """Note them."""
+        self.feature_names_in_ = np.array(rows.columns, dtype=object)
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        """Hand on what it got."""
+        return rows
+
+
+class Silent(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A transformer of the user's that notes nothing."""
+
+    def fit(self, _rows: Any, _y: Any = None) -> Silent:
+        """Be fitted."""
+        self.fitted_ = True
+        return self
+
+    def transform(self, rows: Any) -> Any:
+        """Hand on what it got."""
+        return rows
+
+
+def model(first: Any) -> Any:
+    columns = ColumnTransformer([("plan", OneHotEncoder(), ["plan"])], remainder="passthrough")
+    steps = [("first", first), ("columns", columns), ("model", LogisticRegression())]
+    return Pipeline(steps).fit(TABLE, [0, 1, 0, 1])
+
+
+def inputs(first: Any, folder: Path, sample: list[Any]) -> tuple[dict[str, str], tuple[str, ...]]:
+    info = inspected(model(first), folder, sample=sample)
+    signature = info.signatures[0]
+    return {spec.name: spec.dtype for spec in signature.inputs}, signature.assumed
+
+
+def test_text_in_a_row_settles_a_column_that_was_taken_for_numbers(tmp_path: Path) -> None:
+    """A named column whose type the file does not tell holds text where the rows do; the others stay assumed numbers."""
+    assert inputs(Names(), tmp_path, []) == ({"age": "FP64", "plan": "FP64"}, ("age", "plan"))
+    assert inputs(Names(), tmp_path, ROWS) == ({"age": "FP64", "plan": "BYTES"}, ("age",))
+    assert inputs(Names(), tmp_path, [list(row.values()) for row in ROWS]) == (
+        {"age": "FP64", "plan": "BYTES"},
+        ("age",),
+    )
+
+
+def test_without_rows_the_reader_is_told(tmp_path: Path) -> None:
+    """What was assumed is said, with the way to say it better."""
+    told = " ".join(inspected(model(Names()), tmp_path).warnings)
+    assert "taken as numbers: age, plan" in told
+    assert "--sample" in told
+    assert "taken as numbers: age." in " ".join(inspected(model(Names()), tmp_path, sample=ROWS).warnings)
+
+
+def test_whole_numbers_in_a_few_rows_are_numbers(tmp_path: Path) -> None:
+    """Twenty customers with whole ages do not mean that an age is never missing or broken."""
+    assert inputs(Silent(), tmp_path, ROWS) == ({"age": "FP64", "plan": "BYTES"}, ())
