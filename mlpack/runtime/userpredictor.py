@@ -137,7 +137,7 @@ class UserPredictor:
 def _instances(signature: Signature, inputs: Arrays) -> List[Any]:
     """The rows as they came, or made of checked columns: objects where the columns have names, else lists."""
     arrays = list(inputs.values())
-    if signature.raw or (signature.layout == "tensors" and len(arrays) == 1):
+    if set(inputs) <= set(signature.raw) or (signature.layout == "tensors" and len(arrays) == 1):
         return [value.tolist() if isinstance(value, np.ndarray) else value for value in arrays[0]]
     if signature.layout == "matrix":
         rows: List[Any] = arrays[0].tolist()
