@@ -190,7 +190,7 @@ class _Facts:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
             )
-        if inputs.assumed:
+        if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
             told.append(
                 f"The file does not tell what these columns hold; taken as numbers: {names}. "
