@@ -13,7 +13,9 @@ import yaml
 from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
 from mlpack.config import Config, Settings, load_config
+from mlpack.pipeline.predictors import FUNCTIONS, read_contract
 from mlpack.pipeline.render import Recipe, render
+from mlpack.pipeline.sources import parse_source
 from mlpack.runtime import errors as serve_errors
 from mlpack.runtime.logs import SEVERITIES
 from mlpack.runtime.protocols import PROTOCOLS
@@ -164,6 +166,16 @@ def test_the_template_shown_works(tmp_path: Path) -> None:
     dockerfile = next(file.content or b"" for file in bundle.files if file.name == "Dockerfile").decode()
     assert "ENV OMP_NUM_THREADS=1\n" in dockerfile
     assert "ENTRYPOINT" in dockerfile
+
+
+def test_the_python_shown_is_python() -> None:
+    """Each block of Python in the docs parses, and the predictor shown is taken as one, whole."""
+    for page, text in PAGES.items():
+        for block in re.findall(rf"^{FENCE}python\n(.*?)^{FENCE}", text, flags=re.MULTILINE | re.DOTALL):
+            ast.parse(block, page)
+            if page == "own-code.md":
+                shown = read_contract(parse_source(block, "predict.py"))
+                assert set(shown.functions) == set(FUNCTIONS)
 
 
 def test_every_field_of_the_log_is_there() -> None:
