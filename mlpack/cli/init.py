@@ -47,6 +47,8 @@ def init(
         "framework_known": info.framework_version is not None or info.framework != "scikit-learn",
         "missing": _needed(info),
         "include": _includes(info, target.parent),
+        # Its methods are known, but not how many columns they take.
+        "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
         "signatures": [signature.name for signature in info.signatures],
     }
     write_whole(target, render("mlpack.yaml.j2", values))

@@ -79,7 +79,9 @@ def _by_package(stream: Any) -> list[tuple[str, int]]:
             if last == "RECORD" and folder.endswith(".dist-info"):
                 file = tar.extractfile(member)
                 text = file.read().decode("utf-8", "replace") if file else ""
-                title = folder.removesuffix(".dist-info").replace("-", " ")
+                # The folder's name is escaped (`scikit_learn-1.5.0`); people and lock files write scikit-learn.
+                distribution, _, version = folder.removesuffix(".dist-info").partition("-")
+                title = f"{distribution.replace('_', '-')} {version}"
                 owners.update({row[0].split("/")[0]: title for row in csv.reader(text.splitlines()) if row})
     totals: dict[str, int] = {}
     for name, size in sizes.items():

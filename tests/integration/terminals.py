@@ -31,8 +31,10 @@ class Shown:
         return _CODES.sub("", self.raw).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def on_terminal(*words: str | Path, cwd: Path, columns: int = 80, env: Mapping[str, str] | None = None) -> Shown:
-    """Runs the command to its end on a terminal of so many columns."""
+def on_terminal(
+    *words: str | Path, cwd: Path, columns: int = 80, env: Mapping[str, str] | None = None, typed: str = ""
+) -> Shown:
+    """Runs the command to its end on a terminal of so many columns, where somebody has `typed` already."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR", "TERM"}}
@@ -45,6 +47,7 @@ def on_terminal(*words: str | Path, cwd: Path, columns: int = 80, env: Mapping[s
         stderr=theirs,
     ) as process:
         os.close(theirs)
+        os.write(ours, typed.encode())
         written = bytearray()
         # Reading a terminal whose other end is closed is an error on Linux, not an end.
         while chunk := _read(ours):
