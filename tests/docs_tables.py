@@ -96,8 +96,9 @@ def _commands() -> str:
         if not name:
             parts.append("## `mlpack`\n\nWithout a command it shows its help.\n\n" + _options(taken))
             continue
-        arguments = [word.value for word in taken if not word.names]
-        usage = " ".join(["mlpack", name, *arguments, "[OPTIONS]"])
+        arguments = [f"[{word.value}]" for word in taken if not word.names]
+        needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "needed"]
+        usage = " ".join(["mlpack", name, *arguments, *needed, "[OPTIONS]"])
         parts.append(f"## `mlpack {name}`\n\n{' '.join(sentence.split())}\n\n`{usage}`\n\n{_options(taken)}")
         shown = "\n".join(
             line for line in examples.replace("\b", "").splitlines() if line.startswith(("mlpack", "docker"))
