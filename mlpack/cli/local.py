@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Where environments are kept when root's own cache is closed to the account that serves.
 SHARED_CACHE = Path("/var/cache/mlpack")
+_KEYS = {"wheelhouse": "build.wheelhouse"}  # where an option's key in mlpack.yaml has another name
 _NOT_THE_IMAGE = "not the image: this is a local process, which loads the model on this machine; it gives no receipt"
 
 
@@ -44,17 +45,32 @@ class Local:
 
 
 def make_local(
-    model: str | None, *, console: Console, config: Path | None, overrides: Mapping[str, Any], trust: bool
+    model: str | None,
+    *,
+    console: Console,
+    config: Path | None,
+    words: Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
 ) -> Local:
-    """The model, judged, its packages chosen and installed for this machine. Raises what the line raises."""
+    """The model, judged, its packages chosen and installed for this machine; `words` are the options that are the model's.
+
+    Raises what the line raises.
+    """
     from mlpack.engines.account import serving_account
     from mlpack.engines.base import Limits
     from mlpack.packages.interpreters import interpreters
 
     console.warn(_NOT_THE_IMAGE)
-    context = make_context(None if model is None else Path(model), console=console, config=config, overrides=overrides)
+    of_file = {_KEYS.get(name, name): value for name, value in words.items() if name not in {"include", "trust"}}
+    context = make_context(
+        None if model is None else Path(model),
+        console=console,
+        config=config,
+        overrides={**of_file, **(overrides or {})},
+        include=words["include"],
+    )
     account = serving_account(Limits().user)
-    prepared = _prepare_here(context, trust=trust)
+    prepared = _prepare_here(context, trust=words["trust"])
     if prepared.info.safety.verdict != "safe":
         console.warn(f"--trust: code that mlpack does not know runs on this machine, as user {account.uid}")
     there = {one.python: one for one in interpreters(account.reaches)}
@@ -65,15 +81,14 @@ def make_local(
     return Local(context=context, bundle=bundle, python=_environment(context, lock, there[lock.python], account))
 
 
-def only_with_process(engine: str, words: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's options as overrides of the config; an image was built with its own. Raises UsageError."""
-    given = {name: value for name, value in words.items() if value}
+def only_with_process(engine: str, words: Mapping[str, Any]) -> None:
+    """Raises UsageError when the model's options are given with an image, which is what it was built as."""
+    given = [name for name, value in words.items() if value]
     if engine != "process" and given:
         raise UsageError(
-            f"--{min(given)} is for --engine process; an image is what it was built as",
-            hint=f"Give it to `mlpack build`, or add --engine process and name the model: --{min(given)} ... model.pkl.",
+            f"--{given[0]} is for --engine process; an image is what it was built as",
+            hint="Give it to `mlpack build`, or add --engine process and name the model instead of an image.",
         )
-    return {("build.wheelhouse" if name == "wheelhouse" else name): value for name, value in given.items()}
 
 
 def _prepare_here(context: Context, *, trust: bool) -> Prepared:

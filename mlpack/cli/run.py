@@ -14,8 +14,11 @@ from mlpack.cli.options import (
     Entry,
     Framework,
     ImageOrModel,
+    Include,
+    Predictor,
     Python,
     Quiet,
+    Sample,
     Trust,
     Wheelhouse,
 )  # fmt: skip
@@ -32,6 +35,9 @@ def run(
     framework: Framework = None,
     python: Python = None,
     wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
     trust: Trust = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
@@ -51,10 +57,13 @@ def run(
 
     console = Console(json=json, quiet=quiet)
     limits = limits_of(memory)
-    words = {"entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "trust": trust}
-    overrides = only_with_process(engine, words)
+    words = {
+        "entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "include": include,
+        "predictor": predictor, "sample": sample, "trust": trust,
+    }  # fmt: skip
+    only_with_process(engine, words)
     if engine == "process":
-        local = make_local(image, console=console, config=config, overrides=overrides, trust=trust)
+        local = make_local(image, console=console, config=config, words=words)
         what = f"{local.bundle.name}, a local process and not the image,"
         with local.start(limits, publish=port) as running:
             return serve(console, running, local.bundle.card, what=what, told={"image": None, "engine": engine})

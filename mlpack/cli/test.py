@@ -15,9 +15,12 @@ from mlpack.cli.options import (
     Entry,
     Framework,
     ImageOrModel,
+    Include,
+    Predictor,
     Python,
     Quiet,
     Receipt,
+    Sample,
     Trust,
     Wheelhouse,
 )  # fmt: skip
@@ -36,6 +39,9 @@ def test(
     framework: Framework = None,
     python: Python = None,
     wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
     trust: Trust = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
@@ -58,13 +64,16 @@ def test(
 
     console = Console(json=json, quiet=quiet)
     limits = limits_of(memory)
-    words = {"entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "trust": trust}
+    words = {
+        "entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "include": include,
+        "predictor": predictor, "sample": sample, "trust": trust,
+    }  # fmt: skip
     overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
-    overrides |= only_with_process(engine, words)
+    only_with_process(engine, words)
     if engine == "process":
         if receipt is not None:
             raise UsageError("--engine process gives no receipt", hint="Build the image, and test that.")
-        local = make_local(image, console=console, config=config, overrides=overrides, trust=trust)
+        local = make_local(image, console=console, config=config, words=words, overrides=overrides)
         console.text(f"Testing {local.bundle.name} in a local process, not in its image")
         report, log = examine(
             lambda: local.start(limits),
