@@ -12,7 +12,7 @@ from mlpack.cli.options import AsJson
 
 def clean(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Of the images those of these names alone.")
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Of the images those of these names alone.")
     ] = None,
     images: Annotated[
         bool, typer.Option("--images", help="Images that mlpack built, and large models beside them.")
