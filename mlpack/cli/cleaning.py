@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from mlpack.artifacts.image import Image
 from mlpack.cli.console import Console
 from mlpack.cli.context import cache_dir, make_context
+from mlpack.cli.local import SHARED_CACHE
 from mlpack.errors import EngineError, EngineUnavailableError
 
 
@@ -35,7 +37,9 @@ def find(console: Console, *, images: bool, cache: bool, folder: bool, names: tu
             found += [item for item in _images(console) if not names or _named(item, names)]
         except EngineUnavailableError as error:
             console.warn(f"images are left out: {error.message}")
-    places = [("cache", cache_dir(), cache), ("folder", Path.cwd() / ".mlpack", folder)]
+    shared = "MLPACK_CACHE" not in os.environ and os.access(SHARED_CACHE, os.W_OK)
+    caches = [cache_dir(), *([SHARED_CACHE] if shared else [])]
+    places = [*(("cache", place, cache) for place in caches), ("folder", Path.cwd() / ".mlpack", folder)]
     found += [
         Leftover(kind=kind, name=str(path), size=_size(path), path=path)
         for kind, path, wanted in places

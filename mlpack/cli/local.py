@@ -131,8 +131,9 @@ def _environment(context: Context, lock: Lock, interpreter: Interpreter, account
 
 
 def _kept_in(account: Account) -> Path:
-    """The user's cache folder; root's own is mostly closed to others, then the system's."""
-    for place in (cache_dir(), *([SHARED_CACHE] if account.dropped else [])):
+    """The user's cache folder; root's own is mostly closed to others, then the system's. MLPACK_CACHE is a word on it."""
+    shared = account.dropped and "MLPACK_CACHE" not in os.environ
+    for place in (cache_dir(), *([SHARED_CACHE] if shared else [])):
         folder = place / "venvs"
         try:
             for step in (place, folder):
