@@ -1,5 +1,6 @@
 """The entry of the `mlpack` command."""
 
+import os
 import sys
 
 
@@ -10,6 +11,8 @@ def main() -> None:
 
         sys.stdout.write(f"mlpack {__version__}\n")
         return
+    # pydantic's search for plugins reads the metadata of every installed package, a sixth of a short command; none is meant.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from mlpack.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -87,10 +87,9 @@ class Console:
             return
         from mlpack.cli.progress import live, plain
 
-        err = self._err()
         # FORCE_COLOR makes rich take a pipe for a terminal; what moves is for real ones, that know how to go back a line.
-        moves = sys.stderr.isatty() and not err.is_dumb_terminal and not self.json
-        with (live if moves else plain)(err, title) as on_progress:
+        err = self._err() if sys.stderr.isatty() and not self.json else None
+        with plain() if err is None or err.is_dumb_terminal else live(err, title) as on_progress:
             yield on_progress
 
     def failure(self, error: MlpackError) -> int:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console as RichConsole
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import (
-    Progress as Bars,
-)
-
+from mlpack.cli.console import printable
 from mlpack.engines.base import OnProgress, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import TaskID
 
 _ROOM_FOR_BARS = 72  # cells
 _FIGURES = 26  # cells of the spinner, the bytes and the time
@@ -30,6 +23,15 @@ _SHORTEST = 10
 @contextmanager
 def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
     """One row a running step; a finished one turns into a line above with its seconds."""
+    from rich.progress import BarColumn, DownloadColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    class _Bytes(DownloadColumn):
+        """Bytes where a step counts them, nothing where it does not."""
+
+        def render(self, task: Any) -> Any:
+            return super().render(task) if task.total else ""
+
     # A title gives way to the figures; a bar is for those who have the room.
     room = min(60, max(_SHORTEST, console.width - _FIGURES))
     bar = (BarColumn(bar_width=24),) if console.width >= _ROOM_FOR_BARS else ()
@@ -55,7 +57,7 @@ def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def plain(console: RichConsole, _title: str) -> Iterator[OnProgress]:
+def plain() -> Iterator[OnProgress]:
     """A line when a step ends, and one every 15 s while a step has bytes to tell."""
     told: dict[str, float] = {}
     finished: set[str] = set()
@@ -66,20 +68,19 @@ def plain(console: RichConsole, _title: str) -> Iterator[OnProgress]:
             return
         if news.seconds is not None or news.error:
             finished.add(news.step)
-            console.print(_line(news, None), markup=False, highlight=False, soft_wrap=True)
+            _say(_line(news, None))
         elif news.current is not None and now - told.setdefault(news.step, now) > 15:
             told[news.step] = now
             done = f"{news.current / 1e6:.0f} MB" + (f" of {news.total / 1e6:.0f} MB" if news.total else "")
-            console.print(f"  {news.title}: {done}", markup=False, highlight=False, soft_wrap=True)
+            _say(f"  {news.title}: {done}")
 
     yield on_progress
 
 
-class _Bytes(DownloadColumn):
-    """Bytes where a step counts them, nothing where it does not."""
-
-    def render(self, task: Any) -> Any:
-        return super().render(task) if task.total else ""
+def _say(line: str) -> None:
+    """A line on stderr, without rich: a tenth of a second that no plain line is worth."""
+    sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.flush()
 
 
 def _line(news: Progress, width: int | None) -> str:

@@ -17,13 +17,11 @@ from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.engines.address import Address, find_address
 from mlpack.engines.base import EngineFacts, Limits, OnProgress
-from mlpack.engines.buildkit import Builder, build_image
 from mlpack.engines.client import Client, open_client, told
 from mlpack.engines.containers import DockerRunning, run_container
 from mlpack.engines.contents import layer_sizes, package_sizes
 from mlpack.engines.credentials import registry_header
 from mlpack.engines.images import BUNDLE_LABEL, find_image, list_images, read_card
-from mlpack.engines.pushes import push_image
 from mlpack.engines.references import parse_reference
 from mlpack.errors import ImageNotFoundError
 
@@ -105,15 +103,18 @@ class DockerEngine:
         Raises BuildError (its `detail` holds the failing step's last lines), BaseImageError, DiskFullError,
         EngineUnavailableError; UnreadableModelError when a file changed while it was sent. On Ctrl-C the build ends.
         """
+        from mlpack.engines.buildkit import (
+            Builder,
+            build_image,
+        )  # what only a build needs: most builds find their image
+
         started = time.monotonic()
         facts = self.facts()
         with told(self.address, "the build"):
             image_id = build_image(
                 self._client,
                 bundle,
-                builder=Builder(
-                    buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)
-                ),
+                builder=Builder(buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)),
                 tags=tags,
                 on_progress=on_progress,
                 use_cache=use_cache,
@@ -207,6 +208,8 @@ class DockerEngine:
         The login is that of Docker's config and its helpers. Raises RegistryAuthError (login), RegistryNotFoundError
         (no such repository, or no right to it), RegistryUnreachableError (network), else RegistryPushError.
         """
+        from mlpack.engines.pushes import push_image
+
         self.tag(image, (reference,))
         with told(self.address, "the push"):
             return push_image(self._client, parse_reference(reference), on_progress)
