@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -109,6 +110,31 @@ def test_a_model_that_changes_leaves_no_image(engine: DockerEngine, bundle_of: M
     with pytest.raises(UnreadableModelError, match="changed while it was sent"):
         engine.build(replace(bundle), tags=("mlpack-test/none:1",), on_progress=lambda _: None)
     assert engine.find(model_reference(bundle.files[1:])) is None
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("models_gone")
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sending_leaves_nothing(
+    engine: DockerEngine, fresh_name: Name, line: Counted, tmp_path: Path, end: signal.Signals
+) -> None:
+    """Ctrl-C in the middle of the model: exit 130, and the engine keeps no half of it."""
+    write_big_model(tmp_path / "model.pkl", SIZE)
+    before = {image.id for image in engine.images(label=MODEL_LABEL)}
+    with subprocess.Popen(
+        [*MLPACK, "build", "model.pkl", "--name", fresh_name("half"), "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "DOCKER_HOST": line.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while line.sent < SIZE // 10:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(end)
+        assert process.wait(timeout=30) == 130
+    assert line.sent < SIZE
+    assert {image.id for image in engine.images(label=MODEL_LABEL)} == before
 
 
 def model_file(path: Path, sha256: str) -> BundleFile:
