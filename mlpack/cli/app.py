@@ -73,14 +73,20 @@ def run(argv: list[str]) -> int:
     except typer.TyperException as error:
         return console.failure(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
-        return console.failure(InterruptedByUser("interrupted", hint="Nothing was left behind; run it again at will."))
+        return console.failure(_interrupted())
     except BrokenPipeError:
         # The reader of our output left (`| head`): not a failure of ours, and nobody to tell it to.
         sys.stdout = None
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: told as our bug, with where to send it
         return console.bug(error)
+    if code == 130 and argv[0] != "run":  # typer turned Ctrl-C into this; of `run` it is the usual end
+        return console.failure(_interrupted())
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> InterruptedByUser:
+    return InterruptedByUser("interrupted", hint="Nothing was left behind; run it again at will.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from mlpack.engines.memory import PeakMemory
 from mlpack.errors import EngineError, ImageNotFoundError
 
 RUN_LABEL = "dev.mlpack.run"
+_SETTLED_S = 3.0  # within which a request that nobody waits for any more has had its effect
 _PORT_TAKEN = ("port is already allocated", "address already in use", "ports are not available")
 
 
@@ -84,6 +85,7 @@ def run_container(
     """Run an image; the container is removed on every way out. See DockerEngine.run."""
     name = f"mlpack-{uuid.uuid4().hex[:12]}"
     running: DockerRunning | None = None
+    told_of = False  # whether the engine has said that there is a container, or that there is none
     try:
         with _start_told(address, image, publish or port):
             # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
@@ -98,14 +100,35 @@ def run_container(
                 # A model asks nobody: the proxy of Docker's config, perhaps with a password, is not its business.
                 use_config_proxy=False,
             )["Id"]
+            told_of = True
             client.start(container)
             at = port if host_network else _published(client.inspect_container(container), port)
         running = DockerRunning(client, address, container, f"http://{_in_url(address.host)}:{at}")
         yield running
+    except Exception:
+        told_of = True
+        raise
     finally:
         if running is not None:
             running.unwatch()
-        _remove(client, name)
+        _remove(client, name, told_of=told_of)
+
+
+@contextlib.contextmanager
+def unstarted(client: Client, image_id: str) -> Iterator[str]:
+    """The id of a container that is never started, which is the API's only way to a file of an image."""
+    name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    try:
+        made = client.create_container(
+            image_id, name=name, command=["-"], labels={RUN_LABEL: name}, use_config_proxy=False
+        )
+        told_of = True
+        yield made["Id"]
+    except Exception:
+        told_of = True
+        raise
+    finally:
+        _remove(client, name, told_of=told_of)
 
 
 def _host_config(
@@ -164,18 +187,30 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _remove(client: Client, name: str) -> None:
+def _remove(client: Client, name: str, *, told_of: bool) -> None:
     """Remove a container with its volumes, whether it runs or not, and even when Ctrl-C is pressed once more."""
     try:
-        _remove_once(client, name)
+        _remove_once(client, name, told_of=told_of)
     except KeyboardInterrupt:
-        _remove_once(client, name)
+        _remove_once(client, name, told_of=told_of)
         raise
 
 
-def _remove_once(client: Client, name: str) -> None:
-    from docker.errors import APIError
+def _remove_once(client: Client, name: str, *, told_of: bool) -> None:
+    """Remove it; one that Ctrl-C met while it was made or started may come to be, or become removable, a little later."""
+    from docker.errors import APIError, NotFound
 
-    # None was made, or it is being removed already.
-    with contextlib.suppress(APIError):
-        client.remove_container(name, v=True, force=True)
+    ends = time.monotonic() + _SETTLED_S
+    while True:
+        try:
+            client.remove_container(name, v=True, force=True)
+        except NotFound:
+            if told_of:
+                return
+        except APIError:  # it is being started, or removed by someone else
+            pass
+        else:
+            return
+        if time.monotonic() > ends:
+            return
+        time.sleep(0.1)

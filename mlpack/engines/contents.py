@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from mlpack.engines.client import Client
+from mlpack.engines.containers import unstarted
 
 SITE = "/opt/venv/lib"
 
@@ -31,15 +32,13 @@ def package_sizes(client: Client, image_id: str) -> list[tuple[str, int]]:
     """
     from docker.errors import NotFound
 
-    container = client.create_container(image_id, command=["-"], labels={"dev.mlpack.run": "contents"})["Id"]
     try:
-        chunks, _ = client.get_archive(container, SITE)
-        with closing(chunks):
-            return _by_package(_Stream(chunks))
+        with unstarted(client, image_id) as container:
+            chunks, _ = client.get_archive(container, SITE)
+            with closing(chunks):
+                return _by_package(_Stream(chunks))
     except NotFound:
         return []
-    finally:
-        client.remove_container(container, v=True, force=True)
 
 
 class _Stream(io.RawIOBase):

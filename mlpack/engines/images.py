@@ -10,6 +10,7 @@ from typing import Any
 
 from mlpack.artifacts.image import Image
 from mlpack.engines.client import Client
+from mlpack.engines.containers import unstarted
 from mlpack.errors import ImageNotFoundError
 
 BUNDLE_LABEL = "dev.mlpack.bundle"
@@ -42,18 +43,15 @@ def read_card(client: Client, image_id: str) -> dict[str, Any]:
     """The ModelCard out of an image, read without running it. Raises ImageNotFoundError when it holds none."""
     from docker.errors import NotFound
 
-    # A container that is never started is the API's only way to a file of an image.
-    container = client.create_container(image_id, command=["-"], labels={"dev.mlpack.run": "card"})["Id"]
     try:
-        chunks, stat = client.get_archive(container, CARD_PATH)
-        with closing(chunks):
-            if stat["size"] > _CARD_LIMIT:
-                raise _no_card(image_id)
-            archive = b"".join(chunks)
+        with unstarted(client, image_id) as container:
+            chunks, stat = client.get_archive(container, CARD_PATH)
+            with closing(chunks):
+                if stat["size"] > _CARD_LIMIT:
+                    raise _no_card(image_id)
+                archive = b"".join(chunks)
     except NotFound as error:
         raise _no_card(image_id) from error
-    finally:
-        client.remove_container(container, v=True, force=True)
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             member = tar.next()

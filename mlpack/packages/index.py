@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from mlpack.errors import ResolveError
 from mlpack.packages.names import normalise, redact
 from mlpack.packages.pages import IndexFile, parse_page
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.together import at_once
 from mlpack.packages.web import fetch
 from mlpack.packages.wheels import parse_wheel
 
@@ -37,8 +37,7 @@ def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
 def ask_all(names: Iterable[str], settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
     """The answer for each name, asked at once."""
     wanted = sorted(set(names))
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return dict(zip(wanted, pool.map(lambda name: ask(name, settings), wanted), strict=True))
+    return dict(zip(wanted, at_once(lambda name: ask(name, settings), wanted), strict=True))
 
 
 def page(index: str, name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:

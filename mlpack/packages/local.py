@@ -6,7 +6,6 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mlpack.packages.compiler import LockedPackage, LockedWheel
 from mlpack.packages.index import ask_all, is_loopback, local_path, page
 from mlpack.packages.names import normalise
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.together import at_once
 from mlpack.packages.web import download
 from mlpack.packages.wheels import parse_wheel
 
@@ -37,8 +37,7 @@ def local_wheels(
         if local_path(wheel.url) is not None or is_loopback(wheel.url)
     ]
     names = sorted({package.name for package, _ in here})
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        elsewhere = set().union(*pool.map(lambda name: _elsewhere(name, settings), names))
+    elsewhere = set().union(*at_once(lambda name: _elsewhere(name, settings), names))
     kept = {wheel.filename: wheel for _, wheel in here if wheel.sha256 not in elsewhere}
     return tuple(_fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
 

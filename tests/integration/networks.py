@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +24,21 @@ PRIVATE = Release("acme-features", "3.1", "2024-01-01T00:00:00Z")
 
 def bridge_address(engine: DockerEngine) -> str:
     """An address of this machine that the engine's containers reach; skips where the engine is on another machine."""
-    import socket
-
     config = engine._client.inspect_network("bridge")["IPAM"]["Config"]
     gateway = next((str(entry["Gateway"]) for entry in config if "Gateway" in entry), "")
     with contextlib.suppress(OSError), socket.socket() as probe:
         probe.bind((gateway, 0))
         return gateway
     pytest.skip(f"the engine's bridge ({gateway or 'none'}) is not on this machine")
+
+
+def in_container(engine: DockerEngine, address: str) -> bool:
+    """Whether an address is a container's on the engine's bridge."""
+    config = engine._client.inspect_network("bridge")["IPAM"]["Config"]
+    return any(
+        ipaddress.ip_address(address) in ipaddress.ip_network(entry["Subnet"]) and address != entry.get("Gateway")
+        for entry in config
+    )
 
 
 def working_folder(folder: Path, *, requirements: tuple[str, ...] = ()) -> Path:
