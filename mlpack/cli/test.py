@@ -31,6 +31,9 @@ def test(
     request: Annotated[Path | None, typer.Option("--request", help="JSON body to send to /predict.")] = None,
     expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer that must come back.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", help="Largest relative difference.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the answers, once all checks pass, as `expected` for the next time.")
+    ] = False,
     memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
@@ -53,10 +56,12 @@ def test(
     mlpack test
     mlpack test iris:latest --request request.json --expected expected.json
     mlpack test --json --junit report.xml
+    mlpack test --record
     mlpack test --engine process model.pkl
     """
     from mlpack.cli.context import make_context, remembered_config
     from mlpack.cli.local import make_local, only_with_process
+    from mlpack.cli.recording import Recording
     from mlpack.cli.testing import conclude, expectation, limits_of, show_check
     from mlpack.errors import UsageError
     from mlpack.pipeline.receipts import write_receipt
@@ -71,8 +76,10 @@ def test(
     overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
     only_with_process(engine, words)
     if engine == "process":
-        if receipt is not None:
-            raise UsageError("--engine process gives no receipt", hint="Build the image, and test that.")
+        if receipt is not None or record:
+            raise UsageError(
+                "--engine process gives no receipt and records nothing", hint="Build the image, and test that."
+            )
         local = make_local(image, console=console, config=config, words=words, overrides=overrides)
         console.text(f"Testing {local.bundle.name} in a local process, not in its image")
         report, log = examine(
@@ -90,7 +97,16 @@ def test(
         engine=engine,
     )
     found = context.image(image)
-    wanted = expectation(context.config.test)
+    if record and expected is not None:
+        raise UsageError("--record and --expected contradict each other", hint="Record first, compare the next time.")
+    recording = Recording(context.config, context.folder) if record else None
+    # A recording replaces the old answers, so they need not exist; a request that is not there yet is made.
+    test = context.config.test
+    if recording:
+        kept = {"expected": None} if recording.request.exists() else {"expected": None, "request": None}
+        wanted = recording.listen(expectation(test.model_copy(update=kept)))
+    else:
+        wanted = expectation(test)
     console.text(f"Testing {found.tags[0] if found.tags else found.id}")
     verified, log = verify(
         found,
@@ -100,4 +116,7 @@ def test(
         on_check=lambda check: show_check(console, check),
     )
     place = write_receipt(verified, context.folder, file=receipt)
-    return conclude(console, verified.report, log, engine=engine, receipt=place, junit=junit)
+    code = conclude(console, verified.report, log, engine=engine, receipt=place, junit=junit)
+    if recording is not None:
+        recording.write(console)
+    return code

@@ -14,20 +14,49 @@ _MOST = 20
 
 
 def read_sample(path: Path) -> list[Any]:
-    """The first 20 rows of a .csv (with a header) or .json (a list, or `{"instances": [...]}`); raises ConfigError.
+    """The first 20 rows of a .csv (with a header), .json (a list, or `{"instances": [...]}`) or .parquet file.
 
-    A CSV cell becomes a number where it reads as one, null where it is empty, and text else.
+    A CSV cell becomes a number where it reads as one, null where it is empty, and text else. Raises ConfigError.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"cannot read sample {path}: {error}", hint="`sample:` names a .csv or .json file."
-        ) from error
-    rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text)
+    if path.suffix.lower() in {".parquet", ".pq"}:
+        rows = _from_parquet(path)
+    else:
+        text = _text_of(path)
+        rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text)
     if not rows:
         raise ConfigError(f"sample {path} holds no rows", hint="A header and a few rows, as the model was trained on.")
     return rows[:_MOST]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        hint = "`sample:` names a .csv, .json or .parquet file."
+        raise ConfigError(f"cannot read sample {path}: {error}", hint=hint) from error
+
+
+def _from_parquet(path: Path) -> list[Any]:
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        hint = "`pip install pyarrow` beside mlpack, or give the rows as .csv or .json."
+        raise ConfigError(f"sample {path}: reading parquet needs pyarrow", hint=hint) from error
+    try:
+        with ParquetFile(path) as file:
+            batch = next(file.iter_batches(batch_size=_MOST), None)
+    except (OSError, ArrowException) as error:
+        raise ConfigError(f"cannot read sample {path}: {error}", hint="Is it a parquet file?") from error
+    rows = [] if batch is None else batch.to_pylist()
+    # What JSON has no form for (dates, decimals) goes as the text that a client would send.
+    return [{name: _plain(value) for name, value in row.items() if name != "__index_level_0__"} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN is the only value unlike itself
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
 
 
 def _from_json(path: Path, text: str) -> list[Any]:
