@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpack.cli.console import Console
 from mlpack.cli.context import Context, cache_dir, make_context
-from mlpack.errors import EngineError, UnsafeModelError, UsageError
+from mlpack.errors import EngineError, IndexUnreachableError, ResolveError, UnsafeModelError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.bundle import Bundle
@@ -58,7 +58,6 @@ def make_local(
     """
     from mlpack.engines.account import serving_account
     from mlpack.engines.base import Limits
-    from mlpack.packages.interpreters import interpreters
 
     console.warn(_NOT_THE_IMAGE)
     of_file = {_KEYS.get(name, name): value for name, value in words.items() if name not in {"include", "trust"}}
@@ -73,12 +72,11 @@ def make_local(
     prepared = _prepare_here(context, trust=words["trust"])
     if prepared.info.safety.verdict != "safe":
         console.warn(f"--trust: code that mlpack does not know runs on this machine, as user {account.uid}")
-    there = {one.python: one for one in interpreters(account.reaches)}
-    lock = context.lock(prepared, here=tuple(there))
+    lock, interpreter = _lock_here(context, prepared, account)
     if lock.apt:
         console.note(f"the image installs {', '.join(lock.apt)}; here this machine's own are used")
     bundle = context.bundle(lock, prepared, secrets=False)
-    return Local(context=context, bundle=bundle, python=_environment(context, lock, there[lock.python], account))
+    return Local(context=context, bundle=bundle, python=_environment(context, lock, interpreter, account))
 
 
 def only_with_process(engine: str, words: Mapping[str, Any]) -> None:
@@ -110,6 +108,23 @@ def _prepare_here(context: Context, *, trust: bool) -> Prepared:
             )
         raise
     return prepared
+
+
+def _lock_here(context: Context, prepared: Prepared, account: Account) -> tuple[Lock, Interpreter]:
+    """The lock for the Python that runs this, where model and account can have it; else for the best that is here."""
+    from mlpack.packages.interpreters import interpreters, running_interpreter
+
+    own, wanted = running_interpreter(), context.config.python or prepared.python
+    if account.reaches(own.path) and wanted in {None, own.python}:
+        try:
+            return context.lock(prepared, here=(own.python,)), own
+        except IndexUnreachableError:
+            raise
+        except ResolveError:
+            pass  # another of this machine's may have a set; to find them takes a moment
+    there = {one.python: one for one in interpreters(account.reaches)}
+    lock = context.lock(prepared, here=tuple(there))
+    return lock, there[lock.python]
 
 
 def _environment(context: Context, lock: Lock, interpreter: Interpreter, account: Account) -> Path:

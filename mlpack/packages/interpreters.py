@@ -31,8 +31,7 @@ def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
 
     `usable` says whether a path may be run, or a folder entered, by whom it is for. Raises ResolveError when there is none.
     """
-    # The running one is known without asking; PATH is asked in folders that may be entered alone.
-    found = [_running(), *_found(usable)]
+    found = [running_interpreter(), *_found(usable)]
     by_minor: dict[str, Interpreter] = {}
     for one in found:
         if one.python in SUPPORTED and usable(one.path):
@@ -44,6 +43,14 @@ def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
         )
     order = dict.fromkeys((found[0].python, *SUPPORTED))
     return tuple(by_minor[python] for python in order if python in by_minor)
+
+
+def running_interpreter() -> Interpreter:
+    """What runs this, or what its environment was made from: known without asking anybody."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    named = Path(sys.base_prefix) / "bin" / f"python{minor}"
+    path = named if named.exists() else Path(getattr(sys, "_base_executable", sys.executable))
+    return Interpreter(path=path, python=minor, version=platform.python_version())
 
 
 def platform_here() -> str:
@@ -58,16 +65,11 @@ def platform_here() -> str:
     return machines[machine]
 
 
-def _running() -> Interpreter:
-    """What runs this, or what its environment was made from."""
-    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-    named = Path(sys.base_prefix) / "bin" / f"python{minor}"
-    path = named if named.exists() else Path(getattr(sys, "_base_executable", sys.executable))
-    return Interpreter(path=path, python=minor, version=platform.python_version())
-
-
 def _found(usable: Callable[[Path], bool]) -> Iterable[Interpreter]:
-    """What uv sees: the PATH, and those that it keeps itself."""
+    """What uv sees: the PATH, as far as its folders may be entered, and those that it keeps itself.
+
+    It starts each to ask what it is, which may take seconds where they are shims of a version manager.
+    """
     folders = [folder for folder in os.get_exec_path() if usable(Path(folder))]
     argv = [
         uv_binary(), "python", "list", "--only-installed", "--no-python-downloads", "--no-config", "--output-format", "json",
