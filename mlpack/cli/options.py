@@ -50,7 +50,8 @@ Predictor = Annotated[
     Path | None, typer.Option("--predictor", metavar="FILE", help="Your own load, preprocess, predict, postprocess.")
 ]
 Sample = Annotated[
-    Path | None, typer.Option("--sample", metavar="FILE", help="A few rows (.csv, .json, .parquet): warm-up, test and examples.")
+    Path | None,
+    typer.Option("--sample", metavar="FILE", help="Some rows (.csv, .json, .parquet): warm-up, test, examples."),
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even where a lock is kept.")]
 Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]
