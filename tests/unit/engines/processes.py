@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,7 +68,7 @@ def file_of(name: str, content: bytes) -> BundleFile:
 def tells(url: str, expression: str, *, patience_s: float = 20) -> Any:
     """What the small server answers to a line of Python; waits until it listens."""
     end = time.monotonic() + patience_s
-    address = f"{url}/{urllib.request.quote(expression, safe='')}"
+    address = f"{url}/{urllib.parse.quote(expression, safe='')}"
     while True:
         try:
             with urllib.request.urlopen(address, timeout=20) as answer:

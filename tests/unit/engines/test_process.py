@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def engine(python: Path) -> ProcessEngine:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder for temporary files, open to all as /tmp is."""
     with tempfile.TemporaryDirectory(prefix="open-", dir="/tmp") as name:
         Path(name).chmod(0o1777)
