@@ -143,6 +143,7 @@ def test_all_checks_pass_and_there_is_no_receipt(tested: Done, iris: Path, env: 
     assert leftovers(env) == []
 
 
+@pytest.mark.slow
 def test_people_are_told_that_it_is_not_the_image(tested: Done, iris: Path, env: Mapping[str, str]) -> None:
     """As text too; and the second start installs nothing and asks no index."""
     assert tested.code == 0, tested
@@ -183,6 +184,7 @@ def test_it_serves_as_nobody_on_loopback(iris: Path, env: Mapping[str, str]) -> 
         assert listening == [f"0100007F:{port:04X}"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tested")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_interrupted_while_it_serves(iris: Path, env: Mapping[str, str], number: int) -> None:
@@ -197,6 +199,7 @@ def test_interrupted_while_it_serves(iris: Path, env: Mapping[str, str], number:
         assert ask_fails(document["url"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tested")
 @pytest.mark.parametrize("delay_s", [0.0, 0.5, 1.2, 2.0])
 def test_interrupted_while_it_tests(iris: Path, env: Mapping[str, str], delay_s: float) -> None:
@@ -219,6 +222,7 @@ def test_interrupted_while_it_tests(iris: Path, env: Mapping[str, str], delay_s:
     assert leftovers(env) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tested")
 def test_kill_9_of_the_command(iris: Path, env: Mapping[str, str]) -> None:
     """The server ends with it; the next run works, and takes the left folder away."""
@@ -232,6 +236,7 @@ def test_kill_9_of_the_command(iris: Path, env: Mapping[str, str]) -> None:
     assert leftovers(env) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tested")
 def test_two_at_once(iris: Path, env: Mapping[str, str]) -> None:
     """Two tests and a server in one folder at once do not disturb each other."""
@@ -282,6 +287,7 @@ def test_what_is_dangerous_is_refused(place: Path, env: Mapping[str, str]) -> No
     assert leftovers(env) == []
 
 
+@pytest.mark.slow
 def test_own_code_needs_trust_here(place: Path, env: Mapping[str, str], tested: Done) -> None:
     """A model with a class of the user's own asks for --trust even when --include brings it; with it every check passes."""
     assert tested.code == 0
