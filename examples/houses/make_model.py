@@ -37,7 +37,9 @@ def make_houses(count: int) -> pd.DataFrame:
 def price_of(houses: pd.DataFrame) -> pd.Series:
     """What they cost, in thousands."""
     base = houses["area_m2"].fillna(95) * 3.1 + houses["rooms"] * 9 - houses["age_years"] * 0.7
-    return base + houses["district"].map({"centre": 160, "harbour": 90, "hills": 60, "north": 0}) + houses["garden"] * 25
+    return (
+        base + houses["district"].map({"centre": 160, "harbour": 90, "hills": 60, "north": 0}) + houses["garden"] * 25
+    )
 
 
 houses = make_houses(600)
@@ -56,4 +58,6 @@ records = json.loads(rows.to_json(orient="records"))
 joblib.dump(model, HERE / "model.joblib", compress=3)
 (HERE / "request.json").write_text(json.dumps({"instances": records}, indent=1) + "\n")
 (HERE / "expected.json").write_text(json.dumps({"predictions": model.predict(rows).tolist()}, indent=1) + "\n")
-print(f"R2 {model.score(houses.tail(100), price_of(houses.tail(100))):.3f}, wrote model.joblib, request.json, expected.json")
+print(
+    f"R2 {model.score(houses.tail(100), price_of(houses.tail(100))):.3f}, wrote model.joblib, request.json, expected.json"
+)
