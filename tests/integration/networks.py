@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,24 @@ def in_container(engine: DockerEngine, address: str) -> bool:
     )
 
 
+def certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS for an address, and a bundle with its own authority and those that this machine trusts."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-keyout", folder / "key.pem", "-out", folder / "ca.pem", "-subj", f"/CN={host}",
+         "-addext", f"subjectAltName=IP:{host}", "-addext", "basicConstraints=critical,CA:FALSE"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    known = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+    bundle = folder / "bundle.pem"
+    bundle.write_bytes((folder / "ca.pem").read_bytes() + (Path(known).read_bytes() if known else b""))
+    return context, bundle
+
+
 def working_folder(folder: Path, *, requirements: tuple[str, ...] = ()) -> Path:
     """A folder with examples/iris, trained, and its mlpack.yaml with more requirements."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +73,6 @@ def working_folder(folder: Path, *, requirements: tuple[str, ...] = ()) -> Path:
 def pip_conf(path: Path, index: str) -> Path:
     """A pip.conf that adds an index to those that this machine has already."""
     known = [url for url in read_settings(os.environ, path.parent).extra_index_urls if "@" not in url]
-    host = index.partition("@")[2].partition("/")[0].partition(":")[0]
     urls = "\n  ".join([index, *known])
-    path.write_text(f"[global]\nextra-index-url =\n  {urls}\ntrusted-host = {host}\n")
+    path.write_text(f"[global]\nextra-index-url =\n  {urls}\n")
     return path

@@ -22,7 +22,7 @@ import pytest
 from mlpack.engines.docker import DockerEngine
 from tests.integration.cli import Done, mlpack
 from tests.integration.conftest import BASE, MakeBundle, file_of
-from tests.integration.networks import PRIVATE, bridge_address, in_container, pip_conf, working_folder
+from tests.integration.networks import PRIVATE, bridge_address, certificate, in_container, pip_conf, working_folder
 from tests.standins.connect_proxy import ConnectProxy, connect_proxy
 from tests.unit.packages.standin_index import StandinIndex, serve
 
@@ -62,10 +62,11 @@ def line(
     host, canary = bridge_address(engine), f"canary{uuid.uuid4().hex}"
     folder, outside = tmp_path_factory.mktemp("secrets"), tmp_path_factory.mktemp("outside")
     name = f"secrets-{uuid.uuid4().hex[:8]}"
+    context, bundle = certificate(outside, host)
     working_folder(folder, requirements=(PRIVATE.name,))
     with (
         pytest.MonkeyPatch.context() as patch,
-        serve((PRIVATE,), login=f"me:{canary}", host=host) as index,
+        serve((PRIVATE,), login=f"me:{canary}", host=host, tls=context) as index,
         connect_proxy(host, f"me:{canary}") as proxy,
     ):
         line = Line(
@@ -78,7 +79,9 @@ def line(
         )
         wrong = pip_conf(outside / "wrong.conf", index.url.replace(canary, f"{canary}-wrong"))
         patch.setenv("PIP_CONFIG_FILE", str(pip_conf(outside / "pip.conf", index.url)))
+        patch.setenv("PIP_CERT", str(bundle))
         patch.setenv("HTTPS_PROXY", proxy.url)
+        patch.setenv("NO_PROXY", f"{host},127.0.0.1,localhost")
         patch.setenv("SECRET_ACCESS_KEY", canary)
         patch.setenv("DOCKER_CONFIG", str(docker_config(outside / "docker", canary, proxy.url)))
         patch.setenv("MLPACK_CACHE", str(folder / "cache"))
