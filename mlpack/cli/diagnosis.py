@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlpack.cli.console import Console, human_size
 from mlpack.cli.context import Context, cache_dir, make_context
 from mlpack.errors import MlpackError
 
+if TYPE_CHECKING:
+    from mlpack.packages.settings import PackageSettings
+
+_OFF_S = 120  # seconds; tokens are refused from some minutes on
 _DISK = 5_000_000_000  # an image of a large framework, its layers and its wheels
 
 
@@ -62,9 +67,12 @@ def _namesake() -> Finding:
 
 def _disk(name: str, place: Path) -> Finding:
     there = next(path for path in (place, *place.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    writable = os.access(there, os.W_OK)
-    seen = f"{human_size(free)} free at {there}" + ("" if writable else ", not writable")
+    return room(name, there, free=shutil.disk_usage(there).free, writable=os.access(there, os.W_OK))
+
+
+def room(name: str, place: Path, *, free: int, writable: bool) -> Finding:
+    """Whether a place has the room that an image takes; `free` in bytes."""
+    seen = f"{human_size(free)} free at {place}" + ("" if writable else ", not writable")
     remedy = "Free some space (`mlpack clean`), or set MLPACK_CACHE to a larger disk."
     if not writable:
         remedy = "Work in a folder of your own, or set MLPACK_CACHE."
@@ -110,30 +118,30 @@ def _index(context: Context) -> Iterator[Finding]:
         took = f"{time.monotonic() - began:.1f} s"
         seen = f"{strip_login(index)} answers in {took}" + ("" if files else ", but has no pip")
         yield Finding(name="index", state="ok", seen=seen)
-    yield from _clock(next((index for index in reversed(settings.indexes) if index.startswith("http")), ""))
+    yield from _clock(next((index for index in reversed(settings.indexes) if index.startswith("http")), ""), settings)
 
 
-def _clock(index: str) -> Iterator[Finding]:
-    """A clock that is off breaks TLS and tokens in ways that name neither."""
+def _clock(index: str, settings: PackageSettings) -> Iterator[Finding]:
+    """This machine's clock beside the index's, asked with the user's own login, proxy and certificates."""
+    from mlpack.packages.web import fetch
+
     if not index:
         return
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(index, method="HEAD")  # noqa: S310 - http or https, the caller saw to it
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-            date = answer.headers.get("Date")
-    except urllib.error.HTTPError as error:
-        date = error.headers.get("Date")
-        error.close()
-    except (OSError, ValueError):
-        return
+    date = None
+    with contextlib.suppress(MlpackError):  # told already, as the index's own finding
+        answer = fetch(f"{index}/pip/", settings)
+        if answer is not None:
+            with answer:
+                date = answer.headers.get("Date")
     if date:
-        off = time.time() - parsedate_to_datetime(date).timestamp()
-        yield Finding(
-            name="clock",
-            state="ok" if abs(off) < 120 else "warn",
-            seen=f"{off:+.0f} s from the index's",
-            remedy="Set the clock (`timedatectl set-ntp true`): certificates and tokens depend on it.",
-        )
+        yield clock(time.time() - parsedate_to_datetime(date).timestamp())
+
+
+def clock(off_s: float) -> Finding:
+    """A clock that is off breaks TLS and tokens in ways that name neither."""
+    return Finding(
+        name="clock",
+        state="ok" if abs(off_s) < _OFF_S else "warn",
+        seen=f"{off_s:+.0f} s from the index's",
+        remedy="Set the clock (`timedatectl set-ntp true`): certificates and tokens depend on it.",
+    )
