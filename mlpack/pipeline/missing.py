@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shlex import quote
 
 from mlpack.errors import MissingCodeError, MissingPackageError, ModelError
 from mlpack.pipeline.codeindex import CodeIndex, Module
@@ -44,7 +45,7 @@ def missing_import(root: str, module: Module, one: Import, model: Path, cwd: Pat
     near = find_module(root, model, cwd)
     if near is not None:
         return MissingCodeError(
-            f"{where} imports `{root}`, which is not included", hint=f"Pass --include {near.include} as well."
+            f"{where} imports `{root}`, which is not included", hint=f"Pass --include {quote(near.include)} as well."
         )
     return MissingPackageError(
         f"{where} imports `{root}`, which nothing brings into the image",
@@ -58,8 +59,8 @@ def _where(module: str, name: str, model: Path, cwd: Path) -> str:
     if near is None:
         return ""
     if near.line:
-        return f"Pass --include {near.include}, which defines `{name}` in line {near.line}."
-    return f"Pass --include {near.include}" + (f", which holds {near.file}." if near.include != near.file else ".")
+        return f"Pass --include {quote(near.include)}, which defines `{name}` in line {near.line}."
+    return f"Pass --include {quote(near.include)}" + (f", which holds {near.file}." if near.include != near.file else ".")
 
 
 def _ask(module: str, name: str, index: CodeIndex) -> str:
