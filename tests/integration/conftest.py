@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
@@ -82,10 +84,10 @@ def fresh_name(engine: DockerEngine) -> Iterator[Name]:
     """Gives image names that nobody has used, so that nothing of an earlier run answers; takes the images away at the end."""
     mark = uuid.uuid4().hex[:8]
     yield lambda prefix: f"{prefix}-{mark}"
-    for image in engine._client.images():
-        for tag in image.get("RepoTags") or ():
-            if mark in tag:
-                engine.remove_tag(tag)
+    for image in engine._client.images():  # the newest first: an image goes after those that stand on it
+        if any(mark in name for name in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))):
+            with contextlib.suppress(APIError):
+                engine._client.remove_image(image["Id"], force=True)
 
 
 @pytest.fixture(scope="session")
