@@ -21,7 +21,7 @@ import pytest
 
 from mlpack.engines.docker import DockerEngine
 from tests.integration.cli import Done, mlpack
-from tests.integration.conftest import BASE, MakeBundle, file_of
+from tests.integration.conftest import BASE, MakeBundle, Name, file_of
 from tests.integration.networks import PRIVATE, bridge_address, certificate, in_container, pip_conf, working_folder
 from tests.standins.connect_proxy import ConnectProxy, connect_proxy
 from tests.unit.packages.standin_index import StandinIndex, serve
@@ -56,12 +56,16 @@ class Line:
 
 @pytest.fixture(scope="module", params=["buildkit", "classic"])
 def line(
-    request: pytest.FixtureRequest, engine: DockerEngine, registry: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    engine: DockerEngine,
+    registry: str,
+    fresh_name: Name,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Line]:
     """Inspect, render, build, test, run, push, image, doctor, and failures, with passwords all around."""
     host, canary = bridge_address(engine), f"canary{uuid.uuid4().hex}"
     folder, outside = tmp_path_factory.mktemp("secrets"), tmp_path_factory.mktemp("outside")
-    name = f"secrets-{uuid.uuid4().hex[:8]}"
+    name = fresh_name(f"secrets-{request.param}")
     context, bundle = certificate(outside, host)
     working_folder(folder, requirements=(PRIVATE.name,))
     with (
@@ -89,8 +93,6 @@ def line(
         with watched(canary) as line.processes:
             go(line, name, f"{registry}/secrets/{name}:1", wrong)
         yield line
-    for tag in (f"{name}:latest", f"{registry}/secrets/{name}:1"):
-        engine.remove_tag(tag)
 
 
 def go(line: Line, name: str, reference: str, wrong: Path) -> None:
