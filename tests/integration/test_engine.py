@@ -53,7 +53,7 @@ def named(engine: DockerEngine) -> Iterator[Callable[[str], str]]:
     given: list[str] = []
 
     def name(prefix: str) -> str:
-        given.append(f"{prefix}/mlpack-engine-test:{uuid.uuid4().hex[:12]}".removeprefix("/"))
+        given.append(f"{prefix}/mlpack-engine-test-{uuid.uuid4().hex[:12]}:1".removeprefix("/"))
         return given[-1]
 
     yield name
