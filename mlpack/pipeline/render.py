@@ -61,6 +61,7 @@ def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bu
     files = [
         *_dockerfiles(values, recipe),
         _file(".dockerignore", fill("dockerignore.j2", values, folder=recipe.templates).encode()),
+        _file("get_uv.py", fill("get_uv.py.j2", values, folder=recipe.templates).encode()),
         _file("installer.lock", lock.installer.encode()),
         _file("requirements.lock", lock.requirements.encode()),
         *_runtime_files(),
