@@ -57,15 +57,16 @@ def gather(includes: tuple[Path, ...], *, model: Path | None = None) -> Included
     roots = [""]
     notes: list[str] = []
     apart = model.resolve() if model is not None else None
-    for path in dict.fromkeys(one.resolve() for one in includes):
-        shown = _shown(path, includes)
+    # A link that the user names keeps its own name, by which the code was imported; what it leads to is read once.
+    for path, named in {one.resolve(): one.absolute() for one in reversed(includes)}.items():
+        shown = _shown(named, includes)
         if path.is_dir():
-            name = _folder_name(path)
+            name = _folder_name(Path(os.path.normpath(named)))
             if not (path / "__init__.py").is_file():
                 roots.append(name)
             found: list[IncludedFile] = list(_walk(path, name, shown, apart, notes))
         elif path.is_file():
-            found = [_single(path, shown)]
+            found = [_single(path, named.name, shown)]
         else:
             raise _missing(path, shown)
         for file in found:
@@ -87,7 +88,7 @@ def module_name(stem: str) -> str:
 
 
 def _shown(path: Path, includes: tuple[Path, ...]) -> str:
-    given = next(one for one in includes if one.resolve() == path)
+    given = next(one for one in includes if one.absolute() == path)
     try:
         return (
             Path(os.path.relpath(path)).as_posix()
@@ -160,9 +161,9 @@ def _listed(folder: Path) -> list[Path]:
         raise ConfigError(f"cannot list {folder}: {error.strerror}", hint="Check its rights.") from error
 
 
-def _single(path: Path, shown: str) -> IncludedFile:
-    code = path.suffix in (".py", ".ipynb")
-    name = f"{module_name(path.stem)}.py" if code else path.name
+def _single(path: Path, name: str, shown: str) -> IncludedFile:
+    code = name.endswith((".py", ".ipynb"))
+    name = f"{module_name(Path(name).stem)}.py" if code else name
     if Path(name).stem in _RESERVED and code:
         raise ConfigError(
             f"{shown} cannot be included as `{Path(name).stem}`: the server's own package in the image has that name",

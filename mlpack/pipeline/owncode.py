@@ -157,8 +157,7 @@ class _Settling:
             others = [one for one in self.index.reached(self._starts()) if one.file != module.file]
             taken = [one for other in others for one in other.source.imports if one.module == module.name]
             if any(not one.names for one in taken):
-                self.notes.append(f"{module.file.shown} runs code when it is imported: it runs at every start")
-                continue
+                continue  # the whole module is imported, so what it runs is told with the others
             names = {there for one in taken for there, _ in one.names} | self.wanted[module.name]
             part = slice_of(module.source, frozenset(names))
             text = _TAKEN.format(shown=module.file.path.name) + part.text
@@ -206,6 +205,7 @@ class _Settling:
         if not self.included.files:
             return Settled(info=info, code=None, open=tuple(self.open))
         self._tell_clashes()
+        self._tell_work()
         code = OwnCode(
             files=tuple(self._bundle_files()),
             paths=tuple("/".join(filter(None, (FOLDER, root))) for root in self.included.roots),
@@ -237,6 +237,13 @@ class _Settling:
             for top, module in sorted(tops.items())
             if top in sys.stdlib_module_names
         ]
+
+    def _tell_work(self) -> None:
+        """Modules that do more than define when the server imports them; a predictor may, and a part that was cut is told."""
+        for module in self.index.reached(self._starts()):
+            if module.source.work and not module.cut and module.name != self.predictor:
+                line, said = module.source.work[0]
+                self.notes.append(f"{module.file.shown}:{line} runs at every start, when it is imported: {said}")
 
     def _bundle_files(self) -> Iterable[BundleFile]:
         for file in self.included.files:

@@ -367,3 +367,57 @@ def test_the_same_code_is_the_same_bytes_anywhere(folder: Path) -> None:
         code = code_of(settled(folder / place, "__main__.Cleaner", include=order))
         outcomes.append(([(file.name, file.sha256, file.mode) for file in code.files], code.to_json()))
     assert outcomes[0] == outcomes[1]
+
+
+def test_a_link_that_is_named_keeps_its_name(folder: Path) -> None:
+    """`--include src`, where src is a link to another folder, is imported as `src`, as it was at home."""
+    written(folder / "elsewhere", common__clean=CLEANER)
+    (folder / "src").symlink_to(folder / "elsewhere" / "common")
+    (folder / "tidy.py").symlink_to(folder / "elsewhere" / "common" / "clean.py")
+    outcome = settled(folder, "src.clean.Cleaner", "tidy.Cleaner", include=("src", "tidy.py"))
+    assert [file.name for file in code_of(outcome).files] == ["code/src/clean.py", "code/tidy.py"]
+
+
+def test_modules_that_do_work_are_told(folder: Path) -> None:
+    """A module that the file names runs whole at every start: what it does beside defining is told with its line."""
+    written(folder, clean="import sys\n" + CLEANER + "print(sys.argv)\n", quiet=CLEANER + "X = len('abc')\n")
+    notes = code_of(settled(folder, "clean.Cleaner", "quiet.Cleaner", include=("clean.py", "quiet.py"))).notes
+    assert notes == ("clean.py:5 runs at every start, when it is imported: print(sys.argv)",)
+
+
+def test_what_a_class_is_made_of_comes_along(folder: Path) -> None:
+    """Base classes, decorators, defaults, helpers of helpers and changes in place are part of a class; namesakes are not."""
+    text = """
+from dataclasses import dataclass
+from functools import wraps
+import os; LEVEL = int("3"); print(LEVEL)
+def told(f):
+    @wraps(f)
+    def inner(*a): return f(*a)
+    return inner
+class Base:
+    level = LEVEL
+@dataclass
+class Cleaner(Base):
+    factor: int = LEVEL * 2
+    @told
+    def transform(self, x): return helper(x) * self.factor
+    def helper(self): return unrelated
+def helper(x): return TABLE[x]
+TABLE = {1: 2}
+TABLE["k"] = 4
+TABLE.update(z=5)
+if LEVEL > 2:
+    def extra(): return 1
+else:
+    def extra(): return 2
+Cleaner.extra = lambda self: extra()
+class Other(Cleaner): pass
+"""
+    written(folder, train=text)
+    part = text_of(code_of(settled(folder, "__main__.Cleaner", include=("train.py",))), "code/train.py")
+    bound: dict[str, object] = {"__name__": "train"}
+    exec(compile(part, "train", "exec", dont_inherit=True), bound)
+    cleaner = bound["Cleaner"]()  # type: ignore[operator]  # it is the script's class
+    assert (cleaner.transform("k"), cleaner.transform("z"), cleaner.level, cleaner.extra()) == (24, 30, 3, 1)
+    assert {"Other", "os", "print"}.isdisjoint(bound)
