@@ -60,7 +60,9 @@ def _where(module: str, name: str, model: Path, cwd: Path) -> str:
         return ""
     if near.line:
         return f"Pass --include {quote(near.include)}, which defines `{name}` in line {near.line}."
-    return f"Pass --include {quote(near.include)}" + (f", which holds {near.file}." if near.include != near.file else ".")
+    return f"Pass --include {quote(near.include)}" + (
+        f", which holds {near.file}." if near.include != near.file else "."
+    )
 
 
 def _ask(module: str, name: str, index: CodeIndex) -> str:
