@@ -44,6 +44,7 @@ def keep_base(state: State, mirror: int, python: str) -> None:
 
 def _make(folder: Path, python: str) -> Layer:
     suite = SUITES[python]
+    archive = _archive()
     debian = folder / "debian.tar"
     argv = [
         "mmdebstrap",
@@ -56,10 +57,10 @@ def _make(folder: Path, python: str) -> Layer:
         "--dpkgopt=force-unsafe-io",
         suite,
         str(debian),
-        f"deb {_archive()} {suite} main",
+        f"deb {archive} {suite} main",
     ]
     run(argv, env={"TMPDIR": str(folder)})
-    return write_layer(debian, folder / "layer.tar.gz", python=python, suite=suite)
+    return write_layer(debian, folder / "layer.tar.gz", python=python, suite=suite, archive=archive)
 
 
 def _archive() -> str:
@@ -69,8 +70,8 @@ def _archive() -> str:
     for line in targets.splitlines():
         uri, *_, origin, label = line.split()
         if (origin, label) == ("Debian", "Debian"):
-            return uri
-    return "http://deb.debian.org/debian"
+            return uri.rstrip("/")
+    raise EngineError("apt knows no Debian archive.", "Name one in /etc/apt/sources.list, then `apt-get update`.")
 
 
 def _config(python: str, layer: Layer) -> dict[str, Any]:

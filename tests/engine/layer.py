@@ -28,10 +28,10 @@ DROPPED = re.compile(
 DPKG = "".join(
     f"path-exclude /usr/share/{folder}/*\n" for folder in ("doc", "man", "info", "locale", "lintian", "groff")
 )
+# The archive that the base came from serves what is added to it as well.
 APT = """\
-deb http://deb.debian.org/debian {suite} main
-deb http://deb.debian.org/debian {suite}-updates main
-deb http://deb.debian.org/debian-security {suite}-security main
+deb {archive} {suite} main
+deb {archive} {suite}-updates main
 """
 
 
@@ -45,7 +45,7 @@ class Layer:
     diff_id: str
 
 
-def write_layer(debian: Path, target: Path, *, python: str, suite: str) -> Layer:
+def write_layer(debian: Path, target: Path, *, python: str, suite: str, archive: str) -> Layer:
     """Copy Debian's tar into a layer, member by member."""
     with target.open("wb") as file:
         packed = _Hashing(file)
@@ -59,7 +59,7 @@ def write_layer(debian: Path, target: Path, *, python: str, suite: str) -> Layer
                 for member in source:
                     if not _dropped(member):
                         layer.addfile(member, source.extractfile(member) if member.isreg() else None)
-                for member, content in _added(python, suite):
+                for member, content in _added(python, suite, archive):
                     layer.addfile(member, io.BytesIO(content))
     return Layer(path=target, size=target.stat().st_size, digest=packed.digest, diff_id=plain.digest)
 
@@ -71,7 +71,7 @@ def _dropped(member: tarfile.TarInfo) -> bool:
     return name == added or (not folder_stays and bool(DROPPED.match(name)))
 
 
-def _added(python: str, suite: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def _added(python: str, suite: str, archive: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
     bin_ = "./usr/local/bin"
     links = {
         f"python{python}": f"/usr/bin/python{python}",
@@ -86,7 +86,7 @@ def _added(python: str, suite: str) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
         link.type, link.linkname, link.mode = tarfile.SYMTYPE, target, 0o777
         yield link, b""
     files = {
-        "./etc/apt/sources.list": APT.format(suite=suite),
+        "./etc/apt/sources.list": APT.format(suite=suite, archive=archive),
         "./etc/dpkg/dpkg.cfg.d/docker": DPKG,
     }
     for name, text in files.items():

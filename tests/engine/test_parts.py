@@ -110,7 +110,9 @@ def test_a_layer_has_the_real_images_names_and_no_docs(tmp_path: Path) -> None:
             member = tarfile.TarInfo(name)
             member.size = 1
             tar.addfile(member, io.BytesIO(b"x"))
-    layer = write_layer(tmp_path / "debian.tar", tmp_path / "layer", python="3.11", suite="bookworm")
+    layer = write_layer(
+        tmp_path / "debian.tar", tmp_path / "layer", python="3.11", suite="bookworm", archive="http://127.0.0.1/debian"
+    )
     assert layer.digest == "sha256:" + hashlib.sha256(layer.path.read_bytes()).hexdigest()
     with tarfile.open(layer.path) as tar:
         names = set(tar.getnames())
