@@ -164,3 +164,17 @@ def test_names(tmp_path: Path, path: str, name: str) -> None:
     file.write_bytes(b"x")
     assert model_name(file) == name
     assert slug(name) == name
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.12"])
+def test_pythons_without_a_stand_in_are_rendered(tmp_path: Path, python: str) -> None:
+    """Pythons that no image here has (they are locked in tests, and not run) get a Dockerfile of their own base."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    lock = make_lock(path, python=python, base=f"python:{python}-slim")
+    bundle = render(lock, Recipe(name="iris", loader=LOADER, serve=Settings()))
+    for name in ("Dockerfile", "Dockerfile.classic"):
+        bases = [line for line in text_of(bundle, name).splitlines() if line.startswith("FROM ")]
+        assert bases
+        assert all(line.startswith(f"FROM python:{python}-slim@sha256:") for line in bases)
+    assert bundle.card["python"] == python
