@@ -115,7 +115,7 @@ def test_what_had_no_wheel_then_is_todays(lock_of: Resolve) -> None:
     releases = (
         *RELEASES,
         Release("old-kind", "1.0", "2023-03-01T10:00:00Z", ("colours>=1",), binary(11)),
-        Release("colours", "1.0", "2022-01-01T10:00:00Z", (), binary(6)),
+        Release("colours", "1.0", "2022-01-01T10:00:00Z", (), ("sdist",)),
         Release("colours", "2.0", "2024-01-01T10:00:00Z"),
     )
     with serve(releases) as index:
