@@ -56,7 +56,10 @@ class Format(Protocol):
     """A kind of model file."""
 
     name: str
-    loader: Path | None  # the image half: a file of its own that imports only its framework; None of what is not served
+
+    @property
+    def loader(self) -> Path | None:
+        """The image half: a file of its own that imports only its framework; None of what is not served."""
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is, or None when it is not of this format; never runs or imports anything of the model."""

@@ -55,7 +55,7 @@ def test_rendering_is_what_the_golden_file_says(tmp_path: Path, name: str) -> No
 
 
 def test_the_cuda_variant_is_what_the_golden_file_says(tmp_path: Path) -> None:
-    """With --gpu the image asks NVIDIA's runtime for the driver, and nothing else of it changes. (Rendered, never run here.)"""
+    """With --gpu the image asks NVIDIA's runtime for the driver, and nothing else changes; rendered, never run here."""
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x04N.")
     lock = replace(make_lock(path), gpu=True)
