@@ -52,8 +52,22 @@ class Artifact:
             yield FileSource(file, 0, self.size)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of file that a format reads, as the README's table tells of it.
+
+    `reads` is what is known without running it, `serves` what answers in the image ("" where it is only recognised);
+    `proof` is the test that takes such a file to an image and compares its answers ("" where none does).
+    """
+
+    name: str
+    reads: str
+    serves: str = ""
+    proof: str = ""
+
+
 class Format(Protocol):
-    """A kind of model file."""
+    """A kind of model file. Ours have `kinds` too: what the README's table says of them."""
 
     name: str
 
