@@ -33,12 +33,9 @@ def failure(stderr: str, target: Target) -> ResolveError:
         return IndexUnreachableError("the package index refused the login", hint=LOGIN_HINT)
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
         error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
-        error.wheelless = frozenset(
-            map(
-                normalise,
-                re.findall(r"([A-Za-z0-9._-]+?)(?:[=<>!~]=?[^\s]*)? has no usable wheels", re.sub(r"\s+", " ", text)),
-            )
-        )
+        # a source package alone: another Python would not help
+        without = re.findall(r"([A-Za-z0-9._-]+?)(?:[=<>!~]=?[^\s]*)?\s+has\s+no\s+usable\s+wheels", text)
+        error.wheelless = frozenset(map(normalise, without))
         error.python_matters = re.search(r"wheel|Python|exclude-newer", text) is not None
         return error
     if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):
