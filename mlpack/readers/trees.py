@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,16 +115,27 @@ def _folder(path: Path) -> Tree:
     sizes: dict[str, int] = {}
     escaping: list[str] = []
     problem = ""
-    for item in sorted(path.rglob("*")):
-        name = item.relative_to(path).as_posix()
-        if item.is_symlink() and not item.resolve().is_relative_to(root):
-            escaping.append(name)
-        elif item.is_file():
-            sizes[name] = item.stat().st_size
+    for folder, folders, files in os.walk(path):  # links to folders are not followed
+        folders.sort()
+        for item in sorted(Path(folder) / name for name in (*folders, *files)):
+            name = item.relative_to(path).as_posix()
+            if item.is_symlink() and not _stays(item, root):
+                escaping.append(name)
+            elif item.is_file():
+                sizes[name] = item.stat().st_size
         if len(sizes) > _MOST_FILES:
             problem = f"the folder holds more than {_MOST_FILES} files"
             break
-    return Tree(path=path, container="folder", sizes=sizes, escaping=tuple(escaping), problem=problem)
+    return Tree(
+        path=path, container="folder", sizes=dict(sorted(sizes.items())), escaping=tuple(escaping), problem=problem
+    )
+
+
+def _stays(link: Path, root: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # a link that leads back to itself
+        return False
 
 
 def _zip(path: Path, file: BinaryIO, size: int) -> Tree:
