@@ -10,7 +10,11 @@ from mlpack.errors import UsageError
 Kind = Literal["formats", "engines", "targets"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
-    "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
+    "formats": {
+        "keras": "mlpack.formats.keras:KerasFormat",
+        "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
+        "sklearn": "mlpack.formats.sklearn:SklearnFormat",
+    },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from mlpack.readers.hdf5_blocks import UNDEFINED, Blocks, Cursor
+from mlpack.readers.hdf5_blocks import UNDEFINED, Blocks, Cursor, RandomAccess
 from mlpack.readers.hdf5_values import Kind, attribute, datatype, extents
 from mlpack.readers.limits import CutOffError
 
@@ -22,7 +22,7 @@ class Hdf5:
     Raises CutOffError, here and from every method, for what is broken, cut off, or out of proportion.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: RandomAccess, size: int) -> None:
         blocks = Blocks(file, size)
         version = blocks.at(8).number(1)
         if blocks.at(0).take(8) != MAGIC:

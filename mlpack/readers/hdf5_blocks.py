@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 from mlpack.readers.limits import MIB, CutOffError
 
@@ -13,6 +13,16 @@ _MOST_MESSAGES = 10_000
 _MOST_BLOCKS = 200_000  # blocks read of one file, so that addresses that lead in circles end
 _LONGEST = 16 * MIB  # one block
 _LONGEST_TEXT = 64 * MIB
+
+
+class RandomAccess(Protocol):
+    """A file that is read in any order."""
+
+    def seek(self, place: int, /) -> int:
+        """Go to a place."""
+
+    def read(self, count: int, /) -> bytes:
+        """At most `count` bytes from there."""
 
 
 class Cursor:
@@ -65,7 +75,7 @@ class Cursor:
 class Blocks:
     """The file's blocks by address. `offset_size` and `length_size` are what its superblock says (in bytes)."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: RandomAccess, size: int) -> None:
         self._file, self._size, self._count = file, size, 0
         self.offset_size = self.length_size = 8
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mlpack.formats.base import Artifact
 from mlpack.readers.hdf5 import Dataset, Hdf5
+from mlpack.readers.hdf5_blocks import RandomAccess
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.streams import CHUNK, Source
+from mlpack.readers.streams import CHUNK, FileSource, Source, Window
 from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
@@ -130,7 +131,7 @@ def _training(told: Any) -> Mapping[str, Any] | None:
 
 
 @contextmanager
-def _seekable(artifact: Artifact) -> Iterator[tuple[BinaryIO, int]]:
+def _seekable(artifact: Artifact) -> Iterator[tuple[RandomAccess, int]]:
     """The file's bytes in any order: the file itself, or a copy of what an archive holds."""
     if artifact.packed is None:
         with artifact.path.open("rb") as file:
@@ -141,17 +142,17 @@ def _seekable(artifact: Artifact) -> Iterator[tuple[BinaryIO, int]]:
 
 
 @contextmanager
-def _spooled(source: Source) -> Iterator[tuple[BinaryIO, int]]:
+def _spooled(source: Source) -> Iterator[tuple[RandomAccess, int]]:
     """A source's bytes in any order, on disk when they are many."""
-    window = _window(source)
-    if window is not None:
-        yield window
+    if isinstance(source, FileSource):
+        window = Window(source)
+        yield window, window.size
         return
     with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
         size = 0
         while data := source.read(CHUNK):
             size += file.write(data)
-        yield file, size  # type: ignore[misc]  # typeshed gives it no common base with files
+        yield file, size
 
 
 @contextmanager

@@ -44,12 +44,20 @@ class Judged:
 
 
 def judge(config: Any, escaping: tuple[str, ...] = ()) -> Judged:
-    """What building the configuration would run. `escaping` are members whose names lead out of the archive."""
+    """What building the configuration would run. `escaping` are members whose names lead out of the archive.
+
+    How the model was compiled is not loaded to predict: classes of the user's own that it names are not asked for.
+    """
+    compiled = config.get("compile_config") if isinstance(config, Mapping) else None
+    if compiled is not None:
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     findings: dict[str, Finding] = {}
     own: dict[str, str] = {}
     for name in escaping:
         told = "dangerous: the archive names a file outside of the folder that one unpacks into"
         findings[name] = Finding(callable=name[:200], why=told, verdict="dangerous")
+    for finding in (finding for node in nodes(compiled) for finding in _found(node)):
+        findings.setdefault(finding.callable, finding)
     for node in nodes(config):
         for finding in _found(node):
             findings.setdefault(finding.callable, finding)
