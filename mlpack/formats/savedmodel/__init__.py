@@ -11,7 +11,7 @@ from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge
-from mlpack.formats.savedmodel.packages import EXCLUDES, nearest, needs_keras_2, requirements_of
+from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, signatures_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.trees import Tree
@@ -86,7 +86,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         warnings=(*problems, *_warnings(version, graph, missing)),
         details=_details(graph, graphs, missing),
         options={"tags": graph.tags, "legacy": needs_keras_2(version, graph)},
-        excludes=EXCLUDES if needs_keras_2(version, graph) else (),
+        excludes=excludes_of(version, graph),
         advice=advice,
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Mapping
+import sys
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Mapping
 
 import numpy as np
 
@@ -14,15 +16,16 @@ class InputError(ValueError):
 
 def load(path: str, options: Mapping[str, Any]) -> Any:
     """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its chatter is no JSON
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if options.get("legacy"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    import tensorflow as tf
+    with _quiet():
+        import tensorflow as tf
 
-    _threads(tf)
-    if options.get("legacy"):
-        import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
-    return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
+        _threads(tf)
+        if options.get("legacy"):
+            import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
+        return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
 
 
 def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -45,6 +48,25 @@ def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, 
     except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
         raise InputError(str(error.message).strip().split("\n")[0][:300]) from error
     return {spec.name: _array(answers[spec.name]) for spec in signature.outputs}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ half chats on stderr while it starts out of the log, whose lines are JSON; not a failure's."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    held = os.memfd_create("chatter")
+    os.dup2(held, 2)
+    try:
+        yield
+    except BaseException:
+        os.lseek(held, 0, os.SEEK_SET)
+        sys.stderr.write(os.read(held, 20_000).decode("utf-8", "replace"))
+        raise
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(held)
 
 
 def _threads(tf: Any) -> None:

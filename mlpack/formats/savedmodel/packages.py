@@ -7,8 +7,9 @@ import re
 from mlpack.artifacts.model import Requirement
 from mlpack.formats.savedmodel.graph import MetaGraph
 
-# tf-keras asks for `tensorflow`, whose wheel would land over tensorflow-cpu's files.
-EXCLUDES = ("tensorflow",)
+_KERAS_2_EXCLUDES = ("tensorflow",)  # tf-keras asks for it: its wheel would land over tensorflow-cpu's files
+# TensorFlow 2.12 asks for jax, never imports it to serve, and jax had no wheels in its time.
+_JAX_LINE, _JAX_EXCLUDES = (2, 12), ("jax", "jaxlib")
 # Before 2.7 TensorFlow asks for typing-extensions 3, which no current web server runs with; 2.5 is the first for Python 3.9.
 _OLDEST = "2.7.4"
 _KERAS_3 = (2, 16)  # from here on TensorFlow brings Keras 3, which does not know Keras 2's optimizers
@@ -33,6 +34,13 @@ def nearest(version: str | None) -> str | None:
     if found is None:
         return None
     return _OLDEST if _number(found[0]) < _number(_OLDEST)[:2] else found[0]
+
+
+def excludes_of(version: str | None, graph: MetaGraph) -> tuple[str, ...]:
+    """Distributions that are asked for and not needed, or that would do harm."""
+    if needs_keras_2(version, graph):
+        return _KERAS_2_EXCLUDES
+    return _JAX_EXCLUDES if _number(nearest(version) or "0")[:2] == _JAX_LINE else ()
 
 
 def needs_keras_2(version: str | None, graph: MetaGraph) -> bool:
