@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.keras.architecture import Architecture, architecture
 from mlpack.formats.keras.files import KerasFile, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
@@ -34,6 +34,18 @@ class KerasFormat:
 
     name = "keras"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="Keras `.keras`, `.h5`",
+            reads="layers, inputs and outputs, version, classes of one's own, code in Lambda layers",
+            serves="the recorded Keras 3 on tensorflow-cpu; tf-keras for what Keras 2 wrote",
+            proof="tests/integration/test_tensorflow_images.py",
+        ),
+        Kind(
+            name="Keras weights alone (`.weights.h5`)",
+            reads="names, shapes and types of the weights",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for what is no Keras file. Raises UnreadableModelError for one that is broken."""

@@ -36,7 +36,7 @@ class SavedModelFormat:
             name="TensorFlow SavedModel folder, also in a zip or tar",
             reads="tags, version, signatures with dtypes and shapes, assets, missing variables, operations that touch files",
             serves="tensorflow-cpu of the recorded version, from 2.7; its signatures by name",
-            proof="tests/formats/test_tensorflow_images.py",
+            proof="tests/integration/test_tensorflow_images.py",
         ),
     )
 
