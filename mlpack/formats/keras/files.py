@@ -69,6 +69,8 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
     with _tree(artifact) as tree:
         if tree is None or _CONFIG not in tree or not {_METADATA, _WEIGHTS} & set(tree.names):
             return None
+        if tree.container not in ("zip", "folder") and artifact.packed is None:
+            return None  # asked again as the archive's content
         if _METADATA not in tree and "class_name" not in _read(tree, _CONFIG):
             return None  # another's config.json beside a file of weights
         config = _read(tree, _CONFIG)

@@ -36,7 +36,7 @@ def output_shape(layer: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Sh
     rule = _RULES.get(name)
     try:
         return None if rule is None else rule(config, first)
-    except (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError):
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         return None  # a configuration that is not as Keras writes it tells no shape
 
 

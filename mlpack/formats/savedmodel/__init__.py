@@ -45,6 +45,8 @@ class SavedModelFormat:
         tree = artifact.tree
         if tree is None or _FILE not in tree or (artifact.packed and artifact.head):
             return None
+        if tree.container != "folder" and artifact.packed is None:
+            return None  # asked again as the archive's content, which is what the image holds
         try:
             with tree.open(_FILE) as source:
                 graphs = read_graphs(source)
