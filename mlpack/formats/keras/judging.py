@@ -26,13 +26,24 @@ _OWN_FOLDERS = (
 # What Keras writes for values that JSON has no words for.
 _VALUES = frozenset({
     "__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__", "__typespec__",
-    "__superclass_config__", "TensorShape", "TypeSpec", "__tuple__", "CompositeTensor", "__complex__",
+    "__superclass_config__", "TensorShape", "TypeSpec", "CompositeTensor", "__complex__",
 })  # fmt: skip
 _CODE = "dangerous: the file holds compiled Python code, which runs when the model is loaded or asked"
 _TRUST = "build with --trust if you know where the file comes from"
 _TEXT_TABLES = ("StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup", "Index")
 # Calls into TensorFlow that a functional model writes by name (Keras 2's TFOpLambda).
-_TF_CALLS = ("io.", "py_function", "numpy_function", "raw_ops", "function", "py_func", "compat.v1.py_func", "audio", "data.", "saved_model")
+_TF_CALLS = (
+    "io.",
+    "py_function",
+    "numpy_function",
+    "raw_ops",
+    "function",
+    "py_func",
+    "compat.v1.py_func",
+    "audio",
+    "data.",
+    "saved_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import tempfile
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 
@@ -32,19 +30,23 @@ class Model:
         self.graphs: Dict[int, Any] = {}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
-    """The model in the file, without its optimizer; `options["legacy"]` says that Keras 2 wrote it."""
+def prepare(options: Mapping[str, Any]) -> None:
+    """Says which Keras is meant, before anything imports it: with `options["legacy"]` it is Keras 2, as tf-keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if options.get("legacy"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    with _quiet():
-        keras = importlib.import_module("tf_keras" if options.get("legacy") else "keras")
-        _threads()
-        own = {name: _found(dotted) for name, dotted in (options.get("own") or {}).items()}
-        own.update({name.rpartition(">")[2]: value for name, value in list(own.items())})
-        named = _with_suffix(path, _SUFFIX.get(str(options.get("container")), ""))
-        return Model(keras.models.load_model(named, custom_objects=own, compile=False, safe_mode=True), options)
+
+
+def load(path: str, options: Mapping[str, Any]) -> Model:
+    """The model in the file, without its optimizer; `options["legacy"]` says that Keras 2 wrote it."""
+    prepare(options)
+    keras = importlib.import_module("tf_keras" if options.get("legacy") else "keras")
+    _threads()
+    own = {name: _found(dotted) for name, dotted in (options.get("own") or {}).items()}
+    own.update({name.rpartition(">")[2]: value for name, value in list(own.items())})
+    named = _with_suffix(path, _SUFFIX.get(str(options.get("container")), ""))
+    return Model(keras.models.load_model(named, custom_objects=own, compile=False, safe_mode=True), options)
 
 
 def wrap(keras_model: Any) -> Model:
@@ -102,25 +104,6 @@ def _graph(tf: Any, model: Model, signature: Any) -> Any:
     except Exception:  # noqa: BLE001 - a layer of the user's own may do what only works step by step
         return call
     return traced
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ half chats on stderr while it starts out of the log, whose lines are JSON; not a failure's."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    held = os.memfd_create("chatter")
-    os.dup2(held, 2)
-    try:
-        yield
-    except BaseException:
-        os.lseek(held, 0, os.SEEK_SET)
-        sys.stderr.write(os.read(held, 20_000).decode("utf-8", "replace"))
-        raise
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(held)
 
 
 def _threads() -> None:
