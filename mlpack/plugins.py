@@ -13,6 +13,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "formats": {
         "sklearn": "mlpack.formats.sklearn:SklearnFormat",
         "onnx": "mlpack.formats.onnx:OnnxFormat",
+        "tflite": "mlpack.formats.tflite:TfliteFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
