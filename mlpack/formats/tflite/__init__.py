@@ -92,7 +92,10 @@ def _advice(problem: str, foreign: list[str]) -> str:
     own = "a predictor of your own can serve it: `predictor: predict.py`"
     flex = [name for name in foreign if name.startswith("Flex")]
     if flex:
-        return f"It uses TensorFlow's own operators ({', '.join(flex[:3])}), which ai-edge-litert lacks: pack the SavedModel, or {own}."
+        names = ", ".join(flex[:3])
+        return (
+            f"It uses TensorFlow's own operators ({names}), which ai-edge-litert lacks: pack the SavedModel, or {own}."
+        )
     if foreign:
         return f"ai-edge-litert does not have the operators {', '.join(foreign[:3])}; {own}."
     return f"It cannot be served as it is: {problem}; {own}."

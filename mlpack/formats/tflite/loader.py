@@ -49,11 +49,9 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         InputError: a text is missing, or an axis has another length than the model wants.
     """
     feed = {name: _given(array, name) for name, array in inputs.items()}
+    runner = model.runners.get(signature.method)
     try:
-        if signature.method in model.runners:
-            answers = model.runners[signature.method](**feed)
-        else:
-            answers = _main(model, feed)
+        answers = runner(**feed) if runner is not None else _main(model, feed)
     except ValueError as error:
         raise InputError(str(error).split("\n")[0][:300]) from error
     return {spec.name: _answer(answers[spec.name]) for spec in signature.outputs}
