@@ -14,6 +14,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "sklearn": "mlpack.formats.sklearn:SklearnFormat",
         "onnx": "mlpack.formats.onnx:OnnxFormat",
         "tflite": "mlpack.formats.tflite:TfliteFormat",
+        "keras": "mlpack.formats.keras:KerasFormat",
+        "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
