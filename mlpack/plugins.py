@@ -10,7 +10,10 @@ from mlpack.errors import UsageError
 Kind = Literal["formats", "engines", "targets"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
-    "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
+    "formats": {
+        "sklearn": "mlpack.formats.sklearn:SklearnFormat",
+        "pytorch": "mlpack.formats.pytorch:TorchFormat",
+    },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",
