@@ -100,7 +100,7 @@ def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *
         requirements=requirements,
         missing_modules=missing,
         protocol=pickle.protocol,
-        warnings=(f"No signature: it is {what}; {advice[0].lower()}{advice[1:]}",),
+        warnings=(f"No signature: it is {what}.",),
         details=details,
         advice=advice,
     )

@@ -151,7 +151,7 @@ class _Walk:
             raise _Stop(raised=True)
         for name in {name for end in ends for name in end}:
             found = [end.get(name, UNKNOWN) for end in ends]
-            scope[name] = found[0] if all(one is found[0] or one == found[0] for one in found) else UNKNOWN
+            scope[name] = _either(found)
 
     def bind(self, target: ast.expr, value: Any, scope: dict[str, Any]) -> None:
         if isinstance(target, ast.Name):
@@ -228,6 +228,14 @@ class _Walk:
             return operation(self.demands, args)
         except (IndexError, TypeError, ValueError, ZeroDivisionError, OverflowError):
             return UNKNOWN  # an operation that is called in a way that is not known here
+
+
+def _either(found: Sequence[Any]) -> Any:
+    """What a name holds after a branch that nobody can tell: the input itself, where one side left it as it is."""
+    if all(one is found[0] or one == found[0] for one in found):
+        return found[0]
+    left = [one for one in found if isinstance(one, Flowing) and one.origin]
+    return left[0] if len(left) == 1 and len(found) > 1 else UNKNOWN
 
 
 @dataclass(frozen=True)

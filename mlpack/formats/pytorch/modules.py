@@ -41,7 +41,7 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
             "Give a few rows: --sample rows.json, a list with a row each ([[5.1, 3.5], ...]) or records by forward's argument "
             "names; whole numbers are INT64, others FP32."
         )
-        warnings.append(f"No signature: the file does not tell what {root.class_name} takes; {advice[0].lower()}{advice[1:]}")
+        warnings.append(f"No signature: the file does not tell what {root.class_name} takes.")
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
     if missing:

@@ -134,7 +134,7 @@ class _Asked:
         return None
 
     def _mute(self, why: str, advice: str) -> None:
-        self.warnings.append(f"No signature: {why}; {advice[0].lower()}{advice[1:]}")
+        self.warnings.append(f"No signature: {why}.")
         self.advice = advice
 
     def _tell_state(self) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety
+from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSpec
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.artifacts.model import TensorSpec
-from mlpack.readers.contents import contents, kind
+from mlpack.readers.contents import detail, kind
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.safetensors import Header, announced, read_header
 
@@ -40,7 +39,7 @@ def inspect_weights(artifact: Artifact, root: Any) -> ModelInfo | None:
     key, tensors = _found(root)
     if tensors is None:
         return None
-    listed = () if not key else contents(root)
+    listed = () if not key else _listed(root, key)
     version = version_of(artifact)
     requirements, missing = requirements_of(version, pickle)
     what = "a state dict" if not key else f"a checkpoint whose {key!r} is a state dict"
@@ -98,6 +97,16 @@ def _sure(head: bytes) -> bool:
     return b'"dtype"' in head and b'"data_offsets"' in head
 
 
+def _listed(root: Any, chosen: str) -> tuple[Content, ...]:
+    """A checkpoint's own entries, not what lies in them."""
+    told = []
+    for key, value in list((mapping(root) or {}).items())[:100]:
+        tensors = state_dict_of(value)
+        words = detail(value) if tensors is None else f"a state dict of {len(tensors)} tensors"
+        told.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
+    return tuple(told)
+
+
 def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
     """Where in the file the state dict is ("" for the root itself), and its tensors."""
     whole = state_dict_of(root)
@@ -131,13 +140,13 @@ def _info(
     warnings = []
     advice = _ADVICE.format(file=artifact.name)
     if not entry:
-        warnings.append(f"No signature: it is {what}, weights without the code that uses them; {advice[0].lower()}{advice[1:]}")
+        warnings.append(f"No signature: it is {what}, weights without the code that uses them.")
     elif not inputs:
         advice = (
             "Give a few rows: --sample rows.json, a list with a row each, or records by forward's argument names; whole "
             "numbers are INT64, others FP32."
         )
-        warnings.append(f"No signature: weights do not tell what {entry}() takes; {advice[0].lower()}{advice[1:]}")
+        warnings.append(f"No signature: weights do not tell what the module of {entry} takes.")
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
         columns = columns_of_rows(artifact.sample, inputs)
