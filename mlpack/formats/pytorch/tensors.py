@@ -103,6 +103,9 @@ def _shape(value: Any) -> tuple[int, ...] | None:
 def mapping(value: Any) -> dict[str, Any] | None:
     """A dict or OrderedDict of the pickle with text keys; None for anything else."""
     found = pairs(value) if isinstance(value, dict | Instance) else None
+    if found == [] and isinstance(value, Instance) and value.args and isinstance(value.args[0], list):
+        # Python 2 wrote an OrderedDict as a call with a list of its pairs.
+        found = [(str(one[0]), one[1]) for one in value.args[0] if isinstance(one, list | tuple) and len(one) == 2]
     return None if found is None else dict(found)
 
 

@@ -91,10 +91,10 @@ class _Asked:
             why = f"forward's argument {odd.name} is {odd.type}, which no request can hold"
             return self._mute(why, f"Put it together yourself: {_OWN}.")
         self.arguments = [{"name": one.name, "kind": _kind(one)} for one in used]
+        self._tell_state()
         inputs = self._inputs(used)
         if inputs is None:
             return None
-        self._tell_state()
         code = told_by_code(self.script, self.archive, self.qualified, inputs)
         columns = columns_of_rows(self.artifact.sample, inputs)
         signature = signature_of(inputs, _outputs(self.method.returns, code), columns=columns)
@@ -139,7 +139,8 @@ class _Asked:
 
     def _tell_state(self) -> None:
         text = self.script.all_code()
-        kept = sorted(set(re.findall(r"^ +self\.(\w+) = ", text, re.MULTILINE)) - {"training", "prev"})
+        asked = re.sub(r"^  def __setstate__\(.*?(?=^  \S|^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+        kept = sorted(set(re.findall(r"^ +self\.(\w+) = ", asked, re.MULTILINE)) - {"training", "prev"})
         if kept:
             self.warnings.append(
                 f"The model changes itself as it answers ({', '.join(kept[:5])}): an answer may depend on those before it."
