@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo
-from mlpack.formats.base import Artifact
+from mlpack.artifacts.model import Finding, ModelInfo, Safety
+from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
 from mlpack.formats.pytorch.modules import inspect_module, is_module
@@ -25,6 +26,33 @@ class TorchFormat:
 
     name = "pytorch"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="TorchScript `.pt` (traced, scripted, frozen)",
+            reads="forward's arguments and answers, shapes as far as the code or the tracing tells, weights",
+            serves="torch, CPU build",
+            proof="tests/formats/test_torch_served.py",
+        ),
+        Kind(
+            name="`torch.save` of a whole module, zip or from before 1.6",
+            reads="class, layers, weights, own classes",
+            serves="torch, with your code by `--include`",
+            proof="tests/formats/test_torch_served.py",
+        ),
+        Kind(
+            name="state dict, checkpoint, safetensors",
+            reads="tensor names, shapes, dtypes, how many parameters",
+            serves="torch, with `--entry pkg.mod:make_model`, or your `predictor:`",
+            proof="tests/formats/test_torch_served.py",
+        ),
+        Kind(
+            name="torch.export `.pt2`",
+            reads="inputs, outputs, open dimensions and their ranges, torch's version",
+            serves="torch of the recorded version",
+            proof="tests/formats/test_torch_served.py",
+        ),
+        Kind(name="torch.package", reads="its pickles, the modules it leaves outside"),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the file is; None when torch did not write it.
@@ -78,7 +106,14 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         "it in a `predictor: predict.py`."
     )
     details = {"kind": "package", "pickles": pickles[:20], "extern": archive.text(".data/extern_modules", 4096).split()[:50]}
-    return _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
+    told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
+    code = next((name for name in archive.tree.names if name.endswith(".py")), None)
+    if code is None or told.safety.verdict == "dangerous":
+        return told
+    carried = Finding(
+        callable=f"torch.package {code}", why="Python code that the archive carries, and that opening it runs", verdict="unknown"
+    )
+    return replace(told, safety=Safety(verdict="unknown", findings=(*told.safety.findings, carried)))
 
 
 def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *, root_class: str) -> ModelInfo:

@@ -71,6 +71,11 @@ def settled(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[TensorSp
     return tuple(found)
 
 
+def lengths_open(spec: TensorSpec) -> bool:
+    """Whether a convolution wants axes whose lengths nothing tells: without them nobody can ask for a warm-up."""
+    return any(axis == -1 for axis in spec.shape[2:])
+
+
 def _spec(name: str, values: Sequence[Any]) -> TensorSpec | None:
     """One tensor's spec from its values, one a row."""
     shapes = {_shape(value) for value in values}

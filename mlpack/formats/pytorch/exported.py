@@ -164,6 +164,9 @@ class _Program:
         elif len(firsts) == 1 and isinstance(only, int):
             warnings.append(f"It was exported for exactly {only} rows: here one row is a whole such batch.")
         specs = [_rowed(one, batch) for one in inputs]
+        opened = sorted({axis for one in specs for axis in one.shape[1:] if isinstance(axis, str)})
+        if opened and not self.artifact.sample:
+            warnings.append(f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths.")
         columns = columns_of_rows(self.artifact.sample, specs)
         told = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
         if batch == "one":

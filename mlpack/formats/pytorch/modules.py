@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.formats.base import Artifact
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
+from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, lengths_open, signature_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
@@ -32,7 +32,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
     version = version_of(artifact)
     requirements, missing = requirements_of(version, pickle)
     tensors = dict(parameters_of(root))
-    inputs = inputs_of_rows(artifact.sample) or first_input(root)
+    wanted = first_input(root)
+    inputs = inputs_of_rows(artifact.sample) or (() if any(map(lengths_open, wanted)) else wanted)
     columns = columns_of_rows(artifact.sample, inputs)
     signatures = (signature_of(inputs, outputs_of(root), columns=columns),) if inputs else ()
     warnings, advice = [], ""
@@ -41,7 +42,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
             "Give a few rows: --sample rows.json, a list with a row each ([[5.1, 3.5], ...]) or records by forward's argument "
             "names; whole numbers are INT64, others FP32."
         )
-        warnings.append(f"No signature: the file does not tell what {root.class_name} takes.")
+        told = f"{root.class_name} takes" + "".join(f" {one.dtype} {list(one.shape)}: the lengths are not told" for one in wanted)
+        warnings.append(f"No signature: {told}." if wanted else f"No signature: the file does not tell what {told}.")
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
     if missing:
@@ -93,7 +95,7 @@ def outputs_of(root: Instance) -> tuple[TensorSpec, ...]:
             width = layer.attributes().get("out_features")
             flat = all(".linear." in one.class_name or any(part in one.class_name for part in _SAME) for one in layers)
             if isinstance(width, int) and flat:
-                return (TensorSpec(name="output", dtype="FP32", shape=(-1, width)),)
+                return (TensorSpec(name="output", dtype=_weights(layer), shape=(-1, width)),)
         if not any(part in name for part in _SAME):
             break
     return (TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN)),)

@@ -9,7 +9,7 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, settled, signature_of
+from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, lengths_open, settled, signature_of
 from mlpack.formats.pytorch.flow import told_by_code
 from mlpack.formats.pytorch.interpreter import judge_script
 from mlpack.formats.pytorch.needs import requirements_of, version_of
@@ -111,9 +111,10 @@ class _Asked:
         found: list[TensorSpec] = []
         for one in used:
             spec = self._fixed(one) or traced.get(one.name) or told.get(one.name) or demanded.get(one.name)
-            if spec is None:
+            if spec is None or (spec is demanded.get(one.name) and lengths_open(spec)):
+                told = "" if spec is None else f", only {spec.dtype} {list(spec.shape)}"
                 self._mute(
-                    f"the file does not tell the shape of {one.name}",
+                    f"the file does not tell the shape of {one.name}{told}",
                     f"Give a few rows: --sample rows.json, {_row(names)}; whole numbers are INT64, others FP32.",
                 )
                 return None

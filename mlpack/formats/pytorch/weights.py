@@ -21,6 +21,7 @@ KEYS = (
     "state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params_ema", "ema",
     "params", "generator", "g_ema", "encoder", "backbone",
 )  # fmt: skip
+_NOT_TORCH = ("np", "tf", "flax", "jax", "mlx")
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _SAFETENSORS = {
     "F32": "FP32", "F64": "FP64", "F16": "FP16", "I64": "INT64", "I32": "INT32", "I16": "INT16", "I8": "INT8",
@@ -76,6 +77,8 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         for name, one in header.tensors.items()
     }
     requirements, _ = requirements_of(version_of(artifact), also=("safetensors",))
+    if header.metadata.get("format") in _NOT_TORCH and artifact.entry is None:
+        requirements = tuple(one for one in requirements if one.distribution != "torch")
     return _info(
         artifact,
         root_class="safetensors",
