@@ -16,6 +16,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "tflite": "mlpack.formats.tflite:TfliteFormat",
         "keras": "mlpack.formats.keras:KerasFormat",
         "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
+        "pytorch": "mlpack.formats.pytorch:TorchFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",

@@ -40,6 +40,11 @@ class FileSource:
     def __init__(self, file: BinaryIO, start: int, end: int, on_progress: Callable[[int], None] | None = None) -> None:
         self._file, self._place, self._end, self._on_progress = file, start, end, on_progress
 
+    @property
+    def place(self) -> int:
+        """Where in the file the next byte lies."""
+        return self._place
+
     def read(self, count: int) -> bytes:
         """At most `count` bytes from where the last call ended."""
         self._file.seek(self._place)
