@@ -10,7 +10,13 @@ from mlpack.errors import UsageError
 Kind = Literal["formats", "engines", "targets"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
-    "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
+    "formats": {
+        "sklearn": "mlpack.formats.sklearn:SklearnFormat",
+        "xgboost": "mlpack.formats.xgboost:XGBoostFormat",
+        "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
+        "catboost": "mlpack.formats.catboost:CatBoostFormat",
+        "mlflow": "mlpack.formats.mlflow:MLflowFormat",
+    },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",

@@ -15,6 +15,7 @@ from mlpack.readers.values import Array, Blob, Global
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 DEEPEST = 10_000  # Python's own pickler gives up at about 1000
+_TAIL = 4096  # what is kept of the end of a long operand
 _INLINE = b"KMJG(.\x94qh\x8crjX"  # opcodes that the loop does itself, at least while they are simple
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
 
@@ -141,12 +142,13 @@ class Machine:
         return data
 
     def blob(self, kind: Any, size: int) -> Blob:
-        """Step over a long operand, keeping only how it begins."""
+        """Step over a long operand, keeping only how it begins and ends."""
         if size > self.end - self.pos and self.ended:
             raise CutOffError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
         head = self.take(min(size, self.limits.kept_array))
-        self.skip(size - len(head))
-        return Blob(kind=kind, size=size, head=head)
+        rest = size - len(head)
+        self.skip(max(rest - _TAIL, 0))
+        return Blob(kind=kind, size=size, head=head, tail=self.take(min(rest, _TAIL)))
 
     # The walk ----------------------------------------------------------------------------------------
 
