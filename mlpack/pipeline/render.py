@@ -182,6 +182,7 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "mlpack_version": __version__,
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
+        "gpu": lock.gpu,
         "port": recipe.serve.port,
         "settings": list(_settings(recipe.serve)),
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
