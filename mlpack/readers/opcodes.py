@@ -70,6 +70,7 @@ class Machine:
         self.sparse: dict[int, Any] = {}
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
         self.protocol = 0
+        self.began = self.offset
         self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
 
     # The window --------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ _LAST = {
     (1, 7): "1.7.6", (2, 0): "2.0.3", (2, 1): "2.1.4", (3, 0): "3.0.5",
 }  # fmt: skip
 _BINARY_UNTIL = "<2"  # what was written before 1.0 records nothing, and was only ever read by 0.x and 1.x without doubt
-EXCLUDES = ("nvidia-nccl-cu12",)  # 350 MB for talk between several GPUs
 
 
 def xgboost_version(recorded: tuple[int, ...]) -> str | None:

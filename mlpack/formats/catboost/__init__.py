@@ -14,6 +14,7 @@ from mlpack.readers.limits import CutOffError
 # `import catboost` works without them, and they are half of what it would add to the image.
 EXCLUDES = ("graphviz", "matplotlib", "plotly")
 _LABELS = {str: "BYTES", bool: "BOOL", int: "INT64", float: "FP64"}
+_PREDICTIONS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
 _MULTILABEL = ("MultiLogloss", "MultiCrossEntropy")
 _PROBABLE = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", *_MULTILABEL)
 
@@ -64,7 +65,7 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
             "features": {kind: [one.name for one in columns if one.kind == kind] for kind in ("categorical", "text", "embedding")},
             **({} if facts.trees is None else {"trees": facts.trees}),
         },
-        options={"serialisation": facts.serialisation},
+        options={"serialisation": facts.serialisation, "prediction": _prediction(facts)},
         excludes=EXCLUDES,
     )
 
@@ -82,6 +83,11 @@ def _columns(facts: CatBoostFacts) -> tuple[Feature, ...]:
 
 def _task(facts: CatBoostFacts) -> Task:
     return "classifier" if facts.classes is not None or facts.loss in _PROBABLE else "regressor"
+
+
+def _prediction(facts: CatBoostFacts) -> str:
+    """What CatBoostRegressor and CatBoostRanker answer, as the library names it; "" for a classifier."""
+    return "" if _task(facts) == "classifier" else _PREDICTIONS.get(facts.loss, "RawFormulaVal")
 
 
 def _signatures(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> tuple[Signature, ...]:

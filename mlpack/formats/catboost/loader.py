@@ -14,10 +14,11 @@ class InputError(ValueError):
 
 
 class Model:
-    """A loaded model, and whether it answers with classes."""
+    """A loaded model, and what a regressor's answer is: the raw value, its exponent, or the value and its variance."""
 
-    def __init__(self, booster: Any) -> None:
+    def __init__(self, booster: Any, prediction: str) -> None:
         self.booster = booster
+        self.prediction = prediction  # "" for a classifier
 
 
 def load(path: str, options: Mapping[str, Any]) -> Model:
@@ -26,7 +27,7 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
 
     booster = catboost.CatBoost()
     booster.load_model(path, format=str(options.get("serialisation") or "cbm"))
-    return Model(booster)
+    return Model(booster, str(options.get("prediction") or ""))
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -41,21 +42,12 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         if values.dtype == object and any(value is None for value in values):
             raise InputError(f"{name} is a category or a text: null is none, send what stood for it in training")
     output = signature.outputs[0]
-    classified = signature.classes is not None or signature.method == "predict_proba" or output.dtype != "FP64"
-    asked = _ASKED[signature.method] if classified else "RawFormulaVal"
+    asked = model.prediction or _ASKED[signature.method]
     try:
-        answer = np.asarray(model.booster.predict(_table(signature, inputs), prediction_type=_exact(model, asked)))
+        answer = np.asarray(model.booster.predict(_table(signature, inputs), prediction_type=asked))
     except catboost.CatBoostError as error:
         raise InputError(str(error).split("\n")[0][:300]) from error
     return {output.name: answer.reshape(len(answer)) if len(output.shape) == 1 else answer}
-
-
-def _exact(model: Model, asked: str) -> str:
-    """What a regressor answers is the raw value, or its exponent where the loss has it so."""
-    if asked != "RawFormulaVal":
-        return asked
-    loss = str(model.booster.get_all_params().get("loss_function", "")).partition(":")[0]
-    return "Exponent" if loss in ("Poisson", "Tweedie") else asked
 
 
 def _table(signature: Any, inputs: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
-from mlpack.readers.xgboost_versions import EXCLUDES, xgboost_requirement, xgboost_version
+from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
 
 _SHOWN = {"json": "JSON", "ubjson": "UBJSON", "binary": "the old binary form"}
 
@@ -56,7 +56,6 @@ def _info(artifact: Artifact, facts: XGBoostFacts) -> ModelInfo:
         warnings=tuple(_warnings(facts)),
         details=_details(facts),
         options=_options(facts),
-        excludes=EXCLUDES,
     )
 
 
