@@ -19,6 +19,7 @@ Opener = Callable[[], AbstractContextManager[Source]]
 Kind = Literal["float", "categorical", "text", "embedding"]
 
 MAGIC = b"CBM1"
+PLOTTING = ("graphviz", "matplotlib", "plotly")  # `import catboost` works without them, which are half of what it adds
 _BLOCK = 1 << 18
 _MOST_BLOCKS = 4096  # of a core's tables: a gigabyte, which has room for the borders of a million features
 _MOST_FEATURES = 1 << 20

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mlpack.readers.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.json_text import JsonCursor
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.streams import CHUNK, Peeked, Source
+from mlpack.readers.streams import CHUNK, MemorySource, Peeked, Source
 from mlpack.readers.ubjson import UbjCursor
 
 Serialisation = Literal["json", "ubjson", "binary"]
@@ -95,7 +95,7 @@ def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
     found: dict[str, Any] = {}
     for part, last in ((head, False), (tail or head, True)):
         try:
-            _walk(_cursor(_Bytes(part), kind), found) if not last else _walk_tail(part, kind, found)
+            _walk(_cursor(MemorySource(part), kind), found) if not last else _walk_tail(part, kind, found)
         except CutOffError:
             continue
     try:
@@ -149,21 +149,7 @@ def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
         mark = f'"{key}"'.encode() if kind == "json" else b"L" + struct.pack(">q", len(key)) + key.encode()
         place = tail.rfind(mark)
         if place >= 0:
-            pick(_cursor(Peeked(b"{", _Bytes(tail[place:])), kind), {**_LEARNER, "version": None}, where)
-
-
-class _Bytes:
-    """Bytes in memory as a source."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def read(self, count: int) -> bytes:
-        data, self._data = self._data[:count], self._data[count:]
-        return data
-
-    def skip(self, count: int) -> int:
-        return len(self.read(count))
+            pick(_cursor(Peeked(b"{", MemorySource(tail[place:])), kind), {**_LEARNER, "version": None}, where)
 
 
 def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:

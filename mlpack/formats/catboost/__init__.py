@@ -8,11 +8,9 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact
-from mlpack.readers.catboost_models import CatBoostFacts, Feature, read_catboost
+from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import CutOffError
 
-# `import catboost` works without them, and they are half of what it would add to the image.
-EXCLUDES = ("graphviz", "matplotlib", "plotly")
 _LABELS = {str: "BYTES", bool: "BOOL", int: "INT64", float: "FP64"}
 _PREDICTIONS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
 _MULTILABEL = ("MultiLogloss", "MultiCrossEntropy")
@@ -66,7 +64,7 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
             **({} if facts.trees is None else {"trees": facts.trees}),
         },
         options={"serialisation": facts.serialisation, "prediction": _prediction(facts)},
-        excludes=EXCLUDES,
+        excludes=PLOTTING,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.errors import UsageError
 from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import rows_are_independent
@@ -78,6 +79,7 @@ class _Facts:
         self.pickle = pickle
         self.held = held
         self.methods = Methods()
+        self.told = {told.requirement.module: told.requirement for one in held if (told := boosted(one)) is not None}
         self.word = parse_word(artifact.framework)
         self.versions = sorted(
             {str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")}, key=_version_key
@@ -124,11 +126,12 @@ class _Facts:
     ) -> ModelInfo:
         framework = self._framework(model)
         recorded = self._recorded(model)
-        version = recorded if framework == "scikit-learn" and recorded else self._word_for(framework)
+        version = self._version(framework, recorded)
         requirements, missing = requirements_of(
             self.pickle,
             framework=framework,
             sklearn_version=recorded,
+            told=self.told,
             columns=inputs.layout == "columns",
             word=self.word,
         )
@@ -157,6 +160,8 @@ class _Facts:
             compression=self.pickle.compression,
             warnings=self._warnings(model, inputs, listed, missing),
             details=self._details(inputs),
+            options={"categorical": list(inputs.categorical)} if inputs.categorical else {},
+            excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
         )
 
     def _framework(self, model: Estimator | None) -> str:
@@ -171,8 +176,12 @@ class _Facts:
         own = model.get("_sklearn_version") if model is not None else None
         return str(own) if own else next(reversed(self.versions), None)
 
-    def _word_for(self, framework: str) -> str | None:
-        return self.word[1] if self.word[0] == framework else None
+    def _version(self, framework: str, recorded: str | None) -> str | None:
+        """The framework's version: recorded, told by a booster's own bytes, or the user's word."""
+        if framework == "scikit-learn" and recorded:
+            return recorded
+        told = next((one.version for one in self.told.values() if one.distribution == framework), None)
+        return told or (self.word[1] if self.word[0] == framework else None)
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
         details: dict[str, Any] = {"container": self.pickle.container}

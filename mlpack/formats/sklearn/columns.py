@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.boosters import PACKAGES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
 from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
 from mlpack.formats.sklearn.methods import inner, steps
@@ -57,6 +58,8 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
         return [Column(dtype="BYTES")] * len(names)
     if one.name == "FunctionTransformer":
         return nothing
+    if one.package in PACKAGES:
+        return _booster(one, len(names))
     if one.kind is None:
         return _foreign(one, names)
     # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
@@ -150,6 +153,20 @@ def _imputer(model: Estimator, width: int) -> list[Column]:
         return [_NUMBER] * width
     told = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
     return (told + [Column()] * width)[:width]
+
+
+def _booster(model: Estimator, width: int) -> list[Column]:
+    """What a booster that treats categories itself tells of its columns."""
+    told = boosted(model)
+    if told is None or told.count != width:
+        return [_NUMBER] * width
+    return [
+        Column(
+            dtype="BYTES" if place in told.texts else "FP64",
+            categories=tuple(scalar(value) for value in told.categories.get(place, ())) or None,
+        )
+        for place in range(width)
+    ]
 
 
 def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, shape
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.methods import core, inner, members, steps
@@ -70,6 +71,8 @@ def feature_count(model: Estimator) -> int | None:
 
 
 def _own_count(model: Estimator) -> int | None:
+    if (told := boosted(model)) is not None:
+        return told.count
     for name in _COUNTS:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
@@ -102,6 +105,8 @@ def feature_names(model: Estimator) -> tuple[str, ...]:
         names = sequence(one.get("feature_names_in_", "_feature_names_in", "_df_columns"))
         if names is None and one.package == "lightgbm":
             names = sequence(one.get("_feature_name"))
+        if names is None and (told := boosted(one)) is not None:
+            names = list(told.names)
         if names and all(isinstance(name, str) for name in names):
             return tuple(names)
     return ()
@@ -114,6 +119,8 @@ def class_labels(model: Estimator) -> list[Any]:
     held = answering.get("classes_", "_classes") or (binarizer.get("classes_") if binarizer else None)
     if held is None and (encoder := any_instance(answering.get("_le"))):
         held = encoder.get("classes_")
+    if held is None and (told := boosted(answering)) is not None and told.estimator and told.classes:
+        return [list(told.classes)]
     if isinstance(held, list | tuple):
         arrays = [one for one in held if isinstance(one, Array)]
         return arrays or [list(held)]
@@ -165,6 +172,8 @@ def output_count(model: Estimator) -> int:
 
 
 def _regression_outputs(model: Estimator) -> int:
+    if (told := boosted(model)) is not None:
+        return told.width
     if model.get("_predict_1d") is True or model.name in ("SVR", "NuSVR", "SGDRegressor", "LinearSVR"):
         return 0
     count = model.get("n_outputs_")
