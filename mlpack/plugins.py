@@ -15,6 +15,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "xgboost": "mlpack.formats.xgboost:XGBoostFormat",
         "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
         "catboost": "mlpack.formats.catboost:CatBoostFormat",
+        "mlflow": "mlpack.formats.mlflow:MLflowFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",

@@ -36,7 +36,7 @@ _PACKED = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
 _ANY = (*_PICKLES, *_PACKED, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
 _BY_CONTAINER = {
     "npy": (".npy",),
-    "npz": (".npz",),
+    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
     "zip": (".zip", ".pt", ".pth", ".ckpt", ".npz", ".skops", ".keras"),
 }
 _KEYS = (

@@ -15,7 +15,6 @@ from mlpack.readers.values import Array, Blob, Global
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 DEEPEST = 10_000  # Python's own pickler gives up at about 1000
-_CATBOOST = b"CBM1"
 _TAIL = 4096  # what is kept of the end of a long operand
 _INLINE = b"KMJG(.\x94qh\x8crjX"  # opcodes that the loop does itself, at least while they are simple
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
@@ -74,8 +73,6 @@ class Machine:
         self.protocol = 0
         self.began = self.offset
         self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
-
-    # The window --------------------------------------------------------------------------------------
 
     @property
     def offset(self) -> int:
@@ -150,13 +147,11 @@ class Machine:
             raise CutOffError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
         head = self.take(min(size, self.limits.kept_array))
         rest = size - len(head)
-        if head.startswith(_CATBOOST) and size <= self.models:
+        if head.startswith(b"CBM1") and size <= self.models:
             self.models -= size
             return Blob(kind=kind, size=size, head=head + self.take(rest))
         self.skip(max(rest - _TAIL, 0))
         return Blob(kind=kind, size=size, head=head, tail=self.take(min(rest, _TAIL)))
-
-    # The walk ----------------------------------------------------------------------------------------
 
     def load(self) -> Any:
         """Walk one pickle up to its STOP and give what it would build; raises CutOffError where it cannot go on."""

@@ -58,7 +58,7 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    return Model(_pick(_unpickle(path), options.get("entry")), options.get("categorical") or ())
+    return Model(_pick(_unpickle(path, options.get("trusted")), options.get("entry")), options.get("categorical") or ())
 
 
 def wrap(estimator: Any) -> Model:
@@ -110,10 +110,15 @@ def _answer(estimator: Any, method: str, rows: Any) -> Any:
     )
 
 
-def _unpickle(path: str) -> Any:
+def _unpickle(path: str, trusted: Any) -> Any:
+    """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
     with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
-        if not _is_joblib(file):
+        if trusted is None and not _is_joblib(file):
             return pickle.load(file)  # noqa: S301 - the model itself, in its own container
+    if trusted is not None:
+        import skops.io
+
+        return skops.io.load(path, trusted=list(trusted))
     import joblib
 
     return joblib.load(path)

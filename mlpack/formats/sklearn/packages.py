@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.skops import Skops
 from mlpack.readers.values import PickleFile
 
 # These work through scikit-learn's classes, so they need it even where the file does not name it.
@@ -34,6 +35,7 @@ def requirements_of(
         modules.add("joblib")
     if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
+    modules |= set(told) & {"skops"}
     if columns:
         modules.add("pandas")
     if "sklearn" in modules:
@@ -59,6 +61,11 @@ def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_v
         constraint=constraint,
         newest=distribution == framework and module != "sklearn",  # scikit-learn's own newest rarely reads an old file
     )
+
+
+def skops_requirement(skops: Skops) -> Requirement:
+    """skops as the file needs it: the release that wrote it."""
+    return Requirement(module="skops", distribution="skops", version=skops.version, newest=skops.version is None)
 
 
 def _with_word(found: Iterable[Requirement], word: tuple[str, str | None]) -> Iterable[Requirement]:
