@@ -147,15 +147,15 @@ class _Facts:
         framework = self._framework(model)
         recorded = self._recorded(model)
         version = self._version(framework, recorded)
+        batchable = rows_are_independent(value)
         requirements, missing = requirements_of(
             self.pickle,
             framework=framework,
             sklearn_version=recorded,
             told=self.told,
-            columns=inputs.layout == "columns",
+            columns=inputs.layout == "columns" or (bool(inputs.columns) and not batchable) or self._configured(),
             word=self.word,
         )
-        batchable = rows_are_independent(value)
         return ModelInfo(
             path=self.artifact.path,
             format="sklearn",
@@ -195,6 +195,10 @@ class _Facts:
         """The version of scikit-learn that the file records: the model's own, else the newest of its parts."""
         own = model.get("_sklearn_version") if model is not None else None
         return str(own) if own else next(reversed(self.versions), None)
+
+    def _configured(self) -> bool:
+        """Whether a step was told to hand on DataFrames (`set_output`)."""
+        return any(one.get("_sklearn_output_config") for one in self.held)
 
     def _version(self, framework: str, recorded: str | None) -> str | None:
         """The framework's version: recorded, told by a booster's own bytes, or the user's word."""

@@ -10,6 +10,7 @@ from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.boosters import PACKAGES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
 from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
+from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import inner, steps
 from mlpack.readers.values import Array, Instance
 
@@ -60,6 +61,8 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
         return nothing
     if one.package in PACKAGES:
         return _booster(one, len(names))
+    if (like := liked(one)) is not None:
+        return [Column(dtype=dtype or None) for dtype in like.dtypes] or [_NUMBER] * len(names)
     if one.kind is None:
         return _foreign(one, names)
     # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
@@ -76,7 +79,7 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
     foreign = False
     for _, step in steps(model):
         one = any_instance(step)
-        if one is None or (foreign and one.kind is not None):
+        if one is None or (one.package == "imblearn" and one.kind is None) or (foreign and one.kind is not None):
             continue
         foreign = foreign or one.kind is None
         found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]

@@ -208,8 +208,10 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
 
 
 def _named(model: Model, signature: Any, values: Any) -> Any:
-    import pandas as pd
-
+    try:
+        import pandas as pd
+    except ImportError:  # then nothing in the model looks at names
+        return values
     index = model.columns.get(id(signature))
     if index is None:
         index = model.columns[id(signature)] = pd.Index(signature.columns)

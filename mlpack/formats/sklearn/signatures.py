@@ -19,6 +19,7 @@ from mlpack.formats.sklearn.features import (
     output_count,
 )
 from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
+from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
 
 _SAME_WIDTH = frozenset({
@@ -55,6 +56,9 @@ class Inputs:
 def inputs_of(model: Estimator) -> Inputs:
     """The input tensors of a model, from what its first steps read."""
     first = [Estimator(head) for head in heads(model)]
+    like = liked(core(model))
+    if like is not None and like.problem:
+        return Inputs(problem=like.problem)
     names_of_first = {one.name for one in first if one.own}
     if names_of_first & UNSUPPORTED:
         which = min(names_of_first & UNSUPPORTED)
@@ -90,7 +94,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     for one in first:
         told = [a.joined(b) for a, b in zip(told, _first_columns(model, one, labels), strict=True)]
     categories = {name: column.categories for name, column in zip(labels, told, strict=True) if column.categories}
-    mixed = any(one.name == "ColumnTransformer" or one.kind is None for one in first)
+    mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
     categorical = _categorical(first, labels)
     if not mixed and not categorical and all(column.dtype != "BYTES" for column in told):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
@@ -113,6 +117,11 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         categorical=categorical,
         assumed=tuple(name for name, column in zip(labels, told, strict=True) if column.used and column.dtype is None),
     )
+
+
+def _by_formula(one: Estimator) -> bool:
+    like = liked(one)
+    return like is not None and bool(like.dtypes)
 
 
 def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,6 +212,8 @@ def _probabilities(model: Estimator) -> tuple[TensorSpec, ...]:
             TensorSpec(name=f"predict_proba_{place}", dtype="FP64", shape=(-1, _length(one)))
             for place, one in enumerate(labels)
         )
+    if core(model).package == "pyod":
+        return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, 2)),)
     if core(model).name.endswith("GaussianMixture"):
         width = core(model).get("n_components")
         return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width if isinstance(width, int) else -1)),)
