@@ -69,6 +69,25 @@ class FileSource:
         return self._file, self._place, self._end
 
 
+class MemorySource:
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes of what comes next."""
+        data = self._data[self._place : self._place + count]
+        self._place += len(data)
+        return data
+
+    def skip(self, count: int) -> int:
+        """Move on."""
+        step = min(count, len(self._data) - self._place)
+        self._place += step
+        return step
+
+
 class ChunkSource:
     """Bytes that arrive in chunks from a decompressor, each counted against the budget."""
 
