@@ -158,7 +158,9 @@ def _facts_of_core(core: _Core) -> CatBoostFacts:
         for table in core.items(core.inner(trees, slot), _MOST_FEATURES):
             place = core.at(table, flat)
             if place is not None:
-                found = Feature(place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind)
+                found = Feature(
+                    place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind
+                )
                 features.append(found)
     info = {}
     for table in core.items(core.inner(root, _INFO), 10_000):

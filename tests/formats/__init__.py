@@ -1,1 +1,1 @@
-"""Models of every format made for the tests, and the tests of what reads them."""
+"""Makers of models with their own frameworks, and what is asked of what they made."""

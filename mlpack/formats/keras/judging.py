@@ -20,8 +20,8 @@ _OWN_MODULES = frozenset({
 })  # fmt: skip
 _OWN_ROOTS = ("keras.src.", "tf_keras.src.", "keras.engine.", "keras.layers.", "keras.mixed_precision")
 _OWN_FOLDERS = (
-    "layers", "models", "ops", "initializers", "activations", "dtype_policies", "optimizers", "losses", "metrics", "regularizers",
-    "constraints", "random", "engine", "mixed_precision", "quantizers", "backend",
+    "activations", "backend", "constraints", "dtype_policies", "engine", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "ops", "optimizers", "quantizers", "random", "regularizers",
 )  # fmt: skip
 # What Keras writes for values that JSON has no words for.
 _VALUES = frozenset({

@@ -94,7 +94,9 @@ def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
 
 def _other(artifact: Artifact, root: Any) -> ModelInfo:
     """Something that torch saved and that is neither module nor weights."""
-    advice = "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
+    advice = (
+        "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
+    )
     return _told(artifact, f"{kind(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
 
 
@@ -105,13 +107,19 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         "Open it where it is trusted with torch.package.PackageImporter, and export it with torch.jit or torch.export; or load "
         "it in a `predictor: predict.py`."
     )
-    details = {"kind": "package", "pickles": pickles[:20], "extern": archive.text(".data/extern_modules", 4096).split()[:50]}
+    details = {
+        "kind": "package",
+        "pickles": pickles[:20],
+        "extern": archive.text(".data/extern_modules", 4096).split()[:50],
+    }
     told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
     code = next((name for name in archive.tree.names if name.endswith(".py")), None)
     if code is None or told.safety.verdict == "dangerous":
         return told
     carried = Finding(
-        callable=f"torch.package {code}", why="Python code that the archive carries, and that opening it runs", verdict="unknown"
+        callable=f"torch.package {code}",
+        why="Python code that the archive carries, and that opening it runs",
+        verdict="unknown",
     )
     return replace(told, safety=Safety(verdict="unknown", findings=(*told.safety.findings, carried)))
 

@@ -263,7 +263,12 @@ def _rank(args: list[Any]) -> Any:
 
 def _length(args: list[Any]) -> Any:
     value, place = (args[0], args[1]) if len(args) == 2 else (UNKNOWN, 0)
-    if isinstance(value, Flowing) and value.axes and isinstance(place, int) and -len(value.axes) <= place < len(value.axes):
+    if (
+        isinstance(value, Flowing)
+        and value.axes
+        and isinstance(place, int)
+        and -len(value.axes) <= place < len(value.axes)
+    ):
         return value.axes[place] if value.axes[place] >= 0 else UNKNOWN
     return UNKNOWN
 
@@ -294,5 +299,7 @@ _PLAIN: dict[str, Callable[[list[Any]], Any]] = {
     "__is__": _none(wanted=True),
     "__isnot__": _none(wanted=False),
     "__not__": lambda args: not args[0] if isinstance(args[0], bool) else UNKNOWN,
-    "__contains__": lambda args: args[1] in args[0] if isinstance(args[0], list) and isinstance(args[1], int) else UNKNOWN,
+    "__contains__": lambda args: (
+        args[1] in args[0] if isinstance(args[0], list) and isinstance(args[1], int) else UNKNOWN
+    ),
 }

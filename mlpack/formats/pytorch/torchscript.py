@@ -121,7 +121,9 @@ class _Asked:
             if traced.get(one.name) is spec:
                 spec = settled([spec], self.artifact.sample)[0] if len(names) == 1 else spec
                 if any(isinstance(axis, int) and axis > 1 for axis in spec.shape[2:]):
-                    self.warnings.append(f"{one.name}: the shape it was traced with; a sample of other lengths opens them.")
+                    self.warnings.append(
+                        f"{one.name}: the shape it was traced with; a sample of other lengths opens them."
+                    )
             elif one.name not in told and demanded.get(one.name) is spec:
                 self.warnings.append(f"{one.name}: FP32 or INT64 and its shape are as the first layer wants them.")
             found.append(spec)
@@ -152,7 +154,11 @@ class _Asked:
 
 def _kind(argument: Argument) -> str:
     """How the loader fills an argument: `tensor`, `scalar`, `list` (of scalars or tensors); "" when it cannot."""
-    kind = argument.type.removeprefix("Optional[").removesuffix("]") if argument.type.startswith("Optional[") else argument.type
+    kind = (
+        argument.type.removeprefix("Optional[").removesuffix("]")
+        if argument.type.startswith("Optional[")
+        else argument.type
+    )
     if kind == "Tensor":
         return "tensor"
     if kind in _SCALARS:

@@ -27,7 +27,7 @@ _EXPORT = (
 
 
 class SavedModelFormat:
-    """Folders that TensorFlow's `saved_model.save` (also Keras's `export` and version 1's builder) wrote, or archives of one."""
+    """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
     loader = Path(__file__).with_name("loader.py")

@@ -60,7 +60,9 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
     right = _TEXT.sub("", formula.partition("~")[2])
     kinds = dict(zip(_columns(frame), _kinds(frame), strict=False))
     if not kinds:
-        return Like(problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns")
+        return Like(
+            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
+        )
     named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
     return Like(count=len(named), names=tuple(named), dtypes=tuple(kinds[name] for name in named), width=width)
 
