@@ -7,10 +7,8 @@ from pathlib import Path
 
 def _sections() -> list[frozenset[str]]:
     text = Path(__file__).with_name("classes.txt").read_text(encoding="utf-8")
-    found: list[frozenset[str]] = []
-    for section in text.split("# ")[2:]:  # the first comment says what the file is
-        found.append(frozenset(section.partition("\n")[2].split()))
-    return found
+    sections = text.split("# ")[2:]  # the first comment says what the file is
+    return [frozenset(section.partition("\n")[2].split()) for section in sections]
 
 
 LAYERS, OTHERS = _sections()
