@@ -54,3 +54,12 @@ def test_what_tensorflow_serving_cannot_take(tmp_path: Path) -> None:
     for words in (["--serve-with", "torchserve"], ["--serve-with", "tf-serving", "--include", __file__]):
         ended = CliRunner().invoke(app, ["render", str(info.path), "-o", str(tmp_path / "out"), *words])
         assert isinstance(ended.exception, UsageError) or ended.exit_code == 2
+
+
+def test_a_signature_that_is_not_there(tmp_path: Path) -> None:
+    """`--signature` names one of the model's, or is told which there are."""
+    path = saved(tmp_path / "churn", graph(ADDS))
+    words = ["render", str(path), "--serve-with", "tf-serving", "-o", str(tmp_path / "out")]
+    ended = CliRunner().invoke(app, [*words, "--signature", "nope"])
+    assert isinstance(ended.exception, UsageError) or ended.exit_code == 2
+    assert CliRunner().invoke(app, [*words, "--signature", "serving_default"]).exit_code == 0
