@@ -59,7 +59,8 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
     """The model as it will be packed; `look` inspects it. Nothing of the model or the user's code is run.
 
     Raises what `look` raises (not when a predictor reads what no format knows), UnsafeModelError, MissingCodeError,
-    MissingPackageError, ConfigError, AmbiguousFormatError, ModelError, ResolveError (two Pythons at once), UsageError (no such signature).
+    MissingPackageError, ConfigError, AmbiguousFormatError, ModelError, ResolveError (two Pythons at once), UsageError (no such
+    signature).
     """
     contract = None if asked.predictor is None else _contract(asked.predictor)
     try:
