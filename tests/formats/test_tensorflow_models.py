@@ -45,7 +45,7 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.python.client import pywrap_tf_session as session
 
 def classes(module):
-    return [name for name in dir(module) if isinstance(getattr(module, name), type)]
+    return [name for name in dir(module) if name[0].isupper() and isinstance(getattr(module, name), type)]
 
 ops = op_def_pb2.OpList.FromString(session.TF_GetBuffer(session.TF_GetAllOpList()))
 print(json.dumps({
