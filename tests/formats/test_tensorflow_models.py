@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.cli.app import app
 from mlpack.formats.keras import KerasFormat
 from mlpack.formats.keras.layers import LAYERS, OTHERS
 from mlpack.formats.savedmodel import SavedModelFormat
@@ -55,6 +59,14 @@ print(json.dumps({
                for part in ("initializers", "regularizers", "constraints", "losses", "metrics", "optimizers")
                for name in classes(getattr(one, part))],
 }))
+"""
+STUB = """
+import json, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import predict
+model = predict.load(sys.argv[1] + "/sequential.weights.h5")
+print(json.dumps(predict.predict(model, {"input": np.array(json.loads(sys.argv[2]), dtype="float32")}).tolist()))
 """
 DTYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "int32": "INT32", "bool": "BOOL", "string": "BYTES"}
 
@@ -104,6 +116,26 @@ def test_what_cannot_be_served_and_what_is_dangerous() -> None:
     weights = looked_at(keras / "sequential.weights.h5")
     assert (weights.root_class, weights.details["parameters"]) == ("keras weights", 4 * 8 + 8 + 8 * 3 + 3)
     assert looked_at(keras / "own.keras").options["own"] == {"mine>Doubled": "__main__.Doubled"}
+
+
+def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
+    """What `mlpack init` writes beside weights answers, once its `make_model` is filled in, what the whole model answers."""
+    folder = made(MAKER, "keras")
+    shutil.copy(folder / "sequential.weights.h5", tmp_path)
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "sequential.weights.h5")]).exit_code == 0
+    stub = tmp_path / "predict.py"
+    raises = next(line for line in stub.read_text().splitlines() if "raise NotImplementedError" in line)
+    model = 'layers = keras.layers; return keras.Sequential([layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")])'
+    stub.write_text(stub.read_text().replace(raises.strip(), model))
+    wanted = json.loads((folder / "sequential.answers.json").read_text())["predict"]
+    rows = [row for row in wanted["inputs"]["features"] if None not in row][4:]
+    answers = asked(STUB, str(tmp_path), json.dumps(rows))
+    kept = [
+        row
+        for row, given in zip(wanted["outputs"]["species"], wanted["inputs"]["features"], strict=True)
+        if None not in given
+    ]
+    assert np.allclose(answers, np.array(kept[4:], dtype=float), rtol=1e-4)
 
 
 def test_keras_2_is_told_from_keras_3() -> None:

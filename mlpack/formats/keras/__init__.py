@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mlpack.readers.limits import CutOffError
 _AGAIN = "Save the model again, or fetch the file again."
 _WEIGHTS = (
     "The file holds weights and not the model that they belong to: save the whole model (`model.save('model.keras')`), or "
-    "write a predictor whose load() builds the model and calls `load_weights`: `predictor: predict.py` in mlpack.yaml."
+    "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes one to fill in."
 )
 _SHAPELESS = (
     "The file does not tell what the model takes: call it once before you save it, or begin it with an Input layer; or declare "
@@ -130,6 +131,11 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     if told is not None:
         details["layers"] = len(told.layers)
     else:
+        details["kind"] = "keras_weights"
+        first = (one for one in found.weights if one[1].shape)
+        details["first_tensors"] = {
+            name: f"{one.dtype} {'x'.join(map(str, one.shape))}" for name, one in islice(first, 8)
+        }
         shown = found.weights[:_MOST_WEIGHTS]
         details["weights"] = [{"name": name, "dtype": one.dtype, "shape": list(one.shape)} for name, one in shown]
         details["tensors"] = len(found.weights)
