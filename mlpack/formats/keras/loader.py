@@ -14,6 +14,7 @@ _DTYPES = {
     "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
     "BYTES": "string",
 }  # fmt: skip
+_ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
 _SUFFIX = {"hdf5": ".h5", "zip": ".keras", "folder": ""}
 
 
@@ -159,4 +160,7 @@ def _array(answer: Any) -> Any:
 
 
 def _said(error: Any) -> str:
-    return str(getattr(error, "message", error)).strip().split("\n")[0][:300]
+    """The line that says what is wrong, of the many that TensorFlow writes about where."""
+    lines = [line.strip() for line in str(error.message).split("\n")]
+    told = [line for line in lines if line and not line.startswith(_ABOUT_PLACES)]
+    return (told or lines)[0][:300]

@@ -7,6 +7,8 @@ from typing import Any, Dict, Mapping
 
 import numpy as np
 
+_ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
+
 
 class InputError(ValueError):
     """Values that the model cannot take: a missing text, a message that cannot be parsed, a shape that does not fit."""
@@ -48,7 +50,7 @@ def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, 
     try:
         answers = call(**tensors)
     except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-        raise InputError(str(error.message).strip().split("\n")[0][:300]) from error
+        raise InputError(_said(error)) from error
     return {spec.name: _array(answers[spec.name]) for spec in signature.outputs}
 
 
@@ -86,3 +88,10 @@ def _array(answer: Any) -> Any:
         decoded[:] = [value.decode("utf-8", "replace") for value in found.ravel()]
         return decoded.reshape(found.shape)
     return found
+
+
+def _said(error: Any) -> str:
+    """The line that says what is wrong, of the many that TensorFlow writes about where."""
+    lines = [line.strip() for line in str(error.message).split("\n")]
+    told = [line for line in lines if line and not line.startswith(_ABOUT_PLACES)]
+    return (told or lines)[0][:300]

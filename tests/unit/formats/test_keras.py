@@ -124,6 +124,27 @@ def test_hdf5_of_keras_2(tmp_path: Path) -> None:
     assert found.options["legacy"] is True
 
 
+def test_an_input_that_is_looked_up(tmp_path: Path) -> None:
+    """Whole numbers that a table knows are what a made-up row holds; any other would be refused by the model."""
+    layers = [
+        {
+            "class_name": "Embedding",
+            "config": {"name": "e", "input_dim": 5, "output_dim": 2, "batch_input_shape": [None, 9]},
+        },
+        DENSE,
+    ]
+    (signature,) = looked_at(
+        hdf5(tmp_path / "m.h5", {"class_name": "Sequential", "config": {"layers": layers}})
+    ).signatures
+    assert (signature.inputs[0].dtype, signature.categories) == ("INT32", {"e_input": (0, 1, 2, 3, 4)})
+    inputs = layer("InputLayer", "kind", batch_shape=[None, 1], dtype="int32")
+    ends = {"input_layers": [["kind", 0, 0]], "output_layers": [["t", 0, 0]]}
+    graph = [inputs, layer("Embedding", "t", "kind", input_dim=100, output_dim=4)]
+    config = {"class_name": "Functional", "module": "keras", "config": {"name": "f", "layers": graph, **ends}}
+    (signature,) = looked_at(archive(tmp_path / "m.keras", config)).signatures
+    assert signature.categories["kind"] == tuple(range(10))
+
+
 def test_a_batch_that_is_fixed(tmp_path: Path) -> None:
     """A batch of one is asked a row at a time; any other count is what one row of the service holds."""
     one = layer("InputLayer", "x", batch_shape=[1, 4], dtype="float32")
