@@ -13,7 +13,7 @@ from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.keras.architecture import Architecture, architecture
 from mlpack.formats.keras.files import KerasFile, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
-from mlpack.formats.keras.packages import EXCLUDES, is_legacy, requirements_of
+from mlpack.formats.keras.packages import Needs, needs_of
 from mlpack.formats.keras.signatures import signature_of
 from mlpack.readers.hdf5 import MAGIC
 from mlpack.readers.limits import CutOffError
@@ -68,6 +68,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
     told = architecture(config)
     judged = judge(config, found.escaping)
     signature = signature_of(told, own=bool(judged.own))
+    needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
         format="keras",
@@ -78,19 +79,20 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         signatures=() if signature is None else (signature,),
         safety=judged.safety,
         size=artifact.size,
-        requirements=requirements_of(found.version, found.backend),
+        requirements=needs.requirements,
         missing_modules=_missing(judged),
         steps=told.layers[:100],
         methods=("predict",),
         warnings=_warnings(found, judged),
         details=_details(found, told),
-        options=_options(found, told, judged),
-        excludes=EXCLUDES if is_legacy(found.version) else (),
+        options=_options(found, told, judged, needs),
+        excludes=needs.excludes,
         advice="" if signature else _SHAPELESS,
     )
 
 
 def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
+    needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
         format="keras",
@@ -101,10 +103,10 @@ def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
         signatures=(),
         safety=Safety(verdict="safe"),
         size=artifact.size,
-        requirements=requirements_of(found.version, found.backend),
+        requirements=needs.requirements,
         details=_details(found, None),
-        options={"legacy": is_legacy(found.version)},
-        excludes=EXCLUDES if is_legacy(found.version) else (),
+        options={"legacy": needs.legacy},
+        excludes=needs.excludes,
         advice=_WEIGHTS,
     )
 
@@ -144,10 +146,10 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     return details
 
 
-def _options(found: KerasFile, told: Architecture, judged: Judged) -> dict[str, Any]:
+def _options(found: KerasFile, told: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:
     return {
         "container": found.container,
-        "legacy": is_legacy(found.version),
+        "legacy": needs.legacy,
         "named": told.named,
         "outputs": [tensor.name for tensor in told.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import tempfile
 from typing import Any, Dict, List, Mapping, Tuple
@@ -47,7 +48,10 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
     own = {name: _found(dotted) for name, dotted in (options.get("own") or {}).items()}
     own.update({name.rpartition(">")[2]: value for name, value in list(own.items())})
     named = _with_suffix(path, _SUFFIX.get(str(options.get("container")), ""))
-    return Model(keras.models.load_model(named, custom_objects=own, compile=False, safe_mode=True), options)
+    more = (
+        {"safe_mode": True} if "safe_mode" in inspect.signature(keras.models.load_model).parameters else {}
+    )  # from 2.13 on
+    return Model(keras.models.load_model(named, custom_objects=own, compile=False, **more), options)
 
 
 def wrap(keras_model: Any) -> Model:

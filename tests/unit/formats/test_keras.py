@@ -124,6 +124,25 @@ def test_hdf5_of_keras_2(tmp_path: Path) -> None:
     assert found.options["legacy"] is True
 
 
+@pytest.mark.parametrize(
+    ("word", "legacy", "needed"),
+    [
+        (None, True, {"tf-keras": None, "tensorflow": None}),
+        ("tensorflow==2.12.0", False, {"tensorflow": "2.12.0"}),
+        ("keras==2.12.1", False, {"tensorflow": "2.12.0"}),
+        ("keras==3.3.3", False, {"keras": "3.3.3", "tensorflow": None}),
+    ],
+)
+def test_what_the_user_says_comes_first(
+    tmp_path: Path, word: str | None, legacy: bool, needed: dict[str, str | None]
+) -> None:
+    """A file of Keras 2 goes to tf-keras, unless the user names the TensorFlow or the Keras that made it."""
+    path = hdf5(tmp_path / "m.h5", sequential(FEATURES, DENSE), "2.9.0")
+    found = inspect(path, formats=[KerasFormat()], framework=word)
+    assert {one.distribution: one.version for one in found.requirements} == needed
+    assert found.options["legacy"] is legacy
+
+
 def test_an_input_that_is_looked_up(tmp_path: Path) -> None:
     """Whole numbers that a table knows are what a made-up row holds; any other would be refused by the model."""
     layers = [
