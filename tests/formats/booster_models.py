@@ -160,7 +160,7 @@ def _catboost(folder: Path, keep: Keep) -> None:
     few = {"iterations": 8, "depth": 3, "verbose": 0, "allow_writing_files": False}
     table, rows = mixed()[["n", "c", "k"]].astype({"c": object}), asked_mixed()[["n", "c", "k"]].astype({"c": object})
     rows["c"] = rows["c"].fillna("missing")
-    model = catboost.CatBoostClassifier(**few, cat_features=["c"]).fit(table, np.where(_target(table), "yes", "no"))
+    model = catboost.CatBoostClassifier(**few, cat_features=["c"], one_hot_max_size=2).fit(table, np.where(_target(table), "yes", "no"))
     for name, form in (("cat-classes.cbm", "cbm"), ("cat-classes.json", "json")):
         model.save_model(str(folder / name), format=form)
         again = catboost.CatBoostClassifier()

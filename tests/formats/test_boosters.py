@@ -107,13 +107,13 @@ def test_categories_that_xgboost_loses(tmp_path: Path) -> None:
     assert any("categories in c" in warning for warning in info.warnings)
 
 
-@pytest.mark.parametrize("name", ["xgb-classes.ubj", "xgb-classes.pkl", "cat-classes.cbm"])
+@pytest.mark.parametrize("name", ["xgb-classes.ubj", "cat-classes.cbm", "cat-classes.pkl"])
 @pytest.mark.filterwarnings("ignore")
 def test_a_value_that_the_model_cannot_take(made: dict[str, Made], name: str) -> None:
     """XGBoost refuses a category that training did not know, CatBoost a missing one: the client is told, by name."""
     one = made[name]
     bad = [{**one.rows[0], "c": None if name.startswith("cat") else "unheard of"}]
-    with pytest.raises(ValueError, match=r"unheard of|category") as raised:
+    with pytest.raises(ValueError, match=r"unheard of|category|cat_feature") as raised:
         answers(inspected(one.path), bad)
     assert type(raised.value).__name__ == "InputError"
 
@@ -154,8 +154,8 @@ def test_a_file_that_is_cut_off(made: dict[str, Made], name: str, tmp_path: Path
             assert isinstance(error, UnreadableModelError | UnknownFormatError)
             assert error.hint
         else:
-            # LightGBM's trees are all there, and what follows them are notes.
-            assert name.startswith("lgb"), (name, part)
+            # All trees are there: what follows are LightGBM's notes, and how CatBoost splits texts, which its own loader misses.
+            assert name.startswith(("lgb", "cat-text")), (name, part)
             assert info.details["trees"]
 
 
@@ -176,7 +176,7 @@ def test_broken_bytes_are_no_crash(made: dict[str, Made], name: str, tmp_path: P
             assert error.message
 
 
-@pytest.mark.parametrize("name", ["xgb-soft.ubj", "xgb-dart.json", "lgb-plain.model", "cat-three.cbm", "glm.pkl"])
+@pytest.mark.parametrize("name", ["xgb-soft.ubj", "xgb-dart.json", "lgb-plain.model", "cat-three.cbm"])
 @pytest.mark.parametrize("suffix", [".gz", ".zip"])
 def test_it_may_be_packed(made: dict[str, Made], name: str, suffix: str, tmp_path: Path) -> None:
     """Gzipped, or alone in a zip, it is the same model."""
@@ -187,8 +187,6 @@ def test_it_may_be_packed(made: dict[str, Made], name: str, suffix: str, tmp_pat
     path = tmp_path / f"{name}{suffix}"
     if suffix == ".gz":
         path.write_bytes(gzip.compress(content))
-    elif name.endswith(".pkl"):
-        pytest.skip("a pickle in a zip is no file that anything writes")
     else:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(name, content)
