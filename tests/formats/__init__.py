@@ -1,1 +1,1 @@
-"""Makers of models with their own frameworks, and what is asked of what they made."""
+"""Models of every format made for the tests, and the tests of what reads them."""
