@@ -31,6 +31,7 @@ class Net(nn.Module):
         self.last = nn.Linear(hidden, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The answer."""
         return torch.softmax(self.last(torch.relu(self.norm(self.first(x)))), -1)
 
 
@@ -49,6 +50,7 @@ class Both(nn.Module):
         self.last = nn.Linear(6, 2)
 
     def forward(self, ids: torch.Tensor, dense: torch.Tensor, scale: float = 1.0) -> dict[str, torch.Tensor]:
+        """The answer."""
         found = self.last(torch.cat([self.words(ids).mean(1), dense], 1)) * scale
         return {"logits": found, "best": found.argmax(1)}
 
@@ -61,6 +63,7 @@ class Steps(nn.Module):
         self.steps = nn.LSTM(3, 5, batch_first=True)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The answer."""
         every, (last, _) = self.steps(x)
         return every, last[0]
 
@@ -69,6 +72,7 @@ class Scaled(nn.Module):
     """A tensor and a whole number that all rows of a call share."""
 
     def forward(self, x: torch.Tensor, times: int) -> torch.Tensor:
+        """The answer."""
         return x * times
 
 
@@ -103,7 +107,11 @@ def answered(folder: Path, name: str, instances: list[Any], outputs: dict[str, t
     """Beside the model: the question, and torch's own answers as the service gives them."""
     columns = {key: plain(value) for key, value in outputs.items()}
     only = next(iter(columns.values()))
-    listed = only if len(columns) == 1 else [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    listed = (
+        only
+        if len(columns) == 1
+        else [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    )
     (folder / f"{name}.request.json").write_text(json.dumps({"instances": instances}))
     (folder / f"{name}.expected.json").write_text(json.dumps({"predictions": listed}))
 
@@ -155,9 +163,7 @@ def several(folder: Path) -> None:
     chance = random.Random(5)
     both = Both().eval()
     torch.jit.save(torch.jit.script(both), folder / "both.pt")
-    instances = [
-        {"ids": [chance.randrange(10) for _ in range(3)], "dense": dense} for dense in rows(2, seed=9)
-    ]
+    instances = [{"ids": [chance.randrange(10) for _ in range(3)], "dense": dense} for dense in rows(2, seed=9)]
     ids = torch.tensor([row["ids"] for row in instances])
     told = both(ids, tensor([row["dense"] for row in instances]))
     answered(folder, "both", instances, told)
@@ -181,7 +187,11 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
     body = b""
     for name, value in state.items():
         data = value.contiguous().numpy().tobytes()
-        header[name] = {"dtype": kinds[value.dtype], "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        header[name] = {
+            "dtype": kinds[value.dtype],
+            "shape": list(value.shape),
+            "data_offsets": [len(body), len(body) + len(data)],
+        }
         body += data
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
@@ -199,10 +209,13 @@ def unserved(folder: Path) -> None:
     torch.save(nn.Linear(4, 2).double(), folder / "double.pt")
     torch.save(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), folder / "conv.pt")
     torch.save({"x": torch.eye(3).to_sparse(), "y": torch.ones(2, dtype=torch.bfloat16)}, folder / "sparse.pt")
-    torch.save({"state_dict": {"layer.weight": torch.ones(2, 2)}, "ema": {"layer.weight": torch.ones(2, 2)}}, folder / "two.pt")
+    torch.save(
+        {"state_dict": {"layer.weight": torch.ones(2, 2)}, "ema": {"layer.weight": torch.ones(2, 2)}}, folder / "two.pt"
+    )
 
     class Fixed(nn.Module):
         def forward(self, x: torch.Tensor, y: torch.Tensor, k: int = 2) -> dict[str, torch.Tensor]:
+        """The answer."""
             return {"sum": x + y, "scaled": x * k}
 
     x = torch.ones(2, 4)
@@ -210,6 +223,7 @@ def unserved(folder: Path) -> None:
 
     class Reader(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The answer."""
             torch.save(x, "somewhere.pt")
             return x
 
@@ -217,6 +231,7 @@ def unserved(folder: Path) -> None:
 
     class Listed(nn.Module):
         def forward(self, images: list[torch.Tensor]) -> torch.Tensor:
+        """The answer."""
             return images[0]
 
     torch.jit.save(torch.jit.script(Listed()), folder / "listed.pt")

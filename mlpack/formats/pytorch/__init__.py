@@ -31,25 +31,25 @@ class TorchFormat:
             name="TorchScript `.pt` (traced, scripted, frozen)",
             reads="forward's arguments and answers, shapes as far as the code or the tracing tells, weights",
             serves="torch, CPU build",
-            proof="tests/formats/test_torch_served.py",
+            proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="`torch.save` of a whole module, zip or from before 1.6",
             reads="class, layers, weights, own classes",
             serves="torch, with your code by `--include`",
-            proof="tests/formats/test_torch_served.py",
+            proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="state dict, checkpoint, safetensors",
             reads="tensor names, shapes, dtypes, how many parameters",
             serves="torch, with `--entry pkg.mod:make_model`, or your `predictor:`",
-            proof="tests/formats/test_torch_served.py",
+            proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="torch.export `.pt2`",
             reads="inputs, outputs, open dimensions and their ranges, torch's version",
             serves="torch of the recorded version",
-            proof="tests/formats/test_torch_served.py",
+            proof="tests/integration/test_torch_images.py",
         ),
         Kind(name="torch.package", reads="its pickles, the modules it leaves outside"),
     )
@@ -94,7 +94,9 @@ def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
 
 def _other(artifact: Artifact, root: Any) -> ModelInfo:
     """Something that torch saved and that is neither module nor weights."""
-    advice = "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
+    advice = (
+        "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
+    )
     return _told(artifact, f"{kind(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
 
 
@@ -105,13 +107,19 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         "Open it where it is trusted with torch.package.PackageImporter, and export it with torch.jit or torch.export; or load "
         "it in a `predictor: predict.py`."
     )
-    details = {"kind": "package", "pickles": pickles[:20], "extern": archive.text(".data/extern_modules", 4096).split()[:50]}
+    details = {
+        "kind": "package",
+        "pickles": pickles[:20],
+        "extern": archive.text(".data/extern_modules", 4096).split()[:50],
+    }
     told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
     code = next((name for name in archive.tree.names if name.endswith(".py")), None)
     if code is None or told.safety.verdict == "dangerous":
         return told
     carried = Finding(
-        callable=f"torch.package {code}", why="Python code that the archive carries, and that opening it runs", verdict="unknown"
+        callable=f"torch.package {code}",
+        why="Python code that the archive carries, and that opening it runs",
+        verdict="unknown",
     )
     return replace(told, safety=Safety(verdict="unknown", findings=(*told.safety.findings, carried)))
 

@@ -1,4 +1,4 @@
-"""torch.export's .pt2 archives: the program's inputs and outputs, their shapes and what its dimensions may be, from its JSON."""
+"""torch.export's .pt2 archives: a program's inputs and outputs, and what its dimensions may be, from its JSON."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ class _Program:
                     tensors.append(self._tensor(name))
             elif "constant_input" in spec:
                 one = spec["constant_input"]
-                value = next(iter(one["value"].values()), None) if isinstance(one.get("value"), dict) else one.get("value")
+                value = (
+                    next(iter(one["value"].values()), None) if isinstance(one.get("value"), dict) else one.get("value")
+                )
                 fixed.append(f"{one['name']}={value!r}"[:60])
         return tensors, fixed
 
@@ -138,9 +140,7 @@ class _Program:
     def _tensor(self, name: str) -> TensorSpec:
         meta = self.values[name]
         dtype = _DTYPES.get(meta["dtype"], "FP32")
-        return TensorSpec(
-            name=name, dtype=dtype if dtype in DTYPES else "FP32", shape=tuple(map(_axis, meta["sizes"]))
-        )
+        return TensorSpec(name=name, dtype=dtype if dtype in DTYPES else "FP32", shape=tuple(map(_axis, meta["sizes"])))
 
     def _signature(
         self, inputs: list[TensorSpec], outputs: list[TensorSpec], warnings: list[str]
@@ -166,7 +166,9 @@ class _Program:
         specs = [_rowed(one, batch) for one in inputs]
         opened = sorted({axis for one in specs for axis in one.shape[1:] if isinstance(axis, str)})
         if opened and not self.artifact.sample:
-            warnings.append(f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths.")
+            warnings.append(
+                f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths."
+            )
         columns = columns_of_rows(self.artifact.sample, specs)
         told = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
         if batch == "one":

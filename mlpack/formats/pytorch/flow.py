@@ -119,18 +119,17 @@ class _Walk:
                 raise _Stop
             if isinstance(node, ast.Return):
                 raise _Stop(self.value(node.value, scope) if node.value else None)
+            if isinstance(node, ast.Expr) and "RaiseException" in ast.dump(node.value):
+                raise _Stop(raised=True)
             if isinstance(node, ast.Assign):
                 self.bind(node.targets[0], self.value(node.value, scope), scope)
             elif isinstance(node, ast.Expr):
-                if "RaiseException" in ast.dump(node.value):
-                    raise _Stop(raised=True)
                 self.value(node.value, scope)
             elif isinstance(node, ast.If):
                 self.branch(node, scope)
             elif isinstance(node, ast.For | ast.While | ast.With):
-                for below in ast.walk(node):
-                    if isinstance(below, ast.Name) and isinstance(below.ctx, ast.Store):
-                        scope[below.id] = UNKNOWN
+                stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+                scope.update({one.id: UNKNOWN for one in stored})
 
     def branch(self, node: ast.If, scope: dict[str, Any]) -> None:
         test = self.value(node.test, scope)
@@ -263,7 +262,12 @@ def _rank(args: list[Any]) -> Any:
 
 def _length(args: list[Any]) -> Any:
     value, place = (args[0], args[1]) if len(args) == 2 else (UNKNOWN, 0)
-    if isinstance(value, Flowing) and value.axes and isinstance(place, int) and -len(value.axes) <= place < len(value.axes):
+    if (
+        isinstance(value, Flowing)
+        and value.axes
+        and isinstance(place, int)
+        and -len(value.axes) <= place < len(value.axes)
+    ):
         return value.axes[place] if value.axes[place] >= 0 else UNKNOWN
     return UNKNOWN
 
@@ -294,5 +298,7 @@ _PLAIN: dict[str, Callable[[list[Any]], Any]] = {
     "__is__": _none(wanted=True),
     "__isnot__": _none(wanted=False),
     "__not__": lambda args: not args[0] if isinstance(args[0], bool) else UNKNOWN,
-    "__contains__": lambda args: args[1] in args[0] if isinstance(args[0], list) and isinstance(args[1], int) else UNKNOWN,
+    "__contains__": lambda args: (
+        args[1] in args[0] if isinstance(args[0], list) and isinstance(args[1], int) else UNKNOWN
+    ),
 }

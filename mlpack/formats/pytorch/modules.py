@@ -42,7 +42,9 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
             "Give a few rows: --sample rows.json, a list with a row each ([[5.1, 3.5], ...]) or records by forward's argument "
             "names; whole numbers are INT64, others FP32."
         )
-        told = f"{root.class_name} takes" + "".join(f" {one.dtype} {list(one.shape)}: the lengths are not told" for one in wanted)
+        told = f"{root.class_name} takes" + "".join(
+            f" {one.dtype} {list(one.shape)}: the lengths are not told" for one in wanted
+        )
         warnings.append(f"No signature: {told}." if wanted else f"No signature: the file does not tell what {told}.")
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")

@@ -92,7 +92,8 @@ def _method(text: str, name: str, *, indent: str) -> Method | None:
     given = tree.args.args
     optional = len(given) - len(tree.args.defaults)
     arguments = tuple(
-        Argument(name=one.arg, type=_type(one.annotation), optional=place >= optional) for place, one in enumerate(given)
+        Argument(name=one.arg, type=_type(one.annotation), optional=place >= optional)
+        for place, one in enumerate(given)
     )
     return Method(
         arguments=arguments[1:] if indent else arguments,

@@ -70,7 +70,8 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         if not named and not _sure(artifact.head):
             return None
         raise UnreadableModelError(
-            f"{artifact.name} cannot be read as safetensors: {stopped}.", hint="Fetch the file again, or export it again."
+            f"{artifact.name} cannot be read as safetensors: {stopped}.",
+            hint="Fetch the file again, or export it again.",
         ) from stopped
     tensors = {
         name: Tensor(dtype=_SAFETENSORS.get(one.dtype, one.dtype), shape=one.shape)
