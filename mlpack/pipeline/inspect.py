@@ -37,7 +37,7 @@ _TORCH = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
 _ANY = (*_PICKLES, *_PACKED, *_TORCH, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
 _BY_CONTAINER = {
     "npy": (".npy",),
-    "npz": (".npz",),
+    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
     "zip": (".zip", *_TORCH, ".bin", ".npz", ".skops", ".keras"),
 }
 _KEYS = (
