@@ -144,10 +144,12 @@ def served(folder: Path) -> None:
     save_safetensors(net.state_dict(), folder / "weights.safetensors")
     save(export(net, (small,), dynamic_shapes={"x": {0: Dim("batch", min=1, max=32)}}), folder / "exported.pt2")
     for name in (
-        "traced", "scripted", "frozen", "module", "module_legacy", "weights", "weights_legacy", "checkpoint",
+        "traced", "scripted", "module", "module_legacy", "weights", "weights_legacy", "checkpoint",
         "weights.safetensors", "exported",
     ):  # fmt: skip
         answered(folder, name, questions, out)
+    with torch.inference_mode():  # freezing folds layers into one another, which rounds differently
+        answered(folder, "frozen", questions, {"output": torch.jit.load(folder / "frozen.pt")(x)})
     layers = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
     torch.save(layers, folder / "layers.pt")
     answered(folder, "layers", questions, {"output": layers(x)})
@@ -215,7 +217,7 @@ def unserved(folder: Path) -> None:
 
     class Fixed(nn.Module):
         def forward(self, x: torch.Tensor, y: torch.Tensor, k: int = 2) -> dict[str, torch.Tensor]:
-        """The answer."""
+            """The answer."""
             return {"sum": x + y, "scaled": x * k}
 
     x = torch.ones(2, 4)
@@ -223,7 +225,7 @@ def unserved(folder: Path) -> None:
 
     class Reader(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The answer."""
+            """The answer."""
             torch.save(x, "somewhere.pt")
             return x
 
@@ -231,7 +233,7 @@ def unserved(folder: Path) -> None:
 
     class Listed(nn.Module):
         def forward(self, images: list[torch.Tensor]) -> torch.Tensor:
-        """The answer."""
+            """The answer."""
             return images[0]
 
     torch.jit.save(torch.jit.script(Listed()), folder / "listed.pt")

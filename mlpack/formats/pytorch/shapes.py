@@ -182,7 +182,7 @@ def _reduced(_demands: Demands, args: Sequence[Any]) -> Any:
 
 def _argmax(demands: Demands, args: Sequence[Any]) -> Any:
     told = _reduced(demands, args)
-    return replace(told, dtype="INT64") if isinstance(told, Flowing) else UNKNOWN
+    return replace(told, dtype="INT64") if isinstance(told, Flowing) else Flowing(dtype="INT64")
 
 
 def _squeezed(_demands: Demands, args: Sequence[Any]) -> Any:
