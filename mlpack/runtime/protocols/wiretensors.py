@@ -29,8 +29,10 @@ def split_body(body: bytes, header_length: str) -> Tuple[bytes, "memoryview[int]
     return body[:length], memoryview(body)[length:]
 
 
-def read_tensors(inputs: Any, binary: "memoryview[int]", max_rows: int) -> Dict[str, Array]:
+def read_tensors(inputs: Any, binary: "memoryview[int]", max_rows: int, *, infinite: bool = False) -> Dict[str, Array]:
     """The request's `inputs` as arrays by name; those with `binary_data_size` are taken from `binary` in their order.
+
+    With `infinite` the JSON has a word for infinity.
 
     Raises:
         BadInputError: an entry is not one, its data do not fill its shape, or bytes are missing or left over.
@@ -46,7 +48,7 @@ def read_tensors(inputs: Any, binary: "memoryview[int]", max_rows: int) -> Dict[
             raise BadInputError(f"the tensor {shown(name)} is there twice")
         size = _binary_size(entry, name)
         if size is None:
-            found[name] = _from_json(entry.get("data"), name, dtype, shape)
+            found[name] = _from_json(entry.get("data"), name, dtype, shape, infinite=infinite)
             continue
         if place + size > len(binary):
             raise BadInputError(f"tensor {shown(name)}: {size} bytes are announced, {len(binary) - place} are there")
@@ -109,7 +111,7 @@ def _binary_size(entry: Dict[str, Any], name: str) -> Any:
     return size
 
 
-def _from_json(data: Any, name: str, dtype: str, shape: List[int]) -> Array:
+def _from_json(data: Any, name: str, dtype: str, shape: List[int], *, infinite: bool) -> Array:
     """`data` is flat or nested, in row-major order."""
     count = prod(shape)
     if type(data) is not list:
@@ -123,7 +125,7 @@ def _from_json(data: Any, name: str, dtype: str, shape: List[int]) -> Array:
     if len(values) != count:
         raise BadInputError(f"tensor {shown(name)}: shape {shape} holds {count} values, got {len(values)}")
     try:
-        return cast(values, dtype).reshape(shape)
+        return cast(values, dtype, infinite=infinite).reshape(shape)
     except CastError as error:
         misfit = error.misfits[0]
         place = unravel(misfit.place, tuple(shape))
