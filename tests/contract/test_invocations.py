@@ -131,10 +131,21 @@ def test_exactly_one_form(iris: Server) -> None:
     """MLflow: one of its four keys and params, nothing else; a bare list is SageMaker's JSON."""
     assert asked(iris, [ROW]).json() == {"predictions": [0]}
     assert asked(iris, {"instances": [ROW], "params": {"temperature": 1}}).json() == {"predictions": [0]}
-    for body in ({}, {"instances": [ROW], "inputs": [ROW]}, {"data": [ROW]}, {"instances": [ROW], "x": 1}, None, "x",
-                 {"dataframe_split": []}, {"dataframe_split": {"columns": ["a"], "data": [[1]]}},
-                 {"dataframe_split": {"data": [ROW], "x": 1}}, {"instances": [ROW], "params": []},
-                 {"dataframe_records": {}}, {"inputs": {}}):  # fmt: skip
+    bodies: list[Any] = [
+        {},
+        {"instances": [ROW], "inputs": [ROW]},
+        {"data": [ROW]},
+        {"instances": [ROW], "x": 1},
+        None,
+        "x",
+        {"dataframe_split": []},
+        {"dataframe_split": {"columns": ["a"], "data": [[1]]}},
+        {"dataframe_split": {"data": [ROW], "x": 1}},
+        {"instances": [ROW], "params": []},
+        {"dataframe_records": {}},
+        {"inputs": {}},
+    ]
+    for body in bodies:
         answer = asked(iris, body)
         assert answer.status == 400, body
         assert set(answer.json()) == {"error_code", "message"}, body

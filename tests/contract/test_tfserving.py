@@ -41,12 +41,21 @@ def test_the_documentations_own_curl_is_answered(iris: Server) -> None:
 
 def test_both_keys_or_none_are_400(iris: Server) -> None:
     """Trap 7: `instances` and `inputs` in one body are refused, as are none, in the contract's form."""
-    for body in ({"instances": [ROW], "inputs": [ROW]}, {}, {"signature_name": "predict"}, [], None, {"instances": []}):
+    bodies: list[Any] = [
+        {"instances": [ROW], "inputs": [ROW]},
+        {},
+        {"signature_name": "predict"},
+        [],
+        None,
+        {"instances": []},
+    ]
+    for body in bodies:
         answer = asked(iris, body)
         assert answer.status == 400, body
         assert set(answer.json()) == {"error"}
     assert asked(iris, {"instances": [ROW], "more": 1}).status == 400
-    for name in ("nope", 1, [], {}):
+    names: list[Any] = ["nope", 1, [], {}]
+    for name in names:
         assert asked(iris, {"instances": [ROW], "signature_name": name}).status == 400, name
 
 
