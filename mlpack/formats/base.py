@@ -52,11 +52,28 @@ class Artifact:
             yield FileSource(file, 0, self.size)
 
 
-class Format(Protocol):
-    """A kind of model file."""
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of file that a format reads, as the README's table tells of it.
+
+    `reads` is what is known without running it, `serves` what answers in the image ("" where it is only recognised);
+    `proof` is the test that takes such a file to an image and compares its answers ("" where none does).
+    """
 
     name: str
-    loader: Path  # the image half: a file of its own that imports only its framework
+    reads: str
+    serves: str = ""
+    proof: str = ""
+
+
+class Format(Protocol):
+    """A kind of model file. Ours have `kinds` too: what the README's table says of them."""
+
+    name: str
+
+    @property
+    def loader(self) -> Path | None:
+        """The image half: a file of its own that imports only its framework; None of what is not served."""
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is, or None when it is not of this format; never runs or imports anything of the model."""

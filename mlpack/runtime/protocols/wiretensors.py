@@ -73,7 +73,7 @@ def write_tensor(name: str, array: Array, *, binary: bool) -> Tuple[Dict[str, An
         data = b"".join(chain.from_iterable((struct.pack("<I", len(part)), part) for part in parts))
     else:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        data = little.data.cast("B") if little.size else b""
+        data = little.reshape(-1).view(np.uint8).data if little.size else b""
     entry["parameters"] = {"binary_data_size": len(data)}
     return entry, data
 
