@@ -262,7 +262,9 @@ def keras_models() -> None:
 def legacy_models() -> None:
     """Keras 2, through tf-keras: .h5 with an LSTM as only Keras 2 writes it, and a SavedModel that holds an optimizer."""
     keras = tf.keras
-    model = keras.Sequential([keras.Input((5, 4), name="series"), keras.layers.LSTM(6), keras.layers.Dense(2, name="next")])
+    model = keras.Sequential(
+        [keras.Input((5, 4), name="series"), keras.layers.LSTM(6), keras.layers.Dense(2, name="next")]
+    )
     model.compile("adam", "mse")
     series = numbers(5, 4)
     model.fit(series[10:], RNG.normal(size=(ROWS - 10, 2)), verbose=0)
@@ -271,7 +273,9 @@ def legacy_models() -> None:
     model.save(FOLDER / "lstm_saved", save_format="tf")
     loaded = tf.saved_model.load(str(FOLDER / "lstm_saved")).signatures
     answers("lstm_saved", loaded, {"serving_default": {"series": series}})
-    keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(FOLDER / "lambda2.h5")
+    keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(
+        FOLDER / "lambda2.h5"
+    )
 
 
 if __name__ == "__main__":

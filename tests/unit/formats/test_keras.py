@@ -23,7 +23,13 @@ def looked_at(path: Path) -> ModelInfo:
 def layer(kind: str, name: str, *calls: str, module: str | None = "keras.layers", **config: Any) -> dict[str, Any]:
     """A layer as Keras 3 writes it; `calls` are the layers whose outputs it takes."""
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [one, 0, 0]}} for one in calls]
-    found = {"module": module, "class_name": kind, "config": {"name": name, **config}, "registered_name": None, "name": name}
+    found = {
+        "module": module,
+        "class_name": kind,
+        "config": {"name": name, **config},
+        "registered_name": None,
+        "name": name,
+    }
     return {**found, "inbound_nodes": [{"args": tensors, "kwargs": {}}]} if calls else found
 
 
@@ -99,7 +105,10 @@ def test_a_functional_model_of_keras_3(tmp_path: Path) -> None:
 def test_hdf5_of_keras_2(tmp_path: Path) -> None:
     """The name that Keras had in TensorFlow is no version to pin: tf-keras reads it, and `tensorflow` stays out."""
     layers = [
-        {"class_name": "LSTM", "config": {"name": "lstm", "units": 5, "batch_input_shape": [None, 1000, 4], "dtype": "float32"}},
+        {
+            "class_name": "LSTM",
+            "config": {"name": "lstm", "units": 5, "batch_input_shape": [None, 1000, 4], "dtype": "float32"},
+        },
         {"class_name": "Dense", "config": {"name": "out", "units": 2}},
     ]
     found = looked_at(hdf5(tmp_path / "m.h5", {"class_name": "Sequential", "config": layers}, "2.2.4-tf"))
