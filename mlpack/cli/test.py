@@ -39,7 +39,8 @@ def test(
         typer.Option(
             "--contract",
             metavar="NAMES",
-            help="Check serving contracts instead, of any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, azure, torchserve.",
+            help="Check serving contracts instead, of any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
+            "azure, torchserve.",
         ),
     ] = None,
     model_name: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_line_of_curl_is_answered(called_iris: Server, line: str) -> None:
     words = shlex.split(line)
     url, body = next(word for word in words if word.startswith("localhost:8080")), None
     headers = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says of -d where nobody says more
-    for option, value in zip(words, words[1:], strict=False):
+    for option, value in pairwise(words):
         if option == "-H":
             name, _, told = value.partition(": ")
             headers[name] = told
