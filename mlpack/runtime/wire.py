@@ -27,7 +27,7 @@ class Response(NamedTuple):
 class Request:
     """A request that is being answered. `rows` is set by the handler once it knows them, for the log."""
 
-    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "path", "rows", "watch")
+    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "names", "path", "rows", "watch")
 
     def __init__(self, scope: Message, receive: Receive, max_body: int) -> None:
         self.method: str = scope["method"]
@@ -35,6 +35,7 @@ class Request:
         self.headers: Dict[bytes, bytes] = dict(scope["headers"])
         self.max_body = max_body
         self.id = ""
+        self.names: Dict[str, str] = {}  # what stood in the places of the route's {names}
         self.rows: Optional[int] = None
         self.watch: Optional[Watch] = None
         self._query_string: bytes = scope["query_string"]
@@ -56,8 +57,27 @@ class Request:
             raise MediaTypeError(
                 f"the body is {_printable(given)}, not application/json (curl: -H 'Content-Type: application/json')"
             )
+        self.refuse_compressed()
+
+    def refuse_compressed(self) -> None:
+        """Raises MediaTypeError for a body with a Content-Encoding."""
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise MediaTypeError("the body is compressed; send it without Content-Encoding")
+
+    def media_type(self) -> str:
+        """What the body says it is, in lower case and without parameters, "" when it says nothing.
+
+        Raises:
+            MediaTypeError: its charset is not UTF-8.
+        """
+        media_type, *parameters = self.header(b"content-type").lower().split(";")
+        if not all(_is_utf8(one) for one in map(str.strip, parameters) if one.startswith("charset")):
+            raise MediaTypeError(f"the body is {_printable(self.headers[b'content-type'])}; it must be UTF-8")
+        return media_type.strip()
+
+    def header(self, name: bytes) -> str:
+        """A header's value, by its name in lower case; "" where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
 
     async def body(self) -> bytes:
         """The whole body; raises BodyTooLargeError as soon as it is known to be larger than `max_body`."""
@@ -101,13 +121,14 @@ Tell = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
-    """A path of a serving contract. `tell` writes a failure in the contract's own form."""
+    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form."""
 
     method: str
     path: str
     handler: Handler
     tell: Tell
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
+    rank: int = 0  # lower ones win a path; one above 0 takes only what no other route answers
 
 
 class Watch:

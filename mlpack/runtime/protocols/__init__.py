@@ -10,7 +10,16 @@ from ..settings import Settings
 from ..wire import Route
 
 # module in this folder: class in it. Where two contracts claim a path, the earlier line has it.
-PROTOCOLS = {"own": "Own"}
+PROTOCOLS = {
+    "own": "Own",
+    "openinference": "OpenInference",
+    "tfserving": "TfServing",
+    "sagemaker": "SageMaker",
+    "mlflow": "Mlflow",
+    "azure": "Azure",
+    "torchserve": "TorchServe",
+    "vertex": "Vertex",
+}
 
 
 class Contract(Protocol):
