@@ -98,7 +98,7 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     from .models import Models
     from .protocols import all_routes
 
-    model = LoadedModel(card, loader, log, settings.queue_rows)
+    model = LoadedModel(card, loader, log, settings)
     models = stop.models = Models(model, model)
     server = stop.server = make_server(App(all_routes(models, settings), settings, log))
     server.should_exit = stop.wanted

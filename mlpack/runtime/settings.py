@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, ClassVar, Dict, List, Mapping, Tuple, Union, get_type_hints
 
+MODES = ("auto", "on", "off")
 LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "MLPACK_SERVE_"
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -22,12 +23,25 @@ class Batch:
 
     __pydantic_config__: ClassVar[Dict[str, str]] = {"extra": "forbid"}
 
+    mode: Union[bool, str] = _setting(
+        "auto",
+        "auto joins where rows do not depend on each other; on insists, off never does (`batch: off` for short).",
+    )
     max_rows: int = _setting(1024, "Rows that one call of the model takes at most when waiting requests are joined.")
     max_bytes: Union[int, str] = _setting("64MB", "Bytes of input that one call of the model takes at most.")
 
     def __post_init__(self) -> None:
+        if isinstance(self.mode, bool):  # YAML reads `off` as false
+            object.__setattr__(self, "mode", "on" if self.mode else "off")
+        if self.mode not in MODES:
+            raise ValueError(f"batch.mode: {self.mode!r} is not one of {', '.join(MODES)}")
         _positive("batch.max_rows", self.max_rows)
         _positive("batch.max_bytes", parse_size(self.max_bytes))
+
+    @property
+    def max_size(self) -> int:
+        """`max_bytes` as a number."""
+        return parse_size(self.max_bytes)
 
 
 @dataclass(frozen=True)
