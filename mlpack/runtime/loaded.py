@@ -55,7 +55,7 @@ class LoadedModel:
         self._loader = loader
         self._log = log
         self._queue_rows = settings.queue_rows
-        self._joins = {one: _may_join(one, settings.batch.mode) for one in card.signatures}
+        self._joins = {one: _may_join(one, str(settings.batch.mode)) for one in card.signatures}
         self._rows = 0
         self._bytes = 0
         self._arriving: queue.SimpleQueue[Optional[Job]] = queue.SimpleQueue()
@@ -213,7 +213,7 @@ class LoadedModel:
             outputs = call(self._loader, model, signature, inputs)
             rows = len(next(iter(inputs.values())))
             arrays = {name: np.asarray(array) for name, array in outputs.items()}
-            if not arrays or any([array.ndim == 0 or len(array) != rows for array in arrays.values()]):
+            if not arrays or any(array.ndim == 0 or len(array) != rows for array in arrays.values()):
                 shapes = {name: list(array.shape) for name, array in arrays.items()}
                 raise ModelFailedError(f"the model answered {rows} rows with shapes {shapes}")  # noqa: TRY301 - told below
         except ServeError:

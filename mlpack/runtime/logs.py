@@ -102,7 +102,7 @@ class Log:
 
 
 class LogHandler(logging.Handler):
-    """Leads Python's own logging (uvicorn's, asyncio's, the model's) into the log."""
+    """Leads Python's own logging (asyncio's, the model's) into the log."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()
