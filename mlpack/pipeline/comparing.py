@@ -68,6 +68,10 @@ def problem_with_log(log: str) -> str:
 def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
     if not shape:
         return "" if _fits(value, dtype) else f"{value!r} is no {dtype}"
+    if shape[0] == "...":  # as many axes as there are
+        inner = shape if isinstance(value, list) else ()
+        items = value if isinstance(value, list) else [value]
+        return next((told for item in items if (told := _shape_problem(item, inner, dtype))), "")
     if not isinstance(value, list):
         return f"{value!r} is no list"
     if isinstance(shape[0], int) and shape[0] >= 0 and len(value) != shape[0]:

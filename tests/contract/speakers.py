@@ -34,7 +34,7 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 def split_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """As pandas splits a frame, in another order than the model's."""
-    names = list(reversed(rows[0]))
+    names = list(rows[0])[::-1]
     return {"columns": names, "index": list(range(len(rows))), "data": [[row[name] for name in names] for row in rows]}
 
 
@@ -78,7 +78,7 @@ def lines(server: Server, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 def comma(server: Server, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """With a header, in another order than the model's; the answer as JSON."""
     text = io.StringIO(newline="")
-    names = list(reversed(rows[0]))
+    names = list(rows[0])[::-1]
     writer = csv.writer(text)
     writer.writerow(names)
     writer.writerows([["" if row[name] is None else row[name] for name in names] for row in rows])

@@ -83,6 +83,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
             raise InputError(said) from error
         if any(_has_gap(array) for array in inputs.values()):
             raise InputError(f"a value is missing, and the model fails on it ({said})") from error
+        if any(_has_bytes(array) for array in inputs.values()):
+            raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
@@ -152,6 +154,11 @@ def _texts(array: Any, missing: Any) -> Any:
         array = array.copy()
         array[gaps] = missing
     return array
+
+
+def _has_bytes(array: Any) -> bool:
+    """Whether a text came as bytes, because it is no UTF-8."""
+    return array.dtype == object and any(isinstance(value, bytes) for value in array.ravel())
 
 
 def _has_gap(array: Any) -> bool:

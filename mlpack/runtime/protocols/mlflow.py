@@ -66,8 +66,7 @@ class Mlflow:
 
     async def health(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        self._answering.require_ready()
-        return Response(200, b"\n", b"application/json")
+        return self._answering.ready()
 
     async def version(self, _request: Request) -> Response:
         """The server's version as plain text."""

@@ -73,7 +73,7 @@ def write_tensor(name: str, array: Array, *, binary: bool) -> Tuple[Dict[str, An
         data = b"".join(chain.from_iterable((struct.pack("<I", len(part)), part) for part in parts))
     else:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        data = little.data.cast("B") if little.size else b""
+        data = little.reshape(-1).view(np.uint8).data if little.size else b""
     entry["parameters"] = {"binary_data_size": len(data)}
     return entry, data
 
@@ -83,7 +83,7 @@ def _head(entry: Any, max_rows: int) -> Tuple[str, str, List[int]]:
     if type(entry) is not dict or type(entry.get("name")) is not str:
         raise BadInputError(f"a tensor must be an object with name, shape, datatype and data, not {shown(entry)}")
     name, dtype, shape = entry["name"], entry.get("datatype"), entry.get("shape")
-    if dtype not in NUMPY and dtype != "BYTES":
+    if type(dtype) is not str or (dtype not in NUMPY and dtype != "BYTES"):
         raise BadInputError(f"tensor {shown(name)}: the datatype {shown(dtype)} is none of {', '.join(NUMPY)}, BYTES")
     if type(shape) is not list or len(shape) > _MOST_AXES or any(type(one) is not int or one < 1 for one in shape):
         raise BadInputError(
