@@ -13,7 +13,8 @@ from .errors import ClientGoneError, ModelFailedError, ServeError, ShuttingDownE
 from .logs import Log
 from .routing import Router
 from .settings import Settings
-from .wire import Message, Receive, Request, Response, Route, Send, Watch
+from .watching import Watches
+from .wire import Message, Receive, Request, Response, Route, Send
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -24,7 +25,7 @@ class App:
     def __init__(self, routes: List[Route], settings: Settings, log: Log) -> None:
         self._router = Router(routes)
         self._max_body = settings.max_body_bytes
-        self._deadline_s = settings.deadline_s
+        self._watches = Watches(settings.deadline_s)
         self._log = log
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count(1)
@@ -42,7 +43,7 @@ class App:
         try:
             route, request.names = self._router.find(request.method, request.path)
             if request.method == "POST":
-                request.watch = Watch(asyncio.get_running_loop(), receive, self._deadline_s)
+                request.watch = self._watches.open(receive)
             response = await route.handler(request)
         except ServeError as error:
             response, code = self._told(error, request, route), error.code

@@ -146,5 +146,3 @@ def _options(found: KerasFile, told: Architecture, judged: Judged) -> dict[str, 
         "outputs": [tensor.name for tensor in told.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),
     }
-
-

@@ -235,7 +235,9 @@ def _sources(layer: Mapping[str, Any]) -> list[str]:
     if not isinstance(calls, list) or not calls:
         return []
     if isinstance(calls[0], dict):  # Keras 3
-        found = (node.get("config") for node in nodes(calls[0].get("args")) if node.get("class_name") == "__keras_tensor__")
+        found = (
+            node.get("config") for node in nodes(calls[0].get("args")) if node.get("class_name") == "__keras_tensor__"
+        )
         histories = (one.get("keras_history") for one in found if isinstance(one, dict))
         return [str(one[0]) for one in histories if isinstance(one, list) and one]
     return _ends(calls[0])

@@ -32,7 +32,18 @@ _CODE = "dangerous: the file holds compiled Python code, which runs when the mod
 _TRUST = "build with --trust if you know where the file comes from"
 _TEXT_TABLES = ("StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup", "Index")
 # Calls into TensorFlow that a functional model writes by name (Keras 2's TFOpLambda).
-_TF_CALLS = ("io.", "py_function", "numpy_function", "raw_ops", "function", "py_func", "compat.v1.py_func", "audio", "data.", "saved_model")
+_TF_CALLS = (
+    "io.",
+    "py_function",
+    "numpy_function",
+    "raw_ops",
+    "function",
+    "py_func",
+    "compat.v1.py_func",
+    "audio",
+    "data.",
+    "saved_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

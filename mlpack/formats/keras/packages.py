@@ -20,7 +20,9 @@ def requirements_of(version: str | None, backend: str | None) -> tuple[Requireme
     """The distributions, the pinned one first. A file of Keras 2 is read by the newest tf-keras, on TensorFlow of its line."""
     del backend  # TensorFlow runs what the others' backends saved, too
     if not is_legacy(version):
-        keras = Requirement(module="keras", distribution="keras", version=_exact(version), newest=version is None, constraint=">=3")
+        keras = Requirement(
+            module="keras", distribution="keras", version=_exact(version), newest=version is None, constraint=">=3"
+        )
         return keras, Requirement(module="tensorflow", distribution="tensorflow", constraint=">=2.16.1", newest=True)
     line = _number(version or "")[:2]
     if line >= _FIRST_TF_KERAS:
