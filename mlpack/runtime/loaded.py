@@ -19,6 +19,7 @@ from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
 from .jobs import Job, settle
 from .logs import Log
 from .measured import CURRENT
+from .metrics import Metrics
 from .owncode import bring
 from .predictor import Arrays
 from .settings import Settings
@@ -47,13 +48,14 @@ class LoadedModel:
     never will be, because it could not be loaded. The queue is bounded in rows and bytes; a cancelled call leaves it.
     """
 
-    def __init__(self, card: Card, loader: Loader, log: Log, settings: Settings) -> None:
+    def __init__(self, card: Card, loader: Loader, log: Log, settings: Settings, metrics: Metrics) -> None:
         self.card = card
         self.ready = False
         self.failed = False
         self.reason = "the model is loading"
         self._loader = loader
         self._log = log
+        self._metrics = metrics
         self._queue_rows = settings.queue_rows
         self._joins = {one: _may_join(one, str(settings.batch.mode)) for one in card.signatures}
         self._rows = 0
@@ -82,6 +84,7 @@ class LoadedModel:
         if self._rows and (self._rows + job.rows > self._queue_rows or self._bytes + job.size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
         self._rows += job.rows
+        self._metrics.waiting(self._rows)
         self._bytes += job.size
         self._arriving.put(job)
         outputs: Optional[Arrays] = None
@@ -89,10 +92,13 @@ class LoadedModel:
             outputs = await job.future
         finally:
             self._rows -= job.rows
+            self._metrics.waiting(self._rows)
             self._bytes -= job.size
             measured = CURRENT.get()
             if measured is not None:
                 measured.tell(job, outputs)
+            if job.began:
+                self._metrics.waited(job.began - job.arrived)
         return outputs
 
     def _live(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
@@ -105,6 +111,7 @@ class LoadedModel:
             return
         self.reason = ""
         self.ready = True
+        self._metrics.ready()
         self._log.write("info", "ready", model=self.card.name)
         while not self._stopping:
             self._admit()
@@ -132,6 +139,7 @@ class LoadedModel:
         rows = sum([part.stop - part.start for part in parts])
         try:
             outputs = self._called(model, signature, joined(parts))
+            self._metrics.called(rows, time.perf_counter() - began)
             for part, piece in shared_out(outputs, parts):
                 part.job.called(began, rows)
                 whole = part.job.whole(piece, part.stop)
@@ -181,7 +189,9 @@ class LoadedModel:
             self._log.failure(self.reason, error, model=self.card.name)
             on_failure()
             return None
-        self._log.write("info", "model loaded", model=self.card.name, seconds=round(time.perf_counter() - started, 3))
+        seconds = time.perf_counter() - started
+        self._metrics.loaded(seconds)
+        self._log.write("info", "model loaded", model=self.card.name, seconds=round(seconds, 3))
         return model
 
     def _warm_up(self, model: Any, warmups: Warmups) -> bool:

@@ -95,12 +95,16 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     from .app import App  # once the port is bound, so that nobody is refused while all this is imported
     from .http_server import Server
     from .loaded import LoadedModel
+    from .metrics import Metrics
     from .models import Models
     from .protocols import all_routes
 
-    model = LoadedModel(card, loader, log, settings)
-    models = stop.models = Models(model, model)
-    server = stop.server = Server(App(all_routes(models, settings), settings, log))
+    metrics = Metrics()
+    model = LoadedModel(card, loader, log, settings, metrics)
+    models = stop.models = Models(model, model, metrics)
+    routes = all_routes(models, settings)
+    metrics.know(route.path for route in routes)
+    server = stop.server = Server(App(routes, settings, log, metrics))
     server.should_exit = stop.wanted
     # imports are done: two threads that import at once can meet half-made modules
     model.start(_warmups(models, settings), lambda: stop.ask(1))

@@ -10,6 +10,7 @@ MODES = ("auto", "on", "off")
 LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "MLPACK_SERVE_"
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([a-zA-Z]{0,3})\s*")
 
 
@@ -68,6 +69,7 @@ class Settings:
     deadline_s: float = _setting(60.0, "Seconds from a request's arrival to its answer at most; later is 504.")
     max_body: Union[int, str] = _setting("32MiB", "Size of a request's body at most; more is answered with 413.")
     log: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
+    log_payloads: bool = _setting(False, "Whether log lines tell the first rows of each request and answer.")
 
     def __post_init__(self) -> None:
         if isinstance(self.port, bool) or not 0 <= self.port <= 65535:
@@ -167,6 +169,10 @@ def _walk(settings: Any, prefix: str) -> List[Tuple[str, Any, str, Any]]:
 
 
 def _from_text(text: str, type_: Any) -> Any:
+    if type_ is bool:
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{text!r} is neither true nor false")
+        return _WORDS[text.lower()]
     return type_(text) if type_ in (int, float) else text
 
 

@@ -41,6 +41,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert dataclasses.asdict(Settings()) == {
         "port": 8080, "workers": 1, "batch": {"mode": "auto", "max_rows": 1024, "max_bytes": "64MB"}, "max_rows": 10_000,
         "queue_rows": 20_000, "deadline_s": 60.0, "max_body": "32MiB", "log": "info",
+        "log_payloads": False,
     }  # fmt: skip
 
 
