@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import pickle
 import re
@@ -49,6 +50,8 @@ class Model:
         self.frames = any(_wants_frames(part) for part in parts)
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
+        for part in parts:
+            _work_alone(part)
 
 
 def load(path: str, options: Mapping[str, Any]) -> Model:
@@ -243,6 +246,13 @@ def _wants_frames(part: Any) -> bool:
     foreign = not type(part).__module__.startswith("sklearn.")
     own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
     return foreign or own_function or configured.get("transform", "default") != "default"
+
+
+def _work_alone(part: Any) -> None:
+    """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
+    if getattr(part, "n_jobs", None) not in (None, 1):
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
+            part.n_jobs = 1
 
 
 def _knows_none(part: Any) -> bool:
