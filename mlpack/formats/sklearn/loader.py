@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import pickle
 import re
@@ -52,6 +53,8 @@ class Model:
         self.frames = any(_wants_frames(part) for part in parts)
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
+        for part in parts:
+            _work_alone(part)
 
 
 def load(path: str, options: Mapping[str, Any]) -> Model:
@@ -284,6 +287,13 @@ def _old_xgboost() -> bool:
     xgboost = sys.modules.get("xgboost")
     numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
     return [int(number) for number in numbers] < [1, 6]
+
+
+def _work_alone(part: Any) -> None:
+    """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
+    if getattr(part, "n_jobs", None) not in (None, 1):
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
+            part.n_jobs = 1
 
 
 def _knows_none(part: Any) -> bool:
