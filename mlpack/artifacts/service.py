@@ -59,6 +59,7 @@ class Plan:
     run: str
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
+    live: Live | None = None  # what serves already, when nothing is to be changed
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
 

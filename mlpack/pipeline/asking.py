@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -27,13 +29,16 @@ class Answer:
 
 
 class Client:
-    """A client of one service. Reconnects by itself; close it, or use it as a `with`."""
+    """A client of one service. Reconnects by itself; close it, or use it as a `with`.
 
-    def __init__(self, url: str, *, timeout_s: float = 60) -> None:
-        parts = urlsplit(url)
+    `headers` go with every request: what lets this caller in.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 60, headers: Mapping[str, str] | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
-        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+        self._headers = dict(headers or {})
+        self._connection = _connection(url, timeout_s)
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than our oldest Python
         return self
@@ -45,7 +50,7 @@ class Client:
 
     def another(self) -> Client:
         """A second client of the same service."""
-        return Client(self._url, timeout_s=self._timeout_s)
+        return Client(self._url, timeout_s=self._timeout_s, headers=self._headers)
 
     def get(self, path: str) -> Answer:
         """GET; raises Unanswered."""
@@ -69,10 +74,18 @@ class Client:
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         try:
-            self._connection.request(method, path, body=body, headers=headers)
+            self._connection.request(method, path, body=body, headers={**self._headers, **headers})
             response = self._connection.getresponse()
             text = response.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Unanswered(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
         return Answer(status=response.status, text=text)
+
+
+def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or "127.0.0.1"
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)

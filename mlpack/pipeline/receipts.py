@@ -70,6 +70,7 @@ def report_of(receipt: dict[str, Any]) -> Report:
         latency_ms=data.get("latency_ms") or {},
         peak_memory_mb=data.get("peak_memory_mb"),
         image_size=int(data.get("image_size") or 0),
+        golden=data.get("golden") if isinstance(data.get("golden"), dict) else None,
     )
 
 
