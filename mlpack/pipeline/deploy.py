@@ -117,7 +117,7 @@ def _put_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep)
     try:
         told = target.restore(plan, on_step)
     except DeployStateError as state:
-        state.message = f"{error or 'interrupted'}; and it could not be put back: {state.message}"
+        state.message = f"{str(error) or 'interrupted'}; and it could not be put back: {state.message}"
         state.detail = state.detail or getattr(error, "detail", "")
         raise state from error
     except KeyboardInterrupt:
