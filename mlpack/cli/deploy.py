@@ -4,8 +4,29 @@ from __future__ import annotations
 
 from mlpack.cli.console import Console
 from mlpack.cli.deploy_options import (
-    AllowUnauthenticated, ApiEndpoint, Concurrency, Cpu, DryRun, Env, Keep, MaxInstances, Memory, MinInstances, NoTraffic,
-    NoVerify, Project, Region, Secret, ServiceAccount, ServiceName, Set, Source, TargetName, Timeout, Write, Yes,
+    AllowUnauthenticated,
+    ApiEndpoint,
+    Concurrency,
+    Cpu,
+    DryRun,
+    Env,
+    Keep,
+    MaxInstances,
+    Memory,
+    MinInstances,
+    NoTraffic,
+    NoVerify,
+    Project,
+    Region,
+    Secret,
+    ServiceAccount,
+    ServiceName,
+    Set,
+    Source,
+    TargetName,
+    Timeout,
+    Write,
+    Yes,
 )  # fmt: skip
 from mlpack.cli.options import AsJson, ConfigFile, Quiet, Receipt, Trust
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from mlpack.artifacts.service import Service
 from mlpack.cli.console import Console
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
@@ -53,6 +54,40 @@ def ready_made(
     return make_target(context.config, target, words, tuple(more or ()), folder=context.folder, name=None)
 
 
+def read_shares(words: Sequence[str]) -> dict[str, int]:
+    """`REVISION=PERCENT` words as a mapping whose values are together 100; raises UsageError."""
+    hint = "Such as `mlpack traffic iris-00002-abc=90 iris-00003-xyz=10`, together 100."
+    shares: dict[str, int] = {}
+    for word in words:
+        name, equals, percent = word.partition("=")
+        if not (name and equals and percent.isdecimal() and int(percent) <= 100) or name in shares:
+            raise UsageError(f"{word!r} is not REVISION=PERCENT, or named twice", hint=hint)
+        shares[name] = int(percent)
+    if sum(shares.values()) != 100:
+        raise UsageError(f"the shares are together {sum(shares.values())}, not 100", hint=hint)
+    return shares
+
+
+def show_service(console: Console, service: Service) -> None:
+    """The service and its revisions, for people."""
+    console.text(
+        f"{service.name} on {service.target}: {service.url} ({'public' if service.open_to_all else 'private'})"
+    )
+    if service.message:
+        console.warn(service.message)
+    rows = [
+        (
+            f"{revision.percent} %",
+            revision.name,
+            "ready" if revision.ready else "not ready",
+            revision.made,
+            " ".join(filter(None, (revision.image, *(f"[{tag}]" for tag in revision.tags), revision.message))),
+        )
+        for revision in service.revisions
+    ]
+    console.table(rows, header=("traffic", "revision", "", "made", "image"))
+
+
 def remember_deployed(folder: Path, target: str, service: str, where: Mapping[str, Any]) -> None:
     """Notes what was deployed, for `mlpack status`, `rollback`, `traffic` and `delete` without words."""
     note = {"target": target, "service": service, "where": dict(where)}
@@ -72,7 +107,8 @@ def _corner(config: Config, kind: str) -> dict[str, Any]:
     corner = config.deploy.get(kind) or {}
     if not isinstance(corner, dict):
         raise ConfigError(
-            f"{config.file}: `deploy.{kind}` holds no keys and values", hint="Such as `deploy: {cloudrun: {region: ...}}`."
+            f"{config.file}: `deploy.{kind}` holds no keys and values",
+            hint="Such as `deploy: {cloudrun: {region: ...}}`.",
         )
     return dict(corner)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -84,12 +84,10 @@ class ArtifactRegistry:
             try:
                 found = client.get_repository(name=shelf.resource)
             except NotFound:
-                try:
+                with suppress(Conflict):  # somebody made it in between
                     client.create_repository(
                         parent=shelf.parent, repository_id=shelf.name, repository=_repository()
                     ).result(timeout=_WAIT_S)
-                except Conflict:
-                    pass  # somebody made it in between
                 found = client.get_repository(name=shelf.resource)
             if newest is not None:
                 client.update_repository(

@@ -205,7 +205,7 @@ class DockerEngine:
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.
 
-        The login is that of Docker's config and its helpers, or `login`. Raises RegistryAuthError (login), RegistryNotFoundError
+        The login is that of Docker's config and its helpers, or `login`. Raises RegistryAuthError, RegistryNotFoundError
         (no such repository, or no right to it), RegistryUnreachableError (network), else RegistryPushError.
         """
         from mlpack.engines.pushes import push_image

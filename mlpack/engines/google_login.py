@@ -53,8 +53,8 @@ class GoogleLogin:
             if not self._always:
                 return None
             raise RegistryAuthError(
-                f"no Google credentials for {registry}", hint="`gcloud auth application-default login`, or set "
-                "GOOGLE_APPLICATION_CREDENTIALS.",
+                f"no Google credentials for {registry}",
+                hint="`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
             ) from error
         except GoogleAuthError as error:
             raise RegistryAuthError(
@@ -69,4 +69,4 @@ MISSING = "Install them: pip install 'mlpack-cli[cloudrun]'."
 
 def is_google(registry: str) -> bool:
     """Whether a registry's host is one of Google's."""
-    return registry.endswith("-docker.pkg.dev") or registry == "gcr.io" or registry.endswith(".gcr.io")
+    return registry == "gcr.io" or registry.endswith(("-docker.pkg.dev", ".gcr.io"))

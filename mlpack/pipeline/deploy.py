@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,21 @@ def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, 
             code="deploy_missing",
         )
     return keeper.route({target: 100}, on_step), serving.name if serving else ""
+
+
+def share(keeper: Keeper, shares: Mapping[str, int], on_step: OnStep) -> Service:
+    """The traffic shared by percent between revisions that are there and ready; raises DeployError before anything moves."""
+    service = keeper.status()
+    known = {revision.name: revision for revision in service.revisions}
+    for name, percent in shares.items():
+        if name not in known:
+            raise missing_revision(service, name)
+        if percent and not known[name].ready:
+            raise DeployError(
+                f"{name} cannot serve: {known[name].message or 'it is not ready'}",
+                hint="Choose a ready one: `mlpack status`.",
+            )
+    return keeper.route(shares, on_step)
 
 
 def missing_revision(service: Service, name: str) -> DeployError:

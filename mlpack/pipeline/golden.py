@@ -57,9 +57,7 @@ def golden_of(card: Mapping[str, Any], report: Report | None, wanted: Expectatio
     signatures = card.get("signatures") or []
     signature = signatures[0] if signatures and isinstance(signatures[0], dict) else None
     if wanted.request is not None:
-        return Golden(
-            request=wanted.request, answer=wanted.expected, signature=signature, tolerance=wanted.tolerance
-        )
+        return Golden(request=wanted.request, answer=wanted.expected, signature=signature, tolerance=wanted.tolerance)
     if report is not None and report.golden is not None:
         return Golden(request=report.golden.get("request"), answer=report.golden.get("answer"), signature=signature)
     if signature is None or not signature.get("inputs"):

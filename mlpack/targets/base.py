@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from mlpack.artifacts.image import Image, Released
@@ -26,6 +27,8 @@ class Target(Protocol):
 
     platform: str | None  # the only one that it runs, None for the engine's own
     home: Home | None  # None: the image stays on the engine that built it
+    service: str
+    where: Mapping[str, str]  # what a later command needs beside the service's name to find it again
 
     def plan(self, image: Image, report: Report | None, reference: str) -> Plan:
         """What will change if the image, known by `reference` once it is pushed, is released; changes nothing."""
@@ -60,7 +63,10 @@ class Keeper(Protocol):
 
 
 class Kind(Protocol):
-    """What stands in the plug table for a target: makes one from its corner of mlpack.yaml."""
+    """What stands in the plug table for a target: makes one for a service from the target's corner of mlpack.yaml."""
 
-    def __call__(self, name: str, corner: Mapping[str, Any]) -> Any:
-        """The Target, which is a Keeper too, for the service `name`; raises ConfigError for a corner that does not fit."""
+    def __call__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> Any:
+        """The Target, which is a Keeper too; raises ConfigError for a corner that does not fit.
+
+        `folder` is the working folder, `templates` that of the user's own.
+        """

@@ -25,7 +25,9 @@ class Settings(Corner):
     """`deploy: {compose: ...}`."""
 
     folder: Path | None = Field(default=None, description="where compose.yaml is kept; else .mlpack/compose/SERVICE")
-    port: int | None = Field(default=None, ge=1, le=65535, description="port on 127.0.0.1; else the one it has, or 8080")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="port on 127.0.0.1; else the one it has, or 8080"
+    )
     memory: str | None = Field(default=None, description="memory limit such as 512m; else from the test's measure")
     cpu: float = Field(default=1.0, gt=0, description="CPUs at most")
     env: dict[str, str] = Field(default_factory=dict, description="variables of the container")
@@ -38,7 +40,8 @@ class Compose:
     home: Home | None = None
 
     def __init__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> None:
-        self._name = name
+        self.service = name
+        self.where: Mapping[str, str] = {}
         self._settings = read_corner(Settings, "compose", corner)
         self._folder = folder / (self._settings.folder or Path(".mlpack") / "compose" / name)
         self._templates = templates
@@ -50,14 +53,14 @@ class Compose:
     def plan(self, image: Image, report: Report | None, reference: str) -> Plan:  # noqa: ARG002  # the id names it
         """What will change in compose.yaml, setting by setting."""
         before = self._main.text()
-        port = self._settings.port or port_of(before, self._name) or 8080
+        port = self._settings.port or port_of(before, self.service) or 8080
         wanted = self._wanted(image, report, port, self._main)
         text = write_file(wanted, self._templates)
-        changes = changes_of(before, text, self._name)
+        changes = changes_of(before, text, self.service)
         current = self._current()
         return Plan(
             target="compose",
-            service=self._name,
+            service=self.service,
             exists=before is not None,
             changes=changes,
             document=text,
@@ -70,8 +73,8 @@ class Compose:
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
         """The release beside the one that serves: a project of its own, on a free port."""
-        port = port_of(plan.document, self._name)
-        if port != port_of(self._main.text(), self._name):
+        port = port_of(plan.document, self.service)
+        if port != port_of(self._main.text(), self.service):
             refuse_taken(port)
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
         self._release(plan.run).write_text(plan.document, encoding="utf-8")
@@ -84,7 +87,7 @@ class Compose:
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
         """The release in the place of the one that serves; its container is replaced, which takes a moment."""
         on_step(f"replacing what serves with {staged.revision}")
-        self._main.start(plan.document, f"http://127.0.0.1:{port_of(plan.document, self._name)}")
+        self._main.start(plan.document, f"http://127.0.0.1:{port_of(plan.document, self.service)}")
         self._next.end()
         return self._live(plan.wanted.image, staged.revision, staged.previous)
 
@@ -100,12 +103,12 @@ class Compose:
             self._release(plan.run).unlink(missing_ok=True)
         except (DeployError, OSError) as error:
             raise DeployStateError(
-                f"{self._name} in {self._folder}: {error}",
-                hint=f"`docker compose -f {self._main.file} up -d` starts what its file says.",
+                f"{self.service} in {self._folder}: {error}",
+                hint=f"`docker compose -p {self._main.name} -f {self._main.file} up -d` starts what its file says.",
             ) from error
         if not changed:
             return ""
-        return f"{plan.before} serves again" if plan.before else f"{self._name} was removed again"
+        return f"{plan.before} serves again" if plan.before else f"{self.service} was removed again"
 
     # Keeper -----------------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class Compose:
         current = self._current()
         if current is None:
             raise DeployError(
-                f"there is no service {self._name} in {self._folder}",
+                f"there is no service {self.service} in {self._folder}",
                 hint="`mlpack deploy --target compose` makes one; --service names another.",
                 code="deploy_missing",
             )
@@ -124,7 +127,7 @@ class Compose:
             Revision(
                 name=file.stem,
                 percent=100 if up and file.stem == current else 0,
-                image=image_of(file.read_text(encoding="utf-8"), self._name),
+                image=image_of(file.read_text(encoding="utf-8"), self.service),
                 ready=ready or file.stem != current,
                 made=datetime.fromtimestamp(file.stat().st_mtime, timezone.utc).isoformat(timespec="seconds"),
             )
@@ -133,7 +136,7 @@ class Compose:
         message = "" if ready else "it does not answer /ready" if up else "its container does not run"
         return Service(
             target="compose",
-            name=self._name,
+            name=self.service,
             url=url,
             ready=ready,
             open_to_all=True,
@@ -149,17 +152,17 @@ class Compose:
         file = self._release(wanted[0])
         if not file.is_file():
             raise DeployError(
-                f"{self._name} has no revision {wanted[0]}", hint="`mlpack status` lists them.", code="deploy_missing"
+                f"{self.service} has no revision {wanted[0]}", hint="`mlpack status` lists them.", code="deploy_missing"
             )
         on_step(f"starting {wanted[0]}")
         text = file.read_text(encoding="utf-8")
-        self._main.start(text, f"http://127.0.0.1:{port_of(text, self._name)}")
+        self._main.start(text, f"http://127.0.0.1:{port_of(text, self.service)}")
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:
         """The container, the files of its releases, and the folder if nothing else is in it."""
         self.status()
-        on_step(f"removing {self._name}")
+        on_step(f"removing {self.service}")
         self._next.end()
         self._main.end()
         for file in self._releases():
@@ -170,11 +173,11 @@ class Compose:
 
     def place(self) -> Place:
         """Its port on this machine."""
-        return Place(url=f"http://127.0.0.1:{port_of(self._main.text(), self._name) or 8080}")
+        return Place(url=f"http://127.0.0.1:{port_of(self._main.text(), self.service) or 8080}")
 
     def _wanted(self, image: Image, report: Report | None, port: int, project: Project) -> Wanted:
         return Wanted(
-            service=self._name,
+            service=self.service,
             project=project.name,
             image=image.id,
             port=port,

@@ -76,12 +76,12 @@ def _service(text: str | None, service: str) -> dict[str, Any]:
 
 
 def _facts(text: str | None, service: str) -> dict[str, str]:
-    facts = {}
+    facts: dict[str, str] = {}
     for key, value in _service(text, service).items():
         if key == "environment":
             facts |= {f"env.{name}": str(inner) for name, inner in value.items()}
         else:
-            facts[key] = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).strip()
+            facts[key] = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
     return {key: value.removesuffix("\n...") for key, value in facts.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -115,11 +116,9 @@ def refuse_taken(port: int | None) -> None:
 def _command() -> tuple[str, ...]:
     """The compose that is here: Docker's plugin, else the program of its own."""
     for argv in (("docker", "compose"), ("docker-compose",)):
-        try:
+        with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
             if run([*argv, "version"], timeout_s=30).code == 0:
                 return argv
-        except (FileNotFoundError, subprocess.TimeoutExpired):
-            continue
     raise DeployError(
         "neither `docker compose` nor `docker-compose` is here",
         hint="Install Docker's compose plugin, or docker-compose (on Debian: apt-get install docker-compose).",
@@ -131,7 +130,10 @@ def _told(done: Output, url: str) -> DeployError:
     text = done.stderr.lower()
     if "port is already allocated" in text or "address already in use" in text:
         return DeployError(
-            f"the port of {url} is taken", hint="Choose another: `--set port=8081`.", detail=done.stderr, code="deploy_taken"
+            f"the port of {url} is taken",
+            hint="Choose another: `--set port=8081`.",
+            detail=done.stderr,
+            code="deploy_taken",
         )
     return DeployError(f"compose could not start it: {_last(done)}", hint="Its words are above.", detail=done.stderr)
 
