@@ -99,16 +99,16 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A revision that gets the traffic: `place` is the real address, `command` a curl line that asks it.
+    """A revision that gets the traffic: `place` is the real address, `image` the reference, with digest, that runs.
 
-    `open_to_all`: nobody needs a token. `image` is the reference, with digest, that runs.
+    `open_to_all`: nobody needs a token; else `token_command` prints one, for a person's shell.
     """
 
     revision: str
     image: str
     place: Place
-    command: str
     open_to_all: bool
+    token_command: str = ""
     previous: str | None = None
 
 

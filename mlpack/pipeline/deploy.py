@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +37,7 @@ def deploy(
     seen = _Seen()
     if plan.live is not None:
         _prove(plan.live.place, golden, seen, "live", on_step)
-        return _deployment(plan, plan.live, seen)
+        return _deployment(plan, plan.live, seen, golden)
     try:
         staged = target.stage(plan, released, on_step)
         if staged.serving is not None and not staged.serving.closed:
@@ -44,13 +46,13 @@ def deploy(
         _prove(staged.place, golden, seen, "staged", on_step)
         _compare(seen)
         if not traffic:
-            return _deployment(plan, _aside(staged, released), seen)
+            return _deployment(plan, _aside(staged, released), seen, golden)
         live = target.promote(plan, staged, on_step)
         _prove(live.place, golden, seen, "live", on_step)
     except BaseException as error:
         _put_back(target, plan, error, on_step)
         raise
-    return _deployment(plan, live, seen)
+    return _deployment(plan, live, seen, golden)
 
 
 def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, str]:
@@ -152,13 +154,12 @@ def _aside(staged: Staged, released: Released) -> Live:
         revision=staged.revision,
         image=released.reference,
         place=staged.place,
-        command=f"mlpack traffic {staged.revision}=100",
         open_to_all=not staged.place.headers and not staged.place.closed,
         previous=staged.previous,
     )
 
 
-def _deployment(plan: Plan, live: Live, seen: _Seen) -> Deployment:
+def _deployment(plan: Plan, live: Live, seen: _Seen, golden: Golden | None) -> Deployment:
     previous = live.previous
     return Deployment(
         target=plan.target,
@@ -168,8 +169,19 @@ def _deployment(plan: Plan, live: Live, seen: _Seen) -> Deployment:
         image=live.image,
         verified=seen.proof,
         previous=previous,
-        command=live.command,
+        command=_curl(live, golden),
         rollback=f"mlpack rollback --to {previous}" if previous else "mlpack delete",
         asked=seen.asked,
         notes=tuple(dict.fromkeys(seen.notes)),
     )
+
+
+def _curl(live: Live, golden: Golden | None) -> str:
+    """A line that asks the service when it is pasted into a shell; a private one's fetches its token there."""
+    login = "" if live.open_to_all else f' -H "Authorization: Bearer $({live.token_command})"'
+    if golden is None:
+        return f"curl -s {live.place.url}/{login}"
+    rows = golden.request.get("instances") if isinstance(golden.request, dict) else None
+    body = {**golden.request, "instances": rows[:1]} if isinstance(rows, list) and rows else golden.request
+    data = shlex.quote(json.dumps(body))
+    return f"curl -s {live.place.url}/predict{login} -H 'Content-Type: application/json' -d {data}"

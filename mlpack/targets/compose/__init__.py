@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ class Compose:
             run=f"r{self._newest() + 1:04d}-{image.id.removeprefix('sha256:')[:12]}",
             live=self._live(image.id, current, None) if current and not changes and self._main.up() else None,
             before=current,
-            wanted=self._wanted(image, report, free_port(), self._next),
+            # One that dies while it is tried must stay dead, to be found out.
+            wanted=replace(self._wanted(image, report, free_port(), self._next), restart="no"),
         )
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
@@ -193,7 +195,6 @@ class Compose:
             revision=revision,
             image=image,
             place=place,
-            command=f"curl -s {place.url}/",
             open_to_all=True,
             previous=previous,
         )

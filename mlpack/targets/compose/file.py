@@ -27,6 +27,7 @@ class Wanted:
     cpu: float
     env: Mapping[str, str]
     report: Report | None
+    restart: str = "unless-stopped"
 
 
 def write_file(wanted: Wanted, templates: Path | None) -> str:
@@ -41,6 +42,7 @@ def write_file(wanted: Wanted, templates: Path | None) -> str:
             "publish": f"127.0.0.1:{wanted.port}:8080",
             "memory": wanted.memory or _measured(wanted.report),
             "cpus": wanted.cpu,
+            "restart": wanted.restart,
             "env": sorted((key, _literal(value)) for key, value in wanted.env.items()),
             "start_period": max(30, math.ceil(cold_ms / 1000 * 4)),
         },
@@ -81,7 +83,9 @@ def _facts(text: str | None, service: str) -> dict[str, str]:
         if key == "environment":
             facts |= {f"env.{name}": str(inner) for name, inner in value.items()}
         else:
-            facts[key] = value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+            facts[key] = (
+                value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+            )
     return {key: value.removesuffix("\n...") for key, value in facts.items()}
 
 

@@ -41,12 +41,7 @@ class Project:
             if is_ready(url):
                 return
             if not self.up():
-                raise DeployError(
-                    f"the container of {self.name} ended before it was ready",
-                    hint="Its log is above; `mlpack test` says what the image does here.",
-                    detail=self.logs(),
-                    code="deploy_port",
-                )
+                raise self._ended()
             time.sleep(0.2)
         raise DeployError(
             f"{url} was not ready within {_START_S} s",
@@ -73,6 +68,21 @@ class Project:
         if done.code:
             raise DeployError(f"{self.name} did not end: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
         self.file.unlink(missing_ok=True)
+
+    def _ended(self) -> DeployError:
+        if " 137" in self._compose("ps", "-a").stdout.replace("(137)", " 137"):  # what SIGKILL leaves
+            return DeployError(
+                f"the container of {self.name} was killed before it was ready: it has too little memory",
+                hint="Give it more: --memory 512m; `mlpack test` says how much it took.",
+                detail=self.logs(),
+                code="deploy_memory",
+            )
+        return DeployError(
+            f"the container of {self.name} ended before it was ready",
+            hint="Its log is above; `mlpack test` says what the image does here.",
+            detail=self.logs(),
+            code="deploy_start",
+        )
 
     def _compose(self, *words: str) -> Output:
         argv = [*_command(), "-p", self.name, "-f", str(self.file), *words]
