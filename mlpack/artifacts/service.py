@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 # What was asked of the place before it was called done: the golden request, only whether it is ready, nothing.
@@ -62,6 +62,10 @@ class Plan:
     live: Live | None = None  # what serves already, when nothing is to be changed
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
+
+    def at(self, live: Live) -> Plan:
+        """The plan when what it wants serves already."""
+        return replace(self, live=live)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON values."""
