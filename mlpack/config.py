@@ -35,6 +35,7 @@ class Build(_Section):
     platform: Literal["linux/amd64", "linux/arm64"] | None = Field(default=None, description="else the engine's own")
     ca_bundle: Path | None = Field(default=None, description="PEM file trusted while packages are installed")
     wheelhouse: Path | None = Field(default=None, description="folder of wheels to install from, offline")
+    gpu: bool = Field(default=False, description="packages for CUDA instead of those for the CPU")
     max_size: str | None = Field(default=None, description="largest image allowed, such as 600MB")
 
     @field_validator("max_size")

@@ -108,6 +108,7 @@ class Context:
             framework=self.config.framework,
             apt=self.config.apt,
             pythons=here,
+            gpu=self.config.build.gpu,
         )
         with self.console.progress("resolving packages") as on_progress:
             lock = resolve(

@@ -40,6 +40,11 @@ Platform = Annotated[str | None, typer.Option("--platform", help="linux/amd64 or
 Wheelhouse = Annotated[
     Path | None, typer.Option("--wheelhouse", help="Install from this folder of wheels alone, offline.")
 ]
+Signature = Annotated[
+    str | None,
+    typer.Option("--signature", help="Which signature answers when a request names none, such as serving_default."),
+]
+Gpu = Annotated[bool | None, typer.Option("--gpu", help="Packages for CUDA; else nothing of CUDA is in the image.")]
 Include = Annotated[
     list[Path] | None,
     typer.Option(

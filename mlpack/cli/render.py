@@ -13,6 +13,7 @@ from mlpack.cli.options import (
     ConfigFile,
     Entry,
     Framework,
+    Gpu,
     Include,
     ModelPath,
     Name,
@@ -22,6 +23,7 @@ from mlpack.cli.options import (
     Quiet,
     Refresh,
     Sample,
+    Signature,
     Trust,
     Version,
     Wheelhouse,
@@ -36,6 +38,7 @@ def render(
     name: Name = None,
     version: Version = None,
     entry: Entry = None,
+    signature: Signature = None,
     framework: Framework = None,
     python: Python = None,
     platform: Platform = None,
@@ -43,6 +46,7 @@ def render(
     include: Include = None,
     predictor: Predictor = None,
     sample: Sample = None,
+    gpu: Gpu = None,
     trust: Trust = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
@@ -62,7 +66,7 @@ def render(
     console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
-        "predictor": predictor, "sample": sample,
+        "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
         "build.platform": platform, "build.wheelhouse": wheelhouse,
     }  # fmt: skip
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:

@@ -19,12 +19,13 @@ _COUNT_UNKNOWN = 0xFFFF
 
 @dataclass(frozen=True, kw_only=True)
 class ZipMember:
-    """One member: its name as written, how it is compressed, where its bytes lie (`size` of them as stored)."""
+    """One member: its name as written, how it is compressed, where its bytes lie: `size` as stored, `whole` unpacked."""
 
     name: str
     method: int
     offset: int
     size: int
+    whole: int
     escapes: bool  # its name leads out of the folder that one unpacks into
 
 
@@ -45,6 +46,7 @@ def read_directory(file: BinaryIO, size: int, limit: int) -> list[ZipMember]:
             method=info.compress_type,
             offset=info.header_offset,
             size=info.compress_size,
+            whole=info.file_size,
             escapes=_escapes(info.orig_filename),
         )
         for info in infos

@@ -11,6 +11,7 @@ from typing import Any, Callable, Deque, List, Mapping, Optional, Protocol, Tupl
 
 import numpy as np
 
+from .calls import call
 from .card import Card, Signature
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
 from .logs import Log
@@ -158,7 +159,7 @@ class LoadedModel:
 
     def _predict(self, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
         try:
-            outputs = self._loader.predict(model, signature, inputs)
+            outputs = call(self._loader, model, signature, inputs)
             rows = len(next(iter(inputs.values())))
             arrays = {name: np.asarray(array) for name, array in outputs.items()}
             if not arrays or any(array.ndim == 0 or len(array) != rows for array in arrays.values()):

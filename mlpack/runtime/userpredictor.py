@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
+from .calls import call
 from .card import Signature
 from .errors import ServeError
 from .predictor import Arrays
@@ -79,7 +80,7 @@ class UserPredictor:
             answer = self._call(predict, {**known, "model": lambda: self._bare(model)}, ["model", "instances"])
         else:
             asked = self._inner.get(signature.name, signature)
-            answer = self._loader.predict(model, asked, inputs if preprocess is None else _arrays(data, asked))
+            answer = call(self._loader, model, asked, inputs if preprocess is None else _arrays(data, asked))
         postprocess = self._function("postprocess")
         if postprocess is not None:
             first = answer if predict is not None else next(iter(answer.values()))

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.errors import UsageError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import rows_are_independent
@@ -30,6 +30,20 @@ class SklearnFormat:
 
     name = "sklearn"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="scikit-learn `.pkl`, `.joblib`, compressed or not",
+            reads="estimator, steps, version, columns, classes, numpy 1 or 2, own classes",
+            serves="scikit-learn of the recorded version, from 0.24",
+            proof="tests/integration/test_line.py",
+        ),
+        Kind(
+            name="pickled LightGBM, XGBoost, CatBoost estimators",
+            reads="the same",
+            serves="their own distribution",
+            proof="tests/integration/test_kinds.py",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the pickle holds no estimator.
