@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import typer
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.service import Deployment, Plan
 from mlpack.cli.console import Console
-from mlpack.cli.shelving import shelving
+from mlpack.cli.shelving import Shelving
 from mlpack.cli.sources import Ready, make_ready, open_source
 from mlpack.cli.summary import deploy_summary, failure_summary, write_summary
 from mlpack.cli.targeting import make_target, remember_deployed
@@ -69,9 +69,15 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
         context.config, how.target, how.words, how.more, folder=context.folder, name=name or None
     )
     _refuse_platform(ready.image, target.platform)
-    place = shelving(context, ready, target.home, name or target.service, keep=how.keep)
+    place = Shelving(
+        context=context,
+        named=context.config.image.repository if target.home is not None else None,
+        home=target.home,
+        name=name or target.service,
+        keep=how.keep,
+    )
     with console.progress("planning"):
-        plan = target.plan(ready.image, ready.report, place.reference)
+        plan = target.plan(ready.image, ready.report, place.reference(ready))
     show_plan(console, plan)
     if how.write is not None:
         write_whole(how.write, plan.document)
@@ -81,7 +87,7 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
         return 0
     if plan.live is None and not how.yes and not typer.confirm("Go ahead?", err=True):
         raise typer.Abort
-    released = place.put(ready, console)
+    released = place.put(ready) if plan.live is None else replace(place, named=None, home=None).put(ready)
     golden = golden_of(_card(ready), ready.report, expectation(context.config.test))
     deployment = deploy(
         plan,

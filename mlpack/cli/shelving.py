@@ -1,12 +1,11 @@
-"""Where a deploy's image goes before the target takes it: a registry, or nowhere when it is the same engine."""
+"""How an image gets where a target takes it from: into a registry, or nowhere when it is the same engine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.artifacts.image import Image, Released
-from mlpack.cli.console import Console
+from mlpack.artifacts.image import Released
 from mlpack.cli.context import Context
 from mlpack.cli.sources import Ready
 from mlpack.engines.artifact_registry import ArtifactRegistry, GooglePublisher, Shelf, shelf_of
@@ -19,25 +18,41 @@ from mlpack.targets.base import Home
 
 @dataclass(frozen=True, kw_only=True)
 class Shelving:
-    """How an image gets where the target finds it; `reference` is its name there, as far as it is known before."""
+    """Where an image goes: `named` by the user, else the project's own repository; None and None: it stays.
 
-    reference: str
+    `name` is the image's in that repository; `keep` its clean-up policy.
+    """
+
     context: Context
+    named: str | None
     home: Home | None
     name: str
-    keep: int | None
+    keep: int | None = None
 
-    def put(self, ready: Ready, console: Console) -> Released:
+    def reference(self, ready: Ready) -> str:
+        """What the image will be called there, as far as it is known now; asks, and changes nothing."""
+        if ready.released is not None:
+            return ready.released.reference
+        if self.named is not None:
+            return self.named
+        if self.home is None:
+            return ready.image.id
+        shelf = Shelf(project=self.home.project, location=self.home.region)
+        return f"{ArtifactRegistry().find(shelf) or shelf.usual_uri}/{self.name}"
+
+    def put(self, ready: Ready) -> Released:
         """The image where the target takes it from; pushed only when it must be."""
+        image = ready.image
         if ready.released is not None:
             return ready.released
-        if self.home is None:
-            return stay(ready.image, ready)
+        if self.named is None and self.home is None:
+            # On the same engine its own id is a name that never moves.
+            return Released(reference=image.id, digest=image.id, tags=image.tags, image=image, report=ready.report)
         publisher, reference = self._publisher()
         login = publisher.login if isinstance(publisher, GooglePublisher) else None
-        with console.progress("pushing") as on_progress:
+        with self.context.console.progress("pushing") as on_progress:
             return push(
-                ready.image,
+                image,
                 ready.receipt,
                 publisher=publisher,
                 attach=lambda name, kind, payload: attach(name, kind, payload, login=login),
@@ -47,42 +62,18 @@ class Shelving:
 
     def _publisher(self) -> tuple[Any, str]:
         """Who pushes, and where to; a repository of Artifact Registry is made when it is missing."""
-        engine, named = self.context.engine, self.context.config.image.repository
-        registry = ArtifactRegistry()
-        if named is None and self.home is not None:
+        engine, registry = self.context.engine, ArtifactRegistry()
+        if self.named is None and self.home is not None:
             uri = registry.keep(Shelf(project=self.home.project, location=self.home.region), newest=self.keep)
             return GooglePublisher(engine, GoogleLogin(always=True), registry), f"{uri}/{self.name}"
-        return publisher_for(named or "", engine, keep=self.keep), named or ""
-
-
-def shelving(context: Context, ready: Ready, home: Home | None, name: str, *, keep: int | None) -> Shelving:
-    """Where this image would go; asks, and changes nothing."""
-    reference = ready.image.id
-    if ready.released is not None:
-        reference = ready.released.reference
-    elif home is not None:
-        shelf = Shelf(project=home.project, location=home.region)
-        reference = context.config.image.repository or f"{ArtifactRegistry().find(shelf) or shelf.usual_uri}/{name}"
-    return Shelving(reference=reference, context=context, home=home, name=name, keep=keep)
-
-
-def stay(image: Image, ready: Ready) -> Released:
-    """On the same engine nothing is pushed: the engine's own id is a name that never moves."""
-    return Released(reference=image.id, digest=image.id, tags=image.tags, image=image, report=ready.report)
-
-
-def publisher_for(reference: str, engine: Any, *, keep: int | None) -> Any:
-    """The engine itself, or for Google's hosts the one that brings a token and makes the repository.
-
-    `keep` sets the repository's clean-up policy.
-    """
-    shelf, registry = shelf_of(reference), ArtifactRegistry()
-    if keep is not None and shelf is None:
-        raise UsageError(
-            f"--keep is a policy of Artifact Registry, and {reference} is not there", hint="Leave --keep out."
-        )
-    if keep is not None and shelf is not None:
-        registry.keep(shelf, newest=keep)
-    if not is_google(reference.partition("/")[0]):
-        return engine
-    return GooglePublisher(engine, GoogleLogin(), registry)
+        named = self.named or ""
+        shelf = shelf_of(named)
+        if self.keep is not None and shelf is None:
+            raise UsageError(
+                f"--keep is a policy of Artifact Registry, and {named} is not there", hint="Leave --keep out."
+            )
+        if self.keep is not None and shelf is not None:
+            registry.keep(shelf, newest=self.keep)
+        if not is_google(named.partition("/")[0]):
+            return engine, named
+        return GooglePublisher(engine, GoogleLogin(), registry), named
