@@ -153,6 +153,7 @@ class Deployment:
 class Revision:
     """One version of a service: its share of the traffic in percent, its tags, its image, whether it can serve.
 
+    `proven` is false for a release that was tried and never got traffic: nobody should go back to it unasked.
     `made` is an RFC 3339 time; `message` says why it is not ready; `log` is a link, "" where there is none.
     """
 
@@ -160,6 +161,7 @@ class Revision:
     percent: int
     image: str
     ready: bool
+    proven: bool = True
     made: str = ""
     tags: tuple[str, ...] = ()
     message: str = ""
@@ -172,6 +174,7 @@ class Revision:
             "percent": self.percent,
             "image": self.image,
             "ready": self.ready,
+            "proven": self.proven,
             "made": self.made,
             "tags": list(self.tags),
             "message": self.message,

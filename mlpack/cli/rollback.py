@@ -13,7 +13,7 @@ from mlpack.cli.options import AsJson, ConfigFile, Quiet
 
 def rollback(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="REVISION", help="Which; else the newest ready one before this.")
+        str | None, typer.Option("--to", metavar="REVISION", help="Which; else the newest that served before this one.")
     ] = None,
     target: TargetName = None,
     project: Project = None,

@@ -48,7 +48,8 @@ def deploy(
         if not traffic:
             return _deployment(plan, _aside(staged, released), seen, golden)
         live = target.promote(plan, staged, on_step)
-        _prove(live.place, golden, seen, "live", on_step)
+        if live.place != staged.place:  # a first release that stays private has been asked there already
+            _prove(live.place, golden, seen, "live", on_step)
     except BaseException as error:
         _put_back(target, plan, error, on_step)
         raise
@@ -56,7 +57,7 @@ def deploy(
 
 
 def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, str]:
-    """All traffic to an earlier revision: the named one, else the newest ready one older than what serves.
+    """All traffic to an earlier revision: the named one, else the newest that served before what serves now.
 
     Gives the service as it is then, and the revision that served before.
     """
@@ -66,7 +67,7 @@ def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, 
     if to is not None and to not in names:
         raise missing_revision(service, to)
     older = service.revisions[names.index(serving.name) + 1 :] if serving else service.revisions
-    target = to or next((revision.name for revision in older if revision.ready), None)
+    target = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
     if target is None:
         raise DeployError(
             f"{service.name} has no earlier revision to go back to",

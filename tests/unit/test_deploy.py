@@ -164,7 +164,9 @@ def test_the_best_question_is_taken() -> None:
     assert golden_of({}, None, Expectation()) is None
 
 
-@pytest.mark.parametrize(("answer", "wrong"), [({"predictions": [1.5]}, 0), ({"predictions": ["a"]}, 1), ([1], 1)], ids=str)
+@pytest.mark.parametrize(
+    ("answer", "wrong"), [({"predictions": [1.5]}, 0), ({"predictions": ["a"]}, 1), ([1], 1)], ids=str
+)
 def test_an_answer_is_judged_by_the_signature(target: SmallTarget, answer: object, wrong: int) -> None:
     """Without a known answer its type, shape and classes count."""
     signature = {"method": "predict", "outputs": [{"name": "y", "dtype": "FP64", "shape": [-1]}]}

@@ -18,10 +18,10 @@ from mlpack.targets.cloudrun.access import Access, access_of
 from mlpack.targets.cloudrun.calls import Calls, failed_start
 from mlpack.targets.cloudrun.failures import told
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
-from mlpack.targets.cloudrun.planning import RUN_NOTE, Before, Wanted, plan_of
+from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.showing import service_of
-from mlpack.targets.cloudrun.traffic import shares_of, short, tag_uri, tags_of, targets
+from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
 from mlpack.targets.corners import read_corner
 from mlpack.version import __version__
 
@@ -111,6 +111,8 @@ class CloudRun:
         if before.serving:
             on_step(f"moving the traffic to {staged.revision}")
             service = self._calls.share(service, {staged.revision: 100}, f"the traffic of {self.service}")
+        else:
+            service = self._calls.remember(service, staged.revision)
         self._refuse_other_image(plan, staged)
         wanted: bool | None = self._settings.allow_unauthenticated
         if wanted is not None and wanted != before.access.open_to_all:
@@ -168,7 +170,8 @@ class CloudRun:
             self._calls.delete()
             return f"{self.service} was deleted again"
         if before.serving:
-            self._calls.share(service, before.shares, f"the traffic of {self.service}, back,")
+            doing = f"the traffic of {self.service}, back,"
+            self._calls.share(service, before.shares, doing, notes=dict(before.service.annotations))
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)

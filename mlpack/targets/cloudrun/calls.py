@@ -13,7 +13,7 @@ from mlpack.targets.cloudrun.api import Api, connect
 from mlpack.targets.cloudrun.failures import failed_revision, known, told
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
-from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tags_of, targets
+from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tags_of, targets, with_served
 
 _WAIT_S = 600  # a revision alone may take 240
 _FIRST_LOOK_S, _LATEST_LOOK_S = 0.5, 4.0
@@ -78,14 +78,20 @@ class Calls:
             operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
         return ended(operation, doing, calls=self, starts=starts)
 
-    def share(self, service: Any, shares: Mapping[str, int], doing: str) -> Any:
-        """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that."""
+    def share(
+        self, service: Any, shares: Mapping[str, int], doing: str, *, notes: Mapping[str, str] | None = None
+    ) -> Any:
+        """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
+
+        `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
+        """
         from google.cloud import run_v2
 
         request = run_v2.Service(name=self.name, etag=service.etag, traffic=targets(shares, tags_of(service)))
         wanted = {name: percent for name, percent in shares.items() if percent}
+        request.annotations = notes if notes is not None else with_served(service, list(wanted))
         try:
-            service = self.update(request, ["traffic"], doing, starts=False)
+            service = self.update(request, ["traffic", "annotations"], doing, starts=False)
         except DeployError:
             service = self.get()
             if shares_of(service) != wanted or service.reconciling:
@@ -95,6 +101,13 @@ class Calls:
                 f"{doing} is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
             )
         return service
+
+    def remember(self, service: Any, revision: str) -> Any:
+        """The service, which now knows that this revision has served."""
+        from google.cloud import run_v2
+
+        request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
+        return self.update(request, ["annotations"], f"the note that {revision} serves", starts=False)
 
     def delete(self) -> None:
         """Takes the service away."""

@@ -77,8 +77,8 @@ KNOWN = (
     Known(
         signs=("startup probe", "progress_deadline_exceeded", "deadline exceeded"),
         code="deploy_slow_start",
-        cause="the container was not ready in the time that its startup probe gives it",
-        remedy="See its log; a large model wants more --cpu (it starts with a boost), or its warm-up fails.",
+        cause="the container did not answer its startup probe: it ended, or needs longer than that",
+        remedy="See its log; `mlpack test` runs the same image here, and a large model starts faster with more --cpu.",
     ),
     Known(
         signs=(

@@ -15,9 +15,9 @@ from mlpack.targets.cloudrun.knative import service_yaml
 from mlpack.targets.cloudrun.prices import cost_of
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
-from mlpack.targets.cloudrun.template import IMAGE_NOTE, sized, template_of
+from mlpack.targets.cloudrun.template import sized, template_of
+from mlpack.targets.cloudrun.traffic import RUN_NOTE
 
-RUN_NOTE = "mlpack.dev/run"  # which deploy made a revision: only that one takes it back
 _INGRESS = {
     "all": "INGRESS_TRAFFIC_ALL",
     "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
@@ -69,7 +69,8 @@ class Wanted:
         if self.template.containers[0].image == self.reference:
             self.template.containers[0].image = reference
         self.reference = str(self.template.containers[0].image)
-        self.template.annotations[RUN_NOTE] = run
+        if run:
+            self.template.annotations[RUN_NOTE] = run
         service = run_v2.Service(name=name, template=self.template, labels=dict(self.labels))
         if self.settings.ingress is not None:
             service.ingress = getattr(run_v2.IngressTraffic, _INGRESS[self.settings.ingress])
@@ -112,7 +113,7 @@ def plan_of(
             always=not template.containers[0].resources.cpu_idle,
             report=report,
         ),
-        notes=_notes(before, settings, image, report),
+        notes=_notes(before, settings, report),
         before=before,
         wanted=Wanted(template=template, settings=settings, labels=labels, reference=reference),
     )
@@ -141,14 +142,12 @@ def _around(ingress: str, open_to_all: bool) -> dict[str, str]:
     return {"ingress": words.get(ingress, "all"), "access": "everybody" if open_to_all else "private"}
 
 
-def _notes(before: Before, settings: Settings, image: Image, report: Report | None) -> tuple[str, ...]:
+def _notes(before: Before, settings: Settings, report: Report | None) -> tuple[str, ...]:
     notes = [sized(before.base.containers[0] if before.base else None, settings, report).note]
     if report is None or report.peak_memory_mb is None:
         notes.append("the test measured no memory: --memory says how much an instance gets")
     if report is not None and (report.cold_start_ms or 0) > 120_000:
         notes.append(f"it took {(report.cold_start_ms or 0) / 1000:.0f} s to start; Cloud Run waits 240 s at most")
-    if before.base is not None and before.base.annotations.get(IMAGE_NOTE) == image.id:
-        notes.append("the image is the one that serves already")
     if not before.access.known:
         notes.append("who may ask it could not be looked up (run.services.getIamPolicy)")
     return tuple(note for note in notes if note)

@@ -6,14 +6,14 @@ from typing import Any
 
 from mlpack.artifacts.service import Revision, Service
 from mlpack.targets.cloudrun.access import Access
-from mlpack.targets.cloudrun.traffic import shares_of, short
+from mlpack.targets.cloudrun.traffic import RUN_NOTE, served_of, shares_of, short
 
 _MOST = 20
 
 
 def service_of(service: Any, revisions: list[Any], access: Access) -> Service:
     """The service with its newest revisions, and every one that has traffic or a tag."""
-    shares, tags = shares_of(service), _tags(service)
+    shares, tags, served = shares_of(service), _tags(service), served_of(service)
     ordered = sorted(revisions, key=lambda one: (_time(one.create_time), one.name), reverse=True)
     shown = [
         one
@@ -27,12 +27,12 @@ def service_of(service: Any, revisions: list[Any], access: Access) -> Service:
         url=str(service.uri),
         ready=condition.state.name == "CONDITION_SUCCEEDED",
         open_to_all=access.open_to_all,
-        revisions=tuple(_revision(one, shares, tags) for one in shown),
+        revisions=tuple(_revision(one, shares, tags, served) for one in shown),
         message=str(condition.message),
     )
 
 
-def _revision(one: Any, shares: dict[str, int], tags: dict[str, list[str]]) -> Revision:
+def _revision(one: Any, shares: dict[str, int], tags: dict[str, list[str]], served: list[str]) -> Revision:
     name = short(one.name)
     ready = next((condition for condition in one.conditions if condition.type_ == "Ready"), None)
     good = ready is not None and ready.state.name == "CONDITION_SUCCEEDED"
@@ -41,6 +41,8 @@ def _revision(one: Any, shares: dict[str, int], tags: dict[str, list[str]]) -> R
         percent=shares.get(name, 0),
         image=str(one.containers[0].image) if one.containers else "",
         ready=good,
+        # One that somebody else made is not ours to doubt.
+        proven=name in served or RUN_NOTE not in one.annotations,
         made=_time(one.create_time),
         tags=tuple(tags.get(name, ())),
         message="" if good or ready is None else str(ready.message),

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 TAG = "mlpack"  # under which a release is asked before it gets traffic
+RUN_NOTE = "mlpack.dev/run"  # which deploy made a revision: only that one takes it back
+SERVED_NOTE = "mlpack.dev/served"  # the revisions that had the traffic, the newest first: where a rollback may go
+_REMEMBERED = 10
 
 
 def shares_of(service: Any) -> dict[str, int]:
@@ -22,6 +25,17 @@ def serving_of(service: Any) -> str | None:
     """The revision with most of the traffic."""
     shares = shares_of(service)
     return max(shares, key=lambda name: shares[name]) if shares else None
+
+
+def served_of(service: Any) -> list[str]:
+    """The revisions that are known to have had traffic, the newest first."""
+    return [name for name in service.annotations.get(SERVED_NOTE, "").split(",") if name]
+
+
+def with_served(service: Any, names: list[str]) -> dict[str, str]:
+    """The service's annotations when these revisions get the traffic, too."""
+    served = list(dict.fromkeys([*names, *served_of(service)]))[:_REMEMBERED]
+    return {**service.annotations, SERVED_NOTE: ",".join(served)}
 
 
 def tags_of(service: Any) -> dict[str, str]:

@@ -17,12 +17,21 @@ TEXTS = [
     (PORT, "deploy_port"),
     (f"{PORT} Memory limit of 512 MiB exceeded with 530 MiB used.", "deploy_memory"),
     (f"{PORT} exec format error", "deploy_platform"),
-    ("The user-provided container failed the configured startup probe checks. Logs for this revision", "deploy_slow_start"),
+    (
+        "The user-provided container failed the configured startup probe checks. Logs for this revision",
+        "deploy_slow_start",
+    ),
     ("Image 'europe-west1-docker.pkg.dev/demo/mlpack/iris@sha256:1' not found.", "deploy_image"),
     ("Quota exceeded for total allowable count of GPUs per project per region.", "deploy_quota"),
     ("Quota violated: MemAllocPerProjectRegion requested: 34359738368 allowed: 21474836480", "deploy_quota"),
-    ("Google Cloud Run Service Agent must have permission to read the image, europe-west1-docker.pkg.dev/x", "deploy_permission"),
-    ("Permission denied on secret: projects/1/secrets/key/versions/latest for Revision service account", "deploy_permission"),
+    (
+        "Google Cloud Run Service Agent must have permission to read the image, europe-west1-docker.pkg.dev/x",
+        "deploy_permission",
+    ),
+    (
+        "Permission denied on secret: projects/1/secrets/key/versions/latest for Revision service account",
+        "deploy_permission",
+    ),
     ("Permission 'iam.serviceaccounts.actAs' denied on service account runner@demo", "deploy_permission"),
     ("Revision 'iris-00001-xyz' does not exist or is deleted.", "deploy_missing"),
 ]

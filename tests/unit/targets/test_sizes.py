@@ -8,7 +8,13 @@ from mlpack.artifacts.report import Report
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.prices import cost_of
 from mlpack.targets.cloudrun.sizes import (
-    check_pair, cpu_for, measured_memory, memory_text, parse_cpu, parse_memory, probe_times,
+    check_pair,
+    cpu_for,
+    measured_memory,
+    memory_text,
+    parse_cpu,
+    parse_memory,
+    probe_times,
 )  # fmt: skip
 
 
@@ -28,7 +34,9 @@ def test_other_texts_are_no_memory(text: str) -> None:
         parse_memory(text)
 
 
-@pytest.mark.parametrize(("peak", "memory"), [(None, None), (80, 512), (290, 512), (310, 1024), (3000, 8192), (90_000, 32768)])
+@pytest.mark.parametrize(
+    ("peak", "memory"), [(None, None), (80, 512), (290, 512), (310, 1024), (3000, 8192), (90_000, 32768)]
+)
 def test_the_measured_peak_decides(peak: float | None, memory: int | None) -> None:
     """Half as much again, in the steps that people use."""
     assert measured_memory(Report(checks=(), peak_memory_mb=peak)) == memory
@@ -84,9 +92,7 @@ def test_the_price_follows_what_is_bought() -> None:
     report = Report(checks=(), latency_ms={"p50": 2.0})
 
     def cost(region: str = "europe-west1", least: int = 0, *, always: bool = False) -> tuple[float, float]:
-        found = cost_of(
-            region=region, cpus=1.0, memory_mib=512, min_instances=least, always=always, report=report
-        )
+        found = cost_of(region=region, cpus=1.0, memory_mib=512, min_instances=least, always=always, report=report)
         assert "prices of 20" in found.basis
         assert "https://" in found.basis
         return found.idle_month, found.million_requests
