@@ -38,16 +38,8 @@ def check_service(service: Any) -> None:
 def default_template(template: Any) -> None:
     """Fill in what the user left to Cloud Run."""
     for container in template.containers:
-        if not container.HasField("resources"):
-            container.resources.cpu_idle = True
-        limits = container.resources.limits
-        if "cpu" not in limits:
-            limits["cpu"] = "1"
-        if "memory" not in limits:
-            limits["memory"] = sizes.DEFAULT_MEMORY
+        _default_limits(container)
     main = serving(template)
-    if main is None:
-        return
     if not main.ports:
         main.ports.add(name="http1", container_port=8080)
     if not main.HasField("startup_probe"):
@@ -70,6 +62,14 @@ def serving(template: Any) -> Any:
 def invalid(message: str) -> ApiError:
     """A refusal of the request as it is."""
     return ApiError("INVALID_ARGUMENT", message)
+
+
+def _default_limits(container: Any) -> None:
+    if not container.HasField("resources"):
+        container.resources.cpu_idle = True
+    for name, value in (("cpu", "1"), ("memory", sizes.DEFAULT_MEMORY)):
+        if name not in container.resources.limits:
+            container.resources.limits[name] = value
 
 
 def _check_marks(where: str, thing: Any) -> None:
@@ -116,7 +116,9 @@ def _check_probe(name: str, probe: Any) -> None:
     if probe.timeout_seconds > period:
         raise invalid(f"template.containers.{name}.timeout_seconds: must be less than period_seconds.")
     if max(probe.initial_delay_seconds, period) > MAX_PROBE:
-        raise invalid(f"template.containers.{name}: initial_delay_seconds and period_seconds must be at most {MAX_PROBE}.")
+        raise invalid(
+            f"template.containers.{name}: initial_delay_seconds and period_seconds must be at most {MAX_PROBE}."
+        )
     if name == "startup_probe" and period * (probe.failure_threshold or 3) > MAX_PROBE:
         raise invalid(f"template.containers.{name}: failure_threshold * period_seconds must be at most {MAX_PROBE}.")
 

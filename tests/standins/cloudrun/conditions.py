@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.cloud import run_v2
+from .messages import RUN, Condition
 
-Condition = run_v2.Condition.pb()
-State = run_v2.Condition.State
+State = RUN.Condition.State
 PARTS = ("ConfigurationsReady", "RoutesReady")
 REVISION_PARTS = ("Active", "ContainerHealthy", "ContainerReady", "ResourcesAvailable")
 
@@ -33,9 +32,7 @@ def begin_revision(revision: Any) -> None:
     """A revision that is being started."""
     revision.reconciling = True
     del revision.conditions[:]
-    revision.conditions.extend(
-        _condition(name, State.CONDITION_RECONCILING) for name in ("Ready", *REVISION_PARTS)
-    )
+    revision.conditions.extend(_condition(name, State.CONDITION_RECONCILING) for name in ("Ready", *REVISION_PARTS))
 
 
 def settle_revision(revision: Any, failure: Failure | None) -> None:
@@ -49,7 +46,7 @@ def settle_revision(revision: Any, failure: Failure | None) -> None:
     )
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818  # what came to pass, not what went wrong in a call
     """Why a revision does not serve: the text, the reason by its field and name, the code of the operation's error."""
 
     def __init__(
@@ -69,15 +66,15 @@ def _settled(name: str, failure: Failure | None) -> Any:
         return _condition(name, State.CONDITION_SUCCEEDED)
     condition = _condition(name, State.CONDITION_FAILED)
     condition.message = failure.message
-    condition.severity = run_v2.Condition.Severity.ERROR.value
-    if failure.reason in run_v2.Condition.RevisionReason.__members__:
-        condition.revision_reason = run_v2.Condition.RevisionReason[failure.reason].value
+    condition.severity = RUN.Condition.Severity.ERROR.value
+    if failure.reason in RUN.Condition.RevisionReason.__members__:
+        condition.revision_reason = RUN.Condition.RevisionReason[failure.reason].value
     else:
-        condition.reason = run_v2.Condition.CommonReason[failure.reason].value
+        condition.reason = RUN.Condition.CommonReason[failure.reason].value
     return condition
 
 
-def _condition(name: str, state: run_v2.Condition.State) -> Any:
+def _condition(name: str, state: Any) -> Any:
     condition = Condition(type_=name, state=state.value)
     condition.last_transition_time.GetCurrentTime()
     return condition

@@ -41,11 +41,19 @@ class Engine:
     def pull(self, image: str, login: dict[str, str] | None) -> str:
         """Pull from the registry and nowhere else; gives the reference with its digest."""
         repository, _, digest = image.partition("@")
-        name = repository if digest else repository.rpartition(":")[0] if ":" in repository.rpartition("/")[2] else repository
+        name = (
+            repository
+            if digest
+            else repository.rpartition(":")[0]
+            if ":" in repository.rpartition("/")[2]
+            else repository
+        )
         tag = digest or (repository.removeprefix(name).removeprefix(":") or "latest")
         try:
             self._client.api.pull(name, tag=tag, auth_config=login, platform="linux/amd64")
-            data = self._client.api.inspect_image(f"{name}@{tag}" if digest else f"{name}:{tag}")
+            data: Any = self._client.api.inspect_image(  # type: ignore[no-untyped-call]  # the SDK's stubs leave it out
+                f"{name}@{tag}" if digest else f"{name}:{tag}"
+            )
         except NotFound as error:
             raise Failure(f"Image '{image}' not found.", reason="CONTAINER_MISSING", part="ContainerReady") from error
         except DockerException as error:
@@ -65,7 +73,7 @@ class Engine:
         probed = (probe.http_get.port or probe.tcp_socket.port or port) if main.HasField("startup_probe") else port
         api = self._client.api
         host = api.create_host_config(
-            port_bindings={each: ("127.0.0.1", None) for each in {port, probed}},
+            port_bindings=dict.fromkeys((port, probed), ("127.0.0.1", None)),
             mem_limit=memory,
             memswap_limit=memory,
             nano_cpus=int(sizes.cpus(main.resources.limits["cpu"]) * 10**9),

@@ -33,7 +33,10 @@ KINDS = {
     "instance-errors": "requests of the revision named by `revision` (none: any) are answered 500",
 }
 CALLS = {
-    "forbidden": ("PERMISSION_DENIED", "Permission '{permission}' denied on resource '{call}' (or resource may not exist)."),
+    "forbidden": (
+        "PERMISSION_DENIED",
+        "Permission '{permission}' denied on resource '{call}' (or resource may not exist).",
+    ),
     "conflict": ("ABORTED", "Conflict for resource. Version '0' was specified but current version is '1'."),
     "exists": ("ALREADY_EXISTS", "Resource already exists in the project."),
     "unavailable": ("UNAVAILABLE", "The service is currently unavailable."),

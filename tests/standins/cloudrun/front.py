@@ -7,7 +7,6 @@ import secrets
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from . import policies
 from .errors import ApiError
@@ -92,14 +91,16 @@ class _Handler(BaseHTTPRequestHandler):
             while length := int(self.rfile.readline().split(b";")[0], 16):
                 size += length
                 if size > MAX_BODY:
-                    return self._too_large()
+                    self._too_large()
+                    return None
                 parts.append(self.rfile.read(length))
                 self.rfile.readline()
             self.rfile.readline()
             return b"".join(parts)
         length = int(self.headers.get("Content-Length") or 0)
         if length > MAX_BODY:
-            return self._too_large()
+            self._too_large()
+            return None
         return self.rfile.read(length)
 
     def _discard(self) -> None:

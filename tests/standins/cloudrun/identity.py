@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import secrets
 import time
@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from google.auth import crypt, jwt
 
 from .errors import ApiError
 from .faults import Faults
 from .json_door import Asked
+from .messages import CRYPT, JWT
 
 ISSUER = "https://accounts.google.com"
 GOOGLE = "https://oauth2.googleapis.com/token"  # what the client writes, wherever the key file's token_uri leads
@@ -55,8 +55,8 @@ class Identity:
         """A JWT of the stand-in's own key; a registry wants the certificate beside it."""
         chain = "".join(self._own_public.splitlines()[1:-1])
         header = {"x5c": [chain]} if x5c else {}
-        signer = crypt.RSASigner.from_string(self._own, key_id=None if x5c else "own")
-        return str(jwt.encode(signer, claims, header=header).decode())
+        signer = CRYPT.RSASigner.from_string(self._own, key_id=None if x5c else "own")
+        return str(JWT.encode(signer, claims, header=header).decode())
 
     def check_access(self, login: str) -> None:
         """Let a caller of the APIs in: an access token of ours, or a JWT that the account signed for itself."""
@@ -69,7 +69,7 @@ class Identity:
         if self._tokens.get(token, 0) > time.time():
             return True
         try:
-            claims = jwt.decode(token, certs=self._account_public, verify=True)
+            claims = JWT.decode(token, certs=self._account_public, verify=True)
         except Exception:  # noqa: BLE001  # whatever cannot be read is no token
             return False
         return bool(claims.get("iss") == self.email)
@@ -80,7 +80,7 @@ class Identity:
             return None
         try:
             token = login.partition(" ")[2]
-            claims = jwt.decode(token, certs={"own": self._own_public}, verify=True)
+            claims = JWT.decode(token, certs={"own": self._own_public}, verify=True)
         except Exception as error:
             raise NOBODY from error
         if str(claims.get("aud")).rstrip("/") not in audiences:
@@ -95,7 +95,9 @@ class Identity:
             return 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
         form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
         try:
-            claims = jwt.decode(form["assertion"], certs=self._account_public, audience=[GOOGLE, f"{self.endpoint}/token"])
+            claims = JWT.decode(
+                form["assertion"], certs=self._account_public, audience=[GOOGLE, f"{self.endpoint}/token"]
+            )
         except Exception as error:  # noqa: BLE001  # the same answer for every kind of wrong
             return 400, {"error": "invalid_grant", "error_description": f"Invalid JWT: {error}"}
         if audience := claims.get("target_audience"):
@@ -127,11 +129,11 @@ def _pair(name: str) -> tuple[str, str]:
     """A private key and a self-signed certificate, both as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = dt.datetime.now(dt.timezone.utc)
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
     certificate = (
-        builder.not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365))
+        builder.not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

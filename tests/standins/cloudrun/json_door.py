@@ -134,7 +134,9 @@ def _set(message: Any, dotted: str, text: str) -> None:
     first, _, rest = dotted.partition(".")
     field = next((one for one in message.DESCRIPTOR.fields if first in {one.name, one.json_name}), None)
     if field is None:
-        raise ApiError("INVALID_ARGUMENT", f'Invalid JSON payload received. Unknown name "{dotted}": Cannot bind query parameter.')
+        raise ApiError(
+            "INVALID_ARGUMENT", f'Invalid JSON payload received. Unknown name "{dotted}": Cannot bind query parameter.'
+        )
     if rest:
         _set(getattr(message, field.name), rest, text)
         return

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.engine import engine
 from tests.engine.errors import EngineError
 from tests.engine.processes import Service, keep_running, running, stop
-from tests.engine.state import State, locked, open_state, remembered_port
+from tests.engine.state import locked, open_state, remembered_port
 from tests.engine.web import loopback, status
 
 ROOT = Path(__file__).parents[3]
@@ -36,7 +36,7 @@ def start(env: Mapping[str, str]) -> str:
             name, equals, value = word.partition("=")
             if equals:
                 os.environ[name] = value  # what is started inherits it
-        keep_running(state, _service(state, folder, port, registry))
+        keep_running(state, _service(folder, port, registry))
     endpoint = f"http://127.0.0.1:{port}/"
     lines = {
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": endpoint,
@@ -53,9 +53,11 @@ def end(env: Mapping[str, str]) -> None:
         stop(state, NAME)
 
 
-def _service(state: State, folder: Path, port: int, registry: int) -> Service:
+def _service(folder: Path, port: int, registry: int) -> Service:
     arguments = ("serve", "--folder", str(folder), "--port", str(port), "--registry-port", str(registry))
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.standins.cloudrun.__main__ import main; sys.exit(main())"
+    # It is started in /, where `-m` would not find it.
+    begin = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+    program = f"{begin}; from tests.standins.cloudrun.__main__ import main; sys.exit(main())"
     return Service(
         name=NAME,
         argv=(sys.executable, "-c", program, *arguments),
@@ -67,7 +69,9 @@ def _service(state: State, folder: Path, port: int, registry: int) -> Service:
 
 def _source() -> str:
     """What a running one was made of: another version of the stand-in is started anew."""
-    return "\n".join(path.read_text() for path in sorted(Path(__file__).parent.glob("*.py")) if "test_" not in path.name)
+    return "\n".join(
+        path.read_text() for path in sorted(Path(__file__).parent.glob("*.py")) if "test_" not in path.name
+    )
 
 
 __all__ = ["EngineError", "end", "start"]

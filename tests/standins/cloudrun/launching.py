@@ -12,7 +12,9 @@ from .engine import Engine, Instance
 from .faults import Fault, Faults
 from .pools import Pool
 
-HELP = "For more troubleshooting guidance, see https://cloud.google.com/run/docs/troubleshooting#container-failed-to-start"
+HELP = (
+    "For more troubleshooting guidance, see https://cloud.google.com/run/docs/troubleshooting#container-failed-to-start"
+)
 
 
 class Launching:
@@ -33,7 +35,9 @@ class Launching:
         main.image = image
         environment = self._environment(revision, main)
         fault = self._faults.strike("out-of-memory")
-        memory = int(fault.details.get("bytes", 16 << 20)) if fault else sizes.memory_bytes(main.resources.limits["memory"])
+        memory = (
+            int(fault.details.get("bytes", 16 << 20)) if fault else sizes.memory_bytes(main.resources.limits["memory"])
+        )
         stuck = self._faults.strike("never-starts")
         pool = Pool(
             revision,

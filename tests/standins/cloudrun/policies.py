@@ -27,7 +27,9 @@ def stamped(policy: Any) -> Any:
 def replaced(current: Any, wanted: Any) -> Any:
     """The wanted policy in place of the current one; ABORTED where it was made from an older one."""
     if wanted.etag and wanted.etag != current.etag:
-        message = "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."
+        message = (
+            "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."
+        )
         raise ApiError("ABORTED", message)
     for binding in wanted.bindings:
         if not binding.role.startswith(("roles/", "projects/", "organizations/")):

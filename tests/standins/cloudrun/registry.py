@@ -45,7 +45,9 @@ class Tokens:
             return 401, {"errors": [{"code": "UNAUTHORIZED", "message": "authentication failed"}]}
         query = parse_qsl(asked.query_text)
         wishes = [scope.split(":") for name, value in query if name == "scope" for scope in value.split(" ")]
-        access = [{"type": each[0], "name": each[1], "actions": each[-1].split(",")} for each in wishes if len(each) == 3]
+        access = [
+            {"type": each[0], "name": each[1], "actions": each[-1].split(",")} for each in wishes if len(each) == 3
+        ]
         token = self.token(access)
         return 200, {"token": token, "access_token": token, "expires_in": int(self._life)}
 
@@ -64,7 +66,9 @@ class Tokens:
         if user == "_json_key_base64":
             password = base64.b64decode(password).decode()
         if user.startswith("_json_key"):
-            return bool(json.loads(password)["private_key"] == json.loads(self._identity.file.read_text())["private_key"])
+            return bool(
+                json.loads(password)["private_key"] == json.loads(self._identity.file.read_text())["private_key"]
+            )
         return user in USERS and self._identity.knows(password)
 
 
@@ -76,7 +80,7 @@ def start_registry(folder: Path, port: int, realm: str, certificate: Path) -> su
         json.dumps(
             {
                 "version": "0.1",
-                "log": {"level": "fatal", "accesslog": {"disabled": True}},
+                "log": {"level": "error", "accesslog": {"disabled": True}},
                 "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}, "delete": {"enabled": True}},
                 "http": {"addr": f"127.0.0.1:{port}", "secret": SERVICE, "relativeurls": True},
                 "auth": {"token": token},
@@ -84,9 +88,10 @@ def start_registry(folder: Path, port: int, realm: str, certificate: Path) -> su
         )
     )
     program = which("docker-registry") or "docker-registry"
-    process = subprocess.Popen([program, "serve", str(config)], stdin=subprocess.DEVNULL)
+    with (folder / "registry.log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     if not until(lambda: answers(port) or process.poll() is not None, 20) or process.poll() is not None:
-        raise RuntimeError("docker-registry gives no answer")
+        raise RuntimeError(f"docker-registry gives no answer: see {folder / 'registry.log'}")
     return process
 
 

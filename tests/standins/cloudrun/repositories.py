@@ -7,14 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from google.cloud import artifactregistry_v1
 from google.protobuf import empty_pb2
 
 from .errors import ApiError
+from .messages import REGISTRY, OperationMetadata, copied
 from .operations import Operations
 
-Repository = artifactregistry_v1.Repository.pb()
-STANDARD = artifactregistry_v1.Repository.Mode.STANDARD_REPOSITORY.value
+STANDARD = REGISTRY.Repository.Mode.STANDARD_REPOSITORY.value
 SETTABLE = ("description", "labels", "cleanup_policies", "cleanup_policy_dry_run", "docker_config")
 
 
@@ -39,9 +38,9 @@ class Repositories:
         """A new repository."""
         if not re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", request.repository_id):
             raise ApiError("INVALID_ARGUMENT", f"Invalid repository id '{request.repository_id}'.")
-        if request.repository.format_ != artifactregistry_v1.Repository.Format.DOCKER.value:
+        if request.repository.format_ != REGISTRY.Repository.Format.DOCKER.value:
             raise ApiError("INVALID_ARGUMENT", "Only repositories of format DOCKER are known to the stand-in.")
-        repository = _copy(request.repository)
+        repository = copied(request.repository)
         repository.name = f"{request.parent}/repositories/{request.repository_id}"
         repository.mode = repository.mode or STANDARD
         repository.registry_uri = f"{self._registry}/{_path(repository.name)}"
@@ -51,18 +50,18 @@ class Repositories:
             if repository.name in self._all:
                 raise ApiError("ALREADY_EXISTS", "the repository already exists")
             self._all[repository.name] = repository
-        metadata = artifactregistry_v1.OperationMetadata.pb()()
+        metadata = OperationMetadata()
         return self._operations.start(request.parent, metadata, lambda: repository)
 
     def get(self, request: Any) -> Any:
         """A repository."""
         with self._lock:
-            return _copy(self._find(request.name))
+            return copied(self._find(request.name))
 
     def list(self, request: Any) -> Any:
         """The repositories of a location (`-`: of all)."""
         prefix = request.parent.removesuffix("/locations/-") + "/"
-        answer = artifactregistry_v1.ListRepositoriesResponse.pb()()
+        answer = REGISTRY.ListRepositoriesResponse.pb()()
         with self._lock:
             for name, repository in sorted(self._all.items()):
                 if name.startswith(prefix):
@@ -79,7 +78,7 @@ class Repositories:
             mask = type(request.update_mask)(paths=paths)
             mask.MergeMessage(request.repository, repository, replace_message_field=True, replace_repeated_field=True)
             repository.update_time.GetCurrentTime()
-            return _copy(repository)
+            return copied(repository)
 
     def delete(self, request: Any) -> Any:
         """A repository, without what is in it."""
@@ -87,7 +86,7 @@ class Repositories:
             self._find(request.name)
             del self._all[request.name]
         parent = request.name.partition("/repositories/")[0]
-        metadata = artifactregistry_v1.OperationMetadata.pb()()
+        metadata = OperationMetadata()
         return self._operations.start(parent, metadata, empty_pb2.Empty)
 
     def holds(self, path: str) -> bool:
@@ -110,9 +109,3 @@ def _path(name: str) -> str:
     """PROJECT/REPOSITORY; a project `a.example:b` becomes `a.example/b`."""
     _, project, _, _, _, repository = name.split("/")
     return f"{project.replace(':', '/')}/{repository}"
-
-
-def _copy(message: Any) -> Any:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy

@@ -10,19 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from docker.errors import DockerException
-from google.cloud import run_v2
 
 from . import conditions
 from .errors import ApiError
 from .launching import Launching
+from .messages import RUN, Revision, copied
 from .operations import Operations
 from .pools import Pool
 
-Revision = run_v2.Revision.pb()
 SHARED = [
-    name
-    for name in run_v2.RevisionTemplate.pb().DESCRIPTOR.fields_by_name
-    if name in Revision.DESCRIPTOR.fields_by_name
+    name for name in RUN.RevisionTemplate.pb().DESCRIPTOR.fields_by_name if name in Revision.DESCRIPTOR.fields_by_name
 ]
 
 
@@ -46,11 +43,11 @@ class Revisions:
     def get(self, request: Any) -> Any:
         """A revision as it is now."""
         with self._lock:
-            return _copy(self._find(request.name))
+            return copied(self._find(request.name))
 
     def list(self, request: Any) -> Any:
         """A service's revisions (`services/-`: of all), the newest first."""
-        answer = run_v2.ListRevisionsResponse.pb()()
+        answer = RUN.ListRevisionsResponse.pb()()
         prefix = request.parent.removesuffix("/-") + "/"
         with self._lock:
             found = [each for name, each in self._all.items() if name.startswith(prefix)]
@@ -63,7 +60,9 @@ class Revisions:
         with self._lock:
             revision = self._find(request.name)
             if why := self.in_use(request.name):
-                raise ApiError("FAILED_PRECONDITION", f"Revision '{short(request.name)}' can not be deleted because {why}.")
+                raise ApiError(
+                    "FAILED_PRECONDITION", f"Revision '{short(request.name)}' can not be deleted because {why}."
+                )
             parent = request.name.partition("/services/")[0]
             if request.validate_only:
                 return self._operations.done(parent, revision)
@@ -76,7 +75,7 @@ class Revisions:
                 pool.stop()
             return revision
 
-        return self._operations.start(parent, _copy(revision), work)
+        return self._operations.start(parent, copied(revision), work)
 
     def check_name(self, service: Any) -> None:
         """Refuse a template's own name for its revision where that is taken."""
@@ -84,7 +83,9 @@ class Revisions:
         if not wanted:
             return
         if not wanted.startswith(f"{short(service.name)}-"):
-            raise ApiError("INVALID_ARGUMENT", f"template.revision: '{wanted}' must be prefixed by the name of the service.")
+            raise ApiError(
+                "INVALID_ARGUMENT", f"template.revision: '{wanted}' must be prefixed by the name of the service."
+            )
         if f"{service.name}/revisions/{wanted}" in self._all:
             raise ApiError("ALREADY_EXISTS", f"Revision named '{wanted}' with different configuration already exists.")
 
@@ -109,7 +110,7 @@ class Revisions:
 
     def start(self, revision: Any) -> Pool:
         """Pull, run and probe it; its conditions tell how that went, and so does Failure."""
-        working = _copy(revision)
+        working = copied(revision)
         failure = None
         try:
             pool = self.launching.pool(working)
@@ -135,11 +136,6 @@ class Revisions:
         """Whether there is such a revision, well or not."""
         return name in self._all
 
-    def pools(self) -> list[Pool]:
-        """All pools."""
-        with self._lock:
-            return list(self._pools.values())
-
     def by_name(self) -> dict[str, Pool]:
         """All pools by their revision's name."""
         with self._lock:
@@ -164,9 +160,3 @@ class Revisions:
 def short(name: str) -> str:
     """The last part of a resource's name."""
     return name.rpartition("/")[2]
-
-
-def _copy(message: Any) -> Any:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy

@@ -6,12 +6,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from google.cloud import run_v2
-
 from . import conditions
 from .conditions import Failure
 from .errors import ApiError
 from .faults import Faults
+from .messages import RUN, TrafficTarget, TrafficTargetStatus, copied
 from .pools import Pool
 from .revisions import Revisions, short
 from .site import Routes
@@ -19,9 +18,8 @@ from .site import Routes
 if TYPE_CHECKING:
     from .services import Record
 
-LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST.value
-REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION.value
-Status = run_v2.TrafficTargetStatus.pb()
+LATEST = RUN.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST.value
+REVISION = RUN.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION.value
 
 
 class Rollout:
@@ -72,12 +70,14 @@ class Rollout:
         shares: list[tuple[Pool, int]] = []
         tags: dict[str, Pool] = {}
         statuses = []
-        for target in wanted.traffic or [run_v2.TrafficTarget.pb()(type_=LATEST, percent=100)]:
+        for target in wanted.traffic or [TrafficTarget(type_=LATEST, percent=100)]:
             latest = target.type_ != REVISION
-            name = record.resource.latest_ready_revision if latest else f"{wanted.name}/revisions/{short(target.revision)}"
+            name = (
+                record.resource.latest_ready_revision if latest else f"{wanted.name}/revisions/{short(target.revision)}"
+            )
             pool = self._ready(name, wanted=bool(target.percent or target.tag))
             shares.append((pool, target.percent))
-            status = Status(type_=LATEST if latest else REVISION, percent=target.percent, tag=target.tag)
+            status = TrafficTargetStatus(type_=LATEST if latest else REVISION, percent=target.percent, tag=target.tag)
             if not latest:
                 status.revision = short(name)
             if target.tag:
@@ -117,6 +117,4 @@ class Rollout:
             record.site.audiences = {record.resource.uri, *record.resource.custom_audiences}
             if record.resource.generation == wanted.generation:
                 conditions.settle(record.resource, failure, part)
-            answer = type(record.resource)()
-            answer.CopyFrom(record.resource)
-            return answer
+            return copied(record.resource)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.cloud import run_v2
 from google.iam.v1 import iam_policy_pb2
 
 from . import checks, conditions, policies
@@ -16,12 +15,11 @@ from .errors import ApiError
 from .faults import Faults
 from .front import FrontDoor, Fronts
 from .identity import Identity
+from .messages import RUN, Service, copied
 from .operations import Operations
 from .revisions import Revisions
 from .rollout import Rollout
 from .site import Site
-
-Service = run_v2.Service.pb()
 
 
 @dataclass(kw_only=True)
@@ -75,7 +73,7 @@ class Services:
         resource.name, resource.uid, resource.creator = name, str(uuid.uuid4()), self._identity.email
         resource.create_time.GetCurrentTime()
         resource.launch_stage = resource.launch_stage or 4  # GA
-        resource.ingress = resource.ingress or run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL.value
+        resource.ingress = resource.ingress or RUN.IngressTraffic.INGRESS_TRAFFIC_ALL.value
         with self._lock:
             if name in self.records:
                 raise ApiError("ALREADY_EXISTS", f"Resource '{request.service_id}' already exists.")
@@ -93,11 +91,11 @@ class Services:
     def get(self, request: Any) -> Any:
         """A service as it is now."""
         with self._lock:
-            return _copy(self._record(request.name).resource)
+            return copied(self._record(request.name).resource)
 
     def list(self, request: Any) -> Any:
         """The services of a location (`-`: of all)."""
-        answer = run_v2.ListServicesResponse.pb()()
+        answer = RUN.ListServicesResponse.pb()()
         with self._lock:
             for name, record in sorted(self.records.items()):
                 if _in_location(name, request.parent):
@@ -110,7 +108,7 @@ class Services:
         with self._lock:
             if name not in self.records and request.allow_missing:
                 parent, _, service_id = name.partition("/services/")
-                create = run_v2.CreateServiceRequest.pb()(parent=parent, service_id=service_id, service=request.service)
+                create = RUN.CreateServiceRequest.pb()(parent=parent, service_id=service_id, service=request.service)
                 create.service.name = ""
                 return self.create(create)
             record = self._record(name)
@@ -146,12 +144,12 @@ class Services:
                 self._revisions.forget(request.name)
                 return record.resource
 
-        return self._operations.start(parent, _copy(record.resource), work)
+        return self._operations.start(parent, copied(record.resource), work)
 
     def get_policy(self, request: Any) -> Any:
         """Who may do what with a service."""
         with self._lock:
-            return _copy(self._record(request.resource).site.policy)
+            return copied(self._record(request.resource).site.policy)
 
     def set_policy(self, request: Any) -> Any:
         """Replace the policy."""
@@ -165,7 +163,7 @@ class Services:
                     " organization policy.",
                 )
             site.policy = policies.replaced(site.policy, request.policy)
-            return _copy(site.policy)
+            return copied(site.policy)
 
     def test_permissions(self, request: Any) -> Any:
         """The caller is an administrator: it may all."""
@@ -183,7 +181,9 @@ class Services:
 
     def _record(self, name: str) -> Record:
         if name not in self.records:
-            raise ApiError("NOT_FOUND", f"Resource '{name.rpartition('/')[2]}' of kind 'SERVICE' in region was not found.")
+            raise ApiError(
+                "NOT_FOUND", f"Resource '{name.rpartition('/')[2]}' of kind 'SERVICE' in region was not found."
+            )
         return self.records[name]
 
     def _accept(self, resource: Any, before: Any) -> None:
@@ -212,15 +212,9 @@ class Services:
             revision = self._revisions.make(resource) if new else None
             if revision is not None:
                 resource.latest_created_revision = revision.name
-            snapshot = _copy(resource)
+            snapshot = copied(resource)
         parent = resource.name.partition("/services/")[0]
         return self._operations.start(parent, snapshot, lambda: self._rollout.run(record, snapshot, revision))
-
-
-def _copy(message: Any) -> Any:
-    copy = type(message)()
-    copy.CopyFrom(message)
-    return copy
 
 
 def _conflict(resource: Any) -> ApiError:
@@ -232,13 +226,26 @@ def _conflict(resource: Any) -> ApiError:
 
 
 SETTABLE = (
-    "description labels annotations client client_version ingress launch_stage binary_authorization template traffic scaling"
-    " invoker_iam_disabled default_uri_disabled iap_enabled custom_audiences"
-).split()
+    "description",
+    "labels",
+    "annotations",
+    "client",
+    "client_version",
+    "ingress",
+    "launch_stage",
+    "binary_authorization",
+    "template",
+    "traffic",
+    "scaling",
+    "invoker_iam_disabled",
+    "default_uri_disabled",
+    "iap_enabled",
+    "custom_audiences",
+)
 
 
 def _merged(current: Any, request: Any) -> Any:
-    merged = _copy(current)
+    merged = copied(current)
     paths = list(request.update_mask.paths) or SETTABLE
     for path in paths:
         if path.partition(".")[0] not in SETTABLE:

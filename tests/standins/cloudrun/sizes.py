@@ -43,7 +43,9 @@ def check_pair(cpu_text: str, memory_text: str, concurrency: int, *, cpu_idle: b
             raise _invalid("cpu", cpu_text, f"For {memory_text} memory, the minimum CPU is {least:g}.")
     for limit, least_memory in MEMORY_FOR_CPU:
         if cpu >= limit and memory < least_memory:
-            raise _invalid("memory", memory_text, f"For {cpu_text} CPU, total memory must be at least {least_memory // GI}Gi.")
+            raise _invalid(
+                "memory", memory_text, f"For {cpu_text} CPU, total memory must be at least {least_memory // GI}Gi."
+            )
     if cpu < 1 and concurrency > 1:
         raise ApiError("INVALID_ARGUMENT", "Total cpu < 1 is not supported with concurrency > 1.")
     if cpu < 1 and not cpu_idle:

@@ -14,7 +14,7 @@ from .engine import Engine
 from .faults import Faults
 from .grpc_door import LOCAL, open_grpc
 from .identity import Identity
-from .json_door import Asked, JsonDoor
+from .json_door import Asked, Extra, JsonDoor
 from .launching import Launching
 from .operations import Operations
 from .registry import RegistryDoor, Tokens, start_registry
@@ -41,7 +41,9 @@ class StandIn:
         lock = threading.RLock()
         self._operations = operations = Operations(lock)
         self.repositories = Repositories(lock, operations, self.registry)
-        self.launching = Launching(self.engine, self.faults, self._login, int(env.get("MLPACK_CLOUDRUN_INSTANCES", "2")))
+        self.launching = Launching(
+            self.engine, self.faults, self._login, int(env.get("MLPACK_CLOUDRUN_INSTANCES", "2"))
+        )
         self.revisions = Revisions(lock, operations, self.launching, self.endpoint)
         seed = env.get("MLPACK_CLOUDRUN_SEED")
         self.services = Services(
@@ -56,7 +58,7 @@ class StandIn:
             signal.signal(each, lambda *_: self._stopping.set())
         try:
             while not self._stopping.wait(1):
-                for pool in self.revisions.pools():
+                for pool in self.revisions.by_name().values():
                     pool.stop_if_idle(self._idle)
         finally:
             self.close()
@@ -77,7 +79,7 @@ class StandIn:
             | self._operations.handlers()
         )
         surface = calls(handlers)
-        extras = [self.identity.answer, tokens.answer, self.faults.answer, self._answer]
+        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, self._answer]
         self._grpc, grpc_port = open_grpc(surface, self._guard)
         behind = free_port()
         realm = f"{self.endpoint}/registry/token"
@@ -103,7 +105,8 @@ class StandIn:
             return 200, self.launching.log(name, self.revisions.pool(name))
         if asked.path == "/standin/containers":
             return 200, {
-                name: [vars(instance) for instance in pool.instances()] for name, pool in self.revisions.by_name().items()
+                name: [vars(instance) for instance in pool.instances()]
+                for name, pool in self.revisions.by_name().items()
             }
         if asked.path == "/standin/secrets" and asked.method == "PUT":
             self.launching.secrets.update(asked.json())
