@@ -56,10 +56,10 @@ class Cloud:
         """No faults any more."""
         self.ask("/standin/faults", method="DELETE")
 
-    def containers(self, service: str) -> list[dict[str, Any]]:
-        """What runs for a service."""
+    def containers(self, service: str) -> list[str]:
+        """The ids of the containers that run for a service."""
         found = self.ask("/standin/containers")
-        return [one for one in found if service in json.dumps(one)]
+        return [str(one["id"]) for name, pool in found.items() if f"/services/{service}/" in name for one in pool]
 
     def service(self, name: str) -> dict[str, Any]:
         """The service as the Admin API tells it."""
