@@ -50,20 +50,19 @@ class Engine:
         )
         tag = digest or (repository.removeprefix(name).removeprefix(":") or "latest")
         try:
-            self._client.api.pull(name, tag=tag, auth_config=login, platform="linux/amd64")
+            lines = self._client.api.pull(
+                name, tag=tag, auth_config=login, platform="linux/amd64", stream=True, decode=True
+            )
+            said = [line.get("status", line.get("error", "")) for line in lines]
             data: Any = self._client.api.inspect_image(  # type: ignore[no-untyped-call]  # the SDK's stubs leave it out
                 f"{name}@{tag}" if digest else f"{name}:{tag}"
             )
-        except NotFound as error:
-            raise Failure(f"Image '{image}' not found.", reason="CONTAINER_MISSING", part="ContainerReady") from error
         except DockerException as error:
             raise _pull_failure(image, str(error)) from error
         if (data["Os"], data["Architecture"]) != ("linux", "amd64"):
             raise _wrong_platform(image)
-        if digest:
-            return image
-        found = next((one for one in data["RepoDigests"] if one.startswith(f"{name}@")), None)
-        return str(found or image)
+        found = next((words.removeprefix("Digest: ") for words in said if words.startswith("Digest: ")), digest)
+        return f"{name}@{found}"
 
     def run(self, revision: Any, image: str, environment: dict[str, str], memory: int) -> Instance:
         """Start a container under the contract; it is not asked yet whether it is ready."""

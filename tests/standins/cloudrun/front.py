@@ -17,6 +17,7 @@ from .site import Site
 
 MAX_BODY = 32 << 20
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "proxy-connection", "trailer"}
+TRACE = {"traceparent", "x-cloud-trace-context", "x-forwarded-for", "x-forwarded-proto", "forwarded"}  # its own words
 CHUNK = 64 << 10
 
 
@@ -151,11 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _headers(self, body: bytes) -> dict[str, str]:
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        trace = headers.get("traceparent", "").split("-")[1:2] or [secrets.token_hex(16)]
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP | TRACE}
+        trace = self.headers.get("traceparent", "").split("-")[1:2] or [secrets.token_hex(16)]
         span = secrets.token_hex(8)
-        headers.setdefault("X-Cloud-Trace-Context", f"{trace[0]}/{int(span, 16)};o=1")
-        headers.setdefault("traceparent", f"00-{trace[0]}-{span}-01")
+        headers["X-Cloud-Trace-Context"] = f"{trace[0]}/{int(span, 16)};o=1"
+        headers["traceparent"] = f"00-{trace[0]}-{span}-01"
         headers["X-Forwarded-For"] = self.client_address[0]
         headers["X-Forwarded-Proto"] = "https"
         headers["Forwarded"] = f'for="{self.client_address[0]}";proto=https'

@@ -69,9 +69,8 @@ def _service(folder: Path, port: int, registry: int) -> Service:
 
 def _source() -> str:
     """What a running one was made of: another version of the stand-in is started anew."""
-    return "\n".join(
-        path.read_text() for path in sorted(Path(__file__).parent.glob("*.py")) if "test_" not in path.name
-    )
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return "\n".join(path.read_text() for path in files if not path.name.startswith(("test_", "conftest")))
 
 
 __all__ = ["EngineError", "end", "start"]

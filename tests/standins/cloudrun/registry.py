@@ -28,6 +28,7 @@ SERVICE, ISSUER = "mlpack-standin", "mlpack-standin"
 USERS = {"oauth2accesstoken", "_json_key", "_json_key_base64"}
 TOKEN_LIFE = 300
 LEEWAY = 60  # docker-registry still takes a token that is over for so long
+OVER = f'Bearer realm="{SERVICE}",service="{SERVICE}",error="invalid_token"'
 CHUNK = 1 << 20
 
 
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "NAME_UNKNOWN", f'Repository "{image[1].rpartition("/")[0]}" not found')
         elif image and allowed and self._manifest_put(image[2]) and self.server.faults.strike("push-401"):
             # Every layer is uploaded, and the token is over when the manifest comes.
-            self._refuse(401, "UNAUTHORIZED", "authentication required")
+            self._refuse(401, "UNAUTHORIZED", "authentication required", OVER)
         else:
             self._hand_on()
 
@@ -134,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _manifest_put(self, kind: str) -> bool:
         return self.command == "PUT" and kind == "manifests"
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, status: int, code: str, message: str, challenge: str = "") -> None:
         content = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
         self.close_connection = True
         for _ in self._body():
@@ -142,6 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

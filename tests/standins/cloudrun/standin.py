@@ -101,7 +101,7 @@ class StandIn:
     def _answer(self, asked: Asked) -> tuple[int, Any] | None:
         """What only a test asks: logs, containers, secrets, tokens."""
         if asked.path.startswith("/standin/logs/"):
-            name = asked.path.removeprefix("/standin/logs/")
+            name = asked.path.removeprefix("/standin/logs/").rstrip("/")
             return 200, self.launching.log(name, self.revisions.pool(name))
         if asked.path == "/standin/containers":
             return 200, {
