@@ -92,7 +92,7 @@ class ArtifactRegistry:
             if newest is not None:
                 client.update_repository(
                     repository=_repository(name=shelf.resource, policies=_policies(newest)),
-                    update_mask="cleanup_policies",
+                    update_mask={"paths": ["cleanup_policies"]},
                 )
         return str(found.registry_uri) or shelf.usual_uri
 

@@ -109,8 +109,8 @@ def cloud(engine_environment: None) -> Iterator[Cloud]:  # noqa: ARG001  # asked
 @pytest.fixture(scope="session")
 def pushed(iris: Packed, cloud: Cloud) -> str:
     """iris, tested and in the local Artifact Registry: its reference with digest."""
-    cloud.told("test", cwd=iris.folder)
-    return str(cloud.told("push", "--project", PROJECT, "--region", REGION, cwd=iris.folder)["reference"])
+    cloud.told("test", iris.image, cwd=iris.folder)
+    return str(cloud.told("push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)["reference"])
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ import os
 import shutil
 import signal
 import subprocess
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +26,8 @@ from tests.integration.conftest import Packed
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-# Settings of the server that let it start, and make it refuse what it is asked (413, and 503 again and again) or not start.
-REFUSES, BUSY, ENDS = "MLPACK_SERVE_MAX_BODY=1", "MLPACK_SERVE_QUEUE_ROWS=1", "MLPACK_SERVE_MAX_ROWS=nonsense"
+# A setting of the server with which it starts and refuses what it is asked (413), and one with which it ends at once.
+REFUSES, ENDS = "MLPACK_SERVE_MAX_BODY=1", "MLPACK_SERVE_MAX_ROWS=nonsense"
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +71,9 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
     assert ask(first["url"], body) == expected
     assert "@sha256:" in first["image"]
     [container] = cloud.containers(name)
-    assert engine._client.inspect_container(container)["Image"] == iris.image
+    assert (
+        engine._client.inspect_container(container)["Image"] == cloud.told("build", "model.pkl", cwd=iris.folder)["id"]
+    )
 
     with asking(first["url"], body, expected) as asked:
         second = cloud.told(*words, "--env", "SECOND=yes", "--memory", "1Gi", cwd=iris.folder)
@@ -121,7 +126,7 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
         ({"kind": "forbidden", "call": "UpdateService"}, "deploy_permission", "not allowed"),
         ({"kind": "conflict", "call": "UpdateService"}, "deploy_conflict", "somebody else"),
         ({"kind": "unavailable", "call": "UpdateService"}, "deploy_unreachable", "does not answer"),
-        ({"kind": "unauthenticated", "call": "UpdateService"}, "deploy_auth", "does not accept the login"),
+        ({"kind": "unauthenticated", "call": "UpdateService", "times": 3}, "deploy_auth", "does not accept the login"),
         ({"kind": "instance-errors", "times": 200}, "deploy_check", "golden requests"),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else None,
@@ -132,7 +137,19 @@ def test_each_fault_has_its_code_and_leaves_what_served(
     """Exit 8, a message that names the cause, a remedy; the revision that served has all the traffic again."""
     before = serving(cloud, standing)
     cloud.arm(**fault)
-    found = cloud.refused(8, code, "deploy", pushed, "--env", f"FAULT={fault['kind']}", "--yes", cwd=standing.folder)
+    found = cloud.refused(
+        8,
+        code,
+        "deploy",
+        pushed,
+        "--env",
+        f"FAULT={fault['kind']}",
+        *WHERE,
+        "--service",
+        "standing",
+        "--yes",
+        cwd=standing.folder,
+    )
     assert words in found["error"]["message"]
     assert found["service"] == "standing"
     cloud.disarm()
@@ -148,7 +165,7 @@ def test_what_cannot_be_put_back_is_exit_9(cloud: Cloud, standing: Packed, pushe
     assert process.returncode == 9, stderr
     error = json.loads(stdout)["error"]
     assert error["code"] == "deploy_state"
-    assert "503" in error["message"]
+    assert "413" in error["message"]
     assert "could not be put back" in error["message"]
     assert "mlpack rollback --to" in error["hint"]
     cloud.disarm()
@@ -200,7 +217,8 @@ def test_nobody_to_ask_it_is_readiness_only(cloud: Cloud, standing: Packed, push
     asked = cloud.told("deploy", pushed, *WHERE, "--service", "standing", "--yes", cwd=standing.folder)
     assert (asked["verified"], asked["plan"]["changes"]) == ("golden", [])
     assert "$(gcloud auth print-identity-token)" in asked["curl"]
-    ask(asked["url"], {"instances": []}, status=403)
+    with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
+        urllib.request.urlopen(f"{asked['url']}/ready", timeout=30)
     identity = Path(cloud.env["GOOGLE_APPLICATION_CREDENTIALS"])
     strange = json.loads(identity.read_text()) | {"token_uri": f"{cloud.endpoint}/nowhere"}
     (standing.folder / "strange.json").write_text(json.dumps(strange))
@@ -246,7 +264,7 @@ def test_what_nobody_said_stays(cloud: Cloud, standing: Packed, pushed: str) -> 
     assert container["resources"]["limits"]["memory"] == "1Gi"
     assert container["resources"]["cpuIdle"] is True
     assert (template["scaling"]["maxInstanceCount"], template["timeout"]) == (3, "77s")
-    assert {one["name"]: one["value"] for one in container["env"]} >= {"A": "1", "B": "2"}
+    assert {"A": "1", "B": "2"}.items() <= {one["name"]: one["value"] for one in container["env"]}.items()
     assert container["startupProbe"]["httpGet"]["path"] == "/ready"
 
 
@@ -270,15 +288,17 @@ def test_a_push_makes_the_repository_and_survives_a_refused_token(cloud: Cloud, 
     """A repository that is missing is made, with its clean-up policy; a 401 in the middle is one more try with a new token."""
     assert pushed.partition("@")[0].endswith(f"/{PROJECT}/mlpack/{iris.name}")
     cloud.arm("push-401")
-    found = cloud.told("push", "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder)
+    found = cloud.told(
+        "push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder
+    )
     assert found["verified"] is True
     path = f"/v1/projects/{PROJECT}/locations/europe-north1/repositories/mlpack"
     policies = cloud.ask(path, token=cloud.access_token())["cleanupPolicies"]
     assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 3
     cloud.arm("forbidden", call="GetRepository")
-    cloud.refused(7, "registry_auth", "push", "--project", PROJECT, "--region", REGION, cwd=iris.folder)
+    cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
     cloud.arm("token-fails", times=9)
-    cloud.refused(7, "registry_auth", "push", "--project", PROJECT, "--region", REGION, cwd=iris.folder)
+    cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
 
 
 def test_an_image_in_the_registry_brings_its_receipt(cloud: Cloud, standing: Packed, pushed: str) -> None:
@@ -290,15 +310,15 @@ def test_an_image_in_the_registry_brings_its_receipt(cloud: Cloud, standing: Pac
 
 @contextmanager
 def deploying(cloud: Cloud, standing: Packed, pushed: str) -> Iterator[subprocess.Popen[str]]:
-    """A deploy whose staged release answers 503 for as long as it is asked; given while it is being asked."""
-    words = ("deploy", pushed, *WHERE, "--service", "standing", "--env", BUSY, "--yes", "--json")
+    """A deploy of a release that will refuse what it is asked; given while its revision is being started."""
+    words = ("deploy", pushed, *WHERE, "--service", "standing", "--env", REFUSES, "--yes", "--json")
     with subprocess.Popen(
         [*MLPACK, *words], cwd=standing.folder, env={**os.environ, **cloud.env}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
-        assert process.stderr is not None
-        seen = next((line for line in process.stderr if line.startswith("- asking http")), None)
-        assert seen is not None, process.communicate()
+        while not cloud.service("standing").get("reconciling"):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
         yield process
 
 

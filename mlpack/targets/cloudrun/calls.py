@@ -13,7 +13,7 @@ from mlpack.targets.cloudrun.api import Api, connect
 from mlpack.targets.cloudrun.failures import failed_revision, known, told
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
-from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tags_of, targets, with_served
+from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tag_uri, tags_of, targets, with_served
 
 _WAIT_S = 600  # a revision alone may take 240
 _FIRST_LOOK_S, _LATEST_LOOK_S = 0.5, 4.0
@@ -94,7 +94,7 @@ class Calls:
             service = self.update(request, ["traffic", "annotations"], doing, starts=False)
         except DeployError:
             service = self.get()
-            if shares_of(service) != wanted or service.reconciling:
+            if shares_of(service) != wanted or tag_uri(service) or service.reconciling:
                 raise
         if shares_of(service) != wanted:
             raise DeployError(
