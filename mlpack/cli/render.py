@@ -48,7 +48,8 @@ def render(
     sample: Sample = None,
     gpu: Gpu = None,
     serve_with: Annotated[
-        str | None, typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image.")
+        str | None,
+        typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image."),
     ] = None,
     trust: Trust = False,
     refresh: Refresh = False,

@@ -18,7 +18,9 @@ def write_tf_serving(context: Context, server: str, out: Path, *, trust: bool) -
     if server != TF_SERVING:
         raise UsageError(f"no server {server!r} is known", hint=f"--serve-with {TF_SERVING}, or leave it out.")
     if context.config.predictor or context.include or context.config.include:
-        raise UsageError("TensorFlow Serving runs no Python", hint="Leave --serve-with out to serve with code of your own.")
+        raise UsageError(
+            "TensorFlow Serving runs no Python", hint="Leave --serve-with out to serve with code of your own."
+        )
     info = context.prepare(trust=trust).info
     name = (slug(context.config.name) if context.config.name else model_name(info.path)) or "model"
     files = render_tf_serving(
@@ -32,5 +34,7 @@ def write_tf_serving(context: Context, server: str, out: Path, *, trust: bool) -
         put(file, out / file.name)
     context.console.document({"folder": str(out), "files": [file.name for file in files]})
     context.console.brief(str(out))
-    context.console.text(f"Wrote {out}. mlpack does not build it: docker build -t {name} {out}; docker run -p 8501:8501 {name}")
+    context.console.text(
+        f"Wrote {out}. mlpack does not build it: docker build -t {name} {out}; docker run -p 8501:8501 {name}"
+    )
     return 0

@@ -170,7 +170,9 @@ def _object(building: _Building, node: dict[str, Any]) -> Any:
 
 def _method(building: _Building, node: dict[str, Any]) -> Any:
     owner = building.value(node["content"]["obj"])
-    building.record.suspect("builtins.getattr", f"holds the method {node['content']['func']!r} of an object that it builds")
+    building.record.suspect(
+        "builtins.getattr", f"holds the method {node['content']['func']!r} of an object that it builds"
+    )
     return Instance(Global("builtins", "getattr"), (owner, node["content"]["func"]))
 
 

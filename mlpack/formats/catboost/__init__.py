@@ -60,7 +60,9 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
         details={
             "serialisation": facts.serialisation,
             "loss": facts.loss,
-            "features": {kind: [one.name for one in columns if one.kind == kind] for kind in ("categorical", "text", "embedding")},
+            "features": {
+                kind: [one.name for one in columns if one.kind == kind] for kind in ("categorical", "text", "embedding")
+            },
             **({} if facts.trees is None else {"trees": facts.trees}),
         },
         options={"serialisation": facts.serialisation, "prediction": _prediction(facts)},
@@ -134,7 +136,9 @@ def _warnings(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> list[str]:
     told = []
     categorical = [one.name for one in columns if one.kind == "categorical"]
     if categorical:
-        told.append(f"Whole numbers and missing values of categories go as text, as in training: {', '.join(categorical[:10])}.")
+        told.append(
+            f"Whole numbers and missing values of categories go as text, as in training: {', '.join(categorical[:10])}."
+        )
     unread = [one.name for one in columns if one.place not in {known.place for known in facts.features}]
     if unread:
         told.append(f"Training left these columns out, and a row has them all the same: {', '.join(unread[:10])}.")

@@ -78,7 +78,9 @@ def overlaid(own: Signature, declared: Signature | None) -> Signature:
     return replace(
         own,
         inputs=tuple(
-            replace(spec, dtype=types[spec.name]) if spec.name in assumed and types[spec.name] in ("BYTES", "BOOL") else spec
+            replace(spec, dtype=types[spec.name])
+            if spec.name in assumed and types[spec.name] in ("BYTES", "BOOL")
+            else spec
             for spec in own.inputs
         ),
         assumed=tuple(name for name in own.assumed if name not in assumed),

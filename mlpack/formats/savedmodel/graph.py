@@ -15,7 +15,20 @@ _DTYPES = {
     17: "UINT16", 19: "FP16", 22: "UINT32", 23: "UINT64",
 }  # fmt: skip
 # Operations that call functions of the library (control flow, datasets); of these the attributes are read.
-_CALLS = ("Call", "If", "While", "Case", "For", "Dataset", "Defun", "BatchFunction", "Iterator", "Gradient", "Launch", "Xla")
+_CALLS = (
+    "Call",
+    "If",
+    "While",
+    "Case",
+    "For",
+    "Dataset",
+    "Defun",
+    "BatchFunction",
+    "Iterator",
+    "Gradient",
+    "Launch",
+    "Xla",
+)
 _LONGEST_NAME = 64 * 1024
 
 

@@ -153,5 +153,8 @@ def _warnings(facts: XGBoostFacts) -> list[str]:
     unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
     if unnamed:
         which = ", ".join(facts.names[place] if facts.names else str(place) for place in unnamed[:10])
-        told.append(f"The file does not keep the values of the categories in {which}: send the codes that pandas gave them.")
+        told.append(
+            f"The file does not keep the values of the categories in {which} (XGBoost does from 3.1 on, when they are ASCII): "
+            "send the codes that pandas gave them."
+        )
     return told
