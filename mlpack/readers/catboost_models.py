@@ -52,7 +52,7 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class CatBoostFacts:
-    """A model: `features` by their place; `classes` None for what is no classifier; `outputs` how many raw values a row gets."""
+    """A model: `features` by their place; `classes` None for what is no classifier; `outputs` how many values a row gets."""
 
     serialisation: Literal["cbm", "json"]
     version: str | None
@@ -175,7 +175,9 @@ def _facts_of_core(core: _Core) -> CatBoostFacts:
         for table in core.items(core.inner(trees, slot), _MOST_FEATURES):
             place = core.at(table, flat)
             if place is not None:
-                found = Feature(place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind)
+                found = Feature(
+                    place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind
+                )
                 features.append(found)
     info = {}
     for table in core.items(core.inner(root, _INFO), 10_000):

@@ -63,9 +63,7 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
     """The facts of a text of which these are the first and the last bytes; raises CutOffError."""
     found = _TREES.search(header)
     start = found.start() if found else len(header)
-    lines = dict(
-        line.split("=", 1) for line in header[:start].decode("utf-8", "replace").splitlines() if "=" in line
-    )
+    lines = dict(line.split("=", 1) for line in header[:start].decode("utf-8", "replace").splitlines() if "=" in line)
     names = tuple(lines.get("feature_names", "").split())
     try:
         classes = int(lines.get("num_class", "1"))

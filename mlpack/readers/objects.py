@@ -188,7 +188,9 @@ def _check_hooks(m: Machine, target: Instance, state: Any) -> None:
 def _check_formula(m: Machine, target: Instance, formula: Any) -> None:
     # statsmodels evaluates its formula, which is code, against the training table when it gets its state.
     if formula is not None and not (isinstance(formula, str) and computes_only(formula)):
-        m.record.trick(target.class_name, f"its formula is run as code, and does more than compute: {str(formula)[:80]!r}")
+        m.record.trick(
+            target.class_name, f"its formula is run as code, and does more than compute: {str(formula)[:80]!r}"
+        )
 
 
 @handles(b"P")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import CutOffError
 
@@ -22,6 +22,14 @@ class CatBoostFormat:
 
     name = "catboost"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="CatBoost `.cbm`, JSON",
+            reads="loss, features of numbers, categories, texts and embeddings, classes, version",
+            serves="CatBoost of the recorded version, without plotting libraries",
+            proof="tests/integration/test_boosters.py",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no CatBoost model. Raises UnreadableModelError for a broken one."""
@@ -60,7 +68,9 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
         details={
             "serialisation": facts.serialisation,
             "loss": facts.loss,
-            "features": {kind: [one.name for one in columns if one.kind == kind] for kind in ("categorical", "text", "embedding")},
+            "features": {
+                kind: [one.name for one in columns if one.kind == kind] for kind in ("categorical", "text", "embedding")
+            },
             **({} if facts.trees is None else {"trees": facts.trees}),
         },
         options={"serialisation": facts.serialisation, "prediction": _prediction(facts)},
@@ -134,7 +144,9 @@ def _warnings(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> list[str]:
     told = []
     categorical = [one.name for one in columns if one.kind == "categorical"]
     if categorical:
-        told.append(f"Whole numbers and missing values of categories go as text, as in training: {', '.join(categorical[:10])}.")
+        told.append(
+            f"Whole numbers and missing values of categories go as text, as in training: {', '.join(categorical[:10])}."
+        )
     unread = [one.name for one in columns if one.place not in {known.place for known in facts.features}]
     if unread:
         told.append(f"Training left these columns out, and a row has them all the same: {', '.join(unread[:10])}.")

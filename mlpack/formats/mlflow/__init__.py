@@ -61,7 +61,9 @@ class MLflowFormat:
         told = {str(name): value for name, value in flavours.items() if isinstance(value, dict)}
         name, data = _chosen(artifact, told)
         if name is None or data is None:
-            return _recognised(artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}")
+            return _recognised(
+                artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
+            )
         if tree.container != "folder" or artifact.ask is None:
             return _recognised(artifact, told, f"unpack the archive: the model is {data} in it")
         inner = artifact.ask(artifact.path / data)
@@ -75,7 +77,8 @@ def _document(artifact: Artifact) -> Mapping[str, Any]:
         document = yaml.safe_load(text)
     except (CutOffError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise UnreadableModelError(
-            f"the {MLMODEL} of {artifact.path.name} is no YAML that can be read.", hint="Save the model again with MLflow."
+            f"the {MLMODEL} of {artifact.path.name} is no YAML that can be read.",
+            hint="Save the model again with MLflow.",
         ) from error
     return document if isinstance(document, dict) else {}
 
@@ -152,5 +155,7 @@ def _joined(
         signatures=signatures,
         methods=inner.methods or tuple(one.name for one in signatures),
         details={**inner.details, "mlflow": told},
-        warnings=tuple(one for one in inner.warnings if signatures == inner.signatures or not one.startswith("No signature")),
+        warnings=tuple(
+            one for one in inner.warnings if signatures == inner.signatures or not one.startswith("No signature")
+        ),
     )

@@ -141,6 +141,7 @@ def relative(package: str, path: str) -> Kind | None:
         return _CLASSIFIER if "Classif" in name else _REGRESSOR
     return found
 
+
 # What they read is text, or something that one table of numbers cannot say.
 TEXT = frozenset({"CountVectorizer", "TfidfVectorizer", "HashingVectorizer"})
 UNSUPPORTED = frozenset({"DictVectorizer", "FeatureHasher", "PatchExtractor", "MultiLabelBinarizer"})

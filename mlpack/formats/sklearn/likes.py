@@ -62,7 +62,9 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
     right = _TEXT.sub("", formula.partition("~")[2])
     kinds = dict(zip(_columns(frame), _kinds(frame), strict=False))
     if not kinds:
-        return Like(problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns")
+        return Like(
+            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
+        )
     named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
     return Like(count=len(named), names=tuple(named), dtypes=tuple(kinds[name] for name in named), width=width)
 
@@ -93,7 +95,7 @@ def _texts(value: Any) -> Iterator[list[Any]]:
 
 
 def _arrow_texts(told: Any) -> list[str]:
-    """pyarrow's array of texts: type, length, nulls, offset, buffers (validity, where each begins, all bytes)."""
+    """An array of texts as pyarrow pickles it: type, length, nulls, offset, buffers (validity, beginnings, all bytes)."""
     if not isinstance(told, tuple) or len(told) < 5 or not isinstance(told[4], list) or len(told[4]) != 3:
         return []
     places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])

@@ -7,7 +7,12 @@ from typing import Any, Dict, List, Mapping
 import numpy as np
 
 # What XGBoost says when a value, not the model, is at fault.
-_VALUE_FAULTS = ("Input data contains `inf`", "category not in the training set", "Invalid categorical", "Invalid shape")
+_VALUE_FAULTS = (
+    "Input data contains `inf`",
+    "category not in the training set",
+    "Invalid categorical",
+    "Invalid shape",
+)
 _SUFFIXES = {"json": ".json", "ubjson": ".ubj"}
 
 
