@@ -205,7 +205,11 @@ def _binpersid(m: Machine) -> None:
 
 def _persistent(m: Machine, pid: Any) -> None:
     m.made += 1
-    if not (isinstance(pid, tuple) and pid and pid[0] in ("storage", "module")):  # torch's own
+    kind = pid[0] if isinstance(pid, tuple) and pid else None
+    if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
+        m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
+        return
+    if kind not in ("storage", "module"):  # torch's own
         m.record.outside["it refers to objects that are stored elsewhere (a persistent id)"] = None
     m.stack.append(PersistentId(pid))
 
