@@ -14,6 +14,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "sklearn": "mlpack.formats.sklearn:SklearnFormat",
         "onnx": "mlpack.formats.onnx:OnnxFormat",
         "tflite": "mlpack.formats.tflite:TfliteFormat",
+        "named": "mlpack.formats.named:NamedFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",

@@ -51,6 +51,7 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("sha256", str(found.get("digest") or "")),
         ("framework", framework),
         ("model", info.root_class),
+        ("known", _known(info)),
         ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
         ("task", info.task or ""),
         ("classes", _short(list(info.classes or ()))),
@@ -64,6 +65,15 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("your code", ", ".join(info.missing_modules)),
         ("safety", _WORDS[info.safety.verdict]),
     ]
+
+
+def _known(info: ModelInfo) -> str:
+    """What little is known of a model that is only recognised."""
+    if info.signatures or not info.advice:
+        return ""
+    plain = {key: value for key, value in info.details.items() if value and not isinstance(value, (dict, list))}
+    lists = {key: _short(value, 8) for key, value in info.details.items() if value and isinstance(value, list)}
+    return "; ".join(f"{key} {value}" for key, value in (plain | lists).items())
 
 
 def _tensors(info: ModelInfo) -> bool:
