@@ -14,6 +14,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "sklearn": "mlpack.formats.sklearn:SklearnFormat",
         "onnx": "mlpack.formats.onnx:OnnxFormat",
         "tflite": "mlpack.formats.tflite:TfliteFormat",
+        "keras": "mlpack.formats.keras:KerasFormat",
+        "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
+        "pytorch": "mlpack.formats.pytorch:TorchFormat",
+        "xgboost": "mlpack.formats.xgboost:XGBoostFormat",
+        "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
+        "catboost": "mlpack.formats.catboost:CatBoostFormat",
+        "mlflow": "mlpack.formats.mlflow:MLflowFormat",
         "named": "mlpack.formats.named:NamedFormat",
     },
     "engines": {

@@ -22,7 +22,10 @@ DTYPES = (
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows."""
+    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows.
+
+    The symbol `...` ends the shape of an output whose further axes, if it has any, the file does not tell.
+    """
 
     name: str
     dtype: str

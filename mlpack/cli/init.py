@@ -39,6 +39,7 @@ def init(
         raise UsageError(f"{target} exists", hint="--force replaces it.")
     # The file that is there has no say in what replaces it.
     info = Context(console=console, config=load_config(None), path=path, folder=Path.cwd()).inspect()
+    stub = _stub(info, target.parent, force=force)
     values = {
         "file": info.path.name,
         "name": model_name(info.path),
@@ -50,12 +51,37 @@ def init(
         # Its methods are known, but not how many columns they take.
         "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
         "signatures": [signature.name for signature in info.signatures],
+        "predictor": stub.name if stub is not None else "",
     }
     write_whole(target, render("mlpack.yaml.j2", values))
     load_config(target)  # what we write, we take
-    console.document({"file": str(target)})
-    console.text(f"Wrote {target}. Next: mlpack build {path}")
+    console.document({"file": str(target), "predictor": str(stub) if stub is not None else None})
+    console.text(f"Wrote {target}. Next: {f'fill in {stub}, then ' if stub is not None else ''}mlpack build {path}")
     return 0
+
+
+def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
+    """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
+    from mlpack.pipeline.receipts import write_whole
+    from mlpack.templating import render
+
+    tensors = dict(info.details.get("first_tensors") or {})
+    if info.details.get("kind") not in ("state_dict", "checkpoint", "safetensors"):
+        return None
+    target = folder / "predict.py"
+    if target.exists() and not force:
+        return target  # theirs, already filled in
+    first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
+    values = {
+        "file": info.path.name,
+        "count": info.details.get("tensors", 0),
+        "tensors": list(tensors.items())[:8],
+        "width": int(first[1]) if first[1].isdigit() else 1,
+        "safetensors": info.details["kind"] == "safetensors",
+        "key": info.details.get("state_dict_key") or "",
+    }
+    write_whole(target, render("predict_weights.py.j2", values))
+    return target
 
 
 def _needed(info: ModelInfo) -> list[str]:

@@ -90,12 +90,16 @@ def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
             continue
-        target = folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for chunk in bytes_of(file):
-                out.write(chunk)
-        target.chmod(file.mode)
+        put(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
+
+
+def put(file: BundleFile, target: Path) -> None:
+    """Writes one file of a bundle."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        for chunk in bytes_of(file):
+            out.write(chunk)
+    target.chmod(file.mode)
 
 
 def model_name(path: Path) -> str:
