@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from mlpack.artifacts.model import ModelInfo
 
 
+# Files of weights alone, by what they are -> the predictor that is written to be filled in.
+_STUBS = {
+    "state_dict": "predict_weights.py.j2",
+    "checkpoint": "predict_weights.py.j2",
+    "safetensors": "predict_weights.py.j2",
+    "keras_weights": "predict_keras_weights.py.j2",
+}
+
+
 def init(
     path: ModelPath = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a mlpack.yaml that is there.")] = False,
@@ -66,21 +75,24 @@ def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
     from mlpack.templating import render
 
     tensors = dict(info.details.get("first_tensors") or {})
-    if info.details.get("kind") not in ("state_dict", "checkpoint", "safetensors"):
+    template = _STUBS.get(str(info.details.get("kind")))
+    if template is None:
         return None
     target = folder / "predict.py"
     if target.exists() and not force:
         return target  # theirs, already filled in
     first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
+    width = first[0 if info.format == "keras" else 1]  # a layer of Keras takes the first axis of its weights
     values = {
         "file": info.path.name,
         "count": info.details.get("tensors", 0),
         "tensors": list(tensors.items())[:8],
-        "width": int(first[1]) if first[1].isdigit() else 1,
+        "width": int(width) if width.isdigit() else 1,
+        "keras": "tf_keras" if info.options.get("legacy") else "keras",
         "safetensors": info.details["kind"] == "safetensors",
         "key": info.details.get("state_dict_key") or "",
     }
-    write_whole(target, render("predict_weights.py.j2", values))
+    write_whole(target, render(template, values))
     return target
 
 

@@ -25,7 +25,7 @@ _MOST_BLOCKS = 4096  # of a core's tables: a gigabyte, which has room for the bo
 _MOST_FEATURES = 1 << 20
 _LONGEST = 16 << 20  # the longest text of the information map: the metrics of every round of training
 # https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers: the fields' places in their tables.
-_TREES, _INFO = 1, 2
+_TREES, _INFO, _PARTS = 1, 2, 3
 _APPROX, _TREE_SIZES = 0, 2
 _FEATURES: dict[Kind, tuple[int, int, int]] = {  # where the vector is, then a feature's flat index and its name
     "float": (5, 2, 4), "categorical": (4, 1, 2), "text": (12, 1, 2), "embedding": (18, 1, 2),
@@ -69,7 +69,10 @@ def read_catboost(opened: Opener, head: bytes, size: int) -> CatBoostFacts | Non
         (length,) = struct.unpack("<I", head[4:8].ljust(4, b"\0"))
         if 0 <= size < length + 8:
             raise CutOffError(f"it is cut off: {length + 8} bytes were promised and {size} are there")
-        return _facts_of_core(_Core(opened, length))
+        core = _Core(opened, length)
+        facts = _facts_of_core(core)
+        _check_counters(core, opened, length)
+        return facts
     start = head.lstrip()
     if re.match(rb'\{\s*"(ctr_data|features_info|model_info|embedding_processing_collection)"\s*:', start) is None:
         return None
@@ -146,6 +149,20 @@ class _Core:
         for number in range(count):
             item = place + 4 + 4 * number
             yield item + self.number(item)
+
+
+def _check_counters(core: _Core, opened: Opener, length: int) -> None:
+    """The counters of categories behind the core (their number, then each one's size and bytes) are all there."""
+    parts = [core.text(place, 64) for place in core.items(core.inner(core.number(0), _PARTS), 100)]
+    if parts != ["static_provider_v1"]:
+        return  # of texts and embeddings, whose sizes lie deeper
+    with opened() as source:
+        source.skip(8 + length)
+        (count,) = struct.unpack("<I", source.read(4).ljust(4, b"\xff"))
+        for _ in range(min(count, _MOST_FEATURES)):
+            size = source.read(4)
+            if len(size) < 4 or source.skip(int.from_bytes(size, "little")) < int.from_bytes(size, "little"):
+                raise CutOffError("it is cut off within the counters of its categories")
 
 
 def _facts_of_core(core: _Core) -> CatBoostFacts:

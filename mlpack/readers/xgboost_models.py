@@ -209,9 +209,10 @@ def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
             found[place] = tuple(values)
         elif offsets:
             text = bytes(value & 255 for value in values)
-            found[place] = tuple(
-                text[start:stop].decode("utf-8", "replace") for start, stop in zip(offsets, offsets[1:], strict=False)
-            )
+            if text.isascii():  # else the offsets count letters where they should count bytes, and the names are lost
+                found[place] = tuple(
+                    text[start:stop].decode() for start, stop in zip(offsets, offsets[1:], strict=False)
+                )
     return found
 
 

@@ -31,6 +31,7 @@ class Net(nn.Module):
         self.last = nn.Linear(hidden, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The answer."""
         return torch.softmax(self.last(torch.relu(self.norm(self.first(x)))), -1)
 
 
@@ -49,6 +50,7 @@ class Both(nn.Module):
         self.last = nn.Linear(6, 2)
 
     def forward(self, ids: torch.Tensor, dense: torch.Tensor, scale: float = 1.0) -> dict[str, torch.Tensor]:
+        """The answer."""
         found = self.last(torch.cat([self.words(ids).mean(1), dense], 1)) * scale
         return {"logits": found, "best": found.argmax(1)}
 
@@ -61,6 +63,7 @@ class Steps(nn.Module):
         self.steps = nn.LSTM(3, 5, batch_first=True)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The answer."""
         every, (last, _) = self.steps(x)
         return every, last[0]
 
@@ -69,6 +72,7 @@ class Scaled(nn.Module):
     """A tensor and a whole number that all rows of a call share."""
 
     def forward(self, x: torch.Tensor, times: int) -> torch.Tensor:
+        """The answer."""
         return x * times
 
 
@@ -140,10 +144,12 @@ def served(folder: Path) -> None:
     save_safetensors(net.state_dict(), folder / "weights.safetensors")
     save(export(net, (small,), dynamic_shapes={"x": {0: Dim("batch", min=1, max=32)}}), folder / "exported.pt2")
     for name in (
-        "traced", "scripted", "frozen", "module", "module_legacy", "weights", "weights_legacy", "checkpoint",
+        "traced", "scripted", "module", "module_legacy", "weights", "weights_legacy", "checkpoint",
         "weights.safetensors", "exported",
     ):  # fmt: skip
         answered(folder, name, questions, out)
+    with torch.inference_mode():  # freezing folds layers into one another, which rounds differently
+        answered(folder, "frozen", questions, {"output": torch.jit.load(folder / "frozen.pt")(x)})
     layers = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
     torch.save(layers, folder / "layers.pt")
     answered(folder, "layers", questions, {"output": layers(x)})
@@ -211,6 +217,7 @@ def unserved(folder: Path) -> None:
 
     class Fixed(nn.Module):
         def forward(self, x: torch.Tensor, y: torch.Tensor, k: int = 2) -> dict[str, torch.Tensor]:
+            """The answer."""
             return {"sum": x + y, "scaled": x * k}
 
     x = torch.ones(2, 4)
@@ -218,6 +225,7 @@ def unserved(folder: Path) -> None:
 
     class Reader(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
+            """The answer."""
             torch.save(x, "somewhere.pt")
             return x
 
@@ -225,6 +233,7 @@ def unserved(folder: Path) -> None:
 
     class Listed(nn.Module):
         def forward(self, images: list[torch.Tensor]) -> torch.Tensor:
+            """The answer."""
             return images[0]
 
     torch.jit.save(torch.jit.script(Listed()), folder / "listed.pt")

@@ -1,4 +1,4 @@
-"""torch.export's .pt2 archives: the program's inputs and outputs, their shapes and what its dimensions may be, from its JSON."""
+"""torch.export's .pt2 archives: a program's inputs and outputs, and what its dimensions may be, from its JSON."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import Any
 from mlpack.artifacts.model import DTYPES, TensorSpec
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import OPEN
+from mlpack.formats.pytorch.plain import PLAIN
 from mlpack.formats.pytorch.script import Method, Script
 from mlpack.formats.pytorch.shapes import OPERATIONS, UNKNOWN, Demands, Flowing
 from mlpack.formats.pytorch.tensors import tensor_of
@@ -35,7 +36,8 @@ def told_by_code(script: Script, archive: TorchArchive, qualified: str, inputs: 
         return ByCode()
     known = {one.name: Flowing(axes=_axes(one), dtype=one.dtype, origin=one.name) for one in inputs}
     walk = _Walk(script, archive)
-    given = [known.get(one.name) or _unknown_argument(one.name, one.type) for one in method.arguments]
+    used = [one for one in method.arguments if not one.optional] or method.arguments[:1]
+    given = [known.get(one.name) or _unknown_argument(one.name, one.type) for one in used]  # the rest at their defaults
     answer = walk.called(method, root, given)
     found = {
         name: TensorSpec(name=name, dtype=value.dtype, shape=(-1, *(value.axes or ())[1:]))
@@ -119,18 +121,17 @@ class _Walk:
                 raise _Stop
             if isinstance(node, ast.Return):
                 raise _Stop(self.value(node.value, scope) if node.value else None)
+            if isinstance(node, ast.Expr) and "RaiseException" in ast.dump(node.value):
+                raise _Stop(raised=True)
             if isinstance(node, ast.Assign):
                 self.bind(node.targets[0], self.value(node.value, scope), scope)
             elif isinstance(node, ast.Expr):
-                if "RaiseException" in ast.dump(node.value):
-                    raise _Stop(raised=True)
                 self.value(node.value, scope)
             elif isinstance(node, ast.If):
                 self.branch(node, scope)
             elif isinstance(node, ast.For | ast.While | ast.With):
-                for below in ast.walk(node):
-                    if isinstance(below, ast.Name) and isinstance(below.ctx, ast.Store):
-                        scope[below.id] = UNKNOWN
+                stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+                scope.update({one.id: UNKNOWN for one in stored})
 
     def branch(self, node: ast.If, scope: dict[str, Any]) -> None:
         test = self.value(node.test, scope)
@@ -219,8 +220,8 @@ class _Walk:
         return UNKNOWN
 
     def _operation(self, name: str, args: list[Any]) -> Any:
-        if name in _PLAIN:
-            return _PLAIN[name](args)
+        if name in PLAIN:
+            return PLAIN[name](args)
         operation = OPERATIONS.get(name)
         if operation is None or not args:
             return UNKNOWN
@@ -254,52 +255,3 @@ def _held(value: Any) -> Any:
         inner = value.args[0]
         return [_held(one) for one in inner] if isinstance(inner, list | tuple) else UNKNOWN
     return value
-
-
-def _rank(args: list[Any]) -> Any:
-    value = args[0] if args else UNKNOWN
-    return len(value.axes) if isinstance(value, Flowing) and value.axes is not None else UNKNOWN
-
-
-def _length(args: list[Any]) -> Any:
-    value, place = (args[0], args[1]) if len(args) == 2 else (UNKNOWN, 0)
-    if (
-        isinstance(value, Flowing)
-        and value.axes
-        and isinstance(place, int)
-        and -len(value.axes) <= place < len(value.axes)
-    ):
-        return value.axes[place] if value.axes[place] >= 0 else UNKNOWN
-    return UNKNOWN
-
-
-def _compare(how: Callable[[Any, Any], bool], name: str) -> Callable[[list[Any]], Any]:
-    def compared(args: list[Any]) -> Any:
-        if len(args) == 2 and all(isinstance(one, int | float | str) for one in args):
-            return how(*args)
-        if len(args) == 2 and any(isinstance(one, Flowing) for one in args):
-            return OPERATIONS[name](Demands(), args)
-        return UNKNOWN
-
-    return compared
-
-
-def _none(*, wanted: bool) -> Callable[[list[Any]], Any]:
-    def told(args: list[Any]) -> Any:
-        return UNKNOWN if args[0] is UNKNOWN else (args[0] is None) == wanted
-
-    return told
-
-
-_PLAIN: dict[str, Callable[[list[Any]], Any]] = {
-    "dim": _rank,
-    "size": _length,
-    "eq": _compare(lambda a, b: a == b, "eq"),
-    "ne": _compare(lambda a, b: a != b, "ne"),
-    "__is__": _none(wanted=True),
-    "__isnot__": _none(wanted=False),
-    "__not__": lambda args: not args[0] if isinstance(args[0], bool) else UNKNOWN,
-    "__contains__": lambda args: (
-        args[1] in args[0] if isinstance(args[0], list) and isinstance(args[1], int) else UNKNOWN
-    ),
-}

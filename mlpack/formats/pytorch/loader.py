@@ -87,10 +87,8 @@ def _exported(path: str, options: Mapping[str, Any]) -> Model:
     program = torch.export.load(path)
     module = program.module()
     tree = importlib.import_module("torch.utils._pytree")
-    slots: List[Tuple[str, Any]] = []
-    for spec in program.graph_signature.input_specs:
-        if spec.kind.name == "USER_INPUT":
-            slots.append((spec.arg.name, getattr(spec.arg, "value", None)))
+    given = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
+    slots: List[Tuple[str, Any]] = [(arg.name, getattr(arg, "value", None)) for arg in given]
 
     def ask(inputs: Mapping[str, Any]) -> Any:
         flat = [inputs.get(name, value) for name, value in slots]
@@ -192,12 +190,12 @@ def _arrays(answer: Any, signature: Any) -> Dict[str, Any]:
     told = _flat(answer, "")
     if len(told) == 1:
         return {names[0] if names else "output": _array(told[0][1])}
-    by_key = {key: value for key, value in told}
+    by_key = dict(told)
     if names and set(names) <= set(by_key):
         return {name: _array(by_key[name]) for name in names}
     if len(names) == len(told):
         return {name: _array(value) for name, (_, value) in zip(names, told)}
-    return {key if key else f"output_{place}": _array(value) for place, (key, value) in enumerate(told)}
+    return {key or f"output_{place}": _array(value) for place, (key, value) in enumerate(told)}
 
 
 def _flat(answer: Any, key: str) -> List[Tuple[str, Any]]:

@@ -13,7 +13,7 @@ _NUMPY_2 = (2, 3)  # torch before 2.3 was compiled for numpy 1
 
 
 def version_of(artifact: Artifact, recorded: str | None = None) -> str | None:
-    """torch's version: the file's own (without `+cu121`), else the user's word (`torch==2.3.1`), else None."""
+    """The version of torch: the file's own (without `+cu121`), else the user's word (`torch==2.3.1`), else None."""
     name, _, word = (artifact.framework or "").partition("==")
     said = word.strip() if name.strip().lower() in ("torch", "pytorch") and word.strip() else None
     return recorded.partition("+")[0] if recorded else said

@@ -122,12 +122,12 @@ def _embedding(demands: Demands, args: Sequence[Any]) -> Any:
 
 def _recurrent(demands: Demands, args: Sequence[Any]) -> Any:
     weights = args[2]
-    first = weights[0] if isinstance(weights, list) and weights else UNKNOWN
+    first: Any = weights[0] if isinstance(weights, list) and weights else UNKNOWN
     if not _known(first, 2) or not isinstance(args[-1], bool):
         return UNKNOWN
     demands.rows_first = demands.rows_first and args[-1]
     value = demands.of(args[0], (-1, -1, first.axes[1]), _float(first.dtype))
-    second = weights[1] if len(weights) > 1 else UNKNOWN
+    second: Any = weights[1] if len(weights) > 1 else UNKNOWN
     if not _known(second, 2) or value.axes is None or len(value.axes) != 3:
         return UNKNOWN
     width = second.axes[1] * (2 if args[7] is True else 1)
@@ -182,7 +182,7 @@ def _reduced(_demands: Demands, args: Sequence[Any]) -> Any:
 
 def _argmax(demands: Demands, args: Sequence[Any]) -> Any:
     told = _reduced(demands, args)
-    return replace(told, dtype="INT64") if isinstance(told, Flowing) else UNKNOWN
+    return replace(told, dtype="INT64") if isinstance(told, Flowing) else Flowing(dtype="INT64")
 
 
 def _squeezed(_demands: Demands, args: Sequence[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
@@ -80,7 +80,8 @@ class _Asked:
     def signature(self) -> Signature | None:
         """The signature; None when something of it is not known (then `advice` says what to do)."""
         if self.method is None:
-            return self._mute("its `forward` cannot be read", f"Load it yourself: {_OWN}.")
+            self._mute("its `forward` cannot be read", f"Load it yourself: {_OWN}.")
+            return None
         given = self.method.arguments
         self.described = f"forward({', '.join(f'{one.name}: {one.type}' for one in given)}) -> {self.method.returns}"
         used = [one for one in given if not one.optional] or list(given[:1])
@@ -89,7 +90,8 @@ class _Asked:
         odd = next((one for one in used if _kind(one) == ""), None)
         if odd is not None:
             why = f"forward's argument {odd.name} is {odd.type}, which no request can hold"
-            return self._mute(why, f"Put it together yourself: {_OWN}.")
+            self._mute(why, f"Put it together yourself: {_OWN}.")
+            return None
         self.arguments = [{"name": one.name, "kind": _kind(one)} for one in used]
         self._tell_state()
         inputs = self._inputs(used)
@@ -99,7 +101,7 @@ class _Asked:
         columns = columns_of_rows(self.artifact.sample, inputs)
         signature = signature_of(inputs, _outputs(self.method.returns, code), columns=columns)
         if any(_kind(one) == "list" for one in used):
-            return _with_batch(signature, "none")
+            return replace(signature, batch="none")
         return signature
 
     def _inputs(self, used: list[Argument]) -> tuple[TensorSpec, ...] | None:
@@ -112,9 +114,9 @@ class _Asked:
         for one in used:
             spec = self._fixed(one) or traced.get(one.name) or told.get(one.name) or demanded.get(one.name)
             if spec is None or (spec is demanded.get(one.name) and lengths_open(spec)):
-                told = "" if spec is None else f", only {spec.dtype} {list(spec.shape)}"
+                but = "" if spec is None else f", only {spec.dtype} {list(spec.shape)}"
                 self._mute(
-                    f"the file does not tell the shape of {one.name}{told}",
+                    f"the file does not tell the shape of {one.name}{but}",
                     f"Give a few rows: --sample rows.json, {_row(names)}; whole numbers are INT64, others FP32.",
                 )
                 return None
@@ -182,12 +184,6 @@ def _parts(returns: str) -> int:
         depth += (letter in "[(") - (letter in "])")
         commas += letter == "," and depth == 0
     return commas + 1
-
-
-def _with_batch(signature: Signature, batch: Any) -> Signature:
-    from dataclasses import replace
-
-    return replace(signature, batch=batch)
 
 
 def _row(names: list[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -79,14 +81,34 @@ def _columns(frame: Any) -> tuple[str, ...]:
     axes = manager.args[1] if manager else None
     if not isinstance(axes, list | tuple) or len(axes) != 2:
         return ()
-    values = sequence(axes[0]) or next(_arrays(axes[0]), [])
+    values = sequence(axes[0]) or next(_texts(axes[0]), [])
     return tuple(values) if all(isinstance(value, str) for value in values) else ()
 
 
-def _arrays(value: Any) -> Iterator[list[Any]]:
+def _texts(value: Any) -> Iterator[list[Any]]:
+    """The texts of a pandas Index, in numpy's arrays or in pyarrow's."""
     for part in walk(value):
         if isinstance(part, Array) and (values := part.values()) is not None:
             yield values
+        elif isinstance(part, Instance) and part.class_name == "pyarrow.lib._restore_array":
+            yield _arrow_texts(part.args[0] if part.args else ())
+
+
+def _arrow_texts(told: Any) -> list[str]:
+    """pyarrow's array of texts: type, length, nulls, offset, buffers (validity, where each begins, all bytes)."""
+    if not isinstance(told, tuple) or len(told) < 5 or not isinstance(told[4], list) or len(told[4]) != 3:
+        return []
+    places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])
+    large = isinstance(told[0], Instance) and told[0].args[:1] == ("large_string",)
+    length, offset = told[1], told[3]
+    whole = isinstance(length, int) and isinstance(offset, int) and 0 <= length <= 100_000 and 0 <= offset <= 100_000
+    if not whole or not all(isinstance(one, bytes | bytearray) for one in (places, content)):
+        return []
+    form = f"<{offset + length + 1}{'q' if large else 'i'}"
+    if len(places) < struct.calcsize(form):
+        return []
+    bounds = struct.unpack_from(form, places)[offset:]
+    return [bytes(content[start:stop]).decode("utf-8", "replace") for start, stop in itertools.pairwise(bounds)]
 
 
 def _kinds(frame: Any) -> list[str]:

@@ -154,6 +154,7 @@ def _warnings(facts: XGBoostFacts) -> list[str]:
     if unnamed:
         which = ", ".join(facts.names[place] if facts.names else str(place) for place in unnamed[:10])
         told.append(
-            f"The file does not keep the values of the categories in {which}: send the codes that pandas gave them."
+            f"The file does not keep the values of the categories in {which} (XGBoost does from 3.1 on, when they are ASCII): "
+            "send the codes that pandas gave them."
         )
     return told
