@@ -72,6 +72,8 @@ PMML = b"""<?xml version="1.0"?><PMML xmlns="http://www.dmg.org/PMML-4_4" versio
         ("m.ort", b"\x20\0\0\0ORTM" + bytes(40), "ort", {}, ".onnx"),
         ("m.rds", b"X\n\0\0\0\x03" + bytes(40), "r", {}, "PMML"),
         ("weka.model", b"\xac\xed\x00\x05sr" + bytes(40), "java", {}, "ONNX"),
+        ("crf.model", b"lCRF" + bytes(40), "crfsuite", {}, "python-crfsuite"),
+        ("model.json", b'{"modelTopology": {"node": []}}', "tfjs", {}, "SavedModel"),
         ("ov.xml", b'<?xml version="1.0"?><net name="n" version="11">', "openvino", {}, "openvino"),
     ],
 )  # fmt: skip

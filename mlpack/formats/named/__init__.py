@@ -23,7 +23,9 @@ class NamedFormat:
         Kind(name="frozen TensorFlow graph `.pb`", reads="placeholders, outputs, operators"),
         Kind(name="PMML", reads="version, model, fields"),
         Kind(name="spaCy folder", reads="language, pipeline, labels, the spaCy it needs"),
-        Kind(name="OpenVINO, `.ort`, H2O MOJO, Spark ML, R and Java objects", reads="what it is"),
+        Kind(
+            name="OpenVINO, TensorFlow.js, `.ort`, CRFsuite, H2O MOJO, Spark ML, R and Java objects", reads="what it is"
+        ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:

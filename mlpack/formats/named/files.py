@@ -37,7 +37,15 @@ def by_head(head: bytes) -> Known | None:
             "Java object (Weka, Spark or H2O write such)",
             "Its own Java tools read it; export ONNX or PMML there.",
         )
+    if head[:4] == b"lCRF":
+        return other("crfsuite", "CRFsuite model", f"With `requirements: [python-crfsuite]` {PREDICTOR}.")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text[:1] == b"{" and b'"modelTopology"' in text:
+        return other(
+            "tfjs",
+            "TensorFlow.js model",
+            "Pack the SavedModel or Keras file it was converted from (tensorflowjs_converter).",
+        )
     if text[:1] != b"<":
         return None
     if re.search(rb"<(?:\w+:)?PMML\b", text):
