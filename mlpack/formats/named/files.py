@@ -15,6 +15,25 @@ _PMML_MODEL = re.compile(rb"<(?:\w+:)?(\w+Model|Scorecard|NeuralNetwork|Transfor
 _PMML_VERSION = re.compile(rb"<(?:\w+:)?PMML[^>]*\sversion=[\"']([\d.]+)")
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT = 8  # GGUF's type of a string
+_R = other("r", "object of R (.rds, .RData)", "R serves it (plumber); or write it as PMML or ONNX in R and convert.")
+_MAGIC = (
+    (
+        4,
+        b"ORTM",
+        other(
+            "ort", "model in onnxruntime's own format (.ort)", f"Pack the .onnx file it was made of, or {PREDICTOR}."
+        ),
+    ),
+    (0, b"X\n\x00\x00\x00", _R),
+    (0, b"RDX2\n", _R),
+    (0, b"RDX3\n", _R),
+    (
+        0,
+        b"\xac\xed\x00\x05",
+        other("java", "Java object (Weka, Spark and H2O write such)", "Export ONNX or PMML where it was made."),
+    ),
+    (0, b"lCRF", other("crfsuite", "CRFsuite model", f"With `requirements: [python-crfsuite]` {PREDICTOR}.")),
+)
 
 
 def by_head(head: bytes) -> Known | None:
@@ -23,23 +42,12 @@ def by_head(head: bytes) -> Known | None:
         return gguf(_gguf(head))
     if head[:4] == _FASTTEXT:
         return fasttext(_fasttext(head))
-    if head[4:8] == b"ORTM":
-        return other(
-            "ort", "model in onnxruntime's own format (.ort)", f"Pack the .onnx file it was made of, or {PREDICTOR}."
-        )
-    if head[:5] in (b"X\n\x00\x00\x00", b"RDX2\n", b"RDX3\n"):
-        return other(
-            "r", "object of R (.rds, .RData)", "R serves it (plumber); or write it as PMML or ONNX in R and convert."
-        )
-    if head[:4] == b"\xac\xed\x00\x05":
-        return other(
-            "java",
-            "Java object (Weka, Spark or H2O write such)",
-            "Its own Java tools read it; export ONNX or PMML there.",
-        )
-    if head[:4] == b"lCRF":
-        return other("crfsuite", "CRFsuite model", f"With `requirements: [python-crfsuite]` {PREDICTOR}.")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    told = next((known for place, magic, known in _MAGIC if head[place : place + len(magic)] == magic), None)
+    return told or _by_text(head.lstrip(b"\xef\xbb\xbf \t\r\n"))
+
+
+def _by_text(text: bytes) -> Known | None:
+    """What a file of XML or JSON is."""
     if text[:1] == b"{" and b'"modelTopology"' in text:
         return other(
             "tfjs",
