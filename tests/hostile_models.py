@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hostile import CANARY, P2, call
+from tests.messages import field
 
 _MIB = 1 << 20
 
@@ -127,20 +128,20 @@ def _deep_onnx() -> bytes:
     """Graphs in graphs: each node's attribute holds the next."""
     graph = b""
     for _ in range(200):
-        attribute = _field(1, b"body") + _field(6, graph)
-        graph = _field(1, _field(4, b"Loop") + _field(5, attribute))
-    return b"\x08\x08\x12\x01x" + _field(7, graph)
+        attribute = field(1, b"body") + field(6, graph)
+        graph = field(1, field(4, b"Loop") + field(5, attribute))
+    return b"\x08\x08\x12\x01x" + field(7, graph)
 
 
 def _onnx_with_data(location: str) -> bytes:
-    tensor = b"\x08\x02\x10\x01" + _field(8, b"W") + _field(13, _field(1, b"location") + _field(2, location.encode()))
-    return b"\x08\x08\x12\x01x" + _field(7, _field(5, tensor + b"\x70\x01"))
+    tensor = b"\x08\x02\x10\x01" + field(8, b"W") + field(13, field(1, b"location") + field(2, location.encode()))
+    return b"\x08\x08\x12\x01x" + field(7, field(5, tensor + b"\x70\x01"))
 
 
 def _onnx_with_operator(name: bytes, domain: bytes) -> bytes:
-    value = _field(1, b"x") + _field(2, _field(1, b"\x08\x01" + _field(2, _field(1, _field(2, b"N")))))
-    node = _field(1, b"x") + _field(2, b"x") + _field(4, name) + _field(7, domain)
-    return b"\x08\x08\x12\x01x" + _field(7, _field(1, node) + _field(11, value) + _field(12, value))
+    value = field(1, b"x") + field(2, field(1, b"\x08\x01" + field(2, field(1, field(2, b"N")))))
+    node = field(1, b"x") + field(2, b"x") + field(4, name) + field(7, domain)
+    return b"\x08\x08\x12\x01x" + field(7, field(1, node) + field(11, value) + field(12, value))
 
 
 def _circling_tflite() -> bytes:
@@ -150,18 +151,6 @@ def _circling_tflite() -> bytes:
     table = struct.pack("<iI", 12, 4) + struct.pack("<I", count)
     entries = b"".join(struct.pack("<I", (1 << 32) - (4 * place + 8 + 4) & 0xFFFFFFFF) for place in range(count))
     return struct.pack("<I", 20) + b"TFL3" + names + bytes(2) + table + entries
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    parts = []
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
 
 
 def _safetensors(header: bytes) -> bytes:

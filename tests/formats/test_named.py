@@ -16,21 +16,7 @@ from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError
 from mlpack.formats.named import NamedFormat
 from mlpack.pipeline.gate import refuse_mute
 from mlpack.pipeline.inspect import inspect
-
-
-def field(number: int, value: bytes | int) -> bytes:
-    """A field of a protocol buffer, for short values."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def varint(value: int) -> bytes:
-    parts = []
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
+from tests.messages import field
 
 
 def text(value: str) -> bytes:
