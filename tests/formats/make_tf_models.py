@@ -80,11 +80,13 @@ class Softmax(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="features")])
     def serve(self, features: Any) -> Any:
+        """Both outputs."""
         logits = features @ self.weights
         return {"probabilities": tf.nn.softmax(logits), "label": tf.argmax(logits, axis=1)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="features")])
     def score(self, features: Any) -> Any:
+        """The sum of the logits."""
         return {"score": tf.reduce_sum(features @ self.weights, axis=1)}
 
 
@@ -108,6 +110,7 @@ class Named(tf.Module):
         ]
     )
     def serve(self, age: Any, fare: Any, member: Any, port: Any) -> Any:
+        """A number of all inputs, and a text."""
         place = self.table.lookup(port)
         score = tf.cast(age, tf.float64) * 0.5 + fare + tf.cast(member, tf.float64) + tf.cast(place, tf.float64)
         return {"score": score, "greeting": tf.strings.join(["from ", port])}
@@ -118,6 +121,7 @@ class Examples(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(self, examples: Any) -> Any:
+        """A sum and a word of each message."""
         wanted = {
             "x": tf.io.FixedLenFeature([2], tf.int64),
             "word": tf.io.FixedLenFeature([], tf.string, default_value="none"),
@@ -131,6 +135,7 @@ class One(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([1, 2, 3], tf.float32, name="window")])
     def serve(self, window: Any) -> Any:
+        """The mean over the window."""
         return {"mean": tf.reduce_mean(window, axis=1)}
 
 
@@ -139,6 +144,7 @@ class Mute(tf.Module):
 
     @tf.function
     def __call__(self, x: Any) -> Any:
+        """Twice the input."""
         return x * 2
 
 
