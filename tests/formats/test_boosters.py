@@ -92,7 +92,9 @@ def test_categories_come_with_their_values(made: dict[str, Made]) -> None:
         signature = inspected(made[name].path).signatures[0]
         types = {spec.name: spec.dtype for spec in signature.inputs}
         assert types == {"n": "FP64", "k": "FP64", "c": "BYTES", "i": "FP64", "b": "FP64"}, name
-        assert signature.categories == {"c": ("w" if name.startswith("xgb") else "süß", "u", "v"), "i": (0, 1, 2, 3)}, name
+        assert signature.categories == {"c": ("w" if name.startswith("xgb") else "süß", "u", "v"), "i": (0, 1, 2, 3)}, (
+            name
+        )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -101,7 +103,9 @@ def test_categories_that_xgboost_loses(tmp_path: Path) -> None:
     import xgboost
 
     table = mixed()
-    xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0).save_model(tmp_path / "m.ubj")
+    xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0).save_model(
+        tmp_path / "m.ubj"
+    )
     info = inspected(tmp_path / "m.ubj")
     assert {spec.name: spec.dtype for spec in info.signatures[0].inputs}["c"] == "FP64"
     assert any("categories in c" in warning for warning in info.warnings)
@@ -196,7 +200,9 @@ def test_it_may_be_packed(made: dict[str, Made], name: str, suffix: str, tmp_pat
 
 def test_json_that_is_no_model(tmp_path: Path) -> None:
     """Settings, and texts that begin like a model's, are no model; the message says what was seen."""
-    for number, text in enumerate(('{"version": 3, "threshold": 0.5}', '{"learner": "me"}', '{"learner": {"a": 1}}', "[1, 2]")):
+    for number, text in enumerate(
+        ('{"version": 3, "threshold": 0.5}', '{"learner": "me"}', '{"learner": {"a": 1}}', "[1, 2]")
+    ):
         path = tmp_path / f"{number}.json"
         path.write_text(text)
         with pytest.raises((UnknownFormatError, UnreadableModelError)) as raised:
