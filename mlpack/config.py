@@ -35,6 +35,7 @@ class Build(_Section):
     platform: Literal["linux/amd64", "linux/arm64"] | None = Field(default=None, description="else the engine's own")
     ca_bundle: Path | None = Field(default=None, description="PEM file trusted while packages are installed")
     wheelhouse: Path | None = Field(default=None, description="folder of wheels to install from, offline")
+    gpu: bool = Field(default=False, description="packages for CUDA instead of those for the CPU")
     max_size: str | None = Field(default=None, description="largest image allowed, such as 600MB")
 
     @field_validator("max_size")
@@ -91,6 +92,14 @@ class Config(_Section):
     deploy: dict[str, Any] = Field(default_factory=dict, description="where the service lives")
 
     file: Path | None = Field(default=None, exclude=True, description="the mlpack.yaml it came from")
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _short_batch(cls, serve: Any) -> Any:
+        """`batch: off` is short for `batch: {mode: off}`."""
+        if isinstance(serve, dict) and isinstance(serve.get("batch"), (bool, str)):
+            return {**serve, "batch": {"mode": serve["batch"]}}
+        return serve
 
 
 # Keys that hold paths, relative to the file that names them.

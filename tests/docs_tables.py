@@ -17,6 +17,7 @@ from typer.models import OptionInfo
 from mlpack import config
 from mlpack.cli.app import app
 from mlpack.config import Config, Settings
+from mlpack.plugins import BUILT_IN, load
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -34,7 +35,7 @@ class Word:
 
 def main() -> int:
     """Writes every page whose tables are not as the code says."""
-    for page in sorted(DOCS.glob("*.md")):
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))):
         text = page.read_text(encoding="utf-8")
         new = filled(text)
         if new != text:
@@ -150,6 +151,16 @@ def _serve() -> str:
     )
 
 
+def _formats() -> str:
+    """Every kind of file, by what was seen of it: taken to an image and asked, only rendered, only recognised."""
+    found = [kind for name in BUILT_IN["formats"] for kind in load("formats", name).kinds]
+    rows = []
+    for kind in found:
+        seen = "built and asked" if kind.proof else "rendered" if kind.serves else "recognised"
+        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", seen))
+    return _table(("file", "read without running it", "served by", "seen here"), rows)
+
+
 def _variable(dotted: str) -> str:
     return "MLPACK_" + dotted.upper().replace(".", "_")
 
@@ -166,7 +177,9 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-_TABLES: dict[str, Callable[[], str]] = {"commands": _commands, "config": _config, "serve": _serve}
+_TABLES: dict[str, Callable[[], str]] = {
+    "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

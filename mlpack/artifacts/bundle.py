@@ -14,6 +14,7 @@ class BundleFile:
     """One file of the bundle: its POSIX path in the folder, and either its bytes or the file they stream from.
 
     `sha256` is of the content (hex); `size` in bytes. A large artifact stays a path and is never read into memory.
+    With `member`, `source` is an archive and that is the file in it.
     """
 
     name: str
@@ -21,6 +22,7 @@ class BundleFile:
     sha256: str
     content: bytes | None = None
     source: Path | None = None
+    member: str | None = None
     mode: int = 0o644
 
 

@@ -24,7 +24,8 @@ class Lock:
     `requirements` is the text of a requirements file with hashes (deterministic: no host paths, no index addresses, no
     time). `base` is the image as the user would name it, `base_digest` its `sha256:...` where the registry told it.
     `reasons` say in sentences why this Python, this cut-off, these caps. `cutoff` is an RFC 3339 time or None.
-    `installer` is the same kind of text for uv alone, which installs the rest.
+    `installer` is the same kind of text for uv alone, which installs the rest. `pages` are public find-links pages that hold
+    locked wheels, beside the user's own sources; with `gpu` the set is the one for CUDA.
     """
 
     info: ModelInfo
@@ -37,4 +38,6 @@ class Lock:
     cutoff: str | None = None
     local_wheels: tuple[LocalWheel, ...] = ()
     apt: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+    gpu: bool = False
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)

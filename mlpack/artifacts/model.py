@@ -10,6 +10,8 @@ from typing import Any, Literal
 Verdict = Literal["safe", "unknown", "dangerous"]
 Layout = Literal["columns", "matrix", "tensors"]
 Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_detector"]
+# How many rows a model takes at one call: any number, exactly one (axis 0 is a batch of 1), or no row axis at all.
+Batch = Literal["any", "one", "none"]
 Scalar = str | int | float | bool | None
 
 # Open Inference Protocol V2, "Tensor Data Types"
@@ -20,7 +22,10 @@ DTYPES = (
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows."""
+    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows.
+
+    The symbol `...` ends the shape of an output whose further axes, if it has any, the file does not tell.
+    """
 
     name: str
     dtype: str
@@ -41,6 +46,8 @@ class Signature:
     columns the file does not tell the data type: taken for numbers, they may hold booleans too.
     `raw` names the inputs and outputs whose rows are any JSON values, handed on as they are (declared as BYTES: their text).
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests may be joined.
+    `batch` says what the loader is given at one call: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
+    tensors of one row without a row axis. In all three the specs are those of the service: axis 0 is rows.
     """
 
     name: str
@@ -54,6 +61,7 @@ class Signature:
     assumed: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     batchable: bool = False
+    batch: Batch = "any"
 
     def to_json(self) -> dict[str, Any]:
         """The signature as plain JSON values (keys sorted by meaning, not by name)."""
@@ -69,6 +77,7 @@ class Signature:
             "assumed": list(self.assumed),
             **({"raw": list(self.raw)} if self.raw else {}),
             "batchable": self.batchable,
+            **({"batch": self.batch} if self.batch != "any" else {}),
         }
 
 
@@ -99,12 +108,16 @@ class Safety:
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """A distribution that the model needs: `module` is what the file names, `version` what the file records."""
+    """A distribution that the model needs: `module` is what the file names, `version` what the file records.
+
+    With `newest`, where no version is recorded, the newest that `constraint` allows is known to read the file.
+    """
 
     module: str
     distribution: str
     version: str | None = None
     constraint: str = ""  # a specifier beside the version, such as "<2"
+    newest: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The requirement as plain JSON values."""
@@ -136,6 +149,11 @@ class ModelInfo:
 
     `path` is where it was found (never part of the card); `size` is in bytes; `details` holds what only one format knows,
     as JSON values; `missing_modules` are modules that no distribution is known for (`__main__`, the user's own code).
+    `packed` is the file or folder in the archive at `path` that is the model ("" for all of the archive), None when `path`
+    itself is. `options` go to the loader; `excludes` are distributions that are asked for by others and never installed;
+    `apt` are Debian packages, `locales` languages by glibc's names (`en_US.UTF-8`) whose rules the model uses; `companions`
+    are files that belong to the model's file, by their names relative to its folder; `advice` says what to do with a model
+    that cannot be served as it is.
     """
 
     path: Path
@@ -161,6 +179,13 @@ class ModelInfo:
     compression: str | None = None
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    packed: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    excludes: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+    locales: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The card's part that the file decides: the same on every host, so without its path."""

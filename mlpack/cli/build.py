@@ -12,6 +12,7 @@ from mlpack.cli.options import (
     ConfigFile,
     Entry,
     Framework,
+    Gpu,
     Include,
     ModelPath,
     Name,
@@ -21,6 +22,7 @@ from mlpack.cli.options import (
     Quiet,
     Refresh,
     Sample,
+    Signature,
     Trust,
     Version,
     Wheelhouse,
@@ -33,6 +35,7 @@ def build(
     name: Name = None,
     version: Version = None,
     entry: Entry = None,
+    signature: Signature = None,
     framework: Framework = None,
     python: Python = None,
     platform: Platform = None,
@@ -40,6 +43,7 @@ def build(
     include: Include = None,
     predictor: Predictor = None,
     sample: Sample = None,
+    gpu: Gpu = None,
     trust: Trust = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
@@ -70,7 +74,7 @@ def build(
     console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
-        "predictor": predictor, "sample": sample,
+        "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
     context = make_context(path, console=console, config=config, overrides=overrides, include=include)

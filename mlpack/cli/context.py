@@ -108,6 +108,7 @@ class Context:
             framework=self.config.framework,
             apt=self.config.apt,
             pythons=here,
+            gpu=self.config.build.gpu,
         )
         with self.console.progress("resolving packages") as on_progress:
             lock = resolve(
@@ -247,13 +248,6 @@ def make_context(
         include=tuple(include or ()),
         engine_name=engine,
     )
-
-
-def attach(reference: str, artifact_type: str, payload: bytes) -> str:
-    """Hangs a document on an image in its registry."""
-    from mlpack.engines.registry import attach as hang
-
-    return hang(reference, artifact_type, payload)
 
 
 def remembered_config() -> Path | None:

@@ -28,6 +28,8 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
         keys = [content.key for content in info.contents if content.servable]
         if keys and info.entry is None:
             console.text(f"Serve one of them with --entry {keys[0]}")
+    if info.advice:
+        console.text(f"\nNot served as it is. {info.advice}")
     for warning in info.warnings:
         console.warn(warning)
 
@@ -45,14 +47,17 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
     )
     return [
         ("file", f"{info.path.name}  {human_size(info.size)}  ({container})"),
+        ("inside", info.packed or ""),
         ("sha256", str(found.get("digest") or "")),
         ("framework", framework),
         ("model", info.root_class),
         ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
+        ("weights", _weights(info)),
         ("task", info.task or ""),
         ("classes", _short(list(info.classes or ()))),
         ("input", _input(info.signatures[0]) if info.signatures else ""),
-        ("methods", ", ".join(signature.name for signature in info.signatures)),
+        ("output", _outputs(info.signatures[0]) if info.signatures else ""),
+        ("signatures" if _tensors(info) else "methods", ", ".join(signature.name for signature in info.signatures)),
         (
             "needs",
             ", ".join(_requirement(item.distribution, item.version, item.constraint) for item in info.requirements),
@@ -62,9 +67,35 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _weights(info: ModelInfo) -> str:
+    """How many tensors a file of weights holds, where its format counts them."""
+    details = info.details
+    if not details.get("tensors"):
+        return ""
+    dtypes = ", ".join(details.get("dtypes") or ())
+    return f"{details['tensors']} tensors, {details.get('parameters', 0):,} parameters, {dtypes}"
+
+
+def _tensors(info: ModelInfo) -> bool:
+    return bool(info.signatures) and info.signatures[0].layout == "tensors"
+
+
+def _outputs(signature: Signature) -> str:
+    """The outputs by name, where the names are the file's own; an estimator's go by its method."""
+    if signature.layout != "tensors" and signature.outputs[0].name.startswith(signature.method):
+        return ""
+    return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.outputs], 12)
+
+
+def _shape(shape: tuple[int | str, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
 def _input(signature: Signature) -> str:
     if signature.layout == "columns":
         return _short([f"{spec.name}: {spec.dtype}" for spec in signature.inputs], 12)
+    if signature.layout == "tensors":
+        return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.inputs], 12)
     names = f": {_short(list(signature.columns), 8)}" if signature.columns else ""
     return ", ".join(f"{spec.dtype} {list(spec.shape)}" for spec in signature.inputs) + names
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Ci(str, Enum):
+    """Where `mlpack init --ci` can write a workflow for."""
+
+    github = "github"
+    gitlab = "gitlab"
+    cloudbuild = "cloudbuild"
+
 
 ModelPath = Annotated[
     Path | None, typer.Argument(metavar="PATH", help="The model file or folder; else `model:` in mlpack.yaml.")
@@ -40,6 +50,11 @@ Platform = Annotated[str | None, typer.Option("--platform", help="linux/amd64 or
 Wheelhouse = Annotated[
     Path | None, typer.Option("--wheelhouse", help="Install from this folder of wheels alone, offline.")
 ]
+Signature = Annotated[
+    str | None,
+    typer.Option("--signature", help="Which signature answers when a request names none, such as serving_default."),
+]
+Gpu = Annotated[bool | None, typer.Option("--gpu", help="Packages for CUDA; else nothing of CUDA is in the image.")]
 Include = Annotated[
     list[Path] | None,
     typer.Option(

@@ -13,6 +13,7 @@ from mlpack.cli.options import (
     ConfigFile,
     Entry,
     Framework,
+    Gpu,
     Include,
     ModelPath,
     Name,
@@ -22,6 +23,7 @@ from mlpack.cli.options import (
     Quiet,
     Refresh,
     Sample,
+    Signature,
     Trust,
     Version,
     Wheelhouse,
@@ -36,6 +38,7 @@ def render(
     name: Name = None,
     version: Version = None,
     entry: Entry = None,
+    signature: Signature = None,
     framework: Framework = None,
     python: Python = None,
     platform: Platform = None,
@@ -43,6 +46,11 @@ def render(
     include: Include = None,
     predictor: Predictor = None,
     sample: Sample = None,
+    gpu: Gpu = None,
+    serve_with: Annotated[
+        str | None,
+        typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image."),
+    ] = None,
     trust: Trust = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
@@ -56,13 +64,14 @@ def render(
     docker build -t churn churn/
     """
     from mlpack.cli.context import make_context
+    from mlpack.cli.serving_with import write_tf_serving
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
 
     console = Console(json=json, quiet=quiet)
     overrides = {
         "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
-        "predictor": predictor, "sample": sample,
+        "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
         "build.platform": platform, "build.wheelhouse": wheelhouse,
     }  # fmt: skip
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
@@ -70,6 +79,8 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
     context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    if serve_with is not None:
+        return write_tf_serving(context, serve_with, out, trust=trust)
     prepared = context.prepare(trust=trust)
     bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
     write(bundle, out, buildkit=buildkit)

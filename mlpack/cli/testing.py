@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from mlpack.artifacts.report import Check, Report
 from mlpack.cli.console import Console, human_size, printable
+from mlpack.cli.summary import test_summary, write_summary
 from mlpack.engines.base import Limits
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.pipeline.receipts import write_whole
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 
 def expectation(test: Test) -> Expectation:
     """The user's question and answer, read from their files."""
-    return Expectation(request=_read(test.request), expected=_read(test.expected), tolerance=test.tolerance)
+    return Expectation(request=read_json(test.request), expected=read_json(test.expected), tolerance=test.tolerance)
+
+
+def read_json(file: Path | None) -> Any | None:
+    """A JSON file's value, None for no file; raises UsageError, ConfigError."""
+    if file is None:
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error
 
 
 def limits_of(memory: str) -> Limits:
@@ -51,10 +64,18 @@ def conclude(
     document = report.to_json() | {"engine": engine, "receipt": None if receipt is None else str(receipt)}
     if receipt is None:
         del document["image_size"]
+    write_summary(test_summary(report))
+    refuse_failed(report, log, document)
+    console.document(document)
+    show(console, report, receipt)
+    return 0
+
+
+def refuse_failed(report: Report, log: str, document: dict[str, Any]) -> None:
+    """Raises CheckFailedError when a check did not hold; a document without a receipt was no image's."""
     if report.ok:
-        console.document(document)
-        show(console, report, receipt)
-        return 0
+        return
+    receipt = document.get("receipt")
     failed = [check for check in report.checks if not check.ok]
     names = ", ".join(check.name for check in failed)
     error = CheckFailedError(
@@ -105,14 +126,3 @@ def write_junit(report: Report, file: Path) -> None:
 
 def _xml(text: str) -> str:
     return printable(text)
-
-
-def _read(file: Path | None) -> Any | None:
-    if file is None:
-        return None
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.engines.base import OnProgress, Progress
 from mlpack.errors import UnreadableModelError
+from mlpack.readers.bundled import bytes_of
 
-CHUNK = 1024 * 1024
 STEP = "context"
 TITLE = "send the bundle"
 
@@ -62,23 +62,24 @@ def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterat
             raise _changed(file, doing, f"{len(content)} bytes instead of {file.size}")
         yield content
         return
-    digest, left = hashlib.sha256(), file.size
+    digest, left, longer = hashlib.sha256(), file.size, False
     try:
-        with file.source.open("rb") as source:
-            while left and (chunk := source.read(min(CHUNK, left))):
-                left -= len(chunk)
-                digest.update(chunk)
-                yield chunk
-            longer = not left and source.read(1)
+        for chunk in bytes_of(file):
+            longer = len(chunk) > left
+            if longer:
+                break
+            left -= len(chunk)
+            digest.update(chunk)
+            yield chunk
     except OSError as error:
         raise UnreadableModelError(
             f"{file.source} could not be read while it was {doing}: {error.strerror}",
             hint="See that the file stays where it is until this is done, then try again.",
         ) from error
-    if left:
-        raise _changed(file, doing, f"it is {left} bytes shorter than before")
     if longer:
         raise _changed(file, doing, f"it is longer than the {file.size} bytes it had")
+    if left:
+        raise _changed(file, doing, f"it is {left} bytes shorter than before")
     if file.sha256 and digest.hexdigest() != file.sha256:
         raise _changed(file, doing, "its content is another")
 

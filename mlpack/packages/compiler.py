@@ -58,15 +58,18 @@ def compile_lock(
     constraints: Iterable[str] = (),
     cutoff: str | None = None,
     exempt: Collection[str] = (),
+    excludes: Iterable[str] = (),
 ) -> tuple[LockedPackage, ...]:
     """The newest consistent set for the target, wheels only, in the order of names.
 
-    `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`. Raises ResolveError with uv's
-    reason, IndexUnreachableError.
+    `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`; `excludes` are left out,
+    whoever asks for them. Raises ResolveError with uv's reason, IndexUnreachableError.
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
         bounds = Path(folder) / "constraints.txt"
         bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        without = Path(folder) / "excludes.txt"
+        without.write_text("".join(f"{name}\n" for name in excludes), encoding="utf-8")
         argv = [
             uv_binary(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
             "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",
@@ -74,6 +77,7 @@ def compile_lock(
             "--python", sys.executable, "--no-python-downloads",
             "--python-version", target.python, "--python-platform", target.uv_platform,
             *(["--constraints", str(bounds)] if bounds.stat().st_size else []),
+            *(["--excludes", str(without)] if without.stat().st_size else []),
             *(["--no-index"] if settings.no_index else []),
             *(["--exclude-newer", cutoff] if cutoff else []),
             *(word for name in sorted(exempt) if cutoff for word in ("--exclude-newer-package", f"{name}=false")),

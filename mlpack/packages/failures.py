@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mlpack.errors import IndexUnreachableError, ResolveError
-from mlpack.packages.names import redact
+from mlpack.packages.names import normalise, redact
 from mlpack.packages.target import Target
 from mlpack.packages.web import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 
@@ -13,10 +13,12 @@ from mlpack.packages.web import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 class NoSetError(ResolveError):
     """uv proved that no set of the offered packages fits; another cut-off may have one.
 
-    `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set.
+    `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set. `wheelless` are the packages
+    that have no wheel at the time that was asked about.
     """
 
     python_matters = False
+    wheelless: frozenset[str] = frozenset()
 
 
 def failure(stderr: str, target: Target) -> ResolveError:
@@ -31,6 +33,9 @@ def failure(stderr: str, target: Target) -> ResolveError:
         return IndexUnreachableError("the package index refused the login", hint=LOGIN_HINT)
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
         error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
+        # a source package alone: another Python would not help
+        without = re.findall(r"([A-Za-z0-9._-]+?)(?:[=<>!~]=?[^\s]*)?\s+has\s+no\s+usable\s+wheels", text)
+        error.wheelless = frozenset(map(normalise, without))
         error.python_matters = re.search(r"wheel|Python|exclude-newer", text) is not None
         return error
     if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):

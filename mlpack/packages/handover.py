@@ -34,6 +34,7 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
     bundle = settings.ca_bundle or _system_bundle()
     if wheels and _all_here(lock):
         settings = replace(settings, no_index=True, find_links=())
+    settings = replace(settings, find_links=(*settings.find_links, *lock.pages))
     inside = _inside(settings, has_wheels=bool(wheels), has_bundle=bundle is not None)
     files = [*wheels]
     if bundle:

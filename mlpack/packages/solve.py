@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlpack.packages.compiler import LockedPackage, compile_lock
@@ -77,7 +77,9 @@ def _solve_for(
     server, installer = server_and_installer(runtime, target=target, settings=settings)
     lines = [*wants.lines, *wants.extras, *runtime]
     error: NoSetError | None = None
-    for attempt in _attempts(wants, files, era, {package.name for package in server}, lines, target, settings):
+    attempts = iter(_attempts(wants, files, era, {package.name for package in server}, lines, target, settings))
+    attempt = next(attempts, None)
+    while attempt is not None:
         try:
             packages = compile_lock(
                 lines,
@@ -86,13 +88,31 @@ def _solve_for(
                 constraints=(*wants.constraints, *attempt.constraints),
                 cutoff=era.cutoff,
                 exempt=attempt.exempt,
+                excludes=wants.excludes,
             )
-        except NoSetError as failed:  # noqa: PERF203  the next way is tried because this one failed
+        except NoSetError as failed:  # noqa: PERF203 - the next way is tried because this one failed
             error = error or failed
+            wheelless = failed.wheelless - attempt.exempt if era.cutoff is not None else None
+            attempt = _with_wheels(attempt, wheelless) if wheelless else next(attempts, None)
         else:
-            reasons = (*era.reasons, *([attempt.reason] if attempt.reason else []))
+            reasons = (*era.reasons, *_newest(wants, packages), *([attempt.reason] if attempt.reason else []))
             return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
     raise error or NoSetError("nothing to lock")
+
+
+def _with_wheels(attempt: _Attempt, names: frozenset[str]) -> _Attempt:
+    """The same, sparing from the cut-off what had no wheels then: a small pure package, mostly, that has some today."""
+    reason = f"{attempt.reason} Of {', '.join(sorted(names))} that time has no wheel: today's is taken."
+    return replace(attempt, exempt=attempt.exempt | names, reason=reason.strip())
+
+
+def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
+    """The sentences that own up to versions which the file does not tell."""
+    return [
+        f"The file does not tell which version of {one.name} made it: the newest that reads it is taken, {one.version}."
+        for one in packages
+        if one.name in wants.newest
+    ]
 
 
 def _attempts(

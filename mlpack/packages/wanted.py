@@ -17,7 +17,7 @@ class Wanted:
 
     `pins` are the recorded versions by normalised name; `lines` all that the model needs, pins included; `extras` the
     user's own, `pinned_extras` the names of those that choose a version; `constraints` bind what is installed and install
-    nothing.
+    nothing; `excludes` are never installed; of `newest` no version is recorded, and the newest is known to read the file.
     """
 
     pins: Mapping[str, str]
@@ -26,6 +26,8 @@ class Wanted:
     pinned_extras: frozenset[str]
     constraints: tuple[str, ...]
     numpy_major: int | None
+    excludes: tuple[str, ...] = ()
+    newest: tuple[str, ...] = ()
 
     @property
     def extra_names(self) -> frozenset[str]:
@@ -62,6 +64,10 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
         pinned_extras=frozenset(name for name, specifiers in map(parse_requirement, kept) if is_pinned(specifiers)),
         constraints=tuple(sorted(constraints)),
         numpy_major=info.numpy_major,
+        excludes=tuple(sorted(map(normalise, info.excludes))),
+        newest=tuple(
+            name for one in info.requirements if one.newest and (name := normalise(one.distribution)) not in versions
+        ),
     )
 
 
@@ -69,7 +75,7 @@ def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None
     """Versions, constraints and names (in order) that the file tells."""
     versions: dict[str, str] = {}
     constraints: set[str] = set()
-    order: dict[str, None] = {}
+    order: dict[str, None] = {"numpy": None}  # the server's own arrays
     for requirement in info.requirements:
         name = normalise(requirement.distribution)
         order.setdefault(name)
@@ -98,8 +104,10 @@ def _check_version(info: ModelInfo, versions: Mapping[str, str]) -> None:
     if info.framework is None:
         return
     name = normalise(info.framework)
-    distributions = {normalise(one.distribution) for one in info.requirements if normalise(one.module) == name} | {name}
-    if not distributions & set(versions):
+    own = [one for one in info.requirements if name in (normalise(one.module), normalise(one.distribution))]
+    if not ({normalise(one.distribution) for one in own} | {name}) & set(versions) and not any(
+        one.newest for one in own
+    ):
         raise MissingVersionError(
             f"the file does not tell which version of {info.framework} made it",
             hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",

@@ -39,6 +39,8 @@ def refuse_mute(info: ModelInfo) -> None:
     """Raises AmbiguousFormatError for a bundle without an entry, ModelError for a model that nothing can be asked of."""
     if info.signatures:
         return
+    if info.advice:
+        raise ModelError(f"{info.path.name} cannot be served as it is: {_what(info)}", hint=info.advice)
     keys = [content.key for content in info.contents if content.servable]
     if keys and info.entry is None:
         raise AmbiguousFormatError(
@@ -56,6 +58,12 @@ def refuse_mute(info: ModelInfo) -> None:
         f"{info.path.name}: nothing in it can answer requests",
         hint="`mlpack inspect` shows what is in it. Code that asks it can be yours: `predictor: predict.py` in mlpack.yaml.",
     )
+
+
+def _what(info: ModelInfo) -> str:
+    """Why there is nothing to ask, as the format told it."""
+    told = next((one for one in info.warnings if one.startswith("No signature: ")), "")
+    return told.removeprefix("No signature: ").partition(";")[0].rstrip(".") or f"it is {info.root_class}"
 
 
 def _some(names: tuple[str, ...] | list[str], most: int = 6) -> str:

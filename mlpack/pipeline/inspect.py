@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from mlpack.errors import (
 )
 from mlpack.formats.base import Artifact, Format
 from mlpack.pipeline.candidates import candidates
+from mlpack.pipeline.packed import Inside, files_inside, folders_inside
+from mlpack.pipeline.unrecognised import broken, found_in, some, unknown
 from mlpack.readers.bytecode import tool_of
-from mlpack.readers.contents import contents, kind, pairs
 from mlpack.readers.digests import sha256_of
 from mlpack.readers.paths import Place, look, shown, unreadable
 from mlpack.readers.pickles import read_pickles
-from mlpack.readers.sniff import sniff
+from mlpack.readers.trees import Tree, open_tree
 from mlpack.readers.values import PickleFile
 
 __all__ = ["document", "failure_document", "inspect", "sha256_of"]
@@ -32,17 +33,13 @@ OnBytes = Callable[[int, int], None]  # told (bytes done, bytes in all)
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 _PACKED = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
-_ANY = (*_PICKLES, *_PACKED, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
+_TORCH = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
+_ANY = (*_PICKLES, *_PACKED, *_TORCH, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
 _BY_CONTAINER = {
     "npy": (".npy",),
-    "npz": (".npz",),
-    "zip": (".zip", ".pt", ".pth", ".ckpt", ".npz", ".skops", ".keras"),
+    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
+    "zip": (".zip", *_TORCH, ".bin", ".npz", ".skops", ".keras"),
 }
-# The framework that a pickle's modules tell, when no format knows the file.
-_FRAMEWORKS = {
-    "sklearn": "scikit-learn", "torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "lightgbm": "lightgbm",
-    "xgboost": "xgboost", "catboost": "catboost", "statsmodels": "statsmodels",
-}  # fmt: skip
 _KEYS = (
     "path", "format", "framework", "framework_version", "root_class", "task", "signatures", "requirements", "contents",
     "protocol", "compression", "size", "digest", "safety",
@@ -61,188 +58,178 @@ def inspect(
     """What the model at `path` is, wants and needs, and whether it is safe.
 
     `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
-    A folder that holds one model is that model. Raises UnreadableModelError, UnknownFormatError (also for a dangerous
-    pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each carries in
-    `info` what was found.
+    A folder or an archive that holds one model is that model. Raises UnreadableModelError, UnknownFormatError (also for a
+    dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each
+    carries in `info` what was found.
     """
-    try:
-        place = look(path)
-        if place.folder:
-            return _folder(place, entry, framework, sample, formats, on_progress)
-        return _file(place, entry, framework, sample, formats, on_progress)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    return _Asking(
+        formats=tuple(formats), entry=entry, framework=framework, sample=tuple(sample), on_progress=on_progress
+    ).of(path)
 
 
-def _file(
-    place: Place,
-    entry: str | None,
-    framework: str | None,
-    sample: Sequence[Any],
-    formats: Sequence[Format],
-    on_progress: OnBytes | None,
-) -> ModelInfo:
-    pickle = read_pickles(place.path, on_progress=on_progress)
-    found = _found(place, pickle)
-    if pickle is not None and pickle.problem:
-        raise _broken(place, pickle, found)
-    artifact = Artifact(
-        path=place.path,
-        size=place.size,
-        head=place.head,
-        pickle=pickle,
-        entry=entry,
-        framework=framework,
-        sample=tuple(sample),
-    )
-    info = _ask(artifact, formats, found)
-    if info is None:
-        raise _unknown(place, pickle, found, formats)
-    return replace(
-        info, warnings=(*info.warnings, *_remarks(place, pickle)), details={**info.details, **_by_value(pickle)}
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Asking:
+    """Which formats are asked, and what the user says of the model."""
 
+    formats: tuple[Format, ...]
+    entry: str | None
+    framework: str | None
+    sample: tuple[Any, ...]
+    on_progress: OnBytes | None
 
-def _ask(artifact: Artifact, formats: Sequence[Format], found: dict[str, Any]) -> ModelInfo | None:
-    """The answer of the one format that knows the file; None when none does."""
-    answers = [info for one in formats if (info := one.inspect(artifact)) is not None]
-    if len(answers) > 1:
-        names = " and ".join(info.format for info in answers)
-        raise AmbiguousFormatError(
-            f"{shown(artifact.path)} is claimed by two formats: {names}.",
-            hint="Remove the plugin that claims it wrongly.",
-            info=found,
-        )
-    return answers[0] if answers else None
-
-
-def _folder(
-    place: Place,
-    entry: str | None,
-    framework: str | None,
-    sample: Sequence[Any],
-    formats: Sequence[Format],
-    on_progress: OnBytes | None,
-) -> ModelInfo:
-    name = shown(place.path)
-    artifact = Artifact(path=place.path, size=0, head=b"", entry=entry, framework=framework, sample=tuple(sample))
-    info = _ask(artifact, formats, {})
-    if info is not None:
-        return info
-    files, more = candidates(place.path)
-    if not files:
-        raise UnreadableModelError(
-            f"{name} is a folder without a model in it.", hint="Name the model file.", info={"contents": []}
-        )
-    if len(files) == 1 and not more:
-        return inspect(
-            files[0], entry=entry, framework=framework, sample=sample, formats=formats, on_progress=on_progress
-        )
-    models: list[Path] = []
-    listed: list[Content] = []
-    for file in files:
-        key = file.relative_to(place.path).as_posix()
+    def of(self, path: Path) -> ModelInfo:
         try:
-            one = inspect(file, framework=framework, formats=formats, on_progress=on_progress)
-        except MlpackError as error:
-            listed.append(Content(key=key, kind=error.code, detail=error.message))
-        else:
-            models.append(file)
-            listed.append(Content(key=key, kind=one.root_class, servable=True, detail=one.task or ""))
-    if len(models) == 1 and not more:
-        return inspect(
-            models[0], entry=entry, framework=framework, sample=sample, formats=formats, on_progress=on_progress
+            place = look(path)
+            return self._folder(place) if place.folder else self._file(place)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+    def _file(self, place: Place) -> ModelInfo:
+        pickle = read_pickles(place.path, on_progress=self.on_progress)
+        found = found_in(place, pickle)
+        if pickle is not None and pickle.problem:
+            raise broken(place, pickle, found)
+        artifact = self._artifact(place.path, place.size, open_tree(place.path), head=place.head, pickle=pickle)
+        info = self._ask(artifact, found) or self._packed(artifact, found)
+        if info is None:
+            raise unknown(place, pickle, found, self.formats)
+        return replace(
+            info, warnings=(*info.warnings, *_remarks(place, pickle)), details={**info.details, **_by_value(pickle)}
         )
-    found = {"contents": [content.to_json() for content in listed]}
-    if not models:
-        raise UnknownFormatError(
-            f"{name} is a folder, and none of its {len(files)} likely files is a model.",
-            hint="Name one file to see what is wrong with it.",
+
+    def _artifact(
+        self, path: Path, size: int, tree: Tree | None, *, head: bytes = b"", pickle: PickleFile | None = None
+    ) -> Artifact:
+        return Artifact(
+            path=path,
+            size=size,
+            head=head,
+            pickle=pickle,
+            tree=tree,
+            entry=self.entry,
+            framework=self.framework,
+            sample=self.sample,
+            ask=replace(self, entry=None).of,
+        )
+
+    def _ask(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:
+        """The answer of the one format that knows the file; None when none does."""
+        answers = [info for one in self.formats if (info := one.inspect(artifact)) is not None]
+        if len(answers) > 1:
+            names = " and ".join(info.format for info in answers)
+            raise AmbiguousFormatError(
+                f"{shown(artifact.path)} is claimed by two formats: {names}.",
+                hint="Remove the plugin that claims it wrongly.",
+                info=found,
+            )
+        return answers[0] if answers else None
+
+    def _packed(self, archive: Artifact, found: dict[str, Any]) -> ModelInfo | None:
+        """The one model in an archive that is none itself; None when there is none, or the file is no archive."""
+        if archive.tree is None:
+            return None
+        _refuse_broken(archive.path, archive.tree, found)
+
+        def ask(tree: Tree, key: str, size: int = 0, head: bytes = b"") -> ModelInfo | None:
+            return self._ask(replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key), found)
+
+        whole = ask(archive.tree, "", archive.size)
+        if whole is not None:
+            return replace(whole, packed="")
+        inside = folders_inside(archive.tree, ask)
+        inside += files_inside(archive.tree, ask)
+        return _only(archive.path, inside, found)
+
+    def _folder(self, place: Place) -> ModelInfo:
+        tree = open_tree(place.path)
+        if tree is not None:
+            info = self._ask(self._artifact(place.path, sum(tree.sizes.values()), tree), {})
+            info = info or self._folder_inside(place.path, tree)
+            if info is not None:
+                return info
+        return self._one_of_the_files(place.path)
+
+    def _folder_inside(self, path: Path, tree: Tree) -> ModelInfo | None:
+        """The one folder below that is a model; None when none is."""
+
+        def ask(below: Tree, key: str) -> ModelInfo | None:
+            here = replace(below, path=path / key, prefix="")
+            return self._ask(self._artifact(path / key, sum(below.sizes.values()), here), {})
+
+        only = _only(path, folders_inside(tree, ask), {})
+        return None if only is None else replace(only, packed=None)
+
+    def _one_of_the_files(self, folder: Path) -> ModelInfo:
+        """The one file of a folder that is a model. Raises when none is, or several are."""
+        name = shown(folder)
+        files, more = candidates(folder)
+        if not files:
+            raise UnreadableModelError(
+                f"{name} is a folder without a model in it.", hint="Name the model file.", info={"contents": []}
+            )
+        if len(files) == 1 and not more:
+            return self.of(files[0])
+        models: list[Path] = []
+        listed: list[Content] = []
+        for file in files:
+            key = file.relative_to(folder).as_posix()
+            try:
+                one = replace(self, entry=None).of(file)
+            except MlpackError as error:
+                listed.append(Content(key=key, kind=error.code, detail=error.message))
+            else:
+                models.append(file)
+                listed.append(Content(key=key, kind=one.root_class, servable=True, detail=one.task or ""))
+        if len(models) == 1 and not more:
+            return self.of(models[0])
+        found = {"contents": [content.to_json() for content in listed]}
+        if not models:
+            raise UnknownFormatError(
+                f"{name} is a folder, and none of its {len(files)} likely files is a model.",
+                hint="Name one file to see what is wrong with it.",
+                info=found,
+            )
+        keys = [content.key for content in listed if content.servable]
+        raise AmbiguousFormatError(
+            f"{name} is a folder with {len(keys)}{' or more' if more else ''} models: {some(keys)}.",
+            hint=f"Name one: {shown(folder / keys[0])}",
             info=found,
         )
-    keys = [content.key for content in listed if content.servable]
-    raise AmbiguousFormatError(
-        f"{name} is a folder with {len(keys)}{' or more' if more else ''} models: {_some(keys)}.",
-        hint=f"Name one: {shown(place.path / keys[0])}",
-        info=found,
-    )
 
 
-def _broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelError:
-    name = shown(place.path)
-    if pickle.safety.verdict == "dangerous":
-        return UnsafeModelError(
-            f"{name} would call {_calls(pickle)} when loaded, and cannot be read to its end: {pickle.problem}.",
-            hint="Do not load this file anywhere; ask its author where it comes from.",
+def _refuse_broken(path: Path, tree: Tree, found: dict[str, Any]) -> None:
+    """Raises for an archive that nothing is taken out of: its names lead out of it, or its directory is broken."""
+    name = shown(path)
+    if tree.escaping:
+        raise UnsafeModelError(
+            f"{name} has members whose names lead out of the folder it is unpacked in: {some(tree.escaping)}.",
+            hint="Do not unpack this file anywhere; ask its author where it comes from.",
             info=found,
         )
-    what = sniff(place.path, place.head)
-    if what.broken or what.what in ("JSON", "plain text", "an XML file"):
-        return UnreadableModelError(
-            f"{name} is {what.what}{'' if what.broken else ', not a model'}.",
-            hint=what.hint or "Check that it is the right file.",
+    if tree.problem and tree.container != "packed":
+        raise UnreadableModelError(
+            f"{name} cannot be read as a model: {tree.problem}.", hint="Fetch the file again.", info=found
+        )
+
+
+def _only(path: Path, inside: Sequence[Inside], found: dict[str, Any]) -> ModelInfo | None:
+    """The one of them that can be served, else the one that is a model at all; raises what was said of a broken one."""
+    models = [(one.name, one.info) for one in inside if one.info is not None]
+    served = [(name, info) for name, info in models if info.signatures] or models
+    if len(served) > 1:
+        keys = [name for name, _ in served]
+        raise AmbiguousFormatError(
+            f"{shown(path)} holds {len(keys)} models: {some(keys)}.",
+            hint="Unpack it, and name one of them." if path.is_file() else f"Name one: {shown(path / keys[0])}",
             info=found,
         )
-    return UnreadableModelError(
-        f"{name} cannot be read as a model: {pickle.problem}.",
-        hint="Export the model again, or fetch the file again.",
-        info=found,
-    )
-
-
-def _unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], formats: Sequence[Format]) -> ModelError:
-    name = shown(place.path)
-    asked = f"Known formats: {', '.join(one.name for one in formats)}. Code of your own can serve it: --predictor predict.py."
-    if pickle is None or not pickle.members:
-        what = sniff(place.path, place.head)
-        promised = place.path.suffix.lower()
-        if what.broken or promised in _PICKLES:
-            named = "" if what.broken else f", not a model, though it is named {promised}"
-            hint = what.hint or "Check that it is the right file, and that it was fetched whole."
-            return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
-        return UnknownFormatError(
-            f"{name} is {what.what}, which no format here knows as a model.", hint=asked, info=found
-        )
-    held = _some([key for key, _ in pairs(pickle.root) or []])
-    inside = kind(pickle.root) + (f" with {held}" if held and isinstance(pickle.root, dict) else "")
-    if len(pickle.members) > 1:
-        inside = f"{len(pickle.members)} pickles ({_some([kind(member.root) for member in pickle.members])})"
-    if pickle.safety.verdict == "dangerous":
-        return UnknownFormatError(
-            f"{name} is no model, and loading it would call {_calls(pickle)}.",
-            hint="Do not load this file anywhere; ask its author where it comes from.",
-            info=found,
-        )
-    framework = found["framework"]
-    told = f", made by {framework}" if framework else ""
-    return UnknownFormatError(
-        f"{name} is a {pickle.container} file that holds {inside}{told}: no estimator in it.",
-        hint=f"{asked} Save the fitted model itself.",
-        info=found,
-    )
-
-
-def _found(place: Place, pickle: PickleFile | None) -> dict[str, Any]:
-    """What is known of a file without any format's help, by the document's keys."""
-    found: dict[str, Any] = {"size": place.size, "framework": None}
-    if pickle is None:
-        return found
-    roots = {name.module.partition(".")[0] for name in pickle.globals}
-    listed = contents(pickle.root)
-    if len(pickle.members) > 1:
-        listed = tuple(
-            Content(key=member.name or str(place), kind=kind(member.root))
-            for place, member in enumerate(pickle.members[:200])
-        )
-    return found | {
-        "format": pickle.container,
-        "framework": next((name for module, name in _FRAMEWORKS.items() if module in roots), None),
-        "root_class": kind(pickle.root) if pickle.members else None,
-        "contents": [content.to_json() for content in listed],
-        "protocol": pickle.protocol,
-        "compression": pickle.compression,
-        "safety": pickle.safety.to_json(),
-    }
+    if served:
+        name, info = served[0]
+        return replace(info, packed=name)
+    broken_one = next((one.error for one in inside if one.error is not None), None)
+    if broken_one is not None:
+        raise broken_one
+    return None
 
 
 def _remarks(place: Place, pickle: PickleFile | None) -> list[str]:
@@ -261,15 +248,6 @@ def _by_value(pickle: PickleFile | None) -> dict[str, Any]:
     if pickle is None or pickle.pythons is None:
         return {}
     return {"by_value": {"tool": tool_of(pickle.globals) or "pickle", "pythons": list(pickle.pythons)}}
-
-
-def _calls(pickle: PickleFile) -> str:
-    return _some([finding.callable for finding in pickle.safety.findings if finding.verdict == "dangerous"])
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    unique = list(dict.fromkeys(name[:80] for name in names))
-    return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
 
 
 def document(info: ModelInfo, digest: str | None) -> dict[str, Any]:

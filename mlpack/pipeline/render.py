@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,16 @@ from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import ModelError
+from mlpack.pipeline.modelfiles import OnBytes, model_files, model_root
 from mlpack.pipeline.owncode import OwnCode
+from mlpack.readers.bundled import bytes_of
 from mlpack.templating import render as fill
 from mlpack.version import __version__
 
 if TYPE_CHECKING:
     from mlpack.config import Settings
 
-OnBytes = Callable[[int, int], None]
-
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
-_CHUNK = 1024 * 1024
 LABEL_BUNDLE = "dev.mlpack.bundle"
 LABEL_CARD = "dev.mlpack.card"
 LABEL_CARD_DIGEST = "dev.mlpack.card.digest"
@@ -54,7 +53,7 @@ class Recipe:
 
 def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bundle:
     """The bundle of a locked model. Raises TemplateError, and ModelError when the file changed or went away."""
-    model = tuple(_model_files(lock.info.path, on_bytes))
+    model = tuple(model_files(lock.info, on_bytes))
     card = _card(lock, recipe, model)
     card_file = _file("model.json", (json.dumps(card, indent=2, ensure_ascii=True) + "\n").encode())
     values = _values(lock, recipe, card, card_file)
@@ -91,22 +90,16 @@ def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
             continue
-        target = folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for chunk in chunks(file):
-                out.write(chunk)
-        target.chmod(file.mode)
+        put(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
 
 
-def chunks(file: BundleFile) -> Iterator[bytes]:
-    """The file's bytes, a mebibyte at a time."""
-    if file.content is not None:
-        yield file.content
-    elif file.source is not None:
-        with file.source.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
+def put(file: BundleFile, target: Path) -> None:
+    """Writes one file of a bundle."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        for chunk in bytes_of(file):
+            out.write(chunk)
+    target.chmod(file.mode)
 
 
 def model_name(path: Path) -> str:
@@ -138,34 +131,6 @@ def _file(name: str, content: bytes) -> BundleFile:
     return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
-def _model_files(path: Path, on_bytes: OnBytes | None) -> Iterator[BundleFile]:
-    """The model under names that need no quoting anywhere; its own name stays in the card."""
-    try:
-        found = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
-        total = sum(item.stat().st_size for item in found)
-        done = 0
-        for item in found:
-            digest = hashlib.sha256()
-            size = 0
-            with item.open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    if on_bytes is not None:
-                        on_bytes(done + size, total)
-            done += size
-            inside = Path(_safe(item.name)) if path.is_file() else Path(_safe(path.name)) / item.relative_to(path)
-            yield BundleFile(
-                name=f"model/{inside.as_posix()}", size=size, sha256=digest.hexdigest(), source=item.resolve()
-            )
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}", hint="Was it moved while it was packed?") from error
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "_", name).lstrip("._") or "model"
-
-
 def _runtime_files() -> Iterator[BundleFile]:
     """The cellar as plain files; `mlpack` itself is an empty package in the image."""
     yield _file("mlpack/__init__.py", b"")
@@ -178,7 +143,7 @@ def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str
     if not model:
         raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
     info = lock.info
-    root = model[0].name if info.path.is_file() else "/".join(model[0].name.split("/")[:2])
+    root = model_root(info)
     whole = model[0].sha256 if len(model) == 1 else _digest_of(list(model), "").removeprefix("sha256:")
     return {
         "schema": 1,
@@ -195,7 +160,7 @@ def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str
             "size": sum(file.size for file in model),
         },
         "limits": {"max_rows": recipe.serve.max_rows, "max_body": recipe.serve.max_body_bytes},
-        "options": {"entry": info.entry, **recipe.options} if info.entry else dict(recipe.options),
+        "options": {**({"entry": info.entry} if info.entry else {}), **info.options, **recipe.options},
         "sample": recipe.sample,
         **({"code": recipe.code.to_json()} if recipe.code else {}),
         **_ordered(info, recipe.signature),
@@ -221,8 +186,11 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "mlpack_version": __version__,
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
+        "locales": [(name, *_language(name)) for name in info.locales],
+        "gpu": lock.gpu,
         "port": recipe.serve.port,
         "settings": list(_settings(recipe.serve)),
+        "workers": recipe.serve.workers,
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": recipe.loader_note or info.format,
@@ -233,6 +201,16 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
         "card": card,
     }
+
+
+def _language(locale: str) -> tuple[str, str]:
+    """The language's description and the character set that localedef makes a locale of: en_US.UTF-8 is of en_US and UTF-8.
+
+    Programs that convert texts by a locale without a character set mean UTF-8 too.
+    """
+    name, _, modifier = locale.partition("@")
+    language, _, charset = name.partition(".")
+    return language + (f"@{modifier}" if modifier else ""), charset or "UTF-8"
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:

@@ -20,6 +20,7 @@ from mlpack.packages.names import strip_login
 from mlpack.packages.pythons import usable_pythons, why_python
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.solve import Solution, solve
+from mlpack.packages.variants import TORCH_CPU_PAGE, refuse_cuda, with_variant
 from mlpack.packages.wanted import Wanted, wanted
 from mlpack.packages.wheels import PLATFORMS
 
@@ -33,7 +34,8 @@ class ResolveOptions:
 
     `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
     ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the only
-    ones that there are, best first, where the model runs without an image; () where every image is to be had.
+    ones that there are, best first, where the model runs without an image; () where every image is to be had. With `gpu`
+    the packages are those for CUDA; else nothing of CUDA is installed.
     """
 
     platform: str = "linux/amd64"
@@ -44,6 +46,7 @@ class ResolveOptions:
     framework: str | None = None
     apt: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
+    gpu: bool = False
 
 
 def resolve(
@@ -67,7 +70,7 @@ def resolve(
     if options.wheelhouse is not None:
         settings = settings.only(options.wheelhouse)
     wants = wanted(info, extras=options.requirements, framework=options.framework)
-    key = _key(wants, options, settings, runtime_requirements)
+    key = _key(info, wants, options, settings, runtime_requirements)
     kept = None if refresh else load_lock(cache_dir, key, info)
     if kept is not None:
         return kept
@@ -90,6 +93,8 @@ def _resolve(
 ) -> Lock:
     """The lock, asked of the index and the registry."""
     on_progress(Progress(step="index", title=f"asking the package index for {', '.join(wants.pins) or 'packages'}"))
+    variant = with_variant(wants, gpu=options.gpu, platform=options.platform, settings=settings)
+    wants, settings = variant.wants, variant.settings
     files = ask_all(wants.pins, settings)
     pythons = _there(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
     on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
@@ -102,6 +107,8 @@ def _resolve(
         runtime=_lines(runtime_requirements),
         now=datetime.now(timezone.utc),
     )
+    if not options.gpu:
+        refuse_cuda(solution.packages)
     python = solution.target.python
     base = options.base or f"python:{python}-slim"
     if options.pythons:
@@ -119,10 +126,12 @@ def _resolve(
         base_digest=digest,
         requirements="".join(package.to_requirement() for package in solution.packages),
         installer="".join(package.to_requirement() for package in solution.installer),
-        reasons=tuple(filter(None, (why, *solution.reasons, unpinned))),
+        reasons=tuple(filter(None, (why, *variant.reasons, *solution.reasons, unpinned))),
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
-        apt=_apt(options, solution),
+        apt=_apt(info, options, solution),
+        pages=tuple(place for place in settings.find_links if place == TORCH_CPU_PAGE),
+        gpu=options.gpu,
     )
 
 
@@ -140,7 +149,9 @@ def _there(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> t
     return found
 
 
-def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str) -> str:
+def _key(
+    info: ModelInfo, wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str
+) -> str:
     """Everything that decides the lock; a login does not, so a new password asks nothing anew."""
     places = [strip_login(place) for place in (*settings.indexes, *settings.find_links)]
     folders = [folder_listing(str(local_path(place))) for place in settings.find_links if local_path(place)]
@@ -150,6 +161,9 @@ def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runt
             "extras": wants.extras,
             "constraints": wants.constraints,
             "numpy_major": wants.numpy_major,
+            "excludes": wants.excludes,
+            "newest": wants.newest,
+            "model_apt": info.apt,
             "options": replace(options, wheelhouse=None, requirements=(), framework=None),
             "runtime": _lines(runtime_requirements),
             "window_days": WINDOW.days,
@@ -160,10 +174,10 @@ def _key(wants: Wanted, options: ResolveOptions, settings: PackageSettings, runt
     )
 
 
-def _apt(options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
-    """The user's Debian packages and those that a locked package is known to need."""
+def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
+    """The Debian packages of the user, of the model's format, and those that a locked package is known to need."""
     needed = (library for package in solution.packages for library in SYSTEM_LIBRARIES.get(package.name, ()))
-    return tuple(sorted({*options.apt, *needed}))
+    return tuple(sorted({*info.apt, *options.apt, *needed}))
 
 
 def _lines(requirements: str) -> list[str]:

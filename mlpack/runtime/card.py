@@ -34,7 +34,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, eq=False)  # compared by identity: it is a key on the hot path, and holds a dict
 class Signature:
-    """One way to call the model; attributes as in the card (`layout` is columns, matrix or tensors)."""
+    """One way to call the model; attributes as in the card (`layout` is columns, matrix or tensors).
+
+    `batch` is how many rows the loader is given at a call: any, one (a batch of 1), or none (a row without its axis).
+    """
 
     name: str
     method: str
@@ -47,6 +50,7 @@ class Signature:
     batchable: bool
     assumed: Tuple[str, ...] = ()  # columns whose dtype the file does not tell
     raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
+    batch: str = "any"
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Signature:
@@ -67,6 +71,7 @@ class Signature:
             categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
             assumed=tuple(document.get("assumed") or ()),
             raw=tuple(document.get("raw") or ()),
+            batch=str(document.get("batch") or "any"),
             batchable=bool(document.get("batchable")),
         )
 

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
+from .calls import call
 from .card import Signature
 from .errors import ServeError
 from .predictor import Arrays
@@ -45,6 +46,12 @@ class UserPredictor:
         self._options: Dict[str, Any] = {}
         self._inner: Dict[str, Signature] = {}
 
+    def prepare(self, options: Mapping[str, Any]) -> None:
+        """What the format's loader sets before anybody imports its framework."""
+        prepare = getattr(self._loader, "prepare", None)
+        if prepare is not None:
+            prepare(options)
+
     def load(self, path: str, options: Mapping[str, Any]) -> Any:
         """The model, by the user's `load` or the format's; imports the user's module."""
         self._module = importlib.import_module(self._name)
@@ -79,7 +86,7 @@ class UserPredictor:
             answer = self._call(predict, {**known, "model": lambda: self._bare(model)}, ["model", "instances"])
         else:
             asked = self._inner.get(signature.name, signature)
-            answer = self._loader.predict(model, asked, inputs if preprocess is None else _arrays(data, asked))
+            answer = call(self._loader, model, asked, inputs if preprocess is None else _arrays(data, asked))
         postprocess = self._function("postprocess")
         if postprocess is not None:
             first = answer if predict is not None else next(iter(answer.values()))

@@ -16,6 +16,7 @@ from mlpack.config import Config, Settings, load_config
 from mlpack.pipeline.predictors import FUNCTIONS, read_contract
 from mlpack.pipeline.render import Recipe, render
 from mlpack.pipeline.sources import parse_source
+from mlpack.plugins import BUILT_IN, load
 from mlpack.runtime import errors as serve_errors
 from mlpack.runtime.logs import SEVERITIES
 from mlpack.runtime.protocols import PROTOCOLS
@@ -70,15 +71,27 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "../README.md"])
 def test_what_the_code_decides_is_as_the_code_has_it(page: str) -> None:
-    """Commands, keys and settings with their defaults; `python -m tests.docs_tables` writes them anew."""
-    assert docs_tables.filled(PAGES[page]) == PAGES[page], "run: python -m tests.docs_tables"
+    """Commands, keys, settings and formats; `python -m tests.docs_tables` writes them anew."""
+    text = PAGES.get(page, README)
+    assert docs_tables.filled(text) == text, "run: python -m tests.docs_tables"
 
 
 def test_every_page_with_a_table_from_the_code_has_it() -> None:
     """None of the generated tables has been left out."""
-    assert set(re.findall(r"<!-- from the code: (\S+) -->", ALL)) == set(docs_tables._TABLES)
+    assert set(re.findall(r"<!-- from the code: (\S+) -->", ALL + README)) == set(docs_tables._TABLES)
+
+
+@pytest.mark.parametrize("name", BUILT_IN["formats"])
+def test_every_format_says_what_it_reads_and_where_that_was_seen(name: str) -> None:
+    """Each of ours has its lines in README's table; a claim to be proven names a test that is there and asks containers."""
+    kinds = load("formats", name).kinds
+    assert kinds
+    for kind in kinds:
+        assert kind.serves or not kind.proof, kind
+        if kind.proof:
+            assert re.search(r"mark\.(docker|slow)|pytestmark", (ROOT / kind.proof).read_text(encoding="utf-8")), kind
 
 
 def test_every_error_code_of_the_commands_is_there() -> None:
@@ -139,7 +152,7 @@ def test_every_route_is_there() -> None:
     folder = ROOT / "mlpack" / "runtime" / "protocols"
     texts = "\n".join((folder / f"{name}.py").read_text() for name in PROTOCOLS)
     real = set(re.findall(r'Route\("(\w+)", "([^"]+)"', texts))
-    told = {tuple(one.split()) for row in rows("image.md", "route", "answer") for one in ticked(row["route"])}
+    told = {tuple(one.split()) for row in rows("serving.md", "route", "answer") for one in ticked(row["route"])}
     assert told == real
 
 

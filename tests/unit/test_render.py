@@ -54,6 +54,24 @@ def test_rendering_is_what_the_golden_file_says(tmp_path: Path, name: str) -> No
     assert text == golden.read_text()
 
 
+def test_the_cuda_variant_is_what_the_golden_file_says(tmp_path: Path) -> None:
+    """With --gpu the image asks NVIDIA's runtime for the driver, and nothing else changes; rendered, never run here."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    lock = replace(make_lock(path), gpu=True)
+    text = text_of(render(lock, Recipe(name="iris", loader=LOADER, serve=Settings(), version="1.4.0")), "Dockerfile")
+    golden = GOLDEN / "gpu" / "Dockerfile"
+    if os.environ.get("MLPACK_UPDATE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
+    plain = (GOLDEN / "iris" / "Dockerfile").read_text().splitlines()
+    assert [line for line in text.splitlines() if line not in plain and not line.startswith("      dev.mlpack.")] == [
+        "# What NVIDIA's container runtime is asked for: the driver's own part comes from the host.",
+        "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+    ]
+
+
 def test_the_same_input_gives_the_same_digest_anywhere(tmp_path: Path) -> None:
     """Neither the folder, nor the file's time, nor the order of listing enters the bundle."""
     (tmp_path / "a").mkdir()
@@ -93,7 +111,7 @@ def test_hostile_names_stay_data(tmp_path: Path, name: str) -> None:
     assert dockerfile.count("\nRUN ") == 3
     tree = ast.parse(text_of(bundle, "serve.py"))
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert calls == {"Path", "str", "Settings", "SystemExit", "serve"}
+    assert calls == {"Path", "str", "Settings", "SystemExit", "limit_threads", "serve"}
     assert json.loads(text_of(bundle, "model.json"))["model"]["name"] == name
     assert all(
         set(file.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")

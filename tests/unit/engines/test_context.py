@@ -13,8 +13,9 @@ import pytest
 
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.engines.base import Progress
-from mlpack.engines.context import CHUNK, tar_stream, with_progress
+from mlpack.engines.context import tar_stream, with_progress
 from mlpack.errors import UnreadableModelError
+from mlpack.readers.bundled import CHUNK
 
 
 def in_memory(name: str, content: bytes, mode: int = 0o644) -> BundleFile:

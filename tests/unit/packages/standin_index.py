@@ -22,7 +22,7 @@ X86, ARM = "manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_17_aarch64
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a package: when it was uploaded, what it needs, and the tags of its wheels."""
+    """A version of a package: when it was uploaded, what it needs, and the tags of its wheels (`sdist`: a source package)."""
 
     name: str
     version: str
@@ -34,7 +34,8 @@ class Release:
     @property
     def filenames(self) -> tuple[str, ...]:
         """Its wheels' names."""
-        return tuple(f"{self.name.replace('-', '_')}-{self.version}-{tag}.whl" for tag in self.tags)
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        return tuple(f"{stem}.tar.gz" if tag == "sdist" else f"{stem}-{tag}.whl" for tag in self.tags)
 
 
 def binary(*minors: int) -> tuple[str, ...]:
