@@ -7,8 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
+FRAMEWORKS := .venv-frameworks
 
-.PHONY: help demo test test-all lint engine engine-stop cloudrun cloudrun-stop bench clean
+.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +20,7 @@ $(STAMP): pyproject.toml mlpack/version.py
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } >&2
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps catboost six  # without its plotting: 160 MB less
 	@touch $@
 
 # Where no engine answers or can be started, and with ENGINE=process, a local process takes its place; the demo says so.
@@ -30,7 +32,7 @@ demo: $(STAMP)  ## The main job: trains a model, packs it, tests it, asks it (EN
 test: lint  ## Lint, types, unit and contract tests, one example through Docker
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m "not slow"
 
-test-all: test  ## All of `make test`, then everything else
+test-all: test models  ## All of `make test`, then everything else
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)
@@ -53,5 +55,14 @@ cloudrun-stop: $(STAMP)  ## Ends what `make cloudrun` started; the engine stays
 bench: $(STAMP)  ## Build figures beside a hand-written Dockerfile (JSON=path writes them too)
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m tests.benchmarks.build $(if $(JSON),--json $(JSON))
 
-clean:  ## Removes the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache build dist
+# TensorFlow, Keras and torch are gigabytes: only the slow tests need them, to make models and their own answers to compare with.
+$(FRAMEWORKS)/.installed: tests/formats/frameworks.txt tests/formats/frameworks-alone.txt | $(STAMP)
+	@[ -x $(FRAMEWORKS)/bin/python ] || $(PYTHON) -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/formats/frameworks.txt
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/formats/frameworks-alone.txt
+	@touch $@
+
+models: $(FRAMEWORKS)/.installed  ## The environment that makes the tests' TensorFlow, Keras and torch models
+
+clean:  ## Removes the environments and caches
+	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache build dist

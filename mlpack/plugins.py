@@ -10,7 +10,18 @@ from mlpack.errors import UsageError
 Kind = Literal["formats", "engines", "targets"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
-    "formats": {"sklearn": "mlpack.formats.sklearn:SklearnFormat"},
+    "formats": {
+        "sklearn": "mlpack.formats.sklearn:SklearnFormat",
+        "onnx": "mlpack.formats.onnx:OnnxFormat",
+        "tflite": "mlpack.formats.tflite:TfliteFormat",
+        "keras": "mlpack.formats.keras:KerasFormat",
+        "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
+        "pytorch": "mlpack.formats.pytorch:TorchFormat",
+        "xgboost": "mlpack.formats.xgboost:XGBoostFormat",
+        "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
+        "catboost": "mlpack.formats.catboost:CatBoostFormat",
+        "mlflow": "mlpack.formats.mlflow:MLflowFormat",
+    },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",

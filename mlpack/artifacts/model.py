@@ -22,7 +22,10 @@ DTYPES = (
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
-    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows."""
+    """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows.
+
+    The symbol `...` ends the shape of an output whose further axes, if it has any, the file does not tell.
+    """
 
     name: str
     dtype: str
@@ -148,7 +151,9 @@ class ModelInfo:
     as JSON values; `missing_modules` are modules that no distribution is known for (`__main__`, the user's own code).
     `packed` is the file or folder in the archive at `path` that is the model ("" for all of the archive), None when `path`
     itself is. `options` go to the loader; `excludes` are distributions that are asked for by others and never installed;
-    `apt` are Debian packages; `advice` says what to do with a model that cannot be served as it is.
+    `apt` are Debian packages, `locales` languages by glibc's names (`en_US.UTF-8`) whose rules the model uses; `companions`
+    are files that belong to the model's file, by their names relative to its folder; `advice` says what to do with a model
+    that cannot be served as it is.
     """
 
     path: Path
@@ -178,6 +183,8 @@ class ModelInfo:
     options: Mapping[str, Any] = field(default_factory=dict)
     excludes: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
+    locales: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     advice: str = ""
 
     def to_json(self) -> dict[str, Any]:

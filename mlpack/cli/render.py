@@ -47,6 +47,10 @@ def render(
     predictor: Predictor = None,
     sample: Sample = None,
     gpu: Gpu = None,
+    serve_with: Annotated[
+        str | None,
+        typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image."),
+    ] = None,
     trust: Trust = False,
     refresh: Refresh = False,
     config: ConfigFile = None,
@@ -60,6 +64,7 @@ def render(
     docker build -t churn churn/
     """
     from mlpack.cli.context import make_context
+    from mlpack.cli.serving_with import write_tf_serving
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
 
@@ -74,6 +79,8 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
     context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    if serve_with is not None:
+        return write_tf_serving(context, serve_with, out, trust=trust)
     prepared = context.prepare(trust=trust)
     bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
     write(bundle, out, buildkit=buildkit)

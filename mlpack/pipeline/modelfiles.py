@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.model import ModelInfo
@@ -50,12 +50,18 @@ def _found(info: ModelInfo) -> Iterator[BundleFile]:
     root = model_root(info)
     if info.packed is None and info.path.is_file():
         yield _unread(root, info.path, info.path.stat().st_size)
+        for name in info.companions:
+            beside = info.path.parent / name
+            yield _unread(f"model/{name}", beside.resolve(), beside.stat().st_size)
         return
     tree = open_tree(info.path)
     if tree is None:
         return
     if info.packed and info.packed in tree:
         yield _unread(root, info.path, tree.sizes[info.packed], info.packed)
+        for name in info.companions:
+            member = (PurePosixPath(info.packed).parent / name).as_posix()
+            yield _unread(f"model/{name}", info.path, tree.sizes[member], member)
         return
     inside = tree.below(info.packed or "")
     for name, size in inside.sizes.items():

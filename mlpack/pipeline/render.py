@@ -90,12 +90,16 @@ def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
             continue
-        target = folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for chunk in bytes_of(file):
-                out.write(chunk)
-        target.chmod(file.mode)
+        put(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
+
+
+def put(file: BundleFile, target: Path) -> None:
+    """Writes one file of a bundle."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        for chunk in bytes_of(file):
+            out.write(chunk)
+    target.chmod(file.mode)
 
 
 def model_name(path: Path) -> str:
@@ -182,6 +186,7 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "mlpack_version": __version__,
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
+        "locales": [(name, *_language(name)) for name in info.locales],
         "gpu": lock.gpu,
         "port": recipe.serve.port,
         "settings": list(_settings(recipe.serve)),
@@ -195,6 +200,16 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
         "card": card,
     }
+
+
+def _language(locale: str) -> tuple[str, str]:
+    """The language's description and the character set that localedef makes a locale of: en_US.UTF-8 is of en_US and UTF-8.
+
+    Programs that convert texts by a locale without a character set mean UTF-8 too.
+    """
+    name, _, modifier = locale.partition("@")
+    language, _, charset = name.partition(".")
+    return language + (f"@{modifier}" if modifier else ""), charset or "UTF-8"
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:

@@ -40,6 +40,11 @@ class FileSource:
     def __init__(self, file: BinaryIO, start: int, end: int, on_progress: Callable[[int], None] | None = None) -> None:
         self._file, self._place, self._end, self._on_progress = file, start, end, on_progress
 
+    @property
+    def place(self) -> int:
+        """Where in the file the next byte lies."""
+        return self._place
+
     def read(self, count: int) -> bytes:
         """At most `count` bytes from where the last call ended."""
         self._file.seek(self._place)
@@ -55,6 +60,30 @@ class FileSource:
     def skip(self, count: int) -> int:
         """Move on without reading."""
         step = min(count, self._end - self._place)
+        self._place += step
+        return step
+
+    @property
+    def rest(self) -> tuple[BinaryIO, int, int]:
+        """The file, and from where to where in it the bytes lie that were not read yet."""
+        return self._file, self._place, self._end
+
+
+class MemorySource:
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes of what comes next."""
+        data = self._data[self._place : self._place + count]
+        self._place += len(data)
+        return data
+
+    def skip(self, count: int) -> int:
+        """Move on."""
+        step = min(count, len(self._data) - self._place)
         self._place += step
         return step
 
@@ -102,6 +131,27 @@ class Peeked:
         inside = min(count, len(self._head))
         self._head = self._head[inside:]
         return inside + (self._source.skip(count - inside) if count > inside else 0)
+
+
+class Window:
+    """The part of a file that a FileSource has not read yet, as a file of its own to read in any order."""
+
+    def __init__(self, source: FileSource) -> None:
+        self._file, self._start, end = source.rest
+        self.size = end - self._start
+        self._place = 0
+
+    def seek(self, place: int) -> int:
+        """Go to a place of the part."""
+        self._place = place
+        return place
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes from there."""
+        self._file.seek(self._start + self._place)
+        data = self._file.read(max(0, min(count, self.size - self._place)))
+        self._place += len(data)
+        return data
 
 
 def peek(source: Source, count: int) -> tuple[bytes, Source]:

@@ -1,0 +1,156 @@
+"""The Keras format, host half: .keras archives, .h5 files and files of weights alone, read without Keras and without h5py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.keras.architecture import Architecture, architecture
+from mlpack.formats.keras.files import KerasFile, read_archive, read_hdf5
+from mlpack.formats.keras.judging import Judged, judge
+from mlpack.formats.keras.packages import Needs, needs_of
+from mlpack.formats.keras.signatures import signature_of
+from mlpack.readers.hdf5 import MAGIC
+from mlpack.readers.limits import CutOffError
+
+_AGAIN = "Save the model again, or fetch the file again."
+_WEIGHTS = (
+    "The file holds weights and not the model that they belong to: save the whole model (`model.save('model.keras')`), or "
+    "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes one to fill in."
+)
+_SHAPELESS = (
+    "The file does not tell what the model takes: call it once before you save it, or begin it with an Input layer; or declare "
+    "INPUTS in a predictor of your own: `predictor: predict.py` in mlpack.yaml."
+)
+_MOST_WEIGHTS = 200
+
+
+class KerasFormat:
+    """Models and weights that Keras 2 or 3 saved, as a .keras archive (also unzipped) or as HDF5."""
+
+    name = "keras"
+    loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="Keras `.keras`, `.h5`",
+            reads="layers, inputs and outputs, version, classes of one's own, code in Lambda layers",
+            serves="the recorded Keras 3 on tensorflow-cpu; tf-keras for what Keras 2 wrote",
+            proof="tests/integration/test_tensorflow_images.py",
+        ),
+        Kind(
+            name="Keras weights alone (`.weights.h5`)",
+            reads="names, shapes and types of the weights",
+        ),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None for what is no Keras file. Raises UnreadableModelError for one that is broken."""
+        try:
+            found = read_hdf5(artifact) if artifact.head.startswith(MAGIC) else read_archive(artifact)
+            if found is None:
+                return None
+            return _weights(artifact, found) if found.config is None else _model(artifact, found, found.config)
+        except (CutOffError, RecursionError, ValueError) as error:
+            why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise UnreadableModelError(
+                f"{artifact.name} cannot be read as a Keras model: {why}.",
+                hint=_AGAIN,
+                info={"format": "keras", "framework": "keras", "size": artifact.size},
+            ) from error
+
+
+def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
+    told = architecture(config)
+    judged = judge(config, found.escaping)
+    signature = signature_of(told, own=bool(judged.own))
+    needs = needs_of(found.version, artifact.framework)
+    return ModelInfo(
+        path=artifact.path,
+        format="keras",
+        framework="keras",
+        framework_version=found.version,
+        root_class=f"keras.{told.kind}" if not judged.own.get(told.kind) else told.kind,
+        task=None,
+        signatures=() if signature is None else (signature,),
+        safety=judged.safety,
+        size=artifact.size,
+        requirements=needs.requirements,
+        missing_modules=_missing(judged),
+        steps=told.layers[:100],
+        methods=("predict",),
+        warnings=_warnings(found, judged),
+        details=_details(found, told),
+        options=_options(found, told, judged, needs),
+        excludes=needs.excludes,
+        advice="" if signature else _SHAPELESS,
+    )
+
+
+def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
+    needs = needs_of(found.version, artifact.framework)
+    return ModelInfo(
+        path=artifact.path,
+        format="keras",
+        framework="keras",
+        framework_version=found.version,
+        root_class="keras weights",
+        task=None,
+        signatures=(),
+        safety=Safety(verdict="safe"),
+        size=artifact.size,
+        requirements=needs.requirements,
+        details=_details(found, None),
+        options={"legacy": needs.legacy},
+        excludes=needs.excludes,
+        advice=_WEIGHTS,
+    )
+
+
+def _missing(judged: Judged) -> tuple[str, ...]:
+    return tuple(sorted({path.rpartition(".")[0] for path in judged.own.values()}))
+
+
+def _warnings(found: KerasFile, judged: Judged) -> tuple[str, ...]:
+    told = []
+    if judged.own:
+        told.append(f"Needs code that Keras does not have: {', '.join(judged.own)}; hand it in with --include.")
+    if found.version is None:
+        told.append("The file does not tell which version of Keras made it; the newest of its kind is taken.")
+    if found.backend not in (None, "tensorflow"):
+        told.append(f"It was saved with Keras's {found.backend} backend, and is served with TensorFlow's.")
+    return tuple(told)
+
+
+def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
+    details: dict[str, Any] = {"container": found.container, "parameters": found.parameters}
+    if found.backend:
+        details["backend"] = found.backend
+    if told is not None:
+        details["layers"] = len(told.layers)
+    else:
+        details["kind"] = "keras_weights"
+        first = (one for one in found.weights if one[1].shape)
+        details["first_tensors"] = {
+            name: f"{one.dtype} {'x'.join(map(str, one.shape))}" for name, one in islice(first, 8)
+        }
+        shown = found.weights[:_MOST_WEIGHTS]
+        details["weights"] = [{"name": name, "dtype": one.dtype, "shape": list(one.shape)} for name, one in shown]
+        details["tensors"] = len(found.weights)
+    if isinstance(loss := (found.training or {}).get("loss"), str):
+        details["loss"] = loss
+    return details
+
+
+def _options(found: KerasFile, told: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:
+    return {
+        "container": found.container,
+        "legacy": needs.legacy,
+        "named": told.named,
+        "outputs": [tensor.name for tensor in told.outputs],
+        **({"own": dict(judged.own)} if judged.own else {}),
+    }

@@ -1,0 +1,264 @@
+"""A Keras model's configuration as the tensors that it takes and gives, its layers, and what stands in it beside layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlpack.formats.keras.shapes import Shape, output_shape
+
+_DTYPES = {
+    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
+    "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
+    "string": "BYTES",
+}  # fmt: skip
+_NESTED = ("Sequential", "Functional", "Model")
+_MOST_NODES = 500_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """An input or output: `shape` with its batch axis, None where a length is not told; None when the rank is not.
+
+    An input that is looked up in a table holds whole numbers `below` its size.
+    """
+
+    name: str
+    dtype: str
+    shape: Shape | None
+    below: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What the configuration of a model tells: `named` says that it takes its inputs as a dictionary."""
+
+    kind: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    layers: tuple[tuple[str, str], ...]
+    named: bool = False
+
+
+def architecture(document: Mapping[str, Any]) -> Architecture:
+    """The model that `{"class_name", "config"}` describes; without inputs where it does not tell them."""
+    kind = str(document.get("class_name"))
+    config = document.get("config")
+    layers = _layers(config)
+    named = False
+    if kind == "Sequential":
+        inputs, outputs = _sequence(layers, document)
+    elif isinstance(config, Mapping) and config.get("input_layers") is not None:
+        graph = _Graph(layers)
+        named = isinstance(config["input_layers"], Mapping)
+        inputs = tuple(graph.input(name) for name in _ends(config["input_layers"]))
+        names = _ends(config.get("output_layers"))
+        outputs = tuple(graph.output(name) for name in dict.fromkeys(names))
+    else:
+        inputs, outputs = _built(document)
+    return Architecture(
+        kind=kind,
+        inputs=inputs,
+        outputs=outputs,
+        layers=tuple((_name(layer), str(layer.get("class_name"))) for layer in layers),
+        named=named,
+    )
+
+
+def nodes(document: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a configuration, however deep; raises ValueError when there are too many."""
+    waiting = [document]
+    count = 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > _MOST_NODES:
+            raise ValueError("its configuration is larger than is read here")
+        if isinstance(value, dict):
+            yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _layers(config: Any) -> list[dict[str, Any]]:
+    # Keras before 2.2.3 wrote a Sequential's layers as its whole configuration.
+    listed = config.get("layers") if isinstance(config, Mapping) else config
+    return [layer for layer in listed if isinstance(layer, dict)] if isinstance(listed, list) else []
+
+
+def _config(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = layer.get("config")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _name(layer: Mapping[str, Any]) -> str:
+    return str(layer.get("name") or _config(layer).get("name") or "")
+
+
+def _shape(value: Any) -> Shape | None:
+    if not isinstance(value, list) or not all(one is None or isinstance(one, int) for one in value):
+        return None
+    return tuple(value)
+
+
+def _input_shape(layer: Mapping[str, Any]) -> Shape | None:
+    config = _config(layer)
+    for key in ("batch_shape", "batch_input_shape"):
+        if (shape := _shape(config.get(key))) is not None:
+            return shape
+    inner = config.get("layers")
+    if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+        return _input_shape(inner[0])
+    return None
+
+
+def _dtype(layer: Mapping[str, Any]) -> str:
+    told = _config(layer).get("dtype")
+    if isinstance(told, Mapping):  # a policy: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
+        told = _config(told).get("name")
+    return _DTYPES.get(str(told), "FP32")
+
+
+def _answered(layer: Mapping[str, Any]) -> str:
+    """The data type of what a layer gives."""
+    name = str(layer.get("class_name"))
+    if name == "InputLayer":
+        return _dtype(layer)
+    config = _config(layer)
+    if name in ("StringLookup", "IntegerLookup", "Discretization", "Hashing", "TextVectorization"):
+        return "BYTES" if config.get("invert") and name == "StringLookup" else "INT64"
+    policy = _dtype({"config": {"dtype": config.get("dtype")}})
+    return policy if policy.startswith("FP") else "FP32"
+
+
+def _table_size(layer: Mapping[str, Any]) -> int | None:
+    size = _config(layer).get("input_dim") if layer.get("class_name") == "Embedding" else None
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def _built_from(layer: Mapping[str, Any]) -> Any:
+    build = layer.get("build_config")
+    return build.get("input_shape") if isinstance(build, Mapping) else None
+
+
+def _sequence(
+    layers: list[dict[str, Any]], document: Mapping[str, Any]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    if not layers:
+        return (), ()
+    first = layers[0]
+    shape = _input_shape(first)
+    if shape is None:
+        config = document.get("config")
+        shape = _shape(config.get("build_input_shape")) if isinstance(config, Mapping) else None
+        shape = shape or _shape(_built_from(document))
+    if shape is None:
+        return (), ()
+    whole = first.get("class_name") == "Embedding"  # takes whole numbers, and computes in floats
+    taken = "INT32" if whole else _dtype(first)
+    name = _name(first)
+    if first.get("class_name") != "InputLayer":
+        name += "_input"
+    current: Shape | None = shape
+    for layer in layers:
+        current = output_shape(layer, [_shape(_built_from(layer)) or current])
+    table = next((layer for layer in layers if layer.get("class_name") != "InputLayer"), {})
+    given = Tensor(name=name, dtype=taken, shape=shape, below=_table_size(table))
+    return (given,), (Tensor(name=_name(layers[-1]), dtype=_answered(layers[-1]), shape=current),)
+
+
+def _built(document: Mapping[str, Any]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Of a model whose own code says what it does: what it was built for, when that is told."""
+    told = _built_from(document)
+    if (shape := _shape(told)) is None:
+        return (), ()
+    return (Tensor(name="input", dtype="FP32", shape=shape),), (Tensor(name="output", dtype="FP32", shape=None),)
+
+
+class _Graph:
+    """Layers by name, and the shape of what each gives, as far as it can be told."""
+
+    def __init__(self, layers: list[dict[str, Any]]) -> None:
+        self._layers = {_name(layer): layer for layer in layers}
+        self._known: dict[str, Shape | None] = {}
+
+    def input(self, name: str) -> Tensor:
+        layer = self._layers.get(name, {})
+        tables = (_table_size(one) for one in self._layers.values() if _sources(one) == [name])
+        below = min((size for size in tables if size is not None), default=None)
+        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=below)
+
+    def output(self, name: str) -> Tensor:
+        layer = self._layers.get(name, {})
+        return Tensor(name=name, dtype=_answered(layer), shape=self._shape_of(name))
+
+    def _shape_of(self, name: str) -> Shape | None:
+        waiting = [name]
+        while waiting:
+            current = waiting[-1]
+            layer = self._layers.get(current)
+            if current in self._known or layer is None:
+                self._known.setdefault(current, None)
+                waiting.pop()
+                continue
+            if layer.get("class_name") == "InputLayer":
+                self._known[current] = _input_shape(layer)
+                continue
+            told = _told_inputs(layer)
+            sources = _sources(layer)
+            open_ = [one for one in sources if one not in self._known]
+            if told is None and open_:
+                # What leads back to itself is left open, so that the walk ends.
+                self._known.update((one, None) for one in open_ if one in waiting)
+                waiting += [one for one in open_ if one not in waiting]
+                continue
+            shapes = told if told is not None else [self._known.get(one) for one in sources]
+            self._known[current] = _nested_output(layer) if _is_nested(layer) else output_shape(layer, shapes)
+        return self._known.get(name)
+
+
+def _is_nested(layer: Mapping[str, Any]) -> bool:
+    return layer.get("class_name") in _NESTED and bool(_layers(layer.get("config")))
+
+
+def _nested_output(layer: Mapping[str, Any]) -> Shape | None:
+    inner = [one for one in _layers(layer.get("config")) if one.get("class_name") in _NESTED]
+    if inner and any(_is_nested(deeper) for one in inner for deeper in _layers(one.get("config"))):
+        return None  # models in models in models: not worth the walk
+    found = architecture(layer).outputs
+    return found[0].shape if len(found) == 1 else None
+
+
+def _told_inputs(layer: Mapping[str, Any]) -> list[Shape | None] | None:
+    """The shapes of a layer's inputs as Keras 3 writes them."""
+    told = _built_from(layer)
+    if (shape := _shape(told)) is not None:
+        return [shape]
+    if isinstance(told, list) and told and all(_shape(one) is not None for one in told):
+        return [_shape(one) for one in told]
+    return None
+
+
+def _sources(layer: Mapping[str, Any]) -> list[str]:
+    """The names of the layers that a layer's first call takes its inputs from."""
+    calls = layer.get("inbound_nodes")
+    if not isinstance(calls, list) or not calls:
+        return []
+    if isinstance(calls[0], dict):  # Keras 3
+        found = (
+            node.get("config") for node in nodes(calls[0].get("args")) if node.get("class_name") == "__keras_tensor__"
+        )
+        histories = (one.get("keras_history") for one in found if isinstance(one, dict))
+        return [str(one[0]) for one in histories if isinstance(one, list) and one]
+    return _ends(calls[0])
+
+
+def _ends(value: Any) -> list[str]:
+    """The layers' names in `["a", 0, 0]`, a list of such, or a dictionary of them, in their order."""
+    if isinstance(value, Mapping):
+        return [name for one in value.values() for name in _ends(one)]
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return [value[0]]
+    return [name for one in value for name in _ends(one)] if isinstance(value, list) else []

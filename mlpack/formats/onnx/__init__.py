@@ -1,0 +1,180 @@
+"""The ONNX format, host half: reads a graph's inputs, outputs, operators and data files as data, and never runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import Content, Finding, ModelInfo, Requirement, Safety
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.onnx.external import companions
+from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
+from mlpack.formats.onnx.signatures import Asked, asked
+from mlpack.formats.onnx.versions import EXTENSIONS, OWN_DOMAINS, oldest_reader, too_old
+from mlpack.readers.limits import CutOffError
+
+_LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?")
+_BUILT_IN_LOCALES = frozenset({"", "C", "POSIX", "C.UTF-8", "C.utf8"})
+# Operators of onnxruntime's own that call a Python function named in the file.
+_CALLS_PYTHON = frozenset({("com.microsoft", "PythonOp"), ("com.microsoft", "PythonOpGrad"), (EXTENSIONS, "PyOp")})
+_OWN_LOADER = "a predictor of your own can: `predictor: predict.py`"
+
+
+class OnnxFormat:
+    """ONNX files, with their tensors inside or in files beside them."""
+
+    name = "onnx"
+    loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="ONNX `.onnx`, also with external data, also gzipped or zipped",
+            reads="producer, IR and operator sets, inputs and outputs, symbolic axes, labels, custom operators, data files",
+            serves="onnxruntime, the newest that reads the file's operator sets",
+            proof="tests/integration/test_onnx.py",
+        ),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the graph is and wants; None when the file holds none.
+
+        Raises UnreadableModelError for a graph that is cut off or broken, or whose data files are missing; UnsafeModelError
+        when it takes data from outside its folder.
+        """
+        if not looks_like_onnx(artifact.head):
+            return None
+        try:
+            with artifact.open() as source:
+                model = read_model(source)
+        except CutOffError as stopped:
+            raise UnreadableModelError(
+                f"{artifact.name} begins as an ONNX model and cannot be read to its end: {stopped}.",
+                hint="Export the model again, or fetch the file again.",
+            ) from stopped
+        if model is None:
+            return None
+        return _Facts(
+            artifact=artifact, model=model, asked=asked(model), beside=companions(artifact, model.external)
+        ).info()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """All that is known of one file while its ModelInfo is put together."""
+
+    artifact: Artifact
+    model: Model
+    asked: Asked
+    beside: Mapping[str, int]
+
+    def info(self) -> ModelInfo:
+        signature = self.asked.signature if not self._foreign() else None
+        first, _ = oldest_reader(self.model)
+        extensions = EXTENSIONS in self._domains()
+        onnxruntime = Requirement(
+            module="onnxruntime", distribution="onnxruntime", constraint=f">={first}" if first else "", newest=True
+        )
+        inputs = signature.inputs if signature else ()
+        matrix = signature is not None and signature.layout == "matrix"
+        width = inputs[0].shape[1] if matrix else len(inputs)
+        return ModelInfo(
+            path=self.artifact.path,
+            format="onnx",
+            framework="onnxruntime",
+            framework_version=None,
+            root_class="onnx.ModelProto",
+            task=self.asked.task,
+            signatures=(signature,) if signature else (),
+            safety=self._safety(),
+            size=self.artifact.size + sum(self.beside.values()),
+            requirements=(onnxruntime, *([_EXTENSIONS] if extensions else [])),
+            contents=tuple(
+                Content(key=name, kind="external data", detail=f"{size} bytes") for name, size in self.beside.items()
+            ),
+            n_features_in=width if isinstance(width, int) and width > 0 else None,
+            feature_names=tuple(one.name for one in inputs) if signature and signature.layout == "columns" else (),
+            classes=self.asked.classes,
+            warnings=tuple(self._warnings()),
+            details=self._details(),
+            options={"extensions": True} if extensions else {},
+            locales=tuple(sorted(name for name in self.model.locales if _LOCALE.fullmatch(name))),
+            companions=tuple(self.beside),
+            advice="" if signature else self._advice(),
+        )
+
+    def _domains(self) -> set[str]:
+        return {domain for domain, _ in self.model.operators} - {domain for domain, _ in self.model.functions}
+
+    def _foreign(self) -> list[tuple[str, str]]:
+        """Operators that neither onnxruntime nor the file itself has."""
+        known = OWN_DOMAINS | {EXTENSIONS}
+        return [one for one in self.model.operators if one[0] not in known and one not in self.model.functions]
+
+    def _safety(self) -> Safety:
+        findings = [
+            Finding(
+                callable=f"{domain}.{op}", why="the operator calls a Python function of its own", verdict="dangerous"
+            )
+            for domain, op in self.model.operators
+            if (domain, op) in _CALLS_PYTHON
+        ]
+        findings += [
+            Finding(
+                callable=f"{domain}.{op}", why="an operator of a library that the file does not hold", verdict="unknown"
+            )
+            for domain, op in self._foreign()[:20]
+        ]
+        verdicts = {one.verdict for one in findings}
+        verdict = next((one for one in ("dangerous", "unknown") if one in verdicts), "safe")
+        return Safety(verdict=verdict, findings=tuple(findings))  # type: ignore[arg-type]  # one of the three words
+
+    def _warnings(self) -> Iterator[str]:
+        if self.asked.unserved:
+            yield f"Not part of the answers: {', '.join(self.asked.unserved[:5])}."
+        if told := too_old(self.model):
+            yield told
+        _, too_new = oldest_reader(self.model)
+        if too_new:
+            yield f"It may be too new: {too_new}."
+        strange = sorted(
+            name for name in self.model.locales if not _LOCALE.fullmatch(name) and name not in _BUILT_IN_LOCALES
+        )
+        if strange:
+            yield f"It asks for a language that Linux does not know by this name: {', '.join(strange[:3])!r}."
+        if EXTENSIONS in self._domains():
+            yield "Some operators are onnxruntime-extensions', which is installed for them."
+
+    def _advice(self) -> str:
+        foreign = self._foreign()
+        if foreign:
+            names = ", ".join(f"{domain or 'ai.onnx'}.{op}" for domain, op in foreign[:3])
+            return (
+                f"onnxruntime does not have the operators {names}; {_OWN_LOADER} load the library that does, named in "
+                "`requirements:` or handed in with `include:`."
+            )
+        return f"It cannot be served as it is: {self.asked.problem}; {_OWN_LOADER}."
+
+    def _details(self) -> dict[str, Any]:
+        model = self.model
+        counted = sorted(model.operators.items(), key=lambda one: (-one[1], one[0]))[:20]
+        details: dict[str, Any] = {
+            "ir_version": model.ir_version,
+            "producer": model.producer,
+            "opsets": {domain or "ai.onnx": version for domain, version in model.opsets.items()},
+            "graph": model.graph,
+            "parameters": model.parameters,
+            "operators": {f"{domain}.{op}" if domain else op: count for (domain, op), count in counted},
+        }
+        if model.domain:
+            details["domain"] = model.domain
+        if model.model_version:
+            details["model_version"] = model.model_version
+        if model.metadata:
+            details["metadata"] = dict(model.metadata)
+        return details
+
+
+_EXTENSIONS = Requirement(module="onnxruntime_extensions", distribution="onnxruntime-extensions", newest=True)

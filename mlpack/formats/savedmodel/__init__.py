@@ -1,0 +1,141 @@
+"""The TensorFlow SavedModel format, host half: reads saved_model.pb and what lies beside it, without TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
+from mlpack.formats.savedmodel.judging import foreign, judge
+from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
+from mlpack.formats.savedmodel.signatures import calls_of, signatures_of
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.trees import Tree
+
+_FILE = "saved_model.pb"
+_SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
+_INDEX = "variables/variables.index"
+_VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+_EXPORT = (
+    "Save it with signatures, such as `tf.saved_model.save(model, path, signatures={'serving_default': model.serve})` or "
+    "`model.export(path)`; or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
+)
+
+
+class SavedModelFormat:
+    """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
+
+    name = "savedmodel"
+    loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="TensorFlow SavedModel folder, also in a zip or tar",
+            reads="tags, version, signatures with dtypes and shapes, assets, missing variables, operations that touch files",
+            serves="tensorflow-cpu of the recorded version, from 2.7; its signatures by name",
+            proof="tests/integration/test_tensorflow_images.py",
+        ),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None for a tree without a saved_model.pb. Raises UnreadableModelError for one that is broken."""
+        tree = artifact.tree
+        if tree is None or _FILE not in tree or (artifact.packed and artifact.head):
+            return None
+        if tree.container != "folder" and artifact.packed is None:
+            return None  # asked again as the archive's content, which is what the image holds
+        try:
+            with tree.open(_FILE) as source:
+                graphs = read_graphs(source)
+        except CutOffError as error:
+            raise UnreadableModelError(
+                f"{artifact.name}: its {_FILE} cannot be read: {error}.",
+                hint="Export the model again, or fetch the folder again.",
+                info={"format": "savedmodel", "framework": "tensorflow", "size": sum(tree.sizes.values())},
+            ) from error
+        serving = next((one for one in graphs if "serve" in one.tags and not {"gpu", "tpu"} & set(one.tags)), None)
+        return _info(artifact, tree, serving or graphs[0], graphs)
+
+
+def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGraph]) -> ModelInfo:
+    missing = _missing(tree, graph)
+    calls = calls_of(graph)
+    signatures, problems = signatures_of(calls, graph)
+    advice = ""
+    if "serve" not in graph.tags:
+        listed = ", ".join("+".join(one.tags) or "none" for one in graphs)
+        advice = f"Its graphs are not tagged for serving (tags: {listed}): export it with the tag `serve`."
+    elif missing:
+        advice = f"Files of it are missing ({', '.join(missing[:5])}): fetch or export the whole folder again."
+    elif not signatures:
+        advice = _EXPORT
+    name, _, said = (artifact.framework or "").replace(" ", "").partition("==")
+    version = said if name == "tensorflow" and said else graph.version or None
+    return ModelInfo(
+        path=artifact.path,
+        format="savedmodel",
+        framework="tensorflow",
+        framework_version=version,
+        root_class="tensorflow.SavedModel",
+        task=None,
+        signatures=() if advice else signatures,
+        safety=judge(graph),
+        size=sum(tree.sizes.values()),
+        requirements=requirements_of(version, graph),
+        methods=tuple(call.name for call in calls),
+        warnings=(*problems, *_warnings(version, graph, missing)),
+        details=_details(graph, graphs, missing),
+        options={"tags": graph.tags, "legacy": needs_keras_2(version, graph)},
+        excludes=excludes_of(version, graph),
+        advice=advice,
+    )
+
+
+def _missing(tree: Tree, graph: MetaGraph) -> tuple[str, ...]:
+    """Files that loading would ask for and that are not there."""
+    shards = [found for name in tree.names if (found := _SHARD.fullmatch(name))]
+    missing: list[str] = []
+    if _INDEX in tree or shards or graph.ops & _VARIABLES:
+        if _INDEX not in tree:
+            missing.append(_INDEX)
+        count = int(shards[0][2]) if shards else 1
+        there = {int(found[1]) for found in shards}
+        missing += [
+            f"variables/variables.data-{place:05d}-of-{count:05d}"
+            for place in range(min(count, 1000))
+            if place not in there
+        ]
+    return (*missing, *(f"assets/{name}" for name in graph.assets if f"assets/{name}" not in tree))
+
+
+def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -> list[str]:
+    told = []
+    if missing:
+        told.append(f"Files are missing: {', '.join(missing[:5])}.")
+    taken = nearest(version)
+    if version is not None and taken is not None and taken != version.partition("-")[0]:
+        told.append(
+            f"No supported Python has TensorFlow {version}: {taken}, the oldest that one has, is taken; TensorFlow reads the "
+            "SavedModels of its older releases."
+        )
+    if version is None:
+        told.append("The file does not tell which version of TensorFlow made it; the newest is taken.")
+    if others := foreign(graph):
+        told.append(f"Needs operations that TensorFlow does not have: {', '.join(others[:10])}.")
+    return told
+
+
+def _details(graph: MetaGraph, graphs: list[MetaGraph], missing: tuple[str, ...]) -> dict[str, Any]:
+    keras = sorted(kind.removeprefix("_tf_keras_") for kind in graph.kinds if kind.startswith("_tf_keras_"))
+    return {
+        "tags": graph.tags,
+        **({"graphs": [one.tags for one in graphs]} if len(graphs) > 1 else {}),
+        "methods": {call.name: call.method for call in graph.calls if not call.name.startswith("__saved_model_")},
+        "assets": graph.assets,
+        **({"missing": list(missing)} if missing else {}),
+        **({"keras": keras} if keras else {}),
+        "operations": sum(1 for _ in graph.nodes) + len(graph.functions),
+    }

@@ -1,0 +1,97 @@
+"""A TensorFlow SavedModel in the image: loads it with its tags, and asks its signatures with named tensors."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Mapping
+
+import numpy as np
+
+_ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
+
+
+class InputError(ValueError):
+    """Values that the model cannot take: a missing text, a message that cannot be parsed, a shape that does not fit."""
+
+
+def prepare(options: Mapping[str, Any]) -> None:
+    """Says which Keras is meant, before anything imports it: with `options["legacy"]` it is Keras 2, as tf-keras."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if options.get("legacy"):
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def load(path: str, options: Mapping[str, Any]) -> Any:
+    """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
+    prepare(options)
+    import tensorflow as tf
+
+    _threads(tf)
+    if options.get("legacy"):
+        import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
+    return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
+
+
+def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
+    """The signature's outputs.
+
+    Raises:
+        InputError: a text is missing, or TensorFlow says that it cannot take a value.
+    """
+    import tensorflow as tf
+
+    call = model.signatures[signature.name]
+    wanted = call.structured_input_signature[1]
+    tensors = {}
+    for name, array in inputs.items():
+        tensor = tf.constant(_plain(array))
+        dtype = wanted[name].dtype if name in wanted else tensor.dtype
+        tensors[name] = tensor if tensor.dtype == dtype else tf.cast(tensor, dtype)
+    try:
+        answers = call(**tensors)
+    except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+        raise InputError(_said(error)) from error
+    return {spec.name: _array(answers[spec.name]) for spec in signature.outputs}
+
+
+def _threads(tf: Any) -> None:
+    """TensorFlow takes a thread for each of the machine's cores, also where the container may use fewer."""
+    asked = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    if asked and asked.isdigit() and int(asked) > 0:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(int(asked))
+            tf.config.threading.set_inter_op_parallelism_threads(min(2, int(asked)))
+        except RuntimeError:  # it runs already, in a process of somebody's own
+            return
+
+
+def _plain(array: Any) -> Any:
+    """An array as TensorFlow takes it: texts as bytes."""
+    if array.dtype != object:
+        return array
+    found = np.empty(array.shape, dtype=object)
+    for place, value in enumerate(array.ravel()):
+        if value is None:
+            raise InputError("a text is missing")
+        found.flat[place] = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    return found
+
+
+def _array(answer: Any) -> Any:
+    found = answer.numpy()
+    if getattr(answer, "dtype", None) is not None and answer.dtype.name == "bfloat16":
+        return found.astype("float32")
+    if isinstance(found, bytes):
+        return np.array(found.decode("utf-8", "replace"), dtype=object)
+    if found.dtype == object:
+        decoded = np.empty(found.size, dtype=object)
+        decoded[:] = [value.decode("utf-8", "replace") for value in found.ravel()]
+        return decoded.reshape(found.shape)
+    return found
+
+
+def _said(error: Any) -> str:
+    """The line that says what is wrong, of the many that TensorFlow writes about where."""
+    lines = [line.strip() for line in str(error.message).split("\n")]
+    told = [line for line in lines if line and not line.startswith(_ABOUT_PLACES)]
+    return (told or lines)[0][:300]

@@ -1,0 +1,100 @@
+"""TensorFlow Lite in the image: runs a model with LiteRT's interpreter on the CPU, and answers arrays with arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, Mapping
+
+import numpy as np
+
+
+class InputError(ValueError):
+    """Values that the model cannot take: a missing text, axes of another length."""
+
+
+class Model:
+    """An interpreter, its signatures' runners by key, and the axes that each tensor of the main graph was last given."""
+
+    def __init__(self, interpreter: Any) -> None:
+        self.interpreter = interpreter
+        self.runners = {key: interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()}
+        self.inputs = {one["name"]: one for one in interpreter.get_input_details()}
+        self.outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}
+        self.shapes: Dict[str, Any] = {}
+
+
+def load(path: str, options: Mapping[str, Any]) -> Model:  # noqa: ARG001 - every loader has the same two
+    """The model in the file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=_threads())
+    interpreter.allocate_tensors()
+    return Model(interpreter)
+
+
+def wrap(interpreter: Any) -> Model:
+    """An interpreter that the user's own code made, as `predict` takes it."""
+    return interpreter if isinstance(interpreter, Model) else Model(interpreter)
+
+
+def unwrap(model: Model) -> Any:
+    """The interpreter, as the user's own code knows it."""
+    return model.interpreter
+
+
+def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
+    """The signature's outputs.
+
+    Raises:
+        InputError: a text is missing, or an axis has another length than the model wants.
+    """
+    feed = {name: _given(array, name) for name, array in inputs.items()}
+    runner = model.runners.get(signature.method)
+    try:
+        answers = runner(**feed) if runner is not None else _main(model, feed)
+    except ValueError as error:
+        raise InputError(str(error).split("\n")[0][:300]) from error
+    return {spec.name: _answer(answers[spec.name]) for spec in signature.outputs}
+
+
+def _main(model: Model, feed: Mapping[str, Any]) -> Dict[str, Any]:
+    """A file without signatures: its tensors by name."""
+    shapes = {name: array.shape for name, array in feed.items()}
+    if shapes != model.shapes:
+        for name, array in feed.items():
+            if tuple(model.inputs[name]["shape"]) != array.shape or model.shapes:
+                model.interpreter.resize_tensor_input(model.inputs[name]["index"], array.shape)
+        model.interpreter.allocate_tensors()
+        model.shapes = shapes
+    for name, array in feed.items():
+        model.interpreter.set_tensor(model.inputs[name]["index"], array)
+    model.interpreter.invoke()
+    return {name: model.interpreter.get_tensor(index) for name, index in model.outputs.items()}
+
+
+def _given(array: Any, name: str) -> Any:
+    """Texts as bytes, which is what the interpreter takes."""
+    if array.dtype != object:
+        return np.ascontiguousarray(array)
+    if any(value is None for value in array.ravel()):
+        raise InputError(f"a text of {name!r} is missing, and TensorFlow Lite has no missing texts")
+    encoded = np.empty(array.shape, dtype=object)
+    encoded.ravel()[:] = [value.encode() for value in array.ravel()]
+    return encoded
+
+
+def _answer(answer: Any) -> Any:
+    array = np.array(answer)
+    if array.dtype.kind not in "SO":
+        return array
+    texts = np.empty(array.shape, dtype=object)
+    texts.ravel()[:] = [
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in array.ravel()
+    ]
+    return texts
+
+
+def _threads() -> int:
+    """OMP_NUM_THREADS, else one: the interpreter gains little from more, and workers are there for that."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() and int(said) > 0 else 1

@@ -1,0 +1,135 @@
+"""HDF5 files: groups, attributes and the shapes of datasets, read from their headers; no dataset's values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mlpack.readers.hdf5_blocks import UNDEFINED, Blocks, Cursor, RandomAccess
+from mlpack.readers.hdf5_values import Kind, attribute, datatype, extents
+from mlpack.readers.limits import CutOffError
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+_MOST_OBJECTS = 50_000
+_MOST_DEPTH = 32
+_LINK_INFO, _DATASPACE, _DATATYPE, _LINK, _LAYOUT, _ATTRIBUTE, _SYMBOLS, _ATTRIBUTE_INFO = 2, 1, 3, 6, 8, 12, 17, 21
+
+
+class Hdf5:
+    """An open HDF5 file; `root` is its group `/`. Format: "HDF5 File Format Specification", versions 1.1 to 3.
+
+    Raises CutOffError, here and from every method, for what is broken, cut off, or out of proportion.
+    """
+
+    def __init__(self, file: RandomAccess, size: int) -> None:
+        blocks = Blocks(file, size)
+        version = blocks.at(8).number(1)
+        if blocks.at(0).take(8) != MAGIC:
+            raise CutOffError("it is no HDF5 file")
+        if version > 3:
+            raise CutOffError(f"its HDF5 superblock has the unknown version {version}")
+        cursor = blocks.at(13 if version < 2 else 9)
+        blocks.offset_size, blocks.length_size = cursor.number(1), cursor.number(1)
+        if {blocks.offset_size, blocks.length_size} - {2, 4, 8}:
+            raise CutOffError("its HDF5 superblock is broken")
+        if version < 2:
+            cursor.skip(9 if version == 0 else 13)
+            cursor.skip(4 * blocks.offset_size)  # base, free space, end of file, driver
+            cursor.skip(blocks.offset_size)  # the root's own name
+        else:
+            cursor.skip(1 + 3 * blocks.offset_size)
+        self.root = Node(blocks, cursor.offset())
+
+    def walk(self) -> Iterator[tuple[str, Dataset]]:
+        """Every dataset by its path, in the order of the file's own indexes; an object met before is not entered again."""
+        waiting = [("", self.root, 0)]
+        seen = {self.root.address}
+        while waiting:
+            path, node, depth = waiting.pop()
+            found = node.dataset()
+            if found is not None:
+                yield path, found
+                continue
+            if depth >= _MOST_DEPTH:
+                raise CutOffError(f"its HDF5 groups lie more than {_MOST_DEPTH} deep")
+            members = sorted(node.members().items(), reverse=True)
+            for name, member in members:
+                if member.address not in seen:
+                    seen.add(member.address)
+                    waiting.append((f"{path}/{name}".lstrip("/"), member, depth + 1))
+            if len(seen) > _MOST_OBJECTS:
+                raise CutOffError(f"it holds more than {_MOST_OBJECTS} HDF5 objects")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset's element type (an Open Inference name, "" for any other) and shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Node:
+    """An object of the file, a group or a dataset, by the address of its header."""
+
+    def __init__(self, blocks: Blocks, address: int) -> None:
+        self.address = address
+        self._blocks = blocks
+        self._messages: list[tuple[int, Cursor]] | None = None
+
+    def messages(self) -> list[tuple[int, Cursor]]:
+        """The header's messages: (type, bytes)."""
+        if self._messages is None:
+            self._messages = list(self._blocks.header(self.address))
+        return [(kind, cursor.again()) for kind, cursor in self._messages]
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes: texts and lists of texts, numbers and lists of them; None for values of other types.
+
+        Raises CutOffError too where they lie in a storage that is not read here, as only files with many of them have.
+        """
+        found: dict[str, Any] = {}
+        for kind, cursor in self.messages():
+            if kind == _ATTRIBUTE:
+                name, value = attribute(cursor, self._blocks)
+                found[name] = value
+            elif kind == _ATTRIBUTE_INFO:
+                flags = cursor.skip(1).number(1)
+                if cursor.skip(2 if flags & 1 else 0).offset() != UNDEFINED:
+                    raise CutOffError("its HDF5 attributes lie in a dense storage, which is not read here")
+        return found
+
+    def dataset(self) -> Dataset | None:
+        """The dataset that the object is, None for a group."""
+        parts = dict(self.messages())
+        if not {_DATASPACE, _DATATYPE, _LAYOUT} <= set(parts):
+            return None
+        kind: Kind = datatype(parts[_DATATYPE])
+        return Dataset(dtype=kind.name, shape=extents(parts[_DATASPACE], self._blocks))
+
+    def members(self) -> dict[str, Node]:
+        """What a group holds, by name; links to other files and by name are left out."""
+        found: dict[str, Node] = {}
+        for kind, cursor in self.messages():
+            if kind == _SYMBOLS:
+                tree, heap = cursor.offset(), cursor.offset()
+                found.update((name, Node(self._blocks, place)) for name, place in self._blocks.symbols(tree, heap))
+            elif kind == _LINK:
+                link = _link(cursor)
+                if link is not None:
+                    found[link[0]] = Node(self._blocks, link[1])
+            elif kind == _LINK_INFO:
+                flags = cursor.skip(1).number(1)
+                if cursor.skip(8 if flags & 1 else 0).offset() != UNDEFINED:
+                    raise CutOffError("an HDF5 group has its links in a dense storage, which is not read here")
+        return found
+
+
+def _link(cursor: Cursor) -> tuple[str, int] | None:
+    cursor.skip(1)
+    flags = cursor.number(1)
+    kind = cursor.number(1) if flags & 8 else 0
+    cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
+    name = cursor.take(cursor.number(1 << (flags & 3))).decode("utf-8", "replace")
+    return (name, cursor.offset()) if kind == 0 else None

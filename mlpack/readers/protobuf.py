@@ -1,0 +1,196 @@
+"""Protocol buffers as data: the fields of a message one after the other, without a schema and with every step bounded."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mlpack.readers.limits import MIB, CutOffError
+from mlpack.readers.streams import Source
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; groups (3 and 4) are in no model format
+
+_DEPTH = 100  # as deep as the protobuf libraries themselves go
+_MOST_FIELDS = 2_000_000
+_MOST_KEPT = 256 * MIB
+_WINDOW = 1 << 14
+
+
+class Field(NamedTuple):  # made by the million, and a dataclass that is frozen is slow to make
+    """One field of a message: its number, its wire type, and its number's value or, of bytes, how many there are.
+
+    The bytes of a field are to be had only until the next field is asked for; what is not asked for is stepped over.
+    """
+
+    number: int
+    wire: int
+    value: int
+    walk: _Walk
+    depth: int
+    end: int
+
+    def read(self, limit: int = 16 * MIB) -> bytes:
+        """The field's bytes; raises CutOffError when there are more than `limit`, or when they are cut off."""
+        if self.wire != BYTES:
+            return b""
+        if self.value > limit:
+            raise CutOffError(f"field {self.number} has {self.value} bytes, which is far more than it should")
+        return self.walk.take(self.end)
+
+    def text(self, limit: int = MIB) -> str:
+        """The field's bytes as UTF-8 text."""
+        return self.read(limit).decode("utf-8", "replace")
+
+    def fields(self) -> Iterator[Field]:
+        """The fields of the message that this field holds; nothing of it is read before it is asked for."""
+        if self.wire != BYTES:
+            return iter(())
+        if self.depth >= _DEPTH:
+            raise CutOffError(f"its messages are nested deeper than {_DEPTH}")
+        return self.walk.fields(self.end, self.depth + 1)
+
+    @property
+    def signed(self) -> int:
+        """The value of an int32, int64 or enum field, whose negative numbers are written as 64 bits."""
+        return signed(self.value)
+
+    @property
+    def float32(self) -> float:
+        """The value of a `float` field."""
+        return float(struct.unpack("<f", struct.pack("<I", self.value & 0xFFFFFFFF))[0])
+
+
+def fields(source: Source | bytes) -> Iterator[Field]:
+    """The fields of the message that a source (or bytes) holds up to its end.
+
+    Iterating, and a field's `read` and `fields`, raise CutOffError for what is broken, cut off, nested or split without
+    measure. Fields of a message that is being walked must be used in order.
+    """
+    walk = _Walk(_BytesSource(source) if isinstance(source, bytes) else source)
+    return walk.fields(None, 0)
+
+
+def signed(value: int) -> int:
+    """A 64-bit varint as the signed number that it stands for."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def varints(data: bytes) -> list[int]:
+    """The numbers of a packed repeated field; raises CutOffError when the last one is cut off."""
+    found: list[int] = []
+    value = shift = 0
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            found.append(value & (1 << 64) - 1)
+            value = shift = 0
+        elif shift > 63:
+            raise CutOffError("a number in it has no end")
+    if shift:
+        raise CutOffError("a number in it is cut off")
+    return found
+
+
+class _BytesSource:
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+
+    def read(self, count: int) -> bytes:
+        data = self._data[self._place : self._place + max(0, count)]
+        self._place += len(data)
+        return data
+
+    def skip(self, count: int) -> int:
+        step = min(count, len(self._data) - self._place)
+        self._place += step
+        return step
+
+
+class _Walk:
+    """The place in a source that all fields of one walk share, with a window of the bytes that come next."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._window, self._next = b"", 0
+        self._place = 0  # of the byte at `_next`, from the source's start
+        self._fields = 0
+        self._kept = 0
+
+    def fields(self, end: int | None, depth: int) -> Iterator[Field]:
+        """The fields from here to `end` (None: of the source)."""
+        while end is None or self._place < end:
+            if end is None and not self._more():
+                return
+            self._fields += 1
+            if self._fields > _MOST_FIELDS:
+                raise CutOffError(f"it has more than {_MOST_FIELDS:,} fields")
+            tag = self._varint()
+            field = self._field(tag >> 3, tag & 7, depth)
+            if end is not None and field.end > end:
+                raise CutOffError("a field in it is longer than the message that holds it")
+            yield field
+            self._skip_to(field.end)
+
+    def take(self, end: int) -> bytes:
+        """The bytes from here to `end`."""
+        wanted = end - self._place
+        self._kept += wanted
+        if self._kept > _MOST_KEPT:
+            raise CutOffError("its texts and numbers take up far more than a model's")
+        parts = []
+        while wanted > 0 and self._more():
+            part = self._window[self._next : self._next + wanted]
+            self._next += len(part)
+            self._place += len(part)
+            wanted -= len(part)
+            parts.append(part)
+        if wanted > 0:
+            raise CutOffError("it is cut off")
+        return b"".join(parts)
+
+    def _field(self, number: int, wire: int, depth: int) -> Field:
+        if number == 0:
+            raise CutOffError("it is broken (a field without a number)")
+        value, size = 0, 0
+        if wire == VARINT:
+            value = self._varint()
+        elif wire == BYTES:
+            value = size = self._varint()
+        elif wire in (FIXED32, FIXED64):
+            value = int.from_bytes(self.take(self._place + (4 if wire == FIXED32 else 8)), "little")
+        else:
+            raise CutOffError(f"it is broken (a field of the unknown wire type {wire})")
+        return Field(number, wire, value, self, depth, self._place + size)
+
+    def _more(self) -> bool:
+        if self._next < len(self._window):
+            return True
+        self._window, self._next = self._source.read(_WINDOW), 0
+        return bool(self._window)
+
+    def _varint(self) -> int:
+        value = 0
+        for shift in range(0, 70, 7):
+            if not self._more():
+                raise CutOffError("it is cut off")
+            byte = self._window[self._next]
+            self._next += 1
+            self._place += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value & (1 << 64) - 1
+        raise CutOffError("it is broken (a number without an end)")
+
+    def _skip_to(self, end: int) -> None:
+        count = end - self._place
+        if count <= 0:
+            return
+        inside = min(count, len(self._window) - self._next)
+        self._next += inside
+        self._place += count
+        if count > inside and self._source.skip(count - inside) < count - inside:
+            raise CutOffError("it is cut off")
