@@ -80,7 +80,7 @@ class Calls:
         return ended(operation, doing, calls=self, starts=starts)
 
     def share(
-        self, service: Any, shares: Mapping[str, int], doing: str, *, notes: Mapping[str, str] | None = None
+        self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None
     ) -> Any:
         """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
 
