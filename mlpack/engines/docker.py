@@ -182,6 +182,7 @@ class DockerEngine:
         env: Mapping[str, str],
         port: int,
         publish: int = 0,
+        command: tuple[str, ...] = (),
         host_network: bool = False,
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
@@ -198,6 +199,7 @@ class DockerEngine:
             env=env,
             port=port,
             publish=publish,
+            command=command,
             host_network=host_network,
         ) as running:
             yield running

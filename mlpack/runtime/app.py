@@ -7,12 +7,17 @@ import itertools
 import os
 import re
 import time
-from typing import Dict, List
+from typing import List, Optional
 
-from .errors import ClientGoneError, ModelFailedError, NoRouteError, ServeError, ShuttingDownError, WrongVerbError
+from .access import Access
+from .errors import ClientGoneError, ModelFailedError, ServeError, ShuttingDownError
 from .logs import Log
+from .measured import CURRENT, Measured
+from .metrics import Metrics
+from .routing import Router
 from .settings import Settings
-from .wire import Message, Receive, Request, Response, Route, Send, Tell, Watch
+from .watching import Watches
+from .wire import Message, Receive, Request, Response, Route, Send
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -20,17 +25,13 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 class App:
     """Bare ASGI, because every layer costs. Knows routes and failures; what is said is the contracts' matter."""
 
-    def __init__(self, routes: List[Route], settings: Settings, log: Log) -> None:
-        self._routes: Dict[str, Dict[str, Route]] = {}
-        for route in routes:
-            verbs = self._routes.setdefault(route.path, {})
-            verbs.setdefault(route.method, route)
-            if route.method == "GET":
-                verbs.setdefault("HEAD", route)
-        self._fallback = routes[0].tell
+    def __init__(self, routes: List[Route], settings: Settings, log: Log, metrics: Metrics) -> None:
+        self._router = Router(routes)
         self._max_body = settings.max_body_bytes
-        self._deadline_s = settings.deadline_s
+        self._watches = Watches(settings.deadline_s)
+        self._payloads = settings.log_payloads
         self._log = log
+        self._metrics = metrics
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count(1)
 
@@ -43,54 +44,43 @@ class App:
         given = request.headers.get(b"x-request-id")
         sane = given is not None and _SANE_ID.fullmatch(given)
         request.id = given.decode() if given is not None and sane else f"{self._id_prefix}{next(self._count):08x}"
-        tell, code, quiet = self._fallback, "", False
+        route, code = None, ""
+        measured = Measured()
+        CURRENT.set(measured)
         try:
-            route = self._route(request)
-            tell, quiet = route.tell, route.quiet
+            route, request.names = self._router.find(request.method, request.path)
             if request.method == "POST":
-                request.watch = Watch(asyncio.get_running_loop(), receive, self._deadline_s)
+                request.watch = self._watches.open(receive)
             response = await route.handler(request)
         except ServeError as error:
-            response, code = self._told(error, request, tell), error.code
+            response, code = self._told(error, request, route), error.code
         except asyncio.CancelledError:
             reason = request.watch.reason if request.watch is not None else None
             why = reason or ShuttingDownError("the server is shutting down; ask again")
-            response, code = self._told(why, request, tell), why.code
+            response, code = self._told(why, request, route), why.code
         except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the client gets an answer
             self._log.failure("a request failed inside the server", error, request_id=request.id)
             internal = ServeError("the server failed on this request", detail={"request_id": request.id})
-            response, code = self._told(internal, request, tell), internal.code
+            response, code = self._told(internal, request, route), internal.code
         finally:
             if request.watch is not None:
                 request.watch.close()
         if response.status != ClientGoneError.status:
             await self._send(request, response, send)
-        if self._log.level <= (10 if quiet else 20):
-            latency_ms = (time.perf_counter() - started) * 1000
+        seconds = time.perf_counter() - started
+        self._metrics.request("" if route is None else route.path, response.status, seconds)
+        if self._log.level <= (10 if route is not None and route.quiet else 20):
+            size = len(response.body)
             self._log.access(
-                (time.time(), request.id, request.method, request.path, response.status, latency_ms, request.rows, code)
+                Access(time.time(), request, response.status, size, seconds, code, measured, self._payloads)
             )
 
-    def _route(self, request: Request) -> Route:
-        verbs = self._routes.get(request.path)
-        if verbs is None:
-            known = sorted(self._routes)
-            raise NoRouteError(f"there is no {request.path[:200]}", detail={"routes": known})
-        route = verbs.get(request.method)
-        if route is None:
-            allowed = ", ".join(sorted(verbs))
-            raise WrongVerbError(
-                f"{request.path} answers {allowed}, not {request.method}",
-                detail={"allow": sorted(verbs)},
-                headers={"Allow": allowed},
-            )
-        return route
-
-    def _told(self, error: ServeError, request: Request, tell: Tell) -> Response:
+    def _told(self, error: ServeError, request: Request, route: Optional[Route]) -> Response:
         if isinstance(error, ModelFailedError):
             self._log.failure(error.message, error.__cause__ or error, request_id=request.id, path=request.path)
             error = ModelFailedError("the model failed on this request; the log has the trace under this request id")
             error.detail["request_id"] = request.id
+        tell = self._router.tell(request.path) if route is None else route.tell
         return tell(error)
 
     @staticmethod

@@ -8,11 +8,14 @@ from typing import Any, Dict, Optional
 class ServeError(Exception):
     """A failure that the client is told of: a status, a code that is stable for programs, a message, JSON detail.
 
-    `headers` go on the answer (`Retry-After`, `Allow`). Each serving contract writes the same failure in its own form.
+    `headers` go on the answer (`Retry-After`, `Allow`). Each serving contract writes the same failure in its own form:
+    `mlflow` is MLflow's word for it (its ErrorCode), `torchserve` TorchServe's.
     """
 
     status: int = 500
     code: str = "internal"
+    mlflow: str = "INTERNAL_ERROR"
+    torchserve: str = "InternalServerException"
 
     def __init__(
         self, message: str, *, detail: Optional[Dict[str, Any]] = None, headers: Optional[Dict[str, str]] = None
@@ -28,24 +31,36 @@ class RequestError(ServeError):
 
     status = 400
     code = "bad_request"
+    mlflow = "BAD_REQUEST"
+    torchserve = "BadRequestException"
 
 
 class BadJsonError(RequestError):
     """The body is not JSON, not UTF-8, too deep, or says one key twice."""
 
     code = "bad_json"
+    mlflow = "MALFORMED_REQUEST"
 
 
 class BadInputError(RequestError):
     """The rows do not fit the model's signature."""
 
     code = "bad_input"
+    mlflow = "INVALID_PARAMETER_VALUE"
 
 
 class UnknownMethodError(RequestError):
-    """The model has no such signature (`?method=`)."""
+    """The model has no such signature (`?method=`, `signature_name`)."""
 
     code = "unknown_method"
+    mlflow = "INVALID_PARAMETER_VALUE"
+
+
+class UnsupportedError(RequestError):
+    """The contract has it, this server does not."""
+
+    code = "unsupported"
+    mlflow = "NOT_IMPLEMENTED"
 
 
 class MediaTypeError(RequestError):
@@ -55,11 +70,22 @@ class MediaTypeError(RequestError):
     code = "unsupported_media_type"
 
 
+class NotAcceptableError(ServeError):
+    """The client accepts no type that the answer can be written as."""
+
+    status = 406
+    code = "not_acceptable"
+    mlflow = "BAD_REQUEST"
+    torchserve = "BadRequestException"
+
+
 class BodyTooLargeError(ServeError):
     """More bytes than `max_body`."""
 
     status = 413
     code = "body_too_large"
+    mlflow = "BAD_REQUEST"
+    torchserve = "BadRequestException"
 
 
 class TooManyRowsError(ServeError):
@@ -67,6 +93,8 @@ class TooManyRowsError(ServeError):
 
     status = 413
     code = "too_many_rows"
+    mlflow = "BAD_REQUEST"
+    torchserve = "BadRequestException"
 
 
 class NoRouteError(ServeError):
@@ -74,6 +102,24 @@ class NoRouteError(ServeError):
 
     status = 404
     code = "not_found"
+    mlflow = "ENDPOINT_NOT_FOUND"
+    torchserve = "ResourceNotFoundException"
+
+
+class UnknownModelError(ServeError):
+    """The path names a model that is not served here."""
+
+    status = 404
+    code = "unknown_model"
+    mlflow = "RESOURCE_DOES_NOT_EXIST"
+    torchserve = "ModelNotFoundException"
+
+
+class UnknownVersionError(UnknownModelError):
+    """The path names a version, or a label, that the model does not have."""
+
+    code = "unknown_version"
+    torchserve = "ModelVersionNotFoundException"
 
 
 class WrongVerbError(ServeError):
@@ -81,6 +127,8 @@ class WrongVerbError(ServeError):
 
     status = 405
     code = "method_not_allowed"
+    mlflow = "BAD_REQUEST"
+    torchserve = "MethodNotAllowedException"
 
 
 class SlowBodyError(ServeError):
@@ -88,6 +136,8 @@ class SlowBodyError(ServeError):
 
     status = 408
     code = "request_timeout"
+    mlflow = "BAD_REQUEST"
+    torchserve = "BadRequestException"
 
 
 class ModelFailedError(ServeError):
@@ -102,6 +152,8 @@ class NotReadyError(ServeError):
 
     status = 503
     code = "not_ready"
+    mlflow = "TEMPORARILY_UNAVAILABLE"
+    torchserve = "ServiceUnavailableException"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "1"})
@@ -124,6 +176,8 @@ class DeadlineError(ServeError):
 
     status = 504
     code = "deadline_exceeded"
+    mlflow = "TEMPORARILY_UNAVAILABLE"
+    torchserve = "RequestTimeoutException"
 
 
 class ClientGoneError(ServeError):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
 from urllib.parse import parse_qsl
 
-from .errors import BodyTooLargeError, ClientGoneError, DeadlineError, MediaTypeError, ServeError, SlowBodyError
+from .errors import BodyTooLargeError, ClientGoneError, MediaTypeError, ServeError
+
+if TYPE_CHECKING:
+    from .watching import Watch
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-_PATIENCE_S = 0.05  # a request that takes longer is watched: has the client gone, is its time up?
 
 
 class Response(NamedTuple):
@@ -27,7 +27,7 @@ class Response(NamedTuple):
 class Request:
     """A request that is being answered. `rows` is set by the handler once it knows them, for the log."""
 
-    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "path", "rows", "watch")
+    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "names", "path", "rows", "watch")
 
     def __init__(self, scope: Message, receive: Receive, max_body: int) -> None:
         self.method: str = scope["method"]
@@ -35,6 +35,7 @@ class Request:
         self.headers: Dict[bytes, bytes] = dict(scope["headers"])
         self.max_body = max_body
         self.id = ""
+        self.names: Dict[str, str] = {}  # what stood in the places of the route's {names}
         self.rows: Optional[int] = None
         self.watch: Optional[Watch] = None
         self._query_string: bytes = scope["query_string"]
@@ -56,8 +57,27 @@ class Request:
             raise MediaTypeError(
                 f"the body is {_printable(given)}, not application/json (curl: -H 'Content-Type: application/json')"
             )
+        self.refuse_compressed()
+
+    def refuse_compressed(self) -> None:
+        """Raises MediaTypeError for a body with a Content-Encoding."""
         if self.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise MediaTypeError("the body is compressed; send it without Content-Encoding")
+
+    def media_type(self) -> str:
+        """What the body says it is, in lower case and without parameters, "" when it says nothing.
+
+        Raises:
+            MediaTypeError: its charset is not UTF-8.
+        """
+        media_type, *parameters = self.header(b"content-type").lower().split(";")
+        if not all(_is_utf8(one) for one in map(str.strip, parameters) if one.startswith("charset")):
+            raise MediaTypeError(f"the body is {_printable(self.headers[b'content-type'])}; it must be UTF-8")
+        return media_type.strip()
+
+    def header(self, name: bytes) -> str:
+        """A header's value, by its name in lower case; "" where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
 
     async def body(self) -> bytes:
         """The whole body; raises BodyTooLargeError as soon as it is known to be larger than `max_body`."""
@@ -101,66 +121,14 @@ Tell = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
-    """A path of a serving contract. `tell` writes a failure in the contract's own form."""
+    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form."""
 
     method: str
     path: str
     handler: Handler
     tell: Tell
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
-
-
-class Watch:
-    """Cancels a request's task when its client has gone or its time is up, and remembers which it was.
-
-    A quick request pays for one timer. Only one that is still under way after 50 ms is listened to.
-    """
-
-    __slots__ = ("_deadline_s", "_here", "_listener", "_loop", "_patient", "_receive", "_task", "_timer", "reason")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, deadline_s: float) -> None:
-        self.reason: Optional[ServeError] = None
-        self._loop = loop
-        self._receive = receive
-        self._deadline_s = deadline_s
-        self._task: Optional[asyncio.Task[Any]] = asyncio.current_task(loop)
-        self._here = False
-        self._patient = True
-        self._listener: Optional[asyncio.Task[None]] = None
-        self._timer = loop.call_later(min(_PATIENCE_S, deadline_s), self._begin)
-
-    def body_is_here(self) -> None:
-        """From now on nothing else reads from the client, so that its leaving can be listened for."""
-        self._here = True
-        if not self._patient:
-            self._listener = self._loop.create_task(self._listen())
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._timer.cancel()
-        self._task = None
-        if self._listener is not None:
-            self._listener.cancel()
-
-    def _begin(self) -> None:
-        self._patient = False
-        self._timer = self._loop.call_later(max(0.0, self._deadline_s - _PATIENCE_S), self._expire)
-        if self._here:
-            self._listener = self._loop.create_task(self._listen())
-
-    def _expire(self) -> None:
-        late = "the answer took too long; ask for fewer rows, or later"
-        self._cancel(DeadlineError(late) if self._here else SlowBodyError("the body did not arrive in time"))
-
-    async def _listen(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._cancel(ClientGoneError("the client has gone"))
-
-    def _cancel(self, reason: ServeError) -> None:
-        if self.reason is None and self._task is not None:
-            self.reason = reason
-            self._task.cancel()
+    rank: int = 0  # lower ones win a path; one above 0 takes only what no other route answers
 
 
 def _is_json(content_type: str) -> bool:

@@ -57,3 +57,17 @@ def spam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = assemble(tmp_path_factory.mktemp("spam") / "app", model=models.pickled(model), signatures=signatures)
     with started(folder) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A model of two named tensors, integers and floats, with two outputs: scores of rank 2, labels of rank 1."""
+    folder = assemble(
+        tmp_path_factory.mktemp("pair") / "app",
+        model=b"x",
+        signatures=(models.PAIR,),
+        loader=models.PAIR_LOADER,
+        version="1.4.0",
+    )
+    with started(folder) as server:
+        yield server

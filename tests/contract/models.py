@@ -93,6 +93,55 @@ def spam() -> tuple[Any, tuple[Signature, ...], list[str]]:
     return model, (signature,), texts
 
 
+PAIR_LOADER = r"""
+import numpy as np
+
+WEIGHTS = np.array([[0.5, -1.0], [0.25, 2.0], [-0.125, 0.75]], dtype=np.float32)
+
+
+def load(path, options):
+    return WEIGHTS
+
+
+def predict(model, signature, inputs):
+    ids, pixels = inputs["ids"], inputs["pixels"]
+    assert ids.dtype == np.int64 and pixels.dtype == np.float32, (ids.dtype, pixels.dtype)
+    scores = ids.astype(np.float32) @ model + pixels.sum(axis=(1, 2))[:, None]
+    labels = np.where(scores[:, 0] > scores[:, 1], "l\u00e4ft", "right").astype(object)
+    return {"scores": scores, "label": labels}
+"""
+PAIR = Signature(
+    name="serving_default",
+    method="serving_default",
+    inputs=(
+        TensorSpec(name="ids", dtype="INT64", shape=(-1, 3)),
+        TensorSpec(name="pixels", dtype="FP32", shape=("batch", 2, 2)),
+    ),
+    outputs=(
+        TensorSpec(name="scores", dtype="FP32", shape=(-1, 2)),
+        TensorSpec(name="label", dtype="BYTES", shape=(-1,)),
+    ),
+    layout="tensors",
+)
+
+
+def pair_rows(count: int = 6) -> list[dict[str, Any]]:
+    """Rows of the model of two tensors, whose values 32 bits hold exactly."""
+    return [
+        {"ids": [place, 2 * place - 3, 7], "pixels": [[0.5 * place, -1.25], [3.0, 0.125]]} for place in range(count)
+    ]
+
+
+def pair_answer(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the model of two tensors answers, computed without it."""
+    weights = np.array([[0.5, -1.0], [0.25, 2.0], [-0.125, 0.75]])
+    found = []
+    for row in rows:
+        scores = np.array(row["ids"]) @ weights + np.sum(row["pixels"])
+        found.append({"scores": scores.tolist(), "label": "l\u00e4ft" if scores[0] > scores[1] else "right"})
+    return found
+
+
 def pickled(model: Any) -> bytes:
     """The model's pickle."""
     return pickle.dumps(model)

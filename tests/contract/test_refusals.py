@@ -38,8 +38,18 @@ BAD_BODIES: list[tuple[str, Any, int, str]] = [
     ("null", b"null", 400, "bad_input"),
     ("no instances", {}, 400, "bad_input"),
     ("misspelt", {"instance": [GOOD]}, 400, "bad_input"),
-    ("one key too many", {"instances": [GOOD], "parameters": {}}, 400, "bad_input"),
+    ("one key too many", {"instances": [GOOD], "more": {}}, 400, "bad_input"),
     ("both forms", {"instances": [GOOD], "features": GOOD}, 400, "bad_input"),
+    ("parameters that are a list", {"instances": [GOOD], "parameters": []}, 400, "bad_input"),
+    ("an unknown method", {"instances": [GOOD], "parameters": {"method": "nope"}}, 400, "unknown_method"),
+    ("columns that are rows", {"columns": [GOOD]}, 400, "bad_input"),
+    (
+        "a column of another length",
+        {"columns": {**{name: [1, 2] for name in models.IRIS_COLUMNS[:3]}, models.IRIS_COLUMNS[3]: [1]}},
+        400,
+        "bad_input",
+    ),
+    ("a column missing in columns", {"columns": {name: [1] for name in models.IRIS_COLUMNS[:3]}}, 400, "bad_input"),
     ("no rows", {"instances": []}, 400, "bad_input"),
     ("rows that are an object", {"instances": NAMED}, 400, "bad_input"),
     ("rows that are null", {"instances": None}, 400, "bad_input"),
@@ -134,7 +144,7 @@ def test_a_compressed_body_is_refused(iris: Server) -> None:
 
 def test_unknown_routes_and_verbs(iris: Server) -> None:
     """404 and 405 are JSON; 405 says what is allowed."""
-    for path in ("/nothing", "/predict/", "/healthz", "//", "/predict%00", "/..%2f"):
+    for path in ("/nothing", "/predict/", "/healthz/", "//", "/predict%00", "/..%2f"):
         answer = iris.request("GET", path)
         assert (answer.status, answer.code) == (404, "not_found"), path
     for method, path, allow in (
@@ -148,7 +158,7 @@ def test_unknown_routes_and_verbs(iris: Server) -> None:
 
 def test_head_is_get_without_the_body(iris: Server) -> None:
     """HEAD answers what GET would, with its length and no body."""
-    for path in ("/", "/livez", "/readyz", "/ready"):
+    for path in ("/", "/livez", "/readyz", "/ready", "/v2", "/v1/models/test", "/v2/models/test"):
         answer = iris.request("HEAD", path)
         assert (answer.status, answer.body) == (200, b"")
         assert int(answer.headers["content-length"]) == len(iris.request("GET", path).body)

@@ -152,7 +152,7 @@ def test_every_route_is_there() -> None:
     folder = ROOT / "mlpack" / "runtime" / "protocols"
     texts = "\n".join((folder / f"{name}.py").read_text() for name in PROTOCOLS)
     real = set(re.findall(r'Route\("(\w+)", "([^"]+)"', texts))
-    told = {tuple(one.split()) for row in rows("image.md", "route", "answer") for one in ticked(row["route"])}
+    told = {tuple(one.split()) for row in rows("serving.md", "route", "answer") for one in ticked(row["route"])}
     assert told == real
 
 

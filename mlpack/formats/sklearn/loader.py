@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import pickle
 import re
@@ -52,6 +53,8 @@ class Model:
         self.frames = any(_wants_frames(part) for part in parts)
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
+        for part in parts:
+            _work_alone(part)
 
 
 def load(path: str, options: Mapping[str, Any]) -> Model:
@@ -87,6 +90,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
             raise InputError(said) from error
         if known and any(_has_gap(array) for array in inputs.values()):
             raise InputError(f"a value is missing, and the model fails on it ({said})") from error
+        if any(_has_bytes(array) for array in inputs.values()):
+            raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
@@ -177,6 +182,11 @@ def _texts(array: Any, missing: Any) -> Any:
         array = array.copy()
         array[gaps] = missing
     return array
+
+
+def _has_bytes(array: Any) -> bool:
+    """Whether a text came as bytes, because it is no UTF-8."""
+    return array.dtype == object and any(isinstance(value, bytes) for value in array.ravel())
 
 
 def _has_gap(array: Any) -> bool:
@@ -277,6 +287,13 @@ def _old_xgboost() -> bool:
     xgboost = sys.modules.get("xgboost")
     numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
     return [int(number) for number in numbers] < [1, 6]
+
+
+def _work_alone(part: Any) -> None:
+    """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
+    if getattr(part, "n_jobs", None) not in (None, 1):
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
+            part.n_jobs = 1
 
 
 def _knows_none(part: Any) -> bool:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import List, Protocol
+from typing import Iterator, List, Protocol, Tuple
 
 from ..models import Models
 from ..settings import Settings
 from ..wire import Route
 
 # module in this folder: class in it. Where two contracts claim a path, the earlier line has it.
-PROTOCOLS = {"own": "Own"}
+PROTOCOLS = {
+    "own": "Own",
+    "openinference": "OpenInference",
+    "tfserving": "TfServing",
+    "sagemaker": "SageMaker",
+    "mlflow": "Mlflow",
+    "azure": "Azure",
+    "torchserve": "TorchServe",
+    "vertex": "Vertex",
+    "prometheus": "Prometheus",
+    "openapi": "OpenApi",
+}
 
 
 class Contract(Protocol):
@@ -22,10 +33,12 @@ class Contract(Protocol):
         """Every path that the contract answers."""
 
 
+def contracts(models: Models, settings: Settings) -> Iterator[Tuple[str, Contract]]:
+    """Every contract by its name, in the table's order."""
+    for module, name in PROTOCOLS.items():
+        yield module, getattr(import_module("." + module, __name__), name)(models, settings)
+
+
 def all_routes(models: Models, settings: Settings) -> List[Route]:
     """The routes of every contract, in the table's order."""
-    found: List[Route] = []
-    for module, name in PROTOCOLS.items():
-        contract: Contract = getattr(import_module("." + module, __name__), name)(models, settings)
-        found.extend(contract.routes())
-    return found
+    return [route for _, contract in contracts(models, settings) for route in contract.routes()]

@@ -16,9 +16,10 @@ _INTEGERS: Dict[str, Any] = {
     "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32, "UINT64": np.uint64,
 }  # fmt: skip
 _FLOATS: Dict[str, Any] = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+_FEW = 64  # values
 _NUMBERS = {float, int}
 _NUMBERS_OR_NULL = {float, int, type(None)}
-_TEXT_OR_NULL = {str, type(None)}
+_TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what a contract made of {"b64": ...}
 
 
 class Misfit(NamedTuple):
@@ -37,22 +38,25 @@ class CastError(ValueError):
         self.misfits = misfits
 
 
-def cast(values: Sequence[Any], dtype: str) -> Array:
+def cast(values: Sequence[Any], dtype: str, *, infinite: bool = False) -> Array:
     """The values as a 1-D array of an Open Inference dtype; BYTES as an object array of str.
 
     null is a missing value in a float (NaN) and in BYTES (None). Whole floats are integers; booleans and texts are no numbers.
+    Infinity is a value of floats only where the contract has a word for it (`infinite`).
 
     Raises:
         CastError: a value is of another type, or out of the dtype's range.
     """
     types: Set[type] = set(map(type, values))
     array: Optional[Array] = _CASTS[dtype](values, types)
+    if array is None and infinite and dtype in _FLOATS:
+        array = _floats(values, types, dtype, infinite=True)
     if array is None:
         raise CastError(list(islice(_misfits(values, dtype), 5)))
     return array
 
 
-def _floats(values: Sequence[Any], types: Set[type], dtype: str) -> Any:
+def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bool = False) -> Any:
     if not types <= _NUMBERS_OR_NULL:
         return None
     try:
@@ -62,7 +66,14 @@ def _floats(values: Sequence[Any], types: Set[type], dtype: str) -> Any:
     if dtype != "FP64":
         with np.errstate(over="ignore"):
             array = array.astype(_FLOATS[dtype])
-    return None if np.isinf(array).any() else array
+    return array if infinite or not _has_infinity(array) else None
+
+
+def _has_infinity(array: Array) -> bool:
+    if array.size <= _FEW:  # numpy's own way costs more than the few values
+        few = array.tolist()
+        return math.inf in few or -math.inf in few
+    return bool(np.isinf(array).any())
 
 
 def _integers(values: Sequence[Any], types: Set[type], dtype: str) -> Any:
@@ -120,6 +131,8 @@ def shown(value: Any) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, dict):
         return "an object"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     if isinstance(value, float) and not math.isfinite(value):
         return "a number beyond the range of FP64"
     if isinstance(value, int) and value.bit_length() > 200:

@@ -21,16 +21,19 @@ class Rows:
     """Decodes a list of instances for one signature. Made once for each signature, used for every request.
 
     An instance is a list in the signature's order, an object by name, or, where a signature wants one value a row, the value.
+    `names` are the columns' or tensors', where the signature tells them, and `width` how many there are; `flat` says that a
+    row holds single values, `raw` that it is any JSON value.
     """
 
-    def __init__(self, signature: Signature, max_rows: int) -> None:
+    def __init__(self, signature: Signature, max_rows: int, *, infinite: bool = False) -> None:
         self.max_rows = max_rows
-        self._inputs = signature.inputs
+        self.inputs = signature.inputs
+        self._infinite = infinite
         self._assumed = frozenset(signature.assumed)
-        self._raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
-        self._matrix = signature.layout == "matrix"
-        self._flat = self._matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
-        if self._matrix:
+        self.raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
+        self.matrix = signature.layout == "matrix"
+        self.flat = self.matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
+        if self.matrix:
             last = signature.inputs[0].shape[-1]
             self.width: Optional[int] = last if isinstance(last, int) and last >= 0 else len(signature.columns) or None
             self.names = signature.columns if len(signature.columns) == self.width else ()
@@ -56,33 +59,33 @@ class Rows:
                 f"{count} rows are more than {self.max_rows}; send them in several requests",
                 detail={"rows": count, "max_rows": self.max_rows},
             )
-        if self._raw:
-            return {self._inputs[0].name: _as_they_are(instances)}, count
+        if self.raw:
+            return {self.inputs[0].name: _as_they_are(instances)}, count
         table = self._table(instances)
-        if self._matrix:
-            return {self._inputs[0].name: self._to_matrix(table)}, count
-        columns = zip(self._inputs, zip(*table))
-        return {spec.name: _to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
+        if self.matrix:
+            return {self.inputs[0].name: self._to_matrix(table)}, count
+        columns = zip(self.inputs, zip(*table))
+        return {spec.name: self._to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""
-        if self._raw:
+        if self.raw:
             return {"row": "any JSON value that the model's own code takes"}
-        if self._matrix and not self.names:
+        if self.matrix and not self.names:
             many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
-            return {"row": f"a list of {many}", "value": expectation(self._inputs[0].dtype)}
-        dtypes = [self._inputs[0].dtype if self._matrix else spec.dtype for spec in self._column_specs()]
+            return {"row": f"a list of {many}", "value": expectation(self.inputs[0].dtype)}
+        dtypes = [self.inputs[0].dtype if self.matrix else spec.dtype for spec in self._column_specs()]
         columns = [{"name": name, "value": expectation(dtype)} for name, dtype in zip(self.names, dtypes)]
         return {"row": "an object with these keys, or a list in this order", "columns": columns}
 
     def _column_specs(self) -> Sequence[Any]:
-        return self._inputs if not self._matrix else self._inputs * len(self.names)
+        return self.inputs if not self.matrix else self.inputs * len(self.names)
 
     def _table(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
         """The rows as sequences of equal width."""
         kinds = set(map(type, instances))
         if kinds == {list}:
-            if self._flat or self.width != 1:
+            if self.flat or self.width != 1:
                 width = len(instances[0]) if self.width is None else self.width
                 if width and set(map(len, instances)) == {width}:
                     return instances
@@ -96,9 +99,9 @@ class Rows:
                 except KeyError:
                     pass
             raise _refusal(_wrong_names(instances, self.names))
-        if not self._matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self._flat):
+        if not self.matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
             return [(value,) for value in instances]
-        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self._matrix and self.width == 1))
+        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
 
     def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
         """The values; where nothing told that the column holds numbers, a boolean is 0 or 1, as the model itself takes it."""
@@ -108,9 +111,10 @@ class Rows:
 
     def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
         width = len(table[0])
-        spec = self._inputs[0]
+        spec = self.inputs[0]
         try:
-            return cast(list(chain.from_iterable(table)), spec.dtype).reshape(len(table), width)
+            flat = list(chain.from_iterable(table))
+            return cast(flat, spec.dtype, infinite=self._infinite).reshape(len(table), width)
         except CastError as error:
             problems = []
             for misfit in error.misfits:
@@ -119,25 +123,24 @@ class Rows:
                 problems.append({"row": row, "column": column, "expected": misfit.expected, "got": misfit.got})
             raise _refusal(problems) from error
 
+    def _to_column(self, values: Sequence[Any], spec: TensorSpec) -> Array:
+        if len(spec.shape) > 1:
+            return cast_nested(values, spec, infinite=self._infinite)
+        try:
+            return cast(values, spec.dtype, infinite=self._infinite)
+        except CastError as error:
+            problems = [
+                {"row": misfit.place, "column": spec.name, "expected": misfit.expected, "got": misfit.got}
+                for misfit in error.misfits
+            ]
+            raise _refusal(problems) from error
+
 
 def _as_they_are(instances: List[Any]) -> Array:
     array = np.empty(len(instances), dtype=object)
     for place, row in enumerate(instances):
         array[place] = row
     return array
-
-
-def _to_column(values: Sequence[Any], spec: TensorSpec) -> Array:
-    if len(spec.shape) > 1:
-        return cast_nested(values, spec)
-    try:
-        return cast(values, spec.dtype)
-    except CastError as error:
-        problems = [
-            {"row": misfit.place, "column": spec.name, "expected": misfit.expected, "got": misfit.got}
-            for misfit in error.misfits
-        ]
-        raise _refusal(problems) from error
 
 
 def _picker(names: Tuple[str, ...]) -> Callable[[Any], Tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from ..predictor import Array
 from .casting import CastError, cast, shown, unravel
 
 
-def cast_nested(values: Sequence[Any], spec: TensorSpec) -> Array:
+def cast_nested(values: Sequence[Any], spec: TensorSpec, *, infinite: bool = False) -> Array:
     """One nested value a row into a tensor of the spec's dtype, whose axes after the first fit the spec's shape.
 
     Raises:
@@ -35,7 +35,7 @@ def cast_nested(values: Sequence[Any], spec: TensorSpec) -> Array:
         shape.append(length)
         level = list(chain.from_iterable(level))
     try:
-        return cast(level, spec.dtype).reshape(shape)
+        return cast(level, spec.dtype, infinite=infinite).reshape(shape)
     except CastError as error:
         misfit = error.misfits[0]
         place = unravel(misfit.place, tuple(shape))

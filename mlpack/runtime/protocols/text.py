@@ -23,8 +23,8 @@ _LONG_NUMBER = re.compile(r"\d{4301}")
 _READS_ANY_INTEGER = not hasattr(sys, "get_int_max_str_digits")
 
 
-def parse(body: bytes) -> Any:
-    """The JSON value in `body`: UTF-8 (a byte order mark is passed over), RFC 8259 without NaN and Infinity.
+def parse(body: bytes, *, tokens: bool = False) -> Any:
+    """The JSON value in `body`: UTF-8 (a byte order mark is passed over), RFC 8259; NaN and Infinity only with `tokens`.
 
     Raises:
         BadJsonError: not JSON, not UTF-8, deeper than 32, a key twice in one object, half a surrogate pair.
@@ -35,7 +35,7 @@ def parse(body: bytes) -> Any:
     if _READS_ANY_INTEGER and _LONG_NUMBER.search(text):
         raise BadJsonError("the body holds a number of more than 4300 digits")
     try:
-        document = _DECODER.decode(text)
+        document = (_LENIENT if tokens else _DECODER).decode(text)
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
@@ -55,6 +55,11 @@ def dump(document: Any) -> bytes:
         return _encode(document, allow_nan=False)
     except ValueError:
         return _encode(_without_nan(document), allow_nan=False)
+
+
+def dump_with_tokens(document: Any) -> bytes:
+    """The value as compact JSON in which NaN and Infinity stand as they are, which is no JSON."""
+    return _encode(document, allow_nan=True)
 
 
 def _decoded(body: bytes) -> str:
@@ -104,6 +109,7 @@ def _no_constant(token: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _plain(value: Any) -> Any:
@@ -119,7 +125,13 @@ def _plain(value: Any) -> Any:
 
 
 def _encode(document: Any, *, allow_nan: bool) -> bytes:
-    return json.dumps(document, separators=(",", ":"), default=_plain, allow_nan=allow_nan).encode("ascii")
+    return (_WITH_TOKENS if allow_nan else _ENCODER).encode(document).encode("ascii")
+
+
+_ENCODER = json.JSONEncoder(
+    separators=(",", ":"), default=_plain, allow_nan=False
+)  # made once: json.dumps makes one a call
+_WITH_TOKENS = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=True)
 
 
 def _without_nan(value: Any) -> Any:

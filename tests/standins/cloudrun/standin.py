@@ -15,6 +15,7 @@ from .faults import Faults
 from .grpc_door import LOCAL, open_grpc
 from .identity import Identity
 from .json_door import Asked, Extra, JsonDoor
+from .knative import Knative
 from .launching import Launching
 from .operations import Operations
 from .registry import RegistryDoor, Tokens, start_registry
@@ -79,7 +80,8 @@ class StandIn:
             | self._operations.handlers()
         )
         surface = calls(handlers)
-        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, self._answer]
+        knative = Knative(self.services, self.revisions, self.identity)
+        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, knative.answer, self._answer]
         self._grpc, grpc_port = open_grpc(surface, self._guard)
         behind = free_port()
         realm = f"{self.endpoint}/registry/token"

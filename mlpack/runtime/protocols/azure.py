@@ -1,0 +1,48 @@
+"""Azure ML's online endpoints: /score, with the envelopes of its scoring scripts and of its MLflow models."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+from ..errors import BadInputError
+from ..models import Models
+from ..predictor import Arrays
+from ..settings import Settings
+from ..wire import Request, Response, Route
+from .answering import Answering
+from .answers import predictions
+from .casting import shown
+from .forms import own_form
+from .text import dump, parse
+
+_FORMS = ("data", "input_data")
+
+
+class Azure:
+    """`{"data": rows}` or `{"input_data": rows or a split table}` in, the bare list of predictions out."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._answering = Answering(models, settings)
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+        return [Route("POST", "/score", self.score, own_form)]
+
+    async def score(self, request: Request) -> Response:
+        """Answers rows."""
+        request.require_json()
+        document = parse(await self._answering.body(request), tokens=True)
+        forms = [name for name in _FORMS if type(document) is dict and name in document]
+        if len(forms) != 1 or set(document) - {*_FORMS, "params", "parameters"}:
+            raise BadInputError(f'the body must be an object with either "data" or "input_data", not {shown(document)}')
+        value = document[forms[0]]
+        outputs = await self._asked(request, value, document.get("params", document.get("parameters")))
+        return Response(200, dump(predictions(outputs)))
+
+    async def _asked(self, request: Request, value: Any, parameters: Any) -> Arrays:
+        signature = self._answering.chosen(parameters)
+        if type(value) is dict and "data" in value:
+            return await self._answering.split(request, signature, value)
+        if type(value) is dict:
+            return await self._answering.columns(request, signature, value)
+        return await self._answering.instances(request, signature, value)

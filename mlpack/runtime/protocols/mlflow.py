@@ -1,0 +1,74 @@
+"""MLflow's scoring server: its JSON bodies, /version and /health. Its /invocations is shared with SageMaker."""
+
+from __future__ import annotations
+
+from typing import Any, List, NamedTuple
+
+from ..card import Signature
+from ..errors import BadInputError
+from ..models import Models
+from ..predictor import Arrays
+from ..settings import Settings
+from ..wire import Request, Response, Route
+from .answering import Answering
+from .casting import shown
+from .forms import mlflow_form
+
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+
+class Body(NamedTuple):
+    """What a JSON body holds: one of the forms, its value, and the parameters."""
+
+    form: str
+    value: Any
+    params: Any
+
+    @classmethod
+    def read(cls, document: Any) -> Body:
+        """The body of exactly one form; a bare list is rows, as SageMaker's own containers take it.
+
+        Raises:
+            BadInputError: no form, several, or a key that is none.
+        """
+        if type(document) is list:
+            return cls("instances", document, None)
+        if type(document) is not dict:
+            raise BadInputError(f"the body must be an object with one of {', '.join(FORMS)}, not {shown(document)}")
+        forms = [name for name in FORMS if name in document]
+        unknown = [name for name in document if name not in (*FORMS, "params", "parameters")]
+        if len(forms) != 1 or unknown:
+            found = ", ".join(map(shown, [*forms, *unknown][:5])) or "none of them"
+            raise BadInputError(f"the body must hold exactly one of {', '.join(FORMS)}, and params; it has {found}")
+        return cls(forms[0], document[forms[0]], document.get("params", document.get("parameters")))
+
+    async def answered(self, answering: Answering, request: Request, signature: Signature) -> Arrays:
+        """The outputs for these rows."""
+        if self.form == "dataframe_split":
+            return await answering.split(request, signature, self.value)
+        if self.form == "inputs" and type(self.value) is dict:
+            return await answering.columns(request, signature, self.value)
+        return await answering.instances(request, signature, self.value)
+
+
+class Mlflow:
+    """What MLflow's clients ask beside /invocations."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._answering = Answering(models, settings)
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+        return [
+            Route("GET", "/health", self.health, mlflow_form, quiet=True),
+            Route("GET", "/version", self.version, mlflow_form),
+        ]
+
+    async def health(self, _request: Request) -> Response:
+        """200 when the model has answered its warm-up, else 503 with the reason."""
+        return self._answering.ready()
+
+    async def version(self, _request: Request) -> Response:
+        """The server's version as plain text."""
+        version = str(self._answering.card.document.get("mlpack") or "")
+        return Response(200, version.encode("ascii", "replace"), b"text/plain; charset=utf-8")

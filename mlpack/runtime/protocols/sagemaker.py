@@ -1,0 +1,96 @@
+"""SageMaker's container contract, whose /invocations is MLflow's too: JSON, CSV, JSON Lines and .npy, both ways."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Tuple
+
+from ..card import Signature
+from ..errors import MediaTypeError, NotAcceptableError
+from ..models import Models
+from ..predictor import Arrays
+from ..settings import Settings
+from ..wire import Request, Response, Route
+from .answering import Answering
+from .answers import predictions
+from .csvrows import read_csv, read_lines, write_csv, write_lines
+from .forms import mlflow_form
+from .mlflow import Body
+from .npy import read_npy, write_npy
+from .text import dump, parse
+
+_JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
+_ALIASES = {"application/x-jsonlines": _LINES, "application/jsonl": _LINES, "application/x-ndjson": _LINES}
+_WEIGHT = re.compile(r"[01](\.\d{0,3})?")  # RFC 9110, 12.4.2
+_TYPES = (_JSON, _CSV, _LINES, _NPY)
+
+
+class SageMaker:
+    """The body's Content-Type says how the rows are read (JSON where it says nothing), Accept how the answer is written."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._answering = Answering(models, settings)
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+        return [
+            Route("POST", "/invocations", self.invoke, mlflow_form),
+            Route("GET", "/ping", self.ping, mlflow_form, quiet=True),
+        ]
+
+    async def ping(self, _request: Request) -> Response:
+        """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""
+        self._answering.require_ready()
+        return Response(200, b"")
+
+    async def invoke(self, request: Request) -> Response:
+        """Answers rows."""
+        given = _given(request)
+        wanted = _wanted(request.header(b"accept"))
+        body = await self._answering.body(request)
+        outputs = await self._outputs(request, given, body)
+        if wanted == _JSON:
+            return Response(200, dump({"predictions": predictions(outputs)}))
+        if wanted == _NPY:
+            return Response(200, write_npy(outputs), _NPY.encode())
+        write = write_csv if wanted == _CSV else write_lines
+        return Response(200, write(predictions(outputs)), wanted.encode())
+
+    async def _outputs(self, request: Request, given: str, body: bytes) -> Arrays:
+        answering = self._answering
+        signature: Signature = answering.signature(request.query().get("method"))
+        if given == _CSV:
+            rows = answering.rows[signature]
+            return await answering.instances(request, signature, read_csv(body, signature, rows))
+        if given == _LINES:
+            return await answering.instances(request, signature, read_lines(body, answering.max_rows))
+        if given == _NPY:
+            return await answering.arrays(request, signature, {signature.inputs[0].name: read_npy(body)})
+        parsed = Body.read(parse(body, tokens=True))
+        if parsed.params is not None:
+            signature = answering.chosen(parsed.params, request.query().get("method"))
+        return await parsed.answered(answering, request, signature)
+
+
+def _given(request: Request) -> str:
+    """The type of the body, one of ours; raises MediaTypeError."""
+    given = request.media_type()
+    given = _ALIASES.get(given, given) or _JSON
+    if given not in _TYPES:
+        raise MediaTypeError(f"the body is {given[:100]}; it must be one of {', '.join(_TYPES)}")
+    return given
+
+
+def _wanted(accept: str) -> str:
+    """The first type that the client accepts and that can be written; JSON where it takes any, or says nothing."""
+    offered = [_weighed(part) for part in accept.lower().split(",")]
+    for weight, name in sorted(offered, key=lambda one: -one[0]):
+        if weight and name in ("", "*/*", "application/*", *_TYPES):
+            return name if name in _TYPES else _JSON
+    raise NotAcceptableError(f"the answer can be {', '.join(_TYPES)}, not {accept[:100]}")
+
+
+def _weighed(part: str) -> Tuple[float, str]:
+    name, *parameters = (word.strip() for word in part.split(";"))
+    weight = next((word[2:] for word in parameters if word.startswith("q=")), "1")
+    return float(weight) if _WEIGHT.fullmatch(weight) else 0.0, _ALIASES.get(name, name)

@@ -1,0 +1,103 @@
+"""A signature as JSON Schema (2020-12): what a row may be, and what a prediction is."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple, Union
+
+from ..card import Signature, TensorSpec
+
+Schema = Dict[str, Any]
+_BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
+
+
+def request_schema(signatures: Tuple[Signature, ...]) -> Schema:
+    """A body of /predict, for any of the signatures."""
+    row = any_of([row_schema(one) for one in signatures])
+    parameters = {"type": "object", "properties": {"method": {"enum": [one.name for one in signatures]}}}
+    forms: List[Tuple[str, Schema]] = [
+        ("instances", {"type": "array", "items": row, "minItems": 1}),
+        ("features", row),
+        ("columns", {"type": "object", "additionalProperties": {"type": "array"}}),
+    ]
+    return {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": [name],
+                "properties": {name: schema, "parameters": parameters},
+                "additionalProperties": False,
+            }
+            for name, schema in forms
+        ]
+    }
+
+
+def row_schema(signature: Signature) -> Schema:
+    """One instance: a list in the signature's order, an object by name, or one value."""
+    if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
+        return {}
+    if signature.layout == "matrix":
+        spec = signature.inputs[0]
+        width = spec.shape[-1]
+        count = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
+        cells = {name: _value(spec.dtype) for name in signature.columns if count == len(signature.columns)}
+        return any_of([_list(_value(spec.dtype), count), *([_object(cells)] if cells else [])])
+    cells = {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+    forms = [_object(cells)]
+    if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
+        forms.append({"type": "array", "prefixItems": list(cells.values()), "items": False, "minItems": len(cells)})
+    if len(cells) == 1:
+        forms.append(next(iter(cells.values())))
+    return any_of(forms)
+
+
+def prediction_schema(signature: Signature) -> Schema:
+    """One prediction: the only output's value, or an object of them all."""
+    if not signature.outputs:
+        return {}
+    cells = {spec.name: {} if spec.name in signature.raw else _tensor(spec) for spec in signature.outputs}
+    return next(iter(cells.values())) if len(cells) == 1 else _object(cells)
+
+
+def any_of(schemas: List[Schema]) -> Schema:
+    """What fits one of the schemas, each named once."""
+    different: List[Schema] = []
+    for schema in schemas:
+        if schema not in different:
+            different.append(schema)
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _tensor(spec: TensorSpec, *, assumed: bool = False) -> Schema:
+    schema = _value(spec.dtype)
+    if assumed:
+        schema = {"type": [*schema["type"], "boolean"]}
+    for size in reversed(spec.shape[1:]):
+        schema = _list(schema, size)
+    return schema
+
+
+def _list(items: Schema, size: Union[int, str, None]) -> Schema:
+    fixed = {"minItems": size, "maxItems": size} if isinstance(size, int) and size >= 0 else {}
+    return {"type": "array", "items": items, **fixed}
+
+
+def _object(properties: Dict[str, Schema]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _value(dtype: str) -> Schema:
+    if dtype == "BOOL":
+        return {"type": "boolean"}
+    if dtype == "BYTES":
+        return {"type": ["string", "null"]}
+    if dtype.startswith("FP"):
+        return {"type": ["number", "null"]}
+    bits = _BOUNDS.get(dtype)
+    low, high = (0, 2 ** int(dtype[4:]) - 1) if bits is None else (-(2**bits), 2**bits - 1)
+    return {"type": "integer", "minimum": low, "maximum": high}

@@ -1,0 +1,162 @@
+"""TensorFlow Serving's REST contract and KServe's V1: `:predict`, status and metadata under /v1/models."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Dict, List
+
+from ..card import Signature, TensorSpec
+from ..errors import BadInputError
+from ..models import Models
+from ..predictor import Arrays
+from ..settings import Settings
+from ..wire import Request, Response, Route
+from .answering import Answering
+from .answers import predictions, tensors, with_base64
+from .casting import shown
+from .forms import text_form
+from .text import dump, dump_with_tokens, parse
+
+_DEFAULT = "serving_default"
+_TYPES = {
+    "BOOL": "DT_BOOL", "INT8": "DT_INT8", "INT16": "DT_INT16", "INT32": "DT_INT32", "INT64": "DT_INT64",
+    "UINT8": "DT_UINT8", "UINT16": "DT_UINT16", "UINT32": "DT_UINT32", "UINT64": "DT_UINT64", "FP16": "DT_HALF",
+    "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING",
+}  # fmt: skip
+
+
+class TfServing:
+    """`{"instances": [...]}` in, `{"predictions": [...]}` out; or `{"inputs": ...}` in, `{"outputs": ...}` out.
+
+    `signature_name` picks a signature. NaN and infinity are written as tokens, `{"b64": ...}` stands for bytes, and nothing
+    is asked of Content-Type, all as that server has it.
+    """
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._answering = Answering(models, settings)
+        self._infinite = Answering(models, settings, infinite=True)
+        self._models = models
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+        return [
+            Route("GET", "/v1/models", self.list, text_form),
+            Route("GET", "/v1/models/{model}", self.status, text_form, quiet=True),
+            Route("GET", "/v1/models/{model}/versions/{version}", self.status, text_form, quiet=True),
+            Route("GET", "/v1/models/{model}/labels/{label}", self.status, text_form, quiet=True),
+            Route("GET", "/v1/models/{model}/metadata", self.metadata, text_form),
+            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, text_form),
+            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, text_form),
+            Route("POST", "/v1/models/{model}:predict", self.predict, text_form),
+            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form),
+            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form),
+        ]
+
+    async def predict(self, request: Request) -> Response:
+        """Answers rows, or columns."""
+        self._answering.require_named(request)
+        body = await self._answering.body(request)
+        document = parse(body, tokens=True)
+        answering = self._infinite if b"Infinity" in body else self._answering  # else 1e999 would be taken for it
+        if type(document) is not dict or ("instances" in document) == ("inputs" in document):
+            raise BadInputError('the body must be an object with either "instances" or "inputs"')
+        if b'"b64"' in body:
+            document = _decoded(document)
+        signature = self._signature(answering, document)
+        if "inputs" in document:
+            outputs = await _inputs(answering, request, signature, document["inputs"])
+            return Response(200, dump_with_tokens({"outputs": tensors(with_base64(outputs))}))
+        outputs = await answering.instances(request, signature, _unwrapped(signature, document["instances"]))
+        return Response(200, dump_with_tokens({"predictions": predictions(with_base64(outputs))}))
+
+    async def list(self, _request: Request) -> Response:
+        """The names of the models, as KServe lists them."""
+        return Response(200, dump({"models": [self._answering.card.name]}))
+
+    async def status(self, request: Request) -> Response:
+        """Whether the model can be asked, in the words of TensorFlow Serving and of KServe at once."""
+        self._answering.require_named(request)
+        reason = self._models.why_not_ready()
+        error = (
+            {"error_code": "UNAVAILABLE", "error_message": reason}
+            if reason
+            else {"error_code": "OK", "error_message": ""}
+        )
+        state = {"version": self._answering.version, "state": "LOADING" if reason else "AVAILABLE", "status": error}
+        document = {"name": self._answering.card.name, "ready": not reason, "model_version_status": [state]}
+        return Response(503 if reason else 200, dump(document), headers={"Retry-After": "1"} if reason else {})
+
+    async def metadata(self, request: Request) -> Response:
+        """The signatures as TensorFlow Serving tells them; the first is `serving_default`."""
+        self._answering.require_named(request)
+        card = self._answering.card
+        told = {one.name: _signature_def(one) for one in card.signatures}
+        document = {
+            "model_spec": {"name": card.name, "signature_name": "", "version": self._answering.version},
+            "metadata": {"signature_def": {"signature_def": {_DEFAULT: _signature_def(card.signatures[0]), **told}}},
+        }
+        return Response(200, dump(document))
+
+    def _signature(self, answering: Answering, document: Dict[str, Any]) -> Signature:
+        unknown = [key for key in document if key not in ("instances", "inputs", "signature_name", "parameters")]
+        if unknown:
+            raise BadInputError(f"the body has the unknown key {shown(unknown[0])}")
+        name = document.get("signature_name")
+        if name is None or name == "":
+            return answering.chosen(document.get("parameters"))
+        return answering.signature(name, _DEFAULT)
+
+
+async def _inputs(answering: Answering, request: Request, signature: Signature, inputs: Any) -> Arrays:
+    """`inputs` is an object of columns or tensors by name; of one input it may be the tensor itself."""
+    if type(inputs) is dict:
+        return await answering.columns(request, signature, inputs)
+    return await answering.instances(request, signature, inputs)
+
+
+def _unwrapped(signature: Signature, instances: Any) -> Any:
+    """The rows; of a matrix also those that name its one tensor."""
+    name = signature.inputs[0].name
+    if signature.layout != "matrix" or name in signature.columns or type(instances) is not list:
+        return instances
+    if all(type(row) is dict and set(row) == {name} for row in instances):
+        return [row[name] for row in instances]
+    return instances
+
+
+def _decoded(value: Any) -> Any:
+    """The value with each `{"b64": ...}` replaced by what it stands for: text where it is UTF-8, else bytes."""
+    if type(value) is list:
+        return [_decoded(one) for one in value]
+    if type(value) is not dict:
+        return value
+    if set(value) != {"b64"} or type(value["b64"]) is not str:
+        return {name: _decoded(one) for name, one in value.items()}
+    try:
+        data = base64.b64decode(value["b64"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInputError(f'{{"b64": {shown(value["b64"])}}} is not Base64') from error
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
+
+
+def _signature_def(signature: Signature) -> Dict[str, Any]:
+    return {
+        "inputs": {spec.name: _tensor_info(spec) for spec in signature.inputs},
+        "outputs": {spec.name: _tensor_info(spec) for spec in signature.outputs},
+        "method_name": "tensorflow/serving/predict",
+        "defaults": {},
+    }
+
+
+def _tensor_info(spec: TensorSpec) -> Dict[str, Any]:
+    sizes = [size if isinstance(size, int) else -1 for size in spec.shape]
+    dims = [{"size": str(size), "name": ""} for size in sizes]
+    return {
+        "dtype": _TYPES[spec.dtype],
+        "tensor_shape": {"dim": dims, "unknown_rank": False},
+        "name": spec.name,
+    }
