@@ -79,9 +79,7 @@ class Calls:
             operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
         return ended(operation, doing, calls=self, starts=starts)
 
-    def share(
-        self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None
-    ) -> Any:
+    def share(self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None) -> Any:
         """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
 
         `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
