@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 
-.PHONY: help demo test test-all lint engine engine-stop bench models bench-serve soak clean
+.PHONY: help demo test test-all lint engine engine-stop bench models bench-serve soak clean cloudrun cloudrun-stop
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml mlpack/version.py
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; } >&2
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps catboost six  # without its plotting: 160 MB less
 	@touch $@
 
 # Where no engine answers or can be started, and with ENGINE=process, a local process takes its place; the demo says so.
@@ -44,6 +45,12 @@ engine:  ## Prints what a shell needs: eval "$(make -s engine)"
 
 engine-stop:  ## Ends what `make engine` started
 	@$(PYTHON) -m tests.engine stop
+
+cloudrun: $(STAMP)  ## A Cloud Run on this machine, and the engine it needs: eval "$(make -s cloudrun)"
+	@$(BIN)/python -m tests.standins.cloudrun start
+
+cloudrun-stop: $(STAMP)  ## Ends what `make cloudrun` started; the engine stays
+	@$(BIN)/python -m tests.standins.cloudrun stop
 
 bench: $(STAMP)  ## Build figures beside a hand-written Dockerfile (JSON=path writes them too)
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m tests.benchmarks.build $(if $(JSON),--json $(JSON))

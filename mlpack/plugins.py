@@ -16,6 +16,11 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "tflite": "mlpack.formats.tflite:TfliteFormat",
         "keras": "mlpack.formats.keras:KerasFormat",
         "savedmodel": "mlpack.formats.savedmodel:SavedModelFormat",
+        "pytorch": "mlpack.formats.pytorch:TorchFormat",
+        "xgboost": "mlpack.formats.xgboost:XGBoostFormat",
+        "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
+        "catboost": "mlpack.formats.catboost:CatBoostFormat",
+        "mlflow": "mlpack.formats.mlflow:MLflowFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",

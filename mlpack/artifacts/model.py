@@ -24,7 +24,7 @@ DTYPES = (
 class TensorSpec:
     """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows.
 
-    The symbol `...` at the end of an output's shape stands for any number of axes: the file does not tell how many.
+    The symbol `...` ends the shape of an output whose further axes, if it has any, the file does not tell.
     """
 
     name: str

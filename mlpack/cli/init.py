@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from mlpack.artifacts.model import ModelInfo
 
 
+# Files of weights alone, by what they are -> the predictor that is written to be filled in.
+_STUBS = {
+    "state_dict": "predict_weights.py.j2",
+    "checkpoint": "predict_weights.py.j2",
+    "safetensors": "predict_weights.py.j2",
+    "keras_weights": "predict_keras_weights.py.j2",
+}
+
+
 def init(
     path: ModelPath = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a mlpack.yaml that is there.")] = False,
@@ -39,6 +48,7 @@ def init(
         raise UsageError(f"{target} exists", hint="--force replaces it.")
     # The file that is there has no say in what replaces it.
     info = Context(console=console, config=load_config(None), path=path, folder=Path.cwd()).inspect()
+    stub = _stub(info, target.parent, force=force)
     values = {
         "file": info.path.name,
         "name": model_name(info.path),
@@ -50,12 +60,40 @@ def init(
         # Its methods are known, but not how many columns they take.
         "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
         "signatures": [signature.name for signature in info.signatures],
+        "predictor": stub.name if stub is not None else "",
     }
     write_whole(target, render("mlpack.yaml.j2", values))
     load_config(target)  # what we write, we take
-    console.document({"file": str(target)})
-    console.text(f"Wrote {target}. Next: mlpack build {path}")
+    console.document({"file": str(target), "predictor": str(stub) if stub is not None else None})
+    console.text(f"Wrote {target}. Next: {f'fill in {stub}, then ' if stub is not None else ''}mlpack build {path}")
     return 0
+
+
+def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
+    """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
+    from mlpack.pipeline.receipts import write_whole
+    from mlpack.templating import render
+
+    tensors = dict(info.details.get("first_tensors") or {})
+    template = _STUBS.get(str(info.details.get("kind")))
+    if template is None:
+        return None
+    target = folder / "predict.py"
+    if target.exists() and not force:
+        return target  # theirs, already filled in
+    first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
+    width = first[0 if info.format == "keras" else 1]  # a layer of Keras takes the first axis of its weights
+    values = {
+        "file": info.path.name,
+        "count": info.details.get("tensors", 0),
+        "tensors": list(tensors.items())[:8],
+        "width": int(width) if width.isdigit() else 1,
+        "keras": "tf_keras" if info.options.get("legacy") else "keras",
+        "safetensors": info.details["kind"] == "safetensors",
+        "key": info.details.get("state_dict_key") or "",
+    }
+    write_whole(target, render(template, values))
+    return target
 
 
 def _needed(info: ModelInfo) -> list[str]:

@@ -52,6 +52,7 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("framework", framework),
         ("model", info.root_class),
         ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
+        ("weights", _weights(info)),
         ("task", info.task or ""),
         ("classes", _short(list(info.classes or ()))),
         ("input", _input(info.signatures[0]) if info.signatures else ""),
@@ -66,13 +67,22 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _weights(info: ModelInfo) -> str:
+    """How many tensors a file of weights holds, where its format counts them."""
+    details = info.details
+    if not details.get("tensors"):
+        return ""
+    dtypes = ", ".join(details.get("dtypes") or ())
+    return f"{details['tensors']} tensors, {details.get('parameters', 0):,} parameters, {dtypes}"
+
+
 def _tensors(info: ModelInfo) -> bool:
     return bool(info.signatures) and info.signatures[0].layout == "tensors"
 
 
 def _outputs(signature: Signature) -> str:
     """The outputs by name, where the names are the file's own; an estimator's go by its method."""
-    if signature.layout != "tensors":
+    if signature.layout != "tensors" and signature.outputs[0].name.startswith(signature.method):
         return ""
     return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.outputs], 12)
 

@@ -34,6 +34,25 @@ def test(
     record: Annotated[
         bool, typer.Option("--record", help="Keep the answers, once all checks pass, as `expected` for the next time.")
     ] = False,
+    contract: Annotated[
+        str | None,
+        typer.Option(
+            "--contract",
+            metavar="NAMES",
+            help="Check serving contracts instead, of any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
+            "azure, torchserve.",
+        ),
+    ] = None,
+    model_name: Annotated[
+        str | None,
+        typer.Option(
+            "--model-name", help="With --contract: the model's name in the routes, else asked of the service."
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="With --contract: where the image's server listens, when it does not hear PORT."),
+    ] = None,
     memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
@@ -58,11 +77,13 @@ def test(
     mlpack test --json --junit report.xml
     mlpack test --record
     mlpack test --engine process model.pkl
+    mlpack test --contract v2,sagemaker,cloudrun
+    mlpack test http://127.0.0.1:8080 --contract v2 --request request.json
     """
     from mlpack.cli.context import make_context, remembered_config
     from mlpack.cli.local import make_local, only_with_process
     from mlpack.cli.recording import Recording
-    from mlpack.cli.testing import conclude, expectation, limits_of, show_check
+    from mlpack.cli.testing import conclude, expectation, limits_of, read_json, show_check
     from mlpack.errors import UsageError
     from mlpack.pipeline.receipts import write_receipt
     from mlpack.pipeline.smoke import examine, verify
@@ -75,6 +96,27 @@ def test(
     }  # fmt: skip
     overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
     only_with_process(engine, words)
+    if contract is None and (model_name is not None or port is not None):
+        raise UsageError(
+            "--model-name and --port belong to --contract", hint="`mlpack test --contract v2 --port 8000 IMAGE`."
+        )
+    if contract is not None:
+        from mlpack.cli.contracts import check_contracts
+
+        if record or receipt is not None or expected is not None:
+            raise UsageError("--contract gives no receipt and compares no --expected", hint="`mlpack test` alone does.")
+        return check_contracts(
+            console,
+            image,
+            contract,
+            engine=engine,
+            config=config,
+            request=read_json(request),
+            name=model_name,
+            port=port,
+            memory=memory,
+            junit=junit,
+        )
     if engine == "process":
         if receipt is not None or record:
             raise UsageError(

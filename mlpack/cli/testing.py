@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 def expectation(test: Test) -> Expectation:
     """The user's question and answer, read from their files."""
-    return Expectation(request=_read(test.request), expected=_read(test.expected), tolerance=test.tolerance)
+    return Expectation(request=read_json(test.request), expected=read_json(test.expected), tolerance=test.tolerance)
+
+
+def read_json(file: Path | None) -> Any | None:
+    """A JSON file's value, None for no file; raises UsageError, ConfigError."""
+    if file is None:
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error
 
 
 def limits_of(memory: str) -> Limits:
@@ -105,14 +117,3 @@ def write_junit(report: Report, file: Path) -> None:
 
 def _xml(text: str) -> str:
     return printable(text)
-
-
-def _read(file: Path | None) -> Any | None:
-    if file is None:
-        return None
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error

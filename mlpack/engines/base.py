@@ -34,7 +34,10 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`."""
+    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
+
+    `user` "" is the image's own. Capabilities of root are dropped unless `capabilities`.
+    """
 
     memory: int | None = 2 * 1024**3
     cpus: float | None = 1.0
@@ -42,6 +45,7 @@ class Limits:
     read_only: bool = True
     tmp_bytes: int = 64 * 1024**2
     user: str = "65532:65532"
+    capabilities: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +96,19 @@ class Runner(Protocol):
     """Runs an image."""
 
     def run(
-        self, image: Image, *, limits: Limits, env: Mapping[str, str], port: int, publish: int = 0
+        self,
+        image: Image,
+        *,
+        limits: Limits,
+        env: Mapping[str, str],
+        port: int,
+        publish: int = 0,
+        command: tuple[str, ...] = (),
     ) -> AbstractContextManager[Running]:
-        """A running container, removed on leaving the `with`. It is told `port` as PORT; `publish` 0 is any free one."""
+        """A running container, removed on leaving the `with`. It is told `port` as PORT; `publish` 0 is any free one.
+
+        `command` are words after the image's entrypoint, in place of its own.
+        """
 
 
 class Publisher(Protocol):

@@ -80,6 +80,7 @@ def run_container(
     env: Mapping[str, str],
     port: int,
     publish: int,
+    command: tuple[str, ...],
     host_network: bool,
 ) -> Iterator[DockerRunning]:
     """Run an image; the container is removed on every way out. See DockerEngine.run."""
@@ -91,6 +92,7 @@ def run_container(
             # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
             container = client.create_container(
                 image.id,
+                command=list(command) or None,
                 name=name,
                 environment={**env, "PORT": str(port)},
                 user=limits.user or None,
@@ -143,7 +145,7 @@ def _host_config(
         pids_limit=limits.pids,
         read_only=limits.read_only,
         tmpfs={"/tmp": f"size={limits.tmp_bytes},mode=1777"} if limits.tmp_bytes else None,  # noqa: S108  # in the container
-        cap_drop=["ALL"],
+        cap_drop=None if limits.capabilities else ["ALL"],
         security_opt=["no-new-privileges"],
         network_mode="host" if host_network else None,
         port_bindings=None if host_network else {port: (on, publish or None)},

@@ -182,13 +182,14 @@ class DockerEngine:
         env: Mapping[str, str],
         port: int,
         publish: int = 0,
+        command: tuple[str, ...] = (),
         host_network: bool = False,
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
 
-        `port` is told to it as PORT, and is reached through `publish` (0: any free one) on 127.0.0.1. With
-        `host_network` it listens on the engine's machine itself, as benchmarks need. On an engine elsewhere the port is
-        open on its machine for as long as this lasts. Raises EngineError (port taken, no start), ImageNotFoundError.
+        It is told `port` as PORT, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
+        the engine's machine itself, as benchmarks need. On an engine elsewhere the port is open on its machine for as long
+        as this lasts. Raises EngineError (port taken, no start), ImageNotFoundError.
         """
         with run_container(
             self._client,
@@ -198,6 +199,7 @@ class DockerEngine:
             env=env,
             port=port,
             publish=publish,
+            command=command,
             host_network=host_network,
         ) as running:
             yield running

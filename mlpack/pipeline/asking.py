@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,10 +17,12 @@ class Unanswered(Exception):  # noqa: N818 - it is what it says, and no failure 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back: the status, and the body as text."""
+    """What came back: the status, the body, also as text, and the headers by their names in lower case."""
 
     status: int
     text: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """The body as JSON; raises ValueError."""
@@ -33,7 +36,9 @@ class Client:
         parts = urlsplit(url)
         self._url = url
         self._timeout_s = timeout_s
-        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._below = parts.path.rstrip("/")
+        self._connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than our oldest Python
         return self
@@ -49,7 +54,7 @@ class Client:
 
     def get(self, path: str) -> Answer:
         """GET; raises Unanswered."""
-        return self._ask("GET", path, None, {})
+        return self.ask("GET", path)
 
     def post(self, path: str, body: Any) -> Answer:
         """POST a value as JSON; raises Unanswered."""
@@ -57,22 +62,26 @@ class Client:
 
     def post_raw(self, path: str, body: bytes, *, content_type: str = "application/json") -> Answer:
         """POST bytes; raises Unanswered."""
-        return self._ask("POST", path, body, {"Content-Type": content_type})
+        return self.ask("POST", path, body, {"Content-Type": content_type})
 
     def claim(self, path: str, size: int) -> Answer:
         """Announces a body of `size` bytes and waits for the answer without sending it."""
         headers = {"Content-Type": "application/json", "Content-Length": str(size)}
         try:
-            return self._ask("POST", path, None, headers)
+            return self.ask("POST", path, None, headers)
         finally:
             self._connection.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Any request; raises Unanswered."""
         try:
-            self._connection.request(method, path, body=body, headers=headers)
+            self._connection.request(method, self._below + path, body=body, headers=dict(headers or {}))
             response = self._connection.getresponse()
-            text = response.read().decode("utf-8", "replace")
+            data = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Unanswered(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
-        return Answer(status=response.status, text=text)
+        told = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(status=response.status, text=data.decode("utf-8", "replace"), body=data, headers=told)

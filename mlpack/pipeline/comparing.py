@@ -28,6 +28,9 @@ def difference(found: Any, wanted: Any, tolerance: float, *, where: str = "predi
     return f"{where}: {found!r}, expected {wanted!r}"
 
 
+_OPEN = "..."  # in a shape: any further axes
+
+
 def problem_with(values: Sequence[Any], output: Mapping[str, Any], classes: Sequence[Any] | None) -> str:
     """How an answer departs from its declared dtype, shape and classes; "" when it does not."""
     for index, value in enumerate(values):
@@ -68,10 +71,8 @@ def problem_with_log(log: str) -> str:
 def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
     if not shape:
         return "" if _fits(value, dtype) else f"{value!r} is no {dtype}"
-    if shape[0] == "...":  # as many axes as there are
-        inner = shape if isinstance(value, list) else ()
-        items = value if isinstance(value, list) else [value]
-        return next((told for item in items if (told := _shape_problem(item, inner, dtype))), "")
+    if shape[0] == _OPEN:
+        return _shape_problem(value, [-1, _OPEN] if isinstance(value, list) else [], dtype)
     if not isinstance(value, list):
         return f"{value!r} is no list"
     if isinstance(shape[0], int) and shape[0] >= 0 and len(value) != shape[0]:

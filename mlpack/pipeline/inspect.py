@@ -33,11 +33,12 @@ OnBytes = Callable[[int, int], None]  # told (bytes done, bytes in all)
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 _PACKED = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
-_ANY = (*_PICKLES, *_PACKED, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
+_TORCH = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
+_ANY = (*_PICKLES, *_PACKED, *_TORCH, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
 _BY_CONTAINER = {
     "npy": (".npy",),
-    "npz": (".npz",),
-    "zip": (".zip", ".pt", ".pth", ".ckpt", ".npz", ".skops", ".keras"),
+    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
+    "zip": (".zip", *_TORCH, ".bin", ".npz", ".skops", ".keras"),
 }
 _KEYS = (
     "path", "format", "framework", "framework_version", "root_class", "task", "signatures", "requirements", "contents",

@@ -15,6 +15,7 @@ from mlpack.errors import (
     ResolveError,
     UnknownFormatError,
     UnreadableModelError,
+    UsageError,
 )
 from mlpack.pipeline.gate import refuse_dangerous, refuse_mute, refuse_unsafe
 from mlpack.pipeline.owncode import OwnCode, settle
@@ -58,7 +59,8 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
     """The model as it will be packed; `look` inspects it. Nothing of the model or the user's code is run.
 
     Raises what `look` raises (not when a predictor reads what no format knows), UnsafeModelError, MissingCodeError,
-    MissingPackageError, ConfigError, AmbiguousFormatError, ModelError, ResolveError (two Pythons at once).
+    MissingPackageError, ConfigError, AmbiguousFormatError, ModelError, ResolveError (two Pythons at once), UsageError (no such
+    signature).
     """
     contract = None if asked.predictor is None else _contract(asked.predictor)
     try:
@@ -83,6 +85,8 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
             options["model_signatures"] = [signature.to_json() for signature in info.signatures]
         info = replace(info, signatures=signatures_for(contract, info, asked.signature))
     refuse_mute(info)
+    if contract is None and asked.signature is not None:
+        _check_signature(info, asked.signature)
     return Prepared(info=info, code=settled.code, options=options, python=_python(info, asked.python))
 
 
@@ -117,6 +121,12 @@ def unrecognised(path: Path, error: ModelError) -> ModelInfo:
         protocol=error.info.get("protocol"),
         compression=error.info.get("compression"),
     )
+
+
+def _check_signature(info: ModelInfo, wanted: str) -> None:
+    names = [signature.name for signature in info.signatures]
+    if wanted not in names:
+        raise UsageError(f"{info.path.name} has no signature {wanted!r}", hint=f"It has {', '.join(names)}.")
 
 
 def _contract(predictor: Path) -> Contract:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.artifacts.report import Report, Verified
 from mlpack.engines.base import Exit, Limits, Runner, Running
-from mlpack.pipeline.asking import Answer, Client, Unanswered
+from mlpack.pipeline.asking import Client, Unanswered
 from mlpack.pipeline.comparing import columns_of, difference, problem_with, problem_with_log
+from mlpack.pipeline.neighbours import batch_equals_singles, concurrent, mixed_batch
+from mlpack.pipeline.promises import Book, BrokenPromiseError, OnCheck
 from mlpack.pipeline.questions import Send, bad_requests, rows_for, sample_rows
 from mlpack.version import __version__
 
-OnCheck = Callable[[Check], None]
 _PORT = 34871  # not 8080: a server that ignores PORT is found out
 
 
@@ -32,30 +32,6 @@ class Expectation:
     expected: Any | None = None
     tolerance: float = 1e-6
     on_answer: Callable[[Any, Any], None] | None = None
-
-
-@dataclass(kw_only=True)
-class _Book:
-    """The checks so far; `stopped` once nothing more can be asked."""
-
-    on_check: OnCheck
-    checks: list[Check] = field(default_factory=list)
-
-    def check(self, name: str, promise: Callable[[], str], *, hint: str = "") -> bool:
-        """Runs one promise: it returns what it saw, or raises _Broken; any answer that does not come is a failure too."""
-        began = time.perf_counter()
-        try:
-            seen, ok = promise(), True
-        except (_BrokenPromiseError, Unanswered) as broken:
-            seen, ok = str(broken), False
-        check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=seen, hint="" if ok else hint)
-        self.checks.append(check)
-        self.on_check(check)
-        return ok
-
-
-class _BrokenPromiseError(Exception):
-    """A check did not hold."""
 
 
 def verify(
@@ -93,7 +69,7 @@ def examine(
     on_check: OnCheck = lambda _: None,
 ) -> tuple[Report, str]:
     """Starts a service, checks it, and ends it; gives what was seen and the service's log. No proof of any image."""
-    book = _Book(on_check=on_check)
+    book = Book(on_check=on_check)
     measured: dict[str, Any] = {}
     began = time.perf_counter()
     with start() as running:
@@ -116,7 +92,7 @@ def examine(
     ), log
 
 
-def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]) -> None:
+def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]) -> None:
     """The questions, in the order a reader of the table would ask them."""
     signature = card["signatures"][0]
     rows = sample_rows(card, 8)
@@ -139,10 +115,15 @@ def _ask(book: _Book, client: Client, card: Mapping[str, Any], wanted: Expectati
     book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
     book.check(
         "batch_equals_singles",
-        lambda: _batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
+        lambda: batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
         hint="Rows of one request change each other's answers.",
     )
-    book.check("concurrent", lambda: _concurrent(client, rows))
+    book.check("concurrent", lambda: concurrent(client, rows))
+    book.check(
+        "mixed_batch",
+        lambda: mixed_batch(client, card),
+        hint="Rows change each other's answers when requests are joined: set serve.batch: off.",
+    )
     for name, send, status in bad_requests(rows[0], card):
         book.check(name, partial(_refused, client, send, status))
     book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
@@ -162,19 +143,19 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise _BrokenPromiseError(f"it ended before it was ready: {_told(running.stop(grace_s=0))}")
+            raise BrokenPromiseError(f"it ended before it was ready: {_told(running.stop(grace_s=0))}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
-    raise _BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
+    raise BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
 
 
 def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
     answer = client.post("/predict", body)
     if answer.status != 200:
-        raise _BrokenPromiseError(f"{answer.status} {answer.text[:500]}")
+        raise BrokenPromiseError(f"{answer.status} {answer.text[:500]}")
     value = answer.json()
     if not isinstance(value, dict) or not isinstance(value.get("predictions"), list):
-        raise _BrokenPromiseError(f"no predictions in {answer.text[:200]}")
+        raise BrokenPromiseError(f"no predictions in {answer.text[:200]}")
     answers.append(value)
     return answer.text[:80]
 
@@ -182,18 +163,18 @@ def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
 def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int | None) -> str:
     predictions = answer["predictions"]
     if rows is not None and len(predictions) != rows:
-        raise _BrokenPromiseError(f"{rows} rows asked, {len(predictions)} answered")
+        raise BrokenPromiseError(f"{rows} rows asked, {len(predictions)} answered")
     outputs = signature["outputs"]
     if outputs[0]["name"] in signature.get("raw", ()):
         return f"{len(predictions)} rows, of whatever the user's own code answers"
     columns = columns_of(predictions, outputs)
     if columns is None:
-        raise _BrokenPromiseError(f"a row does not name the outputs {[output['name'] for output in outputs]}")
+        raise BrokenPromiseError(f"a row does not name the outputs {[output['name'] for output in outputs]}")
     classes = signature["classes"] if signature["method"] == "predict" else None
     for output, values in zip(outputs, columns, strict=True):
         wrong = problem_with(values, output, classes)
         if wrong:
-            raise _BrokenPromiseError(f"{output['name']}: {wrong}" if len(outputs) > 1 else wrong)
+            raise BrokenPromiseError(f"{output['name']}: {wrong}" if len(outputs) > 1 else wrong)
     declared = ", ".join(f"{output['dtype']} {output['shape']}" for output in outputs)
     return declared + (f", one of {len(classes)} classes" if classes else "")
 
@@ -202,14 +183,14 @@ def _equal(answer: dict[str, Any], expected: Any, tolerance: float) -> str:
     wanted = expected.get("predictions", expected) if isinstance(expected, dict) else expected
     found = difference(answer["predictions"], wanted, tolerance)
     if found:
-        raise _BrokenPromiseError(found)
+        raise BrokenPromiseError(found)
     return f"{len(wanted)} equal within {tolerance:g}"
 
 
 def _method(client: Client, signature: Mapping[str, Any], rows: list[Any]) -> str:
     answer = client.post(f"/predict?method={signature['name']}", {"instances": rows})
     if answer.status != 200:
-        raise _BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
+        raise BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
     return _as_declared(answer.json(), signature, len(rows))
 
 
@@ -217,53 +198,20 @@ def _repeatable(client: Client, body: Any, first: Any) -> str:
     for _ in range(3):
         again = client.post("/predict", body)
         if again.status != 200 or again.json() != first:
-            raise _BrokenPromiseError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
+            raise BrokenPromiseError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
     return "same input, same output, 4 times"
-
-
-def _batch_equals_singles(client: Client, rows: list[Any]) -> str:
-    together = client.post("/predict", {"instances": rows})
-    if together.status != 200:
-        raise _BrokenPromiseError(f"{together.status} {together.text[:300]}")
-    for index, row in enumerate(rows):
-        single = client.post("/predict", {"instances": [row]})
-        if single.status != 200:
-            raise _BrokenPromiseError(f"row {index} alone: {single.status} {single.text[:300]}")
-        found = difference([together.json()["predictions"][index]], single.json()["predictions"], 1e-6)
-        if found:
-            raise _BrokenPromiseError(f"row {index}: {found}")
-    return f"{len(rows)} rows"
-
-
-def _concurrent(client: Client, rows: list[Any]) -> str:
-    """Eight clients at once, each with its own row, each gets its own row's answer."""
-    alone = [client.post("/predict", {"instances": [row]}).json() for row in rows]
-
-    def ask(index: int) -> Answer:
-        with client.another() as own:
-            return own.post("/predict", {"instances": [rows[index]]})
-
-    with ThreadPoolExecutor(max_workers=len(rows)) as pool:
-        answers = list(pool.map(ask, range(len(rows))))
-    for index, answer in enumerate(answers):
-        if answer.status != 200:
-            raise _BrokenPromiseError(f"{answer.status} {answer.text[:200]}")
-        found = difference(answer.json()["predictions"], alone[index]["predictions"], 1e-6)
-        if found:
-            raise _BrokenPromiseError(f"client {index}: {found}")
-    return f"{len(rows)} clients"
 
 
 def _refused(client: Client, send: Send, status: int) -> str:
     answer = send(client)
     if answer.status != status:
-        raise _BrokenPromiseError(f"expected {status}, got {answer.status} {answer.text[:300]}")
+        raise BrokenPromiseError(f"expected {status}, got {answer.status} {answer.text[:300]}")
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
-        raise _BrokenPromiseError(f"{status} without a JSON error: {answer.text[:200]}") from None
+        raise BrokenPromiseError(f"{status} without a JSON error: {answer.text[:200]}") from None
     if client.get("/ready").status != 200:
-        raise _BrokenPromiseError("the service was not ready afterwards")
+        raise BrokenPromiseError("the service was not ready afterwards")
     message = error.get("message", "") if isinstance(error, dict) else str(error)
     return f"{status} {message}"[:100]
 
@@ -273,7 +221,7 @@ def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
     for _ in range(200):
         began = time.perf_counter()
         if client.post("/predict", body).status != 200:
-            raise _BrokenPromiseError("a repeated request failed")
+            raise BrokenPromiseError("a repeated request failed")
         times.append((time.perf_counter() - began) * 1000)
     times.sort()
     measured["latency_ms"] = {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
@@ -283,16 +231,16 @@ def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
 def _logs_are_json(log: str) -> str:
     wrong = problem_with_log(log)
     if wrong:
-        raise _BrokenPromiseError(wrong)
+        raise BrokenPromiseError(wrong)
     return f"{len(log.strip().splitlines())} lines"
 
 
 def _stops(running: Running) -> str:
     if not running.alive():
-        raise _BrokenPromiseError(f"it had ended by itself: {_told(running.stop(grace_s=0))}")
+        raise BrokenPromiseError(f"it had ended by itself: {_told(running.stop(grace_s=0))}")
     ended: Exit = running.stop(grace_s=10)
     if ended.oom_killed or ended.code != 0:
-        raise _BrokenPromiseError(f"{_told(ended)} after {ended.seconds:.1f} s")
+        raise BrokenPromiseError(f"{_told(ended)} after {ended.seconds:.1f} s")
     return f"exit 0 after {ended.seconds:.1f} s"
 
 

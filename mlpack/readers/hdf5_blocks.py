@@ -114,8 +114,7 @@ class Blocks:
             if place and isinstance(form, _Second):
                 if cursor.take(4) != b"OCHK":
                     raise CutOffError("an HDF5 object header's continuation is broken")
-                size -= 8  # its signature and its checksum
-                cursor = Cursor(cursor.take(size), self)
+                cursor = Cursor(cursor.take(size - 8), self)  # without its signature and its checksum
             while cursor.left >= form.head:
                 kind, length = form.next(cursor)
                 data = Cursor(cursor.take(length), self)

@@ -21,6 +21,7 @@ class Limits:
 
     kept_array: int = 64 * KIB
     kept_text: int = 1 * MIB
+    kept_models: int = 32 * MIB  # of models in a framework's own form within a pickle, in all
     output: int = 512 * MIB
     output_ratio: int = 100
     walked: int = 4 * MIB

@@ -18,8 +18,9 @@ _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 
 @handles(b"\x80")
 def _proto(m: Machine) -> None:
-    m.headed = True
+    first = m.offset - m.began == 1
     (version,) = m.take(1)
+    m.headed = m.headed or first or version <= HIGHEST_PROTOCOL  # further on, other files have such a byte by accident
     if version > HIGHEST_PROTOCOL:
         raise CutOffError(f"it announces pickle protocol {version}; 0 to {HIGHEST_PROTOCOL} are known")
     m.known_protocol = True

@@ -8,6 +8,7 @@ from typing import Any
 from mlpack.readers.allowlist import danger_of
 from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.folding import fill, fold
+from mlpack.readers.formulas import computes_only
 from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
@@ -176,10 +177,20 @@ def _check_hooks(m: Machine, target: Instance, state: Any) -> None:
         if isinstance(half, dict) and not _HOOKS.isdisjoint(half):
             hook = min(_HOOKS.intersection(half))
             m.record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
+        if target.class_name.startswith("statsmodels.") and isinstance(half, dict):
+            _check_formula(m, target, half.get("formula"))
         if isinstance(half, dict) and not _SCIPY_TEMPLATE.fullmatch(str(half.get("_parse_arg_template", ""))):
             m.record.trick(
                 target.class_name, "its state holds a text that scipy runs as code, and it is not scipy's own"
             )
+
+
+def _check_formula(m: Machine, target: Instance, formula: Any) -> None:
+    # statsmodels evaluates its formula, which is code, against the training table when it gets its state.
+    if formula is not None and not (isinstance(formula, str) and computes_only(formula)):
+        m.record.trick(
+            target.class_name, f"its formula is run as code, and does more than compute: {str(formula)[:80]!r}"
+        )
 
 
 @handles(b"P")
@@ -194,7 +205,11 @@ def _binpersid(m: Machine) -> None:
 
 def _persistent(m: Machine, pid: Any) -> None:
     m.made += 1
-    if not (isinstance(pid, tuple) and pid and pid[0] in ("storage", "module")):  # torch's own
+    kind = pid[0] if isinstance(pid, tuple) and pid else None
+    if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
+        m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
+        return
+    if kind not in ("storage", "module"):  # torch's own
         m.record.outside["it refers to objects that are stored elsewhere (a persistent id)"] = None
     m.stack.append(PersistentId(pid))
 

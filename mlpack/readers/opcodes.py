@@ -15,6 +15,7 @@ from mlpack.readers.values import Array, Blob, Global
 _MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 DEEPEST = 10_000  # Python's own pickler gives up at about 1000
+_TAIL = 4096  # what is kept of the end of a long operand
 _INLINE = b"KMJG(.\x94qh\x8crjX"  # opcodes that the loop does itself, at least while they are simple
 _BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
 
@@ -58,6 +59,7 @@ class Machine:
         self.made = 0  # containers and instances since the budget was last asked
         self.wrappers: list[Any] = []  # old joblib's wrappers of arrays in side files
         self.arrays = 0
+        self.models = self.limits.kept_models
         self.plain_goes_on = False  # a loader that does not know joblib would take the first array's bytes for opcodes
         self.start()
 
@@ -69,9 +71,8 @@ class Machine:
         self.sparse: dict[int, Any] = {}
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
         self.protocol = 0
+        self.began = self.offset
         self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
-
-    # The window --------------------------------------------------------------------------------------
 
     @property
     def offset(self) -> int:
@@ -141,14 +142,16 @@ class Machine:
         return data
 
     def blob(self, kind: Any, size: int) -> Blob:
-        """Step over a long operand, keeping only how it begins."""
+        """Step over a long operand, keeping only how it begins and ends; of a CatBoost model, whose tables come last, all."""
         if size > self.end - self.pos and self.ended:
             raise CutOffError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
         head = self.take(min(size, self.limits.kept_array))
-        self.skip(size - len(head))
-        return Blob(kind=kind, size=size, head=head)
-
-    # The walk ----------------------------------------------------------------------------------------
+        rest = size - len(head)
+        if head.startswith(b"CBM1") and size <= self.models:
+            self.models -= size
+            return Blob(kind=kind, size=size, head=head + self.take(rest))
+        self.skip(max(rest - _TAIL, 0))
+        return Blob(kind=kind, size=size, head=head, tail=self.take(min(rest, _TAIL)))
 
     def load(self) -> Any:
         """Walk one pickle up to its STOP and give what it would build; raises CutOffError where it cannot go on."""

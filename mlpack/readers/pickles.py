@@ -6,6 +6,7 @@ import gc
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,7 +21,7 @@ from mlpack.readers.values import Instance, Member, PickleFile
 from mlpack.readers.verdict import judge
 from mlpack.readers.walking import Walked, walk
 from mlpack.readers.zips import MAGICS as ZIP
-from mlpack.readers.zips import open_member, read_directory
+from mlpack.readers.zips import ZipMember, open_inner, open_member, read_directory
 
 _HEAD = 64
 _LAYERS = 3  # a pickle may be compressed twice, not without end
@@ -80,6 +81,7 @@ class _Reading:
         self.notes: dict[str, None] = {}
         self.record = Record()
         self.found = False
+        self.inside = 0  # how many archives it lies in
         self.compression: str | None = None
 
     def read(self) -> PickleFile | None:
@@ -210,19 +212,39 @@ class _Reading:
             if not member.size:
                 continue
             try:
-                self._member(lambda member=member: open_member(self.file, member, self.budget), member.name)  # type: ignore[misc]  # the default binds the loop's value
+                self._member(member)
             except CutOffError as stopped:
                 self.problem = self.problem or f"in {member.name!r}: {stopped}"
                 self.found = self.found or _expected(member.name)
 
-    def _member(self, make: Callable[[], Source], name: str) -> None:
-        """Read a member if it is a pickle by content, whatever its name."""
+    def _member(self, member: ZipMember) -> None:
+        """Read a member if it is a pickle, or an archive of pickles, by content, whatever its name."""
+
+        def make() -> Source:
+            return open_member(self.file, member, self.budget)
+
         head, _ = peek(make(), _HEAD)
-        if not head:
-            return
-        self._layer(make, head, name, 0)
-        if head.startswith(NPY) and name.endswith(".npy"):
+        if head[:4] in ZIP:
+            self._inner_zip(member)
+        elif head:
+            self._layer(make, head, member.name, 0)
+        if head.startswith(NPY) and member.name.endswith(".npy"):
             self.container = "npz"
+
+    def _inner_zip(self, member: ZipMember) -> None:
+        """Read an archive inside the archive: torch.export keeps sample inputs in one."""
+        if self.inside >= _LAYERS:
+            self.problem = self.problem or f"in {member.name!r}: archives lie in archives, deeper than {_LAYERS}"
+            return
+        file, size = open_inner(self.file, member, self.budget)
+        inner = _Reading(self.path, file, size, self.budget.limits, None)
+        inner.budget, inner.inside = self.budget, self.inside + 1
+        told = inner.read()
+        self.record.merge(inner.record)
+        self.found = self.found or inner.found
+        self.members += [replace(one, name=f"{member.name}/{one.name}") for one in inner.members]
+        if told is not None and told.problem:
+            self.problem = self.problem or f"in {member.name!r}: {told.problem}"
 
 
 def _expected(name: str) -> bool:

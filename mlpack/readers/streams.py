@@ -40,6 +40,11 @@ class FileSource:
     def __init__(self, file: BinaryIO, start: int, end: int, on_progress: Callable[[int], None] | None = None) -> None:
         self._file, self._place, self._end, self._on_progress = file, start, end, on_progress
 
+    @property
+    def place(self) -> int:
+        """Where in the file the next byte lies."""
+        return self._place
+
     def read(self, count: int) -> bytes:
         """At most `count` bytes from where the last call ended."""
         self._file.seek(self._place)
@@ -62,6 +67,25 @@ class FileSource:
     def rest(self) -> tuple[BinaryIO, int, int]:
         """The file, and from where to where in it the bytes lie that were not read yet."""
         return self._file, self._place, self._end
+
+
+class MemorySource:
+    """Bytes in memory as a source."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes of what comes next."""
+        data = self._data[self._place : self._place + count]
+        self._place += len(data)
+        return data
+
+    def skip(self, count: int) -> int:
+        """Move on."""
+        step = min(count, len(self._data) - self._place)
+        self._place += step
+        return step
 
 
 class ChunkSource:

@@ -76,11 +76,15 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Blob:
-    """A string, bytes or number too long to keep: its size in bytes in the file, and how it begins (at most 64 KiB)."""
+    """A string, bytes or number too long to keep: its size in bytes in the file, how it begins and how it ends.
+
+    Of most the head is 64 KiB; of what tells its facts at its end it is all.
+    """
 
     kind: Literal["str", "bytes", "bytearray", "int"]
     size: int
     head: bytes = field(default=b"", repr=False)
+    tail: bytes = field(default=b"", repr=False)  # at most 4 KiB after the head
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -16,6 +16,7 @@ from mlpack.readers.verdict import judge
 
 # torch's format before 1.6: this number, a version, the system, the object, the storages' keys; then raw storages.
 _TORCH_LEGACY = 0x1950A86A20F9469CFC6C
+_TORCH_PICKLES = 5
 _ENOUGH = 64  # so many bytes without a fault are no accident
 _BLANKS = 64
 
@@ -67,6 +68,8 @@ def _walk(machine: Machine, name: str) -> Walked:
             walked.record.merge(machine.record)
     except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
         walked.problem = walked.problem or str(stopped)
+    if walked.torch and len(walked.members) < _TORCH_PICKLES:
+        walked.problem = walked.problem or f"it is cut off: {len(walked.members)} of torch's {_TORCH_PICKLES} pickles"
     if walked.torch:
         walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
     return walked
@@ -89,10 +92,13 @@ def _stopped(machine: Machine, walked: Walked, name: str, why: str, start: int) 
         walked.record.merge(machine.record)
         root = machine.outer[0][0] if machine.outer else machine.stack
         walked.members.append(Member(name=name, root=_first(root), protocol=machine.protocol))
+    elif walked.torch and len(walked.members) < _TORCH_PICKLES:
+        walked.problem = f"torch's pickle {len(walked.members) + 1} of {_TORCH_PICKLES} cannot be read: {why}"
+        walked.record.merge(machine.record)
     elif dangerous or (machine.known_protocol and not walked.torch) or "memo entry" in why or machine.record.called:
         walked.problem = why
         walked.record.merge(machine.record)
-    else:
+    elif not walked.torch:  # there the tensors' bytes follow
         walked.notes.append(f"what follows byte {start} is no pickle; loaders do not read it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _LOCAL_HEADER = 30  # PKWARE's appnote, 4.3.7
 _END = struct.Struct("<4s4H2LH")
 _COUNT_UNKNOWN = 0xFFFF
+_INNER = 64 << 20  # the largest compressed archive inside an archive that is unpacked to look into it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,47 @@ def open_member(file: BinaryIO, member: ZipMember, budget: Budget) -> Source:
     if member.method == zipfile.ZIP_BZIP2:
         return unpacked(source, "bz2", budget)
     raise CutOffError(f"the zip member {member.name!r} is compressed in a way that is not read here ({member.method})")
+
+
+def open_inner(file: BinaryIO, member: ZipMember, budget: Budget) -> tuple[BinaryIO, int]:
+    """A member that is an archive itself, as a file that can be looked into, and its size.
+
+    Raises CutOffError when it is compressed and too large to be held in memory.
+    """
+    if member.method == zipfile.ZIP_STORED:
+        source = open_member(file, member, budget)
+        if isinstance(source, FileSource):
+            return _Part(file, source.place, member.size), member.size
+    source = open_member(file, member, budget)
+    held = bytearray()
+    while len(held) <= _INNER and (data := source.read(1 << 18)):
+        held += data
+    if len(held) > _INNER:
+        raise CutOffError(f"the archive {member.name!r} inside it is compressed and larger than {_INNER >> 20} MiB")
+    return io.BytesIO(held), len(held)
+
+
+class _Part(io.BytesIO):
+    """A part of a file as a file of its own; nothing of it is held."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self._at, self._size)[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int | None = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        self._file.seek(self._start + self._at)
+        data = self._file.read(left if count is None or count < 0 else min(count, left))
+        self._at += len(data)
+        return data
 
 
 def _claimed(file: BinaryIO, size: int) -> int:

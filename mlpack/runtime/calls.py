@@ -9,6 +9,8 @@ import numpy as np
 from .card import Signature
 from .predictor import Array, Arrays
 
+_OPEN = "..."  # in an output's shape: any further axes
+
 
 def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """The loader's outputs for all rows; with `batch` one or none it is given one row at a time, and they are joined."""
@@ -18,7 +20,7 @@ def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Array
     answers: List[Dict[str, Any]] = [
         loader.predict(model, signature, _row(inputs, row, signature)) for row in range(rows)
     ]
-    ranks = {spec.name: len(spec.shape) for spec in signature.outputs}
+    ranks = {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
     return {
         name: _joined([_of_one(np.asarray(answer[name]), ranks.get(name), signature) for answer in answers])
         for name in answers[0]

@@ -15,6 +15,7 @@ import numpy as np
 from .batching import Part, Waiting, joined, shared_out
 from .calls import call
 from .card import Card, Signature
+from .chatter import chatter_logged
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
 from .jobs import Job, settle
 from .logs import Log
@@ -181,8 +182,12 @@ class LoadedModel:
     def _load(self, on_failure: Callable[[], None]) -> Any:
         started = time.perf_counter()
         try:
-            bring(self.card.folder, self.card.document.get("code") or {})
-            model = self._loader.load(str(self.card.model), self.card.options)
+            with chatter_logged(self._log):
+                prepare = getattr(self._loader, "prepare", None)
+                if prepare is not None:  # what must be set before anybody imports the framework
+                    prepare(self.card.options)
+                bring(self.card.folder, self.card.document.get("code") or {})
+                model = self._loader.load(str(self.card.model), self.card.options)
         except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
             self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
             self.failed = True

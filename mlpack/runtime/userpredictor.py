@@ -46,6 +46,12 @@ class UserPredictor:
         self._options: Dict[str, Any] = {}
         self._inner: Dict[str, Signature] = {}
 
+    def prepare(self, options: Mapping[str, Any]) -> None:
+        """What the format's loader sets before anybody imports its framework."""
+        prepare = getattr(self._loader, "prepare", None)
+        if prepare is not None:
+            prepare(options)
+
     def load(self, path: str, options: Mapping[str, Any]) -> Any:
         """The model, by the user's `load` or the format's; imports the user's module."""
         self._module = importlib.import_module(self._name)

@@ -80,11 +80,13 @@ class Softmax(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="features")])
     def serve(self, features: Any) -> Any:
+        """Both outputs."""
         logits = features @ self.weights
         return {"probabilities": tf.nn.softmax(logits), "label": tf.argmax(logits, axis=1)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="features")])
     def score(self, features: Any) -> Any:
+        """The sum of the logits."""
         return {"score": tf.reduce_sum(features @ self.weights, axis=1)}
 
 
@@ -108,6 +110,7 @@ class Named(tf.Module):
         ]
     )
     def serve(self, age: Any, fare: Any, member: Any, port: Any) -> Any:
+        """A number of all inputs, and a text."""
         place = self.table.lookup(port)
         score = tf.cast(age, tf.float64) * 0.5 + fare + tf.cast(member, tf.float64) + tf.cast(place, tf.float64)
         return {"score": score, "greeting": tf.strings.join(["from ", port])}
@@ -118,6 +121,7 @@ class Examples(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(self, examples: Any) -> Any:
+        """A sum and a word of each message."""
         wanted = {
             "x": tf.io.FixedLenFeature([2], tf.int64),
             "word": tf.io.FixedLenFeature([], tf.string, default_value="none"),
@@ -131,6 +135,7 @@ class One(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([1, 2, 3], tf.float32, name="window")])
     def serve(self, window: Any) -> Any:
+        """The mean over the window."""
         return {"mean": tf.reduce_mean(window, axis=1)}
 
 
@@ -139,6 +144,7 @@ class Mute(tf.Module):
 
     @tf.function
     def __call__(self, x: Any) -> Any:
+        """Twice the input."""
         return x * 2
 
 
@@ -262,7 +268,9 @@ def keras_models() -> None:
 def legacy_models() -> None:
     """Keras 2, through tf-keras: .h5 with an LSTM as only Keras 2 writes it, and a SavedModel that holds an optimizer."""
     keras = tf.keras
-    model = keras.Sequential([keras.Input((5, 4), name="series"), keras.layers.LSTM(6), keras.layers.Dense(2, name="next")])
+    model = keras.Sequential(
+        [keras.Input((5, 4), name="series"), keras.layers.LSTM(6), keras.layers.Dense(2, name="next")]
+    )
     model.compile("adam", "mse")
     series = numbers(5, 4)
     model.fit(series[10:], RNG.normal(size=(ROWS - 10, 2)), verbose=0)
@@ -271,7 +279,9 @@ def legacy_models() -> None:
     model.save(FOLDER / "lstm_saved", save_format="tf")
     loaded = tf.saved_model.load(str(FOLDER / "lstm_saved")).signatures
     answers("lstm_saved", loaded, {"serving_default": {"series": series}})
-    keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(FOLDER / "lambda2.h5")
+    keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(
+        FOLDER / "lambda2.h5"
+    )
 
 
 if __name__ == "__main__":

@@ -44,7 +44,10 @@ def test_a_saved_model_in_an_archive(tmp_path: Path, fresh_name: Name) -> None:
     folder = _taken("tensorflow", "softmax", tmp_path)
     shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path, "softmax")
     shutil.make_archive(str(tmp_path / "bare"), "zip", tmp_path / "softmax")
-    assert told("inspect", "bare.zip", cwd=tmp_path)["signatures"] == told("inspect", "softmax", cwd=tmp_path)["signatures"]
+    assert (
+        told("inspect", "bare.zip", cwd=tmp_path)["signatures"]
+        == told("inspect", "softmax", cwd=tmp_path)["signatures"]
+    )
     _goes_the_line(folder, "packed.tar.gz", "softmax", fresh_name, [])
 
 

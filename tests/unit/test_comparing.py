@@ -109,3 +109,11 @@ def test_several_outputs_are_named_in_each_row() -> None:
     assert columns_of([{"a": 1.5}], outputs) is None
     assert columns_of([[1.5, [1, 2]]], outputs) is None
     assert columns_of([[1, 2]], outputs[1:]) == [[[1, 2]]]
+
+
+@pytest.mark.parametrize("value", [1.5, [1.5], [[1.5, None]], []])
+def test_any_number_of_axes_fits_where_the_file_tells_none(value: Any) -> None:
+    """An output whose rank is not told may be a number or lists of them, and holds nothing but its type."""
+    output = {"name": "y", "dtype": "FP32", "shape": [-1, "..."]}
+    assert problem_with([value], output, None) == ""
+    assert problem_with([[value, "text"]], output, None)

@@ -13,6 +13,7 @@ import yaml
 from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
 from mlpack.config import Config, Settings, load_config
+from mlpack.pipeline.contracts import CONTRACTS
 from mlpack.pipeline.predictors import FUNCTIONS, read_contract
 from mlpack.pipeline.render import Recipe, render
 from mlpack.pipeline.sources import parse_source
@@ -145,6 +146,18 @@ def test_every_check_is_there() -> None:
     told = {row["check"].strip("`") for row in rows("testing.md", "check", "promise")}
     assert len(real) > 15
     assert told - {"method_..."} == real
+
+
+def test_every_check_of_a_contract_is_there() -> None:
+    """What `mlpack test --contract` checks, by contract and name; no other ones."""
+    texts = {path.stem: path.read_text() for path in (ROOT / "mlpack" / "pipeline" / "contracts").glob("*.py")}
+    real = {name for text in texts.values() for name in re.findall(r'yield \(?\s*"(\w+)"', text)}
+    real |= {f"mlflow_{form}" for form in re.findall(r'forms\["(\w+)"\]', texts["mlflow"])}
+    real |= {f"{name}_sigterm" for name, text in texts.items() if "grace_s=" in text}
+    table = rows("testing.md", "contract", "its checks")
+    told = {name for row in table for name in ticked(row["its checks"])}
+    assert told - {"..._starts", "..._model", "answers", "contracts_agree"} == real
+    assert {row["contract"].strip("`") for row in table} == {"all", *CONTRACTS}
 
 
 def test_every_route_is_there() -> None:

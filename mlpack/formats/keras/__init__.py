@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.keras.architecture import Architecture, architecture
 from mlpack.formats.keras.files import KerasFile, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
-from mlpack.formats.keras.packages import EXCLUDES, is_legacy, requirements_of
+from mlpack.formats.keras.packages import Needs, needs_of
 from mlpack.formats.keras.signatures import signature_of
 from mlpack.readers.hdf5 import MAGIC
 from mlpack.readers.limits import CutOffError
@@ -20,7 +21,7 @@ from mlpack.readers.limits import CutOffError
 _AGAIN = "Save the model again, or fetch the file again."
 _WEIGHTS = (
     "The file holds weights and not the model that they belong to: save the whole model (`model.save('model.keras')`), or "
-    "write a predictor whose load() builds the model and calls `load_weights`: `predictor: predict.py` in mlpack.yaml."
+    "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes one to fill in."
 )
 _SHAPELESS = (
     "The file does not tell what the model takes: call it once before you save it, or begin it with an Input layer; or declare "
@@ -67,6 +68,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
     told = architecture(config)
     judged = judge(config, found.escaping)
     signature = signature_of(told, own=bool(judged.own))
+    needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
         format="keras",
@@ -77,19 +79,20 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         signatures=() if signature is None else (signature,),
         safety=judged.safety,
         size=artifact.size,
-        requirements=requirements_of(found.version, found.backend),
+        requirements=needs.requirements,
         missing_modules=_missing(judged),
         steps=told.layers[:100],
         methods=("predict",),
         warnings=_warnings(found, judged),
         details=_details(found, told),
-        options=_options(found, told, judged),
-        excludes=EXCLUDES if is_legacy(found.version) else (),
+        options=_options(found, told, judged, needs),
+        excludes=needs.excludes,
         advice="" if signature else _SHAPELESS,
     )
 
 
 def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
+    needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
         format="keras",
@@ -100,10 +103,10 @@ def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
         signatures=(),
         safety=Safety(verdict="safe"),
         size=artifact.size,
-        requirements=requirements_of(found.version, found.backend),
+        requirements=needs.requirements,
         details=_details(found, None),
-        options={"legacy": is_legacy(found.version)},
-        excludes=EXCLUDES if is_legacy(found.version) else (),
+        options={"legacy": needs.legacy},
+        excludes=needs.excludes,
         advice=_WEIGHTS,
     )
 
@@ -130,6 +133,11 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     if told is not None:
         details["layers"] = len(told.layers)
     else:
+        details["kind"] = "keras_weights"
+        first = (one for one in found.weights if one[1].shape)
+        details["first_tensors"] = {
+            name: f"{one.dtype} {'x'.join(map(str, one.shape))}" for name, one in islice(first, 8)
+        }
         shown = found.weights[:_MOST_WEIGHTS]
         details["weights"] = [{"name": name, "dtype": one.dtype, "shape": list(one.shape)} for name, one in shown]
         details["tensors"] = len(found.weights)
@@ -138,10 +146,10 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     return details
 
 
-def _options(found: KerasFile, told: Architecture, judged: Judged) -> dict[str, Any]:
+def _options(found: KerasFile, told: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:
     return {
         "container": found.container,
-        "legacy": is_legacy(found.version),
+        "legacy": needs.legacy,
         "named": told.named,
         "outputs": [tensor.name for tensor in told.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),

@@ -19,11 +19,15 @@ _MOST_NODES = 500_000
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An input or output: `shape` with its batch axis, None where a length is not told; None when the rank is not."""
+    """An input or output: `shape` with its batch axis, None where a length is not told; None when the rank is not.
+
+    An input that is looked up in a table holds whole numbers `below` its size.
+    """
 
     name: str
     dtype: str
     shape: Shape | None
+    below: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +133,11 @@ def _answered(layer: Mapping[str, Any]) -> str:
     return policy if policy.startswith("FP") else "FP32"
 
 
+def _table_size(layer: Mapping[str, Any]) -> int | None:
+    size = _config(layer).get("input_dim") if layer.get("class_name") == "Embedding" else None
+    return size if isinstance(size, int) and size > 0 else None
+
+
 def _built_from(layer: Mapping[str, Any]) -> Any:
     build = layer.get("build_config")
     return build.get("input_shape") if isinstance(build, Mapping) else None
@@ -155,7 +164,8 @@ def _sequence(
     current: Shape | None = shape
     for layer in layers:
         current = output_shape(layer, [_shape(_built_from(layer)) or current])
-    given = Tensor(name=name, dtype=taken, shape=shape)
+    table = next((layer for layer in layers if layer.get("class_name") != "InputLayer"), {})
+    given = Tensor(name=name, dtype=taken, shape=shape, below=_table_size(table))
     return (given,), (Tensor(name=_name(layers[-1]), dtype=_answered(layers[-1]), shape=current),)
 
 
@@ -176,7 +186,9 @@ class _Graph:
 
     def input(self, name: str) -> Tensor:
         layer = self._layers.get(name, {})
-        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer))
+        tables = (_table_size(one) for one in self._layers.values() if _sources(one) == [name])
+        below = min((size for size in tables if size is not None), default=None)
+        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=below)
 
     def output(self, name: str) -> Tensor:
         layer = self._layers.get(name, {})

@@ -76,7 +76,7 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
         config = _read(tree, _CONFIG)
         version = (_read(tree, _METADATA) if _METADATA in tree else {}).get("keras_version")
         if not isinstance(config.get("class_name"), str):
-            raise ValueError(f"its {_CONFIG} describes no model")
+            raise ValueError(f"its {_CONFIG} describes no model")  # noqa: TRY004  # what is told is the file's fault
         return KerasFile(
             container="folder" if tree.container == "folder" or artifact.packed == "" else "zip",
             config=config,

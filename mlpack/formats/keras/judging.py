@@ -20,13 +20,13 @@ _OWN_MODULES = frozenset({
 })  # fmt: skip
 _OWN_ROOTS = ("keras.src.", "tf_keras.src.", "keras.engine.", "keras.layers.", "keras.mixed_precision")
 _OWN_FOLDERS = (
-    "layers", "models", "ops", "initializers", "activations", "dtype_policies", "optimizers", "losses", "metrics", "regularizers",
-    "constraints", "random", "engine", "mixed_precision", "quantizers", "backend",
+    "activations", "backend", "constraints", "dtype_policies", "engine", "initializers", "layers", "losses", "metrics",
+    "mixed_precision", "models", "ops", "optimizers", "quantizers", "random", "regularizers",
 )  # fmt: skip
 # What Keras writes for values that JSON has no words for.
 _VALUES = frozenset({
     "__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__", "__typespec__",
-    "__superclass_config__", "TensorShape", "TypeSpec", "__tuple__", "CompositeTensor", "__complex__",
+    "__superclass_config__", "TensorShape", "TypeSpec", "CompositeTensor", "__complex__",
 })  # fmt: skip
 _CODE = "dangerous: the file holds compiled Python code, which runs when the model is loaded or asked"
 _TRUST = "build with --trust if you know where the file comes from"

@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-# A test compares with what Keras and tf-keras offer.
-LAYERS = frozenset(
-    """
-AbstractRNNCell Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
-AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add AddLoss AddMetric
-AdditiveAttention AlphaDropout AtrousConvolution1D AtrousConvolution2D Attention AugMix AutoContrast Average
-AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization
-BatchNormalizationV1 BatchNormalizationV2 Bidirectional CategoryEncoding CenterCrop ClassMethod Concatenate
-ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose
-ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose Convolution2D Convolution2DTranspose
-Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D CuDNNGRU CuDNNLSTM CutMix Deconvolution2D
-Deconvolution3D Dense DenseFeatures DepthwiseConv1D DepthwiseConv2D Discretization Dot Dropout ELU EinsumDense
-Embedding Equalization Flatten FlaxLayer Functional GRU GRUCell GRUV2 GaussianDropout GaussianNoise
-GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D
-GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
-GroupNormalization GroupQueryAttention HashedCrossing Hashing Highway Identity InputLayer InputSpec InstanceMethod
-InstanceProperty IntegerLookup JaxLayer LSTM LSTMCell LSTMV2 Lambda Layer LayerNormalization LayerNormalizationV2
-LeakyReLU LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D
-MaxPooling1D MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge Minimum MixUp Model
-MultiHeadAttention Multiply Normalization PReLU Permute Pipeline PreprocessingLayer RMSNormalization RNN RandAugment
-RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
-RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective
-RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth
-RandomZoom ReLU RepeatVector Rescaling Reshape Resizing ReversibleEmbedding STFTSpectrogram SeparableConv1D
-SeparableConv2D SeparableConvolution1D SeparableConvolution2D Sequential SimpleRNN SimpleRNNCell SlicingOpLambda
-Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells
-StringLookup Subtract SyncBatchNormalization TFOpLambda TFSMLayer TensorFlowOpLayer TextVectorization
-ThresholdedReLU TimeDistributed TimeDistributedDense TorchModuleWrapper UnitNormalization UpSampling1D UpSampling2D
-UpSampling3D Wrapper ZeroPadding1D ZeroPadding2D ZeroPadding3D
-""".split()
-)
+from pathlib import Path
 
-# Initializers, regularizers, constraints, losses, metrics, optimizers, data type policies.
-OTHERS = frozenset(
-    """
-AUC AbsMaxQuantizer Accuracy Adadelta Adafactor Adagrad Adam AdamW Adamax BinaryAccuracy BinaryCrossentropy
-BinaryFocalCrossentropy BinaryIoU CTC CategoricalAccuracy CategoricalCrossentropy CategoricalFocalCrossentropy
-CategoricalGeneralizedCrossEntropy CategoricalHinge Circle ConcordanceCorrelation Constant Constraint CosineDecay
-CosineDecayRestarts CosineSimilarity DTypePolicy DTypePolicyMap Dice ExponentialDecay F1Score FBetaScore
-FalseNegatives FalsePositives FloatDTypePolicy Ftrl GlorotNormal GlorotNormalV2 GlorotUniform HeNormal HeUniform
-Hinge Huber IdentityInitializer Initializer InverseTimeDecay IoU KLD KLDivergence KerasTensor L1 L1L2 L2 Lamb
-LearningRateSchedule LecunNormal LecunUniform Lion LogCosh LogCoshError Loss LossScaleOptimizer MAE MAPE MSE MSLE
-MaxNorm Mean MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanMetricWrapper MeanRelativeError
-MeanSquaredError MeanSquaredLogarithmicError MeanTensor Metric MinMaxNorm MultiOptimizer Muon Nadam NonNeg OneHotIoU
-OneHotMeanIoU Ones Optimizer OptimizerMap Orthogonal OrthogonalInitializer OrthogonalRegularizer PearsonCorrelation
-PiecewiseConstantDecay Poisson Policy PolicyV1 PolynomialDecay Precision PrecisionAtRecall QuantizedDTypePolicy
-QuantizedFloat8DTypePolicy R2Score RMSprop RadialConstraint RandomNormal RandomUniform Recall RecallAtPrecision
-Reduction Regularizer RootMeanSquaredError SGD STFT STFTInitializer ScheduleFreeAdamW SeedGenerator
-SensitivityAtSpecificity SparseCategoricalAccuracy SparseCategoricalCrossentropy SparseTopKCategoricalAccuracy
-SpecificityAtSensitivity SquaredHinge Sum TFOptimizer TopKCategoricalAccuracy TrueNegatives TruePositives
-TruncatedNormal Tversky UnitNorm VarianceScaling Zeros
-""".split()
-)
+
+def _sections() -> list[frozenset[str]]:
+    text = Path(__file__).with_name("classes.txt").read_text(encoding="utf-8")
+    sections = text.split("# ")[2:]  # the first comment says what the file is
+    return [frozenset(section.partition("\n")[2].split()) for section in sections]
+
+
+LAYERS, OTHERS = _sections()

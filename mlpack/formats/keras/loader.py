@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
-import sys
 import tempfile
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ _DTYPES = {
     "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
     "BYTES": "string",
 }  # fmt: skip
+_ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
 _SUFFIX = {"hdf5": ".h5", "zip": ".keras", "folder": ""}
 
 
@@ -32,19 +32,26 @@ class Model:
         self.graphs: Dict[int, Any] = {}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
-    """The model in the file, without its optimizer; `options["legacy"]` says that Keras 2 wrote it."""
+def prepare(options: Mapping[str, Any]) -> None:
+    """Says which Keras is meant, before anything imports it: with `options["legacy"]` it is Keras 2, as tf-keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if options.get("legacy"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    with _quiet():
-        keras = importlib.import_module("tf_keras" if options.get("legacy") else "keras")
-        _threads()
-        own = {name: _found(dotted) for name, dotted in (options.get("own") or {}).items()}
-        own.update({name.rpartition(">")[2]: value for name, value in list(own.items())})
-        named = _with_suffix(path, _SUFFIX.get(str(options.get("container")), ""))
-        return Model(keras.models.load_model(named, custom_objects=own, compile=False, safe_mode=True), options)
+
+
+def load(path: str, options: Mapping[str, Any]) -> Model:
+    """The model in the file, without its optimizer; `options["legacy"]` says that Keras 2 wrote it."""
+    prepare(options)
+    keras = importlib.import_module("tf_keras" if options.get("legacy") else "keras")
+    _threads()
+    own = {name: _found(dotted) for name, dotted in (options.get("own") or {}).items()}
+    own.update({name.rpartition(">")[2]: value for name, value in list(own.items())})
+    named = _with_suffix(path, _SUFFIX.get(str(options.get("container")), ""))
+    more = (
+        {"safe_mode": True} if "safe_mode" in inspect.signature(keras.models.load_model).parameters else {}
+    )  # from 2.13 on
+    return Model(keras.models.load_model(named, custom_objects=own, compile=False, **more), options)
 
 
 def wrap(keras_model: Any) -> Model:
@@ -104,25 +111,6 @@ def _graph(tf: Any, model: Model, signature: Any) -> Any:
     return traced
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ half chats on stderr while it starts out of the log, whose lines are JSON; not a failure's."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    held = os.memfd_create("chatter")
-    os.dup2(held, 2)
-    try:
-        yield
-    except BaseException:
-        os.lseek(held, 0, os.SEEK_SET)
-        sys.stderr.write(os.read(held, 20_000).decode("utf-8", "replace"))
-        raise
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(held)
-
-
 def _threads() -> None:
     """TensorFlow takes a thread for each of the machine's cores, also where the container may use fewer."""
     import tensorflow as tf
@@ -176,4 +164,7 @@ def _array(answer: Any) -> Any:
 
 
 def _said(error: Any) -> str:
-    return str(getattr(error, "message", error)).strip().split("\n")[0][:300]
+    """The line that says what is wrong, of the many that TensorFlow writes about where."""
+    lines = [line.strip() for line in str(error.message).split("\n")]
+    told = [line for line in lines if line and not line.startswith(_ABOUT_PLACES)]
+    return (told or lines)[0][:300]

@@ -12,6 +12,8 @@ _NOT_ALONE = frozenset({
     "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "Reshape", "MixUp", "CutMix", "Dot",
 })  # fmt: skip
 
+_SHOWN = 10
+
 
 def signature_of(told: Architecture, *, own: bool) -> Signature | None:
     """The signature; None where the file does not tell what the model takes. `own`: it has classes of the user's."""
@@ -20,12 +22,16 @@ def signature_of(told: Architecture, *, own: bool) -> Signature | None:
     batch = _batch(told.inputs)
     inputs = tuple(_spec(tensor, batch) for tensor in told.inputs)
     matrix = batch == "any" and len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].dtype != "BYTES"
+    # Any number beyond its table is one that the model cannot take: made-up rows hold what is in it.
+    categories = {one.name: tuple(range(min(one.below, _SHOWN))) for one in told.inputs if one.below is not None}
+    matrix = matrix and not categories
     stateful = batch != "any"
     return Signature(
         name="predict",
         method="predict",
         inputs=inputs,
         outputs=tuple(_spec(tensor, batch) for tensor in told.outputs),
+        categories=categories,
         layout="matrix" if matrix and isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] > 0 else "tensors",
         batchable=not own and not stateful and all(kind in LAYERS - _NOT_ALONE for _, kind in told.layers),
         batch=batch,

@@ -27,7 +27,7 @@ _EXPORT = (
 
 
 class SavedModelFormat:
-    """Folders that TensorFlow's `saved_model.save` (also Keras's `export` and version 1's builder) wrote, or archives of one."""
+    """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
     loader = Path(__file__).with_name("loader.py")
@@ -72,7 +72,8 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         advice = f"Files of it are missing ({', '.join(missing[:5])}): fetch or export the whole folder again."
     elif not signatures:
         advice = _EXPORT
-    version = graph.version or None
+    name, _, said = (artifact.framework or "").replace(" ", "").partition("==")
+    version = said if name == "tensorflow" and said else graph.version or None
     return ModelInfo(
         path=artifact.path,
         format="savedmodel",

@@ -14,25 +14,83 @@ _PYTHON = "runs Python code of the process that serves it"
 _NETWORK = "opens network connections"
 _DANGEROUS = {
     **dict.fromkeys(
-        """
-        ReadFile WriteFile MatchingFiles MatchingFilesDataset ExperimentalMatchingFilesDataset WholeFileReader WholeFileReaderV2
-        ReaderRead ReaderReadV2 ReaderReadUpTo ReaderReadUpToV2 TFRecordReader TFRecordReaderV2 TextLineReader TextLineReaderV2
-        FixedLengthRecordReader FixedLengthRecordReaderV2 LMDBReader RecordInput TFRecordDataset TFRecordDatasetV2
-        TextLineDataset FixedLengthRecordDataset FixedLengthRecordDatasetV2 CSVDataset CSVDatasetV2 ExperimentalCSVDataset
-        LMDBDataset ExperimentalLMDBDataset SqlDataset ExperimentalSqlDataset DatasetToTFRecord ExperimentalDatasetToTFRecord
-        SaveDataset SaveDatasetV2 LoadDataset SnapshotDataset SnapshotDatasetV2 ListSnapshotChunksDataset SnapshotChunkDataset
-        SnapshotDatasetReader SnapshotNestedDatasetReader CacheDataset CacheDatasetV2 DistributedSave ImmutableConst
-        LoadAndRemapMatrix DumpTensor DebugIdentity DebugIdentityV2 DebugIdentityV3 FileSystemSetConfiguration GenerateVocabRemapping
-        CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary WriteRawProtoSummary WriteGraphSummary
-        """.split(),
+        [
+            "ReadFile",
+            "WriteFile",
+            "MatchingFiles",
+            "MatchingFilesDataset",
+            "ExperimentalMatchingFilesDataset",
+            "WholeFileReader",
+            "WholeFileReaderV2",
+            "ReaderRead",
+            "ReaderReadV2",
+            "ReaderReadUpTo",
+            "ReaderReadUpToV2",
+            "TFRecordReader",
+            "TFRecordReaderV2",
+            "TextLineReader",
+            "TextLineReaderV2",
+            "FixedLengthRecordReader",
+            "FixedLengthRecordReaderV2",
+            "LMDBReader",
+            "RecordInput",
+            "TFRecordDataset",
+            "TFRecordDatasetV2",
+            "TextLineDataset",
+            "FixedLengthRecordDataset",
+            "FixedLengthRecordDatasetV2",
+            "CSVDataset",
+            "CSVDatasetV2",
+            "ExperimentalCSVDataset",
+            "LMDBDataset",
+            "ExperimentalLMDBDataset",
+            "SqlDataset",
+            "ExperimentalSqlDataset",
+            "DatasetToTFRecord",
+            "ExperimentalDatasetToTFRecord",
+            "SaveDataset",
+            "SaveDatasetV2",
+            "LoadDataset",
+            "SnapshotDataset",
+            "SnapshotDatasetV2",
+            "ListSnapshotChunksDataset",
+            "SnapshotChunkDataset",
+            "SnapshotDatasetReader",
+            "SnapshotNestedDatasetReader",
+            "CacheDataset",
+            "CacheDatasetV2",
+            "DistributedSave",
+            "ImmutableConst",
+            "LoadAndRemapMatrix",
+            "DumpTensor",
+            "DebugIdentity",
+            "DebugIdentityV2",
+            "DebugIdentityV3",
+            "FileSystemSetConfiguration",
+            "GenerateVocabRemapping",
+            "CreateSummaryFileWriter",
+            "CreateSummaryDbWriter",
+            "WriteSummary",
+            "WriteRawProtoSummary",
+            "WriteGraphSummary",
+        ],
         _FILES,
     ),
-    **dict.fromkeys("PyFunc PyFuncStateless EagerPyFunc".split(), _PYTHON),
+    **dict.fromkeys(["PyFunc", "PyFuncStateless", "EagerPyFunc"], _PYTHON),
     **dict.fromkeys(
-        """
-        RpcCall RpcClient RpcServer RpcServerRegister RpcServerStart RemoteCall DataServiceDataset DataServiceDatasetV2
-        DataServiceDatasetV3 DataServiceDatasetV4 BigtableClient
-        """.split(),
+        [
+            "RpcCall",
+            "RpcClient",
+            "RpcServer",
+            "RpcServerRegister",
+            "RpcServerStart",
+            "RemoteCall",
+            "DataServiceDataset",
+            "DataServiceDatasetV2",
+            "DataServiceDatasetV3",
+            "DataServiceDatasetV4",
+            "BigtableClient",
+        ],
         _NETWORK,
     ),
 }

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Mapping
 
 import numpy as np
+
+_ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
 
 
 class InputError(ValueError):
     """Values that the model cannot take: a missing text, a message that cannot be parsed, a shape that does not fit."""
 
 
-def load(path: str, options: Mapping[str, Any]) -> Any:
-    """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
+def prepare(options: Mapping[str, Any]) -> None:
+    """Says which Keras is meant, before anything imports it: with `options["legacy"]` it is Keras 2, as tf-keras."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if options.get("legacy"):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    with _quiet():
-        import tensorflow as tf
 
-        _threads(tf)
-        if options.get("legacy"):
-            import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
-        return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
+
+def load(path: str, options: Mapping[str, Any]) -> Any:
+    """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
+    prepare(options)
+    import tensorflow as tf
+
+    _threads(tf)
+    if options.get("legacy"):
+        import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
+    return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
 
 
 def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -46,27 +50,8 @@ def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, 
     try:
         answers = call(**tensors)
     except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-        raise InputError(str(error.message).strip().split("\n")[0][:300]) from error
+        raise InputError(_said(error)) from error
     return {spec.name: _array(answers[spec.name]) for spec in signature.outputs}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ half chats on stderr while it starts out of the log, whose lines are JSON; not a failure's."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    held = os.memfd_create("chatter")
-    os.dup2(held, 2)
-    try:
-        yield
-    except BaseException:
-        os.lseek(held, 0, os.SEEK_SET)
-        sys.stderr.write(os.read(held, 20_000).decode("utf-8", "replace"))
-        raise
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(held)
 
 
 def _threads(tf: Any) -> None:
@@ -103,3 +88,10 @@ def _array(answer: Any) -> Any:
         decoded[:] = [value.decode("utf-8", "replace") for value in found.ravel()]
         return decoded.reshape(found.shape)
     return found
+
+
+def _said(error: Any) -> str:
+    """The line that says what is wrong, of the many that TensorFlow writes about where."""
+    lines = [line.strip() for line in str(error.message).split("\n")]
+    told = [line for line in lines if line and not line.startswith(_ABOUT_PLACES)]
+    return (told or lines)[0][:300]

@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
-from mlpack.errors import UsageError
+from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
-from mlpack.formats.sklearn.packages import parse_word, requirements_of
+from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.skops import Skops, read_skops, with_verdict
 from mlpack.readers.values import PickleFile
 
 _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
@@ -50,13 +53,14 @@ class SklearnFormat:
 
         Raises UsageError when `artifact.entry` names nothing that is there, or nothing that can be served.
         """
-        pickle = artifact.pickle
-        if pickle is None or not pickle.members or pickle.container not in ("pickle", "joblib"):
+        skops = _skops(artifact)
+        pickle = with_verdict(skops.file, artifact.pickle) if skops else artifact.pickle
+        if pickle is None or not pickle.members or pickle.container not in ("pickle", "joblib", "skops"):
             return None
         held = estimators_in(pickle.root)
         if not held:
             return None
-        facts = _Facts(artifact, pickle, held)
+        facts = _Facts(artifact, pickle, held, skops)
         if pairs(pickle.root) is not None:
             return facts.bundle(pickle.root)
         if artifact.entry is None:
@@ -70,14 +74,32 @@ class SklearnFormat:
         return facts.bundle(inside.attributes)
 
 
+def _skops(artifact: Artifact) -> Skops | None:
+    """What a skops file holds; None for any other. Raises UnreadableModelError."""
+    if artifact.tree is None or artifact.packed is not None:
+        return None
+    try:
+        return read_skops(artifact.tree)
+    except CutOffError as stopped:
+        raise UnreadableModelError(
+            f"{artifact.name} begins like a skops file, and cannot be read: {stopped}.", hint="Save the model again."
+        ) from stopped
+
+
 class _Facts:
     """All that is known of one file while its ModelInfo is put together."""
 
-    def __init__(self, artifact: Artifact, pickle: PickleFile, held: list[Estimator]) -> None:
+    def __init__(
+        self, artifact: Artifact, pickle: PickleFile, held: list[Estimator], skops: Skops | None = None
+    ) -> None:
         self.artifact = artifact
+        self.skops = skops
         self.pickle = pickle
         self.held = held
         self.methods = Methods()
+        self.told = {told.requirement.module: told.requirement for one in held if (told := boosted(one)) is not None}
+        if skops:
+            self.told["skops"] = skops_requirement(skops)
         self.word = parse_word(artifact.framework)
         self.versions = sorted(
             {str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")}, key=_version_key
@@ -124,15 +146,16 @@ class _Facts:
     ) -> ModelInfo:
         framework = self._framework(model)
         recorded = self._recorded(model)
-        version = recorded if framework == "scikit-learn" and recorded else self._word_for(framework)
+        version = self._version(framework, recorded)
+        batchable = rows_are_independent(value)
         requirements, missing = requirements_of(
             self.pickle,
             framework=framework,
             sklearn_version=recorded,
-            columns=inputs.layout == "columns",
+            told=self.told,
+            columns=inputs.layout == "columns" or (bool(inputs.columns) and not batchable) or self._configured(),
             word=self.word,
         )
-        batchable = rows_are_independent(value)
         return ModelInfo(
             path=self.artifact.path,
             format="sklearn",
@@ -157,6 +180,8 @@ class _Facts:
             compression=self.pickle.compression,
             warnings=self._warnings(model, inputs, listed, missing),
             details=self._details(inputs),
+            options=self._options(inputs),
+            excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
         )
 
     def _framework(self, model: Estimator | None) -> str:
@@ -171,11 +196,25 @@ class _Facts:
         own = model.get("_sklearn_version") if model is not None else None
         return str(own) if own else next(reversed(self.versions), None)
 
-    def _word_for(self, framework: str) -> str | None:
-        return self.word[1] if self.word[0] == framework else None
+    def _configured(self) -> bool:
+        """Whether a step was told to hand on DataFrames (`set_output`)."""
+        return any(one.get("_sklearn_output_config") for one in self.held)
+
+    def _version(self, framework: str, recorded: str | None) -> str | None:
+        """The framework's version: recorded, told by a booster's own bytes, or the user's word."""
+        if framework == "scikit-learn" and recorded:
+            return recorded
+        told = next((one.version for one in self.told.values() if one.distribution == framework), None)
+        return told or (self.word[1] if self.word[0] == framework else None)
+
+    def _options(self, inputs: Inputs) -> dict[str, Any]:
+        options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
+        return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
         details: dict[str, Any] = {"container": self.pickle.container}
+        if self.skops:
+            details["skops"] = {"version": self.skops.version, "types": list(self.skops.types)}
         if inputs.unused:
             details["unused_columns"] = list(inputs.unused)
         if len(self.versions) > 1:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.boosters import PACKAGES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
 from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
+from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import inner, steps
 from mlpack.readers.values import Array, Instance
 
@@ -57,6 +59,10 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
         return [Column(dtype="BYTES")] * len(names)
     if one.name == "FunctionTransformer":
         return nothing
+    if one.package in PACKAGES:
+        return _booster(one, len(names))
+    if (like := liked(one)) is not None:
+        return [Column(dtype=dtype or None) for dtype in like.dtypes] or [_NUMBER] * len(names)
     if one.kind is None:
         return _foreign(one, names)
     # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
@@ -73,7 +79,7 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
     foreign = False
     for _, step in steps(model):
         one = any_instance(step)
-        if one is None or (foreign and one.kind is not None):
+        if one is None or (one.package == "imblearn" and one.kind is None) or (foreign and one.kind is not None):
             continue
         foreign = foreign or one.kind is None
         found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]
@@ -150,6 +156,20 @@ def _imputer(model: Estimator, width: int) -> list[Column]:
         return [_NUMBER] * width
     told = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
     return (told + [Column()] * width)[:width]
+
+
+def _booster(model: Estimator, width: int) -> list[Column]:
+    """What a booster that treats categories itself tells of its columns."""
+    told = boosted(model)
+    if told is None or told.count != width:
+        return [_NUMBER] * width
+    return [
+        Column(
+            dtype="BYTES" if place in told.texts else "FP64",
+            categories=tuple(scalar(value) for value in told.categories.get(place, ())) or None,
+        )
+        for place in range(width)
+    ]
 
 
 def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
-from mlpack.formats.sklearn.kinds import RELATIVES, SKLEARN, Kind
+from mlpack.formats.sklearn.kinds import SKLEARN, Kind, relative
 from mlpack.readers.values import Array, Global, Instance
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
@@ -50,7 +50,7 @@ class Estimator:
         """What its class is for, None when the class is not known."""
         if self.package == "sklearn":
             return SKLEARN.get(self.name)
-        return RELATIVES.get((self.package, self.name))
+        return relative(self.package, self.path)
 
     @cached_property
     def own(self) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
+from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, shape
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
+from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import core, inner, members, steps
 from mlpack.readers.values import Array
 
@@ -41,7 +43,7 @@ def heads(model: Estimator) -> list[Any]:
 def _first_inside(model: Estimator) -> list[Any]:
     if model.name == "Pipeline":
         real = [step for _, step in steps(model) if step not in (*PASSTHROUGH, None)]
-        # A FunctionTransformer without a function hands on what it got.
+        # A FunctionTransformer without a function hands on what it got; a sampler only chose rows to train on.
         real = [step for step in real if not _identity(step)] or real
         return real[:1]
     if model.name == "FeatureUnion":
@@ -55,7 +57,8 @@ def _first_inside(model: Estimator) -> list[Any]:
 
 def _identity(step: Any) -> bool:
     one = any_instance(step)
-    return one is not None and one.name == "FunctionTransformer" and one.get("func") is None
+    sampler = one is not None and one.package == "imblearn" and one.get("sampling_strategy") is not None
+    return one is not None and ((one.name == "FunctionTransformer" and one.get("func") is None) or sampler)
 
 
 def feature_count(model: Estimator) -> int | None:
@@ -70,6 +73,10 @@ def feature_count(model: Estimator) -> int | None:
 
 
 def _own_count(model: Estimator) -> int | None:
+    if (told := boosted(model)) is not None:
+        return told.count
+    if (like := liked(model)) is not None:
+        return like.count
     for name in _COUNTS:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
@@ -102,6 +109,10 @@ def feature_names(model: Estimator) -> tuple[str, ...]:
         names = sequence(one.get("feature_names_in_", "_feature_names_in", "_df_columns"))
         if names is None and one.package == "lightgbm":
             names = sequence(one.get("_feature_name"))
+        if names is None and (told := boosted(one)) is not None:
+            names = list(told.names)
+        if names is None and (like := liked(one)) is not None:
+            names = list(like.names)
         if names and all(isinstance(name, str) for name in names):
             return tuple(names)
     return ()
@@ -114,6 +125,8 @@ def class_labels(model: Estimator) -> list[Any]:
     held = answering.get("classes_", "_classes") or (binarizer.get("classes_") if binarizer else None)
     if held is None and (encoder := any_instance(answering.get("_le"))):
         held = encoder.get("classes_")
+    if held is None and (told := boosted(answering)) is not None and told.estimator and told.classes:
+        return [list(told.classes)]
     if isinstance(held, list | tuple):
         arrays = [one for one in held if isinstance(one, Array)]
         return arrays or [list(held)]
@@ -165,6 +178,10 @@ def output_count(model: Estimator) -> int:
 
 
 def _regression_outputs(model: Estimator) -> int:
+    if (told := boosted(model)) is not None:
+        return told.width
+    if (like := liked(model)) is not None:
+        return like.width
     if model.get("_predict_1d") is True or model.name in ("SVR", "NuSVR", "SGDRegressor", "LinearSVR"):
         return 0
     count = model.get("n_outputs_")

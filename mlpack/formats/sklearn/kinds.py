@@ -109,6 +109,9 @@ RELATIVES: dict[tuple[str, str], Kind] = {
     ("catboost", "CatBoostClassifier"): _CLASSIFIER,
     ("catboost", "CatBoostRegressor"): _REGRESSOR,
     ("catboost", "CatBoostRanker"): _REGRESSOR,
+    ("lightgbm", "Booster"): Kind(task=None, methods=("predict",)),
+    ("xgboost", "Booster"): Kind(task=None, methods=("predict",)),
+    ("catboost", "CatBoost"): _REGRESSOR,
     ("imblearn", "Pipeline"): SKLEARN["Pipeline"],
     ("imblearn", "BalancedRandomForestClassifier"): _CLASSIFIER,
     ("imblearn", "BalancedBaggingClassifier"): SKLEARN["BaggingClassifier"],
@@ -116,7 +119,28 @@ RELATIVES: dict[tuple[str, str], Kind] = {
     ("imblearn", "RUSBoostClassifier"): SKLEARN["AdaBoostClassifier"],
 }
 
-FRAMEWORKS = {"sklearn": "scikit-learn", "lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
+FRAMEWORKS = {
+    "sklearn": "scikit-learn", "lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost",
+    "statsmodels": "statsmodels", "pyod": "pyod",
+}  # fmt: skip
+# Packages whose objects answer `predict` for rows, whatever their class is called.
+LIKES = frozenset({
+    "hmmlearn", "interpret", "mapie", "mlxtend", "ngboost", "optbinning", "pygam", "skorch", "sksurv", "tslearn",
+})  # fmt: skip
+
+
+def relative(package: str, path: str) -> Kind | None:
+    """What a class of another package is for, by its dotted name; None when that is not known."""
+    name = path.rpartition(".")[2]
+    found = RELATIVES.get((package, name))
+    if found is None and package == "statsmodels" and name.endswith("ResultsWrapper"):
+        return _REGRESSOR
+    if found is None and path.startswith("pyod.models."):
+        return Kind(task="outlier_detector", methods=("predict", "predict_proba", "decision_function"))
+    if found is None and package in LIKES:
+        return _CLASSIFIER if "Classif" in name else _REGRESSOR
+    return found
+
 
 # What they read is text, or something that one table of numbers cannot say.
 TEXT = frozenset({"CountVectorizer", "TfidfVectorizer", "HashingVectorizer"})

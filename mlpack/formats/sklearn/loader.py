@@ -6,7 +6,11 @@ import contextlib
 import mmap
 import pickle
 import re
+<<<<<<< HEAD
 import threading
+=======
+import sys
+>>>>>>> w-contracts
 import warnings
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
@@ -29,6 +33,7 @@ _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
 _VALUE_FAULTS = re.compile(
     r"contains NaN|contains infinity|too large for dtype|unknown categories|previously unseen labels|non-negative|"
+    r"category not in the training set|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
 _THREAD = threading.local()
@@ -45,8 +50,9 @@ class Model:
     `missing` stands for a missing text: NaN, or None where the fitted encoders know that.
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
         self.estimator = estimator
+        self.categorical = frozenset(categorical)  # columns that it takes as pandas' categories
         parts = list(_parts(estimator))
         self.names = any(_saw_names(part) for part in parts)
         self.frames = any(_wants_frames(part) for part in parts)
@@ -60,7 +66,7 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    return Model(_pick(_unpickle(path), options.get("entry")))
+    return Model(_pick(_unpickle(path, options.get("trusted")), options.get("entry")), options.get("categorical") or ())
 
 
 def wrap(estimator: Any) -> Model:
@@ -82,12 +88,13 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     rows = _rows(model, signature, inputs)
     _trust_parameters()
     try:
-        answer = getattr(model.estimator, signature.method)(rows)
-    except (ValueError, TypeError, AttributeError) as error:
+        answer = _answer(model.estimator, signature.method, rows)
+    except Exception as error:
+        known = isinstance(error, (ValueError, TypeError, AttributeError)) or type(error).__name__ == "CatBoostError"
         said = str(error).split("\n")[0][:300]
-        if isinstance(error, ValueError) and _VALUE_FAULTS.search(str(error)):
+        if known and not isinstance(error, (TypeError, AttributeError)) and _VALUE_FAULTS.search(str(error)):
             raise InputError(said) from error
-        if any(_has_gap(array) for array in inputs.values()):
+        if known and any(_has_gap(array) for array in inputs.values()):
             raise InputError(f"a value is missing, and the model fails on it ({said})") from error
         if any(_has_bytes(array) for array in inputs.values()):
             raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
@@ -95,9 +102,13 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     names = [spec.name for spec in signature.outputs] or [signature.method]
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
-    return {names[0]: _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)}
+    found = _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)
+    if found.ndim == 2 and found.shape[1] == 1 and len(signature.outputs[0].shape) == 1:
+        found = found[:, 0]  # CatBoost's labels of several classes
+    return {names[0]: found}
 
 
+<<<<<<< HEAD
 def _trust_parameters() -> None:
     """Spare each call the check of the estimators' own parameters, a fifth of a small one: they do not change any more.
 
@@ -113,9 +124,30 @@ def _trust_parameters() -> None:
 
 
 def _unpickle(path: str) -> Any:
+=======
+def _answer(estimator: Any, method: str, rows: Any) -> Any:
+    """The estimator's own answer; XGBoost's bare booster takes a table of its own."""
+    if type(estimator).__name__ != "Booster" or not type(estimator).__module__.startswith("xgboost"):
+        return getattr(estimator, method)(rows)
+    import xgboost
+
+    if hasattr(rows, "columns"):
+        return estimator.predict(xgboost.DMatrix(rows, enable_categorical=True))
+    return estimator.predict(
+        xgboost.DMatrix(rows, feature_names=estimator.feature_names, feature_types=estimator.feature_types)
+    )
+
+
+def _unpickle(path: str, trusted: Any) -> Any:
+    """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
+>>>>>>> w-contracts
     with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
-        if not _is_joblib(file):
+        if trusted is None and not _is_joblib(file):
             return pickle.load(file)  # noqa: S301 - the model itself, in its own container
+    if trusted is not None:
+        import skops.io
+
+        return skops.io.load(path, trusted=list(trusted))
     import joblib
 
     return joblib.load(path)
@@ -155,7 +187,7 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
         if model.names or model.frames or list(inputs) != synthetic:
-            return _frame(dict(zip(inputs, arrays)))
+            return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
     if signature.layout == "matrix":
@@ -197,15 +229,23 @@ def _stack(arrays: Sequence[Any]) -> Any:
     return table
 
 
-def _frame(columns: Dict[str, Any]) -> Any:
+def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
     import pandas as pd
 
+    for name in model.categorical & set(columns):
+        known = signature.categories.get(name) or ()
+        whole = all(isinstance(value, int) for value in known)
+        values = [None if value != value else int(value) if whole else value for value in columns[name].tolist()]  # noqa: PLR0124 - NaN
+        new = [value for value in dict.fromkeys(values) if value is not None and value not in known]
+        columns[name] = pd.Categorical(values, categories=[*known, *new])
     return pd.DataFrame(columns)
 
 
 def _named(model: Model, signature: Any, values: Any) -> Any:
-    import pandas as pd
-
+    try:
+        import pandas as pd
+    except ImportError:  # then nothing in the model looks at names
+        return values
     index = model.columns.get(id(signature))
     if index is None:
         index = model.columns[id(signature)] = pd.Index(signature.columns)
@@ -260,16 +300,25 @@ def _saw_names(part: Any) -> bool:
 def _wants_frames(part: Any) -> bool:
     """Whether names may matter between or before the steps: then an array in place of a DataFrame is not the same."""
     configured = getattr(part, "_sklearn_output_config", None) or {}
-    foreign = not type(part).__module__.startswith("sklearn.")
+    foreign = not type(part).__module__.startswith(("sklearn.", "lightgbm.", "catboost."))
+    foreign = foreign and (not type(part).__module__.startswith("xgboost.") or _old_xgboost())
     own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
     return foreign or own_function or configured.get("transform", "default") != "default"
 
 
+<<<<<<< HEAD
 def _work_alone(part: Any) -> None:
     """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
     if getattr(part, "n_jobs", None) not in (None, 1):
         with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
             part.n_jobs = 1
+=======
+def _old_xgboost() -> bool:
+    """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
+    xgboost = sys.modules.get("xgboost")
+    numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
+    return [int(number) for number in numbers] < [1, 6]
+>>>>>>> w-contracts
 
 
 def _knows_none(part: Any) -> bool:

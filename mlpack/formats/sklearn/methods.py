@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.artifacts.model import Task
+from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, sequence
 from mlpack.formats.sklearn.kinds import METHODS, PASSTHROUGH, SEARCHES
 
@@ -81,6 +82,9 @@ def core(model: Estimator) -> Estimator:
 
 def task(model: Estimator) -> Task | None:
     """What the model is for; that of others' classes is told by their name's ending and by `classes_`."""
+    told = boosted(model)
+    if told is not None and not told.estimator:
+        return told.task
     if model.kind is not None and model.kind.task is not None and model.name not in ("RFE", "RFECV"):
         return model.kind.task
     if model.name in ("RFE", "RFECV"):

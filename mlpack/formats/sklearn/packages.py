@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.skops import Skops
 from mlpack.readers.values import PickleFile
 
 # These work through scikit-learn's classes, so they need it even where the file does not name it.
-_NEED_SKLEARN = ("lightgbm", "xgboost", "imblearn")
+_NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
 
 
 def requirements_of(
-    pickle: PickleFile, *, framework: str, sklearn_version: str | None, columns: bool, word: tuple[str, str | None]
+    pickle: PickleFile,
+    *,
+    framework: str,
+    sklearn_version: str | None,
+    told: Mapping[str, Requirement],
+    columns: bool,
+    word: tuple[str, str | None],
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and the modules that none is known for.
 
-    `word` is the user's (distribution, version), which fills in what the file does not record; `columns` says that the
+    `told` are requirements by module as parts of the file tell them; `word` is the user's (distribution, version), which fills in what the file does not record; `columns` says that the
     model is given a DataFrame. The framework comes first, then by name.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
     modules -= PYTHON2 | set(sys.stdlib_module_names)
     if pickle.container == "joblib":
         modules.add("joblib")
-    if modules & set(_NEED_SKLEARN):
+    if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
+    modules |= set(told) & {"skops"}
     if columns:
         modules.add("pandas")
     if "sklearn" in modules:
         modules.add("numpy")
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
     missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
-    found = [_requirement(module, pickle.numpy_major, sklearn_version) for module in modules - set(missing)]
+    found = [
+        told.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
+        for module in modules - set(missing)
+    ]
     found.sort(key=lambda one: (one.distribution != framework, one.distribution))
     return tuple(_with_word(found, word)), missing
 
 
-def _requirement(module: str, numpy_major: int | None, sklearn_version: str | None) -> Requirement:
+def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_version: str | None) -> Requirement:
     constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else ""
     version = sklearn_version if module == "sklearn" else None
-    return Requirement(module=module, distribution=DISTRIBUTIONS[module], version=version, constraint=constraint)
+    distribution = DISTRIBUTIONS[module]
+    return Requirement(
+        module=module,
+        distribution=distribution,
+        version=version,
+        constraint=constraint,
+        newest=distribution == framework and module != "sklearn",  # scikit-learn's own newest rarely reads an old file
+    )
+
+
+def skops_requirement(skops: Skops) -> Requirement:
+    """skops as the file needs it: the release that wrote it."""
+    return Requirement(module="skops", distribution="skops", version=skops.version, newest=skops.version is None)
 
 
 def _with_word(found: Iterable[Requirement], word: tuple[str, str | None]) -> Iterable[Requirement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
+from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import Column, columns_of
 from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence, shape
 from mlpack.formats.sklearn.features import (
@@ -18,6 +19,7 @@ from mlpack.formats.sklearn.features import (
     output_count,
 )
 from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
+from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
 
 _SAME_WIDTH = frozenset({
@@ -47,12 +49,16 @@ class Inputs:
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     problem: str = ""
+    categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
     askable: bool = False  # a few rows of the user's would tell
 
 
 def inputs_of(model: Estimator) -> Inputs:
     """The input tensors of a model, from what its first steps read."""
     first = [Estimator(head) for head in heads(model)]
+    like = liked(core(model))
+    if like is not None and like.problem:
+        return Inputs(problem=like.problem)
     names_of_first = {one.name for one in first if one.own}
     if names_of_first & UNSUPPORTED:
         which = min(names_of_first & UNSUPPORTED)
@@ -88,8 +94,9 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     for one in first:
         told = [a.joined(b) for a, b in zip(told, _first_columns(model, one, labels), strict=True)]
     categories = {name: column.categories for name, column in zip(labels, told, strict=True) if column.categories}
-    mixed = any(one.name == "ColumnTransformer" or one.kind is None for one in first)
-    if not mixed and all(column.dtype != "BYTES" for column in told):
+    mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
+    categorical = _categorical(first, labels)
+    if not mixed and not categorical and all(column.dtype != "BYTES" for column in told):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         known = names if len(names) == count else ()
         return Inputs(specs=(spec,), columns=known, categories=categories)
@@ -107,8 +114,21 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         columns=tuple(spec.name for spec in specs),
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
+        categorical=categorical,
         assumed=tuple(name for name, column in zip(labels, told, strict=True) if column.used and column.dtype is None),
     )
+
+
+def _by_formula(one: Estimator) -> bool:
+    like = liked(one)
+    return like is not None and bool(like.dtypes)
+
+
+def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that a booster was given as pandas' categories, where the file keeps their values."""
+    told = [one for head in first if (one := boosted(head)) is not None and one.count == len(labels)]
+    places = {place for one in told for place, values in one.categories.items() if values}
+    return tuple(name for place, name in enumerate(labels) if place in places)
 
 
 def _first_columns(model: Estimator, one: Estimator, labels: tuple[str, ...]) -> list[Column]:
@@ -156,6 +176,9 @@ def signatures_of(
 
 
 def _outputs(model: Estimator, method: str) -> tuple[TensorSpec, ...]:
+    told = boosted(core(model))
+    if method == "predict" and told is not None and not told.estimator:
+        return (TensorSpec(name=method, dtype=told.dtype, shape=(-1, told.width) if told.width else (-1,)),)
     if method == "predict":
         width = output_count(model) if task(model) in ("classifier", "regressor") else 0
         return (TensorSpec(name=method, dtype=_label_type(model), shape=(-1, width) if width else (-1,)),)
@@ -176,6 +199,8 @@ def _label_type(model: Estimator) -> str:
         return "INT64" if multilabel(model) else class_type(model)
     if answering.name in _INT32_LABELS:
         return "INT32"
+    if task(model) == "regressor" and answering.package == "xgboost":
+        return "FP32"
     return "FP64" if task(model) == "regressor" else "INT64"
 
 
@@ -187,11 +212,14 @@ def _probabilities(model: Estimator) -> tuple[TensorSpec, ...]:
             TensorSpec(name=f"predict_proba_{place}", dtype="FP64", shape=(-1, _length(one)))
             for place, one in enumerate(labels)
         )
+    if core(model).package == "pyod":
+        return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, 2)),)
     if core(model).name.endswith("GaussianMixture"):
         width = core(model).get("n_components")
         return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width if isinstance(width, int) else -1)),)
     width = len(labels) if len(labels) > 1 else _length(labels[0]) if labels else -1
-    return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width)),)
+    dtype = "FP32" if core(model).package == "xgboost" else "FP64"
+    return (TensorSpec(name="predict_proba", dtype=dtype, shape=(-1, width)),)
 
 
 def _length(labels: object) -> int:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnknownFormatError, UnreadableModelError
-from mlpack.formats.keras import KerasFormat
+from mlpack.formats.base import Artifact
+from mlpack.formats.keras import KerasFormat, _model
+from mlpack.formats.keras.files import KerasFile
 from mlpack.pipeline.inspect import inspect
 
 
@@ -23,7 +26,13 @@ def looked_at(path: Path) -> ModelInfo:
 def layer(kind: str, name: str, *calls: str, module: str | None = "keras.layers", **config: Any) -> dict[str, Any]:
     """A layer as Keras 3 writes it; `calls` are the layers whose outputs it takes."""
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": [one, 0, 0]}} for one in calls]
-    found = {"module": module, "class_name": kind, "config": {"name": name, **config}, "registered_name": None, "name": name}
+    found = {
+        "module": module,
+        "class_name": kind,
+        "config": {"name": name, **config},
+        "registered_name": None,
+        "name": name,
+    }
     return {**found, "inbound_nodes": [{"args": tensors, "kwargs": {}}]} if calls else found
 
 
@@ -33,6 +42,7 @@ def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
 
 FEATURES = layer("InputLayer", "features", batch_shape=[None, 4], dtype="float32")
 DENSE = layer("Dense", "species", units=3)
+ARTIFACT = Artifact(path=Path("m.keras"), size=1, head=b"")
 
 
 def archive(path: Path, config: Any, *, version: str = "3.15.1", extra: tuple[str, ...] = ()) -> Path:
@@ -99,7 +109,10 @@ def test_a_functional_model_of_keras_3(tmp_path: Path) -> None:
 def test_hdf5_of_keras_2(tmp_path: Path) -> None:
     """The name that Keras had in TensorFlow is no version to pin: tf-keras reads it, and `tensorflow` stays out."""
     layers = [
-        {"class_name": "LSTM", "config": {"name": "lstm", "units": 5, "batch_input_shape": [None, 1000, 4], "dtype": "float32"}},
+        {
+            "class_name": "LSTM",
+            "config": {"name": "lstm", "units": 5, "batch_input_shape": [None, 1000, 4], "dtype": "float32"},
+        },
         {"class_name": "Dense", "config": {"name": "out", "units": 2}},
     ]
     found = looked_at(hdf5(tmp_path / "m.h5", {"class_name": "Sequential", "config": layers}, "2.2.4-tf"))
@@ -109,6 +122,46 @@ def test_hdf5_of_keras_2(tmp_path: Path) -> None:
     assert found.excludes == ("tensorflow",)
     assert {one.distribution: one.newest for one in found.requirements} == {"tf-keras": True, "tensorflow": True}
     assert found.options["legacy"] is True
+
+
+@pytest.mark.parametrize(
+    ("word", "legacy", "needed"),
+    [
+        (None, True, {"tf-keras": None, "tensorflow": None}),
+        ("tensorflow==2.12.0", False, {"tensorflow": "2.12.0"}),
+        ("keras==2.12.1", False, {"tensorflow": "2.12.0"}),
+        ("keras==3.3.3", False, {"keras": "3.3.3", "tensorflow": None}),
+    ],
+)
+def test_what_the_user_says_comes_first(
+    tmp_path: Path, word: str | None, legacy: bool, needed: dict[str, str | None]
+) -> None:
+    """A file of Keras 2 goes to tf-keras, unless the user names the TensorFlow or the Keras that made it."""
+    path = hdf5(tmp_path / "m.h5", sequential(FEATURES, DENSE), "2.9.0")
+    found = inspect(path, formats=[KerasFormat()], framework=word)
+    assert {one.distribution: one.version for one in found.requirements} == needed
+    assert found.options["legacy"] is legacy
+
+
+def test_an_input_that_is_looked_up(tmp_path: Path) -> None:
+    """Whole numbers that a table knows are what a made-up row holds; any other would be refused by the model."""
+    layers = [
+        {
+            "class_name": "Embedding",
+            "config": {"name": "e", "input_dim": 5, "output_dim": 2, "batch_input_shape": [None, 9]},
+        },
+        DENSE,
+    ]
+    (signature,) = looked_at(
+        hdf5(tmp_path / "m.h5", {"class_name": "Sequential", "config": {"layers": layers}})
+    ).signatures
+    assert (signature.inputs[0].dtype, signature.categories) == ("INT32", {"e_input": (0, 1, 2, 3, 4)})
+    inputs = layer("InputLayer", "kind", batch_shape=[None, 1], dtype="int32")
+    ends = {"input_layers": [["kind", 0, 0]], "output_layers": [["t", 0, 0]]}
+    graph = [inputs, layer("Embedding", "t", "kind", input_dim=100, output_dim=4)]
+    config = {"class_name": "Functional", "module": "keras", "config": {"name": "f", "layers": graph, **ends}}
+    (signature,) = looked_at(archive(tmp_path / "m.keras", config)).signatures
+    assert signature.categories["kind"] == tuple(range(10))
 
 
 def test_a_batch_that_is_fixed(tmp_path: Path) -> None:
@@ -236,3 +289,60 @@ def test_a_member_of_an_archive(tmp_path: Path) -> None:
                 members.write(tmp_path / name, f"deep/{name}")
             found = looked_at(tmp_path / "all.zip")
             assert (found.packed, found.signatures[0].inputs[0].shape) == (f"deep/{name}", (-1, 4))
+
+
+def test_configurations_with_anything_in_any_place() -> None:
+    """Whatever stands where Keras writes something else, a file is an answer or unreadable, and no other failure."""
+    layers = [
+        layer("InputLayer", "x", batch_shape=[None, 8, 4], dtype="float32"),
+        layer("Conv1D", "c", "x", filters=3, kernel_size=[2], strides=[1], padding="same", dilation_rate=[1]),
+        layer("Reshape", "r", "c", target_shape=[-1, 3]), layer("Permute", "p", "r", dims=[2, 1]),
+        layer("TimeDistributed", "t", "p", layer=DENSE), layer("GlobalMaxPooling1D", "g", "t"),
+        layer("Concatenate", "j", "g", "g", axis=-1), layer("Lambda", "l", "j", function=["x", None, None]),
+    ]  # fmt: skip
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": {"l": ["l", 0, 0]}}
+    whole = {
+        "class_name": "Functional",
+        "module": "keras",
+        "config": {"name": "f", "layers": layers, **ends},
+        "build_config": {},
+    }
+    rng = random.Random(11)
+    junk: tuple[Any, ...] = (
+        None,
+        True,
+        -1,
+        0,
+        1 << 70,
+        1e308,
+        "",
+        "x",
+        [],
+        [[]],
+        {},
+        {"class_name": "Dense"},
+        [None, -5],
+        ["x", 0],
+    )
+    for config in (whole, sequential(FEATURES, *layers[1:])):
+        for _ in range(400):
+            changed = json.loads(json.dumps(config))
+            for _ in range(rng.randrange(1, 4)):
+                _spoil(changed, rng, junk)
+            document = {"class_name": changed} if not isinstance(changed, dict) else changed
+            try:
+                told = _model(ARTIFACT, KerasFile(container="zip", config=document, version="3.1.0"), document)
+            except (ValueError, RecursionError):
+                continue
+            json.dumps(told.to_json())
+
+
+def _spoil(value: Any, rng: random.Random, junk: tuple[Any, ...]) -> None:
+    """Puts something else into one place of a document."""
+    while isinstance(value, dict | list) and value:
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = rng.choice(keys)
+        if not isinstance(value[key], dict | list) or rng.random() < 0.15:
+            value[key] = rng.choice(junk)
+            return
+        value = value[key]

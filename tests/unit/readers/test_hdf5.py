@@ -95,7 +95,7 @@ def test_broken_files_raise_nothing_else() -> None:
             found = read(one)
             found.root.attributes()
             list(found.walk())
-        except CutOffError:
+        except CutOffError:  # noqa: PERF203  # each file is judged alone
             refused += 1
     assert refused > 60
 

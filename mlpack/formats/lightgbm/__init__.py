@@ -1,0 +1,107 @@
+"""The LightGBM format, host half: boosters in text, known by their header and their last line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact
+from mlpack.readers.lightgbm_text import LightGBMFacts, read_lightgbm
+from mlpack.readers.limits import CutOffError
+
+_CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entropy")
+_OWN_RELEASE = {"v4": ">=4"}  # what writes this form; newer releases read every older one
+
+
+class LightGBMFormat:
+    """Files that `Booster.save_model` writes."""
+
+    name = "lightgbm"
+    loader = Path(__file__).with_name("loader.py")
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None when the file is no LightGBM model. Raises UnreadableModelError for a broken one."""
+        try:
+            facts = read_lightgbm(artifact.open, artifact.head, artifact.size) if artifact.head else None
+        except CutOffError as stopped:
+            raise UnreadableModelError(
+                f"{artifact.name} begins like a LightGBM model, and cannot be read: {stopped}.",
+                hint="Save the model again, or fetch the file again.",
+            ) from stopped
+        return None if facts is None else _info(artifact, facts)
+
+
+def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
+    return ModelInfo(
+        path=artifact.path,
+        format="lightgbm",
+        framework="lightgbm",
+        framework_version=None,
+        root_class="lightgbm.Booster",
+        task=_task(facts),
+        signatures=(_signature(facts),),
+        safety=Safety(verdict="safe"),  # numbers and names: loading runs no code of the file
+        size=artifact.size,
+        requirements=(
+            Requirement(
+                module="lightgbm",
+                distribution="lightgbm",
+                constraint=_OWN_RELEASE.get(facts.version, ""),
+                newest=True,
+            ),
+        ),
+        methods=("predict",),
+        n_features_in=len(facts.names),
+        feature_names=facts.names,
+        warnings=tuple(_warnings(facts)),
+        details={
+            "text_version": facts.version,
+            "objective": facts.objective or "the user's own",
+            "trees": facts.trees,
+            "categorical_features": [facts.names[place] for place in facts.categorical if place < len(facts.names)],
+        },
+    )
+
+
+def _task(facts: LightGBMFacts) -> Task | None:
+    if facts.objective in _CLASSIFIERS:
+        return "classifier"
+    return "regressor" if facts.objective else None
+
+
+def _known(facts: LightGBMFacts) -> dict[int, tuple[object, ...]]:
+    """The categories of each categorical feature that the file keeps, by its place."""
+    if len(facts.categories) != len(facts.categorical):
+        return {}
+    return {place: values for place, values in zip(facts.categorical, facts.categories, strict=True) if values}
+
+
+def _signature(facts: LightGBMFacts) -> Signature:
+    known = _known(facts)
+    matrix = TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names)))
+    columns = tuple(
+        TensorSpec(name=name, dtype="BYTES" if _text(known.get(place, ())) else "FP64", shape=(-1,))
+        for place, name in enumerate(facts.names)
+    )
+    shape = (-1, facts.classes) if facts.classes > 1 else (-1,)
+    return Signature(
+        name="predict",
+        method="predict",
+        inputs=columns if known else (matrix,),
+        outputs=(TensorSpec(name="predict", dtype="FP64", shape=shape),),
+        layout="columns" if known else "matrix",
+        columns=facts.names,
+        categories={facts.names[place]: values for place, values in known.items()},  # type: ignore[misc]  # JSON scalars
+        batchable=True,  # each row goes down the trees by itself
+    )
+
+
+def _text(values: tuple[object, ...]) -> bool:
+    return any(isinstance(value, str) for value in values)
+
+
+def _warnings(facts: LightGBMFacts) -> list[str]:
+    if facts.categories and not _known(facts):
+        return ["The file does not tell which columns its categories belong to: send the codes that pandas gave them."]
+    return []

@@ -1,0 +1,161 @@
+"""The MLflow format: a folder with an MLmodel, seen as the model of its flavour with the versions and columns that it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.mlflow.pins import pinned, pins_of
+from mlpack.formats.mlflow.signatures import overlaid, signature_of
+from mlpack.readers.limits import CutOffError
+
+MLMODEL = "MLmodel"
+_LONGEST = 1 << 20
+# A flavour's keys for the file or folder that holds the model, in the order in which a folder's flavours are preferred.
+_FLAVOURS = {
+    "sklearn": ("pickled_model",), "xgboost": ("data",), "lightgbm": ("data",), "catboost": ("data",),
+    "statsmodels": ("data",), "onnx": ("data",), "keras": ("data",), "tensorflow": ("saved_model_dir", "data"),
+    "pytorch": ("model_data", "data"),
+}  # fmt: skip
+# Where a flavour names a folder, the model in it (the first that is there); "" is the folder itself.
+_INSIDE = {
+    "pytorch": ("model.pt2", "model.pth"),
+    "keras": ("model.keras", "model.h5", "model"),
+    "tensorflow": ("tfmodel", "model.keras", "model.h5", "model", ""),
+}
+_OWN = "write a predictor of your own that loads it, and name it in mlpack.yaml: `predictor: predict.py`"
+
+
+class MLflowFormat:
+    """Folders that MLflow's `save_model` writes and its runs keep as artifacts."""
+
+    name = "mlflow"
+    loader = None  # a flavour's model is served by its own format
+    kinds = (
+        Kind(
+            name="MLflow model folder",
+            reads="`MLmodel`: flavours, signature, versions of `requirements.txt`, input example",
+            serves="by its flavour's format, without MLflow and conda",
+            proof="tests/integration/test_boosters.py",
+        ),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
+        tree = artifact.tree
+        if tree is None or MLMODEL not in tree or artifact.entry is not None:
+            return None
+        document = _document(artifact)
+        flavours = document.get("flavors")
+        if not isinstance(flavours, dict) or not flavours:
+            raise UnreadableModelError(
+                f"{artifact.path.name} has an {MLMODEL} without flavours.", hint="Save the model again with MLflow."
+            )
+        told = {str(name): value for name, value in flavours.items() if isinstance(value, dict)}
+        name, data = _chosen(artifact, told)
+        if name is None or data is None:
+            return _recognised(
+                artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
+            )
+        if tree.container != "folder" or artifact.ask is None:
+            return _recognised(artifact, told, f"unpack the archive: the model is {data} in it")
+        inner = artifact.ask(artifact.path / data)
+        return _joined(artifact, inner, document, told[name], name)
+
+
+def _document(artifact: Artifact) -> Mapping[str, Any]:
+    assert artifact.tree is not None  # noqa: S101 - asked by the caller
+    try:
+        text = artifact.tree.read(MLMODEL, _LONGEST).decode("utf-8")
+        document = yaml.safe_load(text)
+    except (CutOffError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UnreadableModelError(
+            f"the {MLMODEL} of {artifact.path.name} is no YAML that can be read.",
+            hint="Save the model again with MLflow.",
+        ) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _chosen(artifact: Artifact, flavours: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, str | None]:
+    """The flavour to serve by and its model's name in the folder; (None, None) when only code of its own can load it."""
+    for name, keys in _FLAVOURS.items():
+        flavour = flavours.get(name)
+        named = next((str(flavour[key]) for key in keys if flavour.get(key)), "") if flavour is not None else ""
+        found = _inside(artifact, name, named) if named else None
+        if found is not None:
+            return name, found
+    return None, None
+
+
+def _inside(artifact: Artifact, flavour: str, named: str) -> str | None:
+    assert artifact.tree is not None  # noqa: S101 - asked by the caller
+    path = PurePosixPath(named)
+    if path.is_absolute() or ".." in path.parts or "\\" in named:
+        raise UnreadableModelError(
+            f"the {MLMODEL} of {artifact.path.name} names a model outside of its folder: {named[:80]!r}.",
+            hint="Ask its author where it comes from.",
+        )
+    if str(path) in artifact.tree:
+        return str(path)
+    names = artifact.tree.names
+    for inner in _INSIDE.get(flavour, ("",)):
+        whole = str(path / inner) if inner else str(path)
+        if whole in artifact.tree or any(name.startswith(f"{whole}/") for name in names):
+            return whole
+    raise UnreadableModelError(
+        f"the {MLMODEL} of {artifact.path.name} names {named[:80]!r}, which is not in the folder.",
+        hint="Fetch the whole folder.",
+    )
+
+
+def _recognised(artifact: Artifact, flavours: Mapping[str, Any], advice: str) -> ModelInfo:
+    return ModelInfo(
+        path=artifact.path,
+        format="mlflow",
+        framework=None,
+        framework_version=None,
+        root_class=f"MLflow model ({', '.join(sorted(flavours))})",
+        task=None,
+        signatures=(),
+        safety=Safety(verdict="unknown"),
+        size=artifact.size,
+        details={"mlflow": {"flavours": sorted(flavours)}},
+        advice=f"This MLflow model cannot be served as it is; {advice}.",
+    )
+
+
+def _joined(
+    artifact: Artifact, inner: ModelInfo, document: Mapping[str, Any], flavour: Mapping[str, Any], name: str
+) -> ModelInfo:
+    """The flavour's model with what the MLmodel adds: versions that the file does not tell, columns, texts."""
+    pins = pins_of(artifact.tree, name, flavour)
+    declared = signature_of(document.get("signature"))
+    signatures: tuple[Signature, ...] = tuple(overlaid(one, declared) for one in inner.signatures)
+    if not signatures and declared is not None and inner.root_class and not inner.contents and not inner.advice:
+        signatures = (declared,)
+    requirements: tuple[Requirement, ...] = tuple(pinned(one, pins) for one in inner.requirements)
+    own = next((one.version for one in requirements if one.distribution == inner.framework), None)
+    told = {
+        "flavour": name,
+        "flavours": sorted(map(str, document.get("flavors", {}))),
+        "mlflow_version": str(document.get("mlflow_version", "")),
+        "input_example": str((document.get("saved_input_example_info") or {}).get("artifact_path", "")),
+    }
+    return replace(
+        inner,
+        framework_version=inner.framework_version or own,
+        requirements=requirements,
+        signatures=signatures,
+        methods=inner.methods or tuple(one.name for one in signatures),
+        details={**inner.details, "mlflow": told},
+        warnings=tuple(
+            one for one in inner.warnings if signatures == inner.signatures or not one.startswith("No signature")
+        ),
+    )

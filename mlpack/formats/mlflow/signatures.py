@@ -1,0 +1,87 @@
+"""The signature of an MLmodel in the common vocabulary, and what it adds to one that the model's own file tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlpack.artifacts.model import Signature, TensorSpec
+
+# https://mlflow.org/docs/latest/ml/model/signatures: column types; numbers of a table stay FP64, which may be missing.
+_COLUMNS = {
+    "boolean": "BOOL", "integer": "INT64", "long": "INT64", "float": "FP32", "double": "FP64", "string": "BYTES",
+}  # fmt: skip
+_TENSORS = {
+    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "uint16": "UINT16",
+    "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64", "str": "BYTES", "object": "BYTES",
+}  # fmt: skip
+_NUMBERS = ("INT64", "FP32", "FP64")
+
+
+def signature_of(told: Any) -> Signature | None:
+    """The MLmodel's signature; None when it has none, or one that our vocabulary lacks words for."""
+    if not isinstance(told, Mapping):
+        return None
+    inputs, outputs = _specs(told.get("inputs"), "input"), _specs(told.get("outputs"), "predict")
+    if not inputs or not outputs:
+        return None
+    columns = all(len(one.shape) == 1 for one in inputs)
+    matrix = not columns and len(inputs) == 1 and len(inputs[0].shape) == 2
+    if columns:  # a column of numbers may miss one, which only a float can say
+        inputs = tuple(replace(one, dtype="FP64") if one.dtype in _NUMBERS else one for one in inputs)
+    return Signature(
+        name="predict",
+        method="predict",
+        inputs=inputs,
+        outputs=(replace(outputs[0], name="predict"),),
+        layout="columns" if columns else "matrix" if matrix else "tensors",
+        columns=tuple(one.name for one in inputs) if columns else (),
+    )
+
+
+def _specs(told: Any, default: str) -> tuple[TensorSpec, ...]:
+    """The tensors that a JSON text lists; () when one of them is of a type that is not known here."""
+    try:
+        items = json.loads(told) if isinstance(told, str) else told
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(items, list):
+        return ()
+    found = [_spec(item, f"{default}_{place}" if place else default) for place, item in enumerate(items)]
+    return tuple(one for one in found if one is not None) if None not in found else ()
+
+
+def _spec(item: Any, default: str) -> TensorSpec | None:
+    if not isinstance(item, dict):
+        return None
+    name = str(item.get("name") or default)
+    tensor = item.get("tensor-spec")
+    if isinstance(tensor, dict):
+        dtype, shape = _TENSORS.get(str(tensor.get("dtype"))), tensor.get("shape")
+        if dtype is None or not isinstance(shape, list) or not all(isinstance(size, int) for size in shape):
+            return None
+        return TensorSpec(name=name, dtype=dtype, shape=(-1, *shape[1:]))
+    column = _COLUMNS.get(str(item.get("type")))
+    return None if column is None else TensorSpec(name=name, dtype=column, shape=(-1,))
+
+
+def overlaid(own: Signature, declared: Signature | None) -> Signature:
+    """What the file tells, with the names of a nameless table's columns, and the texts among columns taken for numbers."""
+    if declared is None:
+        return own
+    if own.layout == "matrix" and not own.columns and len(declared.columns) == own.inputs[0].shape[-1]:
+        return replace(own, columns=declared.columns)
+    types = {spec.name: spec.dtype for spec in declared.inputs}
+    assumed = set(own.assumed) & set(types)
+    return replace(
+        own,
+        inputs=tuple(
+            replace(spec, dtype=types[spec.name])
+            if spec.name in assumed and types[spec.name] in ("BYTES", "BOOL")
+            else spec
+            for spec in own.inputs
+        ),
+        assumed=tuple(name for name in own.assumed if name not in assumed),
+    )

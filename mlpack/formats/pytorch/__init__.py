@@ -1,0 +1,154 @@
+"""The PyTorch format, host half: TorchScript, whole modules, state dicts, safetensors, exported programs, torch.package."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import Finding, ModelInfo, Safety
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.pytorch.archive import TorchArchive, open_archive
+from mlpack.formats.pytorch.exported import inspect_exported
+from mlpack.formats.pytorch.modules import inspect_module, is_module
+from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.torchscript import inspect_script
+from mlpack.formats.pytorch.weights import inspect_safetensors, inspect_weights
+from mlpack.readers.contents import kind
+from mlpack.readers.values import Instance, PickleFile
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files from before 1.6
+_OBJECT = 3  # which of their pickles is the object
+
+
+class TorchFormat:
+    """Whatever torch writes: `.pt`, `.pth`, `.pt2`, `.safetensors`, by content."""
+
+    name = "pytorch"
+    loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="TorchScript `.pt` (traced, scripted, frozen)",
+            reads="forward's arguments and answers, shapes as far as the code or the tracing tells, weights",
+            serves="torch, CPU build",
+            proof="tests/integration/test_torch_images.py",
+        ),
+        Kind(
+            name="`torch.save` of a whole module, zip or from before 1.6",
+            reads="class, layers, weights, own classes",
+            serves="torch, with your code by `--include`",
+            proof="tests/integration/test_torch_images.py",
+        ),
+        Kind(
+            name="state dict, checkpoint, safetensors",
+            reads="tensor names, shapes, dtypes, how many parameters",
+            serves="torch, with `--entry pkg.mod:make_model`, or your `predictor:`",
+            proof="tests/integration/test_torch_images.py",
+        ),
+        Kind(
+            name="torch.export `.pt2`",
+            reads="inputs, outputs, open dimensions and their ranges, torch's version",
+            serves="torch of the recorded version",
+            proof="tests/integration/test_torch_images.py",
+        ),
+        Kind(name="torch.package", reads="its pickles, the modules it leaves outside"),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the file is; None when torch did not write it.
+
+        Raises UnreadableModelError for a broken safetensors file or exported program, UsageError for an entry that is none.
+        """
+        pickle = artifact.pickle
+        if pickle is None or not pickle.members:
+            archive = open_archive(artifact)
+            if archive is not None and archive.kind == "exported":
+                return inspect_exported(artifact, archive)
+            return inspect_safetensors(artifact) if artifact.tree is None or artifact.packed else None
+        if pickle.container == "zip":
+            return _archived(artifact)
+        if _is_legacy(pickle):
+            return _saved(artifact, pickle.members[_OBJECT].root)
+        return None
+
+
+def _archived(artifact: Artifact) -> ModelInfo | None:
+    archive = open_archive(artifact)
+    if archive is None:
+        return None
+    if archive.kind == "torchscript":
+        return inspect_script(artifact, archive)
+    if archive.kind == "exported":
+        return inspect_exported(artifact, archive)
+    if archive.kind == "package":
+        return _package(artifact, archive)
+    return _saved(artifact, archive.pickles.get("data.pkl"))
+
+
+def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
+    """What `torch.save` was given: a module, a state dict or checkpoint, or something else that holds one."""
+    if isinstance(root, Instance) and is_module(root):
+        return inspect_module(artifact, root)
+    return inspect_weights(artifact, root) or _other(artifact, root)
+
+
+def _other(artifact: Artifact, root: Any) -> ModelInfo:
+    """Something that torch saved and that is neither module nor weights."""
+    advice = (
+        "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
+    )
+    return _told(artifact, f"{kind(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
+
+
+def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
+    """A torch.package archive: Python code and pickles, which neither torch.load nor torch.jit.load opens."""
+    pickles = [name for name in archive.tree.names if name.endswith(".pkl")]
+    advice = (
+        "Open it where it is trusted with torch.package.PackageImporter, and export it with torch.jit or torch.export; or load "
+        "it in a `predictor: predict.py`."
+    )
+    details = {
+        "kind": "package",
+        "pickles": pickles[:20],
+        "extern": archive.text(".data/extern_modules", 4096).split()[:50],
+    }
+    told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
+    code = next((name for name in archive.tree.names if name.endswith(".py")), None)
+    if code is None or told.safety.verdict == "dangerous":
+        return told
+    carried = Finding(
+        callable=f"torch.package {code}",
+        why="Python code that the archive carries, and that opening it runs",
+        verdict="unknown",
+    )
+    return replace(told, safety=Safety(verdict="unknown", findings=(*told.safety.findings, carried)))
+
+
+def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *, root_class: str) -> ModelInfo:
+    """What is recognised and not served."""
+    pickle = artifact.pickle
+    assert pickle is not None  # noqa: S101 - it was recognised by it
+    version = version_of(artifact)
+    requirements, missing = requirements_of(version, pickle)
+    return ModelInfo(
+        path=artifact.path,
+        format="pytorch",
+        framework="torch",
+        framework_version=version,
+        root_class=root_class,
+        task=None,
+        signatures=(),
+        safety=pickle.safety,
+        size=artifact.size,
+        requirements=requirements,
+        missing_modules=missing,
+        protocol=pickle.protocol,
+        warnings=(f"No signature: it is {what}.",),
+        details=details,
+        advice=advice,
+    )
+
+
+def _is_legacy(pickle: PickleFile) -> bool:
+    root = pickle.root
+    return len(pickle.members) > _OBJECT and isinstance(root, int) and root == _MAGIC

@@ -1,0 +1,120 @@
+"""What a torch model is asked with: input tensors from a few rows of the user's, and the output that is not yet known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mlpack.artifacts.model import Layout, Signature, TensorSpec
+
+OPEN = "..."  # any further axes: what a file does not tell of an output
+_NUMBERS = (int, float)
+
+
+def inputs_of_rows(rows: Sequence[Any], names: Sequence[str] = ()) -> tuple[TensorSpec, ...]:
+    """The input tensors that the rows fit, () when they fit none.
+
+    A list is one tensor's row; a record names several tensors (or, with scalars only and one tensor to fill, the places in
+    its row). Whole numbers alone are INT64, all other numbers FP32. Axes whose lengths differ between rows are open.
+    """
+    if not rows:
+        return ()
+    if all(isinstance(row, dict) for row in rows) and len({tuple(row) for row in rows}) == 1:
+        keys = list(rows[0])
+        if (len(names) < 2 and set(keys) != set(names)) and all(_plain(row.values()) for row in rows):
+            spec = _spec(names[0] if names else "input", [list(row.values()) for row in rows])
+            return () if spec is None else (spec,)
+        if len(names) > 1 and set(keys) != set(names):
+            return ()
+        specs = [_spec(str(key), [row[key] for row in rows]) for key in (names or keys)]
+        return tuple(one for one in specs if one is not None) if all(specs) else ()
+    if len(names) > 1:
+        if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            return ()
+        specs = [_spec(name, [row[place] for row in rows]) for place, name in enumerate(names)]
+        return tuple(one for one in specs if one is not None) if all(specs) else ()
+    spec = _spec(names[0] if names else "input", rows)
+    return () if spec is None else (spec,)
+
+
+def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
+    """The names of a row's places, where the rows are records and the model takes one tensor."""
+    if len(inputs) != 1 or len(inputs[0].shape) != 2 or not all(isinstance(row, dict) for row in rows) or not rows:
+        return ()
+    names = tuple(rows[0])
+    return () if names == (inputs[0].name,) else names
+
+
+def signature_of(
+    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, name: str = "forward", columns: tuple[str, ...] = ()
+) -> Signature:
+    """A signature of these tensors: a matrix where it is one table of numbers, else named tensors."""
+    flat = len(inputs) == 1 and len(inputs[0].shape) == 2
+    layout: Layout = "matrix" if flat and inputs[0].dtype not in ("BYTES", "BOOL") else "tensors"
+    return Signature(
+        name=name, method=name, inputs=tuple(inputs), outputs=tuple(outputs), layout=layout, columns=columns
+    )
+
+
+def settled(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    """Inputs whose ranks and dtypes are known, with the axes that the rows show to be of other lengths left open."""
+    told = {one.name: one for one in inputs_of_rows(rows, [spec.name for spec in inputs])}
+    found = []
+    for spec in inputs:
+        row = told.get(spec.name)
+        if row is None or len(row.shape) != len(spec.shape):
+            found.append(spec)
+            continue
+        axes = tuple(have if have == new else -1 for have, new in zip(spec.shape, row.shape, strict=True))
+        found.append(replace(spec, shape=axes))
+    return tuple(found)
+
+
+def lengths_open(spec: TensorSpec) -> bool:
+    """Whether a convolution wants axes whose lengths nothing tells: without them nobody can ask for a warm-up."""
+    return any(axis == -1 for axis in spec.shape[2:])
+
+
+def _spec(name: str, values: Sequence[Any]) -> TensorSpec | None:
+    """One tensor's spec from its values, one a row."""
+    shapes = {_shape(value) for value in values}
+    if None in shapes or len({len(shape) for shape in shapes if shape is not None}) != 1:
+        return None
+    known = [shape for shape in shapes if shape is not None]
+    axes = tuple(sizes[0] if len(set(sizes)) == 1 else -1 for sizes in zip(*known, strict=True))
+    dtype = _dtype([leaf for value in values for leaf in _leaves(value)])
+    return None if dtype is None else TensorSpec(name=name, dtype=dtype, shape=(-1, *axes))
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists; None when they are ragged or empty."""
+    if not isinstance(value, list):
+        return ()
+    if not value:
+        return None
+    below = {_shape(one) for one in value}
+    inner = next(iter(below))
+    return (len(value), *inner) if len(below) == 1 and inner is not None else None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def _dtype(leaves: Sequence[Any]) -> str | None:
+    if all(isinstance(leaf, bool) for leaf in leaves):
+        return "BOOL"
+    if all(isinstance(leaf, str) for leaf in leaves):
+        return "BYTES"
+    if not all((isinstance(leaf, _NUMBERS) and not isinstance(leaf, bool)) or leaf is None for leaf in leaves):
+        return None
+    return "INT64" if all(isinstance(leaf, int) for leaf in leaves) else "FP32"
+
+
+def _plain(values: Any) -> bool:
+    return all(not isinstance(value, list | dict) for value in values)

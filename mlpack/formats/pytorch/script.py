@@ -1,0 +1,125 @@
+"""TorchScript's source text in an archive, read as text: a class's methods, their arguments, types and answers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+from mlpack.formats.pytorch.archive import TorchArchive
+
+_MOST = 4 << 20  # of one source file
+_HEADER = 64 << 10  # of one method's head
+_MOST_BODY = 256 << 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One argument of a method: its type as TorchScript writes it, and whether it may be left out."""
+
+    name: str
+    type: str
+    optional: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method or function: its arguments without `self`, the type of its answer, and its tree (never compiled)."""
+
+    arguments: tuple[Argument, ...]
+    returns: str
+    tree: ast.FunctionDef = field(repr=False, compare=False)
+    self_name: str = ""
+
+
+class Script:
+    """The source of an archive, by qualified names such as `__torch__.net.___torch_mangle_3.Net`."""
+
+    def __init__(self, archive: TorchArchive) -> None:
+        self._archive = archive
+        self._texts: dict[str, str] = {}
+        self._methods: dict[tuple[str, str], Method | None] = {}
+
+    def text(self, qualified: str) -> str:
+        """The text of the file that holds a class or function; "" when there is none."""
+        module = qualified.rpartition(".")[0]
+        if module not in self._texts:
+            self._texts[module] = self._archive.text(f"code/{module.replace('.', '/')}.py", _MOST)
+        return self._texts[module]
+
+    def class_text(self, qualified: str) -> str:
+        """The text of one class."""
+        name = re.escape(qualified.rpartition(".")[2])
+        found = re.search(rf"^class {name}\(.*?(?=^\S|\Z)", self.text(qualified), re.MULTILINE | re.DOTALL)
+        return found.group() if found else ""
+
+    def method(self, qualified: str, name: str = "forward") -> Method | None:
+        """A class's method; None when it has none of that name, or none that can be read."""
+        key = (qualified, name)
+        if key not in self._methods:
+            self._methods[key] = _method(self.class_text(qualified), name, indent="  ")
+        return self._methods[key]
+
+    def function(self, qualified: str) -> Method | None:
+        """A free function."""
+        key = (qualified, "")
+        if key not in self._methods:
+            self._methods[key] = _method(self.text(qualified), qualified.rpartition(".")[2], indent="")
+        return self._methods[key]
+
+    def all_code(self) -> str:
+        """All source of the archive, for what is looked for as text (at most 16 MiB of it)."""
+        names = [name for name in self._archive.tree.names if name.startswith("code/") and name.endswith(".py")]
+        parts: list[str] = []
+        size = 0
+        for name in names:
+            parts.append(self._archive.text(name, _MOST))
+            size += len(parts[-1])
+            if size > 4 * _MOST:
+                break
+        return "\n".join(parts)
+
+
+def _method(text: str, name: str, *, indent: str) -> Method | None:
+    start = re.search(rf"^{indent}def {re.escape(name)}\(", text, re.MULTILINE)
+    if start is None:
+        return None
+    stop = re.compile(rf"^(?:{indent}\S|\S)", re.MULTILINE).search(text, start.end())
+    body = text[start.start() : stop.start() if stop else len(text)]
+    tree = _parsed(body, indent)
+    if tree is None:
+        return None
+    given = tree.args.args
+    optional = len(given) - len(tree.args.defaults)
+    arguments = tuple(
+        Argument(name=one.arg, type=_type(one.annotation), optional=place >= optional)
+        for place, one in enumerate(given)
+    )
+    return Method(
+        arguments=arguments[1:] if indent else arguments,
+        returns=_type(tree.returns),
+        tree=tree,
+        self_name=given[0].arg if indent and given else "",
+    )
+
+
+def _parsed(body: str, indent: str) -> ast.FunctionDef | None:
+    """The method's tree; of a very long one, or one that is no Python, only the head."""
+    plain = "\n".join(line.removeprefix(indent) for line in body.splitlines())
+    tree = _tree(plain) if len(plain) <= _MOST_BODY else None
+    if tree is None:
+        head = re.match(r"def [^\n]*(?:\n[^\n]*?)*?\) -> [^\n]*:\n", plain[:_HEADER])
+        tree = _tree(f"{head.group()}  pass\n") if head else None
+    return tree
+
+
+def _tree(text: str) -> ast.FunctionDef | None:
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return body[0] if len(body) == 1 and isinstance(body[0], ast.FunctionDef) else None
+
+
+def _type(node: ast.expr | None) -> str:
+    return "Tensor" if node is None else ast.unparse(node)

@@ -1,0 +1,33 @@
+"""The inputs that a traced model was traced with: newer releases of torch keep their shapes in the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlpack.artifacts.model import DTYPES, TensorSpec
+from mlpack.formats.pytorch.archive import TorchArchive
+from mlpack.formats.pytorch.tensors import mapping, tensor_of
+from mlpack.readers.values import Instance
+
+
+def traced_inputs(archive: TorchArchive, names: Sequence[str]) -> dict[str, TensorSpec]:
+    """A spec by argument name for each tensor that `forward` was traced with, rows first; {} when none are kept."""
+    held = mapping(_untyped(archive.pickles.get("traced_inputs.pkl"))) or {}
+    values = _untyped(held.get("forward"))
+    if not isinstance(values, list | tuple):
+        return {}
+    found = {}
+    for name, value in zip(names, values, strict=False):
+        tensor = tensor_of(_untyped(value))
+        if tensor is not None and tensor.shape:
+            dtype = tensor.dtype if tensor.dtype in DTYPES else "FP32"
+            found[name] = TensorSpec(name=name, dtype=dtype, shape=(-1, *tensor.shape[1:]))
+    return found
+
+
+def _untyped(value: Any) -> Any:
+    """A value without TorchScript's type tag around it."""
+    while isinstance(value, Instance) and value.class_name == "torch.jit._pickle.restore_type_tag" and value.args:
+        value = value.args[0]
+    return value

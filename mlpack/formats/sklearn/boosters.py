@@ -1,0 +1,139 @@
+"""Boosted models in a pickle: what their framework's own bytes, which the pickle holds, tell of columns, outputs and version."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from mlpack.artifacts.model import Requirement, Task
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
+from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, read_catboost
+from mlpack.readers.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.streams import MemorySource
+from mlpack.readers.values import Blob, Instance
+from mlpack.readers.xgboost_models import XGBoostFacts, read_buffer
+from mlpack.readers.xgboost_versions import xgboost_requirement
+
+PACKAGES = ("lightgbm", "xgboost", "catboost")
+EXCLUDES = {"catboost": PLOTTING}
+_CLASSIFIERS = ("binary", "multi", "cross_entropy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boosted:
+    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its raw answer, 0 for 1-D."""
+
+    requirement: Requirement
+    task: Task
+    count: int
+    names: tuple[str, ...] = ()
+    categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
+    classes: tuple[Any, ...] | None = None
+    dtype: str = "FP64"
+    width: int = 0
+    estimator: bool = True  # the scikit-learn interface, not the bare booster
+
+
+def boosted(model: Estimator) -> Boosted | None:
+    """What a lightgbm, xgboost or catboost estimator (or bare booster) tells; None for others, or when nothing is told."""
+    return _boosted(model.instance) if model.package in PACKAGES else None
+
+
+@lru_cache(maxsize=64)
+def _boosted(instance: Instance) -> Boosted | None:
+    model = Estimator(instance)
+    try:
+        return {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}[model.package](model)
+    except CutOffError:
+        return None
+
+
+def _xgboost(model: Estimator) -> Boosted | None:
+    booster = any_instance(model.get("_Booster", "_Booster_")) or model
+    held = booster.get("handle")
+    if isinstance(held, Instance) and held.args:  # before protocol 5: bytearray(bytes)
+        held = held.args[0]
+    facts: XGBoostFacts | None = read_buffer(*_ends(held))
+    if facts is None:
+        return None
+    names = facts.names or tuple(str(name) for name in sequence(booster.get("feature_names")) or ())
+    kinds = facts.types or tuple(str(kind) for kind in sequence(booster.get("feature_types")) or ())
+    categories = {place: facts.categories.get(place, ()) for place, kind in enumerate(kinds) if kind == "c"}
+    return Boosted(
+        requirement=xgboost_requirement(facts.version, binary=facts.serialisation == "binary"),
+        task=_task(facts.objective),
+        count=facts.features,
+        names=names if len(names) == facts.features else (),
+        categories=categories,
+        texts=frozenset(place for place, known in categories.items() if _text(known)),
+        dtype="FP32",
+        width=facts.classes if facts.objective == "multi:softprob" else facts.targets if facts.targets > 1 else 0,
+        estimator=booster is not model,
+    )
+
+
+def _lightgbm(model: Estimator) -> Boosted | None:
+    booster = any_instance(model.get("_Booster")) or model
+    head, tail = _ends(booster.get("_handle", "handle", "model_str"))
+    if not looks_like_lightgbm(head):
+        return None
+    facts: LightGBMFacts = read_text(head, tail)
+    known = categories_of(booster.get("pandas_categorical")) or facts.categories
+    places = facts.categorical if len(facts.categorical) == len(known) else ()
+    categories = dict(zip(places, known, strict=False))
+    return Boosted(
+        requirement=Requirement(module="lightgbm", distribution="lightgbm", newest=True),
+        task=_task(facts.objective),
+        count=len(facts.names),
+        names=() if facts.names[0] == "Column_0" else facts.names,
+        categories=categories,
+        texts=frozenset(place for place, values in categories.items() if _text(values)),
+        width=facts.classes if facts.classes > 1 else 0,
+        estimator=booster is not model,
+    )
+
+
+def _catboost(model: Estimator) -> Boosted | None:
+    content, _ = _ends(model.get("__model", "__model__"))
+
+    def opened() -> AbstractContextManager[MemorySource]:
+        return nullcontext(MemorySource(content))
+
+    facts: CatBoostFacts | None = read_catboost(opened, content[:64], len(content))
+    if facts is None:
+        return None
+    count = facts.features[-1].place + 1
+    names = {one.place: one.name for one in facts.features}
+    return Boosted(
+        requirement=Requirement(
+            module="catboost", distribution="catboost", version=facts.version, newest=facts.version is None
+        ),
+        task="classifier" if facts.classes is not None else "regressor",
+        count=count,
+        names=tuple(names.get(place) or f"x{place}" for place in range(count)) if all(names.values()) else (),
+        texts=frozenset(one.place for one in facts.features if one.kind in ("categorical", "text")),
+        classes=facts.classes,
+        width=facts.outputs if facts.outputs > 1 else 0,
+        estimator=model.name != "CatBoost",
+    )
+
+
+def _task(objective: str) -> Task:
+    return "classifier" if objective.startswith(_CLASSIFIERS) else "regressor"
+
+
+def _text(values: tuple[Any, ...]) -> bool:
+    return any(isinstance(value, str) for value in values)
+
+
+def _ends(held: Any) -> tuple[bytes, bytes]:
+    """How bytes or a text in a pickle begin and end; both are all of it when it is short."""
+    if isinstance(held, Blob):
+        return held.head, held.tail
+    if isinstance(held, str):
+        held = held.encode()
+    return (bytes(held), bytes(held)) if isinstance(held, bytes | bytearray) else (b"", b"")

@@ -1,0 +1,149 @@
+"""Models of packages that answer `predict` without being scikit-learn's kin: what statsmodels' and PyOD's objects tell."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, sequence, shape, walk
+from mlpack.readers.values import Array, Instance
+
+_SERIES = ("statsmodels.tsa.",)
+# Where PyOD's detectors keep a table as wide as their input.
+_TABLES = (("X_train", 1), ("X_train_", 1), ("training_data", 1), ("hist_", 1), ("components_", 1), ("_mean", 0))
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Like:
+    """What a model tells: its columns and the data types that are known ("" for one that is not), the width of its answer.
+
+    `problem` says why it answers no rows.
+    """
+
+    count: int | None = None
+    names: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    width: int = 0
+    problem: str = ""
+
+
+def liked(model: Estimator) -> Like | None:
+    """What a statsmodels result or a PyOD detector tells; None for others."""
+    if model.package == "statsmodels":
+        return _statsmodels(model)
+    return _pyod(model) if model.package == "pyod" else None
+
+
+def _statsmodels(model: Estimator) -> Like:
+    if model.path.startswith(_SERIES):
+        return Like(problem="it forecasts a series from its own past, so there are no rows to answer")
+    results = any_instance(model.get("_results")) or model
+    fitted = any_instance(results.get("model"))
+    data = any_instance(fitted.get("data")) if fitted else None
+    params = shape(results.get("params"))
+    width = params[1] + 1 if len(params) == 2 else 0  # MNLogit: one column less than there are outcomes
+    formula = data.get("formula") if data else None
+    if isinstance(formula, str):
+        return _by_formula(formula, data.get("frame") if data else None, width)
+    table = shape(fitted.get("exog")) if fitted else ()
+    count = table[1] if len(table) == 2 else params[0] if params else None
+    names = _columns(data.get("orig_exog")) if data else ()
+    return Like(count=count, names=names if len(names) == count else (), width=width)
+
+
+def _by_formula(formula: str, frame: Any, width: int) -> Like:
+    """The columns that the right side of a formula names, with what the training table held in them."""
+    right = _TEXT.sub("", formula.partition("~")[2])
+    kinds = dict(zip(_columns(frame), _kinds(frame), strict=False))
+    if not kinds:
+        return Like(
+            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
+        )
+    named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
+    return Like(count=len(named), names=tuple(named), dtypes=tuple(kinds[name] for name in named), width=width)
+
+
+def _manager(frame: Any) -> Instance | None:
+    one = any_instance(frame)
+    manager = one.get("_mgr", "_data") if one else None
+    return manager if isinstance(manager, Instance) and len(manager.args) == 2 else None
+
+
+def _columns(frame: Any) -> tuple[str, ...]:
+    """A pickled DataFrame's column names, () when they are not texts or not to be had."""
+    manager = _manager(frame)
+    axes = manager.args[1] if manager else None
+    if not isinstance(axes, list | tuple) or len(axes) != 2:
+        return ()
+    values = sequence(axes[0]) or next(_texts(axes[0]), [])
+    return tuple(values) if all(isinstance(value, str) for value in values) else ()
+
+
+def _texts(value: Any) -> Iterator[list[Any]]:
+    """The texts of a pandas Index, in numpy's arrays or in pyarrow's."""
+    for part in walk(value):
+        if isinstance(part, Array) and (values := part.values()) is not None:
+            yield values
+        elif isinstance(part, Instance) and part.class_name == "pyarrow.lib._restore_array":
+            yield _arrow_texts(part.args[0] if part.args else ())
+
+
+def _arrow_texts(told: Any) -> list[str]:
+    """pyarrow's array of texts: type, length, nulls, offset, buffers (validity, where each begins, all bytes)."""
+    if not isinstance(told, tuple) or len(told) < 5 or not isinstance(told[4], list) or len(told[4]) != 3:
+        return []
+    places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])
+    large = isinstance(told[0], Instance) and told[0].args[:1] == ("large_string",)
+    length, offset = told[1], told[3]
+    whole = isinstance(length, int) and isinstance(offset, int) and 0 <= length <= 100_000 and 0 <= offset <= 100_000
+    if not whole or not all(isinstance(one, bytes | bytearray) for one in (places, content)):
+        return []
+    form = f"<{offset + length + 1}{'q' if large else 'i'}"
+    if len(places) < struct.calcsize(form):
+        return []
+    bounds = struct.unpack_from(form, places)[offset:]
+    return [bytes(content[start:stop]).decode("utf-8", "replace") for start, stop in itertools.pairwise(bounds)]
+
+
+def _kinds(frame: Any) -> list[str]:
+    """A pickled DataFrame's data types by column, "" for one that is not told."""
+    manager = _manager(frame)
+    found: dict[int, str] = {}
+    for block in manager.args[0] if manager else ():
+        if isinstance(block, Instance) and len(block.args) >= 2:
+            kind = _kind(block.args[0])
+            found.update(dict.fromkeys(_places(block.args[1]), kind))
+    return [found.get(place, "") for place in range(max(found, default=-1) + 1)]
+
+
+def _kind(values: Any) -> str:
+    if not isinstance(values, Array):  # pandas' own arrays: of texts or categories
+        return "BYTES"
+    told = data_type(values) if values.dtype[-1:] != "O" else "BYTES"
+    return told if told in ("BYTES", "BOOL") else "FP64"
+
+
+def _places(placement: Any) -> list[int]:
+    if isinstance(placement, Instance) and len(placement.args) == 3:
+        bounds = [bound if isinstance(bound, int) else None for bound in placement.args]
+        return list(range(100_000))[slice(*bounds)]
+    return [place for place in sequence(placement) or [] if isinstance(place, int)]
+
+
+def _pyod(model: Estimator) -> Like:
+    for name, axis in _TABLES:
+        size = shape(model.get(name))
+        if len(size) > axis:
+            return Like(count=size[axis])
+    for value in walk(model.instance):
+        if isinstance(value, Instance) and value is not model.instance:
+            count = value.attributes().get("n_features_in_")
+            if isinstance(count, int) and count > 0:
+                return Like(count=count)
+    return Like()

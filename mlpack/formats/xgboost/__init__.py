@@ -1,0 +1,160 @@
+"""The XGBoost format, host half: boosters in JSON, UBJSON and the old binary form, with their trees stepped over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
+from mlpack.errors import UnreadableModelError
+from mlpack.formats.base import Artifact
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
+from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
+
+_SHOWN = {"json": "JSON", "ubjson": "UBJSON", "binary": "the old binary form"}
+
+
+class XGBoostFormat:
+    """Files that `save_model` of a Booster or of the scikit-learn interface writes."""
+
+    name = "xgboost"
+    loader = Path(__file__).with_name("loader.py")
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the model is; None when the file is no XGBoost model. Raises UnreadableModelError for a broken one."""
+        if not artifact.head:
+            return None
+        try:
+            facts = read_xgboost(artifact.open, artifact.head, artifact.size)
+        except CutOffError as stopped:
+            raise UnreadableModelError(
+                f"{artifact.name} begins like an XGBoost model, and cannot be read: {stopped}.",
+                hint="Save the model again, or fetch the file again.",
+            ) from stopped
+        return None if facts is None else _info(artifact, facts)
+
+
+def _info(artifact: Artifact, facts: XGBoostFacts) -> ModelInfo:
+    classes = _classes(facts)
+    signatures = _signatures(facts, classes)
+    return ModelInfo(
+        path=artifact.path,
+        format="xgboost",
+        framework="xgboost",
+        framework_version=xgboost_version(facts.version),
+        root_class="xgboost.Booster",
+        task=task_of(facts),
+        signatures=signatures,
+        safety=Safety(verdict="safe"),  # numbers and names: loading runs no code of the file
+        size=artifact.size,
+        requirements=(xgboost_requirement(facts.version, binary=facts.serialisation == "binary"),),
+        methods=tuple(signature.name for signature in signatures),
+        n_features_in=facts.features,
+        feature_names=facts.names,
+        classes=classes,
+        warnings=tuple(_warnings(facts)),
+        details=_details(facts),
+        options=_options(facts),
+    )
+
+
+def task_of(facts: XGBoostFacts) -> Task:
+    """What an objective is for."""
+    return "classifier" if facts.objective.startswith(("binary:", "multi:")) else "regressor"
+
+
+def _classes(facts: XGBoostFacts) -> tuple[Scalar, ...] | None:
+    """The labels of the scikit-learn interface, which are always 0, 1, ...; a Booster knows none."""
+    if facts.estimator != "classifier" or facts.targets > 1:
+        return None
+    return tuple(range(max(facts.classes, 2)))
+
+
+def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tuple[Signature, ...]:
+    names = facts.names if len(facts.names) == facts.features else ()
+    coded = {place for place, kind in enumerate(facts.types) if kind == "c"} & set(facts.categories)
+    labels = names or tuple(f"x{place}" for place in range(facts.features))
+    outputs = {"predict": TensorSpec(name="predict", dtype="FP32", shape=_shape(facts))}
+    if facts.estimator == "classifier":
+        width = facts.targets if facts.targets > 1 else max(facts.classes, 2)
+        shape = (-1, width) if facts.targets > 1 else (-1,)
+        outputs["predict"] = TensorSpec(name="predict", dtype="INT64", shape=shape)
+        if facts.objective.startswith("binary:logistic") or facts.objective == "multi:softprob":
+            outputs["predict_proba"] = TensorSpec(name="predict_proba", dtype="FP32", shape=(-1, width))
+    matrix = TensorSpec(name="input", dtype="FP64", shape=(-1, facts.features))
+    return tuple(
+        Signature(
+            name=name,
+            method=name,
+            inputs=tuple(_column(facts, label, place in coded, place) for place, label in enumerate(labels))
+            if coded
+            else (matrix,),
+            outputs=(output,),
+            layout="columns" if coded else "matrix",
+            classes=classes,
+            columns=labels if coded else names,
+            categories={labels[place]: facts.categories[place] for place in sorted(coded)},
+            batchable=True,  # each row goes down the trees by itself
+        )
+        for name, output in outputs.items()
+    )
+
+
+def _column(facts: XGBoostFacts, name: str, coded: bool, place: int) -> TensorSpec:
+    text = coded and any(isinstance(value, str) for value in facts.categories[place])
+    return TensorSpec(name=name, dtype="BYTES" if text else "FP64", shape=(-1,))
+
+
+def _shape(facts: XGBoostFacts) -> tuple[int, ...]:
+    """What Booster.predict answers for a row: one number, a probability for each class, or one number for each target."""
+    if facts.objective == "multi:softprob":
+        return (-1, facts.classes)
+    return (-1, facts.targets) if facts.targets > 1 else (-1,)
+
+
+def _options(facts: XGBoostFacts) -> dict[str, Any]:
+    """What the loader must know: the interface that answers, and the rounds that the scikit-learn interface uses."""
+    options: dict[str, Any] = {
+        "serialisation": facts.serialisation,
+        "estimator": facts.estimator,
+        "multilabel": facts.targets > 1,
+    }
+    if facts.estimator and facts.best_iteration is not None:
+        options["rounds"] = facts.best_iteration + 1
+    return options
+
+
+def _details(facts: XGBoostFacts) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "serialisation": _SHOWN[facts.serialisation],
+        "booster": facts.booster,
+        "objective": facts.objective,
+        "interface": f"scikit-learn ({facts.estimator})" if facts.estimator else "Booster",
+    }
+    if facts.best_iteration is not None:
+        details["best_iteration"] = facts.best_iteration
+    if facts.types:
+        details["feature_types"] = list(facts.types)
+    return details
+
+
+def _warnings(facts: XGBoostFacts) -> list[str]:
+    told = []
+    if facts.serialisation == "binary":
+        told.append(
+            "It is in the binary form that XGBoost gave up with 3.1: it is served with the release that wrote it; "
+            "save it as .ubj or .json."
+        )
+    if facts.best_iteration is not None and not facts.estimator:
+        told.append(
+            f"Training stopped early: the best round is {facts.best_iteration}, and Booster.predict uses all rounds, as it does here."
+        )
+    unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
+    if unnamed:
+        which = ", ".join(facts.names[place] if facts.names else str(place) for place in unnamed[:10])
+        told.append(
+            f"The file does not keep the values of the categories in {which} (XGBoost does from 3.1 on, when they are ASCII): "
+            "send the codes that pandas gave them."
+        )
+    return told

@@ -1,0 +1,75 @@
+"""The header of a safetensors file: tensor names, dtypes and shapes, without the tensors' bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.streams import Source
+
+LONGEST = 100 << 20  # what the format's own readers allow for the header
+_BITS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
+    "I32": 32, "U32": 32, "F32": 32, "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A tensor in the file: dtype as written (`F32`), shape, and the (first, last + 1) bytes of its data."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What the header says: the tensors by name, in the order of the file, and the writer's own texts."""
+
+    tensors: Mapping[str, Stored]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def announced(head: bytes) -> bool:
+    """Whether these first bytes look like a safetensors file: a length, then a JSON object's brace."""
+    return len(head) > 9 and head[8:9] == b"{" and head[9:].lstrip(b" \t\r\n")[:1] in (b'"', b"}")
+
+
+def read_header(source: Source, size: int) -> Header:
+    """The header; `size` is the file's. Raises CutOffError when it is too long, broken, or the file is cut off."""
+    head = source.read(8)
+    length = int.from_bytes(head, "little")
+    if length > LONGEST or length + 8 > size:
+        raise CutOffError(f"its header says that it is {length} bytes long, which the file does not hold")
+    text = bytearray()
+    while len(text) < length and (data := source.read(length - len(text))):
+        text += data
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CutOffError(f"its header is no JSON ({str(error)[:100]})") from error
+    if not isinstance(document, dict):
+        raise CutOffError("its header is no JSON object")
+    told = document.pop("__metadata__", {})
+    tensors = {str(name): _stored(str(name), one) for name, one in document.items()}
+    end = max((one.place[1] for one in tensors.values()), default=0)
+    if end + 8 + length != size:
+        raise CutOffError(f"it is cut off or too long: its header names {end + 8 + length} bytes, {size} are there")
+    texts = {str(name): str(value)[:1000] for name, value in told.items()} if isinstance(told, dict) else {}
+    return Header(tensors=tensors, metadata=texts)
+
+
+def _stored(name: str, told: Any) -> Stored:
+    try:
+        dtype, shape, (first, last) = told["dtype"], tuple(told["shape"]), told["data_offsets"]
+        sound = all(type(one) is int and one >= 0 for one in (*shape, first, last)) and dtype in _BITS
+    except (KeyError, TypeError, ValueError):
+        sound, dtype, shape, first, last = False, "", (), 0, 0
+    if not sound or (last - first) * 8 != prod(shape) * _BITS[dtype]:
+        raise CutOffError(f"its header says nothing sound of the tensor {name[:80]!r}")
+    return Stored(dtype=dtype, shape=shape, place=(first, last))

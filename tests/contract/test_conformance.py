@@ -1,0 +1,107 @@
+"""`mlpack test --contract` on a URL: ours pass, another's server that is right passes, and a wrong one fails what is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlpack.pipeline.contracts import CONTRACTS
+from tests.contract.served import Server
+from tests.standins.other_server import other_server
+
+EVERY = ",".join(CONTRACTS)
+OTHERS = "v2,tfs,kserve,vertex,sagemaker,mlflow,cloudrun"
+
+
+def checked(url: str, contracts: str, *words: str, code: int = 0) -> dict[str, Any]:
+    """The command's document, after it ended with that code."""
+    command = [sys.executable, "-m", "mlpack", "test", url, "--contract", contracts, "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def failed(document: dict[str, Any]) -> set[str]:
+    return {check["name"] for check in document["checks"] if not check["ok"]}
+
+
+@pytest.mark.parametrize("name", ["iris", "houses", "spam", "pair"])
+def test_ours_keep_every_contract(name: str, request: pytest.FixtureRequest) -> None:
+    """Every check of all nine contracts passes, for a matrix, mixed columns, texts and named tensors."""
+    server: Server = request.getfixturevalue(name)
+    document = checked(f"http://127.0.0.1:{server.port}", EVERY)
+    assert document["ok"]
+    assert failed(document) == set()
+    names = {check["name"] for check in document["checks"]}
+    for contract in CONTRACTS:
+        assert sum(one.startswith(f"{contract}_") for one in names) >= 3, contract
+    assert "contracts_agree" in names
+
+
+def test_a_server_of_others_that_is_right_passes() -> None:
+    """Its name, version and inputs are asked of itself; nothing of ours is needed."""
+    with other_server() as url:
+        document = checked(url, OTHERS)
+    assert document["ok"]
+    told = {check["name"]: check["detail"] for check in document["checks"]}
+    assert told["v2_model"] == "adder, 2 rows"
+    assert "bytes, equal to the JSON answer" in told["v2_binary"]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "broken"),
+    [
+        ("no_id", {"v2_id_echo"}),
+        ("version_500", {"v2_unknown_version", "tfs_unknown_version"}),
+        ("both_keys", {"tfs_both_keys"}),
+        ("big_endian", {"v2_binary"}),
+        ("other_numbers", {"contracts_agree"}),
+        ("any_type", {"sagemaker_unknown_type", "mlflow_content_type"}),
+        ("error_form", {
+            "v2_unknown_version", "v2_unknown_model", "v2_bad_json", "v2_bad_input", "tfs_unknown_version",
+            "tfs_unknown_model", "tfs_both_keys", "tfs_bad_json", "kserve_unknown_model", "kserve_bad_input",
+        }),
+    ],
+)  # fmt: skip
+def test_a_server_that_is_wrong_fails_exactly_there(flaw: str, broken: set[str]) -> None:
+    """One flaw, and only the checks of that promise fail; the exit code is 6."""
+    with other_server(flaw) as url:
+        document = checked(url, OTHERS, code=6)
+    assert failed(document) == broken
+    assert document["error"]["code"] == "check_failed"
+
+
+def test_contracts_that_it_does_not_speak_fail(tmp_path: Path) -> None:
+    """What is not there fails; a request of the user's own is what is asked; JUnit gets every check."""
+    request = tmp_path / "request.json"
+    request.write_text('{"instances": [[1, 2], [3, 4], [5, 6]]}')
+    junit = tmp_path / "report.xml"
+    with other_server() as url:
+        document = checked(url, "tfs,azure", "--request", str(request), "--junit", str(junit), code=6)
+    assert {"azure_live", "azure_data"} <= failed(document)
+    assert not any(name.startswith("tfs") for name in failed(document))
+    assert next(one for one in document["checks"] if one["name"] == "tfs_predict")["detail"] == "[3, 7, 11]"
+    assert junit.read_text().count("<testcase") == len(document["checks"])
+
+
+def test_nobody_there_is_one_failed_check() -> None:
+    """A URL that nothing answers at ends at once, with 6."""
+    document = checked("http://127.0.0.1:9", "v2", code=6)
+    assert failed(document) == {"answers"}
+
+
+@pytest.mark.parametrize(
+    "words", [("--contract", "v3"), ("--contract", ","), ("--port", "80"), ("--contract", "v2", "--record"),
+              ("--contract", "v2", "--engine", "process")],
+)  # fmt: skip
+def test_words_that_do_not_fit_are_usage(words: tuple[str, ...]) -> None:
+    """Unknown contracts, and options that belong elsewhere, are told with exit 2."""
+    command = [sys.executable, "-m", "mlpack", "test", "http://127.0.0.1:9", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr

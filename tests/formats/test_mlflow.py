@@ -1,0 +1,115 @@
+"""MLflow's folders: seen as the model of their flavour, with the versions and columns that the MLmodel adds."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xgboost
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from mlpack.errors import UnreadableModelError
+from tests.formats.answering import inspected
+from tests.formats.booster_models import numbers
+
+COLUMNS = json.dumps([{"type": "double", "name": name, "required": True} for name in "abcd"])
+LABELS = json.dumps([{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}}])
+
+
+def _folder(path: Path, document: Any, requirements: str = "") -> Path:
+    """A folder as MLflow 3 writes it, around a model's own file."""
+    path.mkdir(exist_ok=True)
+    (path / "MLmodel").write_text(document if isinstance(document, str) else yaml.safe_dump(document))
+    (path / "requirements.txt").write_text(requirements)
+    (path / "conda.yaml").write_text("name: mlflow-env\n")
+    return path
+
+
+def _boosted(path: Path) -> Path:
+    table = numbers()
+    folder = _folder(
+        path,
+        {
+            "flavors": {
+                "python_function": {"loader_module": "mlflow.xgboost", "data": "model.ubj"},
+                "xgboost": {"data": "model.ubj", "model_class": "xgboost.sklearn.XGBClassifier", "xgb_version": "3.0.0"},
+            },
+            "mlflow_version": "3.1.0",
+            "signature": {"inputs": COLUMNS, "outputs": LABELS},
+            "saved_input_example_info": {"artifact_path": "input_example.json"},
+        },
+        f"mlflow==3.1.0\nxgboost=={xgboost.__version__}\nnumpy==2.1.0\n",
+    )
+    xgboost.XGBClassifier(n_estimators=3).fit(table, table[:, 0] > 0).save_model(folder / "model.ubj")
+    return folder
+
+
+def test_it_is_the_model_of_its_flavour(tmp_path: Path) -> None:
+    """The flavour's own file is what is served, with the names that only the MLmodel knows; MLflow is not asked for."""
+    info = inspected(_boosted(tmp_path / "model"))
+    assert (info.format, info.path.name) == ("xgboost", "model.ubj")
+    assert info.signatures[0].columns == ("a", "b", "c", "d")
+    assert [one.distribution for one in info.requirements] == ["xgboost"]
+    assert info.details["mlflow"]["flavour"] == "xgboost"
+    assert info.details["mlflow"]["input_example"] == "input_example.json"
+    assert info.safety.verdict == "safe"
+
+
+def test_its_requirements_are_pins(tmp_path: Path) -> None:
+    """What the model's file does not record is what requirements.txt says; what it records stays."""
+    table = numbers()
+    document = {"flavors": {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "9.9.9"}}}
+    folder = _folder(tmp_path / "m", document, "scikit-learn==9.9.9\nnumpy==2.2.0 ; python_version > '3'\npandas>=2\n")
+    (folder / "model.pkl").write_bytes(pickle.dumps(LogisticRegression().fit(table, table[:, 0] > 0)))
+    pins = {one.distribution: one.version for one in inspected(folder).requirements}
+    assert pins["numpy"] == "2.2.0"
+    assert pins["scikit-learn"] != "9.9.9"
+
+
+def test_a_folder_that_only_python_loads(tmp_path: Path) -> None:
+    """A pyfunc model is recognised, and the remedy is a predictor of one's own."""
+    document = {"flavors": {"python_function": {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl"}}}
+    info = inspected(_folder(tmp_path / "m", document))
+    assert (info.format, info.signatures) == ("mlflow", ())
+    assert "predictor" in info.advice
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "flavors: [",
+        "just text",
+        {"flavors": {}},
+        {"flavors": {"xgboost": {"data": "../../etc/passwd"}}},
+        {"flavors": {"xgboost": {"data": "/etc/passwd"}}},
+        {"flavors": {"xgboost": {"data": "not-there.ubj"}}},
+        "a: &a [1, 1]\nb: &b [*a, *a]\nflavors: !!python/object/apply:os.system ['id']\n",
+    ],
+)
+def test_a_broken_mlmodel(document: Any, tmp_path: Path) -> None:
+    """Broken YAML, no flavours, paths that lead out of the folder, tags of Python: told, and nothing is run or read."""
+    with pytest.raises(UnreadableModelError) as raised:
+        inspected(_folder(tmp_path / "m", document))
+    assert raised.value.hint
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_what_mlflow_itself_writes(tmp_path: Path, python_with: Any) -> None:
+    """Folders of the installed MLflow's flavours are read; each is served by its own format."""
+    import subprocess
+
+    program = Path(__file__).with_name("make_mlflow_models.py")
+    python = python_with("mlflow-skinny", "scikit-learn", "skops", "xgboost-cpu", "lightgbm", "pandas")
+    subprocess.run([python, program, tmp_path], check=True, capture_output=True)
+    found = {folder.name: inspected(folder) for folder in sorted(tmp_path.iterdir())}
+    assert {name: info.format for name, info in found.items()} == {
+        "lightgbm": "lightgbm", "pickled": "sklearn", "pyfunc": "mlflow", "sklearn": "sklearn", "xgboost": "xgboost",
+    }  # fmt: skip
+    for name in ("sklearn", "pickled", "xgboost"):
+        assert found[name].signatures[0].columns == ("a", "b", "c", "d"), name
+    assert found["lightgbm"].framework_version, "requirements.txt tells LightGBM's version, which its own file does not"

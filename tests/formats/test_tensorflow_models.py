@@ -1,0 +1,159 @@
+"""What is read of TensorFlow's and Keras's own files is what the frameworks themselves say of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.cli.app import app
+from mlpack.formats.keras import KerasFormat
+from mlpack.formats.keras.layers import LAYERS, OTHERS
+from mlpack.formats.savedmodel import SavedModelFormat
+from mlpack.formats.savedmodel.judging import _known
+from mlpack.pipeline.inspect import inspect
+from tests.formats.frameworks import made, python
+
+pytestmark = pytest.mark.slow
+
+MAKER = "make_tf_models.py"
+TOLD = """
+import json, sys
+import tensorflow as tf
+found = {}
+for name in sys.argv[2:]:
+    signatures = tf.saved_model.load(f"{sys.argv[1]}/{name}").signatures
+    found[name] = {
+        key: {
+            "inputs": {one: [spec.dtype.name, spec.shape.as_list()] for one, spec in call.structured_input_signature[1].items()},
+            "outputs": {
+                one: [spec.dtype.name, None if spec.shape.rank is None else spec.shape.as_list()]
+                for one, spec in call.structured_outputs.items()
+            },
+        }
+        for key, call in signatures.items()
+    }
+print(json.dumps(found))
+"""
+NAMES = """
+import json
+import tensorflow as tf, keras, tf_keras
+from tensorflow.core.framework import op_def_pb2
+from tensorflow.python.client import pywrap_tf_session as session
+
+def classes(module):
+    return [name for name in dir(module) if name[0].isupper() and isinstance(getattr(module, name), type)]
+
+ops = op_def_pb2.OpList.FromString(session.TF_GetBuffer(session.TF_GetAllOpList()))
+print(json.dumps({
+    "ops": [op.name for op in ops.op],
+    "layers": classes(keras.layers) + classes(tf_keras.layers),
+    "others": [name for one in (keras, tf_keras)
+               for part in ("initializers", "regularizers", "constraints", "losses", "metrics", "optimizers")
+               for name in classes(getattr(one, part))],
+}))
+"""
+STUB = """
+import json, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import predict
+model = predict.load(sys.argv[1] + "/sequential.weights.h5")
+print(json.dumps(predict.predict(model, {"input": np.array(json.loads(sys.argv[2]), dtype="float32")}).tolist()))
+"""
+DTYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "int32": "INT32", "bool": "BOOL", "string": "BYTES"}
+
+
+def looked_at(path: Path) -> ModelInfo:
+    return inspect(path, formats=[KerasFormat(), SavedModelFormat()])
+
+
+def asked(program: str, *words: str) -> Any:
+    """What a program says that runs with the frameworks."""
+    ended = subprocess.run([python(), "-c", program, *words], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_signatures_are_those_that_tensorflow_tells() -> None:
+    """Every signature's tensors, by name, type and shape, of SavedModels of TensorFlow, Keras 3 and Keras 2."""
+    for kind, names in (("tensorflow", ["softmax", "two", "named", "examples", "one"]), ("keras", ["exported"])):
+        folder = made(MAKER, kind)
+        for name, wanted in asked(TOLD, str(folder), *names).items():
+            info = looked_at(folder / name)
+            assert info.safety.verdict == "safe"
+            assert {one.name for one in info.signatures} == set(wanted)
+            for signature in info.signatures:
+                for side, specs in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+                    real = wanted[signature.name][side]
+                    assert {spec.name: spec.dtype for spec in specs} == {
+                        key: DTYPES[one[0]] for key, one in real.items()
+                    }
+                    for spec in specs:
+                        lengths = [-1 if one is None else one for one in real[spec.name][1]]
+                        assert list(spec.shape)[1:] == lengths[1:]
+
+
+def test_what_cannot_be_served_and_what_is_dangerous() -> None:
+    """Real files without a signature, with Python or file operations, with Lambda layers, of weights alone."""
+    models, keras, legacy = (made(MAKER, kind) for kind in ("tensorflow", "keras", "legacy"))
+    assert looked_at(models / "mute").advice
+    for name in (
+        models / "reading",
+        models / "python",
+        keras / "lambda.keras",
+        keras / "lambda.h5",
+        legacy / "lambda2.h5",
+    ):
+        assert looked_at(name).safety.verdict == "dangerous", name
+    weights = looked_at(keras / "sequential.weights.h5")
+    assert (weights.root_class, weights.details["parameters"]) == ("keras weights", 4 * 8 + 8 + 8 * 3 + 3)
+    assert looked_at(keras / "own.keras").options["own"] == {"mine>Doubled": "__main__.Doubled"}
+
+
+def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
+    """What `mlpack init` writes beside weights answers, once its `make_model` is filled in, what the whole model answers."""
+    folder = made(MAKER, "keras")
+    shutil.copy(folder / "sequential.weights.h5", tmp_path)
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "sequential.weights.h5")]).exit_code == 0
+    stub = tmp_path / "predict.py"
+    raises = next(line for line in stub.read_text().splitlines() if "raise NotImplementedError" in line)
+    model = 'layers = keras.layers; return keras.Sequential([layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")])'
+    stub.write_text(stub.read_text().replace(raises.strip(), model))
+    wanted = json.loads((folder / "sequential.answers.json").read_text())["predict"]
+    rows = [row for row in wanted["inputs"]["features"] if None not in row][4:]
+    answers = asked(STUB, str(tmp_path), json.dumps(rows))
+    kept = [
+        row
+        for row, given in zip(wanted["outputs"]["species"], wanted["inputs"]["features"], strict=True)
+        if None not in given
+    ]
+    assert np.allclose(answers, np.array(kept[4:], dtype=float), rtol=1e-4)
+
+
+def test_keras_2_is_told_from_keras_3() -> None:
+    """What only Keras 2 reads is served by tf-keras, as HDF5 and as a SavedModel that holds its objects."""
+    folder = made(MAKER, "legacy")
+    for name in ("lstm.h5", "lstm_saved"):
+        info = looked_at(folder / name)
+        assert info.options["legacy"] is True
+        assert "tf-keras" in {one.distribution for one in info.requirements}
+        assert info.safety.verdict == "safe"
+
+
+def test_names_are_those_of_the_frameworks() -> None:
+    """No operation of TensorFlow's and no class of Keras's is taken for somebody's own."""
+    names = asked(NAMES)
+    hidden = ("_", "TPU", "XlaSparse", "DTensor", "Tpu")  # those of accelerators and of TensorFlow's inside
+    assert {
+        op for op in names["ops"] if not op.startswith("_") and not any(one in op for one in hidden[1:])
+    } <= _known()
+    assert set(names["layers"]) - LAYERS <= {"Input", "Layer", "InputSpec"}
+    assert set(names["others"]) <= LAYERS | OTHERS
