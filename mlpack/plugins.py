@@ -26,7 +26,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",
     },
-    "targets": {},
+    "targets": {
+        "cloudrun": "mlpack.targets.cloudrun:CloudRun",
+        "compose": "mlpack.targets.compose:Compose",
+    },
 }
 
 

@@ -89,6 +89,7 @@ def examine(
         cold_start_ms=measured.get("cold_start_ms"),
         latency_ms=measured.get("latency_ms", {}),
         peak_memory_mb=None if measured.get("peak") is None else round(measured["peak"] / 1024**2, 1),
+        golden=measured.get("golden"),
     ), log
 
 
@@ -130,8 +131,7 @@ def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectatio
 
 
 def _becomes_ready(running: Running, client: Client, began: float, limit_s: float, measured: dict[str, Any]) -> str:
-    seen = "no answer yet"
-    pause = 0.01
+    seen, pause = "no answer yet", 0.01
     while time.perf_counter() - began < limit_s:
         try:
             answer = client.get("/ready")
@@ -212,18 +212,18 @@ def _refused(client: Client, send: Send, status: int) -> str:
         raise BrokenPromiseError(f"{status} without a JSON error: {answer.text[:200]}") from None
     if client.get("/ready").status != 200:
         raise BrokenPromiseError("the service was not ready afterwards")
-    message = error.get("message", "") if isinstance(error, dict) else str(error)
-    return f"{status} {message}"[:100]
+    return f"{status} {error.get('message', '') if isinstance(error, dict) else error}"[:100]
 
 
 def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
     times = []
     for _ in range(200):
         began = time.perf_counter()
-        if client.post("/predict", body).status != 200:
+        if (answer := client.post("/predict", body)).status != 200:
             raise BrokenPromiseError("a repeated request failed")
         times.append((time.perf_counter() - began) * 1000)
     times.sort()
+    measured["golden"] = {"request": body, "answer": answer.json()}
     measured["latency_ms"] = {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
     return "p50 {p50} ms, p99 {p99} ms, one at a time".format(**measured["latency_ms"])
 

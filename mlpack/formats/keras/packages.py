@@ -66,30 +66,6 @@ def _is_legacy(version: str | None) -> bool:
     return version is not None and _number(version) < (3,)
 
 
-<<<<<<< HEAD
-def requirements_of(version: str | None, backend: str | None) -> tuple[Requirement, ...]:
-    """The distributions, the pinned one first. A file of Keras 2 is read by the newest tf-keras, on TensorFlow of its line."""
-    del backend  # TensorFlow runs what the others' backends saved, too
-    if not is_legacy(version):
-        keras = Requirement(
-            module="keras", distribution="keras", version=_exact(version), newest=version is None, constraint=">=3"
-        )
-        return keras, Requirement(module="tensorflow", distribution="tensorflow", constraint=">=2.16.1", newest=True)
-    line = _number(version or "")[:2]
-    if line >= _FIRST_TF_KERAS:
-        own = f"=={line[0]}.{line[1]}.*"
-        return (
-            Requirement(module="keras", distribution="tf-keras", version=_exact(version)),
-            Requirement(module="tensorflow", distribution="tensorflow", constraint=own, newest=True),
-        )
-    return (
-        Requirement(module="keras", distribution="tf-keras", newest=True),
-        Requirement(module="tensorflow", distribution="tensorflow", constraint=">=2.16.1", newest=True),
-    )
-
-
-=======
->>>>>>> w-contracts
 def _exact(version: str | None) -> str | None:
     """The release as the index knows it: Keras in TensorFlow called itself 2.2.4-tf."""
     return None if version is None else version.partition("-")[0]

@@ -6,28 +6,16 @@ import contextlib
 import mmap
 import pickle
 import re
-<<<<<<< HEAD
-import threading
-=======
 import sys
->>>>>>> w-contracts
+import threading
 import warnings
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 _COMPRESSED = (
-    b"\x1f\x8b",
-    b"x\x01",
-    b"x\x5e",
-    b"x\x9c",
-    b"x\xda",
-    b"BZh",
-    b"\xfd7zXZ\x00",
-    b"]\x00\x00",
-    b"\x04\x22M\x18",
-    b"ZF",
-)
+    b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
+)  # fmt: skip
 _JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -108,23 +96,6 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     return {names[0]: found}
 
 
-<<<<<<< HEAD
-def _trust_parameters() -> None:
-    """Spare each call the check of the estimators' own parameters, a fifth of a small one: they do not change any more.
-
-    The values are checked as ever. scikit-learn (since 1.3) keeps this setting by thread.
-    """
-    if getattr(_THREAD, "told", False):
-        return
-    _THREAD.told = True
-    with contextlib.suppress(ImportError, TypeError):  # older ones check nothing
-        from sklearn import set_config
-
-        set_config(skip_parameter_validation=True)
-
-
-def _unpickle(path: str) -> Any:
-=======
 def _answer(estimator: Any, method: str, rows: Any) -> Any:
     """The estimator's own answer; XGBoost's bare booster takes a table of its own."""
     if type(estimator).__name__ != "Booster" or not type(estimator).__module__.startswith("xgboost"):
@@ -138,9 +109,19 @@ def _answer(estimator: Any, method: str, rows: Any) -> Any:
     )
 
 
+def _trust_parameters() -> None:
+    """Spare each call the check of the estimators' own parameters, a fifth of a small one: they do not change any more.
+
+    The values are checked as ever. scikit-learn (since 1.3) keeps this setting by thread.
+    """
+    if not getattr(_THREAD, "told", False):
+        _THREAD.told = True
+        with contextlib.suppress(TypeError):  # older ones check nothing
+            sys.modules["sklearn"].set_config(skip_parameter_validation=True)
+
+
 def _unpickle(path: str, trusted: Any) -> Any:
     """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
->>>>>>> w-contracts
     with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
         if trusted is None and not _is_joblib(file):
             return pickle.load(file)  # noqa: S301 - the model itself, in its own container
@@ -306,19 +287,18 @@ def _wants_frames(part: Any) -> bool:
     return foreign or own_function or configured.get("transform", "default") != "default"
 
 
-<<<<<<< HEAD
-def _work_alone(part: Any) -> None:
-    """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
-    if getattr(part, "n_jobs", None) not in (None, 1):
-        with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
-            part.n_jobs = 1
-=======
 def _old_xgboost() -> bool:
     """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
     xgboost = sys.modules.get("xgboost")
     numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
     return [int(number) for number in numbers] < [1, 6]
->>>>>>> w-contracts
+
+
+def _work_alone(part: Any) -> None:
+    """One thread for each call: starting as many as `n_jobs=-1` says costs more than a request's few rows, at every call."""
+    if getattr(part, "n_jobs", None) not in (None, 1):
+        with contextlib.suppress(AttributeError, TypeError, ValueError):  # somebody's own class
+            part.n_jobs = 1
 
 
 def _knows_none(part: Any) -> bool:
