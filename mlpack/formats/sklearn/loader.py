@@ -68,11 +68,7 @@ def unwrap(model: Model) -> Any:
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
-    """The signature's outputs.
-
-    Raises:
-        InputError: the model says that it cannot take a value.
-    """
+    """The signature's outputs; raises InputError where the model says that it cannot take a value."""
     rows = _rows(model, signature, inputs)
     _trust_parameters()
     try:
@@ -110,13 +106,10 @@ def _answer(estimator: Any, method: str, rows: Any) -> Any:
 
 
 def _trust_parameters() -> None:
-    """Spare each call the check of the estimators' own parameters, a fifth of a small one: they do not change any more.
-
-    The values are checked as ever. scikit-learn (since 1.3) keeps this setting by thread.
-    """
-    if not getattr(_THREAD, "told", False):
+    """Spare each call the check of the estimators' own parameters, a fifth of a small one; values are checked as ever."""
+    if not getattr(_THREAD, "told", False):  # scikit-learn keeps this setting by thread
         _THREAD.told = True
-        with contextlib.suppress(TypeError):  # older ones check nothing
+        with contextlib.suppress(TypeError, KeyError, AttributeError):  # before 1.3 nothing was checked
             sys.modules["sklearn"].set_config(skip_parameter_validation=True)
 
 
@@ -145,7 +138,7 @@ def _is_joblib(file: Any) -> bool:
 
 
 def _pick(found: Any, entry: Any) -> Any:
-    if entry is None or entry == "":
+    if entry in (None, ""):
         return found
     try:
         return _member(found, entry)
@@ -304,7 +297,5 @@ def _work_alone(part: Any) -> None:
 def _knows_none(part: Any) -> bool:
     if type(part).__name__ == "SimpleImputer":
         return getattr(part, "missing_values", 0) is None
-    for values in getattr(part, "categories_", None) or ():
-        if str(getattr(values, "dtype", "")) == "object" and any(value is None for value in values):
-            return True
-    return False
+    texts = (one for one in getattr(part, "categories_", None) or () if getattr(one, "dtype", None) == object)
+    return any(value is None for one in texts for value in one)
