@@ -283,8 +283,7 @@ def _wants_frames(part: Any) -> bool:
 def _old_xgboost() -> bool:
     """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
     xgboost = sys.modules.get("xgboost")
-    numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
-    return [int(number) for number in numbers] < [1, 6]
+    return [int(number) for number in re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]] < [1, 6]
 
 
 def _work_alone(part: Any) -> None:
@@ -297,5 +296,5 @@ def _work_alone(part: Any) -> None:
 def _knows_none(part: Any) -> bool:
     if type(part).__name__ == "SimpleImputer":
         return getattr(part, "missing_values", 0) is None
-    texts = (one for one in getattr(part, "categories_", None) or () if getattr(one, "dtype", None) == object)
+    texts = (one for one in getattr(part, "categories_", None) or () if str(getattr(one, "dtype", "")) == "object")
     return any(value is None for one in texts for value in one)
