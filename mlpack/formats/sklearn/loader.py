@@ -13,17 +13,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 import numpy as np
 
 _COMPRESSED = (
-    b"\x1f\x8b",
-    b"x\x01",
-    b"x\x5e",
-    b"x\x9c",
-    b"x\xda",
-    b"BZh",
-    b"\xfd7zXZ\x00",
-    b"]\x00\x00",
-    b"\x04\x22M\x18",
-    b"ZF",
-)
+    b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
+)  # fmt: skip
 _JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
