@@ -24,8 +24,7 @@ _VALUE_FAULTS = re.compile(
     r"category not in the training set|does not match any of the expected levels|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
-_THREAD = threading.local()
-_FAULTS = ("CatBoostError", "PatsyError")
+_FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
 _STEP = re.compile(r"[^.\[\]]+")
 
 
@@ -283,8 +282,8 @@ def _wants_frames(part: Any) -> bool:
 
 def _old_xgboost() -> bool:
     """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
-    xgboost = sys.modules.get("xgboost")
-    return [int(number) for number in re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]] < [1, 6]
+    version = getattr(sys.modules.get("xgboost"), "__version__", "9")
+    return [int(number) for number in re.findall(r"\d+", version)[:2]] < [1, 6]
 
 
 def _work_alone(part: Any) -> None:
