@@ -113,13 +113,14 @@ def _xgboost(folder: Path, keep: Keep) -> None:
     plain, asked = numbers(), asked_numbers()
     matrix = xgboost.DMatrix(plain, _target(plain) + (plain[:, 1] > 0), feature_names=["a", "b", "c", "d"])
     ask = xgboost.DMatrix(asked, feature_names=["a", "b", "c", "d"])
-    for name, parameters in {
+    objectives: dict[str, dict[str, Any]] = {
         "xgb-soft.ubj": {"objective": "multi:softprob", "num_class": 3},
         "xgb-hard.json": {"objective": "multi:softmax", "num_class": 3},
         "xgb-dart.json": {"objective": "reg:squarederror", "booster": "dart"},
         "xgb-linear.json": {"objective": "reg:squarederror", "booster": "gblinear"},
         "xgb-count.ubj": {"objective": "count:poisson"},
-    }.items():
+    }
+    for name, parameters in objectives.items():
         booster = xgboost.train({"max_depth": 3, **parameters}, matrix, 8)
         booster.save_model(folder / name)
         again = xgboost.Booster(model_file=folder / name)  # JSON rounds what it writes, and is what is served
