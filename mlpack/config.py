@@ -93,6 +93,14 @@ class Config(_Section):
 
     file: Path | None = Field(default=None, exclude=True, description="the mlpack.yaml it came from")
 
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _short_batch(cls, serve: Any) -> Any:
+        """`batch: off` is short for `batch: {mode: off}`."""
+        if isinstance(serve, dict) and isinstance(serve.get("batch"), (bool, str)):
+            return {**serve, "batch": {"mode": serve["batch"]}}
+        return serve
+
 
 # Keys that hold paths, relative to the file that names them.
 _PATHS = (

@@ -233,10 +233,14 @@ class RegistryPushError(RegistryError):
 
 
 class DeployError(MlpackError):
-    """The deploy failed; nothing changed, or all was put back."""
+    """The deploy failed; nothing changed, or all was put back. `code` tells the cause apart where it is known."""
 
     exit = 8
     code = "deploy_failed"
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", code: str = "") -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.code = code or self.code
 
 
 class DeployStateError(MlpackError):

@@ -21,12 +21,16 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
         "catboost": "mlpack.formats.catboost:CatBoostFormat",
         "mlflow": "mlpack.formats.mlflow:MLflowFormat",
+        "named": "mlpack.formats.named:NamedFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
         "process": "mlpack.engines.process:ProcessEngine",
     },
-    "targets": {},
+    "targets": {
+        "cloudrun": "mlpack.targets.cloudrun:CloudRun",
+        "compose": "mlpack.targets.compose:Compose",
+    },
 }
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from mlpack.errors import TemplateError
 
-_NOT_IN_BUNDLES = {"mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2"}
+_NOT_IN_BUNDLES = {
+    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2",
+    "ci-github.yml.j2", "ci-gitlab.yml.j2", "ci-cloudbuild.yaml.j2",
+}  # fmt: skip
 
 
 def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> str:

@@ -33,13 +33,17 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All checks of one image and what was measured: milliseconds, MiB (peak memory), bytes (image size)."""
+    """All checks of one image and what was measured: milliseconds, MiB (peak memory), bytes (image size).
+
+    `golden` is one question, made from the card, with the container's own answer: what a deployed container must repeat.
+    """
 
     checks: tuple[Check, ...]
     cold_start_ms: float | None = None
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     peak_memory_mb: float | None = None
     image_size: int = 0
+    golden: Mapping[str, Any] | None = None
 
     @property
     def ok(self) -> bool:
@@ -55,6 +59,7 @@ class Report:
             "latency_ms": dict(self.latency_ms),
             "peak_memory_mb": self.peak_memory_mb,
             "image_size": self.image_size,
+            "golden": None if self.golden is None else dict(self.golden),
         }
 
 

@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli import build, clean, doctor, image, init, inspect, push, render, test
+from mlpack.cli import (
+    build,
+    clean,
+    delete,
+    deploy,
+    doctor,
+    image,
+    init,
+    inspect,
+    push,
+    render,
+    rollback,
+    status,
+    test,
+    traffic,
+)  # fmt: skip
 from mlpack.cli import run as run_
 from mlpack.cli.console import Console
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
@@ -28,6 +43,11 @@ for command, short_help in (
     (test.test, "Run the container and check it."),
     (run_.run, "Serve an image here."),
     (push.push, "Push a tested image to a registry."),
+    (deploy.deploy, "Release a tested image as a service."),
+    (status.status, "Show a service and its revisions."),
+    (traffic.traffic, "Share the traffic between revisions."),
+    (rollback.rollback, "Go back to an earlier revision."),
+    (delete.delete, "Take a service away."),
     (image.image, "Show what takes the room in an image."),
     (init.init, "Write a commented mlpack.yaml."),
     (doctor.doctor, "Check this machine."),
@@ -59,6 +79,7 @@ def root(
     mlpack test                  runs the container and checks it; exit 0 or 6
     mlpack run                   serves it here and prints a curl line
     mlpack push --to REF         to a registry, by digest
+    mlpack deploy                to a service that is asked before it is believed
     """
 
 

@@ -250,13 +250,6 @@ def make_context(
     )
 
 
-def attach(reference: str, artifact_type: str, payload: bytes) -> str:
-    """Hangs a document on an image in its registry."""
-    from mlpack.engines.registry import attach as hang
-
-    return hang(reference, artifact_type, payload)
-
-
 def remembered_config() -> Path | None:
     """The mlpack.yaml of the image that was built last in the working folder, None when there is none."""
     from mlpack.pipeline.receipts import last_built

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpack.cli.console import Console
-from mlpack.cli.options import AsJson, ModelPath
+from mlpack.cli.options import AsJson, Ci, ModelPath
 
 if TYPE_CHECKING:
     from mlpack.artifacts.model import ModelInfo
@@ -25,13 +25,17 @@ _STUBS = {
 
 def init(
     path: ModelPath = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a mlpack.yaml that is there.")] = False,
+    ci: Annotated[
+        Ci | None, typer.Option("--ci", help="Write a workflow instead: build, test, push, deploy, without key files.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented mlpack.yaml beside the model.
+    """Write a commented mlpack.yaml beside the model; with --ci a CI's workflow into this folder.
 
     \b
     mlpack init model.pkl
+    mlpack init --ci github model.pkl
     """
     from mlpack.cli.context import Context
     from mlpack.config import FILE_NAME, load_config
@@ -41,6 +45,10 @@ def init(
     from mlpack.templating import render
 
     console = Console(json=json)
+    if ci is not None:
+        from mlpack.cli.workflows import write_workflow
+
+        return write_workflow(console, ci, path, force=force)
     if path is None:
         raise UsageError("no model named", hint="`mlpack init model.pkl`.")
     target = (path if path.is_dir() else path.parent) / FILE_NAME

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Ci(str, Enum):
+    """Where `mlpack init --ci` can write a workflow for."""
+
+    github = "github"
+    gitlab = "gitlab"
+    cloudbuild = "cloudbuild"
+
 
 ModelPath = Annotated[
     Path | None, typer.Argument(metavar="PATH", help="The model file or folder; else `model:` in mlpack.yaml.")

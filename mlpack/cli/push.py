@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.console import Console
+from mlpack.cli.deploy_options import Keep, Project, Region
 from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
 
 
@@ -15,6 +16,9 @@ def push(
     to: Annotated[
         str | None, typer.Option("--to", metavar="REF", help="host/repository[:tag]; else image.repository.")
     ] = None,
+    project: Project = None,
+    region: Region = None,
+    keep: Keep = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
     receipt: Receipt = None,
     config: ConfigFile = None,
@@ -23,28 +27,36 @@ def push(
 ) -> int:
     """Push a tested image; prints the reference with its digest.
 
+    With --project and --region it goes to the repository `mlpack` of Artifact Registry there, made when it is missing.
+
     \b
+    mlpack push --project acme --region europe-west1
     mlpack push --to europe-docker.pkg.dev/acme/ml/churn
     mlpack push churn:1.4.0 --to 127.0.0.1:5000/churn
     """
-    from mlpack.cli.context import attach, make_context, remembered_config
+    from mlpack.cli.context import make_context, remembered_config
+    from mlpack.cli.shelving import Shelving
+    from mlpack.cli.sources import Ready
     from mlpack.errors import UsageError
-    from mlpack.pipeline.push import push as run_push
     from mlpack.pipeline.receipts import require_receipt
+    from mlpack.targets.base import Home
 
     console = Console(json=json, quiet=quiet)
     context = make_context(None, console=console, config=config or (remembered_config() if image is None else None))
-    reference = to or context.config.image.repository
-    if reference is None:
-        raise UsageError("where to?", hint="--to host/repository, or `image: {repository: ...}` in mlpack.yaml.")
+    home = Home(project=project, region=region) if project and region else None
+    named = to or (None if home else context.config.image.repository)
+    if named is None and home is None:
+        raise UsageError(
+            "where to?",
+            hint="--to host/repository, --project and --region, or `image: {repository: ...}` in mlpack.yaml.",
+        )
     found = context.image(image)
     if no_verify:
         console.warn("--no-verify: this image goes out without a passing test")
     proof = None if no_verify else require_receipt(found, context.folder, file=receipt)
-    with console.progress("pushing") as on_progress:
-        released = run_push(
-            found, proof, publisher=context.engine, attach=attach, reference=reference, on_progress=on_progress
-        )
+    name = str(found.card.get("name") or "model")
+    place = Shelving(context=context, named=named, home=home, name=name, keep=keep)
+    released = place.put(Ready(image=found, receipt=proof))
     console.document(
         {
             "reference": released.reference,

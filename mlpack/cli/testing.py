@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from mlpack.artifacts.report import Check, Report
 from mlpack.cli.console import Console, human_size, printable
+from mlpack.cli.summary import test_summary, write_summary
 from mlpack.engines.base import Limits
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.pipeline.receipts import write_whole
@@ -63,10 +64,18 @@ def conclude(
     document = report.to_json() | {"engine": engine, "receipt": None if receipt is None else str(receipt)}
     if receipt is None:
         del document["image_size"]
+    write_summary(test_summary(report))
+    refuse_failed(report, log, document)
+    console.document(document)
+    show(console, report, receipt)
+    return 0
+
+
+def refuse_failed(report: Report, log: str, document: dict[str, Any]) -> None:
+    """Raises CheckFailedError when a check did not hold; a document without a receipt was no image's."""
     if report.ok:
-        console.document(document)
-        show(console, report, receipt)
-        return 0
+        return
+    receipt = document.get("receipt")
     failed = [check for check in report.checks if not check.ok]
     names = ", ".join(check.name for check in failed)
     error = CheckFailedError(

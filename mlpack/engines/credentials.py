@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlpack.engines.address import config_file
@@ -20,6 +21,10 @@ class Credentials:
     username: str = ""
     password: str = ""
     identity_token: str = ""
+
+
+# Gives a registry's login, anew each time; None for none.
+Login = Callable[[str], Credentials | None]
 
 
 def find_credentials(registry: str) -> Credentials | None:
@@ -51,13 +56,13 @@ def find_credentials(registry: str) -> Credentials | None:
     return given if given.username or given.identity_token else None
 
 
-def registry_header(registry: str, *, needed: bool = True) -> str:
+def registry_header(registry: str, *, needed: bool = True, login: Login | None = None) -> str:
     """The value of X-Registry-Auth for the engine: the login, or an empty object, which an engine wants to see too.
 
-    Where it is not `needed` (public images are read without) a broken helper is no error.
+    Where it is not `needed` (public images are read without) a broken helper is no error. `login` instead of Docker's.
     """
     try:
-        found = find_credentials(registry)
+        found = (login or find_credentials)(registry)
     except RegistryAuthError:
         if needed:
             raise

@@ -20,7 +20,7 @@ from mlpack.engines.base import EngineFacts, Limits, OnProgress
 from mlpack.engines.client import Client, open_client, told
 from mlpack.engines.containers import DockerRunning, run_container
 from mlpack.engines.contents import layer_sizes, package_sizes
-from mlpack.engines.credentials import registry_header
+from mlpack.engines.credentials import Login, registry_header
 from mlpack.engines.images import BUNDLE_LABEL, find_image, list_images, read_card
 from mlpack.engines.references import parse_reference
 from mlpack.errors import ImageNotFoundError
@@ -202,17 +202,17 @@ class DockerEngine:
         ) as running:
             yield running
 
-    def push(self, image: Image, reference: str, *, on_progress: OnProgress) -> str:
+    def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.
 
-        The login is that of Docker's config and its helpers. Raises RegistryAuthError (login), RegistryNotFoundError
+        The login is that of Docker's config and its helpers, or `login`. Raises RegistryAuthError, RegistryNotFoundError
         (no such repository, or no right to it), RegistryUnreachableError (network), else RegistryPushError.
         """
         from mlpack.engines.pushes import push_image
 
         self.tag(image, (reference,))
         with told(self.address, "the push"):
-            return push_image(self._client, parse_reference(reference), on_progress)
+            return push_image(self._client, parse_reference(reference), on_progress, login=login)
 
     @property
     def address(self) -> Address:

@@ -7,7 +7,7 @@ from contextlib import closing
 from mlpack.engines.base import OnProgress
 from mlpack.engines.client import Client, explanation
 from mlpack.engines.complaints import cause, kind_of
-from mlpack.engines.credentials import find_credentials, registry_header
+from mlpack.engines.credentials import Login, find_credentials, registry_header
 from mlpack.engines.layers import LayerProgress
 from mlpack.engines.references import Reference
 from mlpack.engines.stream import post_stream
@@ -20,8 +20,11 @@ from mlpack.errors import (
 )
 
 
-def push_image(client: Client, reference: Reference, on_progress: OnProgress) -> str:
-    """Push what the engine has under that name; gives the manifest's digest. Raises the RegistryError family."""
+def push_image(client: Client, reference: Reference, on_progress: OnProgress, *, login: Login | None = None) -> str:
+    """Push what the engine has under that name; gives the manifest's digest. Raises the RegistryError family.
+
+    `login` instead of that of Docker's config.
+    """
     from docker.errors import APIError
 
     layers = LayerProgress(on_progress)
@@ -30,18 +33,20 @@ def push_image(client: Client, reference: Reference, on_progress: OnProgress) ->
         client,
         f"/images/{reference.name}/push",
         params={"tag": reference.tag or "latest"},
-        headers={"X-Registry-Auth": registry_header(reference.registry)},
+        headers={"X-Registry-Auth": registry_header(reference.registry, login=login)},
     )
     try:
         with closing(answer):
             for item in answer:
                 if "error" in item:
-                    raise failed_push(reference, str((item.get("errorDetail") or {}).get("message") or item["error"]))
+                    raise failed_push(
+                        reference, str((item.get("errorDetail") or {}).get("message") or item["error"]), login=login
+                    )
                 if isinstance(item.get("aux"), dict):
                     digest = str(item["aux"].get("Digest") or digest)
                 layers.take(item)
     except APIError as error:
-        raise failed_push(reference, explanation(error)) from error
+        raise failed_push(reference, explanation(error), login=login) from error
     if not digest:
         raise RegistryPushError(
             f"the push to {reference.name} ended without a digest", hint="See the engine's own log, then push again."
@@ -49,12 +54,12 @@ def push_image(client: Client, reference: Reference, on_progress: OnProgress) ->
     return digest
 
 
-def failed_push(reference: Reference, text: str) -> RegistryError:
+def failed_push(reference: Reference, text: str, *, login: Login | None = None) -> RegistryError:
     """A failed push, told apart by the words of the engine or the registry."""
     kind, why, registry = kind_of(text), cause(text), reference.registry
+    known = login is not None or find_credentials(registry) is not None
     # Registries answer `denied` to a stranger as well; then it is the login that is missing.
-    if kind == "login" or (kind == "denied" and find_credentials(registry) is None):
-        known = find_credentials(registry) is not None
+    if kind == "login" or (kind == "denied" and not known):
         return RegistryAuthError(
             f"{registry} refused the login: {why}" if known else f"{registry} asks for a login: {why}",
             hint=f"`docker login {registry}`, then push again.",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack.engines.credentials import Login
 from mlpack.engines.references import Reference, parse_reference
 from mlpack.engines.registry_http import Answer, RegistryHttp
 from mlpack.errors import RegistryError, RegistryNotFoundError, RegistryPushError, UsageError
@@ -30,6 +31,7 @@ def attach(
     *,
     media_type: str = "application/json",
     annotations: Mapping[str, str] | None = None,
+    login: Login | None = None,
 ) -> str:
     """Hang a document on an image (`host/repository@sha256:...`); gives the digest of the manifest that holds it.
 
@@ -38,7 +40,7 @@ def attach(
     distribution spec 1.1 asks ("Referrers Tag Schema"). The same document again changes nothing. Raises RegistryError's family.
     """
     name = _with_digest(reference)
-    with RegistryHttp(name.registry) as http:
+    with RegistryHttp(name.registry, login=login) as http:
         subject = _describe(http, name, name.digest or "")
         if subject is None:
             raise RegistryNotFoundError(f"{reference} is not in its registry", hint="Push it first.")
@@ -68,13 +70,13 @@ def attach(
         return str(measured["digest"])
 
 
-def attachments(reference: str, artifact_type: str) -> list[bytes]:
+def attachments(reference: str, artifact_type: str, *, login: Login | None = None) -> list[bytes]:
     """The documents of one type that hang on an image, in the order of the registry's list; each digest is checked.
 
     Raises RegistryError's family; an image, or a registry, without any gives an empty list.
     """
     name = _with_digest(reference)
-    with RegistryHttp(name.registry) as http:
+    with RegistryHttp(name.registry, login=login) as http:
         found = []
         for entry in _referrers(http, name, artifact_type):
             # A list made by hand may leave the type out; the manifest itself then tells.
@@ -95,6 +97,20 @@ def manifest_digest(reference: str) -> str | None:
     with RegistryHttp(name.registry) as http:
         described = _describe(http, name, name.digest or name.tag or "latest")
         return None if described is None else str(described["digest"])
+
+
+def read_manifest(reference: str, *, login: Login | None = None) -> dict[str, Any]:
+    """The manifest under `host/repository@sha256:...`, checked against its digest."""
+    name = _with_digest(reference)
+    with RegistryHttp(name.registry, login=login) as http:
+        return _get_json(http, name, f"manifests/{name.digest}", name.digest or "")
+
+
+def read_blob(reference: str, digest: str, *, login: Login | None = None) -> bytes:
+    """A small blob of the image's repository (a config), checked against its digest."""
+    name = parse_reference(reference)
+    with RegistryHttp(name.registry, login=login) as http:
+        return _get(http, name, f"blobs/{digest}", digest)
 
 
 def _with_digest(reference: str) -> Reference:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from mlpack.engines.address import is_loopback
-from mlpack.engines.credentials import Credentials, find_credentials
+from mlpack.engines.credentials import Credentials, Login, find_credentials
 from mlpack.engines.references import DOCKER_HUB
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError
 
@@ -44,13 +44,16 @@ class Answer:
 
 
 class RegistryHttp:
-    """A registry's interface, with the user's login: plain HTTP on this machine's own addresses, else HTTPS."""
+    """A registry's interface, with the user's login: plain HTTP on this machine's own addresses, else HTTPS.
 
-    def __init__(self, registry: str) -> None:
+    `login` instead of that of Docker's config.
+    """
+
+    def __init__(self, registry: str, *, login: Login | None = None) -> None:
         host = urlsplit(f"//{registry}").hostname or ""
         self._registry = registry
         self._base = f"{'http' if is_loopback(host) else 'https'}://{_endpoint(registry)}"
-        self._credentials: Credentials | None = find_credentials(registry)
+        self._credentials: Credentials | None = (login or find_credentials)(registry)
         self._authorization: dict[str, str] = {}
         handlers: list[urllib.request.BaseHandler] = [_Redirects()]
         if is_loopback(host):

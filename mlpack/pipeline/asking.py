@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -30,15 +31,17 @@ class Answer:
 
 
 class Client:
-    """A client of one service. Reconnects by itself; close it, or use it as a `with`."""
+    """A client of one service. Reconnects by itself; close it, or use it as a `with`.
 
-    def __init__(self, url: str, *, timeout_s: float = 60) -> None:
-        parts = urlsplit(url)
+    `headers` go with every request: what lets this caller in.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 60, headers: Mapping[str, str] | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._below = parts.path.rstrip("/")
-        self._connection = kind(parts.hostname or "127.0.0.1", parts.port, timeout=timeout_s)
+        self._headers = dict(headers or {})
+        self._below = urlsplit(url).path.rstrip("/")
+        self._connection = _connection(url, timeout_s)
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than our oldest Python
         return self
@@ -50,7 +53,7 @@ class Client:
 
     def another(self) -> Client:
         """A second client of the same service."""
-        return Client(self._url, timeout_s=self._timeout_s)
+        return Client(self._url, timeout_s=self._timeout_s, headers=self._headers)
 
     def get(self, path: str) -> Answer:
         """GET; raises Unanswered."""
@@ -77,7 +80,7 @@ class Client:
     ) -> Answer:
         """Any request; raises Unanswered."""
         try:
-            self._connection.request(method, self._below + path, body=body, headers=dict(headers or {}))
+            self._connection.request(method, self._below + path, body=body, headers={**self._headers, **(headers or {})})
             response = self._connection.getresponse()
             data = response.read()
         except (OSError, http.client.HTTPException) as error:
@@ -85,3 +88,11 @@ class Client:
             raise Unanswered(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
         told = {name.lower(): value for name, value in response.getheaders()}
         return Answer(status=response.status, text=data.decode("utf-8", "replace"), body=data, headers=told)
+
+
+def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or "127.0.0.1"
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)

@@ -43,6 +43,13 @@ def require_receipt(image: Image, folder: Path, *, file: Path | None = None) -> 
         raise NotVerifiedError(f"the receipt {path} cannot be read: {error}", hint=hint) from error
     if not isinstance(receipt, dict) or receipt.get("image") != image.id or receipt.get("platform") != image.platform:
         raise NotVerifiedError(f"the receipt {path} is for another image or platform", hint=hint)
+    return passing(image, receipt, name)
+
+
+def passing(image: Image, receipt: dict[str, Any], name: str) -> dict[str, Any]:
+    """The receipt, when it is the image's and every check of it passed; else raises NotVerifiedError."""
+    if receipt.get("image") != image.id or receipt.get("platform") != image.platform:
+        raise NotVerifiedError(f"the receipt of {name} is for another image or platform", hint=f"`mlpack test {name}`.")
     report = report_of(receipt)
     if not report.ok:
         failed = ", ".join(check.name for check in report.checks if not check.ok) or "no checks"
@@ -70,6 +77,7 @@ def report_of(receipt: dict[str, Any]) -> Report:
         latency_ms=data.get("latency_ms") or {},
         peak_memory_mb=data.get("peak_memory_mb"),
         image_size=int(data.get("image_size") or 0),
+        golden=data.get("golden") if isinstance(data.get("golden"), dict) else None,
     )
 
 

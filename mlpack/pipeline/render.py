@@ -190,6 +190,7 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "gpu": lock.gpu,
         "port": recipe.serve.port,
         "settings": list(_settings(recipe.serve)),
+        "workers": recipe.serve.workers,
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": recipe.loader_note or info.format,

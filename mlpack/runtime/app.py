@@ -9,11 +9,15 @@ import re
 import time
 from typing import List, Optional
 
+from .access import Access
 from .errors import ClientGoneError, ModelFailedError, ServeError, ShuttingDownError
 from .logs import Log
+from .measured import CURRENT, Measured
+from .metrics import Metrics
 from .routing import Router
 from .settings import Settings
-from .wire import Message, Receive, Request, Response, Route, Send, Watch
+from .watching import Watches
+from .wire import Message, Receive, Request, Response, Route, Send
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -21,11 +25,13 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 class App:
     """Bare ASGI, because every layer costs. Knows routes and failures; what is said is the contracts' matter."""
 
-    def __init__(self, routes: List[Route], settings: Settings, log: Log) -> None:
+    def __init__(self, routes: List[Route], settings: Settings, log: Log, metrics: Metrics) -> None:
         self._router = Router(routes)
         self._max_body = settings.max_body_bytes
-        self._deadline_s = settings.deadline_s
+        self._watches = Watches(settings.deadline_s)
+        self._payloads = settings.log_payloads
         self._log = log
+        self._metrics = metrics
         self._id_prefix = os.urandom(8).hex()
         self._count = itertools.count(1)
 
@@ -39,10 +45,12 @@ class App:
         sane = given is not None and _SANE_ID.fullmatch(given)
         request.id = given.decode() if given is not None and sane else f"{self._id_prefix}{next(self._count):08x}"
         route, code = None, ""
+        measured = Measured()
+        CURRENT.set(measured)
         try:
             route, request.names = self._router.find(request.method, request.path)
             if request.method == "POST":
-                request.watch = Watch(asyncio.get_running_loop(), receive, self._deadline_s)
+                request.watch = self._watches.open(receive)
             response = await route.handler(request)
         except ServeError as error:
             response, code = self._told(error, request, route), error.code
@@ -59,10 +67,12 @@ class App:
                 request.watch.close()
         if response.status != ClientGoneError.status:
             await self._send(request, response, send)
+        seconds = time.perf_counter() - started
+        self._metrics.request("" if route is None else route.path, response.status, seconds)
         if self._log.level <= (10 if route is not None and route.quiet else 20):
-            latency_ms = (time.perf_counter() - started) * 1000
+            size = len(response.body)
             self._log.access(
-                (time.time(), request.id, request.method, request.path, response.status, latency_ms, request.rows, code)
+                Access(time.time(), request, response.status, size, seconds, code, measured, self._payloads)
             )
 
     def _told(self, error: ServeError, request: Request, route: Optional[Route]) -> Response:

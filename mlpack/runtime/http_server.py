@@ -1,61 +1,67 @@
-"""uvicorn, held to our habits: it leaves signals to us, ignores offers to upgrade, and adds no layer."""
+"""Server: listens, gives each client a Connection, and at the end lets those that are inside be answered."""
 
 from __future__ import annotations
 
-import re
-from contextlib import nullcontext
-from typing import Any
+import asyncio
+import time
+from email.utils import formatdate
+from typing import Any, List, Sequence
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from .connection import Connection
+from .exchange import App, Serving
 
-DRAIN_S = 7  # of the 10 s that platforms give between SIGTERM and SIGKILL
+DRAIN_S = 7.0  # of the 10 s that platforms give between SIGTERM and SIGKILL
 BACKLOG = 2048
-_KEEP_ALIVE_S = 620  # longer than load balancers keep idle connections, so that they close first
-_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
+_TICK_S = 0.1
+_LAST_READ_S = 0.05  # what clients had sent when the end began is read and answered
 
 
-class Server(uvicorn.Server):
-    """A server that stops when `should_exit` is set; its own handling would end the process by the signal, not with 0."""
+class Server:
+    """Serves an ASGI application over HTTP/1.1 until `should_exit` is set, by whatever thread or signal handler."""
 
-    def install_signal_handlers(self) -> None:
-        """Leave the signals alone (uvicorn before 0.29)."""
+    def __init__(self, app: App) -> None:
+        self.should_exit = False
+        self._app = app
 
-    def capture_signals(self) -> Any:
-        """Leave the signals alone (uvicorn since 0.29)."""
-        return nullcontext()
+    async def serve(self, sockets: Sequence[Any]) -> None:
+        """Answer on the sockets; returns when all who were inside at the end have their answers, or the drain is over."""
+        loop = asyncio.get_running_loop()
+        serving = Serving(self._app, loop)
+        _look_at_the_clock(serving)
+        servers = [await loop.create_server(lambda: Connection(serving), sock=one, backlog=BACKLOG) for one in sockets]
+        checked = serving.now
+        while not self.should_exit:
+            await asyncio.sleep(_TICK_S)
+            _look_at_the_clock(serving)
+            if serving.now - checked >= 1:
+                checked = serving.now
+                for connection in list(serving.connections):
+                    connection.check(checked)
+        serving.stopping = True
+        await asyncio.sleep(_LAST_READ_S)
+        for server in servers:
+            server.close()
+        await _drain(serving)
 
 
-class Connection(HttpToolsProtocol):
-    """A connection that does not see `Upgrade:`, as RFC 9110 allows (7.8).
+async def _drain(serving: Serving) -> None:
+    """Wait for the answers that are under way; those that take too long are cancelled, and say so."""
+    end = serving.loop.time() + DRAIN_S
+    while serving.connections and serving.loop.time() < end:
+        _look_at_the_clock(serving)
+        for connection in list(serving.connections):
+            connection.close_if_idle()
+            connection.check(serving.now)
+        await asyncio.sleep(0.02)
+    left: List[asyncio.Task[None]] = []
+    for connection in list(serving.connections):
+        if connection.exchange is not None and connection.exchange.task is not None:
+            connection.exchange.task.cancel()
+            left.append(connection.exchange.task)
+    if left:
+        await asyncio.wait(left, timeout=0.5)
 
-    The parser would take such a request's body for the other protocol's first bytes, and Java's HTTP client offers h2c with
-    every first request.
-    """
 
-    def data_received(self, data: bytes) -> None:
-        """Parse, without the offer where a request's head begins."""
-        if b"pgrade" in data and (self.cycle is None or not self.cycle.more_body):
-            head, end, rest = data.partition(b"\r\n\r\n")
-            data = _UPGRADE.sub(b"", head) + end + rest
-        super().data_received(data)
-
-
-def make_server(app: Any) -> Server:
-    """A server of the ASGI application, all its modules imported; call its `serve(sockets=[...])`."""
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        backlog=BACKLOG,
-    )
-    config.load()
-    return Server(config)
+def _look_at_the_clock(serving: Serving) -> None:
+    serving.now = serving.loop.time()
+    serving.date = formatdate(time.time(), usegmt=True).encode()

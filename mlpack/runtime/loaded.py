@@ -1,25 +1,31 @@
-"""A model in memory with its one thread: it loads, warms up, and then answers what waits in its queue."""
+"""A model in memory with its one thread: it loads, warms up, and then answers what waits, as much as goes together at once."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import queue
 import threading
 import time
-from collections import deque
-from typing import Any, Callable, Deque, List, Mapping, Optional, Protocol, Tuple
+from contextlib import suppress
+from typing import Any, Callable, List, Mapping, Optional, Protocol, Tuple
 
 import numpy as np
 
+from .batching import Part, Waiting, joined, shared_out
 from .calls import call
 from .card import Card, Signature
 from .chatter import chatter_logged
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
+from .jobs import Job, settle
 from .logs import Log
+from .measured import CURRENT
+from .metrics import Metrics
 from .owncode import bring
 from .predictor import Arrays
+from .settings import Settings
 
-_QUEUE_BYTES = 256 * 2**20  # of arrays that wait; texts count as pointers
+_QUEUE_BYTES = 256 * 2**20  # of values that wait
 
 
 class Loader(Protocol):
@@ -43,18 +49,20 @@ class LoadedModel:
     never will be, because it could not be loaded. The queue is bounded in rows and bytes; a cancelled call leaves it.
     """
 
-    def __init__(self, card: Card, loader: Loader, log: Log, queue_rows: int) -> None:
+    def __init__(self, card: Card, loader: Loader, log: Log, settings: Settings, metrics: Metrics) -> None:
         self.card = card
         self.ready = False
         self.failed = False
         self.reason = "the model is loading"
         self._loader = loader
         self._log = log
-        self._queue_rows = queue_rows
+        self._metrics = metrics
+        self._queue_rows = settings.queue_rows
+        self._joins = {one: _may_join(one, str(settings.batch.mode)) for one in card.signatures}
         self._rows = 0
         self._bytes = 0
-        self._jobs: Deque[_Job] = deque()
-        self._wake = threading.Semaphore(0)
+        self._arriving: queue.SimpleQueue[Optional[Job]] = queue.SimpleQueue()
+        self._waiting = Waiting(settings.batch.max_rows, settings.batch.max_size)
         self._stopping = False
         self._thread: Optional[threading.Thread] = None
 
@@ -66,28 +74,33 @@ class LoadedModel:
     def stop(self, timeout_s: float) -> bool:
         """Let the thread end; False when it is still busy after `timeout_s`."""
         self._stopping = True
-        self._wake.release()
+        self._arriving.put(None)
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self._thread is None or not self._thread.is_alive()
 
     async def predict(self, signature: Signature, inputs: Arrays) -> Arrays:
         """The model's answer; raises QueueFullError, BadInputError, ModelFailedError."""
-        rows = len(next(iter(inputs.values())))
-        size = sum(array.nbytes for array in inputs.values())
-        if self._rows and (self._rows + rows > self._queue_rows or self._bytes + size > _QUEUE_BYTES):
+        job = Job(signature, inputs, asyncio.get_running_loop(), join=self._joins[signature])
+        if self._rows and (self._rows + job.rows > self._queue_rows or self._bytes + job.size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
-        loop = asyncio.get_running_loop()
-        job = _Job(signature, inputs, rows, loop)
-        self._rows += rows
-        self._bytes += size
-        self._jobs.append(job)
-        self._wake.release()
+        self._rows += job.rows
+        self._metrics.waiting(self._rows)
+        self._bytes += job.size
+        self._arriving.put(job)
+        outputs: Optional[Arrays] = None
         try:
-            return await job.future
+            outputs = await job.future
         finally:
-            self._rows -= rows
-            self._bytes -= size
+            self._rows -= job.rows
+            self._metrics.waiting(self._rows)
+            self._bytes -= job.size
+            measured = CURRENT.get()
+            if measured is not None:
+                measured.tell(job, outputs)
+            if job.began:
+                self._metrics.waited(job.began - job.arrived)
+        return outputs
 
     def _live(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
         gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start
@@ -99,12 +112,72 @@ class LoadedModel:
             return
         self.reason = ""
         self.ready = True
+        self._metrics.ready()
         self._log.write("info", "ready", model=self.card.name)
-        while True:
-            self._wake.acquire()
-            if self._stopping:
-                return
-            self._answer(model, self._jobs.popleft())
+        while not self._stopping:
+            self._admit()
+            parts = self._waiting.take()
+            if parts:
+                self._answer(model, parts)
+            else:
+                self._waits_for(self._arriving.get())
+
+    def _admit(self) -> None:
+        """All that has arrived, without waiting for more."""
+        with suppress(queue.Empty):
+            while True:
+                self._waits_for(self._arriving.get_nowait())
+
+    def _waits_for(self, job: Optional[Job]) -> None:
+        if job is not None:
+            self._waiting.add(job)
+
+    def _answer(self, model: Any, parts: List[Part]) -> None:
+        """Call the model for the parts, and give each its rows of the answer."""
+        signature = parts[0].job.signature
+        began = time.perf_counter()
+        outcomes: List[Tuple[Job, Optional[Arrays], Optional[ServeError]]] = []
+        rows = sum([part.stop - part.start for part in parts])
+        try:
+            outputs = self._called(model, signature, joined(parts))
+            self._metrics.called(rows, time.perf_counter() - began)
+            for part, piece in shared_out(outputs, parts):
+                part.job.called(began, rows)
+                whole = part.job.whole(piece, part.stop)
+                if whole is not None:
+                    outcomes.append((part.job, whole, None))
+        except ServeError as error:
+            self._failed(parts, error, began)
+        except BaseException as error:  # noqa: BLE001 - too little memory to put arrays together; the thread must live on
+            failure = ModelFailedError("the model failed on this request; the log has the trace")
+            failure.__cause__ = error
+            self._failed(parts, failure, began)
+        else:
+            self._hand_over(outcomes)
+
+    def _failed(self, parts: List[Part], error: ServeError, began: float) -> None:
+        """The one that asked alone is told; those that asked together are asked once more, each alone."""
+        if len(parts) == 1:
+            job = parts[0].job
+            job.called(began, job.rows)
+            job.spoilt = True
+            self._hand_over([(job, None, error)])
+            return
+        for part in parts:
+            part.job.alone = True
+            self._waiting.add(part.job)
+        # values that the model cannot take are their sender's fault, and no reason to make all others slower
+        if not isinstance(error, BadInputError) and self._waiting.failed():
+            told = "calls for joined requests keep failing: for a minute each request is a call of its own"
+            self._log.write("warning", told, model=self.card.name, cause=_cause(error))
+
+    def _hand_over(self, outcomes: List[Tuple[Job, Optional[Arrays], Optional[ServeError]]]) -> None:
+        if not outcomes:
+            return
+        try:
+            outcomes[0][0].loop.call_soon_threadsafe(settle, outcomes)
+        except RuntimeError:  # the loop has ended: nobody waits any more
+            self._stopping = True
 
     def _load(self, on_failure: Callable[[], None]) -> Any:
         started = time.perf_counter()
@@ -121,7 +194,9 @@ class LoadedModel:
             self._log.failure(self.reason, error, model=self.card.name)
             on_failure()
             return None
-        self._log.write("info", "model loaded", model=self.card.name, seconds=round(time.perf_counter() - started, 3))
+        seconds = time.perf_counter() - started
+        self._metrics.loaded(seconds)
+        self._log.write("info", "model loaded", model=self.card.name, seconds=round(seconds, 3))
         return model
 
     def _warm_up(self, model: Any, warmups: Warmups) -> bool:
@@ -141,28 +216,14 @@ class LoadedModel:
         errors: List[ServeError] = []
         for inputs in candidates:
             try:
-                self._predict(model, signature, inputs)
+                self._called(model, signature, inputs)
             except ServeError as error:  # noqa: PERF203 - a few at most
                 errors.append(error)
             else:
                 return None
         return errors[0]
 
-    def _answer(self, model: Any, job: _Job) -> None:
-        if job.future.done():  # cancelled: the client has gone, or its time is up
-            return
-        outputs: Optional[Arrays] = None
-        error: Optional[ServeError] = None
-        try:
-            outputs = self._predict(model, job.signature, job.inputs)
-        except ServeError as failure:
-            error = failure
-        try:
-            job.loop.call_soon_threadsafe(job.settle, outputs, error)
-        except RuntimeError:  # the loop has ended: nobody waits any more
-            self._stopping = True
-
-    def _predict(self, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
+    def _called(self, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
         try:
             outputs = call(self._loader, model, signature, inputs)
             rows = len(next(iter(inputs.values())))
@@ -180,26 +241,9 @@ class LoadedModel:
         return arrays
 
 
-class _Job:
-    """Rows that wait for the model, and the future that waits for their answer."""
-
-    __slots__ = ("future", "inputs", "loop", "rows", "signature")
-
-    def __init__(self, signature: Signature, inputs: Arrays, rows: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.signature = signature
-        self.inputs = inputs
-        self.rows = rows
-        self.loop = loop
-        self.future: asyncio.Future[Arrays] = loop.create_future()
-
-    def settle(self, outputs: Optional[Arrays], error: Optional[ServeError]) -> None:
-        """Give the answer to whoever still waits; called in the event loop."""
-        if self.future.done():
-            return
-        if error is not None:
-            self.future.set_exception(error)
-        elif outputs is not None:
-            self.future.set_result(outputs)
+def _may_join(signature: Signature, mode: str) -> bool:
+    """Whether requests may share a call: where the card says that rows do not depend on each other, or the user insists."""
+    return signature.batch == "any" and (mode == "on" or (mode == "auto" and signature.batchable))
 
 
 def _cause(error: ServeError) -> str:

@@ -12,16 +12,13 @@ import time
 import traceback
 import warnings
 from collections import deque
-from typing import Any, Deque, Dict, Optional, TextIO, Tuple, Union
+from typing import Any, Deque, Dict, Optional, Protocol, TextIO, Union
 
 SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _MOST_WAITING = 20_000  # lines; when stdout is stuck, further access lines are counted, not kept
 _AT_ONCE = 32  # lines formatted in one go: meanwhile the requests wait for the interpreter
 _LONGEST_PRINT = 8000  # characters of one printed line
 _REST_S = 0.05  # between two writes, so that many lines share one system call
-
-# (epoch seconds, request id, HTTP method, path, status, latency in ms, rows or None, error code)
-Access = Tuple[float, str, str, str, int, float, Optional[int], str]
 
 
 class Log:
@@ -33,7 +30,7 @@ class Log:
     def __init__(self, fd: int, level: str = "info") -> None:
         self.level = SEVERITIES[level]
         self._fd = fd
-        self._items: Deque[Union[Access, Dict[str, Any]]] = deque()
+        self._items: Deque[Union[Line, Dict[str, Any]]] = deque()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._writing = threading.Lock()
@@ -52,7 +49,7 @@ class Log:
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self.write("error", message, **fields, stack_trace=trace[-16_000:])
 
-    def access(self, line: Access) -> None:
+    def access(self, line: Line) -> None:
         """One line for one request, at the price of an append."""
         if len(self._items) >= _MOST_WAITING:
             self._dropped += 1
@@ -101,8 +98,15 @@ class Log:
                 return  # nobody reads the log any more: serving goes on
 
 
+class Line(Protocol):
+    """A line that is made into text only when it is written."""
+
+    def line(self) -> str:
+        """JSON and a newline."""
+
+
 class LogHandler(logging.Handler):
-    """Leads Python's own logging (uvicorn's, asyncio's, the model's) into the log."""
+    """Leads Python's own logging (asyncio's, the model's) into the log."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()
@@ -180,19 +184,16 @@ def start_log(level: str) -> Log:
     return log
 
 
-def _format(item: Union[Access, Dict[str, Any]]) -> str:
-    if isinstance(item, tuple):
-        when, request_id, method, path, status, latency_ms, rows, code = item
-        severity = "ERROR" if status >= 500 and status not in (503, 504) else "WARNING" if status >= 400 else "INFO"
-        path = json.dumps(path[:256])
-        tail = ("" if rows is None else f',"rows":{rows}') + (f',"error":"{code}"' if code else "")
-        return (
-            f'{{"severity":"{severity}","time":"{_rfc3339(when)}","message":{json.dumps(f"{method} {status}")},'
-            f'"request_id":"{request_id}","method":{json.dumps(method)},"path":{path},"status":{status},'
-            f'"latency_ms":{latency_ms:.3f}{tail}}}\n'
-        )
-    return json.dumps({**item, "time": _rfc3339(item["time"])}, default=str) + "\n"
+def _format(item: Union[Line, Dict[str, Any]]) -> str:
+    if isinstance(item, dict):
+        return json.dumps({**item, "time": rfc3339(item["time"])}, default=str) + "\n"
+    try:
+        return item.line()
+    except Exception as error:  # noqa: BLE001 - a value that cannot be told must not end the log
+        told = {"severity": "ERROR", "time": rfc3339(time.time()), "message": f"a line of the log failed: {error!r}"}
+        return json.dumps(told) + "\n"
 
 
-def _rfc3339(when: float) -> str:
+def rfc3339(when: float) -> str:
+    """The time in UTC, to the millisecond."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1000):03d}Z"

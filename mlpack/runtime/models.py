@@ -7,14 +7,16 @@ from typing import Any, List
 from .card import Card, Signature
 from .errors import NotReadyError
 from .loaded import LoadedModel
+from .metrics import Metrics
 from .predictor import Predictor
 
 
 class Models:
     """Hands out the predictor that answers requests. `draining` is set once the process was told to stop."""
 
-    def __init__(self, model: LoadedModel, predictor: Predictor) -> None:
+    def __init__(self, model: LoadedModel, predictor: Predictor, metrics: Metrics) -> None:
         self.draining = False
+        self.metrics = metrics
         self._model = model
         self._predictor = predictor
 

@@ -93,14 +93,18 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     listener = _listen(address)
 
     from .app import App  # once the port is bound, so that nobody is refused while all this is imported
-    from .http_server import make_server
+    from .http_server import Server
     from .loaded import LoadedModel
+    from .metrics import Metrics
     from .models import Models
     from .protocols import all_routes
 
-    model = LoadedModel(card, loader, log, settings.queue_rows)
-    models = stop.models = Models(model, model)
-    server = stop.server = make_server(App(all_routes(models, settings), settings, log))
+    metrics = Metrics()
+    model = LoadedModel(card, loader, log, settings, metrics)
+    models = stop.models = Models(model, model, metrics)
+    routes = all_routes(models, settings)
+    metrics.know(route.path for route in routes)
+    server = stop.server = Server(App(routes, settings, log, metrics))
     server.should_exit = stop.wanted
     # imports are done: two threads that import at once can meet half-made modules
     model.start(_warmups(models, settings), lambda: stop.ask(1))
@@ -183,10 +187,7 @@ def _run(server: Any, listener: socket.socket) -> None:
     except ImportError:  # Windows has none
         loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(server.serve(sockets=[listener]))
-    left = asyncio.all_tasks(loop)
-    if left:  # requests that were cancelled when the drain was over: let them say so
-        loop.run_until_complete(asyncio.wait(left, timeout=0.5))
+    loop.run_until_complete(server.serve([listener]))
 
 
 def _end(model: LoadedModel, log: Log, stop: _Stop) -> int:

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, ClassVar, Dict, List, Mapping, Tuple, Union, get_type_hints
 
+MODES = ("auto", "on", "off")
 LEVELS = ("debug", "info", "warning", "error")
 PREFIX = "MLPACK_SERVE_"
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([a-zA-Z]{0,3})\s*")
 
 
@@ -22,12 +24,25 @@ class Batch:
 
     __pydantic_config__: ClassVar[Dict[str, str]] = {"extra": "forbid"}
 
+    mode: Union[bool, str] = _setting(
+        "auto",
+        "auto joins where rows do not depend on each other; on insists, off never does (`batch: off` for short).",
+    )
     max_rows: int = _setting(1024, "Rows that one call of the model takes at most when waiting requests are joined.")
     max_bytes: Union[int, str] = _setting("64MB", "Bytes of input that one call of the model takes at most.")
 
     def __post_init__(self) -> None:
+        if isinstance(self.mode, bool):  # YAML reads `off` as false
+            object.__setattr__(self, "mode", "on" if self.mode else "off")
+        if self.mode not in MODES:
+            raise ValueError(f"batch.mode: {self.mode!r} is not one of {', '.join(MODES)}")
         _positive("batch.max_rows", self.max_rows)
         _positive("batch.max_bytes", parse_size(self.max_bytes))
+
+    @property
+    def max_size(self) -> int:
+        """`max_bytes` as a number."""
+        return parse_size(self.max_bytes)
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class Settings:
     deadline_s: float = _setting(60.0, "Seconds from a request's arrival to its answer at most; later is 504.")
     max_body: Union[int, str] = _setting("32MiB", "Size of a request's body at most; more is answered with 413.")
     log: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
+    log_payloads: bool = _setting(False, "Whether log lines tell the first rows of each request and answer.")
 
     def __post_init__(self) -> None:
         if isinstance(self.port, bool) or not 0 <= self.port <= 65535:
@@ -153,6 +169,10 @@ def _walk(settings: Any, prefix: str) -> List[Tuple[str, Any, str, Any]]:
 
 
 def _from_text(text: str, type_: Any) -> Any:
+    if type_ is bool:
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{text!r} is neither true nor false")
+        return _WORDS[text.lower()]
     return type_(text) if type_ in (int, float) else text
 
 

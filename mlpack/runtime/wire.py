@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
 from urllib.parse import parse_qsl
 
-from .errors import BodyTooLargeError, ClientGoneError, DeadlineError, MediaTypeError, ServeError, SlowBodyError
+from .errors import BodyTooLargeError, ClientGoneError, MediaTypeError, ServeError
+
+if TYPE_CHECKING:
+    from .watching import Watch
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-_PATIENCE_S = 0.05  # a request that takes longer is watched: has the client gone, is its time up?
 
 
 class Response(NamedTuple):
@@ -129,59 +129,6 @@ class Route(NamedTuple):
     tell: Tell
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
     rank: int = 0  # lower ones win a path; one above 0 takes only what no other route answers
-
-
-class Watch:
-    """Cancels a request's task when its client has gone or its time is up, and remembers which it was.
-
-    A quick request pays for one timer. Only one that is still under way after 50 ms is listened to.
-    """
-
-    __slots__ = ("_deadline_s", "_here", "_listener", "_loop", "_patient", "_receive", "_task", "_timer", "reason")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive, deadline_s: float) -> None:
-        self.reason: Optional[ServeError] = None
-        self._loop = loop
-        self._receive = receive
-        self._deadline_s = deadline_s
-        self._task: Optional[asyncio.Task[Any]] = asyncio.current_task(loop)
-        self._here = False
-        self._patient = True
-        self._listener: Optional[asyncio.Task[None]] = None
-        self._timer = loop.call_later(min(_PATIENCE_S, deadline_s), self._begin)
-
-    def body_is_here(self) -> None:
-        """From now on nothing else reads from the client, so that its leaving can be listened for."""
-        self._here = True
-        if not self._patient:
-            self._listener = self._loop.create_task(self._listen())
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._timer.cancel()
-        self._task = None
-        if self._listener is not None:
-            self._listener.cancel()
-
-    def _begin(self) -> None:
-        self._patient = False
-        self._timer = self._loop.call_later(max(0.0, self._deadline_s - _PATIENCE_S), self._expire)
-        if self._here:
-            self._listener = self._loop.create_task(self._listen())
-
-    def _expire(self) -> None:
-        late = "the answer took too long; ask for fewer rows, or later"
-        self._cancel(DeadlineError(late) if self._here else SlowBodyError("the body did not arrive in time"))
-
-    async def _listen(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._cancel(ClientGoneError("the client has gone"))
-
-    def _cancel(self, reason: ServeError) -> None:
-        if self.reason is None and self._task is not None:
-            self.reason = reason
-            self._task.cancel()
 
 
 def _is_json(content_type: str) -> bool:

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SKLEARN_LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader.py"
 
 SERVE = """import sys
+from mlpack.runtime.cpus import limit_threads
+limit_threads()
 import loader
 from mlpack.runtime.server import serve
 from mlpack.runtime.settings import Batch, Settings

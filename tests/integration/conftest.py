@@ -26,6 +26,7 @@ from mlpack.engines.docker import DockerEngine
 from mlpack.packages.settings import read_settings
 from mlpack.packages.variables import uv_variables
 from tests.integration.cli import told
+from tests.integration.clouds import PROJECT, REGION, Cloud, start_cloud, stop_cloud
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"
@@ -94,6 +95,22 @@ def fresh_name(engine: DockerEngine) -> Iterator[Name]:
 def iris(fresh_name: Name, tmp_path_factory: pytest.TempPathFactory) -> Packed:
     """examples/iris, trained and built."""
     return packed_example("iris", tmp_path_factory.mktemp("iris"), fresh_name("iris"))
+
+
+@pytest.fixture(scope="session")
+def cloud(engine_environment: None) -> Iterator[Cloud]:  # noqa: ARG001  # asked for what it sets
+    """The local Cloud Run; it ends with the session, unless the shell had it already."""
+    mine = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN" not in os.environ
+    yield start_cloud()
+    if mine:
+        stop_cloud()
+
+
+@pytest.fixture(scope="session")
+def pushed(iris: Packed, cloud: Cloud) -> str:
+    """iris, tested and in the local Artifact Registry: its reference with digest."""
+    cloud.told("test", iris.image, cwd=iris.folder)
+    return str(cloud.told("push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)["reference"])
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 COMMANDS = ("inspect", "render", "build", "test", "run", "push")
 HEAVY = {
     "docker",
+    "httptools",
     "jinja2",
     "numpy",
     "pandas",
@@ -20,7 +21,6 @@ HEAVY = {
     "sklearn",
     "urllib3",
     "uv",
-    "uvicorn",
     "yaml",
 }  # typer itself brings pydantic
 

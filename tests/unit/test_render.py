@@ -111,7 +111,7 @@ def test_hostile_names_stay_data(tmp_path: Path, name: str) -> None:
     assert dockerfile.count("\nRUN ") == 3
     tree = ast.parse(text_of(bundle, "serve.py"))
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert calls == {"Path", "str", "Settings", "SystemExit", "serve"}
+    assert calls == {"Path", "str", "Settings", "SystemExit", "limit_threads", "serve"}
     assert json.loads(text_of(bundle, "model.json"))["model"]["name"] == name
     assert all(
         set(file.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")

@@ -19,6 +19,7 @@ PROTOCOLS = {
     "azure": "Azure",
     "torchserve": "TorchServe",
     "vertex": "Vertex",
+    "prometheus": "Prometheus",
     "openapi": "OpenApi",
 }
 

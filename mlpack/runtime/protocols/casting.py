@@ -16,6 +16,7 @@ _INTEGERS: Dict[str, Any] = {
     "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32, "UINT64": np.uint64,
 }  # fmt: skip
 _FLOATS: Dict[str, Any] = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+_FEW = 64  # values
 _NUMBERS = {float, int}
 _NUMBERS_OR_NULL = {float, int, type(None)}
 _TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what a contract made of {"b64": ...}
@@ -65,7 +66,14 @@ def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bo
     if dtype != "FP64":
         with np.errstate(over="ignore"):
             array = array.astype(_FLOATS[dtype])
-    return None if not infinite and np.isinf(array).any() else array
+    return array if infinite or not _has_infinity(array) else None
+
+
+def _has_infinity(array: Array) -> bool:
+    if array.size <= _FEW:  # numpy's own way costs more than the few values
+        few = array.tolist()
+        return math.inf in few or -math.inf in few
+    return bool(np.isinf(array).any())
 
 
 def _integers(values: Sequence[Any], types: Set[type], dtype: str) -> Any:

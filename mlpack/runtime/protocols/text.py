@@ -125,7 +125,13 @@ def _plain(value: Any) -> Any:
 
 
 def _encode(document: Any, *, allow_nan: bool) -> bytes:
-    return json.dumps(document, separators=(",", ":"), default=_plain, allow_nan=allow_nan).encode("ascii")
+    return (_WITH_TOKENS if allow_nan else _ENCODER).encode(document).encode("ascii")
+
+
+_ENCODER = json.JSONEncoder(
+    separators=(",", ":"), default=_plain, allow_nan=False
+)  # made once: json.dumps makes one a call
+_WITH_TOKENS = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=True)
 
 
 def _without_nan(value: Any) -> Any:

@@ -10,6 +10,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from mlpack.runtime.cpus import limit_threads  # noqa: E402
+
+# Math libraries count the host's CPUs, not the container's, and do so when they are imported.
+limit_threads()
+
 import loader  # noqa: E402 - how the model is loaded and asked: sklearn
 from mlpack.runtime.server import serve  # noqa: E402
 from mlpack.runtime.settings import Batch, Settings  # noqa: E402
@@ -18,6 +23,7 @@ from mlpack.runtime.settings import Batch, Settings  # noqa: E402
 SETTINGS = Settings(
     # port=8080,  # TCP port. Stronger: --port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT, in this order.
     # workers=1,  # Server processes. One serves many clients at a time; more need a copy of the model each.
+    # batch.mode='auto',  # auto joins where rows do not depend on each other; on insists, off never does (`batch: off` for short).
     # batch.max_rows=1024,  # Rows that one call of the model takes at most when waiting requests are joined.
     # batch.max_bytes='64MB',  # Bytes of input that one call of the model takes at most.
     # max_rows=10000,  # Rows in one request at most; more is answered with 413.
@@ -25,6 +31,7 @@ SETTINGS = Settings(
     # deadline_s=60.0,  # Seconds from a request's arrival to its answer at most; later is 504.
     # max_body='32MiB',  # Size of a request's body at most; more is answered with 413.
     # log='info',  # Least severity that is logged: debug, info, warning or error.
+    # log_payloads=False,  # Whether log lines tell the first rows of each request and answer.
 )
 
 if __name__ == "__main__":

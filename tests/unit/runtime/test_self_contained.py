@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = sorted((ROOT / "mlpack" / "runtime").rglob("*.py"))
 LOADERS = sorted((ROOT / "mlpack" / "formats").glob("*/loader.py"))
-ALLOWED = {"numpy", "uvicorn", "uvloop"}
+ALLOWED = {"numpy", "httptools", "uvloop"}
 
 
 def test_the_files_are_found() -> None:
@@ -62,6 +62,6 @@ def test_every_module_imports() -> None:
 
 def test_settings_need_no_library_at_all() -> None:
     """The host reads the settings at every command: that costs it the standard library only."""
-    code = "import sys; import mlpack.runtime.settings; print(*[m for m in ('numpy', 'uvicorn', 'pydantic') if m in sys.modules])"
+    code = "import sys; import mlpack.runtime.settings; print(*[m for m in ('numpy', 'httptools', 'pydantic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -39,8 +39,9 @@ def test_what_is_no_size(text: Any) -> None:
 def test_the_defaults_are_the_documented_ones() -> None:
     """One vocabulary: the defaults of `serve:` in mlpack.yaml."""
     assert dataclasses.asdict(Settings()) == {
-        "port": 8080, "workers": 1, "batch": {"max_rows": 1024, "max_bytes": "64MB"}, "max_rows": 10_000,
+        "port": 8080, "workers": 1, "batch": {"mode": "auto", "max_rows": 1024, "max_bytes": "64MB"}, "max_rows": 10_000,
         "queue_rows": 20_000, "deadline_s": 60.0, "max_body": "32MiB", "log": "info",
+        "log_payloads": False,
     }  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def test_every_setting_is_described() -> None:
     assert described["batch.max_bytes"][0] == "64MB"
     assert set(described) == {
         *{field.name for field in dataclasses.fields(Settings)} - {"batch"},
+        "batch.mode",
         "batch.max_rows",
         "batch.max_bytes",
     }

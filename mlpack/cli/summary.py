@@ -1,0 +1,69 @@
+"""Markdown for the page of a CI run: appended to the file that GITHUB_STEP_SUMMARY names, when it names one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Deployment, Plan
+from mlpack.cli.console import printable
+from mlpack.errors import MlpackError
+
+_VARIABLE = "GITHUB_STEP_SUMMARY"
+
+
+def write_summary(text: str) -> None:
+    """Appends to the run's page; a page that cannot be written is no failure."""
+    name = os.environ.get(_VARIABLE)
+    if not name:
+        return
+    try:
+        with Path(name).open("a", encoding="utf-8") as page:
+            page.write(f"{printable(text)}\n\n")
+    except OSError:
+        return
+
+
+def test_summary(report: Report) -> str:
+    """The checks of a test, the failed ones first."""
+    failed = [check for check in report.checks if not check.ok]
+    title = f"### mlpack test: {len(report.checks)} checks passed"
+    if failed:
+        title = f"### mlpack test: {len(failed)} of {len(report.checks)} checks failed"
+    figures = [
+        ("cold start", f"{report.cold_start_ms:.0f} ms" if report.cold_start_ms is not None else "not measured"),
+        ("latency", ", ".join(f"{name} {value} ms" for name, value in report.latency_ms.items()) or "not measured"),
+        ("peak memory", f"{report.peak_memory_mb} MiB" if report.peak_memory_mb is not None else "not measured"),
+    ]
+    rows = [(f"**{check.name}**", f"{check.detail} {check.hint}".strip()[:300]) for check in failed]
+    return f"{title}\n\n{_table(('', ''), [*rows, *figures])}"
+
+
+def deploy_summary(plan: Plan, deployment: Deployment) -> str:
+    """What was released, where it is, how it was proven, and the way back."""
+    asked = deployment.asked.get("live") or deployment.asked.get("staged") or {}
+    rows = [
+        ("url", deployment.url),
+        ("revision", f"`{deployment.revision}`"),
+        ("image", f"`{deployment.image}`"),
+        ("verified", deployment.verified + (f", {asked['times']} requests, p95 {asked['p95_ms']} ms" if asked else "")),
+        ("rollback", f"`{deployment.rollback}`"),
+        *[("note", note) for note in deployment.notes],
+    ]
+    changes = [(f"`{change.field}`", change.before, change.after) for change in plan.changes]
+    page = f"### mlpack deploy: {plan.service} on {plan.target}\n\n{_table(('', ''), rows)}"
+    return page + (f"\n\n{_table(('changed', 'before', 'after'), changes)}" if changes else "")
+
+
+def failure_summary(title: str, error: MlpackError) -> str:
+    """A failure with its remedy."""
+    return f"### {title} failed: `{error.code}`\n\n{error.message}\n\n{error.hint}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [tuple(header), tuple("---" for _ in header), *rows]
+    return "\n".join(
+        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in row) + " |" for row in lines
+    )

@@ -1,0 +1,47 @@
+"""`mlpack init --ci`: the workflow of a CI that takes the model from its file to a service."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from mlpack.cli.console import Console
+from mlpack.cli.options import Ci
+from mlpack.config import find_config, load_config
+from mlpack.errors import UsageError
+from mlpack.pipeline.receipts import write_whole
+from mlpack.pipeline.render import model_name, slug
+from mlpack.templating import render
+
+_FILES = {
+    Ci.github: (".github/workflows/mlpack.yml", "ci-github.yml.j2"),
+    Ci.gitlab: (".gitlab-ci.yml", "ci-gitlab.yml.j2"),
+    Ci.cloudbuild: ("cloudbuild.yaml", "ci-cloudbuild.yaml.j2"),
+}
+
+
+def write_workflow(console: Console, ci: Ci, path: Path | None, *, force: bool) -> int:
+    """Writes the workflow into the working folder, which is taken for the repository's root."""
+    folder = Path.cwd()
+    file = find_config(path, folder)
+    config = load_config(None if file is None else file.resolve())
+    model = path or config.model
+    if model is None:
+        raise UsageError("no model named", hint=f"`mlpack init --ci {ci.value} model.pkl`.")
+    if not model.exists():
+        raise UsageError(f"there is no {model}", hint="The model's path as it is in the repository.")
+    if not model.resolve().is_relative_to(folder):
+        raise UsageError(f"{model} is outside of this folder", hint="Run it in the repository's root.")
+    name, template = _FILES[ci]
+    target = folder / name
+    if target.exists() and not force:
+        raise UsageError(f"{target} exists", hint="--force replaces it.")
+    service = slug(config.name) if config.name else model_name(model)
+    at = None if file is None else file.resolve().relative_to(folder)
+    # An image alone does not tell where its mlpack.yaml is; one in the root is found by itself.
+    words = f" --config {shlex.quote(at.as_posix())}" if at is not None and len(at.parts) > 1 else ""
+    values = {"model": model.resolve().relative_to(folder).as_posix(), "service": shlex.quote(service), "config": words}
+    write_whole(target, render(template, values))
+    console.document({"file": str(target)})
+    console.text(f"Wrote {target}. Its first lines say what it needs.")
+    return 0

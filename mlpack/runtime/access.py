@@ -1,0 +1,94 @@
+"""A request's line in the log, with the fields that Cloud Logging knows: Access."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any, Dict, NamedTuple, Optional
+
+from . import summaries
+from .logs import rfc3339
+from .measured import Measured
+from .wire import Request
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_CLOUD_TRACE = re.compile(rb"([0-9a-fA-F]{32})(?:/(\d{1,20}))?(?:;o=(\d))?.*")
+_PROJECT = os.environ.get("GOOGLE_CLOUD_PROJECT", "")
+_QUIET_ERRORS = (503, 504)  # said on purpose
+
+
+class Access(NamedTuple):
+    """One answered request; made into text by the log's own thread."""
+
+    when: float  # epoch seconds
+    request: Request
+    status: int
+    size: int  # of the answer's body, in bytes
+    latency_s: float
+    error: str
+    measured: Optional[Measured]
+    payloads: bool
+
+    def line(self) -> str:
+        """The line: method, path, status, latency and its parts, a summary of the values, the trace; JSON and a newline."""
+        request, status = self.request, self.status
+        severity = "ERROR" if status >= 500 and status not in _QUIET_ERRORS else "WARNING" if status >= 400 else "INFO"
+        method, path = _quoted(request.method[:20]), _quoted(request.path[:256])
+        sent = request.headers.get(b"content-length", b"")
+        size = f'"requestSize":"{sent.decode()}",' if sent.isdigit() else ""
+        agent = request.headers.get(b"user-agent")
+        agent_text = "" if agent is None else f',"userAgent":{_quoted(agent.decode("latin-1")[:200])}'
+        rows = "" if request.rows is None else f',"rows":{request.rows}'
+        error = f',"error":"{self.error}"' if self.error else ""
+        return (
+            f'{{"severity":"{severity}","time":"{rfc3339(self.when)}","message":"{method[1:-1]} {path[1:-1]} {status}",'
+            f'"httpRequest":{{"requestMethod":{method},"requestUrl":{path},"status":{status},{size}'
+            f'"responseSize":"{self.size}","latency":"{self.latency_s:.6f}s"{agent_text}}},'
+            f'"request_id":"{request.id}","method":{method},"path":{path},"status":{status},'
+            f'"latency_ms":{self.latency_s * 1000:.3f}{rows}{error}{self._of_the_model()}{_trace(request.headers)}}}\n'
+        )
+
+    def _of_the_model(self) -> str:
+        measured = self.measured
+        if measured is None or measured.signature is None or measured.inputs is None:
+            return ""
+        text = (
+            f',"signature":{_quoted(measured.signature.name)},"queue_ms":{measured.queue_s * 1000:.3f},'
+            f'"predict_ms":{measured.predict_s * 1000:.3f},"batch_rows":{measured.called_rows},'
+            f'"input":{json.dumps(summaries.of_inputs(measured.signature, measured.inputs))}'
+        )
+        if measured.outputs is not None:
+            text += f',"output":{json.dumps(summaries.of_outputs(measured.signature, measured.outputs))}'
+        if self.payloads:
+            values = {"inputs": summaries.payload(measured.inputs), "outputs": summaries.payload(measured.outputs)}
+            text += f',"payload":{json.dumps(values)}'
+        return text
+
+
+def _trace(headers: Dict[bytes, bytes]) -> str:
+    """The trace that a front end began, from `traceparent` (W3C) or `X-Cloud-Trace-Context`."""
+    given = headers.get(b"traceparent")
+    match = _TRACEPARENT.fullmatch(given) if given is not None else None
+    if match is not None:
+        return _trace_fields(
+            match.group(1).decode(), match.group(2).decode(), sampled=bool(int(match.group(3), 16) & 1)
+        )
+    given = headers.get(b"x-cloud-trace-context")
+    match = _CLOUD_TRACE.fullmatch(given) if given is not None else None
+    if match is None:
+        return ""
+    span = f"{int(match.group(2)) & (2**64 - 1):016x}" if match.group(2) else ""
+    return _trace_fields(match.group(1).decode(), span, sampled=match.group(3) == b"1")
+
+
+def _trace_fields(trace: str, span: str, *, sampled: bool) -> str:
+    name = f"projects/{_PROJECT}/traces/{trace}" if _PROJECT else trace
+    fields: Dict[str, Any] = {"logging.googleapis.com/trace": name}
+    if span:
+        fields["logging.googleapis.com/spanId"] = span
+    fields["logging.googleapis.com/trace_sampled"] = sampled
+    return "," + json.dumps(fields)[1:-1]
+
+
+_quoted = json.encoder.encode_basestring_ascii

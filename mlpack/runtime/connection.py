@@ -1,0 +1,229 @@
+"""One client's connection: HTTP/1.1 in and out, one exchange after the other, each given to the ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional, Tuple
+from urllib.parse import unquote
+
+import httptools
+
+from .exchange import Exchange, Serving
+from .offers import without_offers
+
+_MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
+_MOST_QUEUED = 16  # requests that a client may send ahead of their answers
+_HEAD_S = 20.0  # from a request's first byte to the end of its headers
+_IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
+_STUCK_S = 60.0  # a client that does not read its answer
+_LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
+
+
+class Connection(asyncio.Protocol):
+    """Parses, answers in order, and lets go of clients that are too slow. `serving` is what all connections share."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: Any = None
+        self._queued: Deque[Exchange] = deque()
+        self._url = b""
+        self._headers: List[Tuple[bytes, bytes]] = []
+        self._expects = False
+        self._incoming: Optional[Exchange] = None  # whose body is arriving
+        self._in_head = False
+        self._head_bytes = 0
+        self._reading = True
+        self._writing = True
+        self._unsent = 0  # bytes that the client had not taken when last looked at
+        self._lingering = False
+        self._since = serving.now  # when it last began to wait for what its client does
+        self.exchange: Optional[Exchange] = None  # who is being answered
+
+    # from the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        self._transport = transport
+        self._serving.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._lingering:
+            return
+        if b"pgrade" in data and (self._incoming is None):
+            data = without_offers(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(400)
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD:
+                self._refuse(431)
+
+    def eof_received(self) -> None:
+        """The client sends no more; it is taken for gone."""
+
+    def connection_lost(self, _error: Optional[Exception]) -> None:
+        """The client has gone: whoever listens is told."""
+        self._serving.connections.discard(self)
+        for exchange in (self.exchange, self._incoming, *self._queued):
+            if exchange is not None:
+                exchange.lose()
+        self._queued.clear()
+
+    def pause_writing(self) -> None:
+        """The client does not read: nothing more is begun for it."""
+        self._writing = False
+        self._since = self._serving.now
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._writing = True
+        self._begin()
+
+    # from the parser
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url = b""
+        self._headers = []
+        self._expects = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._since = self._serving.now
+
+    def on_url(self, url: bytes) -> None:
+        """(A part of) its target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: the application may begin, and read the body as it comes."""
+        self._in_head = False
+        parser = self._parser
+        path, query = _target(self._url)
+        scope: Dict[str, Any] = {
+            "type": "http",
+            "method": parser.get_method().decode("ascii"),
+            "path": path,
+            "query_string": query,
+            "headers": self._headers,
+            "http_version": parser.get_http_version(),
+        }
+        exchange = Exchange(self, self._serving, scope, keep_alive=parser.should_keep_alive(), expects=self._expects)
+        self._incoming = exchange
+        self._queued.append(exchange)
+        if self.exchange is None:
+            self._begin()
+        elif len(self._queued) >= _MOST_QUEUED:
+            self.hold()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._incoming is not None and not self._incoming.answered:
+            self._incoming.feed(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        exchange, self._incoming = self._incoming, None
+        if exchange is not None:
+            exchange.end_of_body()
+
+    # from the exchange and the server
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read on."""
+        if not self._reading and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the client, if it is still there."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def over(self, exchange: Exchange) -> None:
+        """An exchange has been answered: close, or go on to the next."""
+        self.exchange = None
+        self._since = self._serving.now
+        if self._incoming is exchange:  # its body has not come whole, and nobody will read the rest
+            self._lingering = True
+            self.go_on()
+            return
+        if not (exchange.keep_alive and exchange.answered):
+            self._transport.close()
+            return
+        if not self._reading and len(self._queued) < _MOST_QUEUED:
+            self.go_on()
+        self._begin()
+
+    def close_if_idle(self) -> None:
+        """Let a client go that asks for nothing at the moment."""
+        if self.exchange is None and not self._queued and not self._in_head:
+            self._transport.close()
+
+    def check(self, now: float) -> None:
+        """Let go of a client that is too slow, or has been idle for long."""
+        waited = now - self._since
+        if not self._writing or self._transport.is_closing():
+            unsent = self._transport.get_write_buffer_size()
+            if unsent != self._unsent:
+                self._unsent, self._since = unsent, now
+            elif waited > _STUCK_S:
+                self._transport.abort()
+        elif self._lingering:
+            if waited > _LINGER_S:
+                self._transport.close()
+        elif self._in_head:
+            if waited > _HEAD_S:
+                self._refuse(408)
+        elif self.exchange is None and waited > _IDLE_S:
+            self._transport.close()
+
+    def _begin(self) -> None:
+        if self.exchange is None and self._queued and self._writing and not self._transport.is_closing():
+            self.exchange = self._queued.popleft()
+            self.exchange.begin()
+
+    def _refuse(self, status: int) -> None:
+        """What is no request cannot be answered by a contract: a bare status, and the end."""
+        self._in_head = False
+        phrase = http.HTTPStatus(status).phrase.encode()
+        body = phrase + b"\n"
+        self.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, phrase, len(body), body)
+        )
+        if self.exchange is not None:
+            self.exchange.lose()
+        self._transport.close()
+
+
+def _target(url: bytes) -> Tuple[str, bytes]:
+    """The path, decoded, and the query as it came."""
+    if not url.startswith(b"/"):  # absolute-form, `*`, or nothing that has a path
+        try:
+            parsed = httptools.parse_url(url)
+        except httptools.HttpParserInvalidURLError:
+            return url.decode("latin-1"), b""
+        url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+    path, _, query = url.partition(b"?")
+    text = path.decode("latin-1")
+    return (unquote(text) if "%" in text else text), query

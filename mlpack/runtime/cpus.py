@@ -1,0 +1,70 @@
+"""How many CPUs this container may use, and the math libraries told so: limit_threads()."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Iterator, MutableMapping, Optional
+
+# OpenBLAS and MKL follow OMP_NUM_THREADS too; theirs is set beside it for builds that do not
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def limit_threads(workers: int = 1, environ: Optional[MutableMapping[str, str]] = None) -> None:
+    """Let math libraries start as many threads as there are CPUs for each worker; call it before numpy is imported.
+
+    By themselves they count the host's CPUs, and 64 threads on one CPU's worth of time wait for each other. What the user
+    has set (`OMP_NUM_THREADS` and the like) stays. MLPACK_SERVE_WORKERS counts more than `workers`, as everywhere.
+    """
+    variables = os.environ if environ is None else environ
+    if "OMP_NUM_THREADS" in variables:
+        return
+    asked = variables.get("MLPACK_SERVE_WORKERS", "")
+    sharing = int(asked) if asked.isdigit() and int(asked) > 0 else max(1, workers)
+    for name in _VARIABLES:
+        variables.setdefault(name, str(max(1, available_cpus() // sharing)))
+
+
+def available_cpus(root: Path = Path("/")) -> int:
+    """Whole CPUs that this process may use: the least of affinity and cgroup quota (v1 or v2), at least 1.
+
+    A quota of 1.5 CPUs counts as 1: a second thread would be stopped for half of the time, and the first would wait for it.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([count, *(int(quota) for quota in _quotas(root))]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """The CPUs that each group around this process grants, where one is limited. Source: cgroups(7), cpu.max, cpu.cfs_*."""
+    mounted = root / "sys" / "fs" / "cgroup"
+    for line in _text(root / "proc" / "self" / "cgroup").splitlines():
+        number, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        groups = [mounted] if number == "0" else [mounted / names, mounted / "cpu"] if "cpu" in names.split(",") else []
+        for group in groups:
+            inner = group / path.strip("/")
+            for folder in dict.fromkeys([group, inner, *(one for one in inner.parents if group in one.parents)]):
+                quota = _v2(folder) if number == "0" else _v1(folder)
+                if quota is not None:
+                    yield quota
+
+
+def _v2(folder: Path) -> Optional[float]:
+    return _ratio(*(_text(folder / "cpu.max").split() or ["max"]))
+
+
+def _v1(folder: Path) -> Optional[float]:
+    return _ratio(_text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip())
+
+
+def _ratio(quota: str, period: str = "100000") -> Optional[float]:
+    if not quota.isdigit() or not period.isdigit() or int(quota) == 0 or int(period) == 0:  # max, -1, no such file
+        return None
+    return int(quota) / int(period)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,148 @@
+"""Counters and histograms in the form that Prometheus reads: Metrics, one slot of shared cells for each worker."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from bisect import bisect_left
+from typing import Any, Iterable, Iterator, List, Sequence, Tuple
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+_STATUSES = (200, 400, 404, 405, 408, 409, 413, 415, 422, 499, 500, 501, 503, 504, 507)
+_OTHER = len(_STATUSES)
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_MOST_ROUTES = 96
+UNMATCHED = "unmatched"  # the route of what no route answers
+
+
+class Metrics:
+    """What this process counts, and what all workers counted together.
+
+    The cells are doubles in memory that forked workers share: each writes its own slot, and any of them can tell the sum.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self._routes = {UNMATCHED: 0}
+        self._requests = 4  # after the gauges: rows that wait, seconds to load, ready, process id
+        self._latency = self._requests + _MOST_ROUTES * (_OTHER + 1)
+        self._queue = self._latency + _width(_SECONDS)
+        self._predict = self._queue + _width(_SECONDS)
+        self._rows = self._predict + _width(_SECONDS)
+        self._width = self._rows + _width(_ROWS)
+        self._workers = workers
+        size = -(-self._width * workers * 8 // _PAGE) * _PAGE
+        self._all = memoryview(mmap.mmap(-1, size)).cast("B").cast("d")
+        self._status = {status: place for place, status in enumerate(_STATUSES)}
+        self.use(0)
+
+    def use(self, slot: int) -> None:
+        """Count in this worker's own cells, from now on; what a worker before it counted there stays counted."""
+        self._cells = self._all[slot * self._width : (slot + 1) * self._width]
+        self._cells[0] = self._cells[1] = self._cells[2] = 0.0
+        self._cells[3] = float(os.getpid())
+
+    def know(self, routes: Iterable[str]) -> None:
+        """The routes whose requests are counted by name, in the same order in every worker."""
+        for path in dict.fromkeys(routes):
+            if len(self._routes) < _MOST_ROUTES:
+                self._routes[path] = len(self._routes)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        place = self._routes.get(route, 0)
+        self._cells[self._requests + place * (_OTHER + 1) + self._status.get(status, _OTHER)] += 1
+        self._observe(self._latency, _SECONDS, seconds)
+
+    def waited(self, seconds: float) -> None:
+        """A request's rows had waited for the model."""
+        self._observe(self._queue, _SECONDS, seconds)
+
+    def called(self, rows: int, seconds: float) -> None:
+        """The model was called, with the rows of one request or of several."""
+        self._observe(self._predict, _SECONDS, seconds)
+        self._observe(self._rows, _ROWS, rows)
+
+    def waiting(self, rows: int) -> None:
+        """So many rows wait, or are being answered, now."""
+        self._cells[0] = rows
+
+    def loaded(self, seconds: float) -> None:
+        """The model has been loaded."""
+        self._cells[1] = seconds
+
+    def ready(self) -> None:
+        """The model has answered its warm-up."""
+        self._cells[2] = 1.0
+
+    def text(self, model: str) -> bytes:
+        """All of it, summed over the workers, in Prometheus' text format 0.0.4."""
+        slots = [self._all[n * self._width : (n + 1) * self._width] for n in range(self._workers)]
+        total: List[float] = [sum(cells) for cells in zip(*slots)]
+        lines = [
+            *_head("mlpack_requests_total", "counter", "Answers, by route and status."),
+            *self._request_lines(total),
+            *_histogram("mlpack_request_seconds", "From a request's head to its answer.", total, self._latency, _SECONDS),
+            *_histogram("mlpack_queue_seconds", "A request's wait for the model.", total, self._queue, _SECONDS),
+            *_histogram("mlpack_predict_seconds", "One call of the model.", total, self._predict, _SECONDS),
+            *_histogram("mlpack_batch_rows", "Rows in one call of the model.", total, self._rows, _ROWS),
+            *_gauge("mlpack_queue_rows", "Rows that wait for the model or are in it.", total[0]),
+            *_gauge("mlpack_model_load_seconds", "How long the model took to load.", max(slot[1] for slot in slots)),
+            *_gauge("mlpack_ready_workers", "Workers whose model has answered its warm-up.", total[2]),
+            *_gauge("process_resident_memory_bytes", "Memory of all workers; what they share counts for each.",
+                    sum(_resident(int(slot[3])) for slot in slots)),
+            *_head("mlpack_model_info", "gauge", "Which model this is."),
+            f'mlpack_model_info{{model="{_escaped(model)}"}} 1',
+        ]  # fmt: skip
+        return ("\n".join(lines) + "\n").encode()
+
+    def _request_lines(self, total: Sequence[float]) -> Iterator[str]:
+        for route, place in self._routes.items():
+            for status, offset in {**{str(one): n for one, n in self._status.items()}, "other": _OTHER}.items():
+                count = total[self._requests + place * (_OTHER + 1) + offset]
+                if count:
+                    yield f'mlpack_requests_total{{route="{_escaped(route)}",status="{status}"}} {count:.0f}'
+
+    def _observe(self, start: int, bounds: Tuple[float, ...], value: float) -> None:
+        cells = self._cells
+        cells[start + bisect_left(bounds, value)] += 1
+        cells[start + len(bounds) + 1] += value
+
+
+def _width(bounds: Sequence[float]) -> int:
+    """Cells of a histogram: one a bound, one beyond the last, the sum."""
+    return len(bounds) + 2
+
+
+def _head(name: str, kind: str, meaning: str) -> List[str]:
+    return [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+
+
+def _gauge(name: str, meaning: str, value: float) -> List[str]:
+    return [*_head(name, "gauge", meaning), f"{name} {value:g}" if value < 1e6 else f"{name} {value:.0f}"]
+
+
+def _histogram(name: str, meaning: str, total: Sequence[float], start: int, bounds: Sequence[float]) -> List[str]:
+    lines = _head(name, "histogram", meaning)
+    count = 0.0
+    for place, bound in enumerate(bounds):
+        count += total[start + place]
+        lines.append(f'{name}_bucket{{le="{bound:g}"}} {count:.0f}')
+    count += total[start + len(bounds)]
+    lines.append(f'{name}_bucket{{le="+Inf"}} {count:.0f}')
+    lines.append(f"{name}_sum {total[start + len(bounds) + 1]:.6f}")
+    lines.append(f"{name}_count {count:.0f}")
+    return lines
+
+
+def _resident(pid: int) -> int:
+    """Bytes that a process has in memory, 0 where that is not told."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - as elsewhere in the runtime
+            return int(file.read().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _escaped(text: Any) -> str:
+    return str(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

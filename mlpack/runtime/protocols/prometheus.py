@@ -1,0 +1,26 @@
+"""GET /metrics, for Prometheus and whatever reads its text format."""
+
+from __future__ import annotations
+
+from typing import List
+
+from ..models import Models
+from ..settings import Settings
+from ..wire import Request, Response, Route
+from .forms import own_form
+
+
+class Prometheus:
+    """What the server counts: requests, latencies, batches, the queue, memory."""
+
+    def __init__(self, models: Models, _settings: Settings) -> None:
+        self._models = models
+
+    def routes(self) -> List[Route]:
+        """Every path that the contract answers."""
+        return [Route("GET", "/metrics", self.metrics, own_form, quiet=True)]
+
+    async def metrics(self, _request: Request) -> Response:
+        """All counters, of all workers."""
+        body = self._models.metrics.text(self._models.card.name)
+        return Response(200, body, b"text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Where a service lives: one file or folder per target."""

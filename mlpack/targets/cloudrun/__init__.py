@@ -1,0 +1,229 @@
+"""Cloud Run: a release goes up as a tagged revision without traffic, is asked, gets the traffic, and can be taken back."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
+from mlpack.errors import DeployError, DeployStateError
+from mlpack.targets.base import Home, OnStep
+from mlpack.targets.cloudrun.access import Access, access_of
+from mlpack.targets.cloudrun.calls import Calls, failed_start
+from mlpack.targets.cloudrun.failures import told
+from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
+from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of
+from mlpack.targets.cloudrun.settings import Settings, where_of
+from mlpack.targets.cloudrun.showing import service_of
+from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
+from mlpack.targets.corners import read_corner
+from mlpack.version import __version__
+
+_SETTLED_S = 3.0  # within which a call that nobody waits for any more has had its effect
+
+
+class CloudRun:
+    """A Target and Keeper for one service. It connects when first asked."""
+
+    platform: str | None = "linux/amd64"
+
+    def __init__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> None:  # noqa: ARG002  # every target is made alike
+        self._settings = read_corner(Settings, "cloudrun", corner)
+        project, region = where_of(self._settings, name, os.environ)
+        self.service = name
+        self.home: Home | None = Home(project=project, region=region)
+        self.where: Mapping[str, str] = {"project": project, "region": region}
+        self._calls = Calls(project, region, name, self._settings)
+        self._name = self._calls.name
+        self._asked = False  # whether a call that makes something was sent
+
+    # Target -----------------------------------------------------------------------------------------
+
+    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:
+        """What will change against what serves now, and what it costs; reads, and changes nothing."""
+        service = self._calls.find()
+        before = Before(service=None)
+        if service is not None:
+            before = Before(
+                service=service,
+                base=self._calls.base(service),
+                shares=shares_of(service),
+                tags=tags_of(service),
+                access=access_of(self._calls.api.services, service),
+            )
+        plan = plan_of(
+            before,
+            self._settings,
+            image,
+            report,
+            reference,
+            service=self.service,
+            where=self.where,
+            run=uuid.uuid4().hex,
+        )
+        return plan if plan.changes or service is None else plan.at(self._live(service, before.serving or "", None))
+
+    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
+        """A new service, private; or of one that is there a new revision, under a tag and without traffic."""
+        before: Before = plan.before
+        wanted: Wanted = plan.wanted
+        request = wanted.service_of(self._name if plan.exists else "", released.reference, plan.run)
+        request.client, request.client_version = "mlpack", __version__
+        mask = wanted.mask
+        if before.serving:
+            request.traffic = targets(before.shares, before.tags, staged=True)
+            mask = [*mask, "traffic"]
+        self._asked = True
+        on_step(f"making {'a revision without traffic' if plan.exists else 'the service'} of {released.reference}")
+        if plan.exists:
+            request.etag = before.etag
+            service = self._calls.update(request, mask, f"the update of {self.service}")
+        else:
+            service = self._calls.create(request)
+        revision = short(service.latest_created_revision)
+        if revision != short(service.latest_ready_revision):
+            raise failed_start(self._calls, service, "the newest revision is not ready")
+        serving = self._place(service, service.uri, before.access) if before.serving else None
+        url = tag_uri(service) if before.serving else str(service.uri)
+        return Staged(
+            revision=revision,
+            place=self._place(service, url, before.access),
+            serving=serving,
+            previous=before.serving,
+        )
+
+    def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
+        """All traffic on the release, and the door opened or closed as it is wanted."""
+        before: Before = plan.before
+        service = self._calls.get()
+        if service.template.annotations.get(RUN_NOTE) != plan.run:
+            raise DeployError(
+                f"somebody else has deployed {self.service} meanwhile",
+                hint="Look at what they did (`mlpack status`), then deploy again: it plans anew.",
+                code="deploy_conflict",
+            )
+        if before.serving:
+            on_step(f"moving the traffic to {staged.revision}")
+            service = self._calls.share(service, {staged.revision: 100}, f"the traffic of {self.service}")
+        else:
+            service = self._calls.remember(service, staged.revision)
+        self._refuse_other_image(plan, staged)
+        wanted: bool | None = self._settings.allow_unauthenticated
+        if wanted is not None and wanted != before.access.open_to_all:
+            on_step("opening it to everybody" if wanted else "closing it")
+            service = self._calls.open(service, open_to_all=wanted)
+        return self._live(service, staged.revision, staged.previous)
+
+    def restore(self, plan: Plan, on_step: OnStep) -> str:
+        """The traffic and the access as they were; a service that this plan made goes again. Others' work stays."""
+        try:
+            return self._restored(plan, on_step)
+        except DeployError as error:
+            raise DeployStateError(
+                f"{self.service} may be in between: {error}",
+                hint=f"`mlpack status` shows it; `mlpack rollback --to {plan.before.serving or 'REVISION'}` or "
+                "`mlpack delete` mends it.",
+                detail=error.detail,
+            ) from error
+
+    # Keeper -----------------------------------------------------------------------------------------
+
+    def status(self) -> Service:
+        """The service with its newest revisions, and what is wrong with those that are not ready."""
+        service = self._calls.get()
+        with told(f"a look at the revisions of {self.service}"):
+            revisions = list(self._calls.api.revisions.list_revisions(parent=self._name))
+        return service_of(service, revisions, access_of(self._calls.api.services, service))
+
+    def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
+        """The traffic by percent; tags of others stay."""
+        on_step("moving the traffic: " + ", ".join(f"{name} {percent} %" for name, percent in shares.items()))
+        self._calls.share(self._calls.get(), shares, f"the traffic of {self.service}")
+        return self.status()
+
+    def delete(self, on_step: OnStep) -> None:
+        """The service with all its revisions."""
+        self._calls.get()
+        on_step(f"deleting {self.service}")
+        self._calls.delete()
+
+    def place(self) -> Place:
+        """Its own address, with a token where one is needed and can be had."""
+        service = self._calls.get()
+        return self._place(service, str(service.uri), access_of(self._calls.api.services, service))
+
+    # What follows from them -------------------------------------------------------------------------
+
+    def _restored(self, plan: Plan, on_step: OnStep) -> str:
+        before: Before = plan.before
+        service = self._ours(plan)
+        if service is None:
+            return ""
+        if not plan.exists:
+            on_step(f"deleting {self.service}, which this deploy made")
+            self._calls.delete()
+            return f"{self.service} was deleted again"
+        if before.serving:
+            doing = f"the traffic of {self.service}, back,"
+            self._calls.share(service, before.shares, doing, notes=before.notes)
+        access = access_of(self._calls.api.services, self._calls.get())
+        if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
+            self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)
+        return f"{before.serving} serves as before" if before.serving else "nothing served before"
+
+    def _ours(self, plan: Plan) -> Any | None:
+        """The service, when this plan has changed it. A call that was broken off may take effect a moment later."""
+        until = time.monotonic() + _SETTLED_S
+        while True:
+            service = self._calls.find()
+            if service is not None and service.template.annotations.get(RUN_NOTE) == plan.run:
+                return service
+            if not self._asked or service is not None or time.monotonic() > until:
+                return None
+            time.sleep(0.3)
+
+    def _refuse_other_image(self, plan: Plan, staged: Staged) -> None:
+        """The digest that serves must be the one that was released."""
+        with told(f"a look at {staged.revision}"):
+            revision = self._calls.api.revisions.get_revision(name=f"{self._name}/revisions/{staged.revision}")
+        image = str(revision.containers[0].image)
+        if image != plan.wanted.reference:
+            raise DeployError(
+                f"{staged.revision} runs {image}, not {plan.wanted.reference}", hint="Somebody else deploys there, too."
+            )
+
+    def _place(self, service: Any, url: str, access: Access) -> Place:
+        """Where a revision is asked, and with what. The audience is the service's own address, for a tag's too."""
+        if str(service.ingress.name) not in {"INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED"}:
+            return Place(url=url, closed="its ingress lets nobody in from here")
+        if access.open_to_all:
+            return Place(url=url)
+        token = identity_token(str(service.uri), self._calls.api.credentials, impersonate=self._settings.impersonate)
+        if token is None:
+            return Place(
+                url=url,
+                closed="it is private, and this machine has no identity to ask it with (a service account, "
+                "`--set impersonate=ACCOUNT`, or `gcloud auth login`)",
+            )
+        return Place(url=url, headers={"Authorization": f"Bearer {token}"})
+
+    def _live(self, service: Any, revision: str, previous: str | None) -> Live:
+        access = access_of(self._calls.api.services, service)
+        if self._settings.allow_unauthenticated and not access.known:
+            access = Access(by_policy=True, check_off=False)
+        with told(f"a look at {revision}"):
+            found = self._calls.api.revisions.get_revision(name=f"{self._name}/revisions/{revision}")
+        return Live(
+            revision=revision,
+            image=str(found.containers[0].image),
+            place=self._place(service, str(service.uri), access),
+            open_to_all=access.open_to_all,
+            token_command="" if access.open_to_all else TOKEN_COMMAND,
+            previous=previous,
+        )

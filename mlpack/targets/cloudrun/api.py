@@ -1,0 +1,85 @@
+"""Cloud Run's Admin API: connected by gRPC or REST, with this machine's credentials, at its own or another address."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from mlpack.errors import DeployError, UsageError
+from mlpack.targets.cloudrun.endpoints import checked
+
+_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The clients of services and revisions, and the credentials that they use."""
+
+    services: Any
+    revisions: Any
+    credentials: Any
+
+
+def connect(endpoint: str | None, transport: str | None, environ: Mapping[str, str] = os.environ) -> Api:
+    """The clients. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN; REST for plain http unless gRPC is asked for.
+
+    Raises UsageError without the extra or for plain http to another machine, DeployError without credentials.
+    """
+    try:
+        import google.auth
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud import run_v2
+    except ImportError as error:
+        raise UsageError(
+            f"the target cloudrun needs Google's client libraries: {error}",
+            hint="Install them: pip install 'mlpack-cli[cloudrun]'.",
+        ) from error
+    address = checked(endpoint or environ.get(_VARIABLE, ""))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+            credentials, _ = google.auth.default(scopes=[_SCOPE])
+    except DefaultCredentialsError as error:
+        raise DeployError(
+            f"no Google credentials: {error}",
+            hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",
+            code="deploy_auth",
+        ) from error
+    kind = transport or ("rest" if address.startswith("http://") else "grpc")
+    words = _words("services", kind, address, credentials), _words("revisions", kind, address, credentials)
+    return Api(
+        services=run_v2.ServicesClient(**words[0]),
+        revisions=run_v2.RevisionsClient(**words[1]),
+        credentials=credentials,
+    )
+
+
+def _words(room: str, kind: str, address: str, credentials: Any) -> dict[str, Any]:
+    """What a client is made with."""
+    from google.api_core.client_options import ClientOptions
+
+    if not address:
+        return {"credentials": credentials, "transport": kind}
+    parts = urlsplit(address)
+    if kind == "rest":
+        options = ClientOptions(api_endpoint=address)
+        return {"credentials": credentials, "transport": "rest", "client_options": options}
+    if parts.scheme == "https":
+        options = ClientOptions(api_endpoint=parts.netloc)
+        return {"credentials": credentials, "transport": "grpc", "client_options": options}
+    return {"transport": _plain_channel(room, parts.netloc)}
+
+
+def _plain_channel(room: str, host: str) -> Any:
+    """GRPC to this machine without encryption, over which the library lets no credentials go."""
+    import grpc
+    from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
+    from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+    channel = grpc.insecure_channel(host)
+    return (ServicesGrpcTransport if room == "services" else RevisionsGrpcTransport)(channel=channel)

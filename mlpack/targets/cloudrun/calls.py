@@ -1,0 +1,181 @@
+"""The calls to one service: those that take a while are waited for, and a revision that does not start is told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from mlpack.errors import DeployError
+from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_opened, set_policy
+from mlpack.targets.cloudrun.api import Api, connect
+from mlpack.targets.cloudrun.failures import failed_revision, known, told
+from mlpack.targets.cloudrun.logs import last_lines
+from mlpack.targets.cloudrun.settings import Settings
+from mlpack.targets.cloudrun.template import template_of_revision
+from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tag_uri, tags_of, targets, with_served
+
+_WAIT_S = 600  # a revision alone may take 240
+_FIRST_LOOK_S, _LATEST_LOOK_S = 0.5, 4.0
+_OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # said of all that do not start
+
+
+class Calls:
+    """The Admin API for one service; connects when first asked. `name` is its resource name."""
+
+    def __init__(self, project: str, region: str, service: str, settings: Settings) -> None:
+        self.project, self.region, self.service = project, region, service
+        self.name = f"projects/{project}/locations/{region}/services/{service}"
+        self._parent = f"projects/{project}/locations/{region}"
+        self._settings = settings
+
+    @cached_property
+    def api(self) -> Api:
+        """The clients, connected."""
+        return connect(self._settings.api_endpoint, self._settings.transport)
+
+    def find(self) -> Any | None:
+        """The service, None when there is none."""
+        from google.api_core.exceptions import NotFound
+
+        with told(f"a look at {self.service}"):
+            try:
+                return self.api.services.get_service(name=self.name)
+            except NotFound:
+                return None
+
+    def get(self) -> Any:
+        """The service; raises DeployError (code `deploy_missing`) when there is none."""
+        service = self.find()
+        if service is None:
+            raise DeployError(
+                f"there is no service {self.service} in {self.project}, {self.region}",
+                hint="`mlpack deploy --target cloudrun` makes one; --service, --project, --region name another.",
+                code="deploy_missing",
+            )
+        return service
+
+    def base(self, service: Any) -> Any | None:
+        """The template of what serves; a failed deploy may have left another one as the service's own."""
+        serving = serving_of(service)
+        if serving is None or serving == short(service.latest_created_revision):
+            return service.template
+        with told(f"a look at {serving}"):
+            return template_of_revision(self.api.revisions.get_revision(name=f"{self.name}/revisions/{serving}"))
+
+    def create(self, service: Any) -> Any:
+        """The service, made and ready; raises DeployError."""
+        doing = f"the making of {self.service}"
+        with told(doing):
+            operation = self.api.services.create_service(
+                request={"parent": self._parent, "service_id": self.service, "service": service}
+            )
+        return ended(operation, doing, calls=self, starts=True)
+
+    def update(self, service: Any, mask: list[str], doing: str, *, starts: bool = True) -> Any:
+        """The service after an update of the fields in the mask alone; raises DeployError."""
+        with told(doing):
+            operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
+        return ended(operation, doing, calls=self, starts=starts)
+
+    def share(self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None) -> Any:
+        """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
+
+        `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
+        """
+        from google.cloud import run_v2
+
+        request = run_v2.Service(name=self.name, etag=service.etag, traffic=targets(shares, tags_of(service)))
+        wanted = {name: percent for name, percent in shares.items() if percent}
+        request.annotations = notes if notes is not None else with_served(service, list(wanted))
+        try:
+            service = self.update(request, ["traffic", "annotations"], doing, starts=False)
+        except DeployError:
+            service = self.get()
+            if shares_of(service) != wanted or tag_uri(service) or service.reconciling:
+                raise
+        if shares_of(service) != wanted:
+            raise DeployError(
+                f"{doing} is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
+            )
+        return service
+
+    def remember(self, service: Any, revision: str) -> Any:
+        """The service, which now knows that this revision has served."""
+        from google.cloud import run_v2
+
+        request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
+        return self.update(request, ["annotations"], f"the note that {revision} serves", starts=False)
+
+    def delete(self) -> None:
+        """Takes the service away."""
+        doing = f"the deletion of {self.service}"
+        with told(doing):
+            operation = self.api.services.delete_service(name=self.name)
+        ended(operation, doing, calls=self, starts=False)
+
+    def open(self, service: Any, *, open_to_all: bool) -> Any:
+        """By the policy; where an organisation forbids that, by switching the check off."""
+        from google.api_core.exceptions import GoogleAPICallError
+        from google.cloud import run_v2
+
+        try:
+            set_policy(self.api.services, self.name, open_to_all=open_to_all)
+        except GoogleAPICallError as error:
+            if not (open_to_all and is_forbidden_by_organisation(error)):
+                raise not_opened(error) from error
+        if service.invoker_iam_disabled == (open_to_all and not access_of(self.api.services, service).by_policy):
+            return self.get()
+        request = run_v2.Service(name=self.name, etag=self.get().etag, invoker_iam_disabled=open_to_all)
+        return self.update(request, ["invoker_iam_disabled"], f"the access to {self.service}", starts=False)
+
+
+def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:
+    """What the operation answers; where it `starts` a revision, a failure is told by that revision."""
+    from google.api_core import exceptions as google
+    from google.api_core.future.polling import DEFAULT_POLLING
+
+    polling = DEFAULT_POLLING.with_delay(initial=_FIRST_LOOK_S, maximum=_LATEST_LOOK_S).with_timeout(_WAIT_S)
+    with told(doing):
+        try:
+            return operation.result(polling=polling)
+        except google.GoogleAPICallError as error:
+            if not starts or isinstance(error, (google.Unauthorized, google.ServiceUnavailable)):
+                raise
+            with contextlib.suppress(google.GoogleAPICallError):
+                service = calls.api.services.get_service(name=calls.name)
+                raise failed_start(calls, service, str(error.message)) from error
+            raise
+
+
+def failed_start(calls: Calls, service: Any, text: str) -> DeployError:
+    """The failure of the newest revision: what the operation said, what its conditions say, where its log is."""
+    from google.api_core import exceptions as google
+
+    revision, log = short(service.latest_created_revision), ""
+    words = [text]
+    with contextlib.suppress(google.GoogleAPICallError):
+        made = calls.api.revisions.get_revision(name=f"{service.name}/revisions/{revision}")
+        log = str(made.log_uri)
+        words += [f"{one.message} {_reason(one)}".strip() for one in made.conditions if one.message]
+    written = last_lines(calls.api.credentials, calls.project, revision)
+    if found := known(written):
+        words.append(next((line for line in written.splitlines() if known(line) is found), ""))
+    conditions = (service.terminal_condition, *service.conditions)
+    words += [one.message for one in conditions if one.message and revision in one.message]
+    unique = list(dict.fromkeys(words))
+    # The condition that names a cause is worth more than the one that every failed start has.
+    best = next((word for word in unique if (hit := known(word)) and hit.code not in _OF_EVERY_START), text)
+    rest = [word for word in unique if word != best]
+    error = failed_revision(short(service.name), "\n".join([best, *rest]), revision=revision, log=log)
+    error.detail = f"{written}\n{error.detail}".lstrip()
+    return error
+
+
+def _reason(condition: Any) -> str:
+    for value in (condition.reason, condition.revision_reason):
+        name = str(getattr(value, "name", "") or "")
+        if name and not name.endswith(("UNDEFINED", "UNSPECIFIED")):
+            return f"({name})"
+    return ""

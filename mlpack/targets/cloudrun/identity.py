@@ -1,0 +1,94 @@
+"""Who asks a private service: an identity token for its address, from whatever this machine has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from mlpack.shell import run
+
+_IAM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_GCLOUD_S = 30
+# For a person's shell, after a deploy.
+TOKEN_COMMAND = "gcloud auth print-identity-token"  # noqa: S105  # a command, no secret
+
+
+def identity_token(audience: str, credentials: Any, *, impersonate: str | None = None) -> str | None:
+    """A token that says who asks, for `audience` (the service's own address, of a tagged revision too); None: nobody can.
+
+    Tried in turn: impersonation where it is asked for, a service account's key or the metadata server, credentials that
+    impersonate or are federated, gcloud.
+    """
+    ways: list[Callable[[], str | None]] = [
+        lambda: _impersonated(audience, credentials, impersonate) if impersonate else None,
+        lambda: _own(audience),
+        lambda: _federated(audience, credentials),
+        lambda: _gcloud(audience, impersonate),
+    ]
+    for way in ways:
+        token = _tried(way)
+        if token:
+            return token
+    return None
+
+
+def _tried(way: Callable[[], str | None]) -> str | None:
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        return way()
+    except (GoogleAuthError, OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+
+
+def _own(audience: str) -> str | None:
+    """A service account's key file, or the metadata server of the machine."""
+    from google.auth.transport.requests import Request
+    from google.oauth2 import id_token
+
+    return str(id_token.fetch_id_token(Request(), audience))  # type: ignore[no-untyped-call]  # Google's library has none
+
+
+def _impersonated(audience: str, source: Any, account: str) -> str | None:
+    from google.auth import impersonated_credentials
+    from google.auth.transport.requests import Request
+
+    target = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]  # Google's library has no types
+        source_credentials=source, target_principal=account, target_scopes=[_IAM_SCOPE]
+    )
+    found = impersonated_credentials.IDTokenCredentials(  # type: ignore[no-untyped-call]  # as above
+        target, target_audience=audience, include_email=True
+    )
+    found.refresh(Request())
+    return str(found.token)
+
+
+def _federated(audience: str, credentials: Any) -> str | None:
+    """Workload identity federation and `--impersonate-service-account` logins: both name the account that they act as."""
+    from google.auth import load_credentials_from_dict
+
+    account = getattr(credentials, "service_account_email", None)
+    if not account or account == "default":
+        return None
+    file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if not file:
+        return None
+    with open(file, encoding="utf-8") as opened:  # noqa: PTH123  # the variable's text is a path
+        info = json.load(opened)
+    info.pop("service_account_impersonation_url", None)
+    source, _ = load_credentials_from_dict(info, scopes=[_IAM_SCOPE])  # type: ignore[no-untyped-call]  # as above
+    return _impersonated(audience, source, account)
+
+
+def _gcloud(audience: str, impersonate: str | None) -> str | None:
+    """What gcloud says of who is logged in; a person's token takes no audience, a service account's needs one."""
+    asked = ["gcloud", "auth", "print-identity-token"]
+    as_account = [f"--impersonate-service-account={impersonate}"] if impersonate else []
+    for words in ([*as_account, f"--audiences={audience}"], as_account):
+        done = run([*asked, *words], timeout_s=_GCLOUD_S)
+        if done.code == 0 and done.stdout.strip():
+            return done.stdout.strip().splitlines()[-1]
+    return None

@@ -1,0 +1,104 @@
+"""The service as `service.yaml`, which `gcloud run services replace` takes: Knative's shape, without mlpack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from mlpack.targets.cloudrun.traffic import TAG
+
+_AUTOSCALING = "autoscaling.knative.dev"
+_RUN = "run.googleapis.com"
+
+
+def service_yaml(service: Any, name: str, *, region: str) -> str:
+    """The YAML text of a v2 service: template, traffic (all to the newest), access, ingress."""
+    template = service.template
+    annotations = {
+        f"{_AUTOSCALING}/minScale": template.scaling.min_instance_count or None,
+        f"{_AUTOSCALING}/maxScale": template.scaling.max_instance_count or None,
+        f"{_RUN}/cpu-throttling": template.containers[0].resources.cpu_idle,
+        f"{_RUN}/startup-cpu-boost": template.containers[0].resources.startup_cpu_boost or None,
+        f"{_RUN}/execution-environment": _word(template.execution_environment, "EXECUTION_ENVIRONMENT_"),
+        f"{_RUN}/vpc-access-connector": template.vpc_access.connector or None,
+        **dict(template.annotations),
+    }
+    document = {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": _kept(
+            {
+                "name": name,
+                "labels": {"cloud.googleapis.com/location": region, **dict(service.labels)},
+                "annotations": _texts({f"{_RUN}/ingress": _word(service.ingress, "INGRESS_TRAFFIC_")}),
+            }
+        ),
+        "spec": {
+            "template": {
+                "metadata": _kept({"labels": dict(template.labels), "annotations": _texts(annotations)}),
+                "spec": _kept(
+                    {
+                        "containerConcurrency": template.max_instance_request_concurrency or None,
+                        "timeoutSeconds": int(template.timeout.total_seconds()) if template.timeout else None,
+                        "serviceAccountName": template.service_account,
+                        "containers": [_container(one) for one in template.containers],
+                    }
+                ),
+            },
+            "traffic": [{"latestRevision": True, "percent": 100}],
+        },
+    }
+    head = f"# mlpack would deploy this: gcloud run services replace service.yaml --region {region}\n"
+    note = f"# (it asks the release under the tag `{TAG}` before it gives it traffic, which this file alone does not)\n"
+    return head + note + yaml.safe_dump(document, sort_keys=False, width=120)
+
+
+def _container(container: Any) -> dict[str, Any]:
+    probe = container.startup_probe
+    return _kept(
+        {
+            "image": container.image,
+            "ports": [{"containerPort": port.container_port} for port in container.ports],
+            "resources": {"limits": dict(container.resources.limits)},
+            "env": [_variable(variable) for variable in container.env],
+            "startupProbe": _kept(
+                {
+                    "httpGet": _kept({"path": probe.http_get.path, "port": probe.http_get.port}),
+                    "periodSeconds": probe.period_seconds,
+                    "timeoutSeconds": probe.timeout_seconds,
+                    "failureThreshold": probe.failure_threshold,
+                }
+            )
+            if probe.http_get.path
+            else None,
+        }
+    )
+
+
+def _variable(variable: Any) -> dict[str, Any]:
+    reference = variable.value_source.secret_key_ref
+    if not reference.secret:
+        return {"name": variable.name, "value": variable.value}
+    return {
+        "name": variable.name,
+        "valueFrom": {"secretKeyRef": {"name": reference.secret, "key": reference.version}},
+    }
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    """Annotations are texts; what is None is left out."""
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _kept(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, "", {}, [])}
+
+
+def _word(value: Any, prefix: str) -> str | None:
+    name = str(getattr(value, "name", "") or "")
+    return None if not name or name.endswith("UNSPECIFIED") else name.removeprefix(prefix).lower().replace("_", "-")

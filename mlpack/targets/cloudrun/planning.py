@@ -1,0 +1,158 @@
+"""The plan of a deploy to Cloud Run: what is wanted beside what serves, and the price of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Change, Plan
+from mlpack.targets.cloudrun.access import Access
+from mlpack.targets.cloudrun.facts import changes_between, facts_of
+from mlpack.targets.cloudrun.knative import service_yaml
+from mlpack.targets.cloudrun.prices import cost_of
+from mlpack.targets.cloudrun.settings import Settings
+from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
+from mlpack.targets.cloudrun.template import sized, template_of
+from mlpack.targets.cloudrun.traffic import RUN_NOTE
+
+_INGRESS = {
+    "all": "INGRESS_TRAFFIC_ALL",
+    "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
+    "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+}
+_PRIVATE = Access(by_policy=False, check_off=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What is there before a deploy: the service (None: there is none), the template that serves, traffic, access."""
+
+    service: Any | None
+    base: Any | None = None
+    shares: Mapping[str, int] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    access: Access = _PRIVATE
+
+    @property
+    def serving(self) -> str | None:
+        """The revision with most of the traffic."""
+        return max(self.shares, key=lambda name: self.shares[name]) if self.shares else None
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """The service's annotations."""
+        return dict(self.service.annotations) if self.service is not None else {}
+
+    @property
+    def etag(self) -> str:
+        """Which state of the service the plan was made from."""
+        return str(self.service.etag) if self.service is not None else ""
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """What the service shall be; `reference` is the image's, with digest once it is released."""
+
+    template: Any
+    settings: Settings
+    labels: Mapping[str, str]
+    reference: str
+
+    @property
+    def mask(self) -> list[str]:
+        """The fields that an update names: those that the user gave, and the template."""
+        given = {"ingress": self.settings.ingress, "labels": self.settings.labels}
+        return ["template", *(name for name, value in given.items() if value)]
+
+    def service_of(self, name: str, reference: str, run: str) -> Any:
+        """The message to send: the image by its digest, marked by the run."""
+        from google.cloud import run_v2
+
+        if self.template.containers[0].image == self.reference:
+            self.template.containers[0].image = reference
+        self.reference = str(self.template.containers[0].image)
+        if run:
+            self.template.annotations[RUN_NOTE] = run
+        service = run_v2.Service(name=name, template=self.template, labels=dict(self.labels))
+        if self.settings.ingress is not None:
+            service.ingress = getattr(run_v2.IngressTraffic, _INGRESS[self.settings.ingress])
+        return service
+
+
+def plan_of(
+    before: Before,
+    settings: Settings,
+    image: Image,
+    report: Report | None,
+    reference: str,
+    *,
+    service: str,
+    where: Mapping[str, str],
+    run: str,
+) -> Plan:
+    """The plan. Raises UsageError for sizes that Cloud Run does not take."""
+    template = template_of(before.base, settings, image_id=image.id, reference=reference, report=report)
+    labels = {**(dict(before.service.labels) if before.service is not None else {}), **settings.labels}
+    wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference)
+    changes = changes_between(_before(before), _after(before, wanted))
+    if before.serving and changes:
+        shares = ", ".join(f"{name} {percent} %" for name, percent in before.shares.items())
+        changes = (*changes, Change(field="traffic", before=shares, after="the new revision 100 %"))
+    limits, scaling = template.containers[0].resources.limits, template.scaling
+    return Plan(
+        target="cloudrun",
+        service=service,
+        exists=before.service is not None,
+        changes=changes,
+        document=service_yaml(wanted.service_of("", template.containers[0].image, ""), service, region=where["region"]),
+        file_name="service.yaml",
+        run=run,
+        cost=cost_of(
+            region=where["region"],
+            cpus=parse_cpu(limits["cpu"]),
+            memory_mib=parse_memory(limits["memory"]),
+            min_instances=scaling.min_instance_count,
+            always=not template.containers[0].resources.cpu_idle,
+            report=report,
+        ),
+        notes=_notes(before, settings, report),
+        before=before,
+        wanted=Wanted(template=template, settings=settings, labels=labels, reference=reference),
+    )
+
+
+def _before(before: Before) -> dict[str, str]:
+    if before.service is None or before.base is None:
+        return {}
+    return facts_of(before.base) | _around(before.service.ingress.name, before.access.open_to_all)
+
+
+def _after(before: Before, wanted: Wanted) -> dict[str, str]:
+    settings = wanted.settings
+    there = before.service.ingress.name if before.service is not None else _INGRESS["all"]
+    opened = settings.allow_unauthenticated
+    facts = facts_of(wanted.template)
+    facts |= _around(
+        _INGRESS[settings.ingress] if settings.ingress else there,
+        before.access.open_to_all if opened is None else opened,
+    )
+    return facts
+
+
+def _around(ingress: str, open_to_all: bool) -> dict[str, str]:
+    words = {name: word for word, name in _INGRESS.items()}
+    return {"ingress": words.get(ingress, "all"), "access": "everybody" if open_to_all else "private"}
+
+
+def _notes(before: Before, settings: Settings, report: Report | None) -> tuple[str, ...]:
+    notes = [sized(before.base.containers[0] if before.base else None, settings, report).note]
+    if report is None or report.peak_memory_mb is None:
+        notes.append("the test measured no memory: --memory says how much an instance gets")
+    if report is not None and (report.cold_start_ms or 0) > 120_000:
+        notes.append(f"it took {(report.cold_start_ms or 0) / 1000:.0f} s to start; Cloud Run waits 240 s at most")
+    if not before.access.known:
+        notes.append("who may ask it could not be looked up (run.services.getIamPolicy)")
+    return tuple(note for note in notes if note)

@@ -1,0 +1,100 @@
+"""`deploy: {cloudrun: ...}`: what a user may say of a Cloud Run service, checked before anything is asked or built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from mlpack.errors import UsageError
+from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
+from mlpack.targets.corners import Corner
+
+_SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
+_REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{1,28}[a-z0-9]")
+_PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
+_REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
+
+
+class Vpc(Corner):
+    """The way into a VPC: a connector, or a network and subnet."""
+
+    connector: str | None = None
+    network: str | None = None
+    subnet: str | None = None
+    egress: Literal["private-ranges-only", "all-traffic"] = "private-ranges-only"
+
+
+class Settings(Corner):
+    """The corner's keys; None leaves a setting as the service has it, or by what the test measured."""
+
+    project: str | None = Field(default=None, description="Google Cloud project")
+    region: str | None = Field(default=None, description="region, such as europe-west1")
+    memory: str | None = Field(default=None, description="memory of an instance, such as 1Gi")
+    cpu: str | None = Field(default=None, description="CPUs of an instance: 0.08 to 1, 2, 4, 6, 8")
+    concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one instance")
+    min_instances: int | None = Field(default=None, ge=0, description="instances that always run")
+    max_instances: int | None = Field(default=None, ge=1, description="instances at most")
+    timeout: int | None = Field(default=None, ge=1, le=3600, description="seconds that a request may take")
+    service_account: str | None = Field(default=None, description="who the service runs as")
+    env: dict[str, str] = Field(default_factory=dict, description="variables")
+    secrets: dict[str, str] = Field(
+        default_factory=dict, description="variables out of Secret Manager: SECRET[:VERSION]"
+    )
+    labels: dict[str, str] = Field(default_factory=dict, description="labels of the service")
+    vpc: Vpc | None = Field(default=None, description="connector, or network and subnet; egress")
+    ingress: Literal["all", "internal", "internal-and-cloud-load-balancing"] | None = Field(
+        default=None, description="from where it can be reached"
+    )
+    execution_environment: Literal["gen1", "gen2"] | None = Field(default=None, description="gen1 or gen2")
+    cpu_always: bool | None = Field(default=None, description="CPU between requests too, and billed so")
+    cpu_boost: bool | None = Field(default=None, description="more CPU while it starts")
+    allow_unauthenticated: bool | None = Field(default=None, description="whether everybody may ask it")
+    api_endpoint: str | None = Field(default=None, description="another address of the Admin API")
+    transport: Literal["grpc", "rest"] | None = Field(default=None, description="how the Admin API is asked")
+    impersonate: str | None = Field(default=None, description="service account whose identity asks a private service")
+
+    @field_validator("memory")
+    @classmethod
+    def _memory(cls, text: str | None) -> str | None:
+        return None if text is None else memory_text(parse_memory(text))
+
+    @field_validator("vpc")
+    @classmethod
+    def _vpc(cls, vpc: Vpc | None) -> Vpc | None:
+        if vpc is not None and bool(vpc.connector) == bool(vpc.network or vpc.subnet):
+            raise ValueError("either a connector, or a network and subnet")
+        return vpc
+
+
+def where_of(settings: Settings, service: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The project and region, from the corner or the usual variables; raises UsageError for names that cannot be."""
+    project = settings.project or _first(environ, _PROJECT_VARIABLES)
+    region = settings.region or _first(environ, _REGION_VARIABLES)
+    if not project:
+        raise UsageError(
+            "which project?", hint="--project, `deploy: {cloudrun: {project: ...}}` or GOOGLE_CLOUD_PROJECT."
+        )
+    if not region:
+        raise UsageError("which region?", hint="--region europe-west1, or `deploy: {cloudrun: {region: ...}}`.")
+    if not _PROJECT.fullmatch(project):
+        raise UsageError(
+            f"{project!r} is no project id", hint="Its id, not its name or number: `gcloud projects list`."
+        )
+    if not _REGION.fullmatch(region):
+        raise UsageError(f"{region!r} is no region", hint="Such as europe-west1; `gcloud run regions list` has all.")
+    if not _SERVICE.fullmatch(service):
+        raise UsageError(
+            f"{service!r} is no name for a Cloud Run service",
+            hint="Small letters, digits and dashes, a letter first, 49 at most: --service NAME.",
+        )
+    if settings.cpu is not None or settings.memory is not None:
+        check_pair(settings.cpu, settings.memory, settings.concurrency)
+    return project, region
+
+
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((environ[name] for name in names if environ.get(name)), None)

@@ -1,0 +1,107 @@
+"""The text of compose.yaml: made from a tested image and what was measured of it, and read back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Change
+from mlpack.templating import render
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the file shall say; `report` gives the sizes that the user did not."""
+
+    service: str
+    project: str
+    image: str
+    port: int
+    memory: str | None
+    cpu: float
+    env: Mapping[str, str]
+    report: Report | None
+    restart: str = "unless-stopped"
+
+
+def write_file(wanted: Wanted, templates: Path | None) -> str:
+    """The text of compose.yaml."""
+    cold_ms = (wanted.report and wanted.report.cold_start_ms) or 30_000
+    return render(
+        "compose.yaml.j2",
+        {
+            "service": wanted.service,
+            "project": wanted.project,
+            "image": wanted.image,
+            "publish": f"127.0.0.1:{wanted.port}:8080",
+            "memory": wanted.memory or _measured(wanted.report),
+            "cpus": wanted.cpu,
+            "restart": wanted.restart,
+            "env": sorted((key, _literal(value)) for key, value in wanted.env.items()),
+            "start_period": max(30, math.ceil(cold_ms / 1000 * 4)),
+        },
+        folder=templates,
+    )
+
+
+def changes_of(before: str | None, after: str, service: str) -> tuple[Change, ...]:
+    """The settings that differ; of variables only the names are told, as a value may be a secret."""
+    old, new = _facts(before, service), _facts(after, service)
+    return tuple(
+        Change(field=key, before=_shown(key, old.get(key)), after=_shown(key, new.get(key)))
+        for key in sorted({*old, *new}, key=lambda key: (key != "image", key))
+        if old.get(key) != new.get(key)
+    )
+
+
+def port_of(text: str | None, service: str) -> int | None:
+    """The port on this machine, None without a file."""
+    ports = _service(text, service).get("ports") or []
+    return int(str(ports[0]).split(":")[-2]) if ports else None
+
+
+def image_of(text: str | None, service: str) -> str:
+    """The image's id."""
+    return str(_service(text, service).get("image", ""))
+
+
+def _service(text: str | None, service: str) -> dict[str, Any]:
+    data = yaml.safe_load(text) if text else {}
+    found = (data.get("services") or {}).get(service) if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _facts(text: str | None, service: str) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for key, value in _service(text, service).items():
+        if key == "environment":
+            facts |= {f"env.{name}": str(inner) for name, inner in value.items()}
+        else:
+            facts[key] = (
+                value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+            )
+    return {key: value.removesuffix("\n...") for key, value in facts.items()}
+
+
+def _shown(key: str, value: str | None) -> str:
+    if value is None:
+        return ""
+    return "(set)" if key.startswith("env.") and key != "env.PORT" else value
+
+
+def _measured(report: Report | None) -> str:
+    """Half as much again as the test has seen, in steps of 128 MiB."""
+    if report is None or report.peak_memory_mb is None:
+        return "1024m"
+    return f"{max(256, math.ceil((report.peak_memory_mb * 1.5 + 64) / 128) * 128)}m"
+
+
+def _literal(value: str) -> str:
+    """Compose reads `$` as the start of a variable."""
+    return value.replace("$", "$$")

@@ -1,0 +1,153 @@
+"""A compose project: its file, and the `docker compose` or `docker-compose` that runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from functools import cache
+from pathlib import Path
+
+from mlpack.errors import DeployError
+from mlpack.shell import Output, run
+
+_START_S = 240
+_COMMAND_S = 300
+
+
+class Project:
+    """One project by its name and file; `start` writes the file and runs it, `end` takes both away."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name = name
+        self.file = file
+
+    def text(self) -> str | None:
+        """What the file says, None when there is none."""
+        return self.file.read_text(encoding="utf-8") if self.file.is_file() else None
+
+    def start(self, text: str, url: str) -> None:
+        """Returns when the service is ready; raises DeployError with its log when it does not get there."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(text, encoding="utf-8")
+        done = self._compose("up", "-d", "--remove-orphans")
+        if done.code:
+            raise _told(done, url)
+        until = time.monotonic() + _START_S
+        while time.monotonic() < until:
+            if is_ready(url):
+                return
+            if not self.up():
+                raise self._ended()
+            time.sleep(0.2)
+        raise DeployError(
+            f"{url} was not ready within {_START_S} s",
+            hint="Its log is above.",
+            detail=self.logs(),
+            code="deploy_slow_start",
+        )
+
+    def up(self) -> bool:
+        """Whether its container runs (a restart loop is no running)."""
+        if not self.file.is_file():
+            return False
+        return bool(self._compose("ps", "--services", "--filter", "status=running").stdout.split())
+
+    def logs(self) -> str:
+        """The last lines that it wrote."""
+        return self._compose("logs", "--no-color", "--tail", "60").stdout[-6000:]
+
+    def end(self) -> None:
+        """The container and the file away; nothing there is no error."""
+        if not self.file.is_file():
+            return
+        done = self._compose("down", "--remove-orphans", "--timeout", "10")
+        if done.code:
+            raise DeployError(f"{self.name} did not end: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
+        self.file.unlink(missing_ok=True)
+
+    def _ended(self) -> DeployError:
+        if " 137" in self._compose("ps", "-a").stdout.replace("(137)", " 137"):  # what SIGKILL leaves
+            return DeployError(
+                f"the container of {self.name} was killed before it was ready: it has too little memory",
+                hint="Give it more: --memory 512m; `mlpack test` says how much it took.",
+                detail=self.logs(),
+                code="deploy_memory",
+            )
+        return DeployError(
+            f"the container of {self.name} ended before it was ready",
+            hint="Its log is above; `mlpack test` says what the image does here.",
+            detail=self.logs(),
+            code="deploy_start",
+        )
+
+    def _compose(self, *words: str) -> Output:
+        argv = [*_command(), "-p", self.name, "-f", str(self.file), *words]
+        try:
+            return run(argv, timeout_s=_COMMAND_S)
+        except subprocess.TimeoutExpired:
+            raise DeployError(
+                f"`{' '.join(argv)}` did not end within {_COMMAND_S} s", hint="See to the engine: `mlpack doctor`."
+            ) from None
+
+
+def is_ready(url: str) -> bool:
+    """Whether `/ready` answers 200."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/ready", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, ValueError, urllib.error.URLError):
+        return False
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody has now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def refuse_taken(port: int | None) -> None:
+    """Raises DeployError when somebody listens there already: found out before anything is started."""
+    with socket.socket() as one:
+        if port is not None and one.connect_ex(("127.0.0.1", port)) == 0:
+            raise DeployError(
+                f"port {port} of this machine is taken",
+                hint="Choose another: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
+                code="deploy_taken",
+            )
+
+
+@cache
+def _command() -> tuple[str, ...]:
+    """The compose that is here: Docker's plugin, else the program of its own."""
+    for argv in (("docker", "compose"), ("docker-compose",)):
+        with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
+            if run([*argv, "version"], timeout_s=30).code == 0:
+                return argv
+    raise DeployError(
+        "neither `docker compose` nor `docker-compose` is here",
+        hint="Install Docker's compose plugin, or docker-compose (on Debian: apt-get install docker-compose).",
+        code="deploy_no_compose",
+    )
+
+
+def _told(done: Output, url: str) -> DeployError:
+    text = done.stderr.lower()
+    if "port is already allocated" in text or "address already in use" in text:
+        return DeployError(
+            f"the port of {url} is taken",
+            hint="Choose another: `--set port=8081`.",
+            detail=done.stderr,
+            code="deploy_taken",
+        )
+    return DeployError(f"compose could not start it: {_last(done)}", hint="Its words are above.", detail=done.stderr)
+
+
+def _last(done: Output) -> str:
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else f"exit code {done.code}"

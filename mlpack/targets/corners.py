@@ -1,0 +1,39 @@
+"""A target's corner of mlpack.yaml: read strictly, and every mistake told with the key and what is known there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mlpack.errors import ConfigError
+
+
+class Corner(BaseModel):
+    """What every target's settings are: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+CornerType = TypeVar("CornerType", bound=Corner)
+
+
+def read_corner(kind: type[CornerType], target: str, corner: Mapping[str, Any]) -> CornerType:
+    """The settings of one target; raises ConfigError for what does not fit."""
+    try:
+        return kind.model_validate(dict(corner))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [str(part) for part in first["loc"]]
+        key = ".".join(["deploy", target, *path])
+        known = list(kind.model_fields)
+        if first["type"] == "extra_forbidden" and len(path) == 1:
+            near = difflib.get_close_matches(path[0], known, n=1, cutoff=0.5)
+            hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+            raise ConfigError(f"the target {target} has no setting `{path[0]}` ({key})", hint=hint) from None
+        meaning = kind.model_fields[path[0]].description if path and path[0] in kind.model_fields else ""
+        message = str(first["msg"]).removeprefix("Value error, ")
+        hint = f"It holds {first['input']!r}" + (f" ({meaning})." if meaning else ".")
+        raise ConfigError(f"`{key}`: {message}", hint=hint) from None
