@@ -23,7 +23,7 @@ def test_only_who_may_invoke_comes_in(cloud: Cloud, image: str, service: Create)
     assert cloud.ask(made.uri).status == 403
     assert cloud.ask(made.uri, Authorization="Bearer wrong").status == 401
     assert cloud.ask(made.uri, audience="https://elsewhere.example").status == 401
-    stranger = {"Authorization": f"Bearer {cloud.id_token(made.uri, 'caller@example.com')}"}
+    stranger: dict[str, Any] = {"Authorization": f"Bearer {cloud.id_token(made.uri, 'caller@example.com')}"}
     assert cloud.ask(made.uri, **stranger).status == 403
     binding = policy_pb2.Binding(role="roles/run.invoker", members=["serviceAccount:caller@example.com"])
     request = iam_policy_pb2.SetIamPolicyRequest(resource=made.name, policy=policy_pb2.Policy(bindings=[binding]))
