@@ -108,11 +108,22 @@ class StandIn:
             return None
         return {"username": "oauth2accesstoken", "password": self.identity.access_token(600)}
 
+    def _log_entries(self, asked: Asked) -> dict[str, Any]:
+        """Cloud Logging's answer about one revision, the newest line first, as `orderBy: timestamp desc` asks."""
+        self.identity.check_access(asked.login)
+        revision = asked.json()["filter"].rpartition('revision_name="')[2].rstrip('"')
+        named = next((name for name in self.launching.logs if name.endswith(f"/revisions/{revision}")), "")
+        return {
+            "entries": [{"textPayload": line} for line in reversed(self.launching.logs.get(named, "").splitlines())]
+        }
+
     def _answer(self, asked: Asked) -> tuple[int, Any] | None:
         """What only a test asks: logs, containers, secrets, tokens."""
         if asked.path.startswith("/standin/logs/"):
             name = asked.path.removeprefix("/standin/logs/").rstrip("/")
             return 200, self.launching.log(name, self.revisions.pool(name))
+        if asked.path == "/v2/entries:list" and asked.method == "POST":
+            return 200, self._log_entries(asked)
         if asked.path == "/standin/containers":
             return 200, {
                 name: [vars(instance) for instance in pool.instances()]
