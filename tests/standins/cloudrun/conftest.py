@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -103,7 +104,7 @@ class Cloud:
 
     def id_token(self, audience: str, email: str = "") -> str:
         """An ID token of the service account, or of somebody without rights."""
-        return str(self.post(f"/standin/id-token?audience={audience}&email={email}", None, "GET")["id_token"])
+        return _id_token(self, audience, email)
 
     def ask(
         self, url: str, path: str = "/", *, audience: str = "", data: bytes | None = None, **headers: Any
@@ -127,6 +128,11 @@ class Cloud:
 
     def _channel(self) -> grpc.Channel:
         return grpc.insecure_channel(self.endpoint.removeprefix("http://"))
+
+
+@functools.cache
+def _id_token(cloud: Cloud, audience: str, email: str) -> str:
+    return str(cloud.post(f"/standin/id-token?audience={audience}&email={email}", None, "GET")["id_token"])
 
 
 @pytest.fixture(scope="session")
