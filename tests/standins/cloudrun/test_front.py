@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from google.api_core import exceptions
 from google.cloud import run_v2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
@@ -82,6 +83,9 @@ def test_secrets_reach_the_container_as_variables(cloud: Cloud, image: str, serv
     wanted.containers[0].env.append(run_v2.EnvVar(name="SECRET", value_source=source))
     made = service(wanted, invoker_iam_disabled=True)
     assert cloud.ask(made.uri).seen["env"]["SECRET"] == "s3cret"
+    wanted.containers[0].env[-1].value_source.secret_key_ref.secret = "gone"
+    with pytest.raises(exceptions.FailedPrecondition, match="Secret gone/versions/latest was not found"):
+        update(cloud, made.name, "template", template=wanted)
 
 
 def _together(cloud: Cloud, url: str, many: int) -> list[Any]:
