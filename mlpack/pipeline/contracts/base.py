@@ -30,6 +30,7 @@ class Contract:
     own_port: bool = False  # the platform chooses the port; elsewhere it is where the server always listens
     grace_s: float | None = None
     asks: bool = True
+    any_answer: bool = False  # to answer at all is to be ready
     named: bool = False
 
 
