@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 COMMANDS = ("inspect", "render", "build", "test", "run", "push", "deploy", "status", "rollback", "traffic", "delete")
+ABOUT = ("status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "europe-west1")
 HEAVY = {
     "docker",
     "google.auth",
@@ -144,9 +145,8 @@ def test_completion_is_offered(tmp_path: Path) -> None:
 
 def test_the_cloud_is_asked_only_encrypted(tmp_path: Path) -> None:
     """Plain http to another machine is exit 2: a token would travel in the open."""
-    words = ["status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "europe-west1"]
     for address in ("http://run.example.com", "ftp://127.0.0.1"):
-        done = mlpack(*words, "--api-endpoint", address, "--json", cwd=tmp_path)
+        done = mlpack(*ABOUT, "--api-endpoint", address, "--json", cwd=tmp_path)
         error = json.loads(done.stdout)["error"]
         assert (done.returncode, error["code"]) == (2, "usage")
         assert address in error["message"]
@@ -154,21 +154,9 @@ def test_the_cloud_is_asked_only_encrypted(tmp_path: Path) -> None:
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
     """Without Google's libraries every command of the target ends with exit 2 and the install line."""
-    words = [
-        "status",
-        "--target",
-        "cloudrun",
-        "--service",
-        "iris",
-        "--project",
-        "demo",
-        "--region",
-        "europe-west1",
-        "--json",
-    ]
     code = (
         "import sys; sys.modules['google.cloud.run_v2'] = None; sys.modules['google.auth'] = None\n"
-        f"from mlpack.__main__ import main; sys.argv[1:] = {words!r}; main()"
+        f"from mlpack.__main__ import main; sys.argv[1:] = {[*ABOUT, '--json']!r}; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     error = json.loads(done.stdout)["error"]
@@ -179,19 +167,9 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None
 
 def test_no_google_credentials_is_told(tmp_path: Path) -> None:
     """Exit 8 with its own code and what to run."""
-    words = [
-        "status",
-        "--target",
-        "cloudrun",
-        "--service",
-        "iris",
-        "--project",
-        "demo",
-        "--region",
-        "europe-west1",
-        "--json",
-    ]
-    done = mlpack(*words, cwd=tmp_path, HOME=str(tmp_path), GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json"))
+    done = mlpack(
+        *ABOUT, "--json", cwd=tmp_path, HOME=str(tmp_path), GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json")
+    )
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (8, "deploy_auth")
     assert "application-default" in error["hint"]
