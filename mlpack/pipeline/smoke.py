@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,8 +14,9 @@ from typing import Any
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Report, Verified
 from mlpack.engines.base import Exit, Limits, Runner, Running
-from mlpack.pipeline.asking import Answer, Client, Unanswered
+from mlpack.pipeline.asking import Client, Unanswered
 from mlpack.pipeline.comparing import columns_of, difference, problem_with, problem_with_log
+from mlpack.pipeline.neighbours import batch_equals_singles, concurrent, mixed_batch
 from mlpack.pipeline.promises import Book, BrokenPromiseError, OnCheck
 from mlpack.pipeline.questions import Send, bad_requests, rows_for, sample_rows
 from mlpack.version import __version__
@@ -116,10 +116,15 @@ def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectatio
     book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
     book.check(
         "batch_equals_singles",
-        lambda: _batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
+        lambda: batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
         hint="Rows of one request change each other's answers.",
     )
-    book.check("concurrent", lambda: _concurrent(client, rows))
+    book.check("concurrent", lambda: concurrent(client, rows))
+    book.check(
+        "mixed_batch",
+        lambda: mixed_batch(client, card),
+        hint="Rows change each other's answers when requests are joined: set serve.batch: off.",
+    )
     for name, send, status in bad_requests(rows[0], card):
         book.check(name, partial(_refused, client, send, status))
     book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
@@ -195,39 +200,6 @@ def _repeatable(client: Client, body: Any, first: Any) -> str:
         if again.status != 200 or again.json() != first:
             raise BrokenPromiseError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
     return "same input, same output, 4 times"
-
-
-def _batch_equals_singles(client: Client, rows: list[Any]) -> str:
-    together = client.post("/predict", {"instances": rows})
-    if together.status != 200:
-        raise BrokenPromiseError(f"{together.status} {together.text[:300]}")
-    for index, row in enumerate(rows):
-        single = client.post("/predict", {"instances": [row]})
-        if single.status != 200:
-            raise BrokenPromiseError(f"row {index} alone: {single.status} {single.text[:300]}")
-        found = difference([together.json()["predictions"][index]], single.json()["predictions"], 1e-6)
-        if found:
-            raise BrokenPromiseError(f"row {index}: {found}")
-    return f"{len(rows)} rows"
-
-
-def _concurrent(client: Client, rows: list[Any]) -> str:
-    """Eight clients at once, each with its own row, each gets its own row's answer."""
-    alone = [client.post("/predict", {"instances": [row]}).json() for row in rows]
-
-    def ask(index: int) -> Answer:
-        with client.another() as own:
-            return own.post("/predict", {"instances": [rows[index]]})
-
-    with ThreadPoolExecutor(max_workers=len(rows)) as pool:
-        answers = list(pool.map(ask, range(len(rows))))
-    for index, answer in enumerate(answers):
-        if answer.status != 200:
-            raise BrokenPromiseError(f"{answer.status} {answer.text[:200]}")
-        found = difference(answer.json()["predictions"], alone[index]["predictions"], 1e-6)
-        if found:
-            raise BrokenPromiseError(f"client {index}: {found}")
-    return f"{len(rows)} clients"
 
 
 def _refused(client: Client, send: Send, status: int) -> str:

@@ -7,23 +7,15 @@ import mmap
 import pickle
 import re
 import sys
+import threading
 import warnings
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 _COMPRESSED = (
-    b"\x1f\x8b",
-    b"x\x01",
-    b"x\x5e",
-    b"x\x9c",
-    b"x\xda",
-    b"BZh",
-    b"\xfd7zXZ\x00",
-    b"]\x00\x00",
-    b"\x04\x22M\x18",
-    b"ZF",
-)
+    b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
+)  # fmt: skip
 _JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -32,6 +24,7 @@ _VALUE_FAULTS = re.compile(
     r"category not in the training set|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
+_THREAD = threading.local()
 _STEP = re.compile(r"[^.\[\]]+")
 
 
@@ -75,12 +68,9 @@ def unwrap(model: Model) -> Any:
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
-    """The signature's outputs.
-
-    Raises:
-        InputError: the model says that it cannot take a value.
-    """
+    """The signature's outputs; raises InputError where the model says that it cannot take a value."""
     rows = _rows(model, signature, inputs)
+    _trust_parameters()
     try:
         answer = _answer(model.estimator, signature.method, rows)
     except Exception as error:
@@ -115,6 +105,14 @@ def _answer(estimator: Any, method: str, rows: Any) -> Any:
     )
 
 
+def _trust_parameters() -> None:
+    """Spare each call the check of the estimators' own parameters, a fifth of a small one; values are checked as ever."""
+    if not getattr(_THREAD, "told", False):  # scikit-learn keeps this setting by thread
+        _THREAD.told = True
+        with contextlib.suppress(TypeError, KeyError, AttributeError):  # before 1.3 nothing was checked
+            sys.modules["sklearn"].set_config(skip_parameter_validation=True)
+
+
 def _unpickle(path: str, trusted: Any) -> Any:
     """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
     with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
@@ -140,7 +138,7 @@ def _is_joblib(file: Any) -> bool:
 
 
 def _pick(found: Any, entry: Any) -> Any:
-    if entry is None or entry == "":
+    if entry in (None, ""):
         return found
     try:
         return _member(found, entry)
@@ -285,8 +283,7 @@ def _wants_frames(part: Any) -> bool:
 def _old_xgboost() -> bool:
     """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
     xgboost = sys.modules.get("xgboost")
-    numbers = re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]
-    return [int(number) for number in numbers] < [1, 6]
+    return [int(number) for number in re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]] < [1, 6]
 
 
 def _work_alone(part: Any) -> None:
@@ -299,7 +296,5 @@ def _work_alone(part: Any) -> None:
 def _knows_none(part: Any) -> bool:
     if type(part).__name__ == "SimpleImputer":
         return getattr(part, "missing_values", 0) is None
-    for values in getattr(part, "categories_", None) or ():
-        if str(getattr(values, "dtype", "")) == "object" and any(value is None for value in values):
-            return True
-    return False
+    texts = (one for one in getattr(part, "categories_", None) or () if str(getattr(one, "dtype", "")) == "object")
+    return any(value is None for one in texts for value in one)
