@@ -108,36 +108,44 @@ async def _client(url: str, pairs: Sequence[tuple[Any, Any]], end: float, chance
         if writer is None or writer.is_closing():
             reader, writer = await asyncio.open_connection(host, int(port))
         kind = chance.random()
-        if kind < _MALFORMED:
-            seen.sent["malformed"] += 1
-            status, _ = await _exchange(reader, writer, chance.choice(_BROKEN), seen)
-            if status != 400:
-                seen.wrong.append(f"a malformed body was answered with {status}")
-        elif kind < _OVERSIZED:
-            seen.sent["oversized"] += 1
-            status, _ = await _exchange(reader, writer, b"", seen, claimed=33 * 2**20)
-            if status != 413:
-                seen.wrong.append(f"an oversized body was answered with {status}")
-            writer.close()
-            writer = None
+        if kind < _OVERSIZED:
+            await _bad(reader, writer, chance, seen, oversized=kind >= _MALFORMED)
         elif kind < _CANCELLED:
             seen.sent["cancelled"] += 1
             writer.write(_request(json.dumps({"instances": [pairs[0][0]]}).encode()))
             await writer.drain()
             writer.close()
-            writer = None
         else:
-            seen.sent["good"] += 1
-            chosen = [chance.choice(pairs) for _ in range(chance.choice((1, 1, 1, 2, 5, 40)))]
-            body = json.dumps({"instances": [row for row, _ in chosen]}).encode()
-            status, answer = await _exchange(reader, writer, body, seen)
-            wanted = [label for _, label in chosen]
-            if status == 200 and json.loads(answer)["predictions"] != wanted:
-                seen.wrong.append(f"{answer[:200]!r} is not {wanted}")
-            elif status not in (200, 503):
-                seen.wrong.append(f"a good request was answered with {status}: {answer[:200]!r}")
+            await _good(reader, writer, [chance.choice(pairs) for _ in range(chance.choice((1, 1, 1, 2, 5, 40)))], seen)
     if writer is not None:
         writer.close()
+
+
+async def _bad(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chance: random.Random, seen: Seen, *, oversized: bool
+) -> None:
+    """A request that must be refused: for its size alone, or for its body."""
+    seen.sent["oversized" if oversized else "malformed"] += 1
+    body, claimed, wanted = (b"", 33 * 2**20, 413) if oversized else (chance.choice(_BROKEN), None, 400)
+    status, _ = await _exchange(reader, writer, body, seen, claimed)
+    if status != wanted:
+        seen.wrong.append(f"a bad request was answered with {status}, not {wanted}")
+    if oversized:
+        writer.close()
+
+
+async def _good(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, chosen: list[tuple[Any, Any]], seen: Seen
+) -> None:
+    """A request for some rows, whose answers are known."""
+    seen.sent["good"] += 1
+    body = json.dumps({"instances": [row for row, _ in chosen]}).encode()
+    status, answer = await _exchange(reader, writer, body, seen)
+    wanted = [label for _, label in chosen]
+    if status == 200 and json.loads(answer)["predictions"] != wanted:
+        seen.wrong.append(f"{answer[:200]!r} is not {wanted}")
+    elif status not in (200, 503):
+        seen.wrong.append(f"a good request was answered with {status}: {answer[:200]!r}")
 
 
 async def _exchange(
