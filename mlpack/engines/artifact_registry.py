@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -159,7 +160,6 @@ def _repository(*, name: str = "", policies: Mapping[str, Any] | None = None) ->
 def _policies(newest: int) -> dict[str, Any]:
     """Everything older than a day may go, but the newest so many of each image stay: a KEEP alone deletes nothing."""
     from google.cloud import artifactregistry_v1
-    from google.protobuf.duration_pb2 import Duration
 
     policy = artifactregistry_v1.CleanupPolicy
     return {
@@ -167,7 +167,7 @@ def _policies(newest: int) -> dict[str, Any]:
             id="mlpack-delete",
             action=policy.Action.DELETE,
             condition=artifactregistry_v1.CleanupPolicyCondition(
-                tag_state=artifactregistry_v1.CleanupPolicyCondition.TagState.ANY, older_than=Duration(seconds=86400)
+                tag_state=artifactregistry_v1.CleanupPolicyCondition.TagState.ANY, older_than=timedelta(days=1)
             ),
         ),
         "mlpack-keep": policy(

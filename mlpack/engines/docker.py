@@ -103,10 +103,8 @@ class DockerEngine:
         Raises BuildError (its `detail` holds the failing step's last lines), BaseImageError, DiskFullError,
         EngineUnavailableError; UnreadableModelError when a file changed while it was sent. On Ctrl-C the build ends.
         """
-        from mlpack.engines.buildkit import (
-            Builder,
-            build_image,
-        )  # what only a build needs: most builds find their image
+        # what only a build needs: most builds find their image
+        from mlpack.engines.buildkit import Builder, build_image
 
         started = time.monotonic()
         facts = self.facts()
@@ -188,8 +186,8 @@ class DockerEngine:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
 
         It is told `port` as PORT, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
-        the engine's machine itself, as benchmarks need. On an engine elsewhere the port is open on its machine for as long
-        as this lasts. Raises EngineError (port taken, no start), ImageNotFoundError.
+        the engine's machine itself. On an engine elsewhere the port is open on its machine meanwhile. Raises EngineError
+        (port taken, no start), ImageNotFoundError.
         """
         with run_container(
             self._client,

@@ -179,7 +179,10 @@ class _Asking:
                 listed.append(Content(key=key, kind=error.code, detail=error.message))
             else:
                 models.append(file)
-                listed.append(Content(key=key, kind=one.root_class, servable=True, detail=one.task or ""))
+                served = bool(one.signatures) or not one.advice
+                listed.append(Content(key=key, kind=one.root_class, servable=served, detail=one.task or ""))
+        if any(content.servable for content in listed):  # what is only recognised is no rival of what can be served
+            models = [file for file in models if _servable(file, folder, listed)]
         if len(models) == 1 and not more:
             return self.of(models[0])
         found = {"contents": [content.to_json() for content in listed]}
@@ -189,12 +192,17 @@ class _Asking:
                 hint="Name one file to see what is wrong with it.",
                 info=found,
             )
-        keys = [content.key for content in listed if content.servable]
+        keys = [file.relative_to(folder).as_posix() for file in models]
         raise AmbiguousFormatError(
             f"{name} is a folder with {len(keys)}{' or more' if more else ''} models: {some(keys)}.",
             hint=f"Name one: {shown(folder / keys[0])}",
             info=found,
         )
+
+
+def _servable(file: Path, folder: Path, listed: Sequence[Content]) -> bool:
+    key = file.relative_to(folder).as_posix()
+    return any(content.servable and content.key == key for content in listed)
 
 
 def _refuse_broken(path: Path, tree: Tree, found: dict[str, Any]) -> None:

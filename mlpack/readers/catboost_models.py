@@ -52,7 +52,7 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class CatBoostFacts:
-    """A model: `features` by their place; `classes` None for what is no classifier; `outputs` how many raw values a row gets."""
+    """A model: `features` by their place; `classes` None for what is no classifier; `outputs` how many values a row gets."""
 
     serialisation: Literal["cbm", "json"]
     version: str | None

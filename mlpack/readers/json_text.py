@@ -102,30 +102,34 @@ class JsonCursor:
         kept: list[bytes] = []
         size = depth = 0
         while True:
-            start = self._place
-            found = _STRUCTURE.search(self._buffer, start)
-            if found is None:
-                self._place = len(self._buffer)
-            elif found[0] == b'"':
-                self._place = found.start()
-                kept += [self._buffer[start : self._place]] if most is not None else []
-                text = self._string()
-                start, size = self._place, size + len(text)
-                kept += [text] if most is not None else []
-            else:
-                self._place = found.end()
-                depth += 1 if found[0] in b"[{" else -1
-            size += self._place - start
+            part, change = self._part()
+            depth += change
+            size += len(part)
             if most is not None:
-                kept.append(self._buffer[start : self._place])
+                kept.append(part)
                 if size > most:
                     raise CutOffError("a part of its JSON is longer than it should be")
             if depth == 0:
                 return b"".join(kept)
             if depth > DEEPEST:
                 raise CutOffError("its JSON is nested too deeply")
-            if found is None and not self._more():
+
+    def _part(self) -> tuple[bytes, int]:
+        """Move up to and over the next bracket, brace or text: the bytes, and by how much the nesting changed."""
+        start = self._place
+        found = _STRUCTURE.search(self._buffer, start)
+        if found is None:
+            self._place = len(self._buffer)
+            part = self._buffer[start:]
+            if not self._more():
                 raise CutOffError("its JSON is cut off")
+            return part, 0
+        if found[0] == b'"':
+            self._place = found.start()
+            before = self._buffer[start : self._place]
+            return before + self._string(), 0
+        self._place = found.end()
+        return self._buffer[start : self._place], 1 if found[0] in b"[{" else -1
 
     def _scalar(self) -> bytes:
         while (found := _SCALAR.match(self._buffer, self._place)) is not None and found.end() == len(self._buffer):

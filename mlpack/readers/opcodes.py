@@ -135,7 +135,9 @@ class Machine:
             had = self.end - self.pos
             if self.ended or had > longest:
                 raise CutOffError("it is cut off within a line" if self.ended else "a line has no end")
-            self.fill(had + CHUNK)
+            self.fill(
+                had + max(CHUNK, had)
+            )  # twice as far each time, so that a long line costs no more than its length
             stop = self.buf.find(b"\n", had, self.end)
         data = self.buf[self.pos : stop]
         self.pos = stop + 1

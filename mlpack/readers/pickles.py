@@ -16,6 +16,7 @@ from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
 from mlpack.readers.record import Record
+from mlpack.readers.safetensors import announced
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, unpacked
 from mlpack.readers.values import Instance, Member, PickleFile
 from mlpack.readers.verdict import judge
@@ -74,6 +75,7 @@ class _Reading:
         self, path: Path, file: BinaryIO, size: int, limits: Limits, on_progress: Callable[[int, int], None] | None
     ) -> None:
         self.path, self.file, self.size = path, file, size
+        self.end = size  # where what may be a pickle ends
         self.budget = Budget(limits, size)
         self.on_progress = on_progress
         self.container, self.problem = "pickle", ""
@@ -91,6 +93,8 @@ class _Reading:
         if head[:4] in ZIP:
             self._zip()
         else:
+            if announced(head, self.size):  # tensors follow, gigabytes that nobody unpickles
+                self.end = 8 + int.from_bytes(head[:8], "little")
             self._layer(self._whole, head, "", 0)
         if not self.found and not self.problem:
             return None
@@ -112,11 +116,11 @@ class _Reading:
     def _whole(self) -> Source:
         progress = self.on_progress
         tell = (lambda done: progress(done, self.size)) if progress else None
-        return FileSource(self.file, 0, self.size, tell)
+        return FileSource(self.file, 0, self.end, tell)
 
     def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
         """Read what `make` opens and `head` begins: compressed, a .npy, or a pickle."""
-        compression = compression_of(head)
+        compression = None if not name and not depth and announced(head, self.size) else compression_of(head)
         if compression and depth < _LAYERS:
             self._compressed(make, compression, name, depth)
         elif head.startswith(NPY):

@@ -35,16 +35,20 @@ class Header:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def announced(head: bytes) -> bool:
-    """Whether these first bytes look like a safetensors file: a length, then a JSON object's brace."""
-    return len(head) > 9 and head[8:9] == b"{" and head[9:].lstrip(b" \t\r\n")[:1] in (b'"', b"}")
+def announced(head: bytes, size: int) -> bool:
+    """Whether these first bytes look like a safetensors file of `size` bytes: a length, then a JSON object's brace.
+
+    Some lengths are also how compressed data begin: a file that looks so is never taken for compressed.
+    """
+    begins = len(head) > 9 and head[8:9] == b"{" and head[9:].lstrip(b" \t\r\n")[:1] in (b'"', b"}")
+    return begins and 2 <= int.from_bytes(head[:8], "little") <= min(LONGEST, max(0, size - 8))
 
 
 def read_header(source: Source, size: int) -> Header:
-    """The header; `size` is the file's. Raises CutOffError when it is too long, broken, or the file is cut off."""
+    """The header; `size` is the file's, -1 where it is not known. Raises CutOffError when it is too long, broken, or the file is cut off."""
     head = source.read(8)
     length = int.from_bytes(head, "little")
-    if length > LONGEST or length + 8 > size:
+    if length > LONGEST or (size >= 0 and length + 8 > size):
         raise CutOffError(f"its header says that it is {length} bytes long, which the file does not hold")
     text = bytearray()
     while len(text) < length and (data := source.read(length - len(text))):
@@ -58,7 +62,7 @@ def read_header(source: Source, size: int) -> Header:
     told = document.pop("__metadata__", {})
     tensors = {str(name): _stored(str(name), one) for name, one in document.items()}
     end = max((one.place[1] for one in tensors.values()), default=0)
-    if end + 8 + length != size:
+    if size >= 0 and end + 8 + length != size:
         raise CutOffError(f"it is cut off or too long: its header names {end + 8 + length} bytes, {size} are there")
     texts = {str(name): str(value)[:1000] for name, value in told.items()} if isinstance(told, dict) else {}
     return Header(tensors=tensors, metadata=texts)

@@ -1,4 +1,4 @@
-"""skops files as data: the schema of a zip turned into the same inert values as a pickle's, and judged like one."""
+"""Files of skops as data: the schema of a zip turned into the same inert values as a pickle's, and judged like one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mlpack.artifacts.model import Verdict
 from mlpack.readers.documents import DEEPEST
 from mlpack.readers.limits import CutOffError, Limits
 from mlpack.readers.npy import read_npy
@@ -209,5 +210,5 @@ def with_verdict(file: PickleFile, other: PickleFile | None) -> PickleFile:
     if other is None or other.safety.verdict == "safe":
         return file
     findings = (*other.safety.findings, *file.safety.findings)
-    worst = "dangerous" if "dangerous" in (other.safety.verdict, file.safety.verdict) else "unknown"
+    worst: Verdict = "dangerous" if "dangerous" in (other.safety.verdict, file.safety.verdict) else "unknown"
     return replace(file, safety=replace(file.safety, verdict=worst, findings=findings))

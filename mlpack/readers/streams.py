@@ -156,12 +156,12 @@ class Window:
 
 def peek(source: Source, count: int) -> tuple[bytes, Source]:
     """The next `count` bytes (fewer at the end) and a source that still has them; b"" also when nothing can be unpacked."""
-    head = b""
-    while len(head) < count:
-        data = source.read(count - len(head))
-        if not data:
-            break
-        head += data
+    parts: list[bytes] = []
+    left = count
+    while left > 0 and (data := source.read(left)):
+        parts.append(data)
+        left -= len(data)
+    head = b"".join(parts)
     return head, Peeked(head, source)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal
 
 from mlpack.readers.limits import Budget, CutOffError, Limits
+from mlpack.readers.safetensors import announced
 from mlpack.readers.streams import CHUNK, ChunkSource, FileSource, Source, compression_of, peek, unpacked
 from mlpack.readers.zips import MAGICS as ZIP
 from mlpack.readers.zips import ZipMember, open_member, read_directory
@@ -105,7 +106,7 @@ def open_tree(path: Path) -> Tree | None:
         if head[_TAR[0] : _TAR[0] + len(_TAR[1])] == _TAR[1]:
             return _tar(path, file, None, size)
         compression = compression_of(head)
-        if compression is None or compression == "zfile":
+        if compression is None or compression == "zfile" or announced(head, size):
             return None
         return _compressed(path, file, compression, size)
 

@@ -78,7 +78,7 @@ class UbjCursor:
             form = _NUMBERS[kind]
             data = self._take(count * _SIZES[kind])
             return list(struct.unpack(f">{count}{form[1]}", data))
-        found = []
+        found: list[Any] = []
         while count is None or len(found) < count:
             marker = kind or self._marker()
             if marker == b"]" and count is None:

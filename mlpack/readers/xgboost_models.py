@@ -1,4 +1,4 @@
-"""What XGBoost's three ways of writing a model (JSON, UBJSON, the old binary) tell: XGBoostFacts, with the trees stepped over."""
+"""What XGBoost's JSON, UBJSON and old binary models tell: XGBoostFacts, with the trees stepped over."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import re
 import struct
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from mlpack.readers.documents import Cursor, Stopped, Wanted, pick
@@ -93,11 +94,10 @@ def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
     if kind == "ubjson" and not looks_like_ubjson(head):
         return read_binary(head)
     found: dict[str, Any] = {}
-    for part, last in ((head, False), (tail or head, True)):
-        try:
-            _walk(_cursor(MemorySource(part), kind), found) if not last else _walk_tail(part, kind, found)
-        except CutOffError:
-            continue
+    with suppress(CutOffError):
+        _walk(_cursor(MemorySource(head), kind), found)
+    with suppress(CutOffError):
+        _walk_tail(tail or head, kind, found)
     try:
         return _facts(found, kind)
     except CutOffError:
@@ -210,9 +210,7 @@ def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
         elif offsets:
             text = bytes(value & 255 for value in values)
             if text.isascii():  # else the offsets count letters where they should count bytes, and the names are lost
-                found[place] = tuple(
-                    text[start:stop].decode() for start, stop in zip(offsets, offsets[1:], strict=False)
-                )
+                found[place] = tuple(text[start:stop].decode() for start, stop in pairwise(offsets))
     return found
 
 

@@ -36,7 +36,10 @@ def answers(info: ModelInfo, rows: list[Any]) -> dict[str, Any]:
         output = signature.outputs[0]
         array = found[signature.method] = answer[output.name]
         assert array.dtype.kind in (_KINDS.get(output.dtype) or _KINDS[output.dtype[0]]), (output, array.dtype)
-        assert not output.dtype.startswith("FP") or array.dtype.itemsize * 8 == int(output.dtype[2:]), (output, array.dtype)
+        assert not output.dtype.startswith("FP") or array.dtype.itemsize * 8 == int(output.dtype[2:]), (
+            output,
+            array.dtype,
+        )
         assert [size for size in output.shape if size != -1] == list(array.shape[1:]), (output, array.shape)
     return found
 

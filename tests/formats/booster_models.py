@@ -113,13 +113,14 @@ def _xgboost(folder: Path, keep: Keep) -> None:
     plain, asked = numbers(), asked_numbers()
     matrix = xgboost.DMatrix(plain, _target(plain) + (plain[:, 1] > 0), feature_names=["a", "b", "c", "d"])
     ask = xgboost.DMatrix(asked, feature_names=["a", "b", "c", "d"])
-    for name, parameters in {
+    objectives: dict[str, dict[str, Any]] = {
         "xgb-soft.ubj": {"objective": "multi:softprob", "num_class": 3},
         "xgb-hard.json": {"objective": "multi:softmax", "num_class": 3},
         "xgb-dart.json": {"objective": "reg:squarederror", "booster": "dart"},
         "xgb-linear.json": {"objective": "reg:squarederror", "booster": "gblinear"},
         "xgb-count.ubj": {"objective": "count:poisson"},
-    }.items():
+    }
+    for name, parameters in objectives.items():
         booster = xgboost.train({"max_depth": 3, **parameters}, matrix, 8)
         booster.save_model(folder / name)
         again = xgboost.Booster(model_file=folder / name)  # JSON rounds what it writes, and is what is served
@@ -160,7 +161,9 @@ def _catboost(folder: Path, keep: Keep) -> None:
     few = {"iterations": 8, "depth": 3, "verbose": 0, "allow_writing_files": False}
     table, rows = mixed()[["n", "c", "k"]].astype({"c": object}), asked_mixed()[["n", "c", "k"]].astype({"c": object})
     rows["c"] = rows["c"].fillna("missing")
-    model = catboost.CatBoostClassifier(**few, cat_features=["c"], one_hot_max_size=2).fit(table, np.where(_target(table), "yes", "no"))
+    model = catboost.CatBoostClassifier(**few, cat_features=["c"], one_hot_max_size=2).fit(
+        table, np.where(_target(table), "yes", "no")
+    )
     for name, form in (("cat-classes.cbm", "cbm"), ("cat-classes.json", "json")):
         model.save_model(str(folder / name), format=form)
         again = catboost.CatBoostClassifier()
@@ -181,10 +184,16 @@ def _catboost(folder: Path, keep: Keep) -> None:
     three = catboost.CatBoostClassifier(**few).fit(plain, _target(plain) + (plain[:, 1] > 0))
     three.save_model(str(folder / "cat-three.cbm"))
     keep("cat-three.cbm", asked, {"predict": three.predict(asked).ravel(), "predict_proba": three.predict_proba(asked)})
-    texts = pd.DataFrame({"n": plain[:, 0], "t": ["cheap pills now", "see you at nine", "win cash", "lunch at noon"] * 50})
+    texts = pd.DataFrame(
+        {"n": plain[:, 0], "t": ["cheap pills now", "see you at nine", "win cash", "lunch at noon"] * 50}
+    )
     spam = catboost.CatBoostClassifier(**few, text_features=["t"]).fit(texts, [1, 0] * 100)
     spam.save_model(str(folder / "cat-text.cbm"))
-    keep("cat-text.cbm", texts[:ROWS], {"predict": spam.predict(texts[:ROWS]), "predict_proba": spam.predict_proba(texts[:ROWS])})
+    keep(
+        "cat-text.cbm",
+        texts[:ROWS],
+        {"predict": spam.predict(texts[:ROWS]), "predict_proba": spam.predict_proba(texts[:ROWS])},
+    )
 
 
 def _skops(folder: Path, keep: Keep) -> None:
@@ -222,7 +231,9 @@ def _likes(folder: Path, keep: Keep) -> None:
 
     table, rows = mixed()[["n", "c", "k"]].astype({"c": object}), asked_mixed()[["n", "c", "k"]].astype({"c": object})
     rows["c"] = rows["c"].fillna("u")
-    fitted = statsmodels.formula.api.ols("y ~ n + np.log(k ** 2 + 1) + C(c)", table.assign(y=table["n"] * 2 + table["k"])).fit()
+    fitted = statsmodels.formula.api.ols(
+        "y ~ n + np.log(k ** 2 + 1) + C(c)", table.assign(y=table["n"] * 2 + table["k"])
+    ).fit()
     _pickled(folder, "formula.pkl", fitted)
     keep("formula.pkl", rows, {"predict": fitted.predict(rows)})
     plain, asked = statsmodels.api.add_constant(numbers()), statsmodels.api.add_constant(asked_numbers())

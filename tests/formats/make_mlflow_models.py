@@ -34,7 +34,9 @@ signature = infer_signature(TABLE, linear.predict(TABLE))
 told = {"signature": signature, "input_example": TABLE.head(3)}
 mlflow.sklearn.save_model(linear, FOLDER / "sklearn", **told)
 mlflow.sklearn.save_model(linear, FOLDER / "pickled", serialization_format="cloudpickle", **told)
-mlflow.xgboost.save_model(xgboost.XGBClassifier(n_estimators=3).fit(TABLE, TARGET), FOLDER / "xgboost", signature=signature)
+mlflow.xgboost.save_model(
+    xgboost.XGBClassifier(n_estimators=3).fit(TABLE, TARGET), FOLDER / "xgboost", signature=signature
+)
 booster = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(TABLE, TARGET).booster_
 mlflow.lightgbm.save_model(booster, FOLDER / "lightgbm")
 mlflow.pyfunc.save_model(FOLDER / "pyfunc", python_model=Own())

@@ -14,7 +14,8 @@ import joblib
 import numpy as np
 import pytest
 
-from mlpack.errors import MlpackError, UnknownFormatError, UnreadableModelError
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import UnknownFormatError, UnreadableModelError
 from tests.formats.answering import answers, assert_equal, inspected
 from tests.formats.booster_models import Made, asked_numbers, make, mixed
 
@@ -92,7 +93,9 @@ def test_categories_come_with_their_values(made: dict[str, Made]) -> None:
         signature = inspected(made[name].path).signatures[0]
         types = {spec.name: spec.dtype for spec in signature.inputs}
         assert types == {"n": "FP64", "k": "FP64", "c": "BYTES", "i": "FP64", "b": "FP64"}, name
-        assert signature.categories == {"c": ("w" if name.startswith("xgb") else "süß", "u", "v"), "i": (0, 1, 2, 3)}, name
+        assert signature.categories == {"c": ("w" if name.startswith("xgb") else "süß", "u", "v"), "i": (0, 1, 2, 3)}, (
+            name
+        )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -101,7 +104,9 @@ def test_categories_that_xgboost_loses(tmp_path: Path) -> None:
     import xgboost
 
     table = mixed()
-    xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0).save_model(tmp_path / "m.ubj")
+    xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0).save_model(
+        tmp_path / "m.ubj"
+    )
     info = inspected(tmp_path / "m.ubj")
     assert {spec.name: spec.dtype for spec in info.signatures[0].inputs}["c"] == "FP64"
     assert any("categories in c" in warning for warning in info.warnings)
@@ -141,6 +146,14 @@ def test_the_old_binary_form(tmp_path: Path) -> None:
     assert any("binary form" in warning for warning in info.warnings)
 
 
+def _refused_or_read(path: Path) -> ModelInfo | None:
+    """What inspect says; None when it refuses the file as it should."""
+    try:
+        return inspected(path)
+    except (UnreadableModelError, UnknownFormatError):
+        return None
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_a_file_that_is_cut_off(made: dict[str, Made], name: str, tmp_path: Path) -> None:
     """Wherever it is cut, it is told as such and never served as whole."""
@@ -148,12 +161,8 @@ def test_a_file_that_is_cut_off(made: dict[str, Made], name: str, tmp_path: Path
     for part in (0.05, 0.3, 0.6, 0.9, 0.995):
         path = tmp_path / name
         path.write_bytes(content[: int(len(content) * part)])
-        try:
-            info = inspected(path)
-        except MlpackError as error:
-            assert isinstance(error, UnreadableModelError | UnknownFormatError)
-            assert error.hint
-        else:
+        info = _refused_or_read(path)
+        if info is not None:
             # All trees are there: what follows are LightGBM's notes, and how CatBoost splits texts, which its own loader misses.
             assert name.startswith(("lgb", "cat-text")), (name, part)
             assert info.details["trees"]
@@ -170,10 +179,7 @@ def test_broken_bytes_are_no_crash(made: dict[str, Made], name: str, tmp_path: P
             changed[place] = random.integers(0, 256)
         path = tmp_path / name
         path.write_bytes(bytes(changed))
-        try:
-            inspected(path)
-        except MlpackError as error:
-            assert error.message
+        _refused_or_read(path)
 
 
 @pytest.mark.parametrize("name", ["xgb-soft.ubj", "xgb-dart.json", "lgb-plain.model", "cat-three.cbm"])
@@ -196,7 +202,9 @@ def test_it_may_be_packed(made: dict[str, Made], name: str, suffix: str, tmp_pat
 
 def test_json_that_is_no_model(tmp_path: Path) -> None:
     """Settings, and texts that begin like a model's, are no model; the message says what was seen."""
-    for number, text in enumerate(('{"version": 3, "threshold": 0.5}', '{"learner": "me"}', '{"learner": {"a": 1}}', "[1, 2]")):
+    for number, text in enumerate(
+        ('{"version": 3, "threshold": 0.5}', '{"learner": "me"}', '{"learner": {"a": 1}}', "[1, 2]")
+    ):
         path = tmp_path / f"{number}.json"
         path.write_text(text)
         with pytest.raises((UnknownFormatError, UnreadableModelError)) as raised:

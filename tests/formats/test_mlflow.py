@@ -36,7 +36,11 @@ def _boosted(path: Path) -> Path:
         {
             "flavors": {
                 "python_function": {"loader_module": "mlflow.xgboost", "data": "model.ubj"},
-                "xgboost": {"data": "model.ubj", "model_class": "xgboost.sklearn.XGBClassifier", "xgb_version": "3.0.0"},
+                "xgboost": {
+                    "data": "model.ubj",
+                    "model_class": "xgboost.sklearn.XGBClassifier",
+                    "xgb_version": "3.0.0",
+                },
             },
             "mlflow_version": "3.1.0",
             "signature": {"inputs": COLUMNS, "outputs": LABELS},
@@ -72,7 +76,9 @@ def test_its_requirements_are_pins(tmp_path: Path) -> None:
 
 def test_a_folder_that_only_python_loads(tmp_path: Path) -> None:
     """A pyfunc model is recognised, and the remedy is a predictor of one's own."""
-    document = {"flavors": {"python_function": {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl"}}}
+    document = {
+        "flavors": {"python_function": {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl"}}
+    }
     info = inspected(_folder(tmp_path / "m", document))
     assert (info.format, info.signatures) == ("mlflow", ())
     assert "predictor" in info.advice

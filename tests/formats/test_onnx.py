@@ -29,6 +29,7 @@ from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature as Served
 from mlpack.runtime.protocols.rows import Rows
 from tests.formats import onnx_models as made
+from tests.messages import varint
 from tests.unit.locks import make_lock
 
 
@@ -356,14 +357,6 @@ def test_two_gigabytes_are_stepped_over(tmp_path: Path) -> None:
     info = look(path)
     assert info.size > big
     assert info.details["parameters"] == 15
-
-
-def varint(value: int) -> bytes:
-    parts = []
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
 
 
 def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

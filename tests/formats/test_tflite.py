@@ -90,7 +90,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     data = adding([1, 3], free=[-1, 3], key="serving_default", scale=0.5)
     chance = random.Random(9)
     unreadable = 0
-    for _ in range(1500):
+    for _ in range(500):
         damaged = bytearray(data)
         for _ in range(chance.randint(1, 4)):
             damaged[chance.choice([*range(4), *range(8, len(damaged))])] = chance.randrange(256)
@@ -99,4 +99,4 @@ def test_damaged_files(tmp_path: Path) -> None:
             look(path)
         except UnreadableModelError:
             unreadable += 1
-    assert unreadable > 100
+    assert unreadable > 30

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import CutOffError
 
@@ -22,6 +22,14 @@ class CatBoostFormat:
 
     name = "catboost"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="CatBoost `.cbm`, JSON",
+            reads="loss, features of numbers, categories, texts and embeddings, classes, version",
+            serves="CatBoost of the recorded version, without plotting libraries",
+            proof="tests/integration/test_boosters.py",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no CatBoost model. Raises UnreadableModelError for a broken one."""

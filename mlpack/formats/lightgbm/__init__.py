@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.limits import CutOffError
 
@@ -19,6 +19,14 @@ class LightGBMFormat:
 
     name = "lightgbm"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="LightGBM text",
+            reads="objective, features, names, categories, trees",
+            serves="the newest LightGBM",
+            proof="tests/integration/test_boosters.py",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no LightGBM model. Raises UnreadableModelError for a broken one."""

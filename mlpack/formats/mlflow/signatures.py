@@ -15,7 +15,8 @@ _COLUMNS = {
 }  # fmt: skip
 _TENSORS = {
     "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "uint16": "UINT16",
-    "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64", "str": "BYTES", "object": "BYTES",
+    "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64", "str": "BYTES",
+    "object": "BYTES",
 }  # fmt: skip
 _NUMBERS = ("INT64", "FP32", "FP64")
 

@@ -21,7 +21,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?
 _BUILT_IN_LOCALES = frozenset({"", "C", "POSIX", "C.UTF-8", "C.utf8"})
 # Operators of onnxruntime's own that call a Python function named in the file.
 _CALLS_PYTHON = frozenset({("com.microsoft", "PythonOp"), ("com.microsoft", "PythonOpGrad"), (EXTENSIONS, "PyOp")})
-_OWN_LOADER = "a predictor of your own can: `predictor: predict.py`"
+_OWN_LOADER = "a predictor of your own (`predictor: predict.py`)"
 
 
 class OnnxFormat:
@@ -132,6 +132,10 @@ class _Facts:
         return Safety(verdict=verdict, findings=tuple(findings))  # type: ignore[arg-type]  # one of the three words
 
     def _warnings(self) -> Iterator[str]:
+        if foreign := self._foreign():
+            yield f"No signature: onnxruntime does not have its operators {_some(foreign)}."
+        elif self.asked.problem:
+            yield f"No signature: {self.asked.problem}."
         if self.asked.unserved:
             yield f"Not part of the answers: {', '.join(self.asked.unserved[:5])}."
         if told := too_old(self.model):
@@ -150,12 +154,8 @@ class _Facts:
     def _advice(self) -> str:
         foreign = self._foreign()
         if foreign:
-            names = ", ".join(f"{domain or 'ai.onnx'}.{op}" for domain, op in foreign[:3])
-            return (
-                f"onnxruntime does not have the operators {names}; {_OWN_LOADER} load the library that does, named in "
-                "`requirements:` or handed in with `include:`."
-            )
-        return f"It cannot be served as it is: {self.asked.problem}; {_OWN_LOADER}."
+            return f"Load the library that has the operators {_some(foreign)} in {_OWN_LOADER}, and name it in `requirements:`."
+        return f"Write {_OWN_LOADER}."
 
     def _details(self) -> dict[str, Any]:
         model = self.model
@@ -175,6 +175,11 @@ class _Facts:
         if model.metadata:
             details["metadata"] = dict(model.metadata)
         return details
+
+
+def _some(operators: list[tuple[str, str]]) -> str:
+    more = f" and {len(operators) - 3} more" if len(operators) > 3 else ""
+    return ", ".join(f"{domain or 'ai.onnx'}.{op}" for domain, op in operators[:3]) + more
 
 
 _EXTENSIONS = Requirement(module="onnxruntime_extensions", distribution="onnxruntime-extensions", newest=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import DTYPES, Batch, Finding, ModelInfo, Safety, Signature, TensorSpec
-from mlpack.errors import UnreadableModelError
+from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import columns_of_rows, signature_of
@@ -31,6 +31,14 @@ def inspect_exported(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
     try:
         return _Program(artifact, archive).info()
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError, CutOffError) as error:
+        pickle = artifact.pickle
+        if pickle is not None and pickle.safety.verdict == "dangerous":
+            called = ", ".join(one.callable for one in pickle.safety.findings if one.verdict == "dangerous")
+            raise UnsafeModelError(
+                f"{artifact.name} would call {called} when loaded, and its program cannot be read.",
+                hint="Do not load this file anywhere; ask its author where it comes from.",
+                info={"safety": pickle.safety.to_json()},
+            ) from error
         raise UnreadableModelError(
             f"{artifact.name} is a torch.export archive, and its program cannot be read ({str(error)[:150]}).",
             hint="Export it again with a current release of torch.",

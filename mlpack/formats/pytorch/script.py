@@ -38,6 +38,7 @@ class Script:
     def __init__(self, archive: TorchArchive) -> None:
         self._archive = archive
         self._texts: dict[str, str] = {}
+        self._classes: dict[str, dict[str, str]] = {}
         self._methods: dict[tuple[str, str], Method | None] = {}
 
     def text(self, qualified: str) -> str:
@@ -49,9 +50,15 @@ class Script:
 
     def class_text(self, qualified: str) -> str:
         """The text of one class."""
-        name = re.escape(qualified.rpartition(".")[2])
-        found = re.search(rf"^class {name}\(.*?(?=^\S|\Z)", self.text(qualified), re.MULTILINE | re.DOTALL)
-        return found.group() if found else ""
+        module, _, name = qualified.rpartition(".")
+        if module not in self._classes:
+            text = self.text(qualified)
+            starts = [(one.start(), one.group(1)) for one in re.finditer(r"^(?:class (\w+)|\S)", text, re.MULTILINE)]
+            ends = [*[start for start, _ in starts[1:]], len(text)]
+            self._classes[module] = {
+                found: text[start:end] for (start, found), end in zip(starts, ends, strict=True) if found
+            }
+        return self._classes[module].get(name, "")
 
     def method(self, qualified: str, name: str = "forward") -> Method | None:
         """A class's method; None when it has none of that name, or none that can be read."""
@@ -108,8 +115,9 @@ def _parsed(body: str, indent: str) -> ast.FunctionDef | None:
     plain = "\n".join(line.removeprefix(indent) for line in body.splitlines())
     tree = _tree(plain) if len(plain) <= _MOST_BODY else None
     if tree is None:
-        head = re.match(r"def [^\n]*(?:\n[^\n]*?)*?\) -> [^\n]*:\n", plain[:_HEADER])
-        tree = _tree(f"{head.group()}  pass\n") if head else None
+        lines = plain[:_HEADER].split("\n")
+        last = next((place for place, line in enumerate(lines) if ") -> " in line and line.endswith(":")), None)
+        tree = None if last is None else _tree("\n".join([*lines[: last + 1], "  pass"]))
     return tree
 
 

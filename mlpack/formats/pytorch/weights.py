@@ -14,7 +14,7 @@ from mlpack.formats.pytorch.tensors import Tensor, mapping, state_dict_of, summa
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.contents import detail, kind
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.safetensors import Header, announced, read_header
+from mlpack.readers.safetensors import announced, read_header
 
 # Where training loops keep the state dict in a checkpoint, the likeliest first.
 KEYS = (
@@ -62,10 +62,12 @@ def inspect_weights(artifact: Artifact, root: Any) -> ModelInfo | None:
 def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
     """What a safetensors file is; None when it is none. Raises UnreadableModelError for a broken one."""
     named = artifact.name.lower().endswith(".safetensors")
-    if not announced(artifact.head) and not (named and len(artifact.head) >= 8):
+    size = artifact.size if artifact.size >= 0 else 1 << 62  # of a compressed file nobody knows yet
+    if not announced(artifact.head, size) and not (named and len(artifact.head) >= 8):
         return None
     try:
-        header = _header(artifact)
+        with artifact.open() as source:
+            header = read_header(source, artifact.size)
     except CutOffError as stopped:
         if not named and not _sure(artifact.head):
             return None
@@ -90,11 +92,6 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         options={"kind": "safetensors"},
         details={"kind": "safetensors", "metadata": dict(list(header.metadata.items())[:20])},
     )
-
-
-def _header(artifact: Artifact) -> Header:
-    with artifact.open() as source:
-        return read_header(source, artifact.size if artifact.size >= 0 else 1 << 62)
 
 
 def _sure(head: bytes) -> bool:

@@ -41,10 +41,22 @@ class SklearnFormat:
             proof="tests/integration/test_line.py",
         ),
         Kind(
-            name="pickled LightGBM, XGBoost, CatBoost estimators",
-            reads="the same",
+            name="pickled LightGBM, XGBoost, CatBoost: estimators and boosters",
+            reads="the same, and columns, categories and version from the framework's own bytes in the pickle",
+            serves="their own distribution, of the recorded version",
+            proof="tests/integration/test_boosters.py",
+        ),
+        Kind(
+            name="pickled statsmodels, imbalanced-learn, PyOD and others that answer `predict`",
+            reads="columns, outputs; formulas are judged as code",
             serves="their own distribution",
-            proof="tests/integration/test_kinds.py",
+            proof="tests/integration/test_boosters.py",
+        ),
+        Kind(
+            name="skops `.skops`",
+            reads="the same as of a pickle, and every type that loading needs",
+            serves="scikit-learn and skops of the recorded versions; the types shown are those trusted",
+            proof="tests/integration/test_boosters.py",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Boosted models in a pickle: what their framework's own bytes, which the pickle holds, tell of columns, outputs and version."""
+"""Boosted models in a pickle: what their framework's own bytes in it tell of columns, outputs and version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
-    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its raw answer, 0 for 1-D."""
+    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D."""
 
     requirement: Requirement
     task: Task

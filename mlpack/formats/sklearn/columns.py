@@ -59,10 +59,8 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
         return [Column(dtype="BYTES")] * len(names)
     if one.name == "FunctionTransformer":
         return nothing
-    if one.package in PACKAGES:
-        return _booster(one, len(names))
-    if (like := liked(one)) is not None:
-        return [Column(dtype=dtype or None) for dtype in like.dtypes] or [_NUMBER] * len(names)
+    if one.package in PACKAGES or liked(one) is not None:
+        return _told(one, len(names))
     if one.kind is None:
         return _foreign(one, names)
     # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
@@ -158,8 +156,10 @@ def _imputer(model: Estimator, width: int) -> list[Column]:
     return (told + [Column()] * width)[:width]
 
 
-def _booster(model: Estimator, width: int) -> list[Column]:
-    """What a booster that treats categories itself tells of its columns."""
+def _told(model: Estimator, width: int) -> list[Column]:
+    """What is told of its columns by a booster that treats categories itself, or a model fitted by a formula."""
+    if (like := liked(model)) is not None:
+        return [Column(dtype=dtype or None) for dtype in like.dtypes] or [_NUMBER] * width
     told = boosted(model)
     if told is None or told.count != width:
         return [_NUMBER] * width

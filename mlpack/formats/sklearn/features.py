@@ -73,10 +73,9 @@ def feature_count(model: Estimator) -> int | None:
 
 
 def _own_count(model: Estimator) -> int | None:
-    if (told := boosted(model)) is not None:
+    told = boosted(model) or liked(model)
+    if told is not None:
         return told.count
-    if (like := liked(model)) is not None:
-        return like.count
     for name in _COUNTS:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
@@ -89,8 +88,10 @@ def _own_count(model: Estimator) -> int | None:
     support = model.get("shape_fit_")
     if isinstance(support, tuple) and len(support) == 2 and isinstance(support[1], int):
         return support[1]
-    if model.name == "IsotonicRegression":
-        return 1
+    return 1 if model.name == "IsotonicRegression" else _count_by_shape(model)
+
+
+def _count_by_shape(model: Estimator) -> int | None:
     layers = sequence(model.get("coefs_"))
     if layers:
         return (shape(layers[0]) or (None,))[0]

@@ -9,8 +9,8 @@ from mlpack.readers.values import Global, Instance
 
 # Packages whose estimators answer a row without looking at the others, and what their state is made of.
 _KNOWN = frozenset({
-    "sklearn", "_loss", "imblearn", "lightgbm", "xgboost", "catboost", "_catboost", "numpy", "scipy", "pandas", "joblib", "builtins",
-    "__builtin__", "collections", "copyreg", "copy_reg", "datetime", "functools", "_codecs",
+    "sklearn", "_loss", "imblearn", "lightgbm", "xgboost", "catboost", "_catboost", "numpy", "scipy", "pandas", "joblib",
+    "builtins", "__builtin__", "collections", "copyreg", "copy_reg", "datetime", "functools", "_codecs",
 })  # fmt: skip
 _ELEMENTWISE = frozenset({
     "abs", "absolute", "cbrt", "ceil", "cos", "exp", "exp2", "expm1", "fabs", "floor", "log", "log10", "log1p", "log2",

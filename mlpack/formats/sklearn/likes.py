@@ -95,7 +95,7 @@ def _texts(value: Any) -> Iterator[list[Any]]:
 
 
 def _arrow_texts(told: Any) -> list[str]:
-    """pyarrow's array of texts: type, length, nulls, offset, buffers (validity, where each begins, all bytes)."""
+    """An array of texts as pyarrow pickles it: type, length, nulls, offset, buffers (validity, beginnings, all bytes)."""
     if not isinstance(told, tuple) or len(told) < 5 or not isinstance(told[4], list) or len(told[4]) != 3:
         return []
     places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])

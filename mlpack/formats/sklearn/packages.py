@@ -26,8 +26,8 @@ def requirements_of(
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and the modules that none is known for.
 
-    `told` are requirements by module as parts of the file tell them; `word` is the user's (distribution, version), which fills in what the file does not record; `columns` says that the
-    model is given a DataFrame. The framework comes first, then by name.
+    `told` are requirements by module as parts of the file tell them; `word` is the user's (distribution, version), which fills
+    in what the file does not record; `columns` says that the model is given a DataFrame. The framework is first.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
     modules -= PYTHON2 | set(sys.stdlib_module_names)
@@ -64,7 +64,7 @@ def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_v
 
 
 def skops_requirement(skops: Skops) -> Requirement:
-    """skops as the file needs it: the release that wrote it."""
+    """Skops as the file needs it: the release that wrote it."""
     return Requirement(module="skops", distribution="skops", version=skops.version, newest=skops.version is None)
 
 

@@ -60,9 +60,9 @@ class TfliteFormat:
             safety=Safety(verdict="unknown" if findings else "safe", findings=findings),
             size=artifact.size,
             requirements=(Requirement(module="ai_edge_litert", distribution="ai-edge-litert", newest=True),),
-            warnings=tuple(_warnings(model)),
+            warnings=tuple(_warnings(model, problem, foreign)),
             details=_details(model),
-            advice="" if signatures else _advice(problem, foreign),
+            advice="" if signatures else _advice(foreign),
         )
 
 
@@ -88,7 +88,7 @@ def _problem(model: Model) -> str:
     return ""
 
 
-def _advice(problem: str, foreign: list[str]) -> str:
+def _advice(foreign: list[str]) -> str:
     own = "a predictor of your own can serve it: `predictor: predict.py`"
     flex = [name for name in foreign if name.startswith("Flex")]
     if flex:
@@ -97,8 +97,8 @@ def _advice(problem: str, foreign: list[str]) -> str:
             f"It uses TensorFlow's own operators ({names}), which ai-edge-litert lacks: pack the SavedModel, or {own}."
         )
     if foreign:
-        return f"ai-edge-litert does not have the operators {', '.join(foreign[:3])}; {own}."
-    return f"It cannot be served as it is: {problem}; {own}."
+        return f"With the library that has the operators {', '.join(foreign[:3])}, {own}."
+    return f"{own[0].upper()}{own[1:]}."
 
 
 def _signature(call: Call) -> Signature:
@@ -131,7 +131,11 @@ def _spec(tensor: Tensor, batch: Batch) -> TensorSpec:
     return TensorSpec(name=tensor.name, dtype=tensor.dtype, shape=(-1, *(tensor.shape if whole else tensor.shape[1:])))
 
 
-def _warnings(model: Model) -> Iterator[str]:
+def _warnings(model: Model, problem: str, foreign: list[str]) -> Iterator[str]:
+    if foreign:
+        yield f"No signature: the runtime does not have its operators {', '.join(foreign[:3])}."
+    elif problem:
+        yield f"No signature: {problem}."
     quantised = sorted({one.name for call in model.calls for one in call.inputs if one.scale is not None})
     if quantised:
         names = ", ".join(quantised[:3])

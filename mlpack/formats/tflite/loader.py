@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Iterator, Mapping
 
 import numpy as np
 
@@ -27,9 +28,10 @@ def load(path: str, options: Mapping[str, Any]) -> Model:  # noqa: ARG001 - ever
     """The model in the file."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=path, num_threads=_threads())
-    interpreter.allocate_tensors()
-    return Model(interpreter)
+    with _silent():
+        interpreter = Interpreter(model_path=path, num_threads=_threads())
+        interpreter.allocate_tensors()
+        return Model(interpreter)
 
 
 def wrap(interpreter: Any) -> Model:
@@ -92,6 +94,20 @@ def _answer(answer: Any) -> Any:
         value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in array.ravel()
     ]
     return texts
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without what the library writes to standard error by itself: no line of the log that a collector can read."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _threads() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
 from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
@@ -20,6 +20,14 @@ class XGBoostFormat:
 
     name = "xgboost"
     loader = Path(__file__).with_name("loader.py")
+    kinds = (
+        Kind(
+            name="XGBoost `.json`, `.ubj`, old binary `.model`",
+            reads="objective, features, names, categories, classes, version; trees are stepped over",
+            serves="XGBoost of the recorded version, for CPUs alone",
+            proof="tests/integration/test_boosters.py",
+        ),
+    )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no XGBoost model. Raises UnreadableModelError for a broken one."""
@@ -148,7 +156,7 @@ def _warnings(facts: XGBoostFacts) -> list[str]:
         )
     if facts.best_iteration is not None and not facts.estimator:
         told.append(
-            f"Training stopped early: the best round is {facts.best_iteration}, and Booster.predict uses all rounds, as it does here."
+            f"Training stopped early: the best round is {facts.best_iteration}; all rounds answer, as in Booster.predict."
         )
     unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
     if unnamed:

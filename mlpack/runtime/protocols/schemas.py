@@ -69,6 +69,8 @@ def any_of(schemas: List[Schema]) -> Schema:
 
 
 def _tensor(spec: TensorSpec, *, assumed: bool = False) -> Schema:
+    if "..." in spec.shape:
+        return {}  # a value, or lists of as many levels as there are
     schema = _value(spec.dtype)
     if assumed:
         schema = {"type": [*schema["type"], "boolean"]}

@@ -153,10 +153,11 @@ def _signature_def(signature: Signature) -> Dict[str, Any]:
 
 
 def _tensor_info(spec: TensorSpec) -> Dict[str, Any]:
-    sizes = [size if isinstance(size, int) else -1 for size in spec.shape]
+    unknown = "..." in spec.shape  # as many axes as there are
+    sizes = [] if unknown else [size if isinstance(size, int) else -1 for size in spec.shape]
     dims = [{"size": str(size), "name": ""} for size in sizes]
     return {
         "dtype": _TYPES[spec.dtype],
-        "tensor_shape": {"dim": dims, "unknown_rank": False},
+        "tensor_shape": {"dim": dims, "unknown_rank": unknown},
         "name": spec.name,
     }

@@ -171,7 +171,7 @@ class CloudRun:
             return f"{self.service} was deleted again"
         if before.serving:
             doing = f"the traffic of {self.service}, back,"
-            self._calls.share(service, before.shares, doing, notes=dict(before.service.annotations))
+            self._calls.share(service, before.shares, doing, notes=before.notes)
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)

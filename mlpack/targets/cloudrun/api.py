@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlpack.errors import DeployError, UsageError
+from mlpack.targets.cloudrun.endpoints import checked
 
 _VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +57,6 @@ def connect(endpoint: str | None, transport: str | None, environ: Mapping[str, s
         revisions=run_v2.RevisionsClient(**words[1]),
         credentials=credentials,
     )
-
-
-def checked(endpoint: str) -> str:
-    """The address with its scheme; "" for Google's own. Raises UsageError for plain http to another machine."""
-    if not endpoint:
-        return ""
-    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise UsageError(f"{endpoint!r} is no address", hint="Such as https://run.googleapis.com.")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise UsageError(
-            f"{endpoint} is not encrypted, and your token would travel in the open",
-            hint="Plain http is for this machine alone; use https.",
-        )
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _words(room: str, kind: str, address: str, credentials: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_opened, set_policy
 from mlpack.targets.cloudrun.api import Api, connect
 from mlpack.targets.cloudrun.failures import failed_revision, known, told
+from mlpack.targets.cloudrun.logs import last_lines
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
 from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tag_uri, tags_of, targets, with_served
@@ -78,9 +79,7 @@ class Calls:
             operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
         return ended(operation, doing, calls=self, starts=starts)
 
-    def share(
-        self, service: Any, shares: Mapping[str, int], doing: str, *, notes: Mapping[str, str] | None = None
-    ) -> Any:
+    def share(self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None) -> Any:
         """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
 
         `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
@@ -157,16 +156,21 @@ def failed_start(calls: Calls, service: Any, text: str) -> DeployError:
     revision, log = short(service.latest_created_revision), ""
     words = [text]
     with contextlib.suppress(google.GoogleAPICallError):
-        found = calls.api.revisions.get_revision(name=f"{service.name}/revisions/{revision}")
-        log = str(found.log_uri)
-        words += [f"{one.message} {_reason(one)}".strip() for one in found.conditions if one.message]
+        made = calls.api.revisions.get_revision(name=f"{service.name}/revisions/{revision}")
+        log = str(made.log_uri)
+        words += [f"{one.message} {_reason(one)}".strip() for one in made.conditions if one.message]
+    written = last_lines(calls.api.credentials, calls.project, revision)
+    if found := known(written):
+        words.append(next((line for line in written.splitlines() if known(line) is found), ""))
     conditions = (service.terminal_condition, *service.conditions)
     words += [one.message for one in conditions if one.message and revision in one.message]
     unique = list(dict.fromkeys(words))
     # The condition that names a cause is worth more than the one that every failed start has.
     best = next((word for word in unique if (hit := known(word)) and hit.code not in _OF_EVERY_START), text)
     rest = [word for word in unique if word != best]
-    return failed_revision(short(service.name), "\n".join([best, *rest]), revision=revision, log=log)
+    error = failed_revision(short(service.name), "\n".join([best, *rest]), revision=revision, log=log)
+    error.detail = f"{written}\n{error.detail}".lstrip()
+    return error
 
 
 def _reason(condition: Any) -> str:

@@ -42,6 +42,11 @@ class Before:
         return max(self.shares, key=lambda name: self.shares[name]) if self.shares else None
 
     @property
+    def notes(self) -> dict[str, str]:
+        """The service's annotations."""
+        return dict(self.service.annotations) if self.service is not None else {}
+
+    @property
     def etag(self) -> str:
         """Which state of the service the plan was made from."""
         return str(self.service.etag) if self.service is not None else ""

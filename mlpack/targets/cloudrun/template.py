@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from mlpack.artifacts.report import Report
@@ -141,7 +142,6 @@ def _environment(container: Any, plain: Mapping[str, str], secrets: Mapping[str,
 
 def _around(template: Any, settings: Settings, *, fresh: bool) -> None:
     from google.cloud import run_v2
-    from google.protobuf.duration_pb2 import Duration
 
     concurrency = settings.concurrency or (_default_concurrency(template) if fresh else None)
     if concurrency is not None:
@@ -151,7 +151,7 @@ def _around(template: Any, settings: Settings, *, fresh: bool) -> None:
     if settings.max_instances is not None:
         template.scaling.max_instance_count = settings.max_instances
     if settings.timeout is not None or fresh:
-        template.timeout = Duration(seconds=settings.timeout or _TIMEOUT_S)
+        template.timeout = timedelta(seconds=settings.timeout or _TIMEOUT_S)
     if settings.service_account is not None:
         template.service_account = settings.service_account
     if settings.execution_environment is not None:

@@ -152,7 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _headers(self, body: bytes) -> dict[str, str]:
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP | TRACE}
+        names = dict.fromkeys(name for name in self.headers if name.lower() not in HOP_BY_HOP | TRACE)
+        headers = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
         trace = self.headers.get("traceparent", "").split("-")[1:2] or [secrets.token_hex(16)]
         span = secrets.token_hex(8)
         headers["X-Cloud-Trace-Context"] = f"{trace[0]}/{int(span, 16)};o=1"

@@ -29,6 +29,7 @@ class Asked:
     def __init__(self, method: str, url: str, headers: Any, body: bytes) -> None:
         parts = urlsplit(url)  # a proxy's client sends the absolute address
         self.method, self.path, self.headers, self.body = method, parts.path, headers, body
+        self.host = parts.netloc or str(headers.get("Host", ""))
         self.query_text = parts.query
         self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
 

@@ -41,6 +41,7 @@ def start(env: Mapping[str, str]) -> str:
     lines = {
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": endpoint,
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": endpoint,
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": endpoint,
         "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "service-account.json"),
     }
     return exports + "".join(f"export {name}={shlex.quote(value)}\n" for name, value in lines.items())

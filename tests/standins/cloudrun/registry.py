@@ -153,7 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=300)
         try:
             chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            # A client sends several Accept lines; without all of them the registry would convert the manifest.
+            names = dict.fromkeys(name for name in self.headers if name.lower() != "connection")
+            headers = {name: ", ".join(self.headers.get_all(name, [])) for name in names}
             sized = "Content-Length" in self.headers
             body = self._body() if sized or chunked else None
             connection.request(self.command, self.path, body, headers, encode_chunked=chunked)

@@ -15,6 +15,7 @@ from .faults import Faults
 from .grpc_door import LOCAL, open_grpc
 from .identity import Identity
 from .json_door import Asked, Extra, JsonDoor
+from .knative import Knative
 from .launching import Launching
 from .operations import Operations
 from .registry import RegistryDoor, Tokens, start_registry
@@ -79,7 +80,8 @@ class StandIn:
             | self._operations.handlers()
         )
         surface = calls(handlers)
-        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, self._answer]
+        knative = Knative(self.services, self.revisions, self.identity)
+        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, knative.answer, self._answer]
         self._grpc, grpc_port = open_grpc(surface, self._guard)
         behind = free_port()
         realm = f"{self.endpoint}/registry/token"
@@ -98,11 +100,22 @@ class StandIn:
             return None
         return {"username": "oauth2accesstoken", "password": self.identity.access_token(600)}
 
+    def _log_entries(self, asked: Asked) -> dict[str, Any]:
+        """Cloud Logging's answer about one revision, the newest line first, as `orderBy: timestamp desc` asks."""
+        self.identity.check_access(asked.login)
+        revision = asked.json()["filter"].rpartition('revision_name="')[2].rstrip('"')
+        named = next((name for name in self.launching.logs if name.endswith(f"/revisions/{revision}")), "")
+        return {
+            "entries": [{"textPayload": line} for line in reversed(self.launching.logs.get(named, "").splitlines())]
+        }
+
     def _answer(self, asked: Asked) -> tuple[int, Any] | None:
         """What only a test asks: logs, containers, secrets, tokens."""
         if asked.path.startswith("/standin/logs/"):
             name = asked.path.removeprefix("/standin/logs/").rstrip("/")
             return 200, self.launching.log(name, self.revisions.pool(name))
+        if asked.path == "/v2/entries:list" and asked.method == "POST":
+            return 200, self._log_entries(asked)
         if asked.path == "/standin/containers":
             return 200, {
                 name: [vars(instance) for instance in pool.instances()]

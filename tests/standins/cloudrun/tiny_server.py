@@ -10,6 +10,7 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 held = []
+inside = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,16 +29,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Do what the path says."""
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query))
+        inside.append(1)
+        busy = len(inside)
         if url.path == "/sleep":
             time.sleep(float(query["s"]))
+        inside.pop()
         if url.path == "/eat":
             held.append(bytearray(os.urandom(1 << 20) * int(query["mb"])))
         shown = {
             name: value
             for name, value in os.environ.items()
-            if name.startswith("K_") or name in {"PORT", "MARK", "SECRET"}
+            if name.startswith("K_") or name in {"PORT", "MARK", "SECRET", "HOSTNAME"}
         }
-        body = json.dumps({"env": shown, "headers": dict(self.headers), "size": size}).encode()
+        body = json.dumps({"env": shown, "headers": dict(self.headers), "size": size, "busy": busy}).encode()
         self.send_response(int(query.get("code", 200)))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -29,7 +29,7 @@ def test_formulas_that_compute(formula: str) -> None:
     [
         "y ~ __import__('os').system('id')", "y ~ os.system('id')", "y ~ eval('1')", "y ~ open('x')", "y ~ np.load('x')",
         "y ~ np.log.__globals__['os']", "y ~ (lambda: 1)()", "y ~ a; import os", "y ~ {a}", "y ~ 'a' 'b'.join(x)",
-        "y ~ C (g).x.y(1)", "y ~ 0['a'](1)", "y ~ a(1)", "y ~ np.ctypeslib . load_library ('x')", "y ~ f\"{x}\"",
+        "y ~ C (g).x.y(1)", "y ~ 0['a'](1)", "y ~ a(1)", "y ~ np.ctypeslib . load_library ('x')", 'y ~ f"{x}"',
     ],
 )  # fmt: skip
 def test_formulas_that_do_more(formula: str) -> None:

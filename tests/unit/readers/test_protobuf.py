@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]  # its stubs are another package
+from google.protobuf import descriptor_pb2
 
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.protobuf import Field, fields, signed, varints

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from google.api_core import exceptions as google
+from google.api_core import exceptions
 
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.failures import KNOWN, failed_revision, known, told
 
+google: Any = exceptions  # its classes have no types
 PORT = (
     "Revision 'iris-00002-abc' is not ready and cannot serve traffic. The user-provided container failed to start and listen on "
     "the port defined provided by the PORT=8080 environment variable within the allocated timeout. Logs for this revision might "

@@ -1,0 +1,66 @@
+"""Models that are recognised and not served: each is named, with what is known of it cheaply and what to do."""
+
+from __future__ import annotations
+
+from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.named.files import by_head
+from mlpack.formats.named.folders import by_files
+from mlpack.formats.named.known import Known
+from mlpack.formats.named.messages import may_be_coreml, may_be_graphdef, read_coreml, read_graphdef
+from mlpack.readers.limits import CutOffError
+
+
+class NamedFormat:
+    """Kinds of models that no loader here serves."""
+
+    name = "named"
+    loader = None
+    kinds = (
+        Kind(name="GGUF", reads="version, architecture, number of tensors"),
+        Kind(name="Core ML `.mlmodel`, `.mlpackage`", reads="kind of model, inputs and outputs"),
+        Kind(name="fastText `.bin`, `.ftz`", reads="kind of model, dimensions, words, labels"),
+        Kind(name="frozen TensorFlow graph `.pb`", reads="placeholders, outputs, operators"),
+        Kind(name="PMML", reads="version, model, fields"),
+        Kind(name="spaCy folder", reads="language, pipeline, labels, the spaCy it needs"),
+        Kind(
+            name="OpenVINO, TensorFlow.js, `.ort`, CRFsuite, H2O MOJO, Spark ML, R and Java objects", reads="what it is"
+        ),
+    )
+
+    def inspect(self, artifact: Artifact) -> ModelInfo | None:
+        """What the file or folder is; None when it is none of these."""
+        known = _known(artifact)
+        if known is None:
+            return None
+        return ModelInfo(
+            path=artifact.path,
+            format=known.kind,
+            framework=known.framework,
+            framework_version=known.version,
+            root_class=known.what,
+            task=None,
+            signatures=(),
+            safety=Safety(verdict="unknown"),  # it is told, not read to its end
+            size=artifact.size,
+            details=dict(known.details),
+            advice=known.advice,
+        )
+
+
+def _known(artifact: Artifact) -> Known | None:
+    if not artifact.head:
+        return by_files(artifact.tree) if artifact.tree is not None else None
+    if artifact.pickle is not None and artifact.pickle.members:
+        return None
+    told = by_head(artifact.head)
+    if told is not None:
+        return told
+    read = read_coreml if may_be_coreml(artifact.head) else read_graphdef if may_be_graphdef(artifact.head) else None
+    if read is None:
+        return None
+    try:
+        with artifact.open() as source:
+            return read(source)
+    except CutOffError:
+        return None  # what is broken is told as what it is not

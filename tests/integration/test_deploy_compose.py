@@ -1,0 +1,112 @@
+"""The second target: a compose project on this machine, under the same gate, with the same way back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlpack.engines.docker import DockerEngine
+from tests.engine import packages
+from tests.engine.errors import EngineError
+from tests.integration.cli import ask, refused, told
+from tests.integration.conftest import Packed
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def _compose() -> None:
+    """`docker compose` or `docker-compose`; on Debian it can be had."""
+    if shutil.which("docker-compose") is None:
+        try:
+            packages.install({"docker-compose": "docker-compose"})
+        except EngineError as error:
+            pytest.skip(f"no docker-compose here: {error}")
+
+
+@pytest.fixture
+def folder(_compose: None, iris: Packed, tmp_path: Path) -> Iterator[Path]:
+    """A working folder with iris' question and answer, tested; whatever runs from it ends with it."""
+    for name in ("mlpack.yaml", "request.json", "expected.json"):
+        shutil.copy(iris.folder / name, tmp_path)
+    yield tmp_path
+    if (tmp_path / ".mlpack" / "deployed.json").exists():
+        told("delete", "--yes", cwd=tmp_path)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder: Path, engine: DockerEngine) -> None:
+    """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves."""
+    service = f"compose-{iris.name}"
+    words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={free_port()}", "--yes")
+    refused(6, "not_verified", *words, cwd=folder)
+    told("test", iris.image, cwd=folder)
+    first = told(*words, cwd=folder)
+    assert (first["verified"], first["image"], first["previous"]) == ("golden", iris.image, None)
+    body, expected = (json.loads((folder / file).read_text()) for file in ("request.json", "expected.json"))
+    assert ask(first["url"], body) == expected
+
+    text = (folder / ".mlpack" / "compose" / service / "compose.yaml").read_text()
+    written = yaml.safe_load(text)["services"][service]
+    assert (written["image"], written["read_only"], written["cap_drop"]) == (iris.image, True, ["ALL"])
+    [container] = engine._client.containers(filters={"label": f"com.docker.compose.project=mlpack-{service}"})
+    held = engine._client.inspect_container(container["Id"])
+    assert held["Image"] == iris.image
+    host = held["HostConfig"]
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["PidsLimit"]) == (True, ["ALL"], 256)
+    assert 0 < host["Memory"] == host["MemorySwap"]
+    assert {port["HostIp"] for ports in host["PortBindings"].values() for port in ports} == {"127.0.0.1"}
+
+    again = told(*words, cwd=folder)
+    assert (again["plan"]["changes"], again["revision"]) == ([], first["revision"])
+    second = told(*words, "--env", "TAX=5$ each", cwd=folder)
+    assert (second["previous"], second["verified"]) == (first["revision"], "golden")
+    [container] = engine._client.containers(filters={"label": f"com.docker.compose.project=mlpack-{service}"})
+    assert "TAX=5$ each" in engine._client.inspect_container(container["Id"])["Config"]["Env"]
+    for env, code in (("MLPACK_SERVE_MAX_BODY=1", "deploy_check"), ("MLPACK_SERVE_MAX_ROWS=x", "deploy_start")):
+        told_so = refused(8, code, *words, "--env", env, cwd=folder)
+        assert told_so["service"] == service
+        assert ask(first["url"], body) == expected
+    back = told("rollback", cwd=folder)
+    assert (back["revision"], back["previous"]) == (first["revision"], second["revision"])
+    assert ask(first["url"], body) == expected
+    told("delete", "--yes", cwd=folder)
+    refused(8, "deploy_missing", "status", cwd=folder)
+    (folder / ".mlpack" / "deployed.json").unlink()
+    assert not engine._client.containers(all=True, filters={"label": f"com.docker.compose.project=mlpack-{service}"})
+
+
+def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -> None:
+    """Exit 8 with the way out; a first release that failed leaves nothing."""
+    told("test", iris.image, cwd=folder)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port = one.getsockname()[1]
+        words = ("deploy", iris.image, "--target", "compose", "--service", "taken", "--set", f"port={port}", "--yes")
+        found = refused(8, "deploy_taken", *words, cwd=folder)
+    assert "--set port=" in found["error"]["hint"]
+    assert not (folder / ".mlpack" / "compose" / "taken" / "compose.yaml").exists()
+    assert not (folder / ".mlpack" / "deployed.json").exists()
+
+
+def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None:
+    """`--region` means nothing to compose: exit 2, before anything is done."""
+    told("test", iris.image, cwd=folder)
+    words = ("deploy", iris.image, "--target", "compose", "--yes")
+    found = refused(2, "config", *words, "--region", "europe-west1", cwd=folder)
+    assert "region" in found["error"]["message"]
+    assert "Known here" in found["error"]["hint"]
+    assert os.listdir(folder / ".mlpack") == ["receipts"]
