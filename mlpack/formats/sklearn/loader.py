@@ -17,6 +17,7 @@ _COMPRESSED = (
     b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
 )  # fmt: skip
 _JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
+SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
 _VALUE_FAULTS = re.compile(
@@ -227,11 +228,8 @@ def _named(model: Model, signature: Any, values: Any) -> Any:
 
 
 def _array(answer: Any) -> Any:
-    if hasattr(answer, "toarray"):  # scipy's sparse ones
-        answer = answer.toarray()
-    elif hasattr(answer, "to_numpy"):  # a DataFrame or a Series
-        answer = answer.to_numpy()
-    return np.asarray(answer)
+    dense = answer.toarray() if hasattr(answer, "toarray") else answer  # scipy's sparse ones
+    return np.asarray(dense.to_numpy() if hasattr(dense, "to_numpy") else dense)  # a DataFrame or a Series
 
 
 def _joined(answers: Sequence[Any]) -> Any:
