@@ -23,8 +23,7 @@ Handler = Callable[["Machine"], None]
 HANDLERS: list[Handler | None] = [None] * 256
 
 _unpack_float = struct.Struct(">d").unpack_from
-_unpack_size = struct.Struct("<I").unpack_from
-_unpack_int = struct.Struct("<i").unpack_from
+_unpack_size, _unpack_int = struct.Struct("<I").unpack_from, struct.Struct("<i").unpack_from
 
 
 def handles(opcode: bytes) -> Callable[[Handler], Handler]:

@@ -54,6 +54,7 @@ class LoadedModel:
         self.ready = False
         self.failed = False
         self.reason = "the model is loading"
+        self.decided = threading.Event()  # set once it is known whether the model will answer
         self._loader = loader
         self._log = log
         self._metrics = metrics
@@ -109,9 +110,11 @@ class LoadedModel:
         gc.freeze()  # later collections need not walk the model
         gc.enable()
         if not answered:
+            self.decided.set()
             return
         self.reason = ""
         self.ready = True
+        self.decided.set()
         self._metrics.ready()
         self._log.write("info", "ready", model=self.card.name)
         while not self._stopping:
@@ -182,12 +185,7 @@ class LoadedModel:
     def _load(self, on_failure: Callable[[], None]) -> Any:
         started = time.perf_counter()
         try:
-            with chatter_logged(self._log):
-                prepare = getattr(self._loader, "prepare", None)
-                if prepare is not None:  # what must be set before anybody imports the framework
-                    prepare(self.card.options)
-                bring(self.card.folder, self.card.document.get("code") or {})
-                model = self._loader.load(str(self.card.model), self.card.options)
+            model = load_model(self._loader, self.card, self._log)
         except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
             self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
             self.failed = True
@@ -239,6 +237,16 @@ class LoadedModel:
                 raise BadInputError(f"the model cannot take these values: {error}") from error
             raise ModelFailedError("the model failed on this request; the log has the trace") from error
         return arrays
+
+
+def load_model(loader: Any, card: Card, log: Log) -> Any:
+    """The card's model in memory, with the user's own code that it needs; raises whatever its code does."""
+    with chatter_logged(log):
+        prepare = getattr(loader, "prepare", None)
+        if prepare is not None:  # what must be set before anybody imports the framework
+            prepare(card.options)
+        bring(card.folder, card.document.get("code") or {})
+        return loader.load(str(card.model), card.options)
 
 
 def _may_join(signature: Signature, mode: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
-from typing import Any, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, workers: int = 1) -> None:
         self._routes = {UNMATCHED: 0}
-        self._requests = 4  # after the gauges: rows that wait, seconds to load, ready, process id
+        self._requests = 5  # after the gauges: rows that wait, seconds to load, ready, process id, serving
         self._latency = self._requests + _MOST_ROUTES * (_OTHER + 1)
         self._queue = self._latency + _width(_SECONDS)
         self._predict = self._queue + _width(_SECONDS)
@@ -39,7 +39,7 @@ class Metrics:
     def use(self, slot: int) -> None:
         """Count in this worker's own cells, from now on; what a worker before it counted there stays counted."""
         self._cells = self._all[slot * self._width : (slot + 1) * self._width]
-        self._cells[0] = self._cells[1] = self._cells[2] = 0.0
+        self._cells[0] = self._cells[1] = self._cells[2] = self._cells[4] = 0.0
         self._cells[3] = float(os.getpid())
 
     def know(self, routes: Iterable[str]) -> None:
@@ -74,6 +74,15 @@ class Metrics:
     def ready(self) -> None:
         """The model has answered its warm-up."""
         self._cells[2] = 1.0
+
+    def serves(self) -> None:
+        """This worker takes connections."""
+        self._cells[4] = 1.0
+
+    def serving(self, slot: Optional[int] = None) -> bool:
+        """Whether a worker (that one, or any) takes connections."""
+        slots = range(self._workers) if slot is None else (slot,)
+        return any(self._all[one * self._width + 4] for one in slots)
 
     def text(self, model: str) -> bytes:
         """All of it, summed over the workers, in Prometheus' text format 0.0.4."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
     from .card import Card
     from .loaded import LoadedModel
     from .logs import Log
+    from .metrics import Metrics
     from .models import Models
     from .settings import Settings
 
@@ -92,25 +93,75 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     started = time.perf_counter()
     listener = _listen(address)
 
-    from .app import App  # once the port is bound, so that nobody is refused while all this is imported
-    from .http_server import Server
-    from .loaded import LoadedModel
-    from .metrics import Metrics
-    from .models import Models
-    from .protocols import all_routes
+    from .metrics import Metrics  # once the port is bound, so that nobody is refused while all this is imported
 
-    metrics = Metrics()
-    model = LoadedModel(card, loader, log, settings, metrics)
-    models = stop.models = Models(model, model, metrics)
-    routes = all_routes(models, settings)
-    metrics.know(route.path for route in routes)
-    server = stop.server = Server(App(routes, settings, log, metrics))
-    server.should_exit = stop.wanted
-    # imports are done: two threads that import at once can meet half-made modules
-    model.start(_warmups(models, settings), lambda: stop.ask(1))
+    if settings.workers > 1 and hasattr(os, "fork"):
+        return _serve_with_workers(loader, card, settings, listener, log, stop)
+    service = _Service(loader, card, settings, log, stop, Metrics())
+    service.model.start(_warmups(service.models, settings), lambda: stop.ask(1))
     log.write("info", "listening", port=address[1], model=card.name, seconds=round(time.perf_counter() - started, 3))
-    _run(server, listener)
-    return _end(model, log, stop)
+    _run(service.server, listener)
+    return _end(service.model, log, stop)
+
+
+class _Service:
+    """One process's model, contracts and server; all is imported when it is made, and no thread has begun.
+
+    Two threads that import at once can meet half-made modules.
+    """
+
+    def __init__(self, loader: Any, card: Card, settings: Settings, log: Log, stop: _Stop, metrics: Metrics) -> None:
+        from .app import App
+        from .http_server import Server
+        from .loaded import LoadedModel
+        from .models import Models
+        from .protocols import all_routes
+
+        self.model = LoadedModel(card, loader, log, settings, metrics)
+        self.models = stop.models = Models(self.model, self.model, metrics)
+        routes = all_routes(self.models, settings)
+        metrics.know(route.path for route in routes)
+        self.server = stop.server = Server(App(routes, settings, log, metrics))
+        self.server.should_exit = stop.wanted
+
+
+def _serve_with_workers(
+    loader: Any, card: Card, settings: Settings, listener: socket.socket, log: Log, stop: _Stop
+) -> int:
+    from .logs import start_log
+    from .metrics import Metrics
+    from .workers import Preloaded, Workers, watch_parent
+
+    _Service(loader, card, settings, log, _Stop(), Metrics())  # imports all that the workers share
+    metrics = Metrics(settings.workers + 1)
+    shared = Preloaded(loader) if getattr(loader, "SHARED_BY_FORKS", False) else None
+    parent = os.getpid()
+
+    def run(slot: int, has_model: bool) -> int:  # in the child: nothing of the parent's threads is left
+        own = _Stop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, own.on_signal)
+        own_log = start_log(settings.log)
+        metrics.use(slot)
+        watch_parent(parent, lambda: own.ask(0))
+        service = _Service(shared or loader, card, settings, own_log, own, metrics)
+        if has_model:
+            service.model.start(_warmups(service.models, settings), lambda: own.ask(1))
+            while not service.model.decided.wait(0.05) and not own.wanted:
+                pass
+            if not own.wanted:  # until then nobody is let in: there are others, or the one at the door
+                metrics.serves()
+        service.server.should_exit = own.wanted
+        _run(service.server, listener)
+        code = _end(service.model, own_log, own)
+        own_log.close()
+        return code
+
+    workers = Workers(settings.workers, run, metrics, log, lambda: stop.wanted)
+    log.write("info", "listening", port=listener.getsockname()[1], model=card.name, workers=settings.workers)
+    code = workers.serve(None if shared is None else lambda: shared.load_for_all(card, log))
+    log.write("info" if code == 0 else "critical", "stopped", exit=code)
+    return code
 
 
 def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[Settings, str, int]:
@@ -134,8 +185,8 @@ def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[
         raise StartError(str(error), exit_code=2) from error
     for name in Settings.unknown_variables(os.environ):
         log.write("warning", f"{name} is not a setting", known=[setting for setting, _, _ in Settings.describe()])
-    if chosen.workers != 1:
-        log.write("warning", "one worker is started: this version of the runtime has no more", workers=chosen.workers)
+    if chosen.workers != 1 and not hasattr(os, "fork"):
+        log.write("warning", "one worker is started: this system cannot fork", workers=chosen.workers)
     return chosen, host, port
 
 

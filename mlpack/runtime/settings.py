@@ -59,7 +59,8 @@ class Settings:
         8080, "TCP port. Stronger: --port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT, in this order."
     )
     workers: int = _setting(
-        1, "Server processes. One serves many clients at a time; more need a copy of the model each."
+        1,
+        "Server processes. One serves many clients; more share the model where its loader allows, else each has a copy.",
     )
     batch: Batch = field(default_factory=Batch, metadata={"help": "How requests that wait may be joined."})
     max_rows: int = _setting(10_000, "Rows in one request at most; more is answered with 413.")

@@ -91,7 +91,7 @@ PEERS = {
     "MLServer": Peer(
         packages=("mlserver", "mlserver-sklearn"),
         files={"model-settings.json": MLSERVER},
-        command=("-m", "mlserver", "start", "."),
+        command=("-c", "from mlserver.cli import main; main()", "start", "."),
         path="/v2/models/iris/infer", body=TENSOR, ready="/v2/health/ready",
         env=(("MLSERVER_PARALLEL_WORKERS", "0"), ("MLSERVER_HOST", "127.0.0.1"), ("MLSERVER_METRICS_PORT", "0")),
     ),

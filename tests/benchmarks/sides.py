@@ -128,10 +128,10 @@ def running(
     """The server as a process on loopback, once it answers. Leaving the `with` ends it."""
     port = free_port()
     words = [word.format(port) for word in command] if "{}" in command[-1] else [*command, str(port)]
-    if "mlserver" in words:  # it reads its port from the environment alone
+    if env is not None and "MLSERVER_HOST" in env:  # it reads its port from the environment alone
         words, env = (
             words[:-1],
-            {**(env or {}), "MLSERVER_HTTP_PORT": str(port), "MLSERVER_GRPC_PORT": str(free_port())},
+            {**env, "MLSERVER_HTTP_PORT": str(port), "MLSERVER_GRPC_PORT": str(free_port())},
         )
     with log.open("wb") as out:
         process = subprocess.Popen(

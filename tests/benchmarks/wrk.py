@@ -41,7 +41,7 @@ def measure(url: str, path: str, body: str, connections: int, seconds: float, pi
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT % (path, body))
         script.flush()
-        words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", script.name, url]
+        words = ["wrk", "-t1", "--timeout=30s", f"-c{connections}", f"-d{seconds:.0f}s", "-s", script.name, url]
         before = cpu_seconds(pid)
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         spent = cpu_seconds(pid) - before

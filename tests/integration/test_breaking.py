@@ -55,11 +55,25 @@ def predict(model, signature, inputs):
             return {name: np.where(array == "setosa", "virginica", "setosa") for name, array in answer.items()}
     return answer
 """,
-    # Eight rows at once change each other's answers.
+    # Eight rows of one request change each other's answers (not those of several requests that were joined later).
     "batch_equals_singles": """
+asked = 0
+
 def predict(model, signature, inputs):
+    global asked
     answer = sound.predict(model, signature, inputs)
-    if is_predict(signature) and len(next(iter(inputs.values()))) == 8:
+    eight = is_predict(signature) and len(next(iter(inputs.values()))) == 8
+    asked += eight
+    if eight and asked == 1:
+        return {name: np.where(array == "setosa", "virginica", "setosa") for name, array in answer.items()}
+    return answer
+""",
+    # More rows than one request has change each other's answers.
+    "mixed_batch": """
+def predict(model, signature, inputs):
+    time.sleep(0.02)  # meanwhile the others gather
+    answer = sound.predict(model, signature, inputs)
+    if is_predict(signature) and len(next(iter(inputs.values()))) > 10:
         return {name: np.where(array == "setosa", "virginica", "setosa") for name, array in answer.items()}
     return answer
 """,

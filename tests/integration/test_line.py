@@ -25,7 +25,7 @@ from tests.integration.conftest import ROOT, Name, Packed, packed_example
 pytestmark = pytest.mark.docker
 
 CHECKS = {
-    "ready", "predict", "dtype_shape_classes", "expected", "method_predict_proba", "repeatable", "batch_equals_singles",
+    "ready", "predict", "dtype_shape_classes", "expected", "method_predict_proba", "repeatable", "batch_equals_singles", "mixed_batch",
     "bad_json", "wrong_shape", "wrong_dtype", "unknown_route", "wrong_method", "too_large", "logs_are_json", "sigterm",
 }  # fmt: skip
 

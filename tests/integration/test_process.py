@@ -30,7 +30,7 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 HERE = ("--engine", "process")
 CHECKS = {
-    "ready", "predict", "dtype_shape_classes", "expected", "method_predict_proba", "repeatable", "batch_equals_singles",
+    "ready", "predict", "dtype_shape_classes", "expected", "method_predict_proba", "repeatable", "batch_equals_singles", "mixed_batch",
     "concurrent", "bad_json", "wrong_shape", "unknown_route", "too_large", "latency", "logs_are_json", "sigterm",
 }  # fmt: skip
 

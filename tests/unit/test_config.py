@@ -104,3 +104,21 @@ def test_numbers_that_are_names_stay_as_written(tmp_path: Path) -> None:
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     """A file with nothing in it changes nothing."""
     assert load_config(written(tmp_path, "# nothing\n")) == Config(file=tmp_path / "mlpack.yaml")
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"), [("off", "off"), ("on", "on"), ("{mode: off}", "off"), ("{mode: auto, max_rows: 5}", "auto")]
+)
+def test_batch_off_is_short_for_its_mode(tmp_path: Path, said: str, mode: str) -> None:
+    """YAML reads `off` as false; `serve: {batch: off}` means what it says, alone and inside."""
+    file = tmp_path / "mlpack.yaml"
+    file.write_text(f"serve: {{batch: {said}}}\n")
+    assert load_config(file).serve.batch.mode == mode
+
+
+def test_a_word_that_batch_does_not_know_is_told(tmp_path: Path) -> None:
+    """`batch: sometimes` names the three modes."""
+    file = tmp_path / "mlpack.yaml"
+    file.write_text("serve: {batch: sometimes}\n")
+    with pytest.raises(ConfigError, match="auto, on, off"):
+        load_config(file)

@@ -22,7 +22,7 @@ from mlpack.runtime.settings import Batch, Settings  # noqa: E402
 # Each setting with its default; a line without `#` is one that mlpack.yaml set.
 SETTINGS = Settings(
     # port=8080,  # TCP port. Stronger: --port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT, in this order.
-    # workers=1,  # Server processes. One serves many clients at a time; more need a copy of the model each.
+    # workers=1,  # Server processes. One serves many clients; more share the model where its loader allows, else each has a copy.
     # batch.mode='auto',  # auto joins where rows do not depend on each other; on insists, off never does (`batch: off` for short).
     # batch.max_rows=1024,  # Rows that one call of the model takes at most when waiting requests are joined.
     # batch.max_bytes='64MB',  # Bytes of input that one call of the model takes at most.

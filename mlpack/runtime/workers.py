@@ -1,0 +1,162 @@
+"""Several processes behind one port: forked, watched, replaced when they die, and ended together."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+import time
+import warnings
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from .card import Card
+from .loaded import load_model
+from .logs import Log
+from .metrics import Metrics
+
+_LOOK_S = 0.05  # between two looks at the children
+_END_S = 9.0  # of the 10 s that platforms give
+_QUICK_S = 5.0  # a worker that dies sooner is replaced after a pause
+_LONGEST_PAUSE_S = 10.0
+
+# runs one process until it is told to stop: which slot, whether it has a model or only says that one is loading
+Run = Callable[[int, bool], int]
+
+
+class Workers:
+    """The parent of `count` workers, which share the listener, the counters and, where the loader allows it, the model.
+
+    Until the first worker answers, one more process stands at the door: alive, and honest about not being ready.
+    """
+
+    def __init__(self, count: int, run: Run, metrics: Metrics, log: Log, wanted: Callable[[], bool]) -> None:
+        self._count = count
+        self._run = run
+        self._metrics = metrics
+        self._log = log
+        self._stop_wanted = wanted
+        self._slots: Dict[int, int] = {}  # by process id; the doorkeeper's is the one after the last
+        self._began: Dict[int, float] = {}
+        self._due: Dict[int, float] = {}  # slots that wait for a new worker, and since when it may start
+        self._pauses: List[float] = [0.0] * count
+        self._served = False
+
+    def serve(self, load: Optional[Callable[[], None]]) -> int:
+        """Run until told to stop; the exit code. `load` loads what the workers share, before they are forked."""
+        self._fork(self._count)
+        if load is not None:
+            began = time.perf_counter()
+            try:
+                load()
+            except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
+                self._log.failure(f"the model cannot be loaded: {type(error).__name__}: {error}", error)
+                return self._end(1)
+            self._metrics.use(self._count)
+            self._metrics.loaded(time.perf_counter() - began)
+            gc.freeze()  # so that the workers' collectors leave the shared pages alone
+        for slot in range(self._count):
+            self._due[slot] = 0.0
+        while not self._stop_wanted():
+            self._start_due()
+            code = self._look()
+            if code:
+                return self._end(code)
+            time.sleep(_LOOK_S)
+        return self._end(0)
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for slot in [one for one, when in self._due.items() if when <= now]:
+            del self._due[slot]
+            self._fork(slot)
+
+    def _look(self) -> int:
+        """See who has ended, and whether somebody serves; a code other than 0 when it makes no sense to go on."""
+        if not self._served and self._metrics.serving():
+            self._served = True
+            self._tell([pid for pid, slot in self._slots.items() if slot == self._count])
+        while self._slots:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            slot = self._slots.pop(pid, self._count)
+            if slot < self._count:
+                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+                if code == 1 and not self._metrics.serving(slot):
+                    return 1  # its model cannot be loaded; its own log says why
+                self._replace(slot, pid, code)
+        return 0
+
+    def _replace(self, slot: int, pid: int, code: int) -> None:
+        now = time.monotonic()
+        quick = now - self._began.get(pid, now) < _QUICK_S
+        self._pauses[slot] = min(_LONGEST_PAUSE_S, self._pauses[slot] * 2 or 0.5) if quick else 0.0
+        self._due[slot] = now + self._pauses[slot]
+        self._log.write("error", "a worker died and is replaced", worker=slot, exit=code, pause_s=self._pauses[slot])
+
+    def _fork(self, slot: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the log's, which the child makes anew
+            pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                code = self._run(slot, slot < self._count)
+            finally:
+                os._exit(code)
+        self._slots[pid] = slot
+        self._began[pid] = time.monotonic()
+
+    def _tell(self, pids: List[int], number: int = signal.SIGTERM) -> None:
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:  # noqa: PERF203 - it has just ended
+                continue
+
+    def _end(self, code: int) -> int:
+        """Tell all, wait for all; who does not end in time is killed."""
+        self._tell(list(self._slots))
+        until = time.monotonic() + _END_S
+        while self._slots and time.monotonic() < until:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid:
+                self._slots.pop(pid, None)
+            else:
+                time.sleep(0.01)
+        self._tell(list(self._slots), signal.SIGKILL)
+        return code
+
+
+class Preloaded:
+    """A loader whose model is in memory already: the parent's, shared page by page until somebody writes."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._model: Any = None
+        self.InputError = getattr(loader, "InputError", None) or _NeverError
+        self.predict = loader.predict
+
+    def load_for_all(self, card: Card, log: Log) -> None:
+        """Load it, in the parent."""
+        self._model = load_model(self._loader, card, log)
+
+    def load(self, _path: str, _options: Mapping[str, Any]) -> Any:
+        """The model."""
+        return self._model
+
+
+class _NeverError(Exception):
+    """Raised by nobody."""
+
+
+def watch_parent(parent: int, gone: Callable[[], None]) -> None:
+    """Call `gone` when this process's parent has ended without a word."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        gone()
+
+    threading.Thread(target=look, name="mlpack-parent", daemon=True).start()
