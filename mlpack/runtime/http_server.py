@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
-from typing import Any, List, Sequence
+from typing import Any, Callable, List, Sequence
 
 from .connection import Connection
 from .exchange import App, Serving
@@ -21,6 +21,7 @@ class Server:
 
     def __init__(self, app: App) -> None:
         self.should_exit = False
+        self.when_closed: Callable[[], None] = _nothing  # called once nobody is let in any more
         self._app = app
 
     async def serve(self, sockets: Sequence[Any]) -> None:
@@ -41,6 +42,7 @@ class Server:
         await asyncio.sleep(_LAST_READ_S)
         for server in servers:
             server.close()
+        self.when_closed()
         await _drain(serving)
 
 
@@ -60,6 +62,10 @@ async def _drain(serving: Serving) -> None:
             left.append(connection.exchange.task)
     if left:
         await asyncio.wait(left, timeout=0.5)
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
 
 
 def _look_at_the_clock(serving: Serving) -> None:

@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections import deque
+from functools import lru_cache
 from typing import Any, Deque, Dict, Optional, Protocol, TextIO, Union
 
 SEVERITIES = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -196,4 +197,9 @@ def _format(item: Union[Line, Dict[str, Any]]) -> str:
 
 def rfc3339(when: float) -> str:
     """The time in UTC, to the millisecond."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1000):03d}Z"
+    return f"{_second(int(when))}.{int(when % 1 * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(when: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(when))

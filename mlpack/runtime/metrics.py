@@ -75,14 +75,14 @@ class Metrics:
         """The model has answered its warm-up."""
         self._cells[2] = 1.0
 
-    def serves(self) -> None:
-        """This worker takes connections."""
-        self._cells[4] = 1.0
+    def mark(self, slot: Optional[int] = None) -> None:
+        """Tell the other processes that this one (or that of another slot) has come to its point."""
+        cells = self._cells if slot is None else self._all[slot * self._width :]
+        cells[4] = 1.0
 
-    def serving(self, slot: Optional[int] = None) -> bool:
-        """Whether a worker (that one, or any) takes connections."""
-        slots = range(self._workers) if slot is None else (slot,)
-        return any(self._all[one * self._width + 4] for one in slots)
+    def marked(self, slot: int) -> bool:
+        """Whether the process of that slot has told so."""
+        return bool(self._all[slot * self._width + 4])
 
     def text(self, model: str) -> bytes:
         """All of it, summed over the workers, in Prometheus' text format 0.0.4."""

@@ -149,8 +149,12 @@ def _serve_with_workers(
             service.model.start(_warmups(service.models, settings), lambda: own.ask(1))
             while not service.model.decided.wait(0.05) and not own.wanted:
                 pass
-            if not own.wanted:  # until then nobody is let in: there are others, or the one at the door
-                metrics.serves()
+            if not own.wanted:
+                metrics.mark()
+            while not metrics.marked(settings.workers) and not own.wanted:  # somebody is still at the door
+                time.sleep(0.005)
+        else:
+            service.server.when_closed = metrics.mark
         service.server.should_exit = own.wanted
         _run(service.server, listener)
         code = _end(service.model, own_log, own)

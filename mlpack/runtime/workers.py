@@ -27,7 +27,8 @@ Run = Callable[[int, bool], int]
 class Workers:
     """The parent of `count` workers, which share the listener, the counters and, where the loader allows it, the model.
 
-    Until the first worker answers, one more process stands at the door: alive, and honest about not being ready.
+    Until the first worker knows that its model answers, one more process stands at the door: alive, and honest about not
+    being ready. Workers let nobody in before that one has closed the door, so that readiness never comes and goes.
     """
 
     def __init__(self, count: int, run: Run, metrics: Metrics, log: Log, wanted: Callable[[], bool]) -> None:
@@ -44,6 +45,7 @@ class Workers:
 
     def serve(self, load: Optional[Callable[[], None]]) -> int:
         """Run until told to stop; the exit code. `load` loads what the workers share, before they are forked."""
+        self._metrics.use(self._count)
         self._fork(self._count)
         if load is not None:
             began = time.perf_counter()
@@ -52,7 +54,6 @@ class Workers:
             except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
                 self._log.failure(f"the model cannot be loaded: {type(error).__name__}: {error}", error)
                 return self._end(1)
-            self._metrics.use(self._count)
             self._metrics.loaded(time.perf_counter() - began)
             gc.freeze()  # so that the workers' collectors leave the shared pages alone
         for slot in range(self._count):
@@ -73,7 +74,7 @@ class Workers:
 
     def _look(self) -> int:
         """See who has ended, and whether somebody serves; a code other than 0 when it makes no sense to go on."""
-        if not self._served and self._metrics.serving():
+        if not self._served and any(map(self._metrics.marked, range(self._count))):
             self._served = True
             self._tell([pid for pid, slot in self._slots.items() if slot == self._count])
         while self._slots:
@@ -81,9 +82,11 @@ class Workers:
             if pid == 0:
                 break
             slot = self._slots.pop(pid, self._count)
-            if slot < self._count:
+            if slot == self._count:
+                self._metrics.mark(self._count)  # however it ended, nobody is at the door
+            else:
                 code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-                if code == 1 and not self._metrics.serving(slot):
+                if code == 1 and not self._metrics.marked(slot):
                     return 1  # its model cannot be loaded; its own log says why
                 self._replace(slot, pid, code)
         return 0
