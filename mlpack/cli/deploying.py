@@ -13,7 +13,7 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.service import Deployment, Plan
 from mlpack.cli.console import Console
 from mlpack.cli.shelving import Shelving
-from mlpack.cli.sources import Ready, make_ready, open_source
+from mlpack.cli.sources import make_ready, open_source
 from mlpack.cli.summary import deploy_summary, failure_summary, write_summary
 from mlpack.cli.targeting import make_target, remember_deployed
 from mlpack.cli.testing import expectation
@@ -68,7 +68,7 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
     target = early or make_target(
         context.config, how.target, how.words, how.more, folder=context.folder, name=name or None
     )
-    _refuse_platform(ready.image, target.platform)
+    refuse_platform(ready.image, target.platform)
     place = Shelving(
         context=context,
         named=context.config.image.repository if target.home is not None else None,
@@ -88,7 +88,7 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
     if plan.live is None and not how.yes and not typer.confirm("Go ahead?", err=True):
         raise typer.Abort
     released = place.put(ready) if plan.live is None else replace(place, named=None, home=None).put(ready)
-    golden = golden_of(_card(ready), ready.report, expectation(context.config.test))
+    golden = golden_of(ready.image.card, ready.report, expectation(context.config.test))
     deployment = deploy(
         plan,
         released,
@@ -147,11 +147,8 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
     console.brief(deployment.url)
 
 
-def _card(ready: Ready) -> Mapping[str, Any]:
-    return ready.image.card
-
-
-def _refuse_platform(image: Image, platform: str | None) -> None:
+def refuse_platform(image: Image, platform: str | None) -> None:
+    """Raises DeployError for an image of another platform than the target's, with the command that mends it."""
     if platform is None or image.platform == platform:
         return
     raise DeployError(

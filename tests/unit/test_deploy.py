@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from mlpack.artifacts.image import Image, Released
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Deployment
+from mlpack.cli.deploying import refuse_platform
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.pipeline.deploy import deploy, rollback, share
 from mlpack.pipeline.golden import Golden, ask, golden_of
@@ -174,3 +176,14 @@ def test_an_answer_is_judged_by_the_signature(target: SmallTarget, answer: objec
     golden = Golden(request={"instances": [[1]]}, answer=None, signature=signature)
     staged = target.stage(target.plan(IMAGE, None, "small"), RELEASED, lambda _: None)
     assert bool(ask(staged.place, golden).errors) == bool(wrong)
+
+
+def test_another_processor_is_refused_before_the_push() -> None:
+    """An image of an Arm laptop does not get as far as the registry; the command that mends it is told."""
+    arm = replace(IMAGE, platform="linux/arm64")
+    refuse_platform(IMAGE, "linux/amd64")
+    refuse_platform(arm, None)
+    with pytest.raises(DeployError) as told:
+        refuse_platform(arm, "linux/amd64")
+    assert (told.value.exit, told.value.code) == (8, "deploy_platform")
+    assert "mlpack build --platform linux/amd64" in told.value.hint
