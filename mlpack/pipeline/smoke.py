@@ -99,7 +99,13 @@ def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectatio
     rows = sample_rows(card, 8)
     body = wanted.request or {"instances": rows if wanted.on_answer else rows[:1]}
     answers: list[Any] = []
-    if not book.check("predict", lambda: _predicts(client, body, answers)):
+    made_up = not card.get("sample") and not wanted.request
+    hint = (
+        "The rows are made up from the signature: give real ones with --sample at the build, or --request."
+        if made_up
+        else ""
+    )
+    if not book.check("predict", lambda: _predicts(client, body, answers), hint=hint):
         return
     if wanted.on_answer is not None:
         wanted.on_answer(body, answers[0])
