@@ -80,7 +80,9 @@ class Client:
     ) -> Answer:
         """Any request; raises Unanswered."""
         try:
-            self._connection.request(method, self._below + path, body=body, headers={**self._headers, **(headers or {})})
+            self._connection.request(
+                method, self._below + path, body=body, headers={**self._headers, **(headers or {})}
+            )
             response = self._connection.getresponse()
             data = response.read()
         except (OSError, http.client.HTTPException) as error:

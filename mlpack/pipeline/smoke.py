@@ -16,7 +16,7 @@ from mlpack.artifacts.report import Report, Verified
 from mlpack.engines.base import Exit, Limits, Runner, Running
 from mlpack.pipeline.asking import Client, Unanswered
 from mlpack.pipeline.comparing import columns_of, difference, problem_with, problem_with_log
-from mlpack.pipeline.neighbours import batch_equals_singles, concurrent, mixed_batch
+from mlpack.pipeline.neighbours import batch_equals_singles, concurrent, mixed_batch, tolerance_of
 from mlpack.pipeline.promises import Book, BrokenPromiseError, OnCheck
 from mlpack.pipeline.questions import Send, bad_requests, rows_for, sample_rows
 from mlpack.version import __version__
@@ -113,13 +113,14 @@ def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectatio
         )
     for other in card["signatures"][1:]:
         book.check(f"method_{other['method']}", partial(_method, client, other, rows))
+    tolerance = tolerance_of(card)
     book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
     book.check(
         "batch_equals_singles",
-        lambda: batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8)),
+        lambda: batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8), tolerance),
         hint="Rows of one request change each other's answers.",
     )
-    book.check("concurrent", lambda: concurrent(client, rows))
+    book.check("concurrent", lambda: concurrent(client, rows, tolerance))
     book.check(
         "mixed_batch",
         lambda: mixed_batch(client, card),

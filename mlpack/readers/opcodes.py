@@ -23,8 +23,7 @@ Handler = Callable[["Machine"], None]
 HANDLERS: list[Handler | None] = [None] * 256
 
 _unpack_float = struct.Struct(">d").unpack_from
-_unpack_size = struct.Struct("<I").unpack_from
-_unpack_int = struct.Struct("<i").unpack_from
+_unpack_size, _unpack_int = struct.Struct("<I").unpack_from, struct.Struct("<i").unpack_from
 
 
 def handles(opcode: bytes) -> Callable[[Handler], Handler]:
@@ -135,9 +134,8 @@ class Machine:
             had = self.end - self.pos
             if self.ended or had > longest:
                 raise CutOffError("it is cut off within a line" if self.ended else "a line has no end")
-            self.fill(
-                had + max(CHUNK, had)
-            )  # twice as far each time, so that a long line costs no more than its length
+            # twice as far each time, so that a long line costs no more than its length
+            self.fill(had + max(CHUNK, had))
             stop = self.buf.find(b"\n", had, self.end)
         data = self.buf[self.pos : stop]
         self.pos = stop + 1

@@ -45,7 +45,10 @@ def announced(head: bytes, size: int) -> bool:
 
 
 def read_header(source: Source, size: int) -> Header:
-    """The header; `size` is the file's, -1 where it is not known. Raises CutOffError when it is too long, broken, or the file is cut off."""
+    """The header; `size` is the file's, -1 where it is not known.
+
+    Raises CutOffError when the header is too long or broken, or the file is cut off.
+    """
     head = source.read(8)
     length = int.from_bytes(head, "little")
     if length > LONGEST or (size >= 0 and length + 8 > size):

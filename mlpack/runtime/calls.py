@@ -36,7 +36,10 @@ def _row(inputs: Arrays, row: int, signature: Signature) -> Arrays:
 def _of_one(output: Array, rank: Any, signature: Signature) -> Array:
     """One row's output without its batch axis, where it has one."""
     batched = output.ndim == rank if rank is not None else output.shape[:1] == (1,)
-    return output[0] if signature.batch == "one" and batched and output.shape[:1] == (1,) else output
+    if signature.batch != "one" or not batched or output.shape[:1] != (1,):
+        return output
+    row: Array = np.asarray(output[0], dtype=output.dtype)  # of texts output[0] is the text itself, and no array
+    return row
 
 
 def _joined(outputs: List[Array]) -> Array:

@@ -17,6 +17,8 @@ import pytest
 import uv
 
 from mlpack.artifacts.model import Signature, TensorSpec
+from mlpack.pipeline.conformance import Question, check_url
+from mlpack.pipeline.contracts import CONTRACTS, contract
 from tests.contract.served import ROOT, assemble
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.slow]
@@ -57,7 +59,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def test_it_serves_on_python_3_9_with_libraries_of_2021(open_folder: Path) -> None:
-    """All modules import, the answers are those of the training container, SIGTERM to PID 1 ends it with 0."""
+    """All modules import, every contract gives the answers of the training container, SIGTERM to PID 1 ends it with 0."""
     packages, out = open_folder / "py", open_folder / "out"
     out.mkdir(mode=0o777)
     platform = ["--python-version", "3.9", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]
@@ -125,6 +127,8 @@ def _ask(container: Any, trained: dict[str, Any]) -> None:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.load(answer) == {"predictions": pytest.approx(trained["wanted"], rel=1e-12)}
+    report = check_url(url, [contract(name) for name in CONTRACTS], Question())
+    assert [(check.name, check.detail) for check in report.checks if not check.ok] == []
     container.stop(timeout=10)
     assert container.wait()["StatusCode"] == 0
     assert all(json.loads(line)["severity"] for line in container.logs().decode().splitlines())

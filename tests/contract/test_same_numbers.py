@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,23 @@ def test_named_tensors(pair: Server, name: str) -> None:
         assert found == wanted
         return
     assert SPEAKERS[name](pair, rows) == wanted
+
+
+def test_tensors_of_a_model_that_takes_one_row_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the model takes one row a call, several rows a request are answered all the same, whoever asks."""
+    signature = replace(models.PAIR, batch="one")
+    folder = assemble(
+        tmp_path_factory.mktemp("one") / "app", model=b"x", signatures=(signature,), loader=models.PAIR_LOADER
+    )
+    rows = models.pair_rows()
+    wanted = models.pair_answer(rows)
+    with started(folder) as server:
+        for name in ("own instances", "own columns", "tfs inputs", "mlflow split", "sagemaker lines"):
+            assert SPEAKERS[name](server, rows) == wanted, name
+        for how in ("v2 json", "v2 binary"):
+            scores, labels = infer(server, signature, rows, how=how)
+            assert scores.tolist() == [row["scores"] for row in wanted]
+            assert labels == [row["label"] for row in wanted]
 
 
 def test_vertex_on_a_route_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:

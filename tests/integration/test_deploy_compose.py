@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -31,11 +30,19 @@ def _compose() -> None:
             pytest.skip(f"no docker-compose here: {error}")
 
 
+@pytest.fixture(scope="module")
+def receipts(iris: Packed) -> Path:
+    """The folder with the receipt of iris' image."""
+    told("test", iris.image, cwd=iris.folder)
+    return iris.folder / ".mlpack" / "receipts"
+
+
 @pytest.fixture
-def folder(_compose: None, iris: Packed, tmp_path: Path) -> Iterator[Path]:
-    """A working folder with iris' question and answer, tested; whatever runs from it ends with it."""
+def folder(_compose: None, receipts: Path, iris: Packed, tmp_path: Path) -> Iterator[Path]:
+    """A working folder with iris' question, answer and receipt; whatever runs from it ends with it."""
     for name in ("mlpack.yaml", "request.json", "expected.json"):
         shutil.copy(iris.folder / name, tmp_path)
+    shutil.copytree(receipts, tmp_path / ".mlpack" / "receipts")
     yield tmp_path
     if (tmp_path / ".mlpack" / "deployed.json").exists():
         told("delete", "--yes", cwd=tmp_path)
@@ -51,8 +58,8 @@ def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder:
     """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves."""
     service = f"compose-{iris.name}"
     words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={free_port()}", "--yes")
-    refused(6, "not_verified", *words, cwd=folder)
-    told("test", iris.image, cwd=folder)
+    (folder / "empty").mkdir()
+    refused(6, "not_verified", *words, cwd=folder / "empty")
     first = told(*words, cwd=folder)
     assert (first["verified"], first["image"], first["previous"]) == ("golden", iris.image, None)
     body, expected = (json.loads((folder / file).read_text()) for file in ("request.json", "expected.json"))
@@ -90,7 +97,6 @@ def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder:
 
 def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -> None:
     """Exit 8 with the way out; a first release that failed leaves nothing."""
-    told("test", iris.image, cwd=folder)
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
@@ -104,9 +110,8 @@ def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -
 
 def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None:
     """`--region` means nothing to compose: exit 2, before anything is done."""
-    told("test", iris.image, cwd=folder)
     words = ("deploy", iris.image, "--target", "compose", "--yes")
     found = refused(2, "config", *words, "--region", "europe-west1", cwd=folder)
     assert "region" in found["error"]["message"]
     assert "Known here" in found["error"]["hint"]
-    assert os.listdir(folder / ".mlpack") == ["receipts"]
+    assert [path.name for path in (folder / ".mlpack").iterdir()] == ["receipts"]

@@ -82,7 +82,11 @@ def test_every_command_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z-]+)", README)) <= targets
     for words in {
-        tuple(found.split()) for found in re.findall(r"mlpack ((?:inspect|render|build|test|run|push)[^`|\n]*)", README)
+        tuple(found.split())
+        for found in re.findall(
+            r"mlpack ((?:inspect|render|build|test|run|push|deploy|status|rollback|traffic|delete|init)[^`|\n]*)",
+            README,
+        )
     }:
         options = [word for word in words if word.startswith("--")]
         shown = run(["mlpack", words[0], "--help"], ROOT).stdout
@@ -94,4 +98,4 @@ def test_the_config_shown_is_taken(tmp_path: Path) -> None:
     text = blocks("yaml")[0]
     (tmp_path / "mlpack.yaml").write_text(text)
     load_config(tmp_path / "mlpack.yaml")
-    assert set(yaml.safe_load(text)) == set(Config.model_fields) - {"file", "deploy"}
+    assert set(yaml.safe_load(text)) == set(Config.model_fields) - {"file"}

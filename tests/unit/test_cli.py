@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("inspect", "render", "build", "test", "run", "push")
+COMMANDS = ("inspect", "render", "build", "test", "run", "push", "deploy", "status", "rollback", "traffic", "delete")
+ABOUT = ("status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "europe-west1")
 HEAVY = {
     "docker",
+    "google.auth",
+    "google.cloud",
+    "grpc",
     "httptools",
     "jinja2",
     "numpy",
@@ -75,6 +79,12 @@ def test_no_words_is_help(tmp_path: Path) -> None:
         ["render", "x.pkl"],
         ["inspect", "--fail-on", "maybe", "x"],
         ["push", "--to", "A B"],
+        ["deploy", "--target", "cloudrun"],
+        ["deploy", "--target", "moon", "--yes"],
+        ["rollback", "--target", "cloudrun", "--service", "iris", "--project", "demo"],
+        ["status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "Europe"],
+        ["traffic", "--target", "cloudrun", "iris-1=60", "iris-2=60"],
+        ["delete", "--target", "compose"],
         ["test"],
         ["inspect"],
     ],
@@ -131,3 +141,35 @@ def test_completion_is_offered(tmp_path: Path) -> None:
     """The shell's completion script comes from the command itself."""
     done = mlpack("--show-completion", "bash", cwd=tmp_path)
     assert re.search(r"complete .*mlpack", done.stdout)
+
+
+def test_the_cloud_is_asked_only_encrypted(tmp_path: Path) -> None:
+    """Plain http to another machine is exit 2: a token would travel in the open."""
+    for address in ("http://run.example.com", "ftp://127.0.0.1"):
+        done = mlpack(*ABOUT, "--api-endpoint", address, "--json", cwd=tmp_path)
+        error = json.loads(done.stdout)["error"]
+        assert (done.returncode, error["code"]) == (2, "usage")
+        assert address in error["message"]
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
+    """Without Google's libraries every command of the target ends with exit 2 and the install line."""
+    code = (
+        "import sys; sys.modules['google.cloud.run_v2'] = None; sys.modules['google.auth'] = None\n"
+        f"from mlpack.__main__ import main; sys.argv[1:] = {[*ABOUT, '--json']!r}; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit"]) == (2, 2)
+    assert "mlpack-cli[cloudrun]" in error["hint"]
+    assert "Traceback" not in done.stderr
+
+
+def test_no_google_credentials_is_told(tmp_path: Path) -> None:
+    """Exit 8 with its own code and what to run."""
+    done = mlpack(
+        *ABOUT, "--json", cwd=tmp_path, HOME=str(tmp_path), GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "none.json")
+    )
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (8, "deploy_auth")
+    assert "application-default" in error["hint"]

@@ -35,9 +35,9 @@ def test_hostile_models_are_told(tmp_path: Path, subtests: pytest.Subtests) -> N
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for one in made:
         with subtests.test(one.path.name):
-            start = time.monotonic()
+            start = time.process_time()
             assert _said(one, formats) & one.may_be
-            assert time.monotonic() - start < SECONDS
+            assert time.process_time() - start < SECONDS
     assert not (folder / CANARY).exists()
     assert sorted(path.as_posix() for path in tmp_path.rglob("*")) == before
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024 < MEMORY_MB

@@ -138,11 +138,11 @@ def test_what_cannot_be_read_is_not_called_missing(folder: Path) -> None:
 
 def test_requirements_are_the_users_word_for_packages(folder: Path) -> None:
     """A package that `requirements:` names may be loaded; a name of scikit-learn that is on no list still asks for --trust."""
-    requirements = ("imbalanced-learn", "scikit-learn==1.9.1", "acme-tools")
-    names = ("imblearn.pipeline.Pipeline", "sklearn.base.Surprise", "acme_tools.Thing", "functools.wraps")
+    requirements = ("tslearn", "scikit-learn==1.9.1", "acme-tools")
+    names = ("tslearn.svm.TimeSeriesSVC", "sklearn.base.Surprise", "acme_tools.Thing", "functools.wraps")
     outcome = settled(folder, *names, requirements=requirements)
     assert outcome.open == ("sklearn.base.Surprise", "functools.wraps")
-    assert settled(folder, "imblearn.pipeline.Pipeline").open == ("imblearn.pipeline.Pipeline",)
+    assert settled(folder, "tslearn.svm.TimeSeriesSVC").open == ("tslearn.svm.TimeSeriesSVC",)
 
 
 def test_code_by_value_is_never_covered(folder: Path) -> None:

@@ -43,7 +43,7 @@ def test_another_packages_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     points = "[mlpack.targets]\nmoon = stranger:Room.Target\nmars = stranger:Missing\n[mlpack.formats]\nsklearn = stranger:Room\n"
     _package(tmp_path, points)
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert names("targets") == ("mars", "moon")
+    assert names("targets") == (*BUILT_IN["targets"], "mars", "moon")
     assert "stranger" not in sys.modules
     assert load("targets", "moon").__name__ == "Target"
     assert load("formats", "sklearn") is SklearnFormat

@@ -24,7 +24,7 @@ EXTENDS = '{% extends "mlpack/Dockerfile.j2" %}\n'
         ("Dockerfile.j2", "\n{{ name + 1 }}\n", r"/Dockerfile\.j2:2: TypeError", "jinja"),
         ("Dockerfile.j2", '{% include "mlpack/server.j2" %}', "there is no template mlpack/server.j2$", "mlpack/NAME"),
         ("Dockerfile", "FROM x\n", "overrides no template: it holds Dockerfile$", "`Dockerfile.j2`"),
-        ("notes.txt", "x", "overrides no template: it holds notes.txt$", "Dockerfile.j2, dockerignore.j2, get_uv.py.j2, serve.py.j2"),
+        ("notes.txt", "x", "overrides no template: it holds notes.txt$", "Dockerfile.j2, Dockerfile.tf-serving.j2, compose.yaml.j2, dockerignore.j2"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told(tmp_path: Path, file: str, text: str, said: str, hint: str) -> None:

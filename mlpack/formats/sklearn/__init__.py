@@ -47,10 +47,15 @@ class SklearnFormat:
             proof="tests/integration/test_boosters.py",
         ),
         Kind(
-            name="pickled statsmodels, imbalanced-learn, PyOD and others that answer `predict`",
+            name="pickled statsmodels, imbalanced-learn",
             reads="columns, outputs; formulas are judged as code",
             serves="their own distribution",
             proof="tests/integration/test_boosters.py",
+        ),
+        Kind(
+            name="pickled PyOD, and others that answer `predict`",
+            reads="columns, else from a few rows; outputs",
+            serves="their own distribution",
         ),
         Kind(
             name="skops `.skops`",

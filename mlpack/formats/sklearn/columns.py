@@ -159,7 +159,10 @@ def _imputer(model: Estimator, width: int) -> list[Column]:
 def _told(model: Estimator, width: int) -> list[Column]:
     """What is told of its columns by a booster that treats categories itself, or a model fitted by a formula."""
     if (like := liked(model)) is not None:
-        return [Column(dtype=dtype or None) for dtype in like.dtypes] or [_NUMBER] * width
+        return [
+            Column(dtype=dtype or None, categories=known or None)
+            for dtype, known in zip(like.dtypes, like.categories, strict=True)
+        ] or [_NUMBER] * width
     told = boosted(model)
     if told is None or told.count != width:
         return [_NUMBER] * width

@@ -15,6 +15,7 @@ from mlpack.readers.values import Array, Instance
 _SERIES = ("statsmodels.tsa.",)
 # Where PyOD's detectors keep a table as wide as their input.
 _TABLES = (("X_train", 1), ("X_train_", 1), ("training_data", 1), ("hist_", 1), ("components_", 1), ("_mean", 0))
+_MOST_CATEGORIES = 1000
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -29,6 +30,7 @@ class Like:
     count: int | None = None
     names: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
+    categories: tuple[tuple[Any, ...], ...] = ()  # by column, what the training table held where that is text
     width: int = 0
     problem: str = ""
 
@@ -66,7 +68,14 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
             problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
         )
     named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
-    return Like(count=len(named), names=tuple(named), dtypes=tuple(kinds[name] for name in named), width=width)
+    known = dict(zip(_columns(frame), _known(frame, len(kinds)), strict=False))
+    return Like(
+        count=len(named),
+        names=tuple(named),
+        dtypes=tuple(kinds[name] for name in named),
+        categories=tuple(known[name] for name in named),
+        width=width,
+    )
 
 
 def _manager(frame: Any) -> Instance | None:
@@ -120,6 +129,23 @@ def _kinds(frame: Any) -> list[str]:
             kind = _kind(block.args[0])
             found.update(dict.fromkeys(_places(block.args[1]), kind))
     return [found.get(place, "") for place in range(max(found, default=-1) + 1)]
+
+
+def _known(frame: Any, count: int) -> list[tuple[Any, ...]]:
+    """The different texts in each column of a pickled DataFrame, () for numbers, and where there are many."""
+    manager = _manager(frame)
+    found: list[tuple[Any, ...]] = [()] * count
+    for block in manager.args[0] if manager else ():
+        places = _places(block.args[1]) if isinstance(block, Instance) and len(block.args) >= 2 else []
+        if not places or places[-1] >= count or _kind(block.args[0]) != "BYTES":
+            continue
+        texts = next(_texts(block.args[0]), [])
+        rows = len(texts) // len(places)
+        for number, place in enumerate(places):
+            held = texts[number * rows : (number + 1) * rows]
+            different = sorted({one for one in held if isinstance(one, str)})
+            found[place] = tuple(different) if len(different) <= _MOST_CATEGORIES else ()
+    return found
 
 
 def _kind(values: Any) -> str:

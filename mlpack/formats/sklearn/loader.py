@@ -22,10 +22,10 @@ _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
 _VALUE_FAULTS = re.compile(
     r"contains NaN|contains infinity|too large for dtype|unknown categories|previously unseen labels|non-negative|"
-    r"category not in the training set|contains `inf`|Invalid type for cat_feature|"
+    r"category not in the training set|does not match any of the expected levels|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
-_THREAD = threading.local()
+_FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
 _STEP = re.compile(r"[^.\[\]]+")
 
 
@@ -75,7 +75,7 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     try:
         answer = _answer(model.estimator, signature.method, rows)
     except Exception as error:
-        known = isinstance(error, (ValueError, TypeError, AttributeError)) or type(error).__name__ == "CatBoostError"
+        known = isinstance(error, (ValueError, TypeError, AttributeError)) or type(error).__name__ in _FAULTS
         said = str(error).split("\n")[0][:300]
         if known and not isinstance(error, (TypeError, AttributeError)) and _VALUE_FAULTS.search(str(error)):
             raise InputError(said) from error
@@ -280,8 +280,8 @@ def _wants_frames(part: Any) -> bool:
 
 def _old_xgboost() -> bool:
     """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
-    xgboost = sys.modules.get("xgboost")
-    return [int(number) for number in re.findall(r"\d+", getattr(xgboost, "__version__", "9"))[:2]] < [1, 6]
+    version = getattr(sys.modules.get("xgboost"), "__version__", "9")
+    return [int(number) for number in re.findall(r"\d+", version)[:2]] < [1, 6]
 
 
 def _work_alone(part: Any) -> None:

@@ -46,7 +46,7 @@ def read_csv(body: bytes, signature: Signature, rows: Rows) -> List[Any]:
     if names is not None:
         table = table[1:]
         order = dict(zip(rows.names, dtypes))
-        dtypes = [order.get(name, "BYTES") for name in names] if rows.names else dtypes
+        dtypes = [order.get(name, "BYTES") for name in names] if rows.names and not rows.raw else dtypes
     data = [
         [_cell(cell, dtype) for cell, dtype in zip_longest(line, dtypes[: len(line)], fillvalue="BYTES")]
         for line in table

@@ -37,11 +37,12 @@ class Calls:
 
     def find(self) -> Any | None:
         """The service, None when there is none."""
+        services = self.api.services  # tells first when the libraries are missing
         from google.api_core.exceptions import NotFound
 
         with told(f"a look at {self.service}"):
             try:
-                return self.api.services.get_service(name=self.name)
+                return services.get_service(name=self.name)
             except NotFound:
                 return None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
 
+from mlpack.targets.cloudrun.settings import INGRESS
 from mlpack.targets.cloudrun.traffic import TAG
 
 _AUTOSCALING = "autoscaling.knative.dev"
@@ -22,6 +24,8 @@ def service_yaml(service: Any, name: str, *, region: str) -> str:
         f"{_RUN}/startup-cpu-boost": template.containers[0].resources.startup_cpu_boost or None,
         f"{_RUN}/execution-environment": _word(template.execution_environment, "EXECUTION_ENVIRONMENT_"),
         f"{_RUN}/vpc-access-connector": template.vpc_access.connector or None,
+        f"{_RUN}/vpc-access-egress": _egress(template.vpc_access),
+        f"{_RUN}/network-interfaces": _interfaces(template.vpc_access),
         **dict(template.annotations),
     }
     document = {
@@ -31,7 +35,7 @@ def service_yaml(service: Any, name: str, *, region: str) -> str:
             {
                 "name": name,
                 "labels": {"cloud.googleapis.com/location": region, **dict(service.labels)},
-                "annotations": _texts({f"{_RUN}/ingress": _word(service.ingress, "INGRESS_TRAFFIC_")}),
+                "annotations": _texts({f"{_RUN}/ingress": _ingress(service)}),
             }
         ),
         "spec": {
@@ -52,6 +56,20 @@ def service_yaml(service: Any, name: str, *, region: str) -> str:
     head = f"# mlpack would deploy this: gcloud run services replace service.yaml --region {region}\n"
     note = f"# (it asks the release under the tag `{TAG}` before it gives it traffic, which this file alone does not)\n"
     return head + note + yaml.safe_dump(document, sort_keys=False, width=120)
+
+
+def _ingress(service: Any) -> str | None:
+    words = {name: word for word, name in INGRESS.items()}
+    return words.get(str(service.ingress.name))
+
+
+def _egress(access: Any) -> str | None:
+    return _word(access.egress, "") if access.connector or access.network_interfaces else None
+
+
+def _interfaces(access: Any) -> str | None:
+    found = [_kept({"network": one.network, "subnetwork": one.subnetwork}) for one in access.network_interfaces]
+    return json.dumps(found) if found else None
 
 
 def _container(container: Any) -> dict[str, Any]:

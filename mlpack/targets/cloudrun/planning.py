@@ -13,16 +13,11 @@ from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.facts import changes_between, facts_of
 from mlpack.targets.cloudrun.knative import service_yaml
 from mlpack.targets.cloudrun.prices import cost_of
-from mlpack.targets.cloudrun.settings import Settings
+from mlpack.targets.cloudrun.settings import INGRESS, Settings
 from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
 from mlpack.targets.cloudrun.template import sized, template_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE
 
-_INGRESS = {
-    "all": "INGRESS_TRAFFIC_ALL",
-    "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
-    "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
-}
 _PRIVATE = Access(by_policy=False, check_off=False)
 
 
@@ -78,7 +73,7 @@ class Wanted:
             self.template.annotations[RUN_NOTE] = run
         service = run_v2.Service(name=name, template=self.template, labels=dict(self.labels))
         if self.settings.ingress is not None:
-            service.ingress = getattr(run_v2.IngressTraffic, _INGRESS[self.settings.ingress])
+            service.ingress = getattr(run_v2.IngressTraffic, INGRESS[self.settings.ingress])
         return service
 
 
@@ -132,18 +127,18 @@ def _before(before: Before) -> dict[str, str]:
 
 def _after(before: Before, wanted: Wanted) -> dict[str, str]:
     settings = wanted.settings
-    there = before.service.ingress.name if before.service is not None else _INGRESS["all"]
+    there = before.service.ingress.name if before.service is not None else INGRESS["all"]
     opened = settings.allow_unauthenticated
     facts = facts_of(wanted.template)
     facts |= _around(
-        _INGRESS[settings.ingress] if settings.ingress else there,
+        INGRESS[settings.ingress] if settings.ingress else there,
         before.access.open_to_all if opened is None else opened,
     )
     return facts
 
 
 def _around(ingress: str, open_to_all: bool) -> dict[str, str]:
-    words = {name: word for word, name in _INGRESS.items()}
+    words = {name: word for word, name in INGRESS.items()}
     return {"ingress": words.get(ingress, "all"), "access": "everybody" if open_to_all else "private"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -63,13 +64,13 @@ class Cloud:
     @property
     def options(self) -> ClientOptions:
         """What the clients over REST take."""
-        return ClientOptions(api_endpoint=self.endpoint)  # type: ignore[no-untyped-call]  # google-api-core has no hints
+        return ClientOptions(api_endpoint=self.endpoint)
 
     @property
     def credentials(self) -> Any:
         """The service account."""
         scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-        make: Any = service_account.Credentials.from_service_account_file  # type: ignore[no-untyped-call]  # no hints
+        make: Any = service_account.Credentials.from_service_account_file
         return make(self.key_file, scopes=scopes)
 
     def services(self, transport: str = "rest") -> Any:
@@ -103,10 +104,10 @@ class Cloud:
 
     def id_token(self, audience: str, email: str = "") -> str:
         """An ID token of the service account, or of somebody without rights."""
-        return str(self.post(f"/standin/id-token?audience={audience}&email={email}", None, "GET")["id_token"])
+        return _id_token(self, audience, email)
 
     def ask(
-        self, url: str, path: str = "/", *, audience: str = "", data: bytes | None = None, **headers: str
+        self, url: str, path: str = "/", *, audience: str = "", data: bytes | None = None, **headers: Any
     ) -> Answer:
         """Ask a URL, with the account's ID token for the audience."""
         if audience:
@@ -127,6 +128,11 @@ class Cloud:
 
     def _channel(self) -> grpc.Channel:
         return grpc.insecure_channel(self.endpoint.removeprefix("http://"))
+
+
+@functools.cache
+def _id_token(cloud: Cloud, audience: str, email: str) -> str:
+    return str(cloud.post(f"/standin/id-token?audience={audience}&email={email}", None, "GET")["id_token"])
 
 
 @pytest.fixture(scope="session")
@@ -206,7 +212,7 @@ def service(cloud: Cloud) -> Iterator[Callable[..., Any]]:
         cloud.services().delete_service(name=name)
 
 
-def template(image: str, mark: str = "one", *, limits: dict[str, str] | None = None, **fields: Any) -> Any:
+def template(image: str, mark: str = "one", *, limits: Any = None, **fields: Any) -> Any:
     """A template of one container whose server tells `mark`; `env_EXIT="1"` and the like are more variables."""
     variables = {"MARK": mark} | {name[4:]: value for name, value in fields.items() if name.startswith("env_")}
     probe = fields.pop("startup_probe", None)

@@ -95,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8" if text else "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(content)))
+        self.send_header("Metadata-Flavor", "Google")  # by which a client knows the metadata server
         self.end_headers()
         self.wfile.write(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from tests.engine import engine
 from tests.engine.errors import EngineError
+from tests.engine.found import find_engine
 from tests.engine.processes import Service, keep_running, running, stop
 from tests.engine.state import locked, open_state, remembered_port
 from tests.engine.web import loopback, status
@@ -52,6 +54,18 @@ def end(env: Mapping[str, str]) -> None:
     state = open_state(env)
     with locked(state, NAME):
         stop(state, NAME)
+        _remove_what_is_left(find_engine(env, state) or state.host, state.root / NAME)
+
+
+def _remove_what_is_left(host: str, folder: Path) -> None:
+    """Containers of a stand-in that was killed; without an engine there are none."""
+    from docker.errors import DockerException
+
+    from .engine import Engine
+
+    os.environ["DOCKER_HOST"] = host
+    with contextlib.suppress(DockerException):
+        Engine(mark=str(folder)).remove_all()
 
 
 def _service(folder: Path, port: int, registry: int) -> Service:

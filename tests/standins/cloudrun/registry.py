@@ -89,8 +89,11 @@ def start_registry(folder: Path, port: int, realm: str, certificate: Path) -> su
         )
     )
     program = which("docker-registry") or "docker-registry"
+    killed_too = ["setpriv", "--pdeathsig", "TERM"] if which("setpriv") else []  # also when we are killed
     with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*killed_too, program, "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     if not until(lambda: answers(port) or process.poll() is not None, 20) or process.poll() is not None:
         raise RuntimeError(f"docker-registry gives no answer: see {folder / 'registry.log'}")
     return process

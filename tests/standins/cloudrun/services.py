@@ -19,7 +19,7 @@ from .messages import RUN, Service, copied
 from .operations import Operations
 from .revisions import Revisions
 from .rollout import Rollout
-from .site import Site
+from .site import Routes, Site
 
 
 @dataclass(kw_only=True)
@@ -140,6 +140,7 @@ class Services:
                 self._rollout.pause()
                 with self._lock:
                     self.records.pop(request.name, None)
+                record.site.route(Routes())  # a connection that is kept open must not wake it
                 record.fronts.close()
                 self._revisions.forget(request.name)
                 return record.resource

@@ -17,6 +17,7 @@ from .identity import Identity
 from .json_door import Asked, Extra, JsonDoor
 from .knative import Knative
 from .launching import Launching
+from .metadata import Metadata
 from .operations import Operations
 from .registry import RegistryDoor, Tokens, start_registry
 from .repositories import Repositories
@@ -81,7 +82,14 @@ class StandIn:
         )
         surface = calls(handlers)
         knative = Knative(self.services, self.revisions, self.identity)
-        extras: list[Extra] = [self.identity.answer, tokens.answer, self.faults.answer, knative.answer, self._answer]
+        extras: list[Extra] = [
+            self.identity.answer,
+            tokens.answer,
+            self.faults.answer,
+            knative.answer,
+            Metadata(self.identity).answer,
+            self._answer,
+        ]
         self._grpc, grpc_port = open_grpc(surface, self._guard)
         behind = free_port()
         realm = f"{self.endpoint}/registry/token"

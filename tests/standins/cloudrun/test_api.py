@@ -144,7 +144,8 @@ def test_repositories_have_cleanup_policies_and_an_address(cloud: Cloud) -> None
 
 def test_an_api_call_without_a_token_is_refused(cloud: Cloud) -> None:
     """Over REST a bearer token is asked for; a wrong one is refused."""
-    for headers in ({}, {"Authorization": "Bearer wrong"}):
+    refused: list[dict[str, Any]] = [{}, {"Authorization": "Bearer wrong"}]
+    for headers in refused:
         assert cloud.ask(cloud.endpoint, f"/v2/{PARENT}/services", **headers).status == 401
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -45,7 +46,9 @@ ELSEWHERE = {
 
 
 def test_every_fault_is_tried() -> None:
-    """The tables here are the faults that there are."""
+    """The tables here are the faults that there are, and README names each."""
+    readme = (Path(__file__).parent / "README.md").read_text()
+    assert [kind for kind, does in KINDS.items() if f"| `{kind}` | {does} |" not in readme] == []
     assert OF_A_REVISION.keys() | OF_A_CALL.keys() | ELSEWHERE == KINDS.keys()
 
 
@@ -122,7 +125,7 @@ def test_tokens_can_fail(cloud: Cloud) -> None:
     """As a revoked key's do."""
     cloud.fault("token-fails")
     with pytest.raises(RefreshError, match="invalid_grant"):
-        cloud.credentials.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has no hints
+        cloud.credentials.refresh(Request())
 
 
 def test_a_revision_can_answer_errors(cloud: Cloud, image: str, service: Create) -> None:

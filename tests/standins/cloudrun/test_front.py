@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from google.api_core import exceptions
 from google.cloud import run_v2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
@@ -23,7 +24,7 @@ def test_only_who_may_invoke_comes_in(cloud: Cloud, image: str, service: Create)
     assert cloud.ask(made.uri).status == 403
     assert cloud.ask(made.uri, Authorization="Bearer wrong").status == 401
     assert cloud.ask(made.uri, audience="https://elsewhere.example").status == 401
-    stranger = {"Authorization": f"Bearer {cloud.id_token(made.uri, 'caller@example.com')}"}
+    stranger: dict[str, Any] = {"Authorization": f"Bearer {cloud.id_token(made.uri, 'caller@example.com')}"}
     assert cloud.ask(made.uri, **stranger).status == 403
     binding = policy_pb2.Binding(role="roles/run.invoker", members=["serviceAccount:caller@example.com"])
     request = iam_policy_pb2.SetIamPolicyRequest(resource=made.name, policy=policy_pb2.Policy(bindings=[binding]))
@@ -82,6 +83,9 @@ def test_secrets_reach_the_container_as_variables(cloud: Cloud, image: str, serv
     wanted.containers[0].env.append(run_v2.EnvVar(name="SECRET", value_source=source))
     made = service(wanted, invoker_iam_disabled=True)
     assert cloud.ask(made.uri).seen["env"]["SECRET"] == "s3cret"
+    wanted.containers[0].env[-1].value_source.secret_key_ref.secret = "gone"
+    with pytest.raises(exceptions.FailedPrecondition, match="Secret gone/versions/latest was not found"):
+        update(cloud, made.name, "template", template=wanted)
 
 
 def _together(cloud: Cloud, url: str, many: int) -> list[Any]:

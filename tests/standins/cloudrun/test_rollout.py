@@ -57,7 +57,7 @@ def test_traffic_is_split_by_percent_and_reached_by_tag(cloud: Cloud, image: str
     ],
 )
 def test_a_revision_that_does_not_start_leaves_the_old_one(
-    cloud: Cloud, image: str, service: Create, variables: dict[str, str], words: str
+    cloud: Cloud, image: str, service: Create, variables: dict[str, Any], words: str
 ) -> None:
     """An end, a wrong address, a slow start: the operation fails, names this revision, and the old one serves on."""
     one = service(template(image, "one"))

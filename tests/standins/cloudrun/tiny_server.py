@@ -9,8 +9,8 @@ import threading
 import time
 from urllib.parse import parse_qsl, urlsplit
 
-held = []
-inside = []
+held: list[bytearray] = []
+inside: list[int] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,14 +18,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         """Say nothing."""
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         """Read the body and answer as to a GET."""
         self.do_GET(len(self.rfile.read(int(self.headers.get("Content-Length") or 0))))
 
-    def do_GET(self, size=0):
+    def do_GET(self, size: int = 0) -> None:
         """Do what the path says."""
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query))
@@ -48,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main():
+def main() -> None:
     """Start as the variables say: EXIT ends, EAT allocates megabytes, HOST binds elsewhere, DELAY waits first."""
     print("starting", os.environ.get("MARK", ""), flush=True)
     if os.environ.get("EXIT"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,29 @@ def test_two_gigabytes_are_not_read(tmp_path: Path) -> None:
     info = inspect(path, formats=[TorchFormat()])
     assert info.details["parameters"] == size // 4
     assert info.safety.verdict == "safe"
+
+
+def test_two_gigabytes_of_an_archive_are_not_read(tmp_path: Path) -> None:
+    """A state dict in a zip whose storage takes 2 GiB: the storage is stepped over."""
+    size = 2 << 30
+    path = tmp_path / "model.pt"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu"
+    count = b"\x8a\x05" + (size // 4).to_bytes(5, "little")
+    tensor += count + b"tQK\x00" + count + b"\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+    root = b"\x80\x02}X\x01\x00\x00\x00w" + tensor + b"s."
+    whole = archive({"a/data.pkl": root, "a/version": b"3", "a/data/0": b""})
+    end = whole.index(b"PK\x01\x02")
+    directory = bytearray(whole[end:])
+    last = directory.rindex(b"PK\x01\x02")
+    directory[last + 20 : last + 28] = struct.pack("<LL", size, size)
+    directory[-6:-2] = struct.pack("<L", end + size)
+    path.write_bytes(whole[:end])
+    with path.open("r+b") as file:
+        file.truncate(end + size)
+        file.seek(end + size)
+        file.write(directory)
+    info = inspect(path, formats=[TorchFormat()])
+    assert (info.details["parameters"], info.safety.verdict) == (size // 4, "safe")
 
 
 def test_a_script_without_its_class_is_unknown(tmp_path: Path) -> None:

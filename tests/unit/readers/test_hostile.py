@@ -28,9 +28,9 @@ def test_hostile_files_are_judged(cases: list[Case], subtests: pytest.Subtests) 
 
 
 def _check(case: Case) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     told = read_pickles(case.path)
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     if case.verdict is None:
         assert told is None
         return

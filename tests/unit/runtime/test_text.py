@@ -39,10 +39,10 @@ def test_the_depth_is_bounded_exactly() -> None:
 )
 def test_hostile_nesting_costs_little(body: bytes) -> None:
     """A megabyte of brackets is refused in a moment, without a deep stack."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BadJsonError):
         parse(body)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""A plan says what will change and leaves the rest: made from the real messages, without a service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from google.cloud import run_v2
+
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Plan
+from mlpack.errors import ConfigError, UsageError
+from mlpack.targets.cloudrun.access import Access
+from mlpack.targets.cloudrun.planning import Before, plan_of
+from mlpack.targets.cloudrun.settings import Settings, where_of
+from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
+from mlpack.targets.corners import read_corner
+
+IMAGE = Image(id="sha256:one", tags=("iris:1",), size=1, platform="linux/amd64", card={}, labels={})
+REPORT = Report(checks=(), cold_start_ms=2000.0, latency_ms={"p50": 2.0}, peak_memory_mb=130.0)
+WHERE = {"project": "demo", "region": "europe-west1"}
+OPEN = Access(by_policy=True, check_off=False)
+
+
+def plan(before: Before, image: Image = IMAGE, report: Report | None = REPORT, **settings: Any) -> Plan:
+    reference = "host/demo/mlpack/iris@sha256:1"
+    return plan_of(before, Settings(**settings), image, report, reference, service="iris", where=WHERE, run="run")
+
+
+def there(**settings: Any) -> Before:
+    """A service that an earlier plan made, and that somebody has touched since."""
+    first = plan(Before(service=None), **settings)
+    service = first.wanted.service_of("projects/demo/locations/europe-west1/services/iris", "host/iris@sha256:1", "old")
+    service.traffic_statuses = [
+        run_v2.TrafficTargetStatus(revision="iris-00001-abc", percent=100),
+        run_v2.TrafficTargetStatus(revision="iris-00001-abc", tag="theirs"),
+        run_v2.TrafficTargetStatus(revision="iris-00001-abc", tag="mlpack"),
+    ]
+    return Before(service=service, base=service.template, shares=shares_of(service), tags=tags_of(service), access=OPEN)
+
+
+def test_the_same_again_changes_nothing() -> None:
+    """No change, and the image's reference is the one that serves."""
+    again = plan(there(memory="1Gi"))
+    assert again.changes == ()
+    assert again.wanted.template.containers[0].image == "host/iris@sha256:1"
+
+
+def test_what_is_given_changes_and_the_rest_stays() -> None:
+    """Theirs: a variable, a sidecar's place, the scaling; ours: what was named."""
+    before = there(env={"KEPT": "yes"}, max_instances=7, memory="2Gi")
+    assert before.base is not None
+    before.base.service_account = "theirs@demo.iam.gserviceaccount.com"
+    found = plan(before, Image(**{**vars(IMAGE), "id": "sha256:two"}), concurrency=10, env={"NEW": "secret-value"})
+    changes = {change.field: (change.before, change.after) for change in found.changes}
+    assert set(changes) == {"image", "concurrency", "env.NEW", "traffic"}
+    assert changes["env.NEW"] == ("", "(set)")
+    assert "secret-value" not in str([change.to_json() for change in found.changes])
+    template = found.wanted.template
+    assert template.service_account.startswith("theirs@")
+    assert template.scaling.max_instance_count == 7
+    assert {one.name for one in template.containers[0].env} == {"KEPT", "NEW"}
+    assert template.containers[0].resources.limits["memory"] == "2Gi"
+    assert found.wanted.mask == ["template"]
+
+
+def test_a_larger_model_gets_more_and_a_smaller_one_keeps() -> None:
+    """The size follows the measure upwards only; a size that was asked for and is too small is told of."""
+    big = plan(there(), report=Report(checks=(), peak_memory_mb=3000.0))
+    limits = big.wanted.template.containers[0].resources.limits
+    assert (limits["memory"], limits["cpu"]) == ("8Gi", "2")
+    small = plan(there(memory="4Gi"))
+    assert small.wanted.template.containers[0].resources.limits["memory"] == "4Gi"
+    tight = plan(Before(service=None), report=Report(checks=(), peak_memory_mb=900.0), memory="512Mi")
+    assert any("900 MiB" in note for note in tight.notes)
+
+
+def test_cpu_is_billed_only_when_it_works() -> None:
+    """`cpu_idle` is always said, because left out it would mean the opposite."""
+    resources = plan(Before(service=None)).wanted.template.containers[0].resources
+    assert (resources.cpu_idle, resources.startup_cpu_boost) == (True, True)
+    assert plan(there(), cpu_always=True).wanted.template.containers[0].resources.cpu_idle is False
+    assert plan(there(cpu_always=True)).wanted.template.containers[0].resources.cpu_idle is False
+
+
+def test_the_file_is_what_gcloud_takes() -> None:
+    """Knative's shape: the secret by reference, the probe, VPC and ingress as annotations."""
+    found = plan(
+        Before(service=None),
+        secrets={"KEY": "key:3"},
+        ingress="internal",
+        vpc={"network": "n", "egress": "all-traffic"},
+        min_instances=1,
+    )
+    document = yaml.safe_load(found.document)
+    container = document["spec"]["template"]["spec"]["containers"][0]
+    assert container["env"] == [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "key", "key": "3"}}}]
+    assert container["startupProbe"]["httpGet"] == {"path": "/ready", "port": 8080}
+    notes = document["spec"]["template"]["metadata"]["annotations"]
+    assert notes["autoscaling.knative.dev/minScale"] == "1"
+    assert json.loads(notes["run.googleapis.com/network-interfaces"]) == [{"network": "n"}]
+    assert notes["run.googleapis.com/vpc-access-egress"] == "all-traffic"
+    assert "mlpack.dev/run" not in notes
+    assert document["metadata"]["annotations"]["run.googleapis.com/ingress"] == "internal"
+    assert found.cost is not None
+    assert found.cost.idle_month > 0
+
+
+def test_traffic_is_pinned_while_a_release_is_staged() -> None:
+    """What serves is named, others' tags stay, ours is on the newest; only revisions that served are gone back to."""
+    before = there()
+    staged = targets(before.shares, before.tags, staged=True)
+    told = [(one.type_.name.rpartition("_")[2], one.revision, one.percent, one.tag) for one in staged]
+    assert told == [
+        ("REVISION", "iris-00001-abc", 100, ""), ("REVISION", "iris-00001-abc", 0, "theirs"), ("LATEST", "", 0, "mlpack"),
+    ]  # fmt: skip
+    service = run_v2.Service(annotations=with_served(run_v2.Service(), ["a"]))
+    service.annotations = with_served(service, ["b"])
+    assert served_of(service) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("corner", "words"),
+    [
+        ({"memroy": "1Gi"}, "memory"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"memory": "lots"}, "512Mi"),
+        ({"vpc": {"connector": "a", "network": "b"}}, "either"),
+        ({"ingress": "nowhere"}, "ingress"),
+    ],
+)
+def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) -> None:
+    """The key, and what is taken there."""
+    with pytest.raises(ConfigError) as told:
+        read_corner(Settings, "cloudrun", corner)
+    assert words in f"{told.value.message} {told.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "service"),
+    [({}, "iris"), ({"project": "demo"}, "iris"), ({"project": "Demo Project", "region": "europe-west1"}, "iris"),
+     ({**WHERE, "region": "Europe"}, "iris"), (WHERE, "Iris_1"), (WHERE, "i" * 60), ({**WHERE, "cpu": "1", "memory": "8Gi"}, "iris")],
+)  # fmt: skip
+def test_names_and_pairs_are_checked_before_any_call(settings: dict[str, Any], service: str) -> None:
+    """Exit 2 for what Cloud Run would refuse minutes later."""
+    with pytest.raises(UsageError):
+        where_of(Settings(**settings), service, {})
+
+
+def test_project_and_region_come_from_the_usual_variables_too() -> None:
+    """What a pipeline has in its environment need not be said again."""
+    environ = {"GOOGLE_CLOUD_PROJECT": "demo", "GOOGLE_CLOUD_REGION": "europe-west1"}
+    assert where_of(Settings(), "iris", environ) == ("demo", "europe-west1")
+    assert where_of(Settings(project="other-one"), "iris", environ)[0] == "other-one"
