@@ -14,6 +14,7 @@ from .web import engine_answers, listens
 
 CONTAINERD = "containerd"
 DOCKERD = "dockerd"
+_KEPT_CACHE = "20GB"  # of build steps; frameworks' environments are a gigabyte each, and disks fill up
 
 
 def keep_engine(state: State, mirror: int) -> None:
@@ -76,6 +77,7 @@ def _dockerd(state: State, mirror: int) -> Service:
                 "bridge": bridge_name(state),
                 "mtu": outer_mtu(),
                 "registry-mirrors": [f"http://127.0.0.1:{mirror}"],
+                "builder": {"gc": {"enabled": True, "defaultKeepStorage": _KEPT_CACHE}},
             },
             indent=1,
         ),
