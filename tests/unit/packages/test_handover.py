@@ -46,7 +46,7 @@ def test_settings_arrive_as_sh_with_paths_of_the_build(tmp_path: Path) -> None:
     settings = PackageSettings(
         index_url="https://me:it's $HOME@host/simple",
         extra_index_urls=("file:///opt/simple", "http://127.0.0.1:3141/simple", "https://b/simple"),
-        find_links=("/opt/wheels", "https://c/links"),
+        find_links=("/srv/wheels", "https://c/links"),
         ca_bundle=bundle,
         proxies={"https": "http://proxy:3128", "http": "http://localhost:3128", "no": "a,b"},
     )
@@ -91,7 +91,7 @@ def test_a_folder_for_others_holds_no_secret(tmp_path: Path) -> None:
 
 def test_without_an_index_elsewhere_the_build_asks_none(tmp_path: Path) -> None:
     """Only folders: neither uv nor pip goes to an index in the build."""
-    exported = environment(PackageSettings(no_index=True, find_links=("/opt/wheels",)), tmp_path)
+    exported = environment(PackageSettings(no_index=True, find_links=("/srv/wheels",)), tmp_path)
     assert (exported["PIP_NO_INDEX"], exported["UV_OFFLINE"]) == ("1", "1")
     assert "UV_DEFAULT_INDEX" not in exported
     exported = environment(PackageSettings(index_url="file:///opt/simple"), tmp_path)
