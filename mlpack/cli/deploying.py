@@ -21,6 +21,7 @@ from mlpack.errors import DeployError, MlpackError, UsageError
 from mlpack.pipeline.deploy import deploy
 from mlpack.pipeline.golden import golden_of
 from mlpack.pipeline.receipts import write_whole
+from mlpack.plugins import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ def run_deploy(console: Console, words: str | None, config: Path | None, how: Ho
 
 
 def _run(console: Console, words: str | None, config: Path | None, how: How) -> int:
+    if how.target is not None:  # a misspelt one is told first, whatever else is wrong
+        load("targets", how.target)
     if not (how.yes or how.dry_run or console.interactive):
         raise UsageError("nobody is here to agree to the plan", hint="--yes goes ahead; --dry-run only shows it.")
     source = open_source(console, words, config)

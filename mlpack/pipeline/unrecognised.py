@@ -47,7 +47,8 @@ def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelErro
 def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], formats: Sequence[Format]) -> ModelError:
     """The failure to tell of a file that no format claims: what was looked at, and what it is."""
     name = shown(place.path)
-    asked = f"Known formats: {', '.join(one.name for one in formats)}. Code of your own can serve it: --predictor predict.py."
+    served = ", ".join(one.name for one in formats if one.loader is not None)
+    asked = f"Known formats: {served}. Code of your own can serve it: --predictor predict.py."
     if pickle is None or not pickle.members:
         what = sniff(place.path, place.head)
         promised = place.path.suffix.lower()

@@ -22,7 +22,7 @@ BARE = """\
 import pickle, sys
 with open(sys.argv[1], "rb") as file:
     model = pickle.load(file)
-print(model.predict([[5.1, 3.5, 1.4, 0.2]]).tolist())
+print(model.predict([[5.1, 3.5, 1.4, 0.2]]).tolist(), flush=True)
 """
 
 
@@ -46,20 +46,24 @@ def goals_of(samples: dict[str, list[float]], goal: Any) -> Iterator[Any]:
 
 
 def starts(folder: Path, rounds: int) -> dict[str, list[float]]:
-    """From the process's start to its first correct answer: ours, and a script that only loads the model and asks it."""
+    """From the process's start to its first correct answer: ours, and a script that only loads the model and asks it.
+
+    Local processes, not containers; the script's end does not count.
+    """
     model = folder / "logistic.pkl"
     command = sides.ours(folder / "start-mlpack", model)
     samples: dict[str, list[float]] = {"start": [], "bare": []}
     for n in range(rounds + 1):
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", BARE, str(model)], capture_output=True, text=True, check=True)
-        bare = time.perf_counter() - began
+        with subprocess.Popen([sys.executable, "-c", BARE, str(model)], stdout=subprocess.PIPE, text=True) as script:
+            said = script.stdout.readline() if script.stdout else ""
+            bare = time.perf_counter() - began
         began = time.perf_counter()
         with sides.running(command, folder / "start.log", path="/livez") as server:
             answer = _first_answer(server.url)
             taken = time.perf_counter() - began
-        if answer["predictions"] != json.loads(done.stdout):
-            raise RuntimeError(f"{answer} is not {done.stdout}")
+        if answer["predictions"] != json.loads(said):
+            raise RuntimeError(f"{answer} is not {said}")
         if n:  # the first writes bytecode and fills the disk's cache
             samples["start"].append(taken)
             samples["bare"].append(bare)
