@@ -22,7 +22,7 @@ def bridge_name(state: State) -> str:
 
 def keep_bridge(state: State) -> str:
     """Make the bridge unless it is there; give its name."""
-    name = bridge_name(state)
+    name, address = bridge_name(state), _own_address(state)
     if not (NETS / name).exists():
         taken = [network for network, _ in _routes()]
         subnet = next((net for net in SUBNETS if not any(map(net.overlaps, taken))), None)
@@ -30,11 +30,13 @@ def keep_bridge(state: State) -> str:
             raise EngineError("No subnet of 10.201-230.0.0/16 is free.", "Free one.")
         # In one go, so that no bridge without an address is left when we are interrupted.
         steps = (
-            f"link add {name} type bridge",
+            f"link add {name} address {address} type bridge",
             f"addr add {subnet[1]}/{subnet.prefixlen} dev {name}",
             f"link set {name} up",
         )
         run(["ip", "-batch", "-"], stdin="\n".join(steps))
+    elif (NETS / name / "address").read_text().strip() != address:  # one that an earlier version made
+        run(["ip", "link", "set", "dev", name, "address", address])
     return name
 
 
@@ -42,6 +44,16 @@ def remove_bridge(state: State) -> None:
     """Take our bridge away."""
     if (NETS / bridge_name(state)).exists():
         run(["ip", "link", "delete", bridge_name(state)])
+
+
+def _own_address(state: State) -> str:
+    """Give the bridge's own hardware address.
+
+    Without one a bridge takes the lowest of its ports', which changes as containers come and go: those that stay send to
+    the old one until their kernel asks again, and hang for a minute.
+    """
+    digest = hashlib.sha256(str(state.root).encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))  # 02: given here, not by a maker
 
 
 def outer_mtu() -> int:

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from . import found, login, processes
+from .bridge import NETS, keep_bridge, remove_bridge
 from .errors import EngineError
 from .layer import write_layer
 from .registries import MIRROR
+from .shell import run, which
 from .state import State, open_state, remembered_port
 
 
@@ -55,6 +57,23 @@ def test_a_port_is_kept_until_a_stranger_has_it(state: State) -> None:
     with socket.create_server(("127.0.0.1", port)):
         assert remembered_port(state, MIRROR, runs=True) == port
         assert remembered_port(state, MIRROR, runs=False) != port
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not which("ip"), reason="makes a network bridge, which only root may")
+def test_the_bridge_keeps_its_address_whoever_joins_it(state: State) -> None:
+    """A container's connections hang for a minute when the bridge takes another's hardware address."""
+    name = keep_bridge(state)
+    try:
+        address = (NETS / name / "address").read_text()
+        port = name.replace("mlpk", "mlpp")
+        run(["ip", "link", "add", port, "address", "02:00:00:00:00:01", "type", "veth"])
+        try:
+            run(["ip", "link", "set", port, "master", name])
+            assert (NETS / name / "address").read_text() == address
+        finally:
+            run(["ip", "link", "delete", port])
+    finally:
+        remove_bridge(state)
 
 
 @pytest.mark.filterwarnings("ignore:subprocess:ResourceWarning")  # what outlives us is not waited for

@@ -43,7 +43,7 @@ ENTRYPOINT ["python3", "/opt/other_server.py"]
                 tar.addfile(entry, io.BytesIO(content))
         tag = fresh_name(f"other-{'-'.join(flaws).replace('_', '-') or 'right'}") + ":latest"
         context.seek(0)
-        for _ in engine._client.build(fileobj=context, custom_context=True, tag=tag, decode=True):
+        for _ in engine._client.build(fileobj=context, custom_context=True, tag=tag, rm=True, decode=True):
             pass
         return tag
 
