@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST contract and KServe's V1, over plain HTTP."""
+"""TensorFlow Serving's REST contract and KServe's V1, over plain HTTP; their clients are in test_real_clients.py."""
 
 from __future__ import annotations
 
