@@ -60,7 +60,8 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
 ) -> None:
     """One command from file to URL; replaced, broken, put back and rolled back under 50 requests a second, none of which fails.
 
-    The third release answers wrongly, the fourth does not start: both are put back by themselves.
+    The third release answers wrongly, the fourth does not start: both are put back by themselves. Trap 12: a service is
+    given a digest, never a name.
     """
     name = iris.name
     words = ("deploy", "model.pkl", *WHERE, "--service", name, "--yes")

@@ -55,7 +55,10 @@ def free_port() -> int:
 
 
 def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder: Path, engine: DockerEngine) -> None:
-    """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves."""
+    """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves.
+
+    Trap 12: what is written is the engine's own id of the image, never a name that another one may have tomorrow.
+    """
     service = f"compose-{iris.name}"
     words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={free_port()}", "--yes")
     (folder / "empty").mkdir()

@@ -87,7 +87,7 @@ def test_cpu_is_billed_only_when_it_works() -> None:
 
 
 def test_the_file_is_what_gcloud_takes() -> None:
-    """Knative's shape: the secret by reference, the probe, VPC and ingress as annotations."""
+    """Knative's shape: the secret by reference, the probe (trap 3: /ready), VPC and ingress as annotations."""
     found = plan(
         Before(service=None),
         secrets={"KEY": "key:3"},
