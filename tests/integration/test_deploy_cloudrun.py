@@ -157,6 +157,23 @@ def test_each_fault_has_its_code_and_leaves_what_served(
     assert not [one for one in cloud.service("standing").get("trafficStatuses", []) if one.get("tag") == "mlpack"]
 
 
+def test_settings_of_the_service_itself_come_with_the_traffic_and_go_back_with_it(
+    cloud: Cloud, standing: Packed, pushed: str
+) -> None:
+    """Ingress and labels hold for what serves, too: untouched until the release has answered, and put back after a failure."""
+    before = cloud.service("standing")
+    cloud.arm("forbidden", call="SetIamPolicy")
+    words = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "ingress=internal", "--set", "labels.team=ml")
+    found = cloud.refused(8, "deploy_permission", *words, "--allow-unauthenticated", "--yes", cwd=standing.folder)
+    assert found["restored"] == f"{serving(cloud, standing)} serves as before"
+    after = cloud.service("standing")
+    assert (after["ingress"], after.get("labels")) == (before["ingress"], before.get("labels"))
+    assert int(after["generation"]) > int(before["generation"]) + 3  # staged, the traffic, the settings; and back
+    labelled = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "labels.team=ml", "--yes")
+    cloud.told(*labelled, cwd=standing.folder)
+    assert cloud.service("standing")["labels"] == {"team": "ml"}
+
+
 def test_what_cannot_be_put_back_is_exit_9(cloud: Cloud, standing: Packed, pushed: str) -> None:
     """A release that fails, and then may not be taken back: both are told, with what to look at."""
     with deploying(cloud, standing, pushed) as process:

@@ -75,7 +75,7 @@ class CloudRun:
         wanted: Wanted = plan.wanted
         request = wanted.service_of(self._name if plan.exists else "", released.reference, plan.run)
         request.client, request.client_version = "mlpack", __version__
-        mask = wanted.mask
+        mask = ["template"]
         if before.serving:
             request.traffic = targets(before.shares, before.tags, staged=True)
             mask = [*mask, "traffic"]
@@ -114,6 +114,9 @@ class CloudRun:
         else:
             service = self._calls.remember(service, staged.revision)
         self._refuse_other_image(plan, staged)
+        if plan.exists and plan.wanted.around:
+            on_step(f"setting its {' and '.join(plan.wanted.around)}")
+            service = self._calls.surround(service, plan.wanted.around_of(service), plan.wanted.around)
         wanted: bool | None = self._settings.allow_unauthenticated
         if wanted is not None and wanted != before.access.open_to_all:
             on_step("opening it to everybody" if wanted else "closing it")
@@ -171,7 +174,9 @@ class CloudRun:
             return f"{self.service} was deleted again"
         if before.serving:
             doing = f"the traffic of {self.service}, back,"
-            self._calls.share(service, before.shares, doing, notes=before.notes)
+            service = self._calls.share(service, before.shares, doing, notes=before.notes)
+        if around := [name for name in plan.wanted.around if getattr(service, name) != getattr(before.service, name)]:
+            self._calls.surround(service, before.service, around)
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)

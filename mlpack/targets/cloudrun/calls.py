@@ -109,6 +109,19 @@ class Calls:
         request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
         return self.update(request, ["annotations"], f"the note that {revision} serves", starts=False)
 
+    def surround(self, service: Any, wanted: Any, fields: list[str]) -> Any:
+        """The service with these of its own fields (labels, ingress) as `wanted` has them; as with traffic, that counts."""
+        from google.cloud import run_v2
+
+        request = run_v2.Service(name=self.name, etag=service.etag, labels=wanted.labels, ingress=wanted.ingress)
+        try:
+            return self.update(request, fields, f"the {' and '.join(fields)} of {self.service}", starts=False)
+        except DeployError:
+            found = self.get()
+            if any(getattr(found, name) != getattr(wanted, name) for name in fields):
+                raise
+            return found
+
     def delete(self) -> None:
         """Takes the service away."""
         doing = f"the deletion of {self.service}"

@@ -64,7 +64,7 @@ def test_what_is_given_changes_and_the_rest_stays() -> None:
     assert template.scaling.max_instance_count == 7
     assert {one.name for one in template.containers[0].env} == {"KEPT", "NEW"}
     assert template.containers[0].resources.limits["memory"] == "2Gi"
-    assert found.wanted.mask == ["template"]
+    assert found.wanted.around == []
 
 
 def test_a_larger_model_gets_more_and_a_smaller_one_keeps() -> None:
