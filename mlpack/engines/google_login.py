@@ -36,7 +36,6 @@ class GoogleLogin:
 
     def _token(self, registry: str) -> str | None:
         try:
-            import google.auth
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
             from google.auth.transport.requests import Request
         except ImportError as error:
@@ -44,11 +43,10 @@ class GoogleLogin:
                 return None
             raise UsageError("Google's client libraries are missing", hint=MISSING) from error
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
-                if self._google is None:
-                    self._google = google.auth.default(scopes=[_SCOPE])[0]
-                    self._google.refresh(Request())
+            if self._google is None:
+                self._google = default_credentials()
+            if not self._google.valid:  # a token lives for an hour, and some pushes longer
+                self._google.refresh(Request())
         except DefaultCredentialsError as error:
             if not self._always:
                 return None
@@ -62,6 +60,15 @@ class GoogleLogin:
                 hint="`gcloud auth application-default login` signs in anew; a key file may have been revoked.",
             ) from error
         return str(self._google.token)
+
+
+def default_credentials() -> Any:
+    """Application Default Credentials; raises Google's own DefaultCredentialsError where there are none."""
+    import google.auth
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+        return google.auth.default(scopes=[_SCOPE])[0]
 
 
 MISSING = "Install them: pip install 'mlpack-cli[cloudrun]'."
