@@ -32,7 +32,7 @@ def connect(endpoint: str | None, transport: str | None, environ: Mapping[str, s
     """
     try:
         import google.auth
-        from google.auth.exceptions import DefaultCredentialsError
+        from google.auth.exceptions import GoogleAuthError
         from google.cloud import run_v2
     except ImportError as error:
         raise UsageError(
@@ -44,7 +44,7 @@ def connect(endpoint: str | None, transport: str | None, environ: Mapping[str, s
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
             credentials, _ = google.auth.default(scopes=[_SCOPE])
-    except DefaultCredentialsError as error:
+    except GoogleAuthError as error:
         raise DeployError(
             f"no Google credentials: {error}",
             hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_opened, set_policy
+from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
 from mlpack.targets.cloudrun.api import Api, connect
-from mlpack.targets.cloudrun.failures import failed_revision, known, told
+from mlpack.targets.cloudrun.failures import failed_revision, known, plain, told
 from mlpack.targets.cloudrun.logs import last_lines
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
@@ -131,14 +131,15 @@ class Calls:
 
     def open(self, service: Any, *, open_to_all: bool) -> Any:
         """By the policy; where an organisation forbids that, by switching the check off."""
-        from google.api_core.exceptions import GoogleAPICallError
+        from google.api_core import exceptions as google
         from google.cloud import run_v2
 
-        try:
-            set_policy(self.api.services, self.name, open_to_all=open_to_all)
-        except GoogleAPICallError as error:
-            if not (open_to_all and is_forbidden_by_organisation(error)):
-                raise not_opened(error) from error
+        with told(f"the access to {self.service}"):
+            try:
+                set_policy(self.api.services, self.name, open_to_all=open_to_all)
+            except (google.Forbidden, google.BadRequest) as error:
+                if not (open_to_all and is_forbidden_by_organisation(error)):
+                    raise not_changed(error, open_to_all=open_to_all) from error
         if service.invoker_iam_disabled == (open_to_all and not access_of(self.api.services, service).by_policy):
             return self.get()
         request = run_v2.Service(name=self.name, etag=self.get().etag, invoker_iam_disabled=open_to_all)
@@ -159,7 +160,7 @@ def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:
                 raise
             with contextlib.suppress(google.GoogleAPICallError):
                 service = calls.api.services.get_service(name=calls.name)
-                raise failed_start(calls, service, str(error.message)) from error
+                raise failed_start(calls, service, plain(error)) from error
             raise
 
 

@@ -95,6 +95,13 @@ KNOWN = (
 _NOT_THE_IMAGE = re.compile(
     r"image ['\"].*?['\"].*not found|manifest unknown|container_missing|image not found", re.IGNORECASE
 )
+# REST's errors begin with the request, whose address tells a user nothing.
+_REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
+
+
+def plain(error: Any) -> str:
+    """What Google says, without the request that it was said to."""
+    return _REQUEST.sub("", str(getattr(error, "message", error)))
 
 
 def known(text: str) -> Known | None:
@@ -150,7 +157,7 @@ def told(doing: str) -> Iterator[None]:
 def _call(error: Any, doing: str) -> DeployError:
     from google.api_core import exceptions as google
 
-    text = str(error.message)
+    text = plain(error)
     found = known(text)
     if isinstance(error, google.Unauthorized):
         return DeployError(
@@ -190,7 +197,7 @@ def _call(error: Any, doing: str) -> DeployError:
 
 def _unreachable(doing: str, error: Exception) -> DeployError:
     return DeployError(
-        f"{doing}: Cloud Run does not answer: {error}",
+        f"{doing}: Cloud Run does not answer: {plain(error)}",
         hint="See to the network, its proxy and certificates, and to --api-endpoint.",
         code="deploy_unreachable",
     )
