@@ -109,7 +109,12 @@ def plan_of(
         service=service,
         exists=before.service is not None,
         changes=changes,
-        document=service_yaml(wanted.service_of("", template.containers[0].image, ""), service, region=where["region"]),
+        document=service_yaml(
+            wanted.service_of("", template.containers[0].image, ""),
+            service,
+            region=where["region"],
+            there=before.service,
+        ),
         file_name="service.yaml",
         run=run,
         cost=cost_of(

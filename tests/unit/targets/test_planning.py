@@ -109,6 +109,31 @@ def test_the_file_is_what_gcloud_takes() -> None:
     assert found.cost.idle_month > 0
 
 
+def test_the_file_says_what_it_leaves_out() -> None:
+    """Command, ports and probes of the service that is there are written; what the file cannot carry is named in its head."""
+    before = there()
+    assert before.service is not None
+    assert before.base is not None
+    container = before.base.containers[0]
+    container.command, container.args = ["serve"], ["--fast"]
+    container.ports[0].name = "h2c"
+    container.liveness_probe = run_v2.Probe(tcp_socket=run_v2.TCPSocketAction(port=8080), period_seconds=7)
+    container.volume_mounts = [run_v2.VolumeMount(name="v", mount_path="/v")]
+    before.base.volumes = [run_v2.Volume(name="v", empty_dir=run_v2.EmptyDirVolumeSource())]
+    before.service.invoker_iam_disabled = True
+    before.service.annotations["mlpack.dev/served"] = "iris-00001-abc"
+    text = plan(before).document
+    left = next(line for line in text.splitlines() if "leaves out" in line)
+    assert left.endswith("take away: volumes, volume_mounts, invoker_iam_disabled, tags.")
+    document = yaml.safe_load(text)
+    written = document["spec"]["template"]["spec"]["containers"][0]
+    assert (written["command"], written["args"]) == (["serve"], ["--fast"])
+    assert written["ports"] == [{"name": "h2c", "containerPort": 8080}]
+    assert written["livenessProbe"] == {"tcpSocket": {"port": 8080}, "periodSeconds": 7}
+    assert document["metadata"]["annotations"]["mlpack.dev/served"] == "iris-00001-abc"
+    assert "leaves out" not in plan(Before(service=None)).document
+
+
 def test_traffic_is_pinned_while_a_release_is_staged() -> None:
     """What serves is named, others' tags stay, ours is on the newest; only revisions that served are gone back to."""
     before = there()
