@@ -20,6 +20,7 @@ from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundErro
 REPOSITORY = "mlpack"  # where images go when the user names no place
 _VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY"
 _WAIT_S = 300
+_VERSIONS = 2  # of an image: itself, and the receipt that hangs on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,10 @@ class ArtifactRegistry:
         return str(found.registry_uri) or shelf.usual_uri
 
     def keep(self, shelf: Shelf, *, newest: int | None = None) -> str:
-        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many versions stay."""
+        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many images stay.
+
+        Policies of others stay, too.
+        """
         client = self._client
         from google.api_core.exceptions import Conflict, NotFound
 
@@ -92,7 +96,9 @@ class ArtifactRegistry:
                 found = client.get_repository(name=shelf.resource)
             if newest is not None:
                 client.update_repository(
-                    repository=_repository(name=shelf.resource, policies=_policies(newest)),
+                    repository=_repository(
+                        name=shelf.resource, policies={**found.cleanup_policies, **_policies(newest)}
+                    ),
                     update_mask={"paths": ["cleanup_policies"]},
                 )
         return str(found.registry_uri) or shelf.usual_uri
@@ -185,7 +191,7 @@ def _policies(newest: int) -> dict[str, Any]:
         "mlpack-keep": policy(
             id="mlpack-keep",
             action=policy.Action.KEEP,
-            most_recent_versions=artifactregistry_v1.CleanupPolicyMostRecentVersions(keep_count=newest),
+            most_recent_versions=artifactregistry_v1.CleanupPolicyMostRecentVersions(keep_count=_VERSIONS * newest),
         ),
     }
 

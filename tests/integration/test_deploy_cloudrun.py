@@ -305,13 +305,18 @@ def test_a_push_makes_the_repository_and_survives_a_refused_token(cloud: Cloud, 
     """A repository that is missing is made, with its clean-up policy; a 401 in the middle is one more try with a new token."""
     assert pushed.partition("@")[0].endswith(f"/{PROJECT}/mlpack/{iris.name}")
     cloud.arm("push-401")
-    found = cloud.told(
-        "push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder
-    )
+    found = cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", cwd=iris.folder)
     assert found["verified"] is True
     path = f"/v1/projects/{PROJECT}/locations/europe-north1/repositories/mlpack"
+    theirs = {"id": "theirs", "action": "DELETE", "condition": {"tagState": "UNTAGGED"}}
+    cloud.ask(
+        f"{path}?updateMask=cleanupPolicies", {"cleanupPolicies": {"theirs": theirs}}, method="PATCH", token=cloud.access_token()
+    )  # fmt: skip
+    cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder)
     policies = cloud.ask(path, token=cloud.access_token())["cleanupPolicies"]
-    assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 3
+    assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 6  # three images and their receipts
+    assert policies["mlpack-delete"]["condition"] == {"tagState": "ANY", "olderThan": "86400s"}
+    assert policies["theirs"]["condition"] == {"tagState": "UNTAGGED"}
     cloud.arm("forbidden", call="GetRepository")
     cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
     cloud.arm("token-fails", times=9)
