@@ -130,7 +130,7 @@ def _settings(more: Sequence[str]) -> dict[str, Any]:
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {key}: {text!r} is no value", hint="Such as --set port=8081.") from error
+            raise UsageError(f"--set {key}: no value that YAML can read", hint="Such as --set port=8081.") from error
         outer, dot, inner = key.partition(".")
         if dot:
             found.setdefault(outer, {})[inner] = value

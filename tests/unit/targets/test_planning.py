@@ -67,6 +67,24 @@ def test_what_is_given_changes_and_the_rest_stays() -> None:
     assert found.wanted.around == []
 
 
+def test_a_variable_is_taken_away_by_null() -> None:
+    """What nobody names stays, so going needs a word of its own."""
+    found = plan(there(env={"OLD": "1", "KEPT": "yes"}, memory="1Gi"), env={"OLD": None, "NEVER": None})
+    assert [change.to_json() for change in found.changes if change.field != "traffic"] == [
+        {"field": "env.OLD", "before": "(set)", "after": ""}
+    ]
+    assert {one.name for one in found.wanted.template.containers[0].env} == {"KEPT"}
+
+
+def test_no_value_of_a_variable_is_in_a_refusal() -> None:
+    """It may be a secret, and the message ends up in a CI's log."""
+    for env in ({"PORT": "hunter2"}, {"KEY": 31337}, {"KEY": ["hunter2"]}):
+        with pytest.raises(ConfigError) as told:
+            read_corner(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
+        assert "hunter2" not in f"{told.value.message} {told.value.hint}"
+        assert "31337" not in f"{told.value.message} {told.value.hint}"
+
+
 def test_a_larger_model_gets_more_and_a_smaller_one_keeps() -> None:
     """The size follows the measure upwards only; a size that was asked for and is too small is told of."""
     big = plan(there(), report=Report(checks=(), peak_memory_mb=3000.0))
@@ -155,6 +173,10 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
         ({"memory": "lots"}, "512Mi"),
         ({"vpc": {"connector": "a", "network": "b"}}, "either"),
         ({"ingress": "nowhere"}, "ingress"),
+        ({"labels": {"Team": "ml"}}, "small letters"),
+        ({"env": {"PORT": "9000"}}, "Cloud Run's own"),
+        ({"env": {"WORKERS": 2}}, "in quotes"),
+        ({"gpu": 1}, "CPU builds"),
     ],
 )
 def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) -> None:
@@ -167,6 +189,7 @@ def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) 
 @pytest.mark.parametrize(
     ("settings", "service"),
     [({}, "iris"), ({"project": "demo"}, "iris"), ({"project": "Demo Project", "region": "europe-west1"}, "iris"),
+     ({**WHERE, "min_instances": 3, "max_instances": 2}, "iris"), ({**WHERE, "memory": "256Mi", "execution_environment": "gen2"}, "iris"),
      ({**WHERE, "region": "Europe"}, "iris"), (WHERE, "Iris_1"), (WHERE, "i" * 60), ({**WHERE, "cpu": "1", "memory": "8Gi"}, "iris")],
 )  # fmt: skip
 def test_names_and_pairs_are_checked_before_any_call(settings: dict[str, Any], service: str) -> None:
