@@ -292,8 +292,9 @@ def test_a_stage_without_traffic_waits_for_its_share(cloud: Cloud, standing: Pac
     aside = cloud.told(*words, "--env", "ASIDE=1", cwd=standing.folder)
     assert (aside["verified"], aside["previous"]) == ("golden", before)
     assert aside["url"] != cloud.told("status", cwd=standing.folder)["url"]
+    assert "$(gcloud auth print-identity-token)" in aside["curl"]
     assert serving(cloud, standing) == before
-    shared = cloud.told("traffic", f"{aside['revision']}=100", cwd=standing.folder)
+    shared = cloud.told(*aside["share"].split()[1:], cwd=standing.folder)
     assert next(one["name"] for one in shared["revisions"] if one["percent"]) == aside["revision"]
     cloud.refused(8, "deploy_missing", "traffic", "no-such-revision=100", cwd=standing.folder)
 

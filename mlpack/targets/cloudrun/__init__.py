@@ -95,6 +95,7 @@ class CloudRun:
             revision=revision,
             place=self._place(service, url, before.access),
             serving=serving,
+            token_command="" if before.access.open_to_all else TOKEN_COMMAND,
             previous=before.serving,
         )
 
