@@ -270,12 +270,17 @@ def test_a_plan_changes_nothing(cloud: Cloud, standing: Packed, pushed: str) -> 
 
 
 def test_what_nobody_said_stays(cloud: Cloud, standing: Packed, pushed: str) -> None:
-    """Settings given once, or made by somebody else, are there after a release that does not name them."""
+    """Settings given once, or made by somebody else, are there after a release that does not name them.
+
+    Nor does a login that is refused once, in the middle of it all, say anything: it is made anew.
+    """
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--yes")
     cloud.told(
         *words, "--memory", "1Gi", "--max-instances", "3", "--timeout", "77", "--env", "A=1", cwd=standing.folder
     )
+    cloud.arm("unauthenticated", call="UpdateService")
     cloud.told(*words, "--env", "B=2", cwd=standing.folder)
+    assert cloud.ask("/standin/faults") == []
     template = cloud.service("standing")["template"]
     container = template["containers"][0]
     assert container["resources"]["limits"]["memory"] == "1Gi"
@@ -307,13 +312,15 @@ def test_a_push_makes_the_repository_and_survives_a_refused_token(cloud: Cloud, 
     assert pushed.partition("@")[0].endswith(f"/{PROJECT}/mlpack/{iris.name}")
     cloud.arm("push-401")
     found = cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", cwd=iris.folder)
-    assert found["verified"] is True
+    assert (found["verified"], cloud.ask("/standin/faults")) == (True, [])
     path = f"/v1/projects/{PROJECT}/locations/europe-north1/repositories/mlpack"
     theirs = {"id": "theirs", "action": "DELETE", "condition": {"tagState": "UNTAGGED"}}
     cloud.ask(
         f"{path}?updateMask=cleanupPolicies", {"cleanupPolicies": {"theirs": theirs}}, method="PATCH", token=cloud.access_token()
     )  # fmt: skip
+    cloud.arm("token-over")
     cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder)
+    assert cloud.ask("/standin/faults") == []  # it was given, refused, and fetched anew
     policies = cloud.ask(path, token=cloud.access_token())["cleanupPolicies"]
     assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 6  # three images and their receipts
     assert policies["mlpack-delete"]["condition"] == {"tagState": "ANY", "olderThan": "86400s"}
