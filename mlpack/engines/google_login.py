@@ -21,6 +21,7 @@ class GoogleLogin:
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
         self._google: Any = None
+        self.remedy = ""  # what makes it good when it is refused; "" for Docker's own way
 
     def __call__(self, registry: str) -> Credentials | None:
         """The login for a registry, None when Docker's config has none and no Google credentials are here."""
@@ -28,6 +29,7 @@ class GoogleLogin:
         if own is not None:
             return own
         token = self._token(registry)
+        self.remedy = "" if token is None else REMEDY
         return None if token is None else Credentials(username=_USER, password=token)
 
     def renew(self) -> None:
@@ -71,6 +73,7 @@ def default_credentials() -> Any:
         return google.auth.default(scopes=[_SCOPE])[0]
 
 
+REMEDY = "`gcloud auth application-default login`, with an account that has roles/artifactregistry.writer there"
 MISSING = "Install them: pip install 'mlpack-cli[cloudrun]'."
 
 

@@ -327,6 +327,11 @@ def test_a_push_makes_the_repository_and_survives_a_refused_token(cloud: Cloud, 
     assert policies["theirs"]["condition"] == {"tagState": "UNTAGGED"}
     cloud.arm("forbidden", call="GetRepository")
     cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
+    cloud.arm("push-401", times=9)
+    words = ("push", iris.image, "--project", PROJECT, "--region", "europe-north1")
+    found = cloud.refused(7, "registry_auth", *words, cwd=iris.folder)
+    assert "gcloud auth application-default login" in found["error"]["hint"]
+    cloud.disarm()
     cloud.arm("token-fails", times=9)
     cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
 

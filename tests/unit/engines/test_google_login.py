@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.engines.artifact_registry import ArtifactRegistry, Shelf
+from mlpack.engines.credentials import remedy
 from mlpack.engines.google_login import GoogleLogin
 from mlpack.errors import RegistryAuthError
 from tests.standins.google_tokens import GoogleTokens
@@ -31,6 +32,7 @@ def test_a_token_that_is_over_is_fetched_anew(
             found = login(REGISTRY)
             assert found is not None
             assert (found.username, found.password) == ("oauth2accesstoken", "of /token")
+        assert "roles/artifactregistry.writer" in remedy(REGISTRY, login)
         assert len(google.asked) == fetched
         login.renew()
         login(REGISTRY)
@@ -54,3 +56,4 @@ def test_no_credentials_are_told_with_the_command_that_makes_some(
         assert (told.value.exit, told.value.code) == (7, "registry_auth")
         assert "gcloud auth application-default login" in told.value.hint
     assert GoogleLogin()(REGISTRY) is None
+    assert remedy(REGISTRY, GoogleLogin()) == f"`docker login {REGISTRY}`"
