@@ -159,7 +159,7 @@ def _connect(endpoint: str) -> Any:
 
 def _no_credentials(error: Exception) -> RegistryAuthError:
     return RegistryAuthError(
-        f"no Google credentials for Artifact Registry: {error}",
+        f"no Google credentials for Artifact Registry: {error.args[0] if error.args else error}",
         hint="`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
     )
 

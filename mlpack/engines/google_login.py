@@ -58,7 +58,7 @@ class GoogleLogin:
             ) from error
         except GoogleAuthError as error:
             raise RegistryAuthError(
-                f"Google gives no token for {registry}: {error}",
+                f"Google gives no token for {registry}: {error.args[0] if error.args else error}",
                 hint="`gcloud auth application-default login` signs in anew; a key file may have been revoked.",
             ) from error
         return str(self._google.token)

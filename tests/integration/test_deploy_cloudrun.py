@@ -124,6 +124,7 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
         ({"kind": "quota"}, "deploy_quota", "quota"),
         ({"kind": "gpu-quota"}, "deploy_quota", "quota"),
         ({"kind": "forbidden", "call": "UpdateService"}, "deploy_permission", "not allowed"),
+        ({"kind": "forbidden", "call": "GetOperation"}, "deploy_permission", "not allowed"),
         ({"kind": "conflict", "call": "UpdateService"}, "deploy_conflict", "somebody else"),
         ({"kind": "unavailable", "call": "UpdateService"}, "deploy_unreachable", "does not answer"),
         ({"kind": "unauthenticated", "call": "UpdateService", "times": 3}, "deploy_auth", "does not accept the login"),

@@ -174,7 +174,7 @@ class CloudRun:
             self._calls.delete()
             return f"{self.service} was deleted again"
         if before.serving:
-            doing = f"the traffic of {self.service}, back,"
+            doing = f"moving the traffic of {self.service} back"
             service = self._calls.share(service, before.shares, doing, notes=before.notes)
         if around := [name for name in plan.wanted.around if getattr(service, name) != getattr(before.service, name)]:
             self._calls.surround(service, before.service, around)

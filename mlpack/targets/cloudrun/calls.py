@@ -98,7 +98,7 @@ class Calls:
                 raise
         if shares_of(service) != wanted:
             raise DeployError(
-                f"{doing} is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
+                f"{doing}: it is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
             )
         return service
 
@@ -156,7 +156,8 @@ def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:
         try:
             return operation.result(polling=polling)
         except google.GoogleAPICallError as error:
-            if not starts or isinstance(error, (google.Unauthorized, google.ServiceUnavailable)):
+            # Without an error of its own it is the look at the operation that failed, and the revision may be well.
+            if not starts or not operation.operation.HasField("error"):
                 raise
             with contextlib.suppress(google.GoogleAPICallError):
                 service = calls.api.services.get_service(name=calls.name)

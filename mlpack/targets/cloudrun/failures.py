@@ -100,8 +100,9 @@ _REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
 
 
 def plain(error: Any) -> str:
-    """What Google says, without the request that it was said to."""
-    return _REQUEST.sub("", str(getattr(error, "message", error)))
+    """What Google says, without the request that it was said to; of a refused login the words, without their JSON."""
+    words = getattr(error, "message", None) or (error.args[0] if getattr(error, "args", None) else error)
+    return _REQUEST.sub("", str(words))
 
 
 def known(text: str) -> Known | None:
@@ -144,7 +145,7 @@ def told(doing: str) -> Iterator[None]:
         raise _unreachable(doing, error) from error
     except GoogleAuthError as error:
         raise DeployError(
-            f"no Google credentials for {doing}: {error}",
+            f"no Google credentials for {doing}: {plain(error)}",
             hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",
             code="deploy_auth",
         ) from error
