@@ -15,6 +15,7 @@ from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.targets.base import Home, OnStep
 from mlpack.targets.cloudrun.access import Access, access_of
+from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
 from mlpack.targets.cloudrun.failures import told
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
@@ -29,7 +30,10 @@ _SETTLED_S = 3.0  # within which a call that nobody waits for any more has had i
 
 
 class CloudRun:
-    """A Target and Keeper for one service. It connects when first asked."""
+    """A Target and Keeper for one service. It connects when first asked.
+
+    Raises UsageError without Google's libraries, DeployError without credentials.
+    """
 
     platform: str | None = "linux/amd64"
 
@@ -39,7 +43,9 @@ class CloudRun:
         self.service = name
         self.home: Home | None = Home(project=project, region=region)
         self.where: Mapping[str, str] = {"project": project, "region": region}
-        self._calls = Calls(project, region, name, self._settings)
+        # Told now: a model is not built first for a service that nobody here can reach.
+        address_of(self._settings.api_endpoint)
+        self._calls = Calls(project, region, name, self._settings, find_credentials())
         self._name = self._calls.name
         self._asked = False  # whether a call that makes something was sent
 

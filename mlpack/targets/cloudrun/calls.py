@@ -9,7 +9,7 @@ from typing import Any
 
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
-from mlpack.targets.cloudrun.api import Api, connect
+from mlpack.targets.cloudrun.api import Api, address_of, connect
 from mlpack.targets.cloudrun.failures import failed_revision, known, plain, told
 from mlpack.targets.cloudrun.logs import last_lines
 from mlpack.targets.cloudrun.settings import Settings
@@ -24,25 +24,25 @@ _OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # said of all that do no
 class Calls:
     """The Admin API for one service; connects when first asked. `name` is its resource name."""
 
-    def __init__(self, project: str, region: str, service: str, settings: Settings) -> None:
+    def __init__(self, project: str, region: str, service: str, settings: Settings, credentials: Any) -> None:
         self.project, self.region, self.service = project, region, service
         self.name = f"projects/{project}/locations/{region}/services/{service}"
         self._parent = f"projects/{project}/locations/{region}"
         self._settings = settings
+        self._credentials = credentials
 
     @cached_property
     def api(self) -> Api:
         """The clients, connected."""
-        return connect(self._settings.api_endpoint, self._settings.transport)
+        return connect(self._credentials, address_of(self._settings.api_endpoint), self._settings.transport)
 
     def find(self) -> Any | None:
         """The service, None when there is none."""
-        services = self.api.services  # tells first when the libraries are missing
         from google.api_core.exceptions import NotFound
 
         with told(f"a look at {self.service}"):
             try:
-                return services.get_service(name=self.name)
+                return self.api.services.get_service(name=self.name)
             except NotFound:
                 return None
 

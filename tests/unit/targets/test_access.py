@@ -72,7 +72,7 @@ def test_a_policy_that_we_may_not_see_is_unknown() -> None:
 )
 def test_a_door_that_does_not_move_is_told(error: Exception, open_to_all: bool, code: str, words: str) -> None:
     """What was tried, opening or closing; a network that fails is no missing right."""
-    calls = Calls("demo", "europe-west1", "iris", Settings())
+    calls = Calls("demo", "europe-west1", "iris", Settings(), None)
     vars(calls)["api"] = Policies(write=error, public=not open_to_all)  # already connected
     with pytest.raises(DeployError) as told:
         calls.open(SERVICE, open_to_all=open_to_all)
