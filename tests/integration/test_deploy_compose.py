@@ -111,6 +111,17 @@ def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -
     assert not (folder / ".mlpack" / "deployed.json").exists()
 
 
+def test_without_compose_nothing_is_begun(iris: Packed, receipts: Path, tmp_path: Path) -> None:
+    """Exit 8 with what to install, and no file of a service that never was; the plan alone needs none."""
+    shutil.copytree(receipts, tmp_path / ".mlpack" / "receipts")
+    words = ("deploy", iris.image, "--target", "compose", "--service", "none", "--set", f"port={free_port()}")
+    env = {"PATH": str(tmp_path)}
+    refused(8, "deploy_no_compose", *words, "--yes", cwd=tmp_path, env=env)
+    assert [path.name for path in (tmp_path / ".mlpack").iterdir()] == ["receipts"]
+    told(*words, "--dry-run", "--write", "compose.yaml", cwd=tmp_path, env=env)
+    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["none"]["image"] == iris.image
+
+
 def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None:
     """`--region` means nothing to compose: exit 2, before anything is done."""
     words = ("deploy", iris.image, "--target", "compose", "--yes")
