@@ -237,6 +237,9 @@ def unserved(folder: Path) -> None:
             return images[0]
 
     torch.jit.save(torch.jit.script(Listed()), folder / "listed.pt")
+    quantized = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 2)).eval(), {nn.Linear})
+    torch.jit.save(torch.jit.script(quantized), folder / "quantized.pt")
+    torch.save(quantized, folder / "quantized_module.pt")
 
 
 if __name__ == "__main__":

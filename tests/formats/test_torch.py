@@ -159,6 +159,19 @@ def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     assert specs(told(others / "double.pt"))[0] == [("input", "FP64", (-1, 4))]
 
 
+def test_a_dynamically_quantized_model_is_asked_row_by_row(others: Path) -> None:
+    """Its scale is that of all rows of a call, so one row's answer would hang on the others; torch's own classes are known."""
+    rows = [[0.1, 0.2, 0.3, 0.4]]
+    for name in ("quantized.pt", "quantized_module.pt"):
+        info = told(others / name, sample=rows)
+        assert (info.safety.verdict, info.safety.findings) == ("safe", ())
+        assert (info.signatures[0].batch, specs(info)[0]) == (
+            "one",
+            [(info.signatures[0].inputs[0].name, "FP32", (-1, 4))],
+        )
+        assert info.warnings == ("It quantizes by the range of what it is given, so rows are asked one at a time.",)
+
+
 def test_torchscript_that_writes_files_is_dangerous(others: Path) -> None:
     """Its interpreter has an operation that writes a file: the verdict names it."""
     info = told(others / "writes_files.pt")
