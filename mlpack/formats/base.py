@@ -22,7 +22,8 @@ class Artifact:
     archive, and that member (a file) is what is asked about; size, head and `open` are the member's then.
     `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`);
     `sample` a few rows as JSON values (records, lists, texts), for what the file does not tell. `ask` inspects another path
-    (a file that this one names), for formats that wrap another.
+    (a file that this one names), for formats that wrap another; of what lies in an archive `inside` does, by the name of a
+    file or folder below the tree's root.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Artifact:
     framework: str | None = None
     sample: tuple[Any, ...] = ()
     ask: Callable[[Path], ModelInfo] | None = None
+    inside: Callable[[str], ModelInfo | None] | None = None
 
     @property
     def name(self) -> str:

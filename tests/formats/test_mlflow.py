@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ LABELS = json.dumps([{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape
 
 def _folder(path: Path, document: Any, requirements: str = "") -> Path:
     """A folder as MLflow 3 writes it, around a model's own file."""
-    path.mkdir(exist_ok=True)
+    path.mkdir(exist_ok=True, parents=True)
     (path / "MLmodel").write_text(document if isinstance(document, str) else yaml.safe_dump(document))
     (path / "requirements.txt").write_text(requirements)
     (path / "conda.yaml").write_text("name: mlflow-env\n")
@@ -61,6 +62,31 @@ def test_it_is_the_model_of_its_flavour(tmp_path: Path) -> None:
     assert info.details["mlflow"]["flavour"] == "xgboost"
     assert info.details["mlflow"]["input_example"] == "input_example.json"
     assert info.safety.verdict == "safe"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("zip", "m.zip"), ("gztar", "m.tar.gz")])
+@pytest.mark.parametrize("base", ["model", "."])
+def test_an_archive_of_the_folder_is_the_folder(tmp_path: Path, kind: str, name: str, base: str) -> None:
+    """Packed by itself or with its folder: the same answer, and the flavour's file is what the image gets."""
+    plain = inspected(_boosted(tmp_path / "run" / "model"))
+    inside = tmp_path / "run" if base == "model" else tmp_path / "run" / "model"
+    shutil.make_archive(str(tmp_path / "m"), kind, inside, base if base == "model" else None)
+    info = inspected(tmp_path / name)
+    assert (info.format, info.packed) == ("xgboost", "model/model.ubj" if base == "model" else "model.ubj")
+    assert (info.signatures, info.requirements, info.details) == (plain.signatures, plain.requirements, plain.details)
+
+
+def test_a_pickled_model_in_an_archive_of_the_folder(tmp_path: Path) -> None:
+    """Its own file is a pickle, which is read where the archive is unpacked to; another's bad pickle is told."""
+    flavour = {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1.5.0"}}
+    folder = _folder(tmp_path / "m", {"flavors": flavour})
+    (folder / "model.pkl").write_bytes(pickle.dumps(LogisticRegression().fit([[0.0], [1.0]], [0, 1])))
+    shutil.make_archive(str(tmp_path / "good"), "zip", folder)
+    info = inspected(tmp_path / "good.zip")
+    assert (info.packed, info.safety.verdict, info.details["mlflow"]["flavour"]) == ("model.pkl", "safe", "sklearn")
+    (folder / "more.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    shutil.make_archive(str(tmp_path / "bad"), "zip", folder)
+    assert inspected(tmp_path / "bad.zip").safety.verdict == "dangerous"
 
 
 def test_its_requirements_are_pins(tmp_path: Path) -> None:

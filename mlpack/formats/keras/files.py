@@ -15,12 +15,11 @@ from mlpack.formats.base import Artifact
 from mlpack.readers.hdf5 import Dataset, Hdf5
 from mlpack.readers.hdf5_blocks import RandomAccess
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.streams import CHUNK, FileSource, Source, Window
+from mlpack.readers.streams import CHUNK, FileSource, Source, Window, spooled
 from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_KEPT_IN_MEMORY = 8 * MIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +138,8 @@ def _seekable(artifact: Artifact) -> Iterator[tuple[RandomAccess, int]]:
         with artifact.path.open("rb") as file:
             yield file, artifact.size
         return
-    with artifact.open() as source, _spooled(source) as spooled:
-        yield spooled
+    with artifact.open() as source, _spooled(source) as held:
+        yield held
 
 
 @contextmanager
@@ -150,11 +149,8 @@ def _spooled(source: Source) -> Iterator[tuple[RandomAccess, int]]:
         window = Window(source)
         yield window, window.size
         return
-    with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
-        size = 0
-        while data := source.read(CHUNK):
-            size += file.write(data)
-        yield file, size
+    with spooled(source) as held:
+        yield held
 
 
 @contextmanager

@@ -50,8 +50,10 @@ class MLflowFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
-        if tree is None or MLMODEL not in tree or artifact.entry is not None:
+        if tree is None or MLMODEL not in tree or artifact.entry is not None or (artifact.packed and artifact.head):
             return None
+        if tree.container != "folder" and artifact.packed is None:
+            return None  # asked again as the archive's content
         document = _document(artifact)
         flavours = document.get("flavors")
         if not isinstance(flavours, dict) or not flavours:
@@ -64,9 +66,13 @@ class MLflowFormat:
             return _recognised(
                 artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
             )
-        if tree.container != "folder" or artifact.ask is None:
-            return _recognised(artifact, told, f"unpack the archive: the model is {data} in it")
-        inner = artifact.ask(artifact.path / data)
+        if tree.container == "folder":
+            inner = artifact.ask(artifact.path / data) if artifact.ask is not None else None
+        else:
+            inner = artifact.inside(data) if artifact.inside is not None else None
+            inner = replace(inner, packed=inner.packed or tree.prefix + data) if inner is not None else None
+        if inner is None:
+            return _recognised(artifact, told, f"{data} in it is of no kind that is known here: {_OWN}")
         return _joined(artifact, inner, document, told[name], name)
 
 
