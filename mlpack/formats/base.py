@@ -23,7 +23,7 @@ class Artifact:
     `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`);
     `sample` a few rows as JSON values (records, lists, texts), for what the file does not tell. `ask` inspects another path
     (a file that this one names), for formats that wrap another; of what lies in an archive `inside` does, by the name of a
-    file or folder below the tree's root.
+    file or folder below the tree's root. Both take rows too, for when the user gave none.
     """
 
     path: Path
@@ -35,8 +35,8 @@ class Artifact:
     entry: str | None = None
     framework: str | None = None
     sample: tuple[Any, ...] = ()
-    ask: Callable[[Path], ModelInfo] | None = None
-    inside: Callable[[str], ModelInfo | None] | None = None
+    ask: Callable[[Path, tuple[Any, ...]], ModelInfo] | None = None
+    inside: Callable[[str, tuple[Any, ...]], ModelInfo | None] | None = None
 
     @property
     def name(self) -> str:

@@ -101,7 +101,7 @@ class _Asking:
             entry=self.entry,
             framework=self.framework,
             sample=self.sample,
-            ask=replace(self, entry=None).of,
+            ask=lambda path, rows: replace(self, entry=None, sample=self.sample or rows).of(path),
         )
 
     def _ask(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:
@@ -123,20 +123,22 @@ class _Asking:
         _refuse_broken(archive.path, archive.tree, found)
         budget = Budget(Limits(), archive.size)
 
-        def ask(tree: Tree, key: str, size: int = 0, head: bytes = b"") -> ModelInfo | None:
-            one = replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key, inside=inside_of(tree))
-            info = self._ask(one, found)
+        def ask(
+            tree: Tree, key: str, size: int = 0, head: bytes = b"", rows: tuple[Any, ...] = self.sample
+        ) -> ModelInfo | None:
+            one = replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key, sample=rows)
+            info = self._ask(replace(one, inside=inside_of(tree)), found)
             seen = tree.container == "packed" and archive.pickle is not None
             if info is None and head and not seen and may_hold_pickles(key, head):
                 info = self._copied(one, budget)
             return info
 
-        def inside_of(tree: Tree) -> Callable[[str], ModelInfo | None]:
-            def of(name: str) -> ModelInfo | None:
-                key = tree.prefix + name
+        def inside_of(tree: Tree) -> Callable[[str, tuple[Any, ...]], ModelInfo | None]:
+            def of(name: str, rows: tuple[Any, ...]) -> ModelInfo | None:
+                key, rows = tree.prefix + name, self.sample or rows
                 if name in tree and archive.tree is not None:
-                    return ask(archive.tree, key, tree.sizes[name], tree.read(name, HEAD))
-                return ask(tree.below(name), key)
+                    return ask(archive.tree, key, tree.sizes[name], tree.read(name, HEAD), rows)
+                return ask(tree.below(name), key, rows=rows)
 
             return of
 
@@ -156,7 +158,8 @@ class _Asking:
             found = found_in(place, pickle)
             if pickle is not None and pickle.problem:
                 raise broken(replace(place, path=Path(packed.packed)), pickle, found)
-            info = self._ask(self._artifact(path, place.size, open_tree(path), head=place.head, pickle=pickle), found)
+            unpacked = self._artifact(path, place.size, open_tree(path), head=place.head, pickle=pickle)
+            info = self._ask(replace(unpacked, sample=packed.sample), found)
         return None if info is None else replace(info, path=packed.path)
 
     def _folder(self, place: Place) -> ModelInfo:

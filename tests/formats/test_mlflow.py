@@ -89,6 +89,62 @@ def test_a_pickled_model_in_an_archive_of_the_folder(tmp_path: Path) -> None:
     assert inspected(tmp_path / "bad.zip").safety.verdict == "dangerous"
 
 
+class Held:
+    """Code of one's own around an estimator: what it takes, its file does not tell."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+ROW = [0.5, -1.0, 2, 3.25]
+RECORD = dict(zip("abcd", ROW, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("written", "rows"),
+    [
+        ({"columns": list("abcd"), "data": [ROW, ROW]}, (RECORD, RECORD)),
+        ({"dataframe_split": {"columns": list("abcd"), "data": [ROW]}}, (RECORD,)),
+        ({"columns": [0, 1, 2, 3], "data": [ROW]}, (ROW,)),
+        ({"inputs": [ROW, ROW], "params": {"k": 1}}, (ROW, ROW)),
+        ([ROW] * 30, (ROW,) * 20),
+        ([RECORD], (RECORD,)),
+        (RECORD, (RECORD,)),
+        ({"inputs": {name: [value, value] for name, value in RECORD.items()}}, (RECORD, RECORD)),
+        ([["text", *ROW[1:]]], ()),  # not what the model takes: left alone
+        ([ROW[:3]], ()),
+        ([{**RECORD, "e": 1}], ()),
+        ({"a": {"b": 1}}, ()),
+        ("text", ()),
+        ({"inputs": {"a": [1], "b": [1, 2]}}, ()),
+        ({"columns": list("abcd"), "data": [[1, 2]]}, ()),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_its_input_example_is_the_sample(tmp_path: Path, written: Any, rows: tuple[Any, ...], packed: bool) -> None:
+    """Every way in which MLflow writes one; one that the model would refuse is left alone, the user's own comes first."""
+    folder = _boosted(tmp_path / "m")
+    (folder / "input_example.json").write_text(json.dumps(written))
+    path = Path(shutil.make_archive(str(tmp_path / "m"), "zip", folder)) if packed else folder
+    assert inspected(path).sample == rows
+
+
+def test_what_a_file_does_not_tell_its_example_does(tmp_path: Path) -> None:
+    """An estimator of nobody's has no signature without rows; a huge, missing or broken example is none."""
+    flavour = {"sklearn": {"pickled_model": "model.pkl"}}
+    example = {"saved_input_example_info": {"artifact_path": "example.json"}}
+    folder = _folder(tmp_path / "m", {"flavors": flavour, **example})
+    (folder / "model.pkl").write_bytes(pickle.dumps(Held(LogisticRegression().fit([[0, 1, 2], [1, 0, 2]], [0, 1]))))
+    assert inspected(folder).signatures == ()
+    (folder / "example.json").write_text("[[1, 2.5, 3]]")
+    info = inspected(folder)
+    assert info.signatures[0].inputs[0].shape == (-1, 3)
+    assert info.sample == ([1, 2.5, 3],)
+    for text in ("[[1,", "[" * 100_000, "[[1, 2.5, 3]," + " " * (5 << 20) + "]"):
+        (folder / "example.json").write_text(text)
+        assert inspected(folder).sample == ()
+
+
 def test_its_requirements_are_pins(tmp_path: Path) -> None:
     """What the model's file does not record is what requirements.txt says; what it records stays."""
     table = numbers()

@@ -12,6 +12,7 @@ import yaml
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
 from mlpack.readers.limits import CutOffError
@@ -66,14 +67,16 @@ class MLflowFormat:
             return _recognised(
                 artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
             )
+        rows = example_of(tree, document)
         if tree.container == "folder":
-            inner = artifact.ask(artifact.path / data) if artifact.ask is not None else None
+            inner = artifact.ask(artifact.path / data, rows) if artifact.ask is not None else None
         else:
-            inner = artifact.inside(data) if artifact.inside is not None else None
+            inner = artifact.inside(data, rows) if artifact.inside is not None else None
             inner = replace(inner, packed=inner.packed or tree.prefix + data) if inner is not None else None
         if inner is None:
             return _recognised(artifact, told, f"{data} in it is of no kind that is known here: {_OWN}")
-        return _joined(artifact, inner, document, told[name], name)
+        joined = _joined(artifact, inner, document, told[name], name)
+        return replace(joined, sample=rows) if joined.signatures and fits(joined.signatures[0], rows) else joined
 
 
 def _document(artifact: Artifact) -> Mapping[str, Any]:
