@@ -15,7 +15,7 @@ from mlpack.formats.base import Artifact
 from mlpack.readers.hdf5 import Dataset, Hdf5
 from mlpack.readers.hdf5_blocks import RandomAccess
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.streams import CHUNK, FileSource, Source, Window, spooled
+from mlpack.readers.streams import CHUNK, FileSource, Source, Window, peek, spooled
 from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
@@ -84,6 +84,22 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
             weights=_inner_weights(tree),
             escaping=tree.escaping,
         )
+
+
+def read_architecture(artifact: Artifact) -> KerasFile | None:
+    """The JSON that `to_json` gives: a model's configuration without its weights; None for any other file."""
+    if artifact.head.lstrip()[:1] != b"{" or b'"class_name"' not in artifact.head:
+        return None
+    with artifact.open() as source:
+        text, _ = peek(source, _LONGEST_JSON + 1)
+    try:
+        config = _object(text, "JSON")
+    except ValueError:
+        return None  # it is nobody's, and told as that
+    if not isinstance(config.get("class_name"), str) or not isinstance(config.get("config"), dict | list):
+        return None
+    version = config.get("keras_version")
+    return KerasFile(container="json", config=config, version=version if isinstance(version, str) else None)
 
 
 def _inner_weights(tree: Tree) -> tuple[tuple[str, Dataset], ...]:

@@ -188,6 +188,24 @@ def test_weights_alone(tmp_path: Path) -> None:
     assert (old.options["legacy"], new.options["legacy"]) == (True, False)
 
 
+def test_an_architecture_alone(tmp_path: Path) -> None:
+    """JSON of `to_json`, of Keras 3 and 2: its layers and own classes, no signature, and code in it is dangerous, nested too."""
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**sequential(FEATURES, DENSE), "keras_version": "2.9.0"}))
+    info = looked_at(path)
+    assert (info.format, info.framework_version, info.signatures) == ("keras", "2.9.0", ())
+    assert (info.safety.verdict, [name for name, _ in info.steps]) == ("safe", ["features", "species"])
+    assert "no weights" in info.advice
+    code = {"class_name": "Lambda", "config": {"function": ["4wEAAAA=", None, None]}}
+    for hidden in (code, sequential(code), layer("TimeDistributed", "t", layer=code)):
+        path.write_text(json.dumps(sequential(FEATURES, hidden)))
+        assert looked_at(path).safety.verdict == "dangerous"
+    for other in ({"class_name": "Sequential"}, {"class_name": 3, "config": {}}, [{"class_name": "Sequential"}]):
+        path.write_text(json.dumps(other))
+        with pytest.raises(UnknownFormatError):
+            looked_at(path)
+
+
 def test_hdf5_that_is_not_of_keras(tmp_path: Path) -> None:
     """A table in HDF5 is no model, and said to be HDF5."""
     with h5py.File(tmp_path / "table.h5", "w") as file:
