@@ -143,6 +143,14 @@ def test_an_exported_program_tells_its_dimensions(folder: Path, others: Path) ->
     assert "Fixed when it was exported: k=3." in two.warnings
 
 
+def test_a_module_in_a_checkpoint_is_served(folder: Path) -> None:
+    """Beside epochs, and of two the likelier; where it is, is told, and the loader is told too."""
+    info = told(folder / "held.pt")
+    assert specs(info) == ([("input", "FP64", (-1, 4))], [("output", "FP64", (-1, 2))])
+    assert "It is a checkpoint whose 'model' is the module." in info.warnings
+    assert (info.options["key"], info.details["key"], info.safety.verdict) == ("model", "model", "safe")
+
+
 def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     """torch.package, any other object, a list of tensors, an image without its size: named, with a remedy."""
     package = told(others / "package.pt")

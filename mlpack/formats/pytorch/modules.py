@@ -34,8 +34,8 @@ def is_module(value: Any) -> bool:
     return {"_parameters", "_buffers", "_modules"} <= value.attributes().keys()
 
 
-def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
-    """What a whole module is."""
+def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> ModelInfo:
+    """What a whole module is; `key` says where in a checkpoint it is."""
     pickle = artifact.pickle
     assert pickle is not None  # noqa: S101 - the module was read from it
     version = version_of(artifact)
@@ -60,6 +60,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
         warnings.append(f"No signature: {told}." if wanted else f"No signature: the file does not tell what {told}.")
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
+    if key:
+        warnings.append(f"It is a checkpoint whose {key!r} is the module.")
     if missing:
         warnings.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
     return ModelInfo(
@@ -79,8 +81,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
         numpy_major=pickle.numpy_major,
         protocol=pickle.protocol,
         warnings=tuple(warnings),
-        details={"kind": "module", "container": pickle.container, **summary(tensors)},
-        options={"kind": "module", "dtype": floating(tensors)},
+        details={"kind": "module", "container": pickle.container, **({"key": key} if key else {}), **summary(tensors)},
+        options={"kind": "module", "dtype": floating(tensors), **({"key": key} if key else {})},
         advice=advice,
     )
 
