@@ -59,6 +59,7 @@ def test_it_is_the_model_of_its_flavour(tmp_path: Path) -> None:
     assert (info.format, info.path.name) == ("xgboost", "model.ubj")
     assert info.signatures[0].columns == ("a", "b", "c", "d")
     assert [one.distribution for one in info.requirements] == ["xgboost"]
+    assert inspected(tmp_path / "model" / "MLmodel") == info
     assert info.details["mlflow"]["flavour"] == "xgboost"
     assert info.details["mlflow"]["input_example"] == "input_example.json"
     assert info.safety.verdict == "safe"

@@ -51,6 +51,8 @@ class MLflowFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
+        if artifact.path.name == MLMODEL and artifact.packed is None and artifact.head and artifact.ask is not None:
+            return artifact.ask(artifact.path.parent, ())  # named by its file
         if tree is None or MLMODEL not in tree or artifact.entry is not None or (artifact.packed and artifact.head):
             return None
         if tree.container != "folder" and artifact.packed is None:
