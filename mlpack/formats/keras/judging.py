@@ -108,7 +108,7 @@ def _found(node: Mapping[str, Any]) -> Iterator[Finding]:
         told = "dangerous: TensorFlow's files and Python functions are within its reach"
         yield Finding(callable=f"tensorflow.{config['function']}"[:200], why=told, verdict="dangerous")
     module = node.get("module")
-    if isinstance(kind, str) and isinstance(module, str) and module != "builtins" and not _of_keras(module):
+    if isinstance(kind, str) and isinstance(module, str):
         named = Global(module, str(held) if kind == "function" else kind)
         if why := danger_of(named):
             yield Finding(callable=str(named)[:200], why=f"dangerous: {why}", verdict="dangerous")

@@ -224,6 +224,18 @@ DANGERS = {
     "a function in an argument": (
         layer("Dense", "d", activation={"class_name": "function", "config": "system", "module": "os"}), "os.system"
     ),
+    "a built-in function": (
+        layer("Dense", "d", activation={"class_name": "function", "config": "eval", "module": "builtins"}), "builtins.eval"
+    ),
+    "a built-in as a class": (layer("exec", "x", module="builtins"), "builtins.exec"),
+    "a loader of Keras": (layer("load_model", "x", module="keras.models"), "keras.models.load_model"),
+    "a download": (
+        layer("Lambda", "l", function={"class_name": "function", "config": "get_file", "module": "keras.utils"},
+              arguments={"origin": "http://127.0.0.1"}), "keras.utils.get_file"
+    ),
+    "the switch of its own safety": (
+        {"class_name": "function", "config": "enable_unsafe_deserialization", "module": "keras.config"}, "keras.config"
+    ),
     "a file of words": (layer("StringLookup", "s", vocabulary="/etc/passwd"), "StringLookup"),
     "TensorFlow's files": ({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}, "io.write_file"),
     "a pickle in a layer": (layer("TorchModuleWrapper", "t", module="keras.layers"), "TorchModuleWrapper"),
