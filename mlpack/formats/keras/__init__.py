@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.keras.architecture import Architecture, architecture
@@ -71,7 +71,7 @@ class KerasFormat:
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
     told = architecture(config)
-    judged = judge(config, found.escaping)
+    judged = judge(config, found.escaping, found.outside)
     alone = found.container == "json"
     signature = None if alone else signature_of(told, own=bool(judged.own))
     needs = needs_of(found.version, artifact.framework)
@@ -107,7 +107,7 @@ def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
         root_class="keras weights",
         task=None,
         signatures=(),
-        safety=Safety(verdict="safe"),
+        safety=judge({}, found.escaping, found.outside).safety,
         size=artifact.size,
         requirements=needs.requirements,
         details=_details(found, None),

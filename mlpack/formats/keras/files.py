@@ -33,6 +33,7 @@ class KerasFile:
     training: Mapping[str, Any] | None = None
     weights: tuple[tuple[str, Dataset], ...] = ()
     escaping: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()  # weights that lie in other files
 
     @property
     def parameters(self) -> int:
@@ -51,6 +52,7 @@ def read_hdf5(artifact: Artifact) -> KerasFile | None:
         if not text and not keras:
             return None
         weights = tuple(_weights(hdf5))
+        outside = tuple(hdf5.outside)
     version = told.get("keras_version")
     backend = told.get("backend")
     return KerasFile(
@@ -60,6 +62,7 @@ def read_hdf5(artifact: Artifact) -> KerasFile | None:
         backend=backend if isinstance(backend, str) and backend else None,
         training=_training(told.get("training_config")),
         weights=weights,
+        outside=outside,
     )
 
 
@@ -76,13 +79,15 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
         version = (_read(tree, _METADATA) if _METADATA in tree else {}).get("keras_version")
         if not isinstance(config.get("class_name"), str):
             raise ValueError(f"its {_CONFIG} describes no model")  # noqa: TRY004  # what is told is the file's fault
+        weights, outside = _inner_weights(tree)
         return KerasFile(
             container="folder" if tree.container == "folder" or artifact.packed == "" else "zip",
             config=config,
             version=version if isinstance(version, str) else None,
             training=_training(config.get("compile_config")),
-            weights=_inner_weights(tree),
+            weights=weights,
             escaping=tree.escaping,
+            outside=outside,
         )
 
 
@@ -102,11 +107,14 @@ def read_architecture(artifact: Artifact) -> KerasFile | None:
     return KerasFile(container="json", config=config, version=version if isinstance(version, str) else None)
 
 
-def _inner_weights(tree: Tree) -> tuple[tuple[str, Dataset], ...]:
+def _inner_weights(tree: Tree) -> tuple[tuple[tuple[str, Dataset], ...], tuple[str, ...]]:
+    """The weights, and which of them lie in other files."""
     if _WEIGHTS not in tree:
-        return ()
+        return (), ()
     with tree.open(_WEIGHTS) as source, _spooled(source) as (file, size):
-        return tuple(_weights(Hdf5(file, size)))
+        hdf5 = Hdf5(file, size)
+        weights = tuple(_weights(hdf5))
+        return weights, tuple(hdf5.outside)
 
 
 def _guess(told: Mapping[str, Any]) -> str | None:

@@ -206,6 +206,36 @@ def test_an_architecture_alone(tmp_path: Path) -> None:
             looked_at(path)
 
 
+@pytest.mark.parametrize("kind", ["a link", "a linked group", "raw bytes", "a view"])
+@pytest.mark.parametrize("name", ["m.h5", "m.weights.h5", "m.keras"])
+def test_weights_in_another_file_are_dangerous(tmp_path: Path, name: str, kind: str) -> None:
+    """HDF5 can keep values in any file of the machine that loads it: links, groups behind one, raw bytes, views."""
+    whole = {"m.h5": lambda path: hdf5(path, sequential(FEATURES, DENSE)), "m.keras": lambda path: archive(path, sequential(FEATURES, DENSE))}  # fmt: skip
+    held = io.BytesIO((whole["m.h5"](tmp_path / "whole.h5")).read_bytes() if name == "m.h5" else b"")
+    with h5py.File(held, "r+" if name == "m.h5" else "w") as file:
+        group = file.require_group("layers/dense/vars")
+        if kind == "a link":
+            group["1"] = h5py.ExternalLink("/etc/other.h5", "/x")
+        elif kind == "a linked group":
+            file["layers/other"] = h5py.ExternalLink("/etc/other.h5", "/")
+        elif kind == "raw bytes":
+            group.create_dataset("1", shape=(4,), dtype="u1", external=[("/etc/passwd", 0, 4)])
+        else:
+            view = h5py.VirtualLayout(shape=(4,), dtype="u1")
+            view[:] = h5py.VirtualSource("/etc/other.h5", "x", shape=(4,))
+            group.create_virtual_dataset("1", view)
+    path = tmp_path / name
+    if name == "m.keras":
+        with zipfile.ZipFile(whole[name](tmp_path / "whole.keras")) as old, zipfile.ZipFile(path, "w") as new:
+            for member in old.namelist():
+                new.writestr(member, held.getvalue() if member.endswith(".h5") else old.read(member))
+    else:
+        path.write_bytes(held.getvalue())
+    found = looked_at(path)
+    assert found.safety.verdict == "dangerous"
+    assert found.safety.findings[0].callable == f"HDF5 layers/{'other' if 'group' in kind else 'dense/vars/1'}"
+
+
 def test_hdf5_that_is_not_of_keras(tmp_path: Path) -> None:
     """A table in HDF5 is no model, and said to be HDF5."""
     with h5py.File(tmp_path / "table.h5", "w") as file:
