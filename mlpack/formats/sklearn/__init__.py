@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
-from mlpack.errors import UnreadableModelError, UsageError
+from mlpack.errors import UsageError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
@@ -18,7 +18,7 @@ from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_r
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import told_of
 from mlpack.readers.skops import Skops, read_skops, with_verdict
 from mlpack.readers.values import PickleFile
 
@@ -95,12 +95,8 @@ def _skops(artifact: Artifact) -> Skops | None:
     """What a skops file holds; None for any other. Raises UnreadableModelError."""
     if artifact.tree is None or artifact.packed is not None:
         return None
-    try:
+    with told_of(artifact.name, "a skops file"):
         return read_skops(artifact.tree)
-    except CutOffError as stopped:
-        raise UnreadableModelError(
-            f"{artifact.name} begins like a skops file, and cannot be read: {stopped}.", hint="Save the model again."
-        ) from stopped
 
 
 class _Facts:
