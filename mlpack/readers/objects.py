@@ -87,6 +87,7 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = Fals
             _check_getattr(m, callable_, args)
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
+            _check_array(m, callable_, args)
     elif isinstance(callable_, Instance):
         _check_computed(m, callable_)
     else:
@@ -116,6 +117,16 @@ def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
         m.record.suspect("builtins.setattr", "gives a class that it makes its name")
     else:
         m.record.trick("builtins.setattr", "changes an attribute that no honest file changes")
+
+
+def _check_array(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
+    # dill writes an array as a call with the function that makes it: called like any other, and so judged.
+    if (callable_.module, callable_.name) != ("dill._dill", "_create_array"):
+        return
+    if args and isinstance(args[0], Global):
+        m.record.called.add(args[0])
+    else:
+        m.record.trick(str(callable_), "calls what the file has put together itself")
 
 
 def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
