@@ -11,7 +11,7 @@ from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
-from mlpack.formats.sklearn.independence import rows_are_independent
+from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
@@ -255,6 +255,10 @@ class _Facts:
         elif model is not None and core(model).kind is None:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
+            )
+        if model is not None and core(model).path in ASKED_ALONE:
+            told.append(
+                f"{core(model).name} ranks the rows of a call among themselves, so rows are asked one at a time."
             )
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
