@@ -69,7 +69,11 @@ class Kind:
 
 
 class Format(Protocol):
-    """A kind of model file. Ours have `kinds` too: what the README's table says of them."""
+    """A kind of model file.
+
+    Ours have `kinds` too (what the README's table says of them), and those of folders may name a file in them that
+    `stands_for_its_folder` where the user names it.
+    """
 
     name: str
 

@@ -50,13 +50,20 @@ def inspect(
     """What the model at `path` is, wants and needs, and whether it is safe.
 
     `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
-    A folder or an archive that holds one model is that model. Raises UnreadableModelError, UnknownFormatError (also for a
-    dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each
-    carries in `info` what was found.
+    A folder or an archive that holds one model is that model; a folder's main file stands for it. Raises UnreadableModelError,
+    UnknownFormatError (also for a dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and
+    broken further on); each carries in `info` what was found.
     """
     return _Asking(
         formats=tuple(formats), entry=entry, framework=framework, sample=tuple(sample), on_progress=on_progress
-    ).of(path)
+    ).of(_folder_of(path, formats))
+
+
+def _folder_of(path: Path, formats: Sequence[Format]) -> Path:
+    """The folder that a file stands for by its name; any other path as it is."""
+    if path.name in {getattr(one, "stands_for_its_folder", None) for one in formats} and path.is_file():
+        return path.parent if path.parent.name else path.absolute().parent
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)

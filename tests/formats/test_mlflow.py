@@ -13,7 +13,7 @@ import xgboost
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from mlpack.errors import UnreadableModelError
+from mlpack.errors import UnknownFormatError, UnreadableModelError
 from tests.formats.answering import inspected
 from tests.formats.booster_models import numbers
 
@@ -184,6 +184,16 @@ def test_a_broken_mlmodel(document: Any, tmp_path: Path) -> None:
     with pytest.raises(UnreadableModelError) as raised:
         inspected(_folder(tmp_path / "m", document))
     assert raised.value.hint
+
+
+def test_an_mlmodel_that_names_itself(tmp_path: Path) -> None:
+    """As the model of its flavour: no model, in a folder and in an archive, and the search has an end."""
+    folder = _folder(tmp_path / "m", {"flavors": {"xgboost": {"data": "MLmodel"}}})
+    for named in (folder, folder / "MLmodel"):
+        with pytest.raises(UnknownFormatError, match="MLmodel is plain text"):
+            inspected(named)
+    packed = shutil.make_archive(str(tmp_path / "m"), "zip", folder)
+    assert inspected(Path(packed)).advice
 
 
 @pytest.mark.slow

@@ -38,6 +38,7 @@ class MLflowFormat:
     """Folders that MLflow's `save_model` writes and its runs keep as artifacts."""
 
     name = "mlflow"
+    stands_for_its_folder = MLMODEL
     loader = None  # a flavour's model is served by its own format
     kinds = (
         Kind(
@@ -51,8 +52,6 @@ class MLflowFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
-        if artifact.path.name == MLMODEL and artifact.packed is None and artifact.head and artifact.ask is not None:
-            return artifact.ask(artifact.path.parent, ())  # named by its file
         if tree is None or MLMODEL not in tree or artifact.entry is not None or (artifact.packed and artifact.head):
             return None
         if tree.container != "folder" and artifact.packed is None:

@@ -30,6 +30,7 @@ class SavedModelFormat:
     """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
+    stands_for_its_folder = _FILE
     loader = Path(__file__).with_name("loader.py")
     kinds = (
         Kind(
@@ -43,8 +44,6 @@ class SavedModelFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for a tree without a saved_model.pb. Raises UnreadableModelError for one that is broken."""
         tree = artifact.tree
-        if artifact.path.name == _FILE and artifact.packed is None and artifact.head and artifact.ask is not None:
-            return artifact.ask(artifact.path.parent, ())  # named by its file
         if tree is None or _FILE not in tree or (artifact.packed and artifact.head):
             return None
         if tree.container != "folder" and artifact.packed is None:
