@@ -152,8 +152,8 @@ class ModelInfo:
     `packed` is the file or folder in the archive at `path` that is the model ("" for all of the archive), None when `path`
     itself is. `options` go to the loader; `excludes` are distributions that are asked for by others and never installed;
     `apt` are Debian packages, `locales` languages by glibc's names (`en_US.UTF-8`) whose rules the model uses; `companions`
-    are files that belong to the model's file, by their names relative to its folder; `advice` says what to do with a model
-    that cannot be served as it is.
+    are files that belong to the model's file, by their names relative to its folder; `sample` holds rows that came along with
+    the model; `advice` says what to do with a model that cannot be served as it is.
     """
 
     path: Path
@@ -185,6 +185,7 @@ class ModelInfo:
     apt: tuple[str, ...] = ()
     locales: tuple[str, ...] = ()
     companions: tuple[str, ...] = ()
+    sample: tuple[Any, ...] = ()
     advice: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Context:
             options=prepared.options,
             signature=self.config.signature,
             serve=self.config.serve,
-            sample=self.sample(),
+            sample=self.sample() or list(lock.info.sample) or None,
             templates=self.config.templates,
             private=self._private(lock, secrets=secrets),
         )

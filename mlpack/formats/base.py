@@ -22,7 +22,8 @@ class Artifact:
     archive, and that member (a file) is what is asked about; size, head and `open` are the member's then.
     `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`);
     `sample` a few rows as JSON values (records, lists, texts), for what the file does not tell. `ask` inspects another path
-    (a file that this one names), for formats that wrap another.
+    (a file that this one names), for formats that wrap another; of what lies in an archive `inside` does, by the name of a
+    file or folder below the tree's root. Both take rows too, for when the user gave none.
     """
 
     path: Path
@@ -34,7 +35,8 @@ class Artifact:
     entry: str | None = None
     framework: str | None = None
     sample: tuple[Any, ...] = ()
-    ask: Callable[[Path], ModelInfo] | None = None
+    ask: Callable[[Path, tuple[Any, ...]], ModelInfo] | None = None
+    inside: Callable[[str, tuple[Any, ...]], ModelInfo | None] | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +69,11 @@ class Kind:
 
 
 class Format(Protocol):
-    """A kind of model file. Ours have `kinds` too: what the README's table says of them."""
+    """A kind of model file.
+
+    Ours have `kinds` too (what the README's table says of them), and those of folders may name a file in them that
+    `stands_for_its_folder` where the user names it.
+    """
 
     name: str
 

@@ -9,6 +9,7 @@ from pathlib import Path
 _SUFFIXES = frozenset({
     ".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk", ".model", ".mdl", ".pt", ".pth", ".onnx", ".h5", ".hdf5",
     ".keras", ".cbm", ".ubj", ".tflite", ".safetensors", ".skops", ".gguf", ".ftz", ".mlmodel", ".pmml", ".ort",
+    ".bin", ".ckpt", ".pt2", ".mar",
 })  # fmt: skip
 _PACKED = frozenset({".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4"})
 # joblib < 0.10 keeps each array in a file beside the pickle: clf.pkl, clf.pkl_01.npy, ...

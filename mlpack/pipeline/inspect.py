@@ -18,11 +18,12 @@ from mlpack.errors import (
 )
 from mlpack.formats.base import Artifact, Format
 from mlpack.pipeline.candidates import candidates
-from mlpack.pipeline.packed import Inside, files_inside, folders_inside
+from mlpack.pipeline.packed import Inside, copied, files_inside, folders_inside, may_hold_pickles
+from mlpack.pipeline.remarks import by_value, remarks
 from mlpack.pipeline.unrecognised import broken, found_in, some, unknown
-from mlpack.readers.bytecode import tool_of
 from mlpack.readers.digests import sha256_of
-from mlpack.readers.paths import Place, look, shown, unreadable
+from mlpack.readers.limits import Budget, Limits
+from mlpack.readers.paths import HEAD, Place, look, shown, unreadable
 from mlpack.readers.pickles import read_pickles
 from mlpack.readers.trees import Tree, open_tree
 from mlpack.readers.values import PickleFile
@@ -31,15 +32,6 @@ __all__ = ["document", "failure_document", "inspect", "sha256_of"]
 
 OnBytes = Callable[[int, int], None]  # told (bytes done, bytes in all)
 
-_PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
-_PACKED = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
-_TORCH = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
-_ANY = (*_PICKLES, *_PACKED, *_TORCH, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
-_BY_CONTAINER = {
-    "npy": (".npy",),
-    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
-    "zip": (".zip", *_TORCH, ".bin", ".npz", ".skops", ".keras"),
-}
 _KEYS = (
     "path", "format", "framework", "framework_version", "root_class", "task", "signatures", "requirements", "contents",
     "protocol", "compression", "size", "digest", "safety",
@@ -58,13 +50,20 @@ def inspect(
     """What the model at `path` is, wants and needs, and whether it is safe.
 
     `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
-    A folder or an archive that holds one model is that model. Raises UnreadableModelError, UnknownFormatError (also for a
-    dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and broken further on); each
-    carries in `info` what was found.
+    A folder or an archive that holds one model is that model; a folder's main file stands for it. Raises UnreadableModelError,
+    UnknownFormatError (also for a dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and
+    broken further on); each carries in `info` what was found.
     """
     return _Asking(
         formats=tuple(formats), entry=entry, framework=framework, sample=tuple(sample), on_progress=on_progress
-    ).of(path)
+    ).of(_folder_of(path, formats))
+
+
+def _folder_of(path: Path, formats: Sequence[Format]) -> Path:
+    """The folder that a file stands for by its name; any other path as it is."""
+    if path.name in {getattr(one, "stands_for_its_folder", None) for one in formats} and path.is_file():
+        return path.parent if path.parent.name else path.absolute().parent
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ class _Asking:
         if info is None:
             raise unknown(place, pickle, found, self.formats)
         return replace(
-            info, warnings=(*info.warnings, *_remarks(place, pickle)), details={**info.details, **_by_value(pickle)}
+            info, warnings=(*info.warnings, *remarks(place, pickle)), details={**info.details, **by_value(pickle)}
         )
 
     def _artifact(
@@ -109,7 +108,7 @@ class _Asking:
             entry=self.entry,
             framework=self.framework,
             sample=self.sample,
-            ask=replace(self, entry=None).of,
+            ask=lambda path, rows: replace(self, entry=None, sample=self.sample or rows).of(path),
         )
 
     def _ask(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:
@@ -129,16 +128,46 @@ class _Asking:
         if archive.tree is None:
             return None
         _refuse_broken(archive.path, archive.tree, found)
+        budget = Budget(Limits(), archive.size)
 
-        def ask(tree: Tree, key: str, size: int = 0, head: bytes = b"") -> ModelInfo | None:
-            return self._ask(replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key), found)
+        def ask(
+            tree: Tree, key: str, size: int = 0, head: bytes = b"", rows: tuple[Any, ...] = self.sample
+        ) -> ModelInfo | None:
+            one = replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key, sample=rows)
+            info = self._ask(replace(one, inside=inside_of(tree)), found)
+            seen = tree.container == "packed" and archive.pickle is not None
+            if info is None and head and not seen and may_hold_pickles(key, head):
+                info = self._copied(one, budget)
+            return info
+
+        def inside_of(tree: Tree) -> Callable[[str, tuple[Any, ...]], ModelInfo | None]:
+            def of(name: str, rows: tuple[Any, ...]) -> ModelInfo | None:
+                key, rows = tree.prefix + name, self.sample or rows
+                if name in tree and archive.tree is not None:
+                    return ask(archive.tree, key, tree.sizes[name], tree.read(name, HEAD), rows)
+                return ask(tree.below(name), key, rows=rows)
+
+            return of
 
         whole = ask(archive.tree, "", archive.size)
         if whole is not None:
-            return replace(whole, packed="")
-        inside = folders_inside(archive.tree, ask)
-        inside += files_inside(archive.tree, ask)
-        return _only(archive.path, inside, found)
+            return _judged(replace(whole, packed=whole.packed or ""), archive.pickle)
+        folders = folders_inside(archive.tree, ask)
+        only = _only(archive.path, [*folders, *files_inside(archive.tree, ask, folders)], found)
+        return None if only is None else _judged(only, archive.pickle)
+
+    def _copied(self, packed: Artifact, budget: Budget) -> ModelInfo | None:
+        """A member that holds pickles, or an archive of them, looked at as the file that it will be when it is unpacked."""
+        assert packed.tree is not None and packed.packed  # noqa: S101, PT018 - asked of an archive's member
+        with copied(packed.tree, packed.packed, budget) as path:
+            place = look(path)
+            pickle = read_pickles(path)
+            found = found_in(place, pickle)
+            if pickle is not None and pickle.problem:
+                raise broken(replace(place, path=Path(packed.packed)), pickle, found)
+            unpacked = self._artifact(path, place.size, open_tree(path), head=place.head, pickle=pickle)
+            info = self._ask(replace(unpacked, sample=packed.sample), found)
+        return None if info is None else replace(info, path=packed.path)
 
     def _folder(self, place: Place) -> ModelInfo:
         tree = open_tree(place.path)
@@ -233,29 +262,19 @@ def _only(path: Path, inside: Sequence[Inside], found: dict[str, Any]) -> ModelI
         )
     if served:
         name, info = served[0]
-        return replace(info, packed=name)
+        return replace(info, packed=name if info.packed is None else info.packed)
     broken_one = next((one.error for one in inside if one.error is not None), None)
     if broken_one is not None:
         raise broken_one
     return None
 
 
-def _remarks(place: Place, pickle: PickleFile | None) -> list[str]:
-    """Warnings about the file itself: a name that promises something else, a link."""
-    told = []
-    suffix = place.path.suffix.lower()
-    if pickle is not None and suffix not in _BY_CONTAINER.get(pickle.container, _ANY):
-        told.append(f"The name ends in {suffix}, but the content is a {pickle.container} file.")
-    if place.link:
-        told.append(f"{shown(place.path)} is a symbolic link to {place.link}; the file it leads to was read.")
-    return told
-
-
-def _by_value(pickle: PickleFile | None) -> dict[str, Any]:
-    """What is told of code that the file carries itself: who wrote it, which Pythons may have compiled it."""
-    if pickle is None or pickle.pythons is None:
-        return {}
-    return {"by_value": {"tool": tool_of(pickle.globals) or "pickle", "pythons": list(pickle.pythons)}}
+def _judged(info: ModelInfo, archive: PickleFile | None) -> ModelInfo:
+    """The model with what is dangerous elsewhere in its archive: who unpacks all of it has that too."""
+    if archive is None or archive.safety.verdict != "dangerous" or info.safety.verdict == "dangerous":
+        return info
+    others = tuple(one for one in archive.safety.findings if one.verdict == "dangerous")
+    return replace(info, safety=Safety(verdict="dangerous", findings=(*info.safety.findings, *others)))
 
 
 def document(info: ModelInfo, digest: str | None) -> dict[str, Any]:

@@ -69,6 +69,9 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
         if contract is None:
             raise
         info = unrecognised(path, error)
+    if contract is not None and info.safety == Safety(verdict="unknown"):  # recognised, and nobody read it to its end
+        read = _judged(_files(path))
+        info = info if read.verdict == "safe" else replace(info, safety=read)
     refuse_dangerous(info)  # before anybody looks for code that it asks for
     settled = settle(
         info, include=asked.include, predictor=asked.predictor, requirements=asked.requirements, cwd=asked.cwd
@@ -95,15 +98,9 @@ def unrecognised(path: Path, error: ModelError) -> ModelInfo:
 
     Every pickle in it is judged all the same: a dangerous one is not packed.
     """
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())[:_MOST_FILES]
+    files = _files(path)
     if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
         raise error
-    findings: dict[tuple[str, str], Finding] = {}
-    for file in files:
-        pickle = read_pickles(file)
-        for finding in pickle.safety.findings if pickle is not None else ():
-            findings[finding.callable, finding.verdict] = finding
-    verdicts = {finding.verdict for finding in findings.values()}
     return ModelInfo(
         path=path,
         format=OWN_FORMAT,
@@ -112,14 +109,29 @@ def unrecognised(path: Path, error: ModelError) -> ModelInfo:
         root_class=str(error.info.get("root_class") or ""),
         task=None,
         signatures=(),
-        safety=Safety(
-            verdict="dangerous" if "dangerous" in verdicts else "unknown" if verdicts else "safe",
-            findings=tuple(findings.values()),
-        ),
+        safety=_judged(files),
         size=sum(file.stat().st_size for file in files),
         requirements=(Requirement(module="numpy", distribution="numpy"),),  # the server's own arrays
         protocol=error.info.get("protocol"),
         compression=error.info.get("compression"),
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())[:_MOST_FILES]
+
+
+def _judged(files: list[Path]) -> Safety:
+    """The verdict on every pickle in the files."""
+    findings: dict[tuple[str, str], Finding] = {}
+    for file in files:
+        pickle = read_pickles(file)
+        for finding in pickle.safety.findings if pickle is not None else ():
+            findings[finding.callable, finding.verdict] = finding
+    verdicts = {finding.verdict for finding in findings.values()}
+    return Safety(
+        verdict="dangerous" if "dangerous" in verdicts else "unknown" if verdicts else "safe",
+        findings=tuple(findings.values()),
     )
 
 

@@ -21,6 +21,7 @@ _LETTERS = {
 _TYPES = {
     "float64": "f8", "float32": "f4", "float16": "f2", "int64": "i8", "int32": "i4", "int16": "i2", "int8": "i1",
     "uint64": "u8", "uint32": "u4", "uint16": "u2", "uint8": "u1", "bool_": "b1", "bool": "b1", "object_": "O8",
+    "void": "V0", "record": "V0",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from mlpack.readers.values import Array, Blob, Global
 
 Fold = Callable[[Machine, tuple[Any, ...]], Any]
 _PLAIN_SCALARS = "biufSU"
+_PLAIN_TYPES = ("bytearray", "complex", "frozenset", "range", "set", "slice")
 # numpy pickles an array's making and its content apart: this stands for the array until BUILD brings the content.
 _EMPTY = {"dtype": "|i1", "shape": (0,), "data": b""}
 
@@ -57,6 +58,25 @@ def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, con
 
 def _reconstruct(_m: Machine, _args: tuple[Any, ...]) -> Any:
     return Array(**_EMPTY)  # type: ignore[arg-type]  # the values of a dict literal are not told apart
+
+
+def _by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
+    """An array as dill writes it: numpy's own call, its arguments and the array's state in one."""
+    made = args[0] if len(args) in (3, 4) else None
+    if not isinstance(made, Global) or made.name != "_reconstruct" or not made.module.startswith("numpy."):
+        return NotImplemented
+    array = Array(**_EMPTY)  # type: ignore[arg-type]  # as above
+    fill(m, array, args[2])
+    return array
+
+
+def _type_by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
+    """A plain type as dill writes it: a call with its name, whose result is called in turn."""
+    if len(args) != 1 or args[0] not in _PLAIN_TYPES:
+        return NotImplemented
+    named = m.known.setdefault(("builtins", args[0]), Global("builtins", args[0]))
+    m.record.names[named] = None
+    return named
 
 
 def _frombuffer(m: Machine, args: tuple[Any, ...]) -> Any:
@@ -115,7 +135,11 @@ def _complex(_m: Machine, args: tuple[Any, ...]) -> Any:
     return complex(*args) if len(args) == 2 and all(isinstance(part, float) for part in args) else NotImplemented
 
 
-_FOLDS: dict[tuple[str, str], Fold] = {("_codecs", "encode"): _encode}
+_FOLDS: dict[tuple[str, str], Fold] = {
+    ("_codecs", "encode"): _encode,
+    ("dill._dill", "_create_array"): _by_dill,
+    ("dill._dill", "_load_type"): _type_by_dill,
+}
 for _python in ("builtins", "__builtin__"):
     _FOLDS[_python, "complex"] = _complex
     _FOLDS[_python, "bytes"] = _bytes

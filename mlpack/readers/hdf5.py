@@ -14,15 +14,18 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_OBJECTS = 50_000
 _MOST_DEPTH = 32
 _LINK_INFO, _DATASPACE, _DATATYPE, _LINK, _LAYOUT, _ATTRIBUTE, _SYMBOLS, _ATTRIBUTE_INFO = 2, 1, 3, 6, 8, 12, 17, 21
+_EXTERNAL_FILES, _VIRTUAL, _OWN_LINKS = 7, 3, (0, 1)
 
 
 class Hdf5:
     """An open HDF5 file; `root` is its group `/`. Format: "HDF5 File Format Specification", versions 1.1 to 3.
 
+    `outside` names what `walk` met that lies in other files: links, and datasets whose values do.
     Raises CutOffError, here and from every method, for what is broken, cut off, or out of proportion.
     """
 
     def __init__(self, file: RandomAccess, size: int) -> None:
+        self.outside: list[str] = []
         blocks = Blocks(file, size)
         version = blocks.at(8).number(1)
         if blocks.at(0).take(8) != MAGIC:
@@ -47,6 +50,7 @@ class Hdf5:
         seen = {self.root.address}
         while waiting:
             path, node, depth = waiting.pop()
+            self.outside += [f"{path}/{name}".strip("/") for name in node.outside()]
             found = node.dataset()
             if found is not None:
                 yield path, found
@@ -108,6 +112,17 @@ class Node:
         kind: Kind = datatype(parts[_DATATYPE])
         return Dataset(dtype=kind.name, shape=extents(parts[_DATASPACE], self._blocks))
 
+    def outside(self) -> list[str]:
+        """The links that lead to other files; "" where the object is a dataset whose values lie in others."""
+        found: list[str] = []
+        for kind, cursor in self.messages():
+            if kind == _EXTERNAL_FILES or (kind == _LAYOUT and cursor.number(1) > 2 and cursor.number(1) == _VIRTUAL):
+                found.append("")
+            elif kind == _LINK:
+                name, form = _link(cursor)
+                found += [name] if form not in _OWN_LINKS else []
+        return found
+
     def members(self) -> dict[str, Node]:
         """What a group holds, by name; links to other files and by name are left out."""
         found: dict[str, Node] = {}
@@ -116,9 +131,9 @@ class Node:
                 tree, heap = cursor.offset(), cursor.offset()
                 found.update((name, Node(self._blocks, place)) for name, place in self._blocks.symbols(tree, heap))
             elif kind == _LINK:
-                link = _link(cursor)
-                if link is not None:
-                    found[link[0]] = Node(self._blocks, link[1])
+                name, form = _link(cursor)
+                if form == 0:
+                    found[name] = Node(self._blocks, cursor.offset())
             elif kind == _LINK_INFO:
                 flags = cursor.skip(1).number(1)
                 if cursor.skip(8 if flags & 1 else 0).offset() != UNDEFINED:
@@ -126,10 +141,11 @@ class Node:
         return found
 
 
-def _link(cursor: Cursor) -> tuple[str, int] | None:
+def _link(cursor: Cursor) -> tuple[str, int]:
+    """A link's name and kind: 0 to an object's address, which comes next, 1 to a path, all else out of the file."""
     cursor.skip(1)
     flags = cursor.number(1)
     kind = cursor.number(1) if flags & 8 else 0
     cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
     name = cursor.take(cursor.number(1 << (flags & 3))).decode("utf-8", "replace")
-    return (name, cursor.offset()) if kind == 0 else None
+    return name, kind

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from mlpack.errors import UnreadableModelError
 
 KIB, MIB = 1 << 10, 1 << 20
 
 
 class CutOffError(Exception):
     """Reading stops here: the text says why (a sentence without its full stop)."""
+
+
+@contextmanager
+def told_of(name: str, what: str) -> Iterator[None]:
+    """What stops the reading of a file that began like `what`, as UnreadableModelError."""
+    try:
+        yield
+    except CutOffError as stopped:
+        raise UnreadableModelError(
+            f"{name} begins like {what}, and cannot be read: {stopped}.",
+            hint="Save the model again, or fetch the file again.",
+        ) from stopped
 
 
 @dataclass(frozen=True, kw_only=True)

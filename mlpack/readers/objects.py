@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from mlpack.readers.allowlist import danger_of
 from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.folding import fill, fold
-from mlpack.readers.formulas import computes_only
 from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
+from mlpack.readers.states import check_state
 from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
 
-# Attributes that change how an object is loaded or called: no class keeps them in an object's state.
-_HOOKS = frozenset(
-    {"__setstate__", "__reduce__", "__reduce_ex__", "__class__", "__getattribute__", "__getattr__", "__setattr__"}
-    | {"__call__", "__del__", "__init__", "__new__", "__code__", "__globals__", "__builtins__", "__subclasshook__"}
-)
-# scipy's distributions run this text when they get their state. Its own is three functions that hand arguments on.
-_SCIPY_TEMPLATE = re.compile(
-    r"(\s*def _parse_args\w*\(self[\w ,=']*\):"
-    r"\s*return (self\._argcheck_rvs)?\([\w ,=]*\)[\w ,=]*)*\s*"
-)
 _IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
 
@@ -98,6 +87,7 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = Fals
             _check_getattr(m, callable_, args)
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
+            _check_array(m, callable_, args)
     elif isinstance(callable_, Instance):
         _check_computed(m, callable_)
     else:
@@ -127,6 +117,16 @@ def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
         m.record.suspect("builtins.setattr", "gives a class that it makes its name")
     else:
         m.record.trick("builtins.setattr", "changes an attribute that no honest file changes")
+
+
+def _check_array(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
+    # dill writes an array as a call with the function that makes it: called like any other, and so judged.
+    if (callable_.module, callable_.name) != ("dill._dill", "_create_array"):
+        return
+    if args and isinstance(args[0], Global):
+        m.record.called.add(args[0])
+    else:
+        m.record.trick(str(callable_), "calls what the file has put together itself")
 
 
 def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -161,7 +161,7 @@ def _build(m: Machine) -> None:
     if isinstance(target, Array):
         fill(m, target, state)
     elif isinstance(target, Instance):
-        _check_hooks(m, target, state)
+        check_state(m.record, target, state)
         both = isinstance(target.state, dict) and isinstance(state, dict)
         target.state = {**target.state, **state} if both else state
         if is_wrapper(target):
@@ -170,27 +170,6 @@ def _build(m: Machine) -> None:
         m.record.trick(str(target), "is changed itself while the file loads, not an object made from it")
     elif not isinstance(target, PersistentId):
         raise CutOffError(f"it gives a state to a {type(target).__name__}")
-
-
-def _check_hooks(m: Machine, target: Instance, state: Any) -> None:
-    for half in state if isinstance(state, tuple) else (state,):
-        if isinstance(half, dict) and not _HOOKS.isdisjoint(half):
-            hook = min(_HOOKS.intersection(half))
-            m.record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
-        if target.class_name.startswith("statsmodels.") and isinstance(half, dict):
-            _check_formula(m, target, half.get("formula"))
-        if isinstance(half, dict) and not _SCIPY_TEMPLATE.fullmatch(str(half.get("_parse_arg_template", ""))):
-            m.record.trick(
-                target.class_name, "its state holds a text that scipy runs as code, and it is not scipy's own"
-            )
-
-
-def _check_formula(m: Machine, target: Instance, formula: Any) -> None:
-    # statsmodels evaluates its formula, which is code, against the training table when it gets its state.
-    if formula is not None and not (isinstance(formula, str) and computes_only(formula)):
-        m.record.trick(
-            target.class_name, f"its formula is run as code, and does more than compute: {str(formula)[:80]!r}"
-        )
 
 
 @handles(b"P")

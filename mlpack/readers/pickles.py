@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpack.errors import UnreadableModelError
-from mlpack.readers.bytecode import KNOWN
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
 from mlpack.readers.record import Record
 from mlpack.readers.safetensors import announced
-from mlpack.readers.streams import FileSource, Source, compression_of, peek, unpacked
+from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
+from mlpack.readers.tars import is_tar, tar_members
 from mlpack.readers.values import Instance, Member, PickleFile
 from mlpack.readers.verdict import judge
 from mlpack.readers.walking import Walked, walk
 from mlpack.readers.zips import MAGICS as ZIP
 from mlpack.readers.zips import ZipMember, open_inner, open_member, read_directory
 
-_HEAD = 64
+_HEAD = 512  # a tar is told by them
 _LAYERS = 3  # a pickle may be compressed twice, not without end
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
@@ -92,6 +92,8 @@ class _Reading:
         head = self.file.read(_HEAD)
         if head[:4] in ZIP:
             self._zip()
+        elif is_tar(head):
+            self._tar(None)
         else:
             if announced(head, self.size):  # tensors follow, gigabytes that nobody unpickles
                 self.end = 8 + int.from_bytes(head[:8], "little")
@@ -107,8 +109,8 @@ class _Reading:
             globals=tuple(self.record.names),
             safety=judge(self.record, self.problem),
             protocol=self.members[0].protocol if self.members else None,
-            numpy_major=_numpy_major(self.record),
-            pythons=_pythons(self.record),
+            numpy_major=self.record.numpy_major,
+            pythons=self.record.pythons,
             problem=self.problem,
             notes=tuple(self.notes),
         )
@@ -141,7 +143,9 @@ class _Reading:
             head = b""
         if not depth and not name:
             self.compression = compression
-        if head:
+        if is_tar(head) and not name:
+            self._tar(inner())
+        elif head:
             self._layer(inner, head, name, depth + 1)
 
     def _npy(self, make: Callable[[], Source], name: str) -> None:
@@ -221,6 +225,31 @@ class _Reading:
                 self.problem = self.problem or f"in {member.name!r}: {stopped}"
                 self.found = self.found or _expected(member.name)
 
+    def _tar(self, source: Source | None) -> None:
+        """Read the members of a tar, of a compressed one out of what it unpacks to."""
+        self.container = "tar"
+        try:
+            for member in tar_members(self.file, source):
+                if member.name is None:
+                    self.found = True
+                    self.record.trick(member.written[:200], "the archive member's name leads out of its folder")
+                elif member.size:
+                    self._tarred(member.name, member.source)
+        except CutOffError as stopped:
+            self.problem = self.problem or str(stopped)
+
+    def _tarred(self, name: str, source: Source) -> None:
+        """Read a tar's member: a copy of what may need a second look, the bytes themselves of anything else."""
+        head, source = peek(source, _HEAD)
+        if head[:4] not in ZIP and not head.startswith((NPY, b"\x80")) and compression_of(head) is None:
+            self._take(walk(lambda: source, self.budget, name=name, inside=".tar"), name)
+            return
+        with spooled(source) as (file, size):
+            if head[:4] in ZIP:
+                self._inner(name, file, size)
+            else:
+                self._layer(lambda: FileSource(file, 0, size), head, name, 0)
+
     def _member(self, member: ZipMember) -> None:
         """Read a member if it is a pickle, or an archive of pickles, by content, whatever its name."""
 
@@ -237,31 +266,23 @@ class _Reading:
 
     def _inner_zip(self, member: ZipMember) -> None:
         """Read an archive inside the archive: torch.export keeps sample inputs in one."""
-        if self.inside >= _LAYERS:
-            self.problem = self.problem or f"in {member.name!r}: archives lie in archives, deeper than {_LAYERS}"
-            return
         file, size = open_inner(self.file, member, self.budget)
+        self._inner(member.name, file, size)
+
+    def _inner(self, name: str, file: BinaryIO, size: int) -> None:
+        if self.inside >= _LAYERS:
+            self.problem = self.problem or f"in {name!r}: archives lie in archives, deeper than {_LAYERS}"
+            return
         inner = _Reading(self.path, file, size, self.budget.limits, None)
         inner.budget, inner.inside = self.budget, self.inside + 1
         told = inner.read()
         self.record.merge(inner.record)
         self.found = self.found or inner.found
-        self.members += [replace(one, name=f"{member.name}/{one.name}") for one in inner.members]
+        self.members += [replace(one, name=f"{name}/{one.name}".rstrip("/")) for one in inner.members]
         if told is not None and told.problem:
-            self.problem = self.problem or f"in {member.name!r}: {told.problem}"
+            self.problem = self.problem or f"in {name!r}: {told.problem}"
 
 
 def _expected(name: str) -> bool:
     # The file itself, or a zip member whose name promises a pickle.
     return not name or name.endswith(_PICKLE_NAMES)
-
-
-def _pythons(record: Record) -> tuple[str, ...] | None:
-    return None if record.compilers is None else tuple(version for version in KNOWN if version in record.compilers)
-
-
-def _numpy_major(record: Record) -> int | None:
-    modules = {name.module for name in record.names}
-    if any(module.startswith("numpy._core") for module in modules):
-        return 2
-    return 1 if any(module.startswith("numpy.core") for module in modules) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mlpack.readers.bytecode import KNOWN
 from mlpack.readers.values import Global
 
 
@@ -41,3 +42,16 @@ class Record:
         self.outside.update(other.outside)
         if other.compilers is not None:
             self.compiled(other.compilers)
+
+    @property
+    def pythons(self) -> tuple[str, ...] | None:
+        """The Pythons that may have compiled the code in the file; None when it holds none."""
+        return None if self.compilers is None else tuple(version for version in KNOWN if version in self.compilers)
+
+    @property
+    def numpy_major(self) -> int | None:
+        """Which numpy wrote it, by the modules that it names; None when it names none."""
+        modules = {name.module for name in self.names}
+        if any(module.startswith("numpy._core") for module in modules):
+            return 2
+        return 1 if any(module.startswith("numpy.core") for module in modules) else None

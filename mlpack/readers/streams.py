@@ -5,13 +5,16 @@ from __future__ import annotations
 import bz2
 import importlib
 import lzma
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Protocol
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Protocol, cast
 
 from mlpack.readers.limits import Budget, CutOffError
 
 CHUNK = 1 << 18
+_KEPT_IN_MEMORY = 8 << 20
 
 # First bytes -> the compression's name. `BZh` alone may begin a pickle (BINBYTES), so bzip2's block magic is asked for too.
 _MAGIC = (
@@ -163,6 +166,16 @@ def peek(source: Source, count: int) -> tuple[bytes, Source]:
         left -= len(data)
     head = b"".join(parts)
     return head, Peeked(head, source)
+
+
+@contextmanager
+def spooled(source: Source) -> Iterator[tuple[BinaryIO, int]]:
+    """A source's bytes as a file to read in any order, and their number; on disk, without a name, when they are many."""
+    with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
+        size = 0
+        while data := source.read(CHUNK):
+            size += file.write(data)
+        yield cast("BinaryIO", file), size
 
 
 def compression_of(head: bytes) -> str | None:

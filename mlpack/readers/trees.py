@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.safetensors import announced
 from mlpack.readers.streams import CHUNK, ChunkSource, FileSource, Source, compression_of, peek, unpacked
+from mlpack.readers.tars import HEAD, is_tar, tar_members
 from mlpack.readers.zips import MAGICS as ZIP
 from mlpack.readers.zips import ZipMember, open_member, read_directory
 
 Container = Literal["folder", "zip", "tar", "packed"]
-_HEAD = 512
-_TAR = (257, b"ustar")
 _MOST_FILES = 100_000
 
 
@@ -100,10 +98,10 @@ def open_tree(path: Path) -> Tree | None:
         return _folder(path)
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
         if head[:4] in ZIP:
             return _zip(path, file, size)
-        if head[_TAR[0] : _TAR[0] + len(_TAR[1])] == _TAR[1]:
+        if is_tar(head):
             return _tar(path, file, None, size)
         compression = compression_of(head)
         if compression is None or compression == "zfile" or announced(head, size):
@@ -158,19 +156,18 @@ def _tar(path: Path, file: BinaryIO, compression: str | None, size: int) -> Tree
     sizes: dict[str, int] = {}
     escaping: list[str] = []
     problem = ""
+    source = _decompressed(file, path, compression, Budget(Limits(), size)) if compression else None
     try:
-        with _opened_tar(file, path, compression, Budget(Limits(), size)) as archive:
-            for member in archive:
-                name = _tidy(member.name)
-                if name is None:
-                    escaping.append(member.name)
-                elif member.isfile():
-                    sizes[name] = member.size
-                if len(sizes) > Limits().members:
-                    problem = f"the tar archive lists more than {Limits().members} members"
-                    break
-    except (tarfile.TarError, OSError, ValueError, CutOffError) as error:
-        problem = f"the tar archive is broken or cut off ({error})"
+        for member in tar_members(file, source):
+            if member.name is None:
+                escaping.append(member.written)
+            else:
+                sizes[member.name] = member.size
+            if len(sizes) > Limits().members:
+                problem = f"the tar archive lists more than {Limits().members} members"
+                break
+    except CutOffError as stopped:
+        problem = str(stopped)
     return Tree(
         path=path,
         container="tar",
@@ -184,10 +181,10 @@ def _tar(path: Path, file: BinaryIO, compression: str | None, size: int) -> Tree
 def _compressed(path: Path, file: BinaryIO, compression: str, size: int) -> Tree | None:
     """A compressed tar, or the one file that was compressed, under the name it had before."""
     try:
-        head, _ = peek(_decompressed(file, path, compression, Budget(Limits(), size)), _HEAD)
+        head, _ = peek(_decompressed(file, path, compression, Budget(Limits(), size)), HEAD)
     except CutOffError as stopped:
         return Tree(path=path, container="packed", sizes={}, compression=compression, problem=str(stopped))
-    if head[_TAR[0] : _TAR[0] + len(_TAR[1])] == _TAR[1]:
+    if is_tar(head):
         return _tar(path, file, compression, size)
     return Tree(path=path, container="packed", sizes={path.stem or path.name: -1}, compression=compression)
 
@@ -196,49 +193,10 @@ def _decompressed(file: BinaryIO, path: Path, compression: str, budget: Budget) 
     return unpacked(FileSource(file, 0, path.stat().st_size), compression, budget)
 
 
-@contextmanager
-def _opened_tar(file: BinaryIO, path: Path, compression: str | None, budget: Budget) -> Iterator[tarfile.TarFile]:
-    """The tar as a stream, whose decompression is bounded by ours and not by tarfile's own."""
-    file.seek(0)
-    if compression is None:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            yield archive
-        return
-    with tarfile.open(fileobj=_Reader(_decompressed(file, path, compression, budget)), mode="r|") as archive:  # type: ignore[call-overload]  # a stream needs `read` alone
-        yield archive
-
-
 def _tar_member(file: BinaryIO, path: Path, compression: str | None, wanted: str, budget: Budget) -> Iterator[bytes]:
-    try:
-        with _opened_tar(file, path, compression, budget) as archive:
-            for member in archive:
-                if _tidy(member.name) != wanted or not member.isfile():
-                    continue
-                inner = archive.extractfile(member)
-                while inner is not None and (chunk := inner.read(CHUNK)):
-                    yield chunk
-                return
-    except (tarfile.TarError, OSError, ValueError) as error:
-        raise CutOffError(f"the tar archive is broken or cut off ({error})") from error
-
-
-class _Reader:
-    """A source as the file object that tarfile's streaming mode reads."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def read(self, count: int) -> bytes:
-        parts: list[bytes] = []
-        while count > 0 and (data := self._source.read(count)):
-            parts.append(data)
-            count -= len(data)
-        return b"".join(parts)
-
-
-def _tidy(name: str) -> str | None:
-    """A tar member's name without `./`; None when it leads out of the folder one unpacks into."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
-        return None
-    return path.as_posix()
+    source = _decompressed(file, path, compression, budget) if compression else None
+    for member in tar_members(file, source):
+        if member.name == wanted:
+            while chunk := member.source.read(CHUNK):
+                yield chunk
+            return

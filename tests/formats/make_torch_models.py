@@ -153,6 +153,9 @@ def served(folder: Path) -> None:
     layers = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
     torch.save(layers, folder / "layers.pt")
     answered(folder, "layers", questions, {"output": layers(x)})
+    torch.save({"epoch": 3, "best": 0.5, "ema": layers, "model": layers.double()}, folder / "held.pt")
+    answered(folder, "held", questions, {"output": layers(x.double())})
+    layers.float()
     fixed = export(net, (small[:1],))
     save(fixed, folder / "one_row.pt2")
     answered(folder, "one_row", questions, {"output": torch.cat([net(row[None]) for row in x])})
@@ -237,6 +240,9 @@ def unserved(folder: Path) -> None:
             return images[0]
 
     torch.jit.save(torch.jit.script(Listed()), folder / "listed.pt")
+    quantized = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 2)).eval(), {nn.Linear})
+    torch.jit.save(torch.jit.script(quantized), folder / "quantized.pt")
+    torch.save(quantized, folder / "quantized_module.pt")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,15 @@ def write_external(model: Any, path: Path) -> None:
     )
 
 
+def quantized() -> Any:
+    """Quantizes what it is given by the range of all of it, as onnxruntime's dynamic quantization does, and takes that back."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["whole", "scale", "zero"]),
+        helper.make_node("DequantizeLinear", ["whole", "scale", "zero"], ["y"]),
+    ]
+    return graph([value("x", FLOAT, ["N", 2])], [value("y", FLOAT, ["N", 2])], nodes)
+
+
 def foreign() -> Any:
     """One operator of a domain that nobody here knows."""
     node = helper.make_node("Twist", ["x"], ["y"], domain="acme.ops")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import xgboost
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from mlpack.errors import UnreadableModelError
+from mlpack.errors import UnknownFormatError, UnreadableModelError
 from tests.formats.answering import inspected
 from tests.formats.booster_models import numbers
 
@@ -22,7 +23,7 @@ LABELS = json.dumps([{"type": "tensor", "tensor-spec": {"dtype": "int64", "shape
 
 def _folder(path: Path, document: Any, requirements: str = "") -> Path:
     """A folder as MLflow 3 writes it, around a model's own file."""
-    path.mkdir(exist_ok=True)
+    path.mkdir(exist_ok=True, parents=True)
     (path / "MLmodel").write_text(document if isinstance(document, str) else yaml.safe_dump(document))
     (path / "requirements.txt").write_text(requirements)
     (path / "conda.yaml").write_text("name: mlflow-env\n")
@@ -58,9 +59,91 @@ def test_it_is_the_model_of_its_flavour(tmp_path: Path) -> None:
     assert (info.format, info.path.name) == ("xgboost", "model.ubj")
     assert info.signatures[0].columns == ("a", "b", "c", "d")
     assert [one.distribution for one in info.requirements] == ["xgboost"]
+    assert inspected(tmp_path / "model" / "MLmodel") == info
     assert info.details["mlflow"]["flavour"] == "xgboost"
     assert info.details["mlflow"]["input_example"] == "input_example.json"
     assert info.safety.verdict == "safe"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("zip", "m.zip"), ("gztar", "m.tar.gz")])
+@pytest.mark.parametrize("base", ["model", "."])
+def test_an_archive_of_the_folder_is_the_folder(tmp_path: Path, kind: str, name: str, base: str) -> None:
+    """Packed by itself or with its folder: the same answer, and the flavour's file is what the image gets."""
+    plain = inspected(_boosted(tmp_path / "run" / "model"))
+    inside = tmp_path / "run" if base == "model" else tmp_path / "run" / "model"
+    shutil.make_archive(str(tmp_path / "m"), kind, inside, base if base == "model" else None)
+    info = inspected(tmp_path / name)
+    assert (info.format, info.packed) == ("xgboost", "model/model.ubj" if base == "model" else "model.ubj")
+    assert (info.signatures, info.requirements, info.details) == (plain.signatures, plain.requirements, plain.details)
+
+
+def test_a_pickled_model_in_an_archive_of_the_folder(tmp_path: Path) -> None:
+    """Its own file is a pickle, which is read where the archive is unpacked to; another's bad pickle is told."""
+    flavour = {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1.5.0"}}
+    folder = _folder(tmp_path / "m", {"flavors": flavour})
+    (folder / "model.pkl").write_bytes(pickle.dumps(LogisticRegression().fit([[0.0], [1.0]], [0, 1])))
+    shutil.make_archive(str(tmp_path / "good"), "zip", folder)
+    info = inspected(tmp_path / "good.zip")
+    assert (info.packed, info.safety.verdict, info.details["mlflow"]["flavour"]) == ("model.pkl", "safe", "sklearn")
+    (folder / "more.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    shutil.make_archive(str(tmp_path / "bad"), "zip", folder)
+    assert inspected(tmp_path / "bad.zip").safety.verdict == "dangerous"
+
+
+class Held:
+    """Code of one's own around an estimator: what it takes, its file does not tell."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+ROW = [0.5, -1.0, 2, 3.25]
+RECORD = dict(zip("abcd", ROW, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("written", "rows"),
+    [
+        ({"columns": list("abcd"), "data": [ROW, ROW]}, (RECORD, RECORD)),
+        ({"dataframe_split": {"columns": list("abcd"), "data": [ROW]}}, (RECORD,)),
+        ({"columns": [0, 1, 2, 3], "data": [ROW]}, (ROW,)),
+        ({"inputs": [ROW, ROW], "params": {"k": 1}}, (ROW, ROW)),
+        ([ROW] * 30, (ROW,) * 20),
+        ([RECORD], (RECORD,)),
+        (RECORD, (RECORD,)),
+        ({"inputs": {name: [value, value] for name, value in RECORD.items()}}, (RECORD, RECORD)),
+        ([["text", *ROW[1:]]], ()),  # not what the model takes: left alone
+        ([ROW[:3]], ()),
+        ([{**RECORD, "e": 1}], ()),
+        ({"a": {"b": 1}}, ()),
+        ("text", ()),
+        ({"inputs": {"a": [1], "b": [1, 2]}}, ()),
+        ({"columns": list("abcd"), "data": [[1, 2]]}, ()),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_its_input_example_is_the_sample(tmp_path: Path, written: Any, rows: tuple[Any, ...], packed: bool) -> None:
+    """Every way in which MLflow writes one; one that the model would refuse is left alone, the user's own comes first."""
+    folder = _boosted(tmp_path / "m")
+    (folder / "input_example.json").write_text(json.dumps(written))
+    path = Path(shutil.make_archive(str(tmp_path / "m"), "zip", folder)) if packed else folder
+    assert inspected(path).sample == rows
+
+
+def test_what_a_file_does_not_tell_its_example_does(tmp_path: Path) -> None:
+    """An estimator of nobody's has no signature without rows; a huge, missing or broken example is none."""
+    flavour = {"sklearn": {"pickled_model": "model.pkl"}}
+    example = {"saved_input_example_info": {"artifact_path": "example.json"}}
+    folder = _folder(tmp_path / "m", {"flavors": flavour, **example})
+    (folder / "model.pkl").write_bytes(pickle.dumps(Held(LogisticRegression().fit([[0, 1, 2], [1, 0, 2]], [0, 1]))))
+    assert inspected(folder).signatures == ()
+    (folder / "example.json").write_text("[[1, 2.5, 3]]")
+    info = inspected(folder)
+    assert info.signatures[0].inputs[0].shape == (-1, 3)
+    assert info.sample == ([1, 2.5, 3],)
+    for text in ("[[1,", "[" * 100_000, "[[1, 2.5, 3]," + " " * (5 << 20) + "]"):
+        (folder / "example.json").write_text(text)
+        assert inspected(folder).sample == ()
 
 
 def test_its_requirements_are_pins(tmp_path: Path) -> None:
@@ -101,6 +184,16 @@ def test_a_broken_mlmodel(document: Any, tmp_path: Path) -> None:
     with pytest.raises(UnreadableModelError) as raised:
         inspected(_folder(tmp_path / "m", document))
     assert raised.value.hint
+
+
+def test_an_mlmodel_that_names_itself(tmp_path: Path) -> None:
+    """As the model of its flavour: no model, in a folder and in an archive, and the search has an end."""
+    folder = _folder(tmp_path / "m", {"flavors": {"xgboost": {"data": "MLmodel"}}})
+    for named in (folder, folder / "MLmodel"):
+        with pytest.raises(UnknownFormatError, match="MLmodel is plain text"):
+            inspected(named)
+    packed = shutil.make_archive(str(tmp_path / "m"), "zip", folder)
+    assert inspected(Path(packed)).advice
 
 
 @pytest.mark.slow

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import ModelInfo
-from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError
+from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.named import NamedFormat
 from mlpack.pipeline.gate import refuse_mute
 from mlpack.pipeline.inspect import inspect
+from mlpack.pipeline.prepare import Asked, prepare
 from tests.messages import field
 
 
@@ -93,6 +94,36 @@ def test_folders(tmp_path: Path, container: str) -> None:
     info = look(written(tmp_path / "again", spacy, container))
     assert (info.framework, info.details["language"], info.details["labels"]) == ("spacy", "en", {"ner": 2})
     assert '"spacy>=3.7.2,<3.8.0"' in info.advice
+
+
+@pytest.mark.parametrize("container", ["folder", "zip"])
+def test_weights_in_several_files(tmp_path: Path, container: str) -> None:
+    """One model, not one for each file: with its architecture where config.json tells it; a checkpoint of TensorFlow's too."""
+    shards = {f"pytorch_model-0000{n}-of-00002.bin": b"x" for n in (1, 2)} | {"pytorch_model.bin.index.json": b"{}"}
+    info = look(written(tmp_path / "bare", shards, container))
+    assert (info.format, info.details["shards"], info.details["architectures"]) == ("sharded", 2, [])
+    config = {"config.json": b'{"architectures": ["BertModel"], "model_type": "bert"}'}
+    info = look(written(tmp_path / "told", {**shards, **config}, container))
+    assert (info.details["architectures"], info.details["model_type"]) == (["BertModel"], "bert")
+    assert "transformers" in info.advice
+    variables = {"ck-1.index": b"x", "ck-1.data-00000-of-00001": b"y", "checkpoint": b"z"}
+    info = look(written(tmp_path / "variables", variables, container))
+    assert (info.format, info.safety.verdict) == ("tf_checkpoint", "unknown")
+    assert "saved_model" in info.advice
+
+
+def test_a_predictor_does_not_take_a_dangerous_pickle_along(tmp_path: Path) -> None:
+    """What is only recognised is not read to its end; where code of the user's own would open it, its pickles are judged."""
+    shards = {"pytorch_model-00001-of-00001.bin": b"cos\nsystem\n(S'true'\ntR.", "pytorch_model.bin.index.json": b"{}"}
+    folder = written(tmp_path / "m", shards, "folder")
+    predictor = tmp_path / "predict.py"
+    predictor.write_text(
+        'INPUTS = {"x": "FP32"}\n\n\ndef load(path):\n    ...\n\n\ndef predict(model, inputs):\n    return inputs\n'
+    )
+    with pytest.raises(UnsafeModelError, match=r"os\.system"):
+        prepare(lambda: look(folder), folder, Asked(predictor=predictor, trust=True))
+    (folder / "pytorch_model-00001-of-00001.bin").write_bytes(b"not a pickle")
+    assert prepare(lambda: look(folder), folder, Asked(predictor=predictor)).info.format == "sharded"
 
 
 def written(folder: Path, files: dict[str, bytes], container: str) -> Path:

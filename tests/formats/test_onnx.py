@@ -76,6 +76,18 @@ def test_a_classifier_of_skl2onnx(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["output_probability"], np.array(expected, np.float32))
 
 
+def test_rows_that_would_be_scaled_together_are_asked_alone(tmp_path: Path) -> None:
+    """A dynamically quantized graph: a row's answer in company is its answer alone, and the reason is told."""
+    path = saved(tmp_path, made.quantized())
+    info = look(path)
+    assert (served(info).batch, served(info).layout) == ("one", "matrix")
+    assert info.warnings == ("It quantizes by the range of what it is given, so rows are asked one at a time.",)
+    rows = [[0.1, 0.7], [1000.0, -3.0]]
+    session = onnxruntime.InferenceSession(path)
+    alone = [session.run(None, {"x": np.array([row], np.float32)})[0][0] for row in rows]
+    assert answers(path, info, rows)["y"].tolist() == [one.tolist() for one in alone]
+
+
 def test_columns_by_name(tmp_path: Path) -> None:
     """Inputs of shape [N, 1] are columns: a row is a record of plain values, numbers and texts."""
     path = saved(tmp_path, made.passengers())

@@ -143,6 +143,14 @@ def test_an_exported_program_tells_its_dimensions(folder: Path, others: Path) ->
     assert "Fixed when it was exported: k=3." in two.warnings
 
 
+def test_a_module_in_a_checkpoint_is_served(folder: Path) -> None:
+    """Beside epochs, and of two the likelier; where it is, is told, and the loader is told too."""
+    info = told(folder / "held.pt")
+    assert specs(info) == ([("input", "FP64", (-1, 4))], [("output", "FP64", (-1, 2))])
+    assert "It is a checkpoint whose 'model' is the module." in info.warnings
+    assert (info.options["key"], info.details["key"], info.safety.verdict) == ("model", "model", "safe")
+
+
 def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     """torch.package, any other object, a list of tensors, an image without its size: named, with a remedy."""
     package = told(others / "package.pt")
@@ -157,6 +165,19 @@ def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     image = [[[0.5] * 8] * 8] * 3
     assert specs(told(others / "conv.pt", sample=[image]))[0] == [("input", "FP32", (-1, 3, 8, 8))]
     assert specs(told(others / "double.pt"))[0] == [("input", "FP64", (-1, 4))]
+
+
+def test_a_dynamically_quantized_model_is_asked_row_by_row(others: Path) -> None:
+    """Its scale is that of all rows of a call, so one row's answer would hang on the others; torch's own classes are known."""
+    rows = [[0.1, 0.2, 0.3, 0.4]]
+    for name in ("quantized.pt", "quantized_module.pt"):
+        info = told(others / name, sample=rows)
+        assert (info.safety.verdict, info.safety.findings) == ("safe", ())
+        assert (info.signatures[0].batch, specs(info)[0]) == (
+            "one",
+            [(info.signatures[0].inputs[0].name, "FP32", (-1, 4))],
+        )
+        assert info.warnings == ("It quantizes by the range of what it is given, so rows are asked one at a time.",)
 
 
 def test_torchscript_that_writes_files_is_dangerous(others: Path) -> None:

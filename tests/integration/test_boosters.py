@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -51,15 +53,21 @@ def test_it_goes_the_line(made: dict[str, Made], name: str, fresh_name: Name, tm
 
 
 def test_an_mlflow_folder(made: dict[str, Made], fresh_name: Name, tmp_path: Path) -> None:
-    """A folder around a model is built as that model, without MLflow in the image."""
+    """A folder around a model is built as that model, without MLflow in the image; its example is the one that it shows."""
     one = made["xgb-soft.ubj"]
     folder = tmp_path / "churn"
     folder.mkdir()
     shutil.copy(one.path, folder / "model.ubj")
     document = {"flavors": {"xgboost": {"data": "model.ubj"}, "python_function": {"loader_module": "mlflow.xgboost"}}}
-    (folder / "MLmodel").write_text(yaml.safe_dump(document))
+    row = [[0.25] * len(one.rows[0])]
+    (folder / "input_example.json").write_text(json.dumps(row))
+    (folder / "MLmodel").write_text(
+        yaml.safe_dump({**document, "saved_input_example_info": {"artifact_path": "input_example.json"}})
+    )
     (folder / "requirements.txt").write_text("mlflow==3.1.0\n")
     told("build", "churn", "--name", fresh_name("mlflow"), cwd=tmp_path)
     assert told("test", cwd=tmp_path)["ok"] is True
     with served(cwd=tmp_path) as url:
         _assert_same(predictions(url, one.rows), one.answers["predict"])
+        with urlopen(f"{url}/openapi.json") as answer:  # a container of this test
+            assert "0.25" in answer.read().decode()

@@ -115,6 +115,14 @@ def test_a_folder_in_a_folder_is_found(tmp_path: Path) -> None:
     assert shipped(info)["model/1/parts/b"] == BOX["parts/b"]
 
 
+@pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt2", ".mar", ".onnx"])
+def test_a_folder_of_one_file_is_the_file(tmp_path: Path, suffix: str) -> None:
+    """Beside a configuration, whatever it may be called."""
+    (tmp_path / f"weights{suffix}").write_bytes(b"BOX1")
+    (tmp_path / "config.json").write_text("{}")
+    assert look(tmp_path).path.name == f"weights{suffix}"
+
+
 def test_two_models_are_told_apart_and_a_broken_one_is_said(tmp_path: Path) -> None:
     """Several: named, none is guessed. One that is broken: its own sentence, not that of an unknown file."""
     both = {f"{one}/{name}": content for one in "ab" for name, content in BOX.items()}

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
-from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import told_of
 
 _LABELS = {str: "BYTES", bool: "BOOL", int: "INT64", float: "FP64"}
 _PREDICTIONS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
@@ -33,13 +32,8 @@ class CatBoostFormat:
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no CatBoost model. Raises UnreadableModelError for a broken one."""
-        try:
+        with told_of(artifact.name, "a CatBoost model"):
             facts = read_catboost(artifact.open, artifact.head, artifact.size) if artifact.head else None
-        except CutOffError as stopped:
-            raise UnreadableModelError(
-                f"{artifact.name} begins like a CatBoost model, and cannot be read: {stopped}.",
-                hint="Save the model again, or fetch the file again.",
-            ) from stopped
         return None if facts is None else _info(artifact, facts)
 
 

@@ -7,11 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.keras.architecture import Architecture, architecture
-from mlpack.formats.keras.files import KerasFile, read_archive, read_hdf5
+from mlpack.formats.keras.files import KerasFile, read_architecture, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
 from mlpack.formats.keras.packages import Needs, needs_of
 from mlpack.formats.keras.signatures import signature_of
@@ -23,6 +23,7 @@ _WEIGHTS = (
     "The file holds weights and not the model that they belong to: save the whole model (`model.save('model.keras')`), or "
     "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes one to fill in."
 )
+_ALONE = "The file describes a model and holds no weights: save the whole model (`model.save('model.keras')`), and pack that."
 _SHAPELESS = (
     "The file does not tell what the model takes: call it once before you save it, or begin it with an Input layer; or declare "
     "INPUTS in a predictor of your own: `predictor: predict.py` in mlpack.yaml."
@@ -46,12 +47,16 @@ class KerasFormat:
             name="Keras weights alone (`.weights.h5`)",
             reads="names, shapes and types of the weights",
         ),
+        Kind(name="Keras architecture alone (`to_json`)", reads="layers, classes of one's own, code in Lambda layers"),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for what is no Keras file. Raises UnreadableModelError for one that is broken."""
         try:
-            found = read_hdf5(artifact) if artifact.head.startswith(MAGIC) else read_archive(artifact)
+            if artifact.head.startswith(MAGIC):
+                found = read_hdf5(artifact)
+            else:
+                found = read_archive(artifact) or read_architecture(artifact)
             if found is None:
                 return None
             return _weights(artifact, found) if found.config is None else _model(artifact, found, found.config)
@@ -66,8 +71,9 @@ class KerasFormat:
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
     told = architecture(config)
-    judged = judge(config, found.escaping)
-    signature = signature_of(told, own=bool(judged.own))
+    judged = judge(config, found.escaping, found.outside)
+    alone = found.container == "json"
+    signature = None if alone else signature_of(told, own=bool(judged.own))
     needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
@@ -87,7 +93,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         details=_details(found, told),
         options=_options(found, told, judged, needs),
         excludes=needs.excludes,
-        advice="" if signature else _SHAPELESS,
+        advice="" if signature else _ALONE if alone else _SHAPELESS,
     )
 
 
@@ -101,7 +107,7 @@ def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
         root_class="keras weights",
         task=None,
         signatures=(),
-        safety=Safety(verdict="safe"),
+        safety=judge({}, found.escaping, found.outside).safety,
         size=artifact.size,
         requirements=needs.requirements,
         details=_details(found, None),
@@ -119,7 +125,7 @@ def _warnings(found: KerasFile, judged: Judged) -> tuple[str, ...]:
     told = []
     if judged.own:
         told.append(f"Needs code that Keras does not have: {', '.join(judged.own)}; hand it in with --include.")
-    if found.version is None:
+    if found.version is None and found.container != "json":
         told.append("The file does not tell which version of Keras made it; the newest of its kind is taken.")
     if found.backend not in (None, "tensorflow"):
         told.append(f"It was saved with Keras's {found.backend} backend, and is served with TensorFlow's.")

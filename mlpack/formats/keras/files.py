@@ -15,12 +15,11 @@ from mlpack.formats.base import Artifact
 from mlpack.readers.hdf5 import Dataset, Hdf5
 from mlpack.readers.hdf5_blocks import RandomAccess
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.streams import CHUNK, FileSource, Source, Window
+from mlpack.readers.streams import CHUNK, FileSource, Source, Window, peek, spooled
 from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-_KEPT_IN_MEMORY = 8 * MIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +33,7 @@ class KerasFile:
     training: Mapping[str, Any] | None = None
     weights: tuple[tuple[str, Dataset], ...] = ()
     escaping: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()  # weights that lie in other files
 
     @property
     def parameters(self) -> int:
@@ -52,6 +52,7 @@ def read_hdf5(artifact: Artifact) -> KerasFile | None:
         if not text and not keras:
             return None
         weights = tuple(_weights(hdf5))
+        outside = tuple(hdf5.outside)
     version = told.get("keras_version")
     backend = told.get("backend")
     return KerasFile(
@@ -61,6 +62,7 @@ def read_hdf5(artifact: Artifact) -> KerasFile | None:
         backend=backend if isinstance(backend, str) and backend else None,
         training=_training(told.get("training_config")),
         weights=weights,
+        outside=outside,
     )
 
 
@@ -77,21 +79,42 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
         version = (_read(tree, _METADATA) if _METADATA in tree else {}).get("keras_version")
         if not isinstance(config.get("class_name"), str):
             raise ValueError(f"its {_CONFIG} describes no model")  # noqa: TRY004  # what is told is the file's fault
+        weights, outside = _inner_weights(tree)
         return KerasFile(
             container="folder" if tree.container == "folder" or artifact.packed == "" else "zip",
             config=config,
             version=version if isinstance(version, str) else None,
             training=_training(config.get("compile_config")),
-            weights=_inner_weights(tree),
+            weights=weights,
             escaping=tree.escaping,
+            outside=outside,
         )
 
 
-def _inner_weights(tree: Tree) -> tuple[tuple[str, Dataset], ...]:
+def read_architecture(artifact: Artifact) -> KerasFile | None:
+    """The JSON that `to_json` gives: a model's configuration without its weights; None for any other file."""
+    if artifact.head.lstrip()[:1] != b"{" or b'"class_name"' not in artifact.head:
+        return None
+    with artifact.open() as source:
+        text, _ = peek(source, _LONGEST_JSON + 1)
+    try:
+        config = _object(text, "JSON")
+    except ValueError:
+        return None  # it is nobody's, and told as that
+    if not isinstance(config.get("class_name"), str) or not isinstance(config.get("config"), dict | list):
+        return None
+    version = config.get("keras_version")
+    return KerasFile(container="json", config=config, version=version if isinstance(version, str) else None)
+
+
+def _inner_weights(tree: Tree) -> tuple[tuple[tuple[str, Dataset], ...], tuple[str, ...]]:
+    """The weights, and which of them lie in other files."""
     if _WEIGHTS not in tree:
-        return ()
+        return (), ()
     with tree.open(_WEIGHTS) as source, _spooled(source) as (file, size):
-        return tuple(_weights(Hdf5(file, size)))
+        hdf5 = Hdf5(file, size)
+        weights = tuple(_weights(hdf5))
+        return weights, tuple(hdf5.outside)
 
 
 def _guess(told: Mapping[str, Any]) -> str | None:
@@ -139,8 +162,8 @@ def _seekable(artifact: Artifact) -> Iterator[tuple[RandomAccess, int]]:
         with artifact.path.open("rb") as file:
             yield file, artifact.size
         return
-    with artifact.open() as source, _spooled(source) as spooled:
-        yield spooled
+    with artifact.open() as source, _spooled(source) as held:
+        yield held
 
 
 @contextmanager
@@ -150,11 +173,8 @@ def _spooled(source: Source) -> Iterator[tuple[RandomAccess, int]]:
         window = Window(source)
         yield window, window.size
         return
-    with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
-        size = 0
-        while data := source.read(CHUNK):
-            size += file.write(data)
-        yield file, size
+    with spooled(source) as held:
+        yield held
 
 
 @contextmanager

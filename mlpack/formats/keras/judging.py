@@ -54,9 +54,10 @@ class Judged:
     own: Mapping[str, str]
 
 
-def judge(config: Any, escaping: tuple[str, ...] = ()) -> Judged:
-    """What building the configuration would run. `escaping` are members whose names lead out of the archive.
+def judge(config: Any, escaping: tuple[str, ...] = (), outside: tuple[str, ...] = ()) -> Judged:
+    """What building the configuration would run.
 
+    `escaping` are members whose names lead out of the archive, `outside` weights that lie in other files of the machine.
     How the model was compiled is not loaded to predict: classes of the user's own that it names are not asked for.
     """
     compiled = config.get("compile_config") if isinstance(config, Mapping) else None
@@ -67,6 +68,9 @@ def judge(config: Any, escaping: tuple[str, ...] = ()) -> Judged:
     for name in escaping:
         told = "dangerous: the archive names a file outside of the folder that one unpacks into"
         findings[name] = Finding(callable=name[:200], why=told, verdict="dangerous")
+    for name in outside[:20]:
+        told = "dangerous: loading it reads another file of the machine"
+        findings[name] = Finding(callable=f"HDF5 {name}"[:200], why=told, verdict="dangerous")
     for finding in (finding for node in nodes(compiled) for finding in _found(node)):
         findings.setdefault(finding.callable, finding)
     for node in nodes(config):
@@ -108,7 +112,7 @@ def _found(node: Mapping[str, Any]) -> Iterator[Finding]:
         told = "dangerous: TensorFlow's files and Python functions are within its reach"
         yield Finding(callable=f"tensorflow.{config['function']}"[:200], why=told, verdict="dangerous")
     module = node.get("module")
-    if isinstance(kind, str) and isinstance(module, str) and module != "builtins" and not _of_keras(module):
+    if isinstance(kind, str) and isinstance(module, str):
         named = Global(module, str(held) if kind == "function" else kind)
         if why := danger_of(named):
             yield Finding(callable=str(named)[:200], why=f"dangerous: {why}", verdict="dangerous")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
-from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.readers.lightgbm_text import LightGBMFacts, read_lightgbm
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import told_of
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entropy")
 _OWN_RELEASE = {"v4": ">=4"}  # what writes this form; newer releases read every older one
@@ -30,13 +29,8 @@ class LightGBMFormat:
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no LightGBM model. Raises UnreadableModelError for a broken one."""
-        try:
+        with told_of(artifact.name, "a LightGBM model"):
             facts = read_lightgbm(artifact.open, artifact.head, artifact.size) if artifact.head else None
-        except CutOffError as stopped:
-            raise UnreadableModelError(
-                f"{artifact.name} begins like a LightGBM model, and cannot be read: {stopped}.",
-                hint="Save the model again, or fetch the file again.",
-            ) from stopped
         return None if facts is None else _info(artifact, facts)
 
 

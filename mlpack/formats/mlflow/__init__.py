@@ -12,6 +12,7 @@ import yaml
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
 from mlpack.readers.limits import CutOffError
@@ -37,6 +38,7 @@ class MLflowFormat:
     """Folders that MLflow's `save_model` writes and its runs keep as artifacts."""
 
     name = "mlflow"
+    stands_for_its_folder = MLMODEL
     loader = None  # a flavour's model is served by its own format
     kinds = (
         Kind(
@@ -50,8 +52,10 @@ class MLflowFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
-        if tree is None or MLMODEL not in tree or artifact.entry is not None:
+        if tree is None or MLMODEL not in tree or artifact.entry is not None or (artifact.packed and artifact.head):
             return None
+        if tree.container != "folder" and artifact.packed is None:
+            return None  # asked again as the archive's content
         document = _document(artifact)
         flavours = document.get("flavors")
         if not isinstance(flavours, dict) or not flavours:
@@ -64,10 +68,16 @@ class MLflowFormat:
             return _recognised(
                 artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
             )
-        if tree.container != "folder" or artifact.ask is None:
-            return _recognised(artifact, told, f"unpack the archive: the model is {data} in it")
-        inner = artifact.ask(artifact.path / data)
-        return _joined(artifact, inner, document, told[name], name)
+        rows = example_of(tree, document)
+        if tree.container == "folder":
+            inner = artifact.ask(artifact.path / data, rows) if artifact.ask is not None else None
+        else:
+            inner = artifact.inside(data, rows) if artifact.inside is not None else None
+            inner = replace(inner, packed=inner.packed or tree.prefix + data) if inner is not None else None
+        if inner is None:
+            return _recognised(artifact, told, f"{data} in it is of no kind that is known here: {_OWN}")
+        joined = _joined(artifact, inner, document, told[name], name)
+        return replace(joined, sample=rows) if joined.signatures and fits(joined.signatures[0], rows) else joined
 
 
 def _document(artifact: Artifact) -> Mapping[str, Any]:

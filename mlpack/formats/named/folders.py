@@ -9,6 +9,14 @@ from mlpack.formats.named.known import PREDICTOR, Known, coreml, other, spacy
 from mlpack.readers.limits import MIB, CutOffError
 from mlpack.readers.trees import Tree
 
+# What Hugging Face's libraries write beside weights in several files, and what TensorFlow writes beside its own.
+_SHARDED = (
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.safetensors.index.json",
+)
+_DATA = "{}.data-00000-of-00001"
+
 
 def by_files(tree: Tree) -> Known | None:
     """What a folder is by its files; None when it is nobody's here."""
@@ -18,6 +26,15 @@ def by_files(tree: Tree) -> Known | None:
         return coreml({"package": True})
     if "model.ini" in tree and any(name.startswith(("domains/", "trees/")) for name in tree.sizes):
         return other("mojo", "H2O MOJO", "H2O's own scoring (Java) reads it; export ONNX or PMML there.")
+    if any(index in tree for index in _SHARDED):
+        return _sharded(tree)
+    if any(name.endswith(".index") and _DATA.format(name[:-6]) in tree for name in tree.sizes if "/" not in name):
+        return other(
+            "tf_checkpoint",
+            "TensorFlow checkpoint (variables without a graph)",
+            "Export the model where its code is (`model.export(path)`, `tf.saved_model.save`, of TensorFlow 1 "
+            "`tf.compat.v1.saved_model.simple_save`), and pack that.",
+        )
     if "metadata/part-00000" in tree:
         told = _json(tree, "metadata/part-00000")
         if str(told.get("class", "")).startswith("org.apache.spark.ml."):
@@ -28,6 +45,22 @@ def by_files(tree: Tree) -> Known | None:
                 {"spark": str(told.get("sparkVersion", ""))[:40]},
             )
     return None
+
+
+def _sharded(tree: Tree) -> Known:
+    config = _json(tree, "config.json")
+    architectures = config.get("architectures")
+    details = {
+        "architectures": [str(one)[:100] for one in architectures[:5]] if isinstance(architectures, list) else [],
+        "model_type": str(config.get("model_type", ""))[:100],
+        "shards": sum(name.endswith((".safetensors", ".bin")) and "-of-" in name for name in tree.sizes),
+    }
+    return other(
+        "sharded",
+        "weights in several files (Hugging Face)",
+        f"With `requirements: [transformers, torch, safetensors]` (`from_pretrained` of its folder) {PREDICTOR}.",
+        details,
+    )
 
 
 def _spacy(meta: dict[str, Any]) -> Known | None:
@@ -54,6 +87,6 @@ def _json(tree: Tree, name: str) -> dict[str, Any]:
     """A small JSON file's object; {} for anything else."""
     try:
         found = json.loads(tree.read(name, MIB))
-    except (CutOffError, ValueError, RecursionError, OSError):
+    except (CutOffError, ValueError, KeyError, RecursionError, OSError):
         return {}
     return found if isinstance(found, dict) else {}

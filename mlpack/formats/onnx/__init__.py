@@ -12,6 +12,7 @@ from mlpack.artifacts.model import Content, Finding, ModelInfo, Requirement, Saf
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.onnx.external import companions
+from mlpack.formats.onnx.independence import rows_are_scaled_together
 from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
 from mlpack.formats.onnx.signatures import Asked, asked
 from mlpack.formats.onnx.versions import EXTENSIONS, OWN_DOMAINS, oldest_reader, too_old
@@ -136,6 +137,8 @@ class _Facts:
             yield f"No signature: onnxruntime does not have its operators {_some(foreign)}."
         elif self.asked.problem:
             yield f"No signature: {self.asked.problem}."
+        if self.asked.signature is not None and rows_are_scaled_together(self.model):
+            yield "It quantizes by the range of what it is given, so rows are asked one at a time."
         if self.asked.unserved:
             yield f"Not part of the answers: {', '.join(self.asked.unserved[:5])}."
         if told := too_old(self.model):

@@ -20,6 +20,15 @@ _OF_ROWS = frozenset({"MatMul", "Gemm"})  # the rows times fixed numbers; two of
 _MIXING = frozenset({"ArrayFeatureExtractor"})
 
 
+# What onnxruntime's dynamic quantization puts into a graph: the scale is that of all values of one call.
+_SCALED_TOGETHER = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"})
+
+
+def rows_are_scaled_together(model: Model) -> bool:
+    """Whether the graph quantizes what it is given by the range of all rows, so that one row's answer hangs on the others."""
+    return any(op in _SCALED_TOGETHER for _, op in model.operators)
+
+
 def rows_are_independent(model: Model) -> bool:
     """True only when every operator of the graph is known to keep rows apart."""
     fixed = set(model.initializers) | {name for one in model.nodes if one.op == "Constant" for name in one.outputs}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlpack.artifacts.model import Batch, Layout, Scalar, Signature, Task, TensorSpec
-from mlpack.formats.onnx.independence import rows_are_independent
+from mlpack.formats.onnx.independence import rows_are_independent, rows_are_scaled_together
 from mlpack.formats.onnx.proto import Model
 from mlpack.formats.onnx.values import Value
 
@@ -45,6 +45,8 @@ def asked(model: Model) -> Asked:
     if not served:
         return Asked(problem="no answer can carry any of its outputs", unserved=unserved, task=task, classes=classes)
     batch = _batch(model.inputs, served)
+    if batch == "any" and rows_are_scaled_together(model):
+        batch = "one"
     layout = _layout(model.inputs, batch)
     signature = Signature(
         name="predict",

@@ -12,8 +12,9 @@ from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
 from mlpack.formats.pytorch.modules import inspect_module, is_module
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.tensors import mapping
 from mlpack.formats.pytorch.torchscript import inspect_script
-from mlpack.formats.pytorch.weights import inspect_safetensors, inspect_weights
+from mlpack.formats.pytorch.weights import KEYS, inspect_safetensors, inspect_weights
 from mlpack.readers.contents import kind
 from mlpack.readers.values import Instance, PickleFile
 
@@ -89,6 +90,10 @@ def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
     """What `torch.save` was given: a module, a state dict or checkpoint, or something else that holds one."""
     if isinstance(root, Instance) and is_module(root):
         return inspect_module(artifact, root)
+    held = {key: value for key, value in (mapping(root) or {}).items() if is_module(value)}
+    if held and artifact.entry is None:  # an entry names the function that makes a module for the weights
+        key = next((one for one in KEYS if one in held), next(iter(held)))
+        return inspect_module(artifact, held[key], key=key)
     return inspect_weights(artifact, root) or _other(artifact, root)
 
 

@@ -39,7 +39,8 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
     if kind == "exported":
         return _exported(path, options)
     if kind == "module":
-        return wrap(torch.load(path, map_location="cpu", weights_only=False), options)
+        held = torch.load(path, map_location="cpu", weights_only=False)
+        return wrap(held[options["key"]] if options.get("key") else held, options)
     return wrap(_made(path, options), options)
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.formats.base import Artifact
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, lengths_open, signature_of
+from mlpack.formats.pytorch.asked import (
+    OPEN,
+    SCALED_TOGETHER,
+    columns_of_rows,
+    inputs_of_rows,
+    lengths_open,
+    signature_of,
+)
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.values import Instance
 
 _LAYERS = "torch.nn.modules."
+_DYNAMIC = ("torch.ao.nn.quantized.dynamic.", "torch.nn.quantized.dynamic.")
 # What passes a tensor on with its shape, so that the next layer tells.
 _SAME = (".activation.", ".dropout.", ".batchnorm.", ".normalization.", ".instancenorm.", ".linear.Identity")
 _NOT_SAME = (".activation.MultiheadAttention", ".activation.GLU")
@@ -25,8 +34,8 @@ def is_module(value: Any) -> bool:
     return {"_parameters", "_buffers", "_modules"} <= value.attributes().keys()
 
 
-def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
-    """What a whole module is."""
+def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> ModelInfo:
+    """What a whole module is; `key` says where in a checkpoint it is."""
     pickle = artifact.pickle
     assert pickle is not None  # noqa: S101 - the module was read from it
     version = version_of(artifact)
@@ -35,8 +44,11 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
     wanted = first_input(root)
     inputs = inputs_of_rows(artifact.sample) or (() if any(map(lengths_open, wanted)) else wanted)
     columns = columns_of_rows(artifact.sample, inputs)
-    signatures = (signature_of(inputs, outputs_of(root), columns=columns),) if inputs else ()
+    signature = signature_of(inputs, outputs_of(root), columns=columns) if inputs else None
     warnings, advice = [], ""
+    if any(name.module.startswith(_DYNAMIC) for name in pickle.globals):
+        warnings.append(SCALED_TOGETHER)
+        signature = replace(signature, batch="one") if signature else None
     if not inputs:
         advice = (
             "Give a few rows: --sample rows.json, a list with a row each ([[5.1, 3.5], ...]) or records by forward's argument "
@@ -48,6 +60,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
         warnings.append(f"No signature: {told}." if wanted else f"No signature: the file does not tell what {told}.")
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
+    if key:
+        warnings.append(f"It is a checkpoint whose {key!r} is the module.")
     if missing:
         warnings.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
     return ModelInfo(
@@ -57,7 +71,7 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
         framework_version=version,
         root_class=root.class_name,
         task=None,
-        signatures=signatures,
+        signatures=(signature,) if signature else (),
         safety=pickle.safety,
         size=artifact.size,
         requirements=requirements,
@@ -67,8 +81,8 @@ def inspect_module(artifact: Artifact, root: Instance) -> ModelInfo:
         numpy_major=pickle.numpy_major,
         protocol=pickle.protocol,
         warnings=tuple(warnings),
-        details={"kind": "module", "container": pickle.container, **summary(tensors)},
-        options={"kind": "module", "dtype": floating(tensors)},
+        details={"kind": "module", "container": pickle.container, **({"key": key} if key else {}), **summary(tensors)},
+        options={"kind": "module", "dtype": floating(tensors), **({"key": key} if key else {})},
         advice=advice,
     )
 

@@ -54,9 +54,9 @@ class Script:
         if module not in self._classes:
             text = self.text(qualified)
             starts = [(one.start(), one.group(1)) for one in re.finditer(r"^(?:class (\w+)|\S)", text, re.MULTILINE)]
-            ends = [*[start for start, _ in starts[1:]], len(text)]
+            ends = [start for start, _ in starts[1:]] + [len(text)]  # a class of torch's own C++ has no text at all
             self._classes[module] = {
-                found: text[start:end] for (start, found), end in zip(starts, ends, strict=True) if found
+                found: text[start:end] for (start, found), end in zip(starts, ends, strict=False) if found
             }
         return self._classes[module].get(name, "")
 

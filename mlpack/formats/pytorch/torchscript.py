@@ -9,7 +9,15 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, lengths_open, settled, signature_of
+from mlpack.formats.pytorch.asked import (
+    OPEN,
+    SCALED_TOGETHER,
+    columns_of_rows,
+    inputs_of_rows,
+    lengths_open,
+    settled,
+    signature_of,
+)
 from mlpack.formats.pytorch.flow import told_by_code
 from mlpack.formats.pytorch.interpreter import judge_script
 from mlpack.formats.pytorch.needs import requirements_of, version_of
@@ -100,6 +108,9 @@ class _Asked:
         code = told_by_code(self.script, self.archive, self.qualified, inputs)
         columns = columns_of_rows(self.artifact.sample, inputs)
         signature = signature_of(inputs, _outputs(self.method.returns, code), columns=columns)
+        if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
+            self.warnings.append(SCALED_TOGETHER)
+            signature = replace(signature, batch="one")
         if any(_kind(one) == "list" for one in used):
             return replace(signature, batch="none")
         return signature
@@ -144,7 +155,10 @@ class _Asked:
 
     def _tell_state(self) -> None:
         text = self.script.all_code()
-        asked = re.sub(r"^  def __setstate__\(.*?(?=^  \S|^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+        # What loading calls, and what quantizing called, changes nothing when the model is asked.
+        asked = re.sub(
+            r"^  def (?:__setstate__|set_weight_bias)\(.*?(?=^  \S|^\S|\Z)", "", text, flags=re.MULTILINE | re.DOTALL
+        )
         kept = sorted(set(re.findall(r"^ +self\.(\w+) = ", asked, re.MULTILINE)) - {"training", "prev"})
         if kept:
             self.warnings.append(

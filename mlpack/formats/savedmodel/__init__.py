@@ -30,6 +30,7 @@ class SavedModelFormat:
     """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
+    stands_for_its_folder = _FILE
     loader = Path(__file__).with_name("loader.py")
     kinds = (
         Kind(

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
-from mlpack.errors import UnreadableModelError, UsageError
+from mlpack.errors import UsageError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
-from mlpack.formats.sklearn.independence import rows_are_independent
+from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import told_of
 from mlpack.readers.skops import Skops, read_skops, with_verdict
 from mlpack.readers.values import PickleFile
 
@@ -95,12 +95,8 @@ def _skops(artifact: Artifact) -> Skops | None:
     """What a skops file holds; None for any other. Raises UnreadableModelError."""
     if artifact.tree is None or artifact.packed is not None:
         return None
-    try:
+    with told_of(artifact.name, "a skops file"):
         return read_skops(artifact.tree)
-    except CutOffError as stopped:
-        raise UnreadableModelError(
-            f"{artifact.name} begins like a skops file, and cannot be read: {stopped}.", hint="Save the model again."
-        ) from stopped
 
 
 class _Facts:
@@ -259,6 +255,10 @@ class _Facts:
         elif model is not None and core(model).kind is None:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
+            )
+        if model is not None and core(model).path in ASKED_ALONE:
+            told.append(
+                f"{core(model).name} ranks the rows of a call among themselves, so rows are asked one at a time."
             )
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")

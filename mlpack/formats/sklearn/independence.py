@@ -18,6 +18,10 @@ _ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 
+# PyOD's detectors that rank the rows of a call among themselves and the training rows: one row's answer hangs on the others.
+ASKED_ALONE = frozenset({"pyod.models.copod.COPOD", "pyod.models.ecod.ECOD"})
+
+
 def rows_are_independent(root: Any) -> bool:
     """True only when every class in the model is known and every function in it works value by value."""
     for value in walk(root):

@@ -18,6 +18,7 @@ from mlpack.formats.sklearn.features import (
     multilabel,
     output_count,
 )
+from mlpack.formats.sklearn.independence import ASKED_ALONE
 from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
@@ -170,6 +171,7 @@ def signatures_of(
             categories=inputs.categories,
             assumed=inputs.assumed,
             batchable=batchable,
+            batch="one" if core(model).path in ASKED_ALONE else "any",
         )
         for method in methods
     )

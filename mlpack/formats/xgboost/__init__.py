@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
-from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import told_of
 from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
 from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
 
@@ -31,15 +30,8 @@ class XGBoostFormat:
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the file is no XGBoost model. Raises UnreadableModelError for a broken one."""
-        if not artifact.head:
-            return None
-        try:
-            facts = read_xgboost(artifact.open, artifact.head, artifact.size)
-        except CutOffError as stopped:
-            raise UnreadableModelError(
-                f"{artifact.name} begins like an XGBoost model, and cannot be read: {stopped}.",
-                hint="Save the model again, or fetch the file again.",
-            ) from stopped
+        with told_of(artifact.name, "an XGBoost model"):
+            facts = read_xgboost(artifact.open, artifact.head, artifact.size) if artifact.head else None
         return None if facts is None else _info(artifact, facts)
 
 

@@ -188,6 +188,54 @@ def test_weights_alone(tmp_path: Path) -> None:
     assert (old.options["legacy"], new.options["legacy"]) == (True, False)
 
 
+def test_an_architecture_alone(tmp_path: Path) -> None:
+    """JSON of `to_json`, of Keras 3 and 2: its layers and own classes, no signature, and code in it is dangerous, nested too."""
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({**sequential(FEATURES, DENSE), "keras_version": "2.9.0"}))
+    info = looked_at(path)
+    assert (info.format, info.framework_version, info.signatures) == ("keras", "2.9.0", ())
+    assert (info.safety.verdict, [name for name, _ in info.steps]) == ("safe", ["features", "species"])
+    assert "no weights" in info.advice
+    code = {"class_name": "Lambda", "config": {"function": ["4wEAAAA=", None, None]}}
+    for hidden in (code, sequential(code), layer("TimeDistributed", "t", layer=code)):
+        path.write_text(json.dumps(sequential(FEATURES, hidden)))
+        assert looked_at(path).safety.verdict == "dangerous"
+    for other in ({"class_name": "Sequential"}, {"class_name": 3, "config": {}}, [{"class_name": "Sequential"}]):
+        path.write_text(json.dumps(other))
+        with pytest.raises(UnknownFormatError):
+            looked_at(path)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a linked group", "raw bytes", "a view"])
+@pytest.mark.parametrize("name", ["m.h5", "m.weights.h5", "m.keras"])
+def test_weights_in_another_file_are_dangerous(tmp_path: Path, name: str, kind: str) -> None:
+    """HDF5 can keep values in any file of the machine that loads it: links, groups behind one, raw bytes, views."""
+    whole = {"m.h5": lambda path: hdf5(path, sequential(FEATURES, DENSE)), "m.keras": lambda path: archive(path, sequential(FEATURES, DENSE))}  # fmt: skip
+    held = io.BytesIO((whole["m.h5"](tmp_path / "whole.h5")).read_bytes() if name == "m.h5" else b"")
+    with h5py.File(held, "r+" if name == "m.h5" else "w") as file:
+        group = file.require_group("layers/dense/vars")
+        if kind == "a link":
+            group["1"] = h5py.ExternalLink("/etc/other.h5", "/x")
+        elif kind == "a linked group":
+            file["layers/other"] = h5py.ExternalLink("/etc/other.h5", "/")
+        elif kind == "raw bytes":
+            group.create_dataset("1", shape=(4,), dtype="u1", external=[("/etc/passwd", 0, 4)])
+        else:
+            view = h5py.VirtualLayout(shape=(4,), dtype="u1")
+            view[:] = h5py.VirtualSource("/etc/other.h5", "x", shape=(4,))
+            group.create_virtual_dataset("1", view)
+    path = tmp_path / name
+    if name == "m.keras":
+        with zipfile.ZipFile(whole[name](tmp_path / "whole.keras")) as old, zipfile.ZipFile(path, "w") as new:
+            for member in old.namelist():
+                new.writestr(member, held.getvalue() if member.endswith(".h5") else old.read(member))
+    else:
+        path.write_bytes(held.getvalue())
+    found = looked_at(path)
+    assert found.safety.verdict == "dangerous"
+    assert found.safety.findings[0].callable == f"HDF5 layers/{'other' if 'group' in kind else 'dense/vars/1'}"
+
+
 def test_hdf5_that_is_not_of_keras(tmp_path: Path) -> None:
     """A table in HDF5 is no model, and said to be HDF5."""
     with h5py.File(tmp_path / "table.h5", "w") as file:
@@ -205,6 +253,18 @@ DANGERS = {
     "a function of os": (layer("system", "x", module="os"), "os.system"),
     "a function in an argument": (
         layer("Dense", "d", activation={"class_name": "function", "config": "system", "module": "os"}), "os.system"
+    ),
+    "a built-in function": (
+        layer("Dense", "d", activation={"class_name": "function", "config": "eval", "module": "builtins"}), "builtins.eval"
+    ),
+    "a built-in as a class": (layer("exec", "x", module="builtins"), "builtins.exec"),
+    "a loader of Keras": (layer("load_model", "x", module="keras.models"), "keras.models.load_model"),
+    "a download": (
+        layer("Lambda", "l", function={"class_name": "function", "config": "get_file", "module": "keras.utils"},
+              arguments={"origin": "http://127.0.0.1"}), "keras.utils.get_file"
+    ),
+    "the switch of its own safety": (
+        {"class_name": "function", "config": "enable_unsafe_deserialization", "module": "keras.config"}, "keras.config"
     ),
     "a file of words": (layer("StringLookup", "s", vocabulary="/etc/passwd"), "StringLookup"),
     "TensorFlow's files": ({"class_name": "TFOpLambda", "config": {"function": "io.write_file"}}, "io.write_file"),

@@ -219,6 +219,12 @@ def test_archives(tmp_path: Path, kind: str) -> None:
     assert plain.signatures == below.signatures == bare.signatures
 
 
+def test_its_own_file_stands_for_the_folder(tmp_path: Path) -> None:
+    """`saved_model.pb` named by itself is the folder's model."""
+    folder = saved(tmp_path / "m", graph(ADDS))
+    assert looked_at(folder / "saved_model.pb") == looked_at(folder)
+
+
 def test_files_that_are_broken(tmp_path: Path) -> None:
     """Empty, garbage, cut or changed: unreadable or an answer, and no other failure."""
     whole = saved(tmp_path / "m", graph(ADDS, nodes=SAVES, functions=SAVER)) / "saved_model.pb"

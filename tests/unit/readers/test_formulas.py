@@ -56,3 +56,50 @@ def test_a_hostile_formula_is_dangerous(formula: Any, tmp_path: Path) -> None:
     assert told is not None
     assert told.safety.verdict == "dangerous"
     assert "formula" in told.safety.findings[0].why
+
+
+_STATE = {"restore_model_spec": True, "formula": "y ~ os.system('id')"}
+
+
+def _mapped(name: str, *, filled: bool) -> bytes:
+    """The state as another kind of mapping: filled by the call that makes it, or item by item afterwards."""
+    items = b"".join(pickle.dumps(one, 2)[2:-1] for pair in _STATE.items() for one in pair)
+    module, _, kind = name.rpartition(".")
+    look_up = f"c{module}\n{kind}\n".encode()
+    if filled:
+        return look_up + pickle.dumps(list(_STATE.items()), 2)[2:-1] + b"\x85R"
+    return look_up + b")R(" + items + b"u"
+
+
+@pytest.mark.parametrize("filled", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    ["collections.OrderedDict", "collections.defaultdict", "collections.Counter", "sklearn.utils.Bunch", "numpy.void"],
+)
+@pytest.mark.parametrize("made", [b")\x81", b")R"])
+def test_a_hostile_formula_in_another_mapping_is_dangerous(
+    name: str, filled: bool, made: bytes, tmp_path: Path
+) -> None:
+    """The loader takes any mapping for a state, and so does the verdict; what cannot be seen into is no better."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02cstatsmodels.base.data\nPandasData\n" + made + _mapped(name, filled=filled) + b"b.")
+    told = read_pickles(path)
+    assert told is not None
+    assert told.safety.verdict == "dangerous"
+    assert told.safety.findings[0].callable == "statsmodels.base.data.PandasData"
+
+
+@pytest.mark.parametrize("key", [b"__setstate__", b"__class__"])
+def test_a_hook_in_another_mapping_is_dangerous(key: bytes, tmp_path: Path) -> None:
+    """An attribute that makes loading run other code is seen in whatever holds it."""
+    path = tmp_path / "model.pkl"
+    pair = b"X" + len(key).to_bytes(4, "little") + key + b"cnumpy\nlog1p\n"
+    path.write_bytes(
+        b"\x80\x02csklearn.linear_model._logistic\nLogisticRegression\n)\x81ccollections\nOrderedDict\n)R("
+        + pair
+        + b"ub."
+    )
+    told = read_pickles(path)
+    assert told is not None
+    assert told.safety.verdict == "dangerous"
+    assert key.decode() in told.safety.findings[0].why

@@ -71,6 +71,18 @@ def test_numpy_generation_is_told(tmp_path: Path) -> None:
     assert (_read(path).numpy_major, _read(path).safety.verdict) == (1, "safe")
 
 
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_an_array_of_records_is_read(protocol: int, tmp_path: Path) -> None:
+    """Its elements have names and types of their own, in a plain array and in numpy's array of records."""
+    path = tmp_path / "table.pkl"
+    plain = np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")])
+    for table in (plain, plain.view(np.recarray)):
+        path.write_bytes(pickle.dumps({"table": table}, protocol))
+        told = _read(path)
+        assert (told.safety.verdict, told.problem) == ("safe", "")
+        assert told.root["table"].fields == (("a", "<i4"), ("b", "<f8"))
+
+
 def test_every_pickle_of_a_stream_is_read(tmp_path: Path) -> None:
     """A file of several pickles holds them all; what follows and is none is said, and is no fault."""
     path = tmp_path / "several.pkl"
