@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple
 
 from . import summaries
 from .logs import rfc3339
-from .measured import Measured
 from .wire import Request
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
@@ -26,8 +25,6 @@ class Access(NamedTuple):
     status: int
     size: int  # of the answer's body, in bytes
     latency_s: float
-    error: str
-    measured: Optional[Measured]
     payloads: bool
 
     def line(self) -> str:
@@ -40,7 +37,7 @@ class Access(NamedTuple):
         agent = request.headers.get(b"user-agent")
         agent_text = "" if agent is None else f',"userAgent":{_quoted(agent.decode("latin-1")[:200])}'
         rows = "" if request.rows is None else f',"rows":{request.rows}'
-        error = f',"error":"{self.error}"' if self.error else ""
+        error = f',"error":"{request.error}"' if request.error else ""
         return (
             f'{{"severity":"{severity}","time":"{rfc3339(self.when)}","message":"{method[1:-1]} {path[1:-1]} {status}",'
             f'"httpRequest":{{"requestMethod":{method},"requestUrl":{path},"status":{status},{size}'
@@ -50,18 +47,19 @@ class Access(NamedTuple):
         )
 
     def _of_the_model(self) -> str:
-        measured = self.measured
-        if measured is None or measured.signature is None or measured.inputs is None:
+        job, outputs = self.request.job, self.request.outputs
+        if job is None:
             return ""
+        waited, took = (job.began - job.arrived, job.ended - job.began) if job.began else (0.0, 0.0)
         text = (
-            f',"signature":{_quoted(measured.signature.name)},"queue_ms":{measured.queue_s * 1000:.3f},'
-            f'"predict_ms":{measured.predict_s * 1000:.3f},"batch_rows":{measured.called_rows},'
-            f'"input":{json.dumps(summaries.of_inputs(measured.signature, measured.inputs))}'
+            f',"signature":{_quoted(job.signature.name)},"queue_ms":{waited * 1000:.3f},'
+            f'"predict_ms":{took * 1000:.3f},"batch_rows":{job.called_rows},'
+            f'"input":{summaries.of_inputs(job.signature, job.inputs)}'
         )
-        if measured.outputs is not None:
-            text += f',"output":{json.dumps(summaries.of_outputs(measured.signature, measured.outputs))}'
+        if outputs is not None:
+            text += f',"output":{summaries.of_outputs(job.signature, outputs)}'
         if self.payloads:
-            values = {"inputs": summaries.payload(measured.inputs), "outputs": summaries.payload(measured.outputs)}
+            values = {"inputs": summaries.payload(job.inputs), "outputs": summaries.payload(outputs)}
             text += f',"payload":{json.dumps(values)}'
         return text
 
