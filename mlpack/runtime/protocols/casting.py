@@ -66,12 +66,14 @@ def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bo
     if dtype != "FP64":
         with np.errstate(over="ignore"):
             array = array.astype(_FLOATS[dtype])
-    return array if infinite or not _has_infinity(array) else None
+        few: Any = array.tolist() if array.size <= _FEW else ()
+    else:
+        few = values
+    return None if not infinite and _has_infinity(array, few) else array
 
 
-def _has_infinity(array: Array) -> bool:
+def _has_infinity(array: Array, few: Sequence[Any]) -> bool:
     if array.size <= _FEW:  # numpy's own way costs more than the few values
-        few = array.tolist()
         return math.inf in few or -math.inf in few
     return bool(np.isinf(array).any())
 
