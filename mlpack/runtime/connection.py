@@ -19,6 +19,7 @@ _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
 _MOST_LEARNT = 4096  # bytes of a head that are remembered
 _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
+_NO_HEAD = Head("", "", b"", {}, "", expects=False)
 _STUCK_S = 60.0  # a client that does not read its answer
 _LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
 
@@ -33,7 +34,7 @@ class Connection(asyncio.Protocol):
         self._queued: Deque[Exchange] = deque()
         self._url = b""
         self._headers: Dict[bytes, bytes] = {}
-        self._head: Optional[Head] = None  # of the last request
+        self._head = _NO_HEAD  # of the last request
         self._said = b""  # and its bytes up to its body, where they may come again
         self._size = 0  # of the body that they announce
         self._incoming: Optional[Exchange] = None  # whose body is arriving
@@ -213,8 +214,8 @@ class Connection(asyncio.Protocol):
         It is learnt only where its first empty line is its end beyond doubt, so that nobody can pass a body for a head.
         """
         head, exchange = self._head, self._queued[0]
-        length = head.headers.get(b"content-length", b"") if head is not None else b""
-        if head is None or head.expects or not exchange.keep_alive or not length.isdigit():
+        length = head.headers.get(b"content-length", b"")
+        if head.expects or not exchange.keep_alive or not length.isdigit():
             return
         size = int(length)
         said = data[:-size] if 0 < size < len(data) else b""
@@ -224,7 +225,6 @@ class Connection(asyncio.Protocol):
 
     def _again(self, body: bytes) -> None:
         """A request whose head is known word by word, and all of its body: what the parser would say is known too."""
-        assert self._head is not None
         self._since = self._serving.now
         self.exchange = Exchange(self, self._serving, Request(self._head), keep_alive=True, body=body)
         self.exchange.begin()

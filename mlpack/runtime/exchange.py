@@ -142,7 +142,7 @@ class Exchange:
         except BaseException:
             self._connection.abort()
             raise
-        awaited._asyncio_future_blocking = False  # as a Task tells a future that it has seen it
+        awaited._asyncio_future_blocking = False  # noqa: SLF001 - as every driver of a coroutine tells a future that it has seen it
         awaited.add_done_callback(self._go_on, context=self._serving.context)
         self._awaited = awaited
         if not self._watched:

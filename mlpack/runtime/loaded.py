@@ -23,8 +23,10 @@ from .measured import CURRENT
 from .metrics import Metrics
 from .owncode import bring
 from .predictor import Arrays
+from .quick import know_arrays
 from .settings import Settings
 
+_GARBAGE = 10_000  # objects more than before, until some are looked at: those of the requests under way are no garbage
 _QUEUE_BYTES = 256 * 2**20  # of values that wait
 
 
@@ -117,6 +119,7 @@ class LoadedModel:
         model = self._load(on_failure)
         answered = not self.failed and self._warm_up(model, warmups)
         gc.freeze()  # later collections need not walk the model
+        gc.set_threshold(_GARBAGE, 10, 10)
         gc.enable()
         if not answered:
             self.decided.set()
@@ -255,7 +258,9 @@ def load_model(loader: Any, card: Card, log: Log) -> Any:
         if prepare is not None:  # what must be set before anybody imports the framework
             prepare(card.options)
         bring(card.folder, card.document.get("code") or {})
-        return loader.load(str(card.model), card.options)
+        model = loader.load(str(card.model), card.options)
+        know_arrays()
+        return model
 
 
 def _may_join(signature: Signature, mode: str) -> bool:

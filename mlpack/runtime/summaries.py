@@ -26,7 +26,7 @@ _MOST_TEXT = 2000
 def of_inputs(signature: Signature, inputs: Arrays) -> str:
     """Shape and range of what went in, as JSON; columns count as one table."""
     arrays = list(inputs.values())
-    if signature.layout != "columns" or any([array.ndim != 1 for array in arrays]):
+    if signature.layout != "columns" or any(array.ndim != 1 for array in arrays):
         return _of_tensors(inputs)
     facts = [_facts(array) for array in arrays]
     limits = [one for one, _ in facts if one is not None]
@@ -75,9 +75,9 @@ def _facts(array: Array) -> Tuple[Optional[Limits], int]:
     if array.dtype.kind not in "fiu":
         return None, sum([value is None for value in array.ravel()]) if array.dtype == object else 0
     if array.size > _FEW:
-        finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-        missing = int(np.isnan(array).sum()) if finite.size < array.size else 0
-        return ((finite.min(), finite.max()) if finite.size else None), missing
+        within = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+        missing = int(np.isnan(array).sum()) if within.size < array.size else 0
+        return ((within.min(), within.max()) if within.size else None), missing
     values = array.ravel().tolist()
     total = sum(values)
     if total - total == 0 and values:  # all are finite

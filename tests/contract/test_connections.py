@@ -61,6 +61,86 @@ def test_requests_sent_ahead_are_answered_in_order(iris: Server) -> None:
     assert said.count(b'{"predictions":') == 50
 
 
+def answered(client: socket.socket) -> tuple[bytes, bytes]:
+    """The head and the body of one answer."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += client.recv(65536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < size:
+        body += client.recv(65536)
+    assert len(body) == size
+    return head, body
+
+
+def body(row: list[float]) -> bytes:
+    return json.dumps({"instances": [row]}).encode()
+
+
+ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
+LABELS = [b'{"predictions":[0]}', b'{"predictions":[2]}', b'{"predictions":[1]}']
+
+
+def test_the_same_head_again_and_again(iris: Server) -> None:
+    """What a client repeats word by word has its own body each time, in one piece, in several, or after another request."""
+    head = REQUEST[: -len(BODY)]
+    ids = set()
+    with connected(iris) as client:
+        for number in (0, 1, 2, 1, 0):
+            client.sendall(head + body(ROWS[number]))
+            told, said = answered(client)
+            assert said == LABELS[number]
+            ids.add(told.partition(b"x-request-id: ")[2])
+        whole = head + body(ROWS[1])
+        for cut in (10, len(head) - 2, len(head), len(head) + 7):
+            client.sendall(whole[:cut])
+            assert iris.request("GET", "/livez").status == 200  # by then the first piece has been read
+            client.sendall(whole[cut:])
+            assert answered(client)[1] == LABELS[1]
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answered(client)[1] == b'{"alive":true}'
+        client.sendall(whole)
+        assert answered(client)[1] == LABELS[1]
+        client.sendall(whole + head + body(ROWS[2]))
+        client.sendall(head.replace(b"Host: x", b"Host: x\r\nConnection: close") + body(ROWS[0]))
+        said = heard(client)
+    assert len(ids) == 5
+    assert [said.find(one) >= 0 for one in LABELS] == [True] * 3
+    assert said.find(LABELS[1]) < said.find(LABELS[2]) < said.find(LABELS[0])
+
+
+def test_a_head_like_the_last_one_is_another(iris: Server) -> None:
+    """Same length, another path or verb or header: each is read for what it is."""
+    with connected(iris) as client:
+        for line, status in ((b"/predict", 200), (b"/predicT", 404), (b"/predict", 200)):
+            client.sendall(REQUEST.replace(b"/predict", line))
+            assert answered(client)[0].startswith(b"HTTP/1.1 %d " % status)
+        typed = REQUEST.replace(b"Host: x", b"Host: x\r\nContent-Type: text/html")
+        for _ in range(2):
+            client.sendall(typed)
+            assert answered(client)[0].startswith(b"HTTP/1.1 415 ")
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_a_body_is_never_taken_for_a_head(iris: Server, newline: bytes) -> None:
+    """Who hides empty lines and a request in a body gets the answers of what was really sent, the second time as well."""
+    hidden = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    inside = b"\r\n\r\n" + hidden + b"\r\n\r\n"
+    head = newline.join((b"POST /predict HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(inside), b"", b""))
+    with connected(iris) as client:
+        for _ in range(3):
+            client.sendall(head + inside)
+            try:
+                told, said = answered(client)
+            except ValueError:  # the server has ended the connection, as it may where a line ends without CR
+                assert newline == b"\n"
+                return
+            assert (told.split(b" ")[1], b"alive" in said) == (b"400", False)
+            if b"connection: close" in told:
+                return
+
+
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
 def test_what_is_no_request_is_400(iris: Server, garbage: bytes) -> None:
     """TLS on a plain port, text, a version that is none: a bare 400 and the end."""

@@ -98,7 +98,7 @@ def _unfolded(body: bytes, *, stuck: bool) -> bool:
 def _decode(decoder: json.JSONDecoder, text: str) -> Any:
     """What the decoder makes of the text, at once where nothing stands around the value."""
     try:
-        document, end = decoder.scan_once(text, 0)
+        document, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]  # there since 2.6, not told
     except StopIteration:
         return decoder.decode(text)
     return document if end == len(text) else decoder.decode(text)
@@ -140,7 +140,7 @@ def _encoder(*, allow_nan: bool) -> Callable[[Any], str]:
     if in_c is None:
         return whole.encode
     text = json.encoder.encode_basestring_ascii
-    pieces = in_c(None, _plain, text, None, ":", ",", False, False, allow_nan)  # noqa: FBT003 - it takes no names
+    pieces = in_c(None, _plain, text, None, ":", ",", False, False, allow_nan)
     return lambda document: "".join(pieces(document, 0))
 
 

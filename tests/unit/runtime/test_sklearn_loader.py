@@ -112,6 +112,18 @@ def test_sparse_and_frame_answers(loader: ModuleType, tmp_path: Path) -> None:
     assert got.tolist() == scaler.transform(frame).to_numpy().tolist()
 
 
+@pytest.mark.parametrize("last", [LinearRegression(), StandardScaler(), "passthrough"])
+def test_a_pipeline_of_pipelines_and_steps_that_pass_through(loader: ModuleType, tmp_path: Path, last: Any) -> None:
+    """Its own values, to the last bit, whatever its steps are."""
+    inner = make_pipeline(StandardScaler(with_mean=False), "passthrough")
+    pipeline = make_pipeline(StandardScaler(), "passthrough", inner, last).fit(X, X[:, 1])
+    method = "predict" if hasattr(pipeline, "predict") else "transform"
+    (got,) = answer(
+        loader, tmp_path, pipeline, signature(method, "matrix", {"input": ("FP64", 3)}), {"input": X}
+    ).values()
+    assert got.tolist() == getattr(pipeline, method)(X).tolist()
+
+
 def test_names_between_the_steps_are_kept(loader: ModuleType, tmp_path: Path) -> None:
     """A pipeline whose steps hand DataFrames on gets one, although its input is a matrix; nothing warns."""
     frame = pd.DataFrame(X, columns=["p", "q", "r"])
