@@ -25,8 +25,10 @@ _MOST_TEXT = 2000
 
 def of_inputs(signature: Signature, inputs: Arrays) -> str:
     """Shape and range of what went in, as JSON; columns count as one table."""
+    if signature.layout != "columns":
+        return _of_tensors(inputs)
     arrays = list(inputs.values())
-    if signature.layout != "columns" or any(array.ndim != 1 for array in arrays):
+    if any(array.ndim != 1 for array in arrays):
         return _of_tensors(inputs)
     facts = [_facts(array) for array in arrays]
     limits = [one for one, _ in facts if one is not None]
@@ -55,16 +57,19 @@ def payload(arrays: Optional[Arrays]) -> Any:
 
 
 def _of_tensors(arrays: Arrays) -> str:
+    if len(arrays) == 1:
+        (array,) = arrays.values()
+        return f"{{{_said(array.shape, *_facts(array))}}}"
     found = [
-        (f'"name":{_quoted(name)},' if len(arrays) > 1 else "") + _said(array.shape, *_facts(array))
+        f'{{"name":{_quoted(name)},{_said(array.shape, *_facts(array))}}}'
         for name, array in islice(arrays.items(), _MOST_TENSORS)
     ]
-    return f"{{{found[0]}}}" if len(arrays) == 1 else f'{{"tensors":[{",".join([f"{{{one}}}" for one in found])}]}}'
+    return f'{{"tensors":[{",".join(found)}]}}'
 
 
 def _said(shape: Sequence[int], limits: Optional[Limits], missing: int) -> str:
     """The members of an object; limits to three digits: enough to see a drift, too little to tell the values."""
-    text = f'"shape":[{",".join(map(str, shape))}]'
+    text = f'"shape":{list(shape)}'
     if limits is not None:
         text += f',"range":[{limits[0]:.3g},{limits[1]:.3g}]'
     return f'{text},"missing":{missing}' if missing else text
