@@ -93,11 +93,15 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A release that is up and gets no traffic yet: `place` asks it alone, `serving` what serves now (None: nothing)."""
+    """A release that is up and gets no traffic yet: `place` asks it alone, `serving` what serves now (None: nothing).
+
+    `token_command` as Live has it.
+    """
 
     revision: str
     place: Place
     serving: Place | None = None
+    token_command: str = ""
     previous: str | None = None
 
 
@@ -118,7 +122,10 @@ class Live:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A release that serves, and how it was proven. `asked` holds what was measured: milliseconds, counts."""
+    """A release, and how it was proven. `asked` holds what was measured: milliseconds, counts.
+
+    `share` is the command that gives its traffic to a release that was only staged; "" for one that serves.
+    """
 
     target: str
     service: str
@@ -129,6 +136,7 @@ class Deployment:
     previous: str | None
     command: str
     rollback: str
+    share: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -144,6 +152,7 @@ class Deployment:
             "previous": self.previous,
             "curl": self.command,
             "rollback": self.rollback,
+            "share": self.share,
             "asked": dict(self.asked),
             "notes": list(self.notes),
         }
@@ -184,13 +193,13 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A service as it is now; its revisions newest first."""
+    """A service as it is now; its revisions newest first. `open_to_all` is None where nobody here may look that up."""
 
     target: str
     name: str
     url: str
     ready: bool
-    open_to_all: bool
+    open_to_all: bool | None
     revisions: tuple[Revision, ...]
     message: str = ""
 

@@ -52,7 +52,7 @@ Write = Annotated[
     Path | None, typer.Option("--write", metavar="FILE", help="Write the service as the target's own file (YAML).")
 ]
 Keep = Annotated[
-    int | None, typer.Option("--keep", min=1, metavar="N", help="Clean-up policy: the registry keeps the N newest.")
+    int | None, typer.Option("--keep", min=1, metavar="N", help="Clean-up policy: of each image the N newest stay.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Go without a passing receipt.")]

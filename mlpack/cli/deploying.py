@@ -142,7 +142,7 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
         ("image", deployment.image),
         ("verified", proof[deployment.verified] + figures),
         ("ask it", deployment.command),
-        ("back", deployment.rollback),
+        ("traffic", deployment.share) if deployment.share else ("back", deployment.rollback),
     ]
     console.table(rows, styles=("bold", ""))
     for note in deployment.notes:

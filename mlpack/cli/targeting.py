@@ -70,9 +70,8 @@ def read_shares(words: Sequence[str]) -> dict[str, int]:
 
 def show_service(console: Console, service: Service) -> None:
     """The service and its revisions, for people."""
-    console.text(
-        f"{service.name} on {service.target}: {service.url} ({'public' if service.open_to_all else 'private'})"
-    )
+    access = {True: "public", False: "private", None: "who may ask it could not be looked up"}[service.open_to_all]
+    console.text(f"{service.name} on {service.target}: {service.url} ({access})")
     if service.message:
         console.warn(service.message)
     rows = [
@@ -130,7 +129,7 @@ def _settings(more: Sequence[str]) -> dict[str, Any]:
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {key}: {text!r} is no value", hint="Such as --set port=8081.") from error
+            raise UsageError(f"--set {key}: no value that YAML can read", hint="Such as --set port=8081.") from error
         outer, dot, inner = key.partition(".")
         if dot:
             found.setdefault(outer, {})[inner] = value

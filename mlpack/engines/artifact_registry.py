@@ -14,12 +14,13 @@ from mlpack.artifacts.image import Image
 from mlpack.engines.address import is_loopback
 from mlpack.engines.base import OnProgress
 from mlpack.engines.credentials import Login
-from mlpack.engines.google_login import MISSING, GoogleLogin
+from mlpack.engines.google_login import MISSING, GoogleLogin, default_credentials
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError, UsageError
 
 REPOSITORY = "mlpack"  # where images go when the user names no place
 _VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY"
 _WAIT_S = 300
+_VERSIONS = 2  # of an image: itself, and the receipt that hangs on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,10 @@ class ArtifactRegistry:
         return str(found.registry_uri) or shelf.usual_uri
 
     def keep(self, shelf: Shelf, *, newest: int | None = None) -> str:
-        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many versions stay."""
+        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many images stay.
+
+        Policies of others stay, too.
+        """
         client = self._client
         from google.api_core.exceptions import Conflict, NotFound
 
@@ -92,7 +96,9 @@ class ArtifactRegistry:
                 found = client.get_repository(name=shelf.resource)
             if newest is not None:
                 client.update_repository(
-                    repository=_repository(name=shelf.resource, policies=_policies(newest)),
+                    repository=_repository(
+                        name=shelf.resource, policies={**found.cleanup_policies, **_policies(newest)}
+                    ),
                     update_mask={"paths": ["cleanup_policies"]},
                 )
         return str(found.registry_uri) or shelf.usual_uri
@@ -134,16 +140,28 @@ class GooglePublisher:
 def _connect(endpoint: str) -> Any:
     try:
         from google.api_core.client_options import ClientOptions
+        from google.auth.exceptions import GoogleAuthError
         from google.cloud import artifactregistry_v1
     except ImportError as error:
         raise UsageError("Google's client libraries are missing", hint=MISSING) from error
+    try:
+        credentials = default_credentials()
+    except GoogleAuthError as error:
+        raise _no_credentials(error) from error
     if not endpoint:
-        return artifactregistry_v1.ArtifactRegistryClient()
+        return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials)
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise UsageError(f"{_VARIABLE}: {endpoint} is not encrypted", hint="Plain http is for this machine alone.")
     options = ClientOptions(api_endpoint=f"{parts.scheme}://{parts.netloc}")
-    return artifactregistry_v1.ArtifactRegistryClient(transport="rest", client_options=options)
+    return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials, transport="rest", client_options=options)
+
+
+def _no_credentials(error: Exception) -> RegistryAuthError:
+    return RegistryAuthError(
+        f"no Google credentials for Artifact Registry: {error.args[0] if error.args else error}",
+        hint="`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
+    )
 
 
 def _repository(*, name: str = "", policies: Mapping[str, Any] | None = None) -> Any:
@@ -173,7 +191,7 @@ def _policies(newest: int) -> dict[str, Any]:
         "mlpack-keep": policy(
             id="mlpack-keep",
             action=policy.Action.KEEP,
-            most_recent_versions=artifactregistry_v1.CleanupPolicyMostRecentVersions(keep_count=newest),
+            most_recent_versions=artifactregistry_v1.CleanupPolicyMostRecentVersions(keep_count=_VERSIONS * newest),
         ),
     }
 
@@ -193,9 +211,7 @@ def _told(shelf: Shelf) -> Iterator[None]:
             hint="It needs roles/artifactregistry.writer, and roles/artifactregistry.admin to make the repository.",
         ) from error
     except GoogleAuthError as error:
-        raise RegistryAuthError(
-            f"no Google credentials for Artifact Registry: {error}", hint="`gcloud auth application-default login`."
-        ) from error
+        raise _no_credentials(error) from error
     except (google.ServiceUnavailable, google.RetryError, google.DeadlineExceeded) as error:
         raise RegistryUnreachableError(
             f"Artifact Registry does not answer: {error}", hint="See to the network, its proxy and certificates."

@@ -27,6 +27,11 @@ class Credentials:
 Login = Callable[[str], Credentials | None]
 
 
+def remedy(registry: str, login: Login | None) -> str:
+    """What makes a refused login good: the login's own word for it, else Docker's."""
+    return str(getattr(login, "remedy", "")) or f"`docker login {registry}`"
+
+
 def find_credentials(registry: str) -> Credentials | None:
     """The login for a registry (`host` or `host:port`), None when there is none.
 

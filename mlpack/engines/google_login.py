@@ -21,6 +21,7 @@ class GoogleLogin:
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
         self._google: Any = None
+        self.remedy = ""  # what makes it good when it is refused; "" for Docker's own way
 
     def __call__(self, registry: str) -> Credentials | None:
         """The login for a registry, None when Docker's config has none and no Google credentials are here."""
@@ -28,6 +29,7 @@ class GoogleLogin:
         if own is not None:
             return own
         token = self._token(registry)
+        self.remedy = "" if token is None else REMEDY
         return None if token is None else Credentials(username=_USER, password=token)
 
     def renew(self) -> None:
@@ -36,7 +38,6 @@ class GoogleLogin:
 
     def _token(self, registry: str) -> str | None:
         try:
-            import google.auth
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
             from google.auth.transport.requests import Request
         except ImportError as error:
@@ -44,11 +45,10 @@ class GoogleLogin:
                 return None
             raise UsageError("Google's client libraries are missing", hint=MISSING) from error
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
-                if self._google is None:
-                    self._google = google.auth.default(scopes=[_SCOPE])[0]
-                    self._google.refresh(Request())
+            if self._google is None:
+                self._google = default_credentials()
+            if not self._google.valid:  # a token lives for an hour, and some pushes longer
+                self._google.refresh(Request())
         except DefaultCredentialsError as error:
             if not self._always:
                 return None
@@ -58,12 +58,22 @@ class GoogleLogin:
             ) from error
         except GoogleAuthError as error:
             raise RegistryAuthError(
-                f"Google gives no token for {registry}: {error}",
+                f"Google gives no token for {registry}: {error.args[0] if error.args else error}",
                 hint="`gcloud auth application-default login` signs in anew; a key file may have been revoked.",
             ) from error
         return str(self._google.token)
 
 
+def default_credentials() -> Any:
+    """Application Default Credentials; raises Google's own DefaultCredentialsError where there are none."""
+    import google.auth
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+        return google.auth.default(scopes=[_SCOPE])[0]
+
+
+REMEDY = "`gcloud auth application-default login`, with an account that has roles/artifactregistry.writer there"
 MISSING = "Install them: pip install 'mlpack-cli[cloudrun]'."
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from mlpack.engines.base import OnProgress
 from mlpack.engines.client import Client, explanation
 from mlpack.engines.complaints import cause, kind_of
-from mlpack.engines.credentials import Login, find_credentials, registry_header
+from mlpack.engines.credentials import Login, find_credentials, registry_header, remedy
 from mlpack.engines.layers import LayerProgress
 from mlpack.engines.references import Reference
 from mlpack.engines.stream import post_stream
@@ -62,7 +62,7 @@ def failed_push(reference: Reference, text: str, *, login: Login | None = None) 
     if kind == "login" or (kind == "denied" and not known):
         return RegistryAuthError(
             f"{registry} refused the login: {why}" if known else f"{registry} asks for a login: {why}",
-            hint=f"`docker login {registry}`, then push again.",
+            hint=f"{remedy(registry, login)}, then push again.",
             detail=text,
         )
     if kind in {"denied", "missing"}:

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from mlpack.engines.address import is_loopback
-from mlpack.engines.credentials import Credentials, Login, find_credentials
+from mlpack.engines.credentials import Credentials, Login, find_credentials, remedy
 from mlpack.engines.references import DOCKER_HUB
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError
 
@@ -53,6 +53,7 @@ class RegistryHttp:
         host = urlsplit(f"//{registry}").hostname or ""
         self._registry = registry
         self._base = f"{'http' if is_loopback(host) else 'https'}://{_endpoint(registry)}"
+        self._login = login
         self._credentials: Credentials | None = (login or find_credentials)(registry)
         self._authorization: dict[str, str] = {}
         handlers: list[urllib.request.BaseHandler] = [_Redirects()]
@@ -161,7 +162,7 @@ class RegistryHttp:
     def _refused(self, why: str) -> RegistryAuthError:
         known = self._credentials is not None
         told = f"{self._registry} refused the login: {why}" if known else f"{self._registry} asks for a login: {why}"
-        return RegistryAuthError(told, hint=f"`docker login {self._registry}`, then try again.")
+        return RegistryAuthError(told, hint=f"{remedy(self._registry, self._login)}, then try again.")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

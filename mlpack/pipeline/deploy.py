@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlpack.artifacts.image import Released
@@ -46,7 +46,8 @@ def deploy(
         _prove(staged.place, golden, seen, "staged", on_step)
         _compare(seen)
         if not traffic:
-            return _deployment(plan, _aside(staged, released), seen, golden)
+            aside = _deployment(plan, _aside(staged, released), seen, golden)
+            return replace(aside, share=f"mlpack traffic {staged.revision}=100")
         live = target.promote(plan, staged, on_step)
         if live.place != staged.place:  # a first release that stays private has been asked there already
             _prove(live.place, golden, seen, "live", on_step)
@@ -144,7 +145,9 @@ def _put_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep)
             f"interrupted while {plan.service} was being put back",
             hint="`mlpack status` shows where the traffic goes; `mlpack rollback` moves it.",
         ) from error
-    if isinstance(error, MlpackError) and not isinstance(error, InterruptedByUser):
+    if not isinstance(error, MlpackError) or isinstance(error, InterruptedByUser):
+        on_step(told or "nothing had changed")
+    else:
         error.document = {**error.document, "service": plan.service, "restored": told}
         error.message = f"{error.message} ({told or 'nothing had changed'})"
 
@@ -155,7 +158,8 @@ def _aside(staged: Staged, released: Released) -> Live:
         revision=staged.revision,
         image=released.reference,
         place=staged.place,
-        open_to_all=not staged.place.headers and not staged.place.closed,
+        open_to_all=not staged.token_command,
+        token_command=staged.token_command,
         previous=staged.previous,
     )
 

@@ -33,7 +33,12 @@ def read_corner(kind: type[CornerType], target: str, corner: Mapping[str, Any]) 
             near = difflib.get_close_matches(path[0], known, n=1, cutoff=0.5)
             hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
             raise ConfigError(f"the target {target} has no setting `{path[0]}` ({key})", hint=hint) from None
-        meaning = kind.model_fields[path[0]].description if path and path[0] in kind.model_fields else ""
-        message = str(first["msg"]).removeprefix("Value error, ")
-        hint = f"It holds {first['input']!r}" + (f" ({meaning})." if meaning else ".")
+        field = kind.model_fields.get(path[0]) if path else None
+        message, hint = str(first["msg"]).removeprefix("Value error, "), f"Known here: {', '.join(known)}."
+        if field is not None:
+            # A variable's value may be a secret, and a CI's log is read by many.
+            held = "It holds what you gave" if path[0] == "env" else f"It holds {first['input']!r}"
+            hint = held + (f" ({field.description})." if field.description else ".")
+        if first["type"] == "string_type" and isinstance(first["input"], (bool, int, float)):
+            message, hint = "a text is wanted", "In YAML a number, and a yes or no, is a text in quotes alone."
         raise ConfigError(f"`{key}`: {message}", hint=hint) from None

@@ -27,12 +27,15 @@ print(model.predict([[5.1, 3.5, 1.4, 0.2]]).tolist(), flush=True)
 
 
 def all_of_them(folder: Path, rounds: int) -> dict[str, Any]:
-    """Samples in seconds: `start` and `bare` in turn, `json` and `binary` in turn."""
-    return {**starts(folder, rounds), **large(folder, rounds * 6)}
+    """Samples in seconds: `start` and `bare` in turn, the same in containers where an engine answers, `json` and `binary`."""
+    from tests.benchmarks.containers import starts_in_containers
+
+    in_containers = starts_in_containers(folder / "logistic.pkl", max(rounds, 5))
+    return {**starts(folder, rounds), **in_containers, **large(folder, rounds * 6)}
 
 
 def goals_of(samples: dict[str, list[float]], goal: Any) -> Iterator[Any]:
-    """The two promises about them."""
+    """The promises about them."""
     later = statistics.median(a - b for a, b in zip(samples["start"], samples["bare"], strict=True))
     yield goal(
         name="start to first answer, beyond bare import and load",
@@ -41,6 +44,11 @@ def goals_of(samples: dict[str, list[float]], goal: Any) -> Iterator[Any]:
         at_least=False,
         unit="s",
     )
+    if "container_start" in samples:
+        pairs = zip(samples["container_start"], samples["container_bare"], strict=True)
+        later = statistics.median(a - b for a, b in pairs)
+        name = "the same, each in a container of the image"
+        yield goal(name=name, value=later, limit=START_LIMIT_S, at_least=False, unit="s")
     value = statistics.median(samples["binary"]) / statistics.median(samples["json"])
     yield goal(name="1,000 x 100 floats, binary to JSON (ours)", value=value, limit=BINARY_LIMIT, at_least=False)
 
@@ -60,7 +68,7 @@ def starts(folder: Path, rounds: int) -> dict[str, list[float]]:
             bare = time.perf_counter() - began
         began = time.perf_counter()
         with sides.running(command, folder / "start.log", path="/livez") as server:
-            answer = _first_answer(server.url)
+            answer = first_answer(server.url)
             taken = time.perf_counter() - began
         if answer["predictions"] != json.loads(said):
             raise RuntimeError(f"{answer} is not {said}")
@@ -71,13 +79,14 @@ def starts(folder: Path, rounds: int) -> dict[str, list[float]]:
     return samples
 
 
-def _first_answer(url: str) -> Any:
+def first_answer(url: str, *, every_s: float = 0.005) -> Any:
+    """What /predict answers first with 200, asked again and again."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             return json.loads(sides.ask(f"{url}/predict", b'{"instances": [[5.1, 3.5, 1.4, 0.2]]}'))
         except OSError:  # noqa: PERF203 - until it is ready
-            time.sleep(0.005)
+            time.sleep(every_s)
     raise RuntimeError("no answer within a minute")
 
 

@@ -44,6 +44,19 @@ def test_ours_keep_every_contract(name: str, request: pytest.FixtureRequest) -> 
     assert "contracts_agree" in names
 
 
+def test_texts_of_any_kind_keep_every_contract(spam: Server, tmp_path: Path) -> None:
+    """Quotes, commas and line ends in a text are asked as each contract writes them, CSV among them where it has a word for it."""
+    request = tmp_path / "request.json"
+    for texts, sayable in (
+        (['win "money",\r\nor\tlunch \\', "see you"], True),
+        (["", "a"], False),
+        (["\0", "a"], False),
+    ):
+        request.write_text(json.dumps({"instances": texts}))
+        document = checked(f"http://127.0.0.1:{spam.port}", EVERY, "--request", str(request))
+        assert ("sagemaker_csv" in {check["name"] for check in document["checks"]}) is sayable, texts
+
+
 def test_a_server_of_others_that_is_right_passes() -> None:
     """Its name, version and inputs are asked of itself; nothing of ours is needed."""
     with other_server() as url:

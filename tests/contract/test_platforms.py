@@ -25,6 +25,11 @@ def app() -> dict[str, Any]:
     [
         ("/predict", {"features": ROW}, "predictions"),
         ("/v1/models/iris:predict", {"inputs": [ROW]}, "outputs"),
+        (
+            "/v1/models/iris:ask",
+            {"features": ROW},
+            "predictions",
+        ),  # a verb that is refused where Vertex does not name it
         ("/invocations", {"dataframe_split": {"data": [ROW]}}, "predictions"),
         (
             "/v2/models/iris/infer",

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST contract and KServe's V1, over plain HTTP: PyPI's clients of both are whole servers' weight."""
+"""TensorFlow Serving's REST contract and KServe's V1, over plain HTTP; their clients are in test_real_clients.py."""
 
 from __future__ import annotations
 
@@ -76,11 +76,32 @@ def test_unknown_models_and_versions_are_404(iris: Server) -> None:
     for path in gets:
         answer = iris.request("GET", path)
         assert (answer.status, set(answer.json())) == (404, {"error"}), path
-    for path in ("/v1/models/x:predict", "/v1/models/test/versions/9:predict", "/v1/models/test:classify", "/v1/x"):
+    for path in ("/v1/models/x:predict", "/v1/models/test/versions/9:predict", "/v1/models/x:classify", "/v1/x"):
         answer = asked(iris, {"instances": [ROW]}, path)
         assert answer.status == 404, path
         assert isinstance(answer.json()["error"], str)
     assert iris.request("GET", PATH).status == 405
+
+
+def test_verbs_that_no_signature_answers_are_told_so(iris: Server) -> None:
+    """`:classify`, `:regress`, KServe's `:explain` and what is no verb are 400 in the contract's form, and name `:predict`."""
+    for path in ("test:classify", "test/versions/1:regress", "test/labels/latest:explain", "test:nothing"):
+        answer = asked(iris, {"instances": [ROW]}, f"/v1/models/{path}")
+        assert (answer.status, set(answer.json())) == (400, {"error"}), path
+        assert f":{path.partition(':')[2]} is not answered" in answer.json()["error"]
+        assert ":predict" in answer.json()["error"]
+        assert iris.request("GET", f"/v1/models/{path}").status == 405
+
+
+def test_version_0_is_the_one_there_is(iris: Server, pair: Server) -> None:
+    """OpenVINO's client asks version 0 where its user names none; a model of any version answers."""
+    for server, wanted in ((iris, "1"), (pair, "1.4.0")):
+        assert (
+            server.request("GET", "/v1/models/test/versions/0").json()["model_version_status"][0]["version"] == wanted
+        )
+        assert server.request("GET", "/v1/models/test/versions/0/metadata").status == 200
+    assert asked(iris, {"instances": [ROW]}, "/v1/models/test/versions/0:predict").json() == {"predictions": [0]}
+    assert iris.request("GET", "/v2/models/test/versions/0").status == 404
 
 
 def test_metadata_is_a_signature_def(pair: Server, iris: Server) -> None:

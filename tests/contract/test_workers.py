@@ -71,6 +71,24 @@ def counted(server: Server) -> int:
     return int(next(line for line in text.splitlines() if 'route="/predict",status="200"' in line).rsplit(" ", 1)[1])
 
 
+LARGE = (
+    SHARING
+    + "\n\nimport numpy\n_load = load\n\n\ndef load(path, options):\n    return _load(path, options), numpy.ones(16 << 20)\n"
+)
+
+
+def test_the_memory_of_a_model_is_there_once(serve: Serve) -> None:
+    """Of a model of 128 MB two workers that have answered hold next to nothing of their own."""
+    loader = LARGE.replace("_predict(model,", "_predict(model[0],")
+    server = serve(**{**scripted.APP, "loader": loader}, settings="workers=2")
+    until(lambda: len(askers(server)) == 2)
+    until(lambda: len(children(server)) == 2)  # the one at the door has gone, which has no model
+    for pid in children(server):
+        told = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+        assert int(told["Private_Dirty"].split()[0]) < 48 << 10, pid  # kB
+        assert int(told["Rss"].split()[0]) > 128 << 10, pid
+
+
 def test_a_real_model_is_shared(serve: Serve) -> None:
     """A scikit-learn model is loaded once, and both workers' answers are its own."""
     model, signatures, frame = models.iris()

@@ -60,7 +60,8 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
 ) -> None:
     """One command from file to URL; replaced, broken, put back and rolled back under 50 requests a second, none of which fails.
 
-    The third release answers wrongly, the fourth does not start: both are put back by themselves.
+    The third release answers wrongly, the fourth does not start: both are put back by themselves. Trap 12: a service is
+    given a digest, never a name.
     """
     name = iris.name
     words = ("deploy", "model.pkl", *WHERE, "--service", name, "--yes")
@@ -124,6 +125,7 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
         ({"kind": "quota"}, "deploy_quota", "quota"),
         ({"kind": "gpu-quota"}, "deploy_quota", "quota"),
         ({"kind": "forbidden", "call": "UpdateService"}, "deploy_permission", "not allowed"),
+        ({"kind": "forbidden", "call": "GetOperation"}, "deploy_permission", "not allowed"),
         ({"kind": "conflict", "call": "UpdateService"}, "deploy_conflict", "somebody else"),
         ({"kind": "unavailable", "call": "UpdateService"}, "deploy_unreachable", "does not answer"),
         ({"kind": "unauthenticated", "call": "UpdateService", "times": 3}, "deploy_auth", "does not accept the login"),
@@ -155,6 +157,23 @@ def test_each_fault_has_its_code_and_leaves_what_served(
     cloud.disarm()
     assert serving(cloud, standing) == before
     assert not [one for one in cloud.service("standing").get("trafficStatuses", []) if one.get("tag") == "mlpack"]
+
+
+def test_settings_of_the_service_itself_come_with_the_traffic_and_go_back_with_it(
+    cloud: Cloud, standing: Packed, pushed: str
+) -> None:
+    """Ingress and labels hold for what serves, too: untouched until the release has answered, and put back after a failure."""
+    before = cloud.service("standing")
+    cloud.arm("forbidden", call="SetIamPolicy")
+    words = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "ingress=internal", "--set", "labels.team=ml")
+    found = cloud.refused(8, "deploy_permission", *words, "--allow-unauthenticated", "--yes", cwd=standing.folder)
+    assert found["restored"] == f"{serving(cloud, standing)} serves as before"
+    after = cloud.service("standing")
+    assert (after["ingress"], after.get("labels")) == (before["ingress"], before.get("labels"))
+    assert int(after["generation"]) > int(before["generation"]) + 3  # staged, the traffic, the settings; and back
+    labelled = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "labels.team=ml", "--yes")
+    cloud.told(*labelled, cwd=standing.folder)
+    assert cloud.service("standing")["labels"] == {"team": "ml"}
 
 
 def test_what_cannot_be_put_back_is_exit_9(cloud: Cloud, standing: Packed, pushed: str) -> None:
@@ -253,18 +272,24 @@ def test_a_plan_changes_nothing(cloud: Cloud, standing: Packed, pushed: str) -> 
 
 
 def test_what_nobody_said_stays(cloud: Cloud, standing: Packed, pushed: str) -> None:
-    """Settings given once, or made by somebody else, are there after a release that does not name them."""
+    """Settings given once, or made by somebody else, are there after a release that does not name them.
+
+    Nor does a login that is refused once, in the middle of it all, say anything: it is made anew.
+    """
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--yes")
     cloud.told(
         *words, "--memory", "1Gi", "--max-instances", "3", "--timeout", "77", "--env", "A=1", cwd=standing.folder
     )
-    cloud.told(*words, "--env", "B=2", cwd=standing.folder)
+    cloud.arm("unauthenticated", call="UpdateService")
+    now = str(time.time_ns())  # another one in each run, as a stand-in may outlive several
+    cloud.told(*words, "--env", f"B={now}", cwd=standing.folder)
+    assert cloud.ask("/standin/faults") == []
     template = cloud.service("standing")["template"]
     container = template["containers"][0]
     assert container["resources"]["limits"]["memory"] == "1Gi"
     assert container["resources"]["cpuIdle"] is True
     assert (template["scaling"]["maxInstanceCount"], template["timeout"]) == (3, "77s")
-    assert {"A": "1", "B": "2"}.items() <= {one["name"]: one["value"] for one in container["env"]}.items()
+    assert {"A": "1", "B": now}.items() <= {one["name"]: one["value"] for one in container["env"]}.items()
     assert container["startupProbe"]["httpGet"]["path"] == "/ready"
 
 
@@ -275,8 +300,9 @@ def test_a_stage_without_traffic_waits_for_its_share(cloud: Cloud, standing: Pac
     aside = cloud.told(*words, "--env", "ASIDE=1", cwd=standing.folder)
     assert (aside["verified"], aside["previous"]) == ("golden", before)
     assert aside["url"] != cloud.told("status", cwd=standing.folder)["url"]
+    assert "$(gcloud auth print-identity-token)" in aside["curl"]
     assert serving(cloud, standing) == before
-    shared = cloud.told("traffic", f"{aside['revision']}=100", cwd=standing.folder)
+    shared = cloud.told(*aside["share"].split()[1:], cwd=standing.folder)
     assert next(one["name"] for one in shared["revisions"] if one["percent"]) == aside["revision"]
     cloud.refused(8, "deploy_missing", "traffic", "no-such-revision=100", cwd=standing.folder)
 
@@ -288,15 +314,27 @@ def test_a_push_makes_the_repository_and_survives_a_refused_token(cloud: Cloud, 
     """A repository that is missing is made, with its clean-up policy; a 401 in the middle is one more try with a new token."""
     assert pushed.partition("@")[0].endswith(f"/{PROJECT}/mlpack/{iris.name}")
     cloud.arm("push-401")
-    found = cloud.told(
-        "push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder
-    )
-    assert found["verified"] is True
+    found = cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", cwd=iris.folder)
+    assert (found["verified"], cloud.ask("/standin/faults")) == (True, [])
     path = f"/v1/projects/{PROJECT}/locations/europe-north1/repositories/mlpack"
+    theirs = {"id": "theirs", "action": "DELETE", "condition": {"tagState": "UNTAGGED"}}
+    cloud.ask(
+        f"{path}?updateMask=cleanupPolicies", {"cleanupPolicies": {"theirs": theirs}}, method="PATCH", token=cloud.access_token()
+    )  # fmt: skip
+    cloud.arm("token-over")
+    cloud.told("push", iris.image, "--project", PROJECT, "--region", "europe-north1", "--keep", "3", cwd=iris.folder)
+    assert cloud.ask("/standin/faults") == []  # it was given, refused, and fetched anew
     policies = cloud.ask(path, token=cloud.access_token())["cleanupPolicies"]
-    assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 3
+    assert policies["mlpack-keep"]["mostRecentVersions"]["keepCount"] == 6  # three images and their receipts
+    assert policies["mlpack-delete"]["condition"] == {"tagState": "ANY", "olderThan": "86400s"}
+    assert policies["theirs"]["condition"] == {"tagState": "UNTAGGED"}
     cloud.arm("forbidden", call="GetRepository")
     cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
+    cloud.arm("push-401", times=9)
+    words = ("push", iris.image, "--project", PROJECT, "--region", "europe-north1")
+    found = cloud.refused(7, "registry_auth", *words, cwd=iris.folder)
+    assert "gcloud auth application-default login" in found["error"]["hint"]
+    cloud.disarm()
     cloud.arm("token-fails", times=9)
     cloud.refused(7, "registry_auth", "push", iris.image, "--project", PROJECT, "--region", REGION, cwd=iris.folder)
 

@@ -55,7 +55,10 @@ def free_port() -> int:
 
 
 def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder: Path, engine: DockerEngine) -> None:
-    """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves."""
+    """Only what passed its test; held tight; asked before and after; a broken release leaves the one that serves.
+
+    Trap 12: what is written is the engine's own id of the image, never a name that another one may have tomorrow.
+    """
     service = f"compose-{iris.name}"
     words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={free_port()}", "--yes")
     (folder / "empty").mkdir()
@@ -106,6 +109,17 @@ def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -
     assert "--set port=" in found["error"]["hint"]
     assert not (folder / ".mlpack" / "compose" / "taken" / "compose.yaml").exists()
     assert not (folder / ".mlpack" / "deployed.json").exists()
+
+
+def test_without_compose_nothing_is_begun(iris: Packed, receipts: Path, tmp_path: Path) -> None:
+    """Exit 8 with what to install, and no file of a service that never was; the plan alone needs none."""
+    shutil.copytree(receipts, tmp_path / ".mlpack" / "receipts")
+    words = ("deploy", iris.image, "--target", "compose", "--service", "none", "--set", f"port={free_port()}")
+    env = {"PATH": str(tmp_path)}
+    refused(8, "deploy_no_compose", *words, "--yes", cwd=tmp_path, env=env)
+    assert [path.name for path in (tmp_path / ".mlpack").iterdir()] == ["receipts"]
+    told(*words, "--dry-run", "--write", "compose.yaml", cwd=tmp_path, env=env)
+    assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["none"]["image"] == iris.image
 
 
 def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None:

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 
+from mlpack.pipeline.contracts import CONTRACTS
 from tests.formats import onnx_models as made
 from tests.integration.cli import ask, served, told
 from tests.integration.conftest import Name
@@ -59,6 +60,7 @@ def test_columns_of_numbers_and_texts(tmp_path: Path, fresh_name: Name) -> None:
     }
     labels, tables = onnxruntime.InferenceSession(path).run(None, feed)
     with asked(tmp_path, path.name, fresh_name("onnx-columns")) as url:
+        told("test", "--contract", ",".join(CONTRACTS), cwd=tmp_path)  # columns of numbers and texts, two outputs
         found = rows_of(url, records)
         for answer, label, table in zip(found, labels.tolist(), tables, strict=True):
             assert answer["output_label"] == label

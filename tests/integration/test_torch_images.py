@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mlpack.engines.docker import DockerEngine
+from mlpack.pipeline.contracts import CONTRACTS
 from tests.formats.frameworks import made
 from tests.integration.cli import mlpack, predictions, refused, served, told
 from tests.integration.conftest import Name
@@ -100,6 +101,11 @@ def test_the_image_holds_no_cuda(image: str, models: Path, engine: DockerEngine)
     assert any("/torch/lib/libtorch_cpu" in name for name in files)
     strange = ("libcud", "libnccl", "libcublas", "libtorch_cuda", "libnv", "/nvidia/", "/triton/")
     assert not [name for name in files if any(word in name for word in strange)]
+
+
+def test_the_image_keeps_every_contract(image: str, models: Path) -> None:
+    """A torch model of one tensor answers each platform's clients, started as each starts it."""
+    told("test", image, "--contract", ",".join(CONTRACTS), cwd=models)
 
 
 def _files(engine: DockerEngine, image: str) -> list[str]:

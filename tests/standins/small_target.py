@@ -57,7 +57,11 @@ class SmallTarget:
         serving = Place(url=self._door.url) if self._serving else None
         previous = self._serving.name if self._serving else None
         return Staged(
-            revision=made.name, place=Place(url=made.url, closed=self.closed), serving=serving, previous=previous
+            revision=made.name,
+            place=Place(url=made.url, closed=self.closed),
+            serving=serving,
+            token_command="print-token" if self.closed else "",
+            previous=previous,
         )
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:  # noqa: ARG002  # as the interface has it
@@ -69,6 +73,7 @@ class SmallTarget:
             image="small@sha256:0",
             place=Place(url=self._door.url, closed=self.closed),
             open_to_all=not self.closed,
+            token_command=staged.token_command,
             previous=staged.previous,
         )
 

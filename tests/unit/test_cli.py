@@ -55,6 +55,28 @@ def test_help_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     assert "typer" not in loaded or words != ["--version"]
 
 
+def test_a_model_is_not_built_for_a_service_that_cannot_be_reached(tmp_path: Path) -> None:
+    """Missing credentials are told before anything else is done: there is neither a model nor an engine here."""
+    (tmp_path / "model.pkl").write_bytes(b"no model at all")
+    words = (
+        "deploy",
+        "model.pkl",
+        "--target",
+        "cloudrun",
+        "--project",
+        "demo",
+        "--region",
+        "europe-west1",
+        "--yes",
+        "--json",
+    )
+    nothing = {"GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "none.json"), "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = mlpack(*words, cwd=tmp_path, **nothing)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (8, "deploy_auth")
+    assert "gcloud auth application-default login" in error["hint"]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_examples(tmp_path: Path, command: str) -> None:
     """`--help` of a command says what it does and how it is called."""

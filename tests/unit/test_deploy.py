@@ -89,13 +89,17 @@ def test_ctrl_c_puts_back_too(target: SmallTarget) -> None:
     """An interrupted release leaves what served serving."""
     release(target)
 
+    steps = []
+
     def interrupted(step: str) -> None:
+        steps.append(step)
         if step.startswith("asking http"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         deploy(target.plan(IMAGE, None, "small"), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
     assert target.calls[-1] == "restore"
+    assert steps[-1] == "r0 serves"
     assert not ask(target.place(), GOLDEN).errors
 
 
@@ -107,6 +111,9 @@ def test_without_traffic_it_stays_aside(target: SmallTarget) -> None:
     serving = target.status().serving
     assert serving is not None
     assert serving.name == "r0"
+    assert aside.share == "mlpack traffic r1=100"
+    target.closed = "it is private"
+    assert '"Authorization: Bearer $(print-token)"' in release(target, traffic=False).command
 
 
 def test_a_place_that_nobody_here_can_ask_is_readiness_only(target: SmallTarget) -> None:
@@ -115,7 +122,7 @@ def test_a_place_that_nobody_here_can_ask_is_readiness_only(target: SmallTarget)
     found = release(target)
     assert found.verified == "readiness"
     assert any("it is private" in note for note in found.notes)
-    assert "Authorization: Bearer $(" in found.command
+    assert '"Authorization: Bearer $(print-token)"' in found.command
 
 
 def test_rollback_and_shares_know_what_is_there(target: SmallTarget) -> None:

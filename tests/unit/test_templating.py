@@ -1,5 +1,6 @@
 """Templates of the user's own: what they override, and how their mistakes are told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,20 @@ def test_a_file_overrides_a_file(tmp_path: Path) -> None:
     assert (templates_dir() / "serve.py.j2").is_file()
     with pytest.raises(TemplateError, match=r"templates/mlpack\.yaml\.j2:\d+: '\w+' is undefined"):
         render("mlpack.yaml.j2", {}, folder=tmp_path)
+
+
+FETCHES = r"\bcurl\b|\bwget\b|^ADD\b|\|\s*(ba)?sh\b|get-pip|urlretrieve|raw\.githubusercontent|git\+"
+
+
+@pytest.mark.parametrize("path", sorted(templates_dir().iterdir()), ids=lambda path: path.name)
+def test_no_template_fetches_what_nobody_pinned(path: Path) -> None:
+    """Trap 14: no script or program from an address; in an image each package that is installed has its hash."""
+    lines = [
+        line for line in path.read_text().replace("\\\n", " ").splitlines() if not line.lstrip().startswith(("#", "{#"))
+    ]
+    assert lines
+    assert not [line for line in lines if re.search(FETCHES, line)]
+    installs = [command for line in lines for command in re.findall(r"pip install[^;|&]*", line)]
+    if path.name.startswith("Dockerfile"):
+        assert len(installs) == (2 if path.name == "Dockerfile.j2" else 0)
+        assert all("--require-hashes" in command for command in installs)

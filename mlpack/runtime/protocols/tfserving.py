@@ -7,7 +7,7 @@ import binascii
 from typing import Any, Dict, List
 
 from ..card import Signature, TensorSpec
-from ..errors import BadInputError
+from ..errors import BadInputError, UnsupportedError
 from ..models import Models
 from ..predictor import Arrays
 from ..settings import Settings
@@ -51,11 +51,15 @@ class TfServing:
             Route("POST", "/v1/models/{model}:predict", self.predict, text_form),
             Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form),
             Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form),
+            # ranked last: AIP_PREDICT_ROUTE may name such a path, and then it is Vertex's
+            Route("POST", "/v1/models/{model}:{verb}", self.other, text_form, rank=2),
+            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, text_form, rank=2),
+            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, text_form, rank=2),
         ]
 
     async def predict(self, request: Request) -> Response:
         """Answers rows, or columns."""
-        self._answering.require_named(request)
+        self._require_named(request)
         body = await self._answering.body(request)
         document = parse(body, tokens=True)
         answering = self._infinite if b"Infinity" in body else self._answering  # else 1e999 would be taken for it
@@ -70,13 +74,21 @@ class TfServing:
         outputs = await answering.instances(request, signature, _unwrapped(signature, document["instances"]))
         return Response(200, dump_with_tokens({"predictions": predictions(with_base64(outputs))}))
 
+    async def other(self, request: Request) -> Response:
+        """Always refused: `:classify`, `:regress` and KServe's `:explain` have no signature here."""
+        self._require_named(request)
+        raise UnsupportedError(
+            f":{request.names['verb'][:40]} is not answered here: every signature is asked by :predict",
+            detail={"methods": [one.name for one in self._answering.card.signatures]},
+        )
+
     async def list(self, _request: Request) -> Response:
         """The names of the models, as KServe lists them."""
         return Response(200, dump({"models": [self._answering.card.name]}))
 
     async def status(self, request: Request) -> Response:
         """Whether the model can be asked, in the words of TensorFlow Serving and of KServe at once."""
-        self._answering.require_named(request)
+        self._require_named(request)
         reason = self._models.why_not_ready()
         error = (
             {"error_code": "UNAVAILABLE", "error_message": reason}
@@ -89,7 +101,7 @@ class TfServing:
 
     async def metadata(self, request: Request) -> Response:
         """The signatures as TensorFlow Serving tells them; the first is `serving_default`."""
-        self._answering.require_named(request)
+        self._require_named(request)
         card = self._answering.card
         told = {one.name: _signature_def(one) for one in card.signatures}
         document = {
@@ -97,6 +109,12 @@ class TfServing:
             "metadata": {"signature_def": {"signature_def": {_DEFAULT: _signature_def(card.signatures[0]), **told}}},
         }
         return Response(200, dump(document))
+
+    def _require_named(self, request: Request) -> None:
+        """As for every contract; version 0 is the one there is: OpenVINO's client says so where its user names none."""
+        if request.names.get("version") == "0":
+            request.names = {name: value for name, value in request.names.items() if name != "version"}
+        self._answering.require_named(request)
 
     def _signature(self, answering: Answering, document: Dict[str, Any]) -> Signature:
         unknown = [key for key in document if key not in ("instances", "inputs", "signature_name", "parameters")]

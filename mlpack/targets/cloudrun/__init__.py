@@ -15,6 +15,7 @@ from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.targets.base import Home, OnStep
 from mlpack.targets.cloudrun.access import Access, access_of
+from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
 from mlpack.targets.cloudrun.failures import told
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
@@ -29,7 +30,10 @@ _SETTLED_S = 3.0  # within which a call that nobody waits for any more has had i
 
 
 class CloudRun:
-    """A Target and Keeper for one service. It connects when first asked."""
+    """A Target and Keeper for one service. It connects when first asked.
+
+    Raises UsageError without Google's libraries, DeployError without credentials.
+    """
 
     platform: str | None = "linux/amd64"
 
@@ -39,7 +43,9 @@ class CloudRun:
         self.service = name
         self.home: Home | None = Home(project=project, region=region)
         self.where: Mapping[str, str] = {"project": project, "region": region}
-        self._calls = Calls(project, region, name, self._settings)
+        # Told now: a model is not built first for a service that nobody here can reach.
+        address_of(self._settings.api_endpoint)
+        self._calls = Calls(project, region, name, self._settings, find_credentials())
         self._name = self._calls.name
         self._asked = False  # whether a call that makes something was sent
 
@@ -75,7 +81,7 @@ class CloudRun:
         wanted: Wanted = plan.wanted
         request = wanted.service_of(self._name if plan.exists else "", released.reference, plan.run)
         request.client, request.client_version = "mlpack", __version__
-        mask = wanted.mask
+        mask = ["template"]
         if before.serving:
             request.traffic = targets(before.shares, before.tags, staged=True)
             mask = [*mask, "traffic"]
@@ -95,6 +101,7 @@ class CloudRun:
             revision=revision,
             place=self._place(service, url, before.access),
             serving=serving,
+            token_command="" if before.access.open_to_all else TOKEN_COMMAND,
             previous=before.serving,
         )
 
@@ -114,6 +121,9 @@ class CloudRun:
         else:
             service = self._calls.remember(service, staged.revision)
         self._refuse_other_image(plan, staged)
+        if plan.exists and plan.wanted.around:
+            on_step(f"setting its {' and '.join(plan.wanted.around)}")
+            service = self._calls.surround(service, plan.wanted.around_of(service), plan.wanted.around)
         wanted: bool | None = self._settings.allow_unauthenticated
         if wanted is not None and wanted != before.access.open_to_all:
             on_step("opening it to everybody" if wanted else "closing it")
@@ -170,8 +180,10 @@ class CloudRun:
             self._calls.delete()
             return f"{self.service} was deleted again"
         if before.serving:
-            doing = f"the traffic of {self.service}, back,"
-            self._calls.share(service, before.shares, doing, notes=before.notes)
+            doing = f"moving the traffic of {self.service} back"
+            service = self._calls.share(service, before.shares, doing, notes=before.notes)
+        if around := [name for name in plan.wanted.around if getattr(service, name) != getattr(before.service, name)]:
+            self._calls.surround(service, before.service, around)
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.errors import DeployError
+from mlpack.targets.cloudrun.failures import plain, told
+from mlpack.targets.cloudrun.traffic import short
 
 ROLE = "roles/run.invoker"
 ALL = "allUsers"
@@ -26,13 +28,14 @@ class Access:
 
 
 def access_of(services: Any, service: Any) -> Access:
-    """Who may ask the service now."""
+    """Who may ask the service now; raises DeployError when nothing answers."""
     from google.api_core import exceptions as google
 
-    try:
-        policy = services.get_iam_policy(request={"resource": service.name})
-    except google.Forbidden:
-        return Access(by_policy=False, check_off=service.invoker_iam_disabled, known=False)
+    with told(f"a look at who may ask {short(service.name)}"):
+        try:
+            policy = services.get_iam_policy(request={"resource": service.name})
+        except google.Forbidden:
+            return Access(by_policy=False, check_off=service.invoker_iam_disabled, known=False)
     return Access(by_policy=_has_all(policy), check_off=service.invoker_iam_disabled)
 
 
@@ -62,11 +65,13 @@ def is_forbidden_by_organisation(error: Exception) -> bool:
     return any(sign in text for sign in signs) or "do not belong to a permitted" in text
 
 
-def not_opened(error: Exception) -> DeployError:
-    """The failure to open a service to everybody, with what its owner can do."""
+def not_changed(error: Exception, *, open_to_all: bool) -> DeployError:
+    """The failure to open a service to everybody, or to close it, with what its owner can do."""
+    did, word = ("opened to everybody", "--allow-unauthenticated") if open_to_all else ("closed", "closing it")
     return DeployError(
-        f"the service could not be opened to everybody: {getattr(error, 'message', error)}",
-        hint="--allow-unauthenticated needs run.services.setIamPolicy (roles/run.admin); leave it out for a private service.",
+        f"the service could not be {did}: {plain(error)}",
+        hint=f"{word} needs run.services.setIamPolicy (roles/run.admin)"
+        + ("; leave it out for a private service." if open_to_all else "."),
         code="deploy_permission",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import warnings
 from collections.abc import Mapping
@@ -25,31 +26,43 @@ class Api:
     credentials: Any
 
 
-def connect(endpoint: str | None, transport: str | None, environ: Mapping[str, str] = os.environ) -> Api:
-    """The clients. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN; REST for plain http unless gRPC is asked for.
+def address_of(endpoint: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Where the Admin API is: `endpoint`, else CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN, else "" for Google's own.
 
-    Raises UsageError without the extra or for plain http to another machine, DeployError without credentials.
+    Raises UsageError for plain http to another machine.
     """
+    return checked(endpoint or environ.get(_VARIABLE, ""))
+
+
+def find_credentials() -> Any:
+    """This machine's credentials; nothing is asked yet. Raises UsageError without the extra, DeployError without any."""
     try:
+        missing = importlib.util.find_spec("google.cloud.run_v2") is None
         import google.auth
-        from google.auth.exceptions import DefaultCredentialsError
-        from google.cloud import run_v2
-    except ImportError as error:
+        from google.auth.exceptions import GoogleAuthError
+    except ImportError:
+        missing = True
+    if missing:
         raise UsageError(
-            f"the target cloudrun needs Google's client libraries: {error}",
+            "the target cloudrun needs Google's client libraries",
             hint="Install them: pip install 'mlpack-cli[cloudrun]'.",
-        ) from error
-    address = checked(endpoint or environ.get(_VARIABLE, ""))
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
-            credentials, _ = google.auth.default(scopes=[_SCOPE])
-    except DefaultCredentialsError as error:
+            return google.auth.default(scopes=[_SCOPE])[0]
+    except GoogleAuthError as error:
         raise DeployError(
             f"no Google credentials: {error}",
             hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",
             code="deploy_auth",
         ) from error
+
+
+def connect(credentials: Any, address: str, transport: str | None) -> Api:
+    """The clients; REST for plain http unless gRPC is asked for."""
+    from google.cloud import run_v2
+
     kind = transport or ("rest" if address.startswith("http://") else "grpc")
     words = _words("services", kind, address, credentials), _words("revisions", kind, address, credentials)
     return Api(

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_opened, set_policy
-from mlpack.targets.cloudrun.api import Api, connect
-from mlpack.targets.cloudrun.failures import failed_revision, known, told
+from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
+from mlpack.targets.cloudrun.api import Api, address_of, connect
+from mlpack.targets.cloudrun.failures import failed_revision, known, plain, told
 from mlpack.targets.cloudrun.logs import last_lines
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
@@ -24,25 +24,25 @@ _OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # said of all that do no
 class Calls:
     """The Admin API for one service; connects when first asked. `name` is its resource name."""
 
-    def __init__(self, project: str, region: str, service: str, settings: Settings) -> None:
+    def __init__(self, project: str, region: str, service: str, settings: Settings, credentials: Any) -> None:
         self.project, self.region, self.service = project, region, service
         self.name = f"projects/{project}/locations/{region}/services/{service}"
         self._parent = f"projects/{project}/locations/{region}"
         self._settings = settings
+        self._credentials = credentials
 
     @cached_property
     def api(self) -> Api:
         """The clients, connected."""
-        return connect(self._settings.api_endpoint, self._settings.transport)
+        return connect(self._credentials, address_of(self._settings.api_endpoint), self._settings.transport)
 
     def find(self) -> Any | None:
         """The service, None when there is none."""
-        services = self.api.services  # tells first when the libraries are missing
         from google.api_core.exceptions import NotFound
 
         with told(f"a look at {self.service}"):
             try:
-                return services.get_service(name=self.name)
+                return self.api.services.get_service(name=self.name)
             except NotFound:
                 return None
 
@@ -98,7 +98,7 @@ class Calls:
                 raise
         if shares_of(service) != wanted:
             raise DeployError(
-                f"{doing} is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
+                f"{doing}: it is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
             )
         return service
 
@@ -109,6 +109,19 @@ class Calls:
         request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
         return self.update(request, ["annotations"], f"the note that {revision} serves", starts=False)
 
+    def surround(self, service: Any, wanted: Any, fields: list[str]) -> Any:
+        """The service with these of its own fields (labels, ingress) as `wanted` has them; as with traffic, that counts."""
+        from google.cloud import run_v2
+
+        request = run_v2.Service(name=self.name, etag=service.etag, labels=wanted.labels, ingress=wanted.ingress)
+        try:
+            return self.update(request, fields, f"the {' and '.join(fields)} of {self.service}", starts=False)
+        except DeployError:
+            found = self.get()
+            if any(getattr(found, name) != getattr(wanted, name) for name in fields):
+                raise
+            return found
+
     def delete(self) -> None:
         """Takes the service away."""
         doing = f"the deletion of {self.service}"
@@ -118,14 +131,15 @@ class Calls:
 
     def open(self, service: Any, *, open_to_all: bool) -> Any:
         """By the policy; where an organisation forbids that, by switching the check off."""
-        from google.api_core.exceptions import GoogleAPICallError
+        from google.api_core import exceptions as google
         from google.cloud import run_v2
 
-        try:
-            set_policy(self.api.services, self.name, open_to_all=open_to_all)
-        except GoogleAPICallError as error:
-            if not (open_to_all and is_forbidden_by_organisation(error)):
-                raise not_opened(error) from error
+        with told(f"the access to {self.service}"):
+            try:
+                set_policy(self.api.services, self.name, open_to_all=open_to_all)
+            except (google.Forbidden, google.BadRequest) as error:
+                if not (open_to_all and is_forbidden_by_organisation(error)):
+                    raise not_changed(error, open_to_all=open_to_all) from error
         if service.invoker_iam_disabled == (open_to_all and not access_of(self.api.services, service).by_policy):
             return self.get()
         request = run_v2.Service(name=self.name, etag=self.get().etag, invoker_iam_disabled=open_to_all)
@@ -142,11 +156,12 @@ def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:
         try:
             return operation.result(polling=polling)
         except google.GoogleAPICallError as error:
-            if not starts or isinstance(error, (google.Unauthorized, google.ServiceUnavailable)):
+            # Without an error of its own it is the look at the operation that failed, and the revision may be well.
+            if not starts or not operation.operation.HasField("error"):
                 raise
             with contextlib.suppress(google.GoogleAPICallError):
                 service = calls.api.services.get_service(name=calls.name)
-                raise failed_start(calls, service, str(error.message)) from error
+                raise failed_start(calls, service, plain(error)) from error
             raise
 
 

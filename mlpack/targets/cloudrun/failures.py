@@ -95,6 +95,14 @@ KNOWN = (
 _NOT_THE_IMAGE = re.compile(
     r"image ['\"].*?['\"].*not found|manifest unknown|container_missing|image not found", re.IGNORECASE
 )
+# REST's errors begin with the request, whose address tells a user nothing.
+_REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
+
+
+def plain(error: Any) -> str:
+    """What Google says, without the request that it was said to; of a refused login the words, without their JSON."""
+    words = getattr(error, "message", None) or (error.args[0] if getattr(error, "args", None) else error)
+    return _REQUEST.sub("", str(words))
 
 
 def known(text: str) -> Known | None:
@@ -137,7 +145,7 @@ def told(doing: str) -> Iterator[None]:
         raise _unreachable(doing, error) from error
     except GoogleAuthError as error:
         raise DeployError(
-            f"no Google credentials for {doing}: {error}",
+            f"no Google credentials for {doing}: {plain(error)}",
             hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",
             code="deploy_auth",
         ) from error
@@ -150,7 +158,7 @@ def told(doing: str) -> Iterator[None]:
 def _call(error: Any, doing: str) -> DeployError:
     from google.api_core import exceptions as google
 
-    text = str(error.message)
+    text = plain(error)
     found = known(text)
     if isinstance(error, google.Unauthorized):
         return DeployError(
@@ -190,7 +198,7 @@ def _call(error: Any, doing: str) -> DeployError:
 
 def _unreachable(doing: str, error: Exception) -> DeployError:
     return DeployError(
-        f"{doing}: Cloud Run does not answer: {error}",
+        f"{doing}: Cloud Run does not answer: {plain(error)}",
         hint="See to the network, its proxy and certificates, and to --api-endpoint.",
         code="deploy_unreachable",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +17,13 @@ TOKEN_COMMAND = "gcloud auth print-identity-token"  # noqa: S105  # a command, n
 def identity_token(audience: str, credentials: Any, *, impersonate: str | None = None) -> str | None:
     """A token that says who asks, for `audience` (the service's own address, of a tagged revision too); None: nobody can.
 
-    Tried in turn: impersonation where it is asked for, a service account's key or the metadata server, credentials that
-    impersonate or are federated, gcloud.
+    Tried in turn: impersonation where it is asked for, a service account's key or the machine's own account, credentials
+    that impersonate or are federated, gcloud.
     """
     ways: list[Callable[[], str | None]] = [
         lambda: _impersonated(audience, credentials, impersonate) if impersonate else None,
-        lambda: _own(audience),
-        lambda: _federated(audience, credentials),
+        lambda: _own(audience, credentials),
+        lambda: _acting(audience, credentials),
         lambda: _gcloud(audience, impersonate),
     ]
     for way in ways:
@@ -44,43 +42,49 @@ def _tried(way: Callable[[], str | None]) -> str | None:
         return None
 
 
-def _own(audience: str) -> str | None:
-    """A service account's key file, or the metadata server of the machine."""
+def _own(audience: str, credentials: Any) -> str | None:
+    """A service account's key file, or the metadata server: asked only on a machine that has one, else it is waited for."""
+    from google.auth import compute_engine
     from google.auth.transport.requests import Request
-    from google.oauth2 import id_token
+    from google.oauth2 import id_token, service_account
 
+    if not isinstance(credentials, (service_account.Credentials, compute_engine.Credentials)):
+        return None
     return str(id_token.fetch_id_token(Request(), audience))  # type: ignore[no-untyped-call]  # Google's library has none
 
 
 def _impersonated(audience: str, source: Any, account: str) -> str | None:
     from google.auth import impersonated_credentials
-    from google.auth.transport.requests import Request
 
     target = impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]  # Google's library has no types
         source_credentials=source, target_principal=account, target_scopes=[_IAM_SCOPE]
     )
+    return _identity_of(target, audience)
+
+
+def _acting(audience: str, credentials: Any) -> str | None:
+    """Workload identity federation and `--impersonate-service-account` logins: both name the account that they act as."""
+    from google.auth import external_account, impersonated_credentials
+
+    if isinstance(credentials, impersonated_credentials.Credentials):
+        return _identity_of(credentials, audience)
+    if not isinstance(credentials, external_account.Credentials) or not credentials.service_account_email:
+        return None
+    info = {name: value for name, value in credentials.info.items() if name != "service_account_impersonation_url"}
+    source = type(credentials).from_info(info, scopes=[_IAM_SCOPE])  # type: ignore[no-untyped-call]  # as above
+    return _impersonated(audience, source, credentials.service_account_email)
+
+
+def _identity_of(target: Any, audience: str) -> str:
+    """The identity token of an account that `target` acts as."""
+    from google.auth import impersonated_credentials
+    from google.auth.transport.requests import Request
+
     found = impersonated_credentials.IDTokenCredentials(  # type: ignore[no-untyped-call]  # as above
         target, target_audience=audience, include_email=True
     )
     found.refresh(Request())
     return str(found.token)
-
-
-def _federated(audience: str, credentials: Any) -> str | None:
-    """Workload identity federation and `--impersonate-service-account` logins: both name the account that they act as."""
-    from google.auth import load_credentials_from_dict
-
-    account = getattr(credentials, "service_account_email", None)
-    if not account or account == "default":
-        return None
-    file = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    if not file:
-        return None
-    with open(file, encoding="utf-8") as opened:  # noqa: PTH123  # the variable's text is a path
-        info = json.load(opened)
-    info.pop("service_account_impersonation_url", None)
-    source, _ = load_credentials_from_dict(info, scopes=[_IAM_SCOPE])  # type: ignore[no-untyped-call]  # as above
-    return _impersonated(audience, source, account)
 
 
 def _gcloud(audience: str, impersonate: str | None) -> str | None:

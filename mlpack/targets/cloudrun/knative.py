@@ -8,14 +8,27 @@ from typing import Any
 import yaml
 
 from mlpack.targets.cloudrun.settings import INGRESS
-from mlpack.targets.cloudrun.traffic import TAG
+from mlpack.targets.cloudrun.traffic import TAG, tags_of
 
 _AUTOSCALING = "autoscaling.knative.dev"
 _RUN = "run.googleapis.com"
+# What a service may have beside what is written here; `replace` would take it away.
+_NOT_OF_SERVICE = (
+    "description", "binary_authorization", "scaling", "invoker_iam_disabled", "default_uri_disabled", "iap_enabled",
+    "custom_audiences", "multi_region_settings",
+)  # fmt: skip
+_NOT_OF_TEMPLATE = (
+    "volumes", "session_affinity", "encryption_key", "node_selector", "gpu_zonal_redundancy_disabled", "service_mesh",
+    "health_check_disabled",
+)  # fmt: skip
+_NOT_OF_CONTAINER = ("volume_mounts", "readiness_probe", "depends_on", "base_image_uri")
 
 
-def service_yaml(service: Any, name: str, *, region: str) -> str:
-    """The YAML text of a v2 service: template, traffic (all to the newest), access, ingress."""
+def service_yaml(service: Any, name: str, *, region: str, there: Any | None = None) -> str:
+    """The YAML text of a v2 service: template, traffic (all to the newest), access, ingress.
+
+    What the service that is `there` has beside that is named in the file's head.
+    """
     template = service.template
     annotations = {
         f"{_AUTOSCALING}/minScale": template.scaling.min_instance_count or None,
@@ -35,7 +48,9 @@ def service_yaml(service: Any, name: str, *, region: str) -> str:
             {
                 "name": name,
                 "labels": {"cloud.googleapis.com/location": region, **dict(service.labels)},
-                "annotations": _texts({f"{_RUN}/ingress": _ingress(service)}),
+                "annotations": _texts(
+                    {f"{_RUN}/ingress": _ingress(service), **(dict(there.annotations) if there is not None else {})}
+                ),
             }
         ),
         "spec": {
@@ -55,6 +70,8 @@ def service_yaml(service: Any, name: str, *, region: str) -> str:
     }
     head = f"# mlpack would deploy this: gcloud run services replace service.yaml --region {region}\n"
     note = f"# (it asks the release under the tag `{TAG}` before it gives it traffic, which this file alone does not)\n"
+    if missing := left_out(template, there):
+        note += f"# It leaves out what else the service has, and `replace` would take away: {', '.join(missing)}.\n"
     return head + note + yaml.safe_dump(document, sort_keys=False, width=120)
 
 
@@ -72,26 +89,53 @@ def _interfaces(access: Any) -> str | None:
     return json.dumps(found) if found else None
 
 
+def left_out(template: Any, there: Any | None) -> list[str]:
+    """What a service has that its file does not say, by the API's names."""
+    found = [*_set(template, _NOT_OF_TEMPLATE)]
+    for container in template.containers:
+        found += _set(container, _NOT_OF_CONTAINER)
+    if there is not None:
+        found += _set(there, _NOT_OF_SERVICE)
+        found += ["tags"] if tags_of(there) else []
+    return list(dict.fromkeys(found))
+
+
+def _set(message: Any, names: tuple[str, ...]) -> list[str]:
+    """Those of the names that a message has set to anything."""
+    return [name for name in names if getattr(message, name)]
+
+
 def _container(container: Any) -> dict[str, Any]:
-    probe = container.startup_probe
     return _kept(
         {
+            "name": container.name,
             "image": container.image,
-            "ports": [{"containerPort": port.container_port} for port in container.ports],
+            "command": list(container.command),
+            "args": list(container.args),
+            "workingDir": container.working_dir,
+            "ports": [_kept({"name": port.name, "containerPort": port.container_port}) for port in container.ports],
             "resources": {"limits": dict(container.resources.limits)},
             "env": [_variable(variable) for variable in container.env],
-            "startupProbe": _kept(
-                {
-                    "httpGet": _kept({"path": probe.http_get.path, "port": probe.http_get.port}),
-                    "periodSeconds": probe.period_seconds,
-                    "timeoutSeconds": probe.timeout_seconds,
-                    "failureThreshold": probe.failure_threshold,
-                }
-            )
-            if probe.http_get.path
-            else None,
+            "startupProbe": _probe(container.startup_probe),
+            "livenessProbe": _probe(container.liveness_probe),
         }
     )
+
+
+def _probe(probe: Any) -> dict[str, Any] | None:
+    ways = {
+        "httpGet": probe.http_get.path and {"path": probe.http_get.path, "port": probe.http_get.port or None},
+        "tcpSocket": probe.tcp_socket.port and {"port": probe.tcp_socket.port},
+        "grpc": probe.grpc.port and {"port": probe.grpc.port, "service": probe.grpc.service},
+    }
+    asked = {way: _kept(what) for way, what in ways.items() if what}
+    times = {
+        "initialDelaySeconds": probe.initial_delay_seconds or None,
+        "periodSeconds": probe.period_seconds or None,
+        "timeoutSeconds": probe.timeout_seconds or None,
+        "failureThreshold": probe.failure_threshold or None,
+    }
+    return _kept({**asked, **times}) if asked else None
 
 
 def _variable(variable: Any) -> dict[str, Any]:

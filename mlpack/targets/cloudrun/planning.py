@@ -57,10 +57,19 @@ class Wanted:
     reference: str
 
     @property
-    def mask(self) -> list[str]:
-        """The fields that an update names: those that the user gave, and the template."""
+    def around(self) -> list[str]:
+        """The fields of the service itself that the user gave: they hold for what serves, too, and so come with the traffic."""
         given = {"ingress": self.settings.ingress, "labels": self.settings.labels}
-        return ["template", *(name for name, value in given.items() if value)]
+        return [name for name, value in given.items() if value]
+
+    def around_of(self, service: Any) -> Any:
+        """The service's own fields as they shall be, laid over what they are now."""
+        from google.cloud import run_v2
+
+        around = run_v2.Service(labels={**service.labels, **self.settings.labels}, ingress=service.ingress)
+        if self.settings.ingress is not None:
+            around.ingress = getattr(run_v2.IngressTraffic, INGRESS[self.settings.ingress])
+        return around
 
     def service_of(self, name: str, reference: str, run: str) -> Any:
         """The message to send: the image by its digest, marked by the run."""
@@ -71,10 +80,8 @@ class Wanted:
         self.reference = str(self.template.containers[0].image)
         if run:
             self.template.annotations[RUN_NOTE] = run
-        service = run_v2.Service(name=name, template=self.template, labels=dict(self.labels))
-        if self.settings.ingress is not None:
-            service.ingress = getattr(run_v2.IngressTraffic, INGRESS[self.settings.ingress])
-        return service
+        around = self.around_of(run_v2.Service(labels=dict(self.labels)))
+        return run_v2.Service(name=name, template=self.template, labels=around.labels, ingress=around.ingress)
 
 
 def plan_of(
@@ -102,7 +109,12 @@ def plan_of(
         service=service,
         exists=before.service is not None,
         changes=changes,
-        document=service_yaml(wanted.service_of("", template.containers[0].image, ""), service, region=where["region"]),
+        document=service_yaml(
+            wanted.service_of("", template.containers[0].image, ""),
+            service,
+            region=where["region"],
+            there=before.service,
+        ),
         file_name="service.yaml",
         run=run,
         cost=cost_of(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
@@ -21,6 +21,9 @@ INGRESS = {
     "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
     "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
+_LABEL, _LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
+_ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that Cloud Run sets, and lets nobody set
+_LEAST_OF_GEN2 = 512
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
 
@@ -46,7 +49,7 @@ class Settings(Corner):
     max_instances: int | None = Field(default=None, ge=1, description="instances at most")
     timeout: int | None = Field(default=None, ge=1, le=3600, description="seconds that a request may take")
     service_account: str | None = Field(default=None, description="who the service runs as")
-    env: dict[str, str] = Field(default_factory=dict, description="variables")
+    env: dict[str, str | None] = Field(default_factory=dict, description="variables; null takes one away")
     secrets: dict[str, str] = Field(
         default_factory=dict, description="variables out of Secret Manager: SECRET[:VERSION]"
     )
@@ -63,10 +66,36 @@ class Settings(Corner):
     transport: Literal["grpc", "rest"] | None = Field(default=None, description="how the Admin API is asked")
     impersonate: str | None = Field(default=None, description="service account whose identity asks a private service")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_gpu(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and (named := [key for key in given if str(key).startswith("gpu")]):
+            raise ValueError(
+                f"no `{named[0]}`: the images hold their frameworks' CPU builds, and a GPU would stand idle"
+            )
+        return given
+
     @field_validator("memory")
     @classmethod
     def _memory(cls, text: str | None) -> str | None:
         return None if text is None else memory_text(parse_memory(text))
+
+    @field_validator("env", "secrets")
+    @classmethod
+    def _variables(cls, given: dict[str, str | None]) -> dict[str, str | None]:
+        if own := [name for name in given if name in _ITS_OWN]:
+            raise ValueError(f"{own[0]} is Cloud Run's own to set")
+        return given
+
+    @field_validator("labels")
+    @classmethod
+    def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        for key, value in labels.items():
+            if not (_LABEL.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+                raise ValueError(
+                    f"{key}={value} is no label: small letters, digits, - and _, a letter first, 63 at most"
+                )
+        return labels
 
     @field_validator("vpc")
     @classmethod
@@ -97,6 +126,13 @@ def where_of(settings: Settings, service: str, environ: Mapping[str, str]) -> tu
             f"{service!r} is no name for a Cloud Run service",
             hint="Small letters, digits and dashes, a letter first, 49 at most: --service NAME.",
         )
+    least, most = settings.min_instances or 0, settings.max_instances
+    if most is not None and least > most:
+        raise UsageError(
+            f"--min-instances {least} is more than --max-instances {most}", hint="Raise the one or lower the other."
+        )
+    if settings.execution_environment == "gen2" and parse_memory(settings.memory or "512Mi") < _LEAST_OF_GEN2:
+        raise UsageError(f"--memory {settings.memory} is too little for gen2", hint="512Mi at least, or gen1.")
     if settings.cpu is not None or settings.memory is not None:
         check_pair(settings.cpu, settings.memory, settings.concurrency)
     return project, region

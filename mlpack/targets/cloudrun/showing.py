@@ -26,7 +26,7 @@ def service_of(service: Any, revisions: list[Any], access: Access) -> Service:
         name=short(service.name),
         url=str(service.uri),
         ready=condition.state.name == "CONDITION_SUCCEEDED",
-        open_to_all=access.open_to_all,
+        open_to_all=access.open_to_all if access.known or access.check_off else None,
         revisions=tuple(_revision(one, shares, tags, served) for one in shown),
         message=str(condition.message),
     )

@@ -127,16 +127,16 @@ def _probe(container: Any, report: Report | None) -> None:
     )
 
 
-def _environment(container: Any, plain: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-    """Given names replace those of the same name; the others stay."""
+def _environment(container: Any, plain: Mapping[str, str | None], secrets: Mapping[str, str]) -> None:
+    """Given names replace those of the same name, or with None take them away; the others stay."""
     from google.cloud import run_v2
 
-    given = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(plain.items())]
+    given = [run_v2.EnvVar(name=name, value=value) for name, value in sorted(plain.items()) if value is not None]
     for name, text in sorted(secrets.items()):
         secret, _, version = text.partition(":")
         selector = run_v2.SecretKeySelector(secret=secret, version=version or "latest")
         given.append(run_v2.EnvVar(name=name, value_source=run_v2.EnvVarSource(secret_key_ref=selector)))
-    names = {variable.name for variable in given}
+    names = {*plain, *secrets}
     container.env = [*(variable for variable in container.env if variable.name not in names), *given]
 
 

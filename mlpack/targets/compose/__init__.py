@@ -16,7 +16,7 @@ from mlpack.artifacts.service import Live, Place, Plan, Revision, Service, Stage
 from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import Home, OnStep
 from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
-from mlpack.targets.compose.project import Project, free_port, is_ready, refuse_taken
+from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
 from mlpack.targets.corners import Corner, read_corner
 
 _FILE = "compose.yaml"
@@ -75,6 +75,7 @@ class Compose:
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
         """The release beside the one that serves: a project of its own, on a free port."""
+        command()  # told before there is anything to put back
         port = port_of(plan.document, self.service)
         if port != port_of(self._main.text(), self.service):
             refuse_taken(port)

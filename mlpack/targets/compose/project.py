@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
 import time
@@ -16,6 +17,7 @@ from mlpack.shell import Output, run
 
 _START_S = 240
 _COMMAND_S = 300
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Project:
@@ -58,7 +60,7 @@ class Project:
 
     def logs(self) -> str:
         """The last lines that it wrote."""
-        return self._compose("logs", "--no-color", "--tail", "60").stdout[-6000:]
+        return without_controls(self._compose("logs", "--no-color", "--tail", "60").stdout)[-6000:]
 
     def end(self) -> None:
         """The container and the file away; nothing there is no error."""
@@ -85,13 +87,18 @@ class Project:
         )
 
     def _compose(self, *words: str) -> Output:
-        argv = [*_command(), "-p", self.name, "-f", str(self.file), *words]
+        argv = [*command(), "-p", self.name, "-f", str(self.file), *words]
         try:
             return run(argv, timeout_s=_COMMAND_S)
         except subprocess.TimeoutExpired:
             raise DeployError(
                 f"`{' '.join(argv)}` did not end within {_COMMAND_S} s", hint="See to the engine: `mlpack doctor`."
             ) from None
+
+
+def without_controls(text: str) -> str:
+    """The text without a terminal's commands: compose 2 clears lines of its log even where no terminal is."""
+    return _CONTROL.sub("", text)
 
 
 def is_ready(url: str) -> bool:
@@ -123,8 +130,8 @@ def refuse_taken(port: int | None) -> None:
 
 
 @cache
-def _command() -> tuple[str, ...]:
-    """The compose that is here: Docker's plugin, else the program of its own."""
+def command() -> tuple[str, ...]:
+    """The compose that is here: Docker's plugin, else the program of its own; raises DeployError when neither is."""
     for argv in (("docker", "compose"), ("docker-compose",)):
         with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
             if run([*argv, "version"], timeout_s=30).code == 0:

@@ -30,6 +30,7 @@ KINDS = {
     "policy-forbids-public": "a policy that names allUsers is refused, as an organisation's policy does",
     "push-401": "a push is refused with 401 after its layers were uploaded",
     "token-fails": "the token endpoint answers invalid_grant",
+    "token-over": "the token endpoint gives a token that is over already, as one is in the middle of a long push",
     "instance-errors": "requests of the revision named by `revision` (none: any) are answered 500",
 }
 CALLS = {

@@ -102,7 +102,8 @@ class Identity:
             return 400, {"error": "invalid_grant", "error_description": f"Invalid JWT: {error}"}
         if audience := claims.get("target_audience"):
             return 200, {"id_token": self.id_token(audience)}
-        return 200, {"access_token": self.access_token(), "expires_in": LIFE, "token_type": "Bearer"}
+        life = 0 if self.faults.strike("token-over") else LIFE
+        return 200, {"access_token": self.access_token(life), "expires_in": LIFE, "token_type": "Bearer"}
 
     def id_token(self, audience: str, email: str = "", life: float = LIFE) -> str:
         """An ID token for an audience, of the account or of somebody else."""

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "policy-forbids-public",
     "push-401",
     "token-fails",
+    "token-over",
     "instance-errors",
 }
 
@@ -126,6 +127,16 @@ def test_tokens_can_fail(cloud: Cloud) -> None:
     cloud.fault("token-fails")
     with pytest.raises(RefreshError, match="invalid_grant"):
         cloud.credentials.refresh(Request())
+
+
+def test_a_token_can_be_over_when_it_comes(cloud: Cloud) -> None:
+    """It looks like any other, and nothing takes it; the next is good."""
+    cloud.fault("token-over")
+    path, credentials = "/v1/projects/demo/locations/europe-west1/repositories", cloud.credentials
+    for status in (401, 200):
+        credentials.refresh(Request())
+        answer = cloud.ask(cloud.endpoint, path, Authorization=f"Bearer {credentials.token}")
+        assert (answer.status, credentials.valid) == (status, True)
 
 
 def test_a_revision_can_answer_errors(cloud: Cloud, image: str, service: Create) -> None:

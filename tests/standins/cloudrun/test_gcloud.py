@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
 from .conftest import Cloud, template
+from .real_gcloud import run_gcloud
 
 pytestmark = [
     pytest.mark.docker,
@@ -51,30 +49,8 @@ def test_gcloud_reads_the_service_back(cloud: Cloud, image: str, service: Callab
 
 
 def gcloud(cloud: Cloud, folder: Path, *words: str, regional: bool = True) -> Any:
-    """What gcloud prints as JSON, with a configuration of its own, asking nobody but the stand-in."""
-    token = folder / "token"
-    token.write_text(cloud.post("/standin/access-token", None, "GET")["access_token"])
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")}
-    env |= {
-        "CLOUDSDK_CONFIG": str(folder / "config"),
-        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
-        "CLOUDSDK_CORE_PROJECT": "demo",
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-        "NO_PROXY": "",
-    }
-    for api in ("RUN", "ARTIFACTREGISTRY", "SERVICEUSAGE"):
-        env[f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"] = f"{cloud.endpoint}/"
-    if regional:  # it puts the region in front of the host, which only a proxy finds
-        port = str(urlsplit(cloud.endpoint).port)
-        env |= {
-            "CLOUDSDK_PROXY_TYPE": "http_no_tunnel",
-            "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
-            "CLOUDSDK_PROXY_PORT": port,
-        }
-    done = subprocess.run(
-        ["gcloud", *words, "--format=json"], env=env, capture_output=True, text=True, check=False, timeout=120
-    )
+    """What gcloud prints as JSON."""
+    token = cloud.post("/standin/access-token", None, "GET")["access_token"]
+    done = run_gcloud(*words, "--format=json", endpoint=cloud.endpoint, token=token, folder=folder, regional=regional)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

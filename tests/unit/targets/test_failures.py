@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from google.auth import exceptions as auth_exceptions
 
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.failures import KNOWN, failed_revision, known, told
 
 google: Any = exceptions  # its classes have no types
+auth: Any = auth_exceptions
 PORT = (
     "Revision 'iris-00002-abc' is not ready and cannot serve traffic. The user-provided container failed to start and listen on "
     "the port defined provided by the PORT=8080 environment variable within the allocated timeout. Logs for this revision might "
@@ -83,6 +85,18 @@ def test_a_refused_call_has_its_code(error: Exception, code: str) -> None:
     assert (found.value.exit, found.value.code) == (8, code)
     assert found.value.hint
     assert "the update of iris" in found.value.message
+
+
+def test_what_google_says_is_told_without_its_wrapping() -> None:
+    """No address of a REST call with its encoding, no JSON beside a refused login's words."""
+    with pytest.raises(DeployError) as found, told("a look at iris"):
+        raise google.Forbidden("GET https://run.googleapis.com/v2/x?%24alt=json%3Benum: Permission 'run.x' denied")
+    assert found.value.message == "a look at iris: not allowed: Permission 'run.x' denied"
+    with pytest.raises(DeployError) as found, told("a look at iris"):
+        raise auth.RefreshError("invalid_grant: Bad Request", {"error": "invalid_grant"})
+    assert (found.value.code, found.value.message) == (
+        "deploy_auth", "no Google credentials for a look at iris: invalid_grant: Bad Request",
+    )  # fmt: skip
 
 
 def test_every_known_failure_has_a_remedy() -> None:

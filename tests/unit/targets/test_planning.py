@@ -64,7 +64,25 @@ def test_what_is_given_changes_and_the_rest_stays() -> None:
     assert template.scaling.max_instance_count == 7
     assert {one.name for one in template.containers[0].env} == {"KEPT", "NEW"}
     assert template.containers[0].resources.limits["memory"] == "2Gi"
-    assert found.wanted.mask == ["template"]
+    assert found.wanted.around == []
+
+
+def test_a_variable_is_taken_away_by_null() -> None:
+    """What nobody names stays, so going needs a word of its own."""
+    found = plan(there(env={"OLD": "1", "KEPT": "yes"}, memory="1Gi"), env={"OLD": None, "NEVER": None})
+    assert [change.to_json() for change in found.changes if change.field != "traffic"] == [
+        {"field": "env.OLD", "before": "(set)", "after": ""}
+    ]
+    assert {one.name for one in found.wanted.template.containers[0].env} == {"KEPT"}
+
+
+def test_no_value_of_a_variable_is_in_a_refusal() -> None:
+    """It may be a secret, and the message ends up in a CI's log."""
+    for env in ({"PORT": "hunter2"}, {"KEY": 31337}, {"KEY": ["hunter2"]}):
+        with pytest.raises(ConfigError) as told:
+            read_corner(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
+        assert "hunter2" not in f"{told.value.message} {told.value.hint}"
+        assert "31337" not in f"{told.value.message} {told.value.hint}"
 
 
 def test_a_larger_model_gets_more_and_a_smaller_one_keeps() -> None:
@@ -87,7 +105,7 @@ def test_cpu_is_billed_only_when_it_works() -> None:
 
 
 def test_the_file_is_what_gcloud_takes() -> None:
-    """Knative's shape: the secret by reference, the probe, VPC and ingress as annotations."""
+    """Knative's shape: the secret by reference, the probe (trap 3: /ready), VPC and ingress as annotations."""
     found = plan(
         Before(service=None),
         secrets={"KEY": "key:3"},
@@ -107,6 +125,31 @@ def test_the_file_is_what_gcloud_takes() -> None:
     assert document["metadata"]["annotations"]["run.googleapis.com/ingress"] == "internal"
     assert found.cost is not None
     assert found.cost.idle_month > 0
+
+
+def test_the_file_says_what_it_leaves_out() -> None:
+    """Command, ports and probes of the service that is there are written; what the file cannot carry is named in its head."""
+    before = there()
+    assert before.service is not None
+    assert before.base is not None
+    container = before.base.containers[0]
+    container.command, container.args = ["serve"], ["--fast"]
+    container.ports[0].name = "h2c"
+    container.liveness_probe = run_v2.Probe(tcp_socket=run_v2.TCPSocketAction(port=8080), period_seconds=7)
+    container.volume_mounts = [run_v2.VolumeMount(name="v", mount_path="/v")]
+    before.base.volumes = [run_v2.Volume(name="v", empty_dir=run_v2.EmptyDirVolumeSource())]
+    before.service.invoker_iam_disabled = True
+    before.service.annotations["mlpack.dev/served"] = "iris-00001-abc"
+    text = plan(before).document
+    left = next(line for line in text.splitlines() if "leaves out" in line)
+    assert left.endswith("take away: volumes, volume_mounts, invoker_iam_disabled, tags.")
+    document = yaml.safe_load(text)
+    written = document["spec"]["template"]["spec"]["containers"][0]
+    assert (written["command"], written["args"]) == (["serve"], ["--fast"])
+    assert written["ports"] == [{"name": "h2c", "containerPort": 8080}]
+    assert written["livenessProbe"] == {"tcpSocket": {"port": 8080}, "periodSeconds": 7}
+    assert document["metadata"]["annotations"]["mlpack.dev/served"] == "iris-00001-abc"
+    assert "leaves out" not in plan(Before(service=None)).document
 
 
 def test_traffic_is_pinned_while_a_release_is_staged() -> None:
@@ -130,6 +173,10 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
         ({"memory": "lots"}, "512Mi"),
         ({"vpc": {"connector": "a", "network": "b"}}, "either"),
         ({"ingress": "nowhere"}, "ingress"),
+        ({"labels": {"Team": "ml"}}, "small letters"),
+        ({"env": {"PORT": "9000"}}, "Cloud Run's own"),
+        ({"env": {"WORKERS": 2}}, "in quotes"),
+        ({"gpu": 1}, "CPU builds"),
     ],
 )
 def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) -> None:
@@ -142,6 +189,7 @@ def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) 
 @pytest.mark.parametrize(
     ("settings", "service"),
     [({}, "iris"), ({"project": "demo"}, "iris"), ({"project": "Demo Project", "region": "europe-west1"}, "iris"),
+     ({**WHERE, "min_instances": 3, "max_instances": 2}, "iris"), ({**WHERE, "memory": "256Mi", "execution_environment": "gen2"}, "iris"),
      ({**WHERE, "region": "Europe"}, "iris"), (WHERE, "Iris_1"), (WHERE, "i" * 60), ({**WHERE, "cpu": "1", "memory": "8Gi"}, "iris")],
 )  # fmt: skip
 def test_names_and_pairs_are_checked_before_any_call(settings: dict[str, Any], service: str) -> None:
