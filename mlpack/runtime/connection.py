@@ -71,6 +71,8 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(400)
             return
+        if self._has_ended():
+            return
         if fresh and len(self._queued) == 1 and self._incoming is None:
             self._learn(data)
         if self.exchange is None and self._queued:
@@ -124,7 +126,7 @@ class Connection(asyncio.Protocol):
         self._in_head = False
         parser = self._parser
         path, query = _target(self._url)
-        headers = self._headers
+        headers, self._headers = self._headers, {}  # trailers that come after a body are no headers
         expects = headers.get(b"expect", b"").lower() == b"100-continue"
         method = parser.get_method().decode("ascii")
         self._head = Head(method, path, query, headers, parser.get_http_version(), expects)
@@ -207,6 +209,12 @@ class Connection(asyncio.Protocol):
                 self._refuse(408)
         elif self.exchange is None and waited > _IDLE_S:
             self._transport.close()
+
+    def _has_ended(self) -> bool:
+        """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
+        if self._lingering:
+            self._queued.clear()
+        return self._lingering
 
     def _learn(self, data: bytes) -> None:
         """Remember the head of a request that came in one piece: clients say the same again and again.

@@ -97,7 +97,9 @@ class Exchange:
                 self._connection.go_on()
             while not self._whole and self._size <= limit:
                 await self._serving.loop.create_future()
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        if len(self._body) != 1:
+            self._body = [b"".join(self._body)]  # and not the pieces beside the whole
+        return self._body[0]
 
     def feed(self, piece: bytes) -> None:
         """A piece of the body has come."""
@@ -117,6 +119,7 @@ class Exchange:
     def lose(self) -> None:
         """The client has gone."""
         self.cancel(ClientGoneError("the client has gone"))
+        self._body = []  # the connection and its parser point to each other, and so would keep it for long
 
     def expire(self) -> None:
         """The time for an answer is over."""
@@ -142,6 +145,9 @@ class Exchange:
         except BaseException:
             self._connection.abort()
             raise
+        if awaited is None:  # it lets others go first
+            self._serving.loop.call_soon(self._step, self._running.send, None)
+            return
         awaited._asyncio_future_blocking = False  # noqa: SLF001 - as every driver of a coroutine tells a future that it has seen it
         awaited.add_done_callback(self._go_on, context=self._serving.context)
         self._awaited = awaited
@@ -169,6 +175,7 @@ class Exchange:
             self._connection.write(self._bytes(response))
         self._serving.app.answered(self.request, response, time.perf_counter() - self.began)
         self._running = None  # what points to itself would stay until the garbage collector comes
+        self._body = []
         del self.request.incoming
         self._connection.over(self)
 

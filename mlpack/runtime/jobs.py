@@ -55,9 +55,9 @@ class Job:
 
     def called(self, began: float, rows: int) -> None:
         """The model was called for (a part of) this job: since when, and with how many rows of everybody's."""
-        self.began = self.began or began
         self.ended = time.perf_counter()
         self.called_rows = rows
+        self.began = self.began or began  # the last: the log's thread looks whether it is set
 
     def whole(self, piece: Arrays, stop: int) -> Optional[Arrays]:
         """The job's outputs once the piece that ends at row `stop` was the last; None while more are to come."""

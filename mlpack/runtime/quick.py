@@ -23,7 +23,7 @@ def know_arrays() -> None:
 
 def _quick(asked: Callable[[Any], bool]) -> Callable[[Any], bool]:
     @functools.wraps(asked)
-    def answer(one: Any) -> bool:
-        return type(one) is not np.ndarray and asked(one)
+    def answer(*one: Any, **named: Any) -> bool:
+        return not (one and type(one[0]) is np.ndarray) and asked(*one, **named)
 
     return answer

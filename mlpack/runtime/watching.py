@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Deque
+from typing import TYPE_CHECKING, Deque, List
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -14,13 +14,18 @@ _YOUNG_S = 0.05  # most are answered sooner, and only once looked at
 class Watches:
     """All requests that have had to wait, the oldest first; a timer for each would cost each of them.
 
-    Those that take long are kept apart, so that one of them does not keep all that came after it from being forgotten.
+    Those that take long are kept apart and looked at one by one: an answered one holds its body and its values, and must not
+    be remembered because another before it still waits.
     """
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
         self._young: Deque[Exchange] = deque()
-        self._old: Deque[Exchange] = deque()
+        self._old: List[Exchange] = []
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._young) + len(self._old)
 
     def add(self, exchange: Exchange) -> None:
         """It waits, from now on."""
@@ -28,12 +33,13 @@ class Watches:
 
     def look(self, now: float) -> None:
         """Forget the answered ones, and end those whose time is up."""
-        young, old = self._young, self._old
+        young, late = self._young, now - self._deadline_s
         while young and (young[0].answered or young[0].began <= now - _YOUNG_S):
             exchange = young.popleft()
             if not exchange.answered:
-                old.append(exchange)
-        while old and (old[0].answered or old[0].began <= now - self._deadline_s):
-            exchange = old.popleft()
-            if not exchange.answered:
+                self._old.append(exchange)
+        waiting = [one for one in self._old if not one.answered]
+        self._old = [one for one in waiting if one.began > late]
+        for exchange in waiting:
+            if exchange.began <= late:
                 exchange.expire()

@@ -141,6 +141,42 @@ def test_a_body_is_never_taken_for_a_head(iris: Server, newline: bytes) -> None:
                 return
 
 
+def memory(server: Server) -> float:
+    """Bytes of the server's process."""
+    told = server.request("GET", "/metrics").body.decode()
+    return float(told.partition("\nprocess_resident_memory_bytes ")[2].split()[0])
+
+
+def test_who_leaves_amid_a_body_leaves_nothing(iris: Server) -> None:
+    """A hundred clients send two of three megabytes each and go: what they sent is not kept."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+    before = memory(iris)
+    for _ in range(100):
+        with connected(iris) as client:
+            client.sendall(head + b" " * 2_000_000)
+    assert memory(iris) - before < 60e6
+
+
+def test_nothing_is_answered_behind_the_last(iris: Server) -> None:
+    """A body that is too large ends the connection, also when its rest comes together with another request."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+    with connected(iris) as client:
+        client.sendall(head + chunk * 32)
+        client.sendall(chunk + b"0\r\n\r\n" + REQUEST)
+        said = heard(client)
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+def test_trailers_are_no_headers(iris: Server) -> None:
+    """What comes after a body changes nothing of what was asked."""
+    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nContent-Encoding: gzip\r\n\r\n"
+    with connected(iris) as client:
+        client.sendall(chunked % (len(BODY), BODY))
+        assert answered(client)[1] == LABELS[0]
+
+
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
 def test_what_is_no_request_is_400(iris: Server, garbage: bytes) -> None:
     """TLS on a plain port, text, a version that is none: a bare 400 and the end."""

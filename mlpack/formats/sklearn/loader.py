@@ -27,6 +27,7 @@ _VALUE_FAULTS = re.compile(
 )
 _FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
 _STEP = re.compile(r"[^.\[\]]+")
+_FORWARD = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
 
 class InputError(ValueError):
@@ -36,8 +37,7 @@ class InputError(ValueError):
 class Model:
     """A fitted estimator, and how it wants its input: `names` were seen in training, `frames` are needed between its steps.
 
-    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. `steps` are a plain Pipeline's: to
-    go through them ourselves spares each call its question whether all of them are fitted, a seventh of a small one.
+    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. `steps` are a plain Pipeline's.
     """
 
     def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
@@ -49,7 +49,10 @@ class Model:
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
-        if (type(estimator).__module__, type(estimator).__name__) == ("sklearn.pipeline", "Pipeline"):
+        # To go through them ourselves spares each call the question whether all are fitted, a seventh of a small one.
+        if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not any(
+            map(callable, vars(estimator).values())
+        ):
             steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
             self.steps = steps if steps and steps[-1] is estimator.steps[-1][1] else [estimator]
         for part in parts:
@@ -78,7 +81,7 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     rows = _rows(model, signature, inputs)
     _trust_parameters()
     try:
-        answer = _answer(model.steps, signature.method, rows)
+        answer = _answer(model.steps if signature.method in _FORWARD else [model.estimator], signature.method, rows)
     except Exception as error:
         known = isinstance(error, (ValueError, TypeError, AttributeError)) or type(error).__name__ in _FAULTS
         said = str(error).split("\n")[0][:300]
@@ -107,10 +110,9 @@ def _answer(steps: Sequence[Any], method: str, rows: Any) -> Any:
         return getattr(estimator, method)(rows)
     import xgboost
 
-    told = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
-    return estimator.predict(
-        xgboost.DMatrix(rows, **({"enable_categorical": True} if hasattr(rows, "columns") else told))
-    )
+    names = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
+    told = {"enable_categorical": True} if hasattr(rows, "columns") else names
+    return estimator.predict(xgboost.DMatrix(rows, **told))
 
 
 def _trust_parameters() -> None:

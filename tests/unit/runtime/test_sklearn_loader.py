@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pickle
 from pathlib import Path
@@ -122,6 +123,16 @@ def test_a_pipeline_of_pipelines_and_steps_that_pass_through(loader: ModuleType,
         loader, tmp_path, pipeline, signature(method, "matrix", {"input": ("FP64", 3)}), {"input": X}
     ).values()
     assert got.tolist() == getattr(pipeline, method)(X).tolist()
+
+
+def test_a_method_of_one_pipeline_alone_is_its_own(loader: ModuleType, tmp_path: Path) -> None:
+    """What somebody hung on the instance is called, not what the class would do."""
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
+    pipeline.predict = functools.partial(np.sum, axis=1)
+    (got,) = answer(
+        loader, tmp_path, pipeline, signature("predict", "matrix", {"input": ("FP64", 3)}), {"input": X}
+    ).values()
+    assert got.tolist() == X.sum(axis=1).tolist()
 
 
 def test_names_between_the_steps_are_kept(loader: ModuleType, tmp_path: Path) -> None:
