@@ -37,7 +37,7 @@ class InputError(ValueError):
 class Model:
     """A fitted estimator, and how it wants its input: `names` were seen in training, `frames` are needed between its steps.
 
-    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. `steps` are a plain Pipeline's.
+    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
     """
 
     def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
@@ -49,10 +49,8 @@ class Model:
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
-        # To go through them ourselves spares each call the question whether all are fitted, a seventh of a small one.
-        if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not any(
-            map(callable, vars(estimator).values())
-        ):
+        own = any(map(callable, getattr(estimator, "__dict__", {}).values()))  # a method of this one alone
+        if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not own:
             steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
             self.steps = steps if steps and steps[-1] is estimator.steps[-1][1] else [estimator]
         for part in parts:
