@@ -25,8 +25,7 @@ _VALUE_FAULTS = re.compile(
     r"category not in the training set|does not match any of the expected levels|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
-_FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
-_STEP = re.compile(r"[^.\[\]]+")
+_FAULTS, _THREAD, _STEP = ("CatBoostError", "PatsyError"), threading.local(), re.compile(r"[^.\[\]]+")
 _FORWARD = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
 
@@ -51,8 +50,8 @@ class Model:
         self.steps = [estimator]
         own = any(map(callable, getattr(estimator, "__dict__", {}).values()))  # a method of this one alone
         if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not own:
-            steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
-            self.steps = steps if steps and steps[-1] is estimator.steps[-1][1] else [estimator]
+            steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+            self.steps = steps if steps[-1:] == [estimator.steps[-1][1]] else [estimator]
         for part in parts:
             _work_alone(part)
 
