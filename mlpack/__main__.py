@@ -1,6 +1,7 @@
 """The entry of the `mlpack` command."""
 
 import os
+import signal
 import sys
 
 
@@ -15,7 +16,9 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from mlpack.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: while the interpreter ends, Ctrl-C would be a kill
+    sys.exit(code)
 
 
 if __name__ == "__main__":

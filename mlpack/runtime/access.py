@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Dict, NamedTuple, Optional
+from functools import lru_cache
+from typing import Any, Dict, NamedTuple, Tuple
 
 from . import summaries
 from .logs import rfc3339
-from .measured import Measured
 from .wire import Request
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
@@ -26,44 +26,54 @@ class Access(NamedTuple):
     status: int
     size: int  # of the answer's body, in bytes
     latency_s: float
-    error: str
-    measured: Optional[Measured]
     payloads: bool
 
     def line(self) -> str:
         """The line: method, path, status, latency and its parts, a summary of the values, the trace; JSON and a newline."""
         request, status = self.request, self.status
         severity = "ERROR" if status >= 500 and status not in _QUIET_ERRORS else "WARNING" if status >= 400 else "INFO"
-        method, path = _quoted(request.method[:20]), _quoted(request.path[:256])
-        sent = request.headers.get(b"content-length", b"")
-        size = f'"requestSize":"{sent.decode()}",' if sent.isdigit() else ""
-        agent = request.headers.get(b"user-agent")
-        agent_text = "" if agent is None else f',"userAgent":{_quoted(agent.decode("latin-1")[:200])}'
+        line, of_line, asked, agent = _asked(
+            request.method[:20],
+            request.path[:256],
+            request.headers.get(b"content-length", b"")[:20],
+            request.headers.get(b"user-agent", b"")[:200],
+        )
         rows = "" if request.rows is None else f',"rows":{request.rows}'
-        error = f',"error":"{self.error}"' if self.error else ""
+        error = f',"error":"{request.error}"' if request.error else ""
         return (
-            f'{{"severity":"{severity}","time":"{rfc3339(self.when)}","message":"{method[1:-1]} {path[1:-1]} {status}",'
-            f'"httpRequest":{{"requestMethod":{method},"requestUrl":{path},"status":{status},{size}'
-            f'"responseSize":"{self.size}","latency":"{self.latency_s:.6f}s"{agent_text}}},'
-            f'"request_id":"{request.id}","method":{method},"path":{path},"status":{status},'
+            f'{{"severity":"{severity}","time":"{rfc3339(self.when)}","message":"{line} {status}",'
+            f'"httpRequest":{{{asked}"status":{status},"responseSize":"{self.size}",'
+            f'"latency":"{self.latency_s:.6f}s"{agent}}},"request_id":"{request.id}",{of_line}"status":{status},'
             f'"latency_ms":{self.latency_s * 1000:.3f}{rows}{error}{self._of_the_model()}{_trace(request.headers)}}}\n'
         )
 
     def _of_the_model(self) -> str:
-        measured = self.measured
-        if measured is None or measured.signature is None or measured.inputs is None:
+        job, outputs = self.request.job, self.request.outputs
+        if job is None:
             return ""
+        waited, took = (job.began - job.arrived, job.ended - job.began) if job.began else (0.0, 0.0)
         text = (
-            f',"signature":{_quoted(measured.signature.name)},"queue_ms":{measured.queue_s * 1000:.3f},'
-            f'"predict_ms":{measured.predict_s * 1000:.3f},"batch_rows":{measured.called_rows},'
-            f'"input":{json.dumps(summaries.of_inputs(measured.signature, measured.inputs))}'
+            f',"signature":{_quoted(job.signature.name)},"queue_ms":{waited * 1000:.3f},'
+            f'"predict_ms":{took * 1000:.3f},"batch_rows":{job.called_rows},'
+            f'"input":{summaries.of_inputs(job.signature, job.inputs)}'
         )
-        if measured.outputs is not None:
-            text += f',"output":{json.dumps(summaries.of_outputs(measured.signature, measured.outputs))}'
+        if outputs is not None:
+            text += f',"output":{summaries.of_outputs(job.signature, outputs)}'
         if self.payloads:
-            values = {"inputs": summaries.payload(measured.inputs), "outputs": summaries.payload(measured.outputs)}
+            values = {"inputs": summaries.payload(job.inputs), "outputs": summaries.payload(outputs)}
             text += f',"payload":{json.dumps(values)}'
         return text
+
+
+@lru_cache(maxsize=64)
+def _asked(method: str, path: str, size: bytes, agent: bytes) -> Tuple[str, str, str, str]:
+    """What a line says of who asked for what: as text, as our fields, as Cloud Logging's, and its field of the client."""
+    verb, where = _quoted(method), _quoted(path)
+    asked = f'"requestMethod":{verb},"requestUrl":{where},' + (
+        f'"requestSize":"{size.decode()}",' if size.isdigit() else ""
+    )
+    client = f',"userAgent":{_quoted(agent.decode("latin-1"))}' if agent else ""
+    return f"{verb[1:-1]} {where[1:-1]}", f'"method":{verb},"path":{where},', asked, client
 
 
 def _trace(headers: Dict[bytes, bytes]) -> str:

@@ -1,22 +1,25 @@
-"""One client's connection: HTTP/1.1 in and out, one exchange after the other, each given to the ASGI application."""
+"""One client's connection: HTTP/1.1 in and out, one exchange after the other, each given to the application."""
 
 from __future__ import annotations
 
 import asyncio
 import http
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from typing import Any, Deque, Dict, Optional, Tuple
 from urllib.parse import unquote
 
 import httptools
 
 from .exchange import Exchange, Serving
 from .offers import without_offers
+from .wire import Head, Request
 
 _MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
 _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
+_MOST_LEARNT = 4096  # bytes of a head that are remembered
 _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
+_NO_HEAD = Head("", "", b"", {}, "", expects=False)
 _STUCK_S = 60.0  # a client that does not read its answer
 _LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
 
@@ -30,8 +33,10 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._queued: Deque[Exchange] = deque()
         self._url = b""
-        self._headers: List[Tuple[bytes, bytes]] = []
-        self._expects = False
+        self._headers: Dict[bytes, bytes] = {}
+        self._head = _NO_HEAD  # of the last request
+        self._said = b""  # and its bytes up to its body, where they may come again
+        self._size = 0  # of the body that they announce
         self._incoming: Optional[Exchange] = None  # whose body is arriving
         self._in_head = False
         self._head_bytes = 0
@@ -53,13 +58,25 @@ class Connection(asyncio.Protocol):
         """Parse what came."""
         if self._lingering:
             return
+        fresh = self.exchange is None and self._incoming is None and not self._queued and not self._in_head
+        size = self._size
+        if size and fresh and self._writing and len(data) == len(self._said) + size and data.startswith(self._said):
+            self._again(data[-size:])
+            return
         if b"pgrade" in data and (self._incoming is None):
             data = without_offers(data)
+        self._size = 0
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(400)
             return
+        if self._has_ended():
+            return
+        if fresh and len(self._queued) == 1 and self._incoming is None:
+            self._learn(data)
+        if self.exchange is None and self._queued:
+            self._begin()
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _MOST_HEAD:
@@ -91,8 +108,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
-        self._headers = []
-        self._expects = False
+        self._headers = {}
         self._in_head = True
         self._head_bytes = 0
         self._since = self._serving.now
@@ -103,30 +119,22 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header."""
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self._expects = True
-        self._headers.append((name, value))
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the application may begin, and read the body as it comes."""
+        """The head is whole: once all that came with it is parsed, the application may begin."""
         self._in_head = False
         parser = self._parser
         path, query = _target(self._url)
-        scope: Dict[str, Any] = {
-            "type": "http",
-            "method": parser.get_method().decode("ascii"),
-            "path": path,
-            "query_string": query,
-            "headers": self._headers,
-            "http_version": parser.get_http_version(),
-        }
-        exchange = Exchange(self, self._serving, scope, keep_alive=parser.should_keep_alive(), expects=self._expects)
+        headers, self._headers = self._headers, {}  # trailers that come after a body are no headers
+        expects = headers.get(b"expect", b"").lower() == b"100-continue"
+        method = parser.get_method().decode("ascii")
+        self._head = Head(method, path, query, headers, parser.get_http_version(), expects)
+        keep_alive = parser.should_keep_alive()
+        exchange = Exchange(self, self._serving, Request(self._head), keep_alive=keep_alive, body=None)
         self._incoming = exchange
         self._queued.append(exchange)
-        if self.exchange is None:
-            self._begin()
-        elif len(self._queued) >= _MOST_QUEUED:
+        if len(self._queued) >= _MOST_QUEUED:
             self.hold()
 
     def on_body(self, body: bytes) -> None:
@@ -172,7 +180,12 @@ class Connection(asyncio.Protocol):
             return
         if not self._reading and len(self._queued) < _MOST_QUEUED:
             self.go_on()
-        self._begin()
+        if self._queued:  # not at once: who sends a thousand requests in one piece takes turns with the others
+            self._serving.loop.call_soon(self._begin)
+
+    def abort(self) -> None:
+        """End it without a word."""
+        self._transport.abort()
 
     def close_if_idle(self) -> None:
         """Let a client go that asks for nothing at the moment."""
@@ -196,6 +209,33 @@ class Connection(asyncio.Protocol):
                 self._refuse(408)
         elif self.exchange is None and waited > _IDLE_S:
             self._transport.close()
+
+    def _has_ended(self) -> bool:
+        """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
+        if self._lingering:
+            self._queued.clear()
+        return self._lingering
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the head of a request that came in one piece: clients say the same again and again.
+
+        It is learnt only where its first empty line is its end beyond doubt, so that nobody can pass a body for a head.
+        """
+        head, exchange = self._head, self._queued[0]
+        length = head.headers.get(b"content-length", b"")
+        if head.expects or not exchange.keep_alive or not length.isdigit():
+            return
+        size = int(length)
+        said = data[:-size] if 0 < size < len(data) else b""
+        whole = len(said) < _MOST_LEARNT and data.find(b"\r\n\r\n") == len(said) - 4
+        if whole and b"transfer-encoding" not in head.headers and said.count(b"\n") == said.count(b"\r\n"):
+            self._said, self._size = said, size
+
+    def _again(self, body: bytes) -> None:
+        """A request whose head is known word by word, and all of its body: what the parser would say is known too."""
+        self._since = self._serving.now
+        self.exchange = Exchange(self, self._serving, Request(self._head), keep_alive=True, body=body)
+        self.exchange.begin()
 
     def _begin(self) -> None:
         if self.exchange is None and self._queued and self._writing and not self._transport.is_closing():

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
-from typing import Any, Callable, List, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from .connection import Connection
-from .exchange import App, Serving
+from .errors import ShuttingDownError
+from .exchange import Serving
+
+if TYPE_CHECKING:
+    from .app import App
 
 DRAIN_S = 7.0  # of the 10 s that platforms give between SIGTERM and SIGKILL
 BACKLOG = 2048
@@ -17,7 +21,7 @@ _LAST_READ_S = 0.05  # what clients had sent when the end began is read and answ
 
 
 class Server:
-    """Serves an ASGI application over HTTP/1.1 until `should_exit` is set, by whatever thread or signal handler."""
+    """Serves the application over HTTP/1.1 until `should_exit` is set, by whatever thread or signal handler."""
 
     def __init__(self, app: App) -> None:
         self.should_exit = False
@@ -28,12 +32,12 @@ class Server:
         """Answer on the sockets; returns when all who were inside at the end have their answers, or the drain is over."""
         loop = asyncio.get_running_loop()
         serving = Serving(self._app, loop)
-        _look_at_the_clock(serving)
+        serving.tick(_date())
         servers = [await loop.create_server(lambda: Connection(serving), sock=one, backlog=BACKLOG) for one in sockets]
         checked = serving.now
         while not self.should_exit:
             await asyncio.sleep(_TICK_S)
-            _look_at_the_clock(serving)
+            serving.tick(_date())
             if serving.now - checked >= 1:
                 checked = serving.now
                 for connection in list(serving.connections):
@@ -50,24 +54,20 @@ async def _drain(serving: Serving) -> None:
     """Wait for the answers that are under way; those that take too long are cancelled, and say so."""
     end = serving.loop.time() + DRAIN_S
     while serving.connections and serving.loop.time() < end:
-        _look_at_the_clock(serving)
+        serving.tick(_date())
         for connection in list(serving.connections):
             connection.close_if_idle()
             connection.check(serving.now)
         await asyncio.sleep(0.02)
-    left: List[asyncio.Task[None]] = []
     for connection in list(serving.connections):
-        if connection.exchange is not None and connection.exchange.task is not None:
-            connection.exchange.task.cancel()
-            left.append(connection.exchange.task)
-    if left:
-        await asyncio.wait(left, timeout=0.5)
+        if connection.exchange is not None:
+            connection.exchange.cancel(ShuttingDownError("the server is shutting down; ask again"))
+    await asyncio.sleep(0)  # what was written is sent
 
 
 def _nothing() -> None:
     """Nobody needs to know."""
 
 
-def _look_at_the_clock(serving: Serving) -> None:
-    serving.now = serving.loop.time()
-    serving.date = formatdate(time.time(), usegmt=True).encode()
+def _date() -> str:
+    return formatdate(time.time(), usegmt=True)

@@ -23,27 +23,30 @@ class Job:
     when the model's (first and last) call for it did, by the performance counter; `called_rows` how many rows that call had.
     """
 
-    __slots__ = (
-        "alone", "arrived", "began", "called_rows", "ended", "future", "inputs", "key", "loop", "pieces", "rows", "signature",
-        "size", "spoilt", "taken",
-    )  # fmt: skip
+    taken = 0
+    alone = False
+    spoilt = False
+    began = 0.0
+    ended = 0.0
+    called_rows = 0
 
     def __init__(self, signature: Signature, inputs: Arrays, loop: asyncio.AbstractEventLoop, *, join: bool) -> None:
         arrays = inputs.values()
         self.signature = signature
         self.inputs = inputs
-        self.rows = len(next(iter(arrays)))
-        self.size = sum([size_of(array) for array in arrays])
-        self.key: Optional[Hashable] = (signature, *[(one.dtype, one.shape[1:]) for one in arrays]) if join else None
+        if len(inputs) == 1:
+            (array,) = arrays
+            self.rows = len(array)
+            self.size = size_of(array)
+            self.key: Optional[Hashable] = (signature, array.dtype, array.shape[1:]) if join else None
+        else:
+            self.rows = len(next(iter(arrays)))
+            self.size = sum([size_of(array) for array in arrays])
+            self.key = (signature, *[(one.dtype, one.shape[1:]) for one in arrays]) if join else None
         self.loop = loop
         self.future: asyncio.Future[Arrays] = loop.create_future()
-        self.taken = 0
-        self.alone = False
-        self.spoilt = False
         self.pieces: List[Arrays] = []
         self.arrived = time.perf_counter()
-        self.began = self.ended = 0.0
-        self.called_rows = 0
 
     @property
     def gone(self) -> bool:
@@ -52,9 +55,9 @@ class Job:
 
     def called(self, began: float, rows: int) -> None:
         """The model was called for (a part of) this job: since when, and with how many rows of everybody's."""
-        self.began = self.began or began
         self.ended = time.perf_counter()
         self.called_rows = rows
+        self.began = self.began or began  # the last: the log's thread looks whether it is set
 
     def whole(self, piece: Arrays, stop: int) -> Optional[Arrays]:
         """The job's outputs once the piece that ends at row `stop` was the last; None while more are to come."""
@@ -80,7 +83,7 @@ def settle(outcomes: Sequence[Tuple[Job, Optional[Arrays], Optional[ServeError]]
 
 def size_of(array: Array) -> int:
     """Bytes that an array holds; of texts and other objects what they themselves hold, roughly."""
-    if array.dtype != object:
+    if not array.dtype.hasobject:
         return int(array.nbytes)
     return sum([_weight(value, 0) for value in array.ravel()])
 

@@ -23,8 +23,10 @@ from .measured import CURRENT
 from .metrics import Metrics
 from .owncode import bring
 from .predictor import Arrays
+from .quick import know_arrays
 from .settings import Settings
 
+_GARBAGE = 10_000  # objects more than before, until some are looked at: those of the requests under way are no garbage
 _QUEUE_BYTES = 256 * 2**20  # of values that wait
 
 
@@ -62,7 +64,8 @@ class LoadedModel:
         self._joins = {one: _may_join(one, str(settings.batch.mode)) for one in card.signatures}
         self._rows = 0
         self._bytes = 0
-        self._arriving: queue.SimpleQueue[Optional[Job]] = queue.SimpleQueue()
+        self._arriving: queue.SimpleQueue[List[Job]] = queue.SimpleQueue()
+        self._gathered: List[Job] = []
         self._waiting = Waiting(settings.batch.max_rows, settings.batch.max_size)
         self._stopping = False
         self._thread: Optional[threading.Thread] = None
@@ -75,20 +78,24 @@ class LoadedModel:
     def stop(self, timeout_s: float) -> bool:
         """Let the thread end; False when it is still busy after `timeout_s`."""
         self._stopping = True
-        self._arriving.put(None)
+        self._arriving.put([])
         if self._thread is not None:
             self._thread.join(timeout_s)
         return self._thread is None or not self._thread.is_alive()
 
     async def predict(self, signature: Signature, inputs: Arrays) -> Arrays:
         """The model's answer; raises QueueFullError, BadInputError, ModelFailedError."""
-        job = Job(signature, inputs, asyncio.get_running_loop(), join=self._joins[signature])
+        request = CURRENT.request  # while we wait it will be others'
+        loop = asyncio.get_running_loop()
+        job = Job(signature, inputs, loop, join=self._joins[signature])
         if self._rows and (self._rows + job.rows > self._queue_rows or self._bytes + job.size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
         self._rows += job.rows
         self._metrics.waiting(self._rows)
         self._bytes += job.size
-        self._arriving.put(job)
+        if not self._gathered:
+            loop.call_soon(self._hand_in)
+        self._gathered.append(job)
         outputs: Optional[Arrays] = None
         try:
             outputs = await job.future
@@ -96,18 +103,23 @@ class LoadedModel:
             self._rows -= job.rows
             self._metrics.waiting(self._rows)
             self._bytes -= job.size
-            measured = CURRENT.get()
-            if measured is not None:
-                measured.tell(job, outputs)
+            if request is not None:
+                request.job, request.outputs = job, outputs
             if job.began:
                 self._metrics.waited(job.began - job.arrived)
         return outputs
+
+    def _hand_in(self) -> None:
+        """All that the loop has read in one go, together: else the model's thread would begin with the first of them."""
+        jobs, self._gathered = self._gathered, []
+        self._arriving.put(jobs)
 
     def _live(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
         gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start
         model = self._load(on_failure)
         answered = not self.failed and self._warm_up(model, warmups)
         gc.freeze()  # later collections need not walk the model
+        gc.set_threshold(_GARBAGE, 10, 10)
         gc.enable()
         if not answered:
             self.decided.set()
@@ -131,8 +143,8 @@ class LoadedModel:
             while True:
                 self._waits_for(self._arriving.get_nowait())
 
-    def _waits_for(self, job: Optional[Job]) -> None:
-        if job is not None:
+    def _waits_for(self, jobs: List[Job]) -> None:
+        for job in jobs:
             self._waiting.add(job)
 
     def _answer(self, model: Any, parts: List[Part]) -> None:
@@ -246,7 +258,9 @@ def load_model(loader: Any, card: Card, log: Log) -> Any:
         if prepare is not None:  # what must be set before anybody imports the framework
             prepare(card.options)
         bring(card.folder, card.document.get("code") or {})
-        return loader.load(str(card.model), card.options)
+        model = loader.load(str(card.model), card.options)
+        know_arrays()
+        return model
 
 
 def _may_join(signature: Signature, mode: str) -> bool:

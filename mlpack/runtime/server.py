@@ -199,7 +199,8 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 
     from .errors import StartError
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # with the protocol told, asyncio too sends small answers at once (TCP_NODELAY)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

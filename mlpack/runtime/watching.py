@@ -1,101 +1,45 @@
-"""Requests that take long are watched: has the client gone, is their time up? Watches, and one Watch for each."""
+"""Requests that wait are watched: is their time up? Watches looks after all of them together."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from typing import Any, Deque, Optional
+from typing import TYPE_CHECKING, Deque, List
 
-from .errors import ClientGoneError, DeadlineError, ServeError, SlowBodyError
-from .wire import Receive
+if TYPE_CHECKING:
+    from .exchange import Exchange
 
-_PATIENCE_S = 0.05  # a request that is answered sooner is never looked at
+_YOUNG_S = 0.05  # most are answered sooner, and only once looked at
 
 
 class Watches:
-    """All requests under way. One timer looks after them together, because a timer for each would cost each of them."""
+    """All requests that have had to wait, the oldest first; a timer for each would cost each of them.
+
+    Those that take long are kept apart and looked at one by one: an answered one holds its body and its values, and must not
+    be remembered because another before it still waits.
+    """
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
-        self._patience_s = min(_PATIENCE_S, deadline_s)
-        self._young: Deque[Watch] = deque()
-        self._old: Deque[Watch] = deque()
-        self._ticking = False
+        self._young: Deque[Exchange] = deque()
+        self._old: List[Exchange] = []
 
-    def open(self, receive: Receive) -> Watch:
-        """Watch the task that calls this, until it closes the watch."""
-        loop = asyncio.get_running_loop()
-        watch = Watch(loop, receive)
-        self._young.append(watch)
-        if not self._ticking:
-            self._ticking = True
-            loop.call_later(self._patience_s, self._tick, loop)
-        return watch
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._young) + len(self._old)
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        young, old = self._young, self._old
-        while young and (young[0].closed or young[0].began <= now - self._patience_s):
-            watch = young.popleft()
-            if not watch.closed:
-                watch.lose_patience()
-                old.append(watch)
-        while old and (old[0].closed or old[0].began <= now - self._deadline_s):
-            old.popleft().expire()
-        self._ticking = bool(young or old)
-        if self._ticking:
-            loop.call_later(self._patience_s, self._tick, loop)
+    def add(self, exchange: Exchange) -> None:
+        """It waits, from now on."""
+        self._young.append(exchange)
 
-
-class Watch:
-    """Cancels a request's task when its client has gone or its time is up, and remembers which it was (`reason`)."""
-
-    __slots__ = ("_here", "_listener", "_loop", "_patient", "_receive", "_task", "began", "reason")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive) -> None:
-        self.began = loop.time()
-        self.reason: Optional[ServeError] = None
-        self._loop = loop
-        self._receive = receive
-        self._task: Optional[asyncio.Task[Any]] = asyncio.current_task(loop)
-        self._here = False
-        self._patient = True
-        self._listener: Optional[asyncio.Task[None]] = None
-
-    @property
-    def closed(self) -> bool:
-        """Whether the request is over."""
-        return self._task is None
-
-    def body_is_here(self) -> None:
-        """From now on nothing else reads from the client, so that its leaving can be listened for."""
-        self._here = True
-        if not self._patient:
-            self._listener = self._loop.create_task(self._listen())
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._task = None
-        if self._listener is not None:
-            self._listener.cancel()
-
-    def lose_patience(self) -> None:
-        """It takes long: listen whether the client goes."""
-        self._patient = False
-        if self._here:
-            self._listener = self._loop.create_task(self._listen())
-
-    def expire(self) -> None:
-        """Its time is up."""
-        late = "the answer took too long; ask for fewer rows, or later"
-        self._cancel(DeadlineError(late) if self._here else SlowBodyError("the body did not arrive in time"))
-
-    async def _listen(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._cancel(ClientGoneError("the client has gone"))
-
-    def _cancel(self, reason: ServeError) -> None:
-        if self.reason is None and self._task is not None:
-            self.reason = reason
-            self._task.cancel()
+    def look(self, now: float) -> None:
+        """Forget the answered ones, and end those whose time is up."""
+        young, late = self._young, now - self._deadline_s
+        while young and (young[0].answered or young[0].began <= now - _YOUNG_S):
+            exchange = young.popleft()
+            if not exchange.answered:
+                self._old.append(exchange)
+        waiting = [one for one in self._old if not one.answered]
+        self._old = [one for one in waiting if one.began > late]
+        for exchange in waiting:
+            if exchange.began <= late:
+                exchange.expire()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, MutableMapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol
 from urllib.parse import parse_qsl
 
-from .errors import BodyTooLargeError, ClientGoneError, MediaTypeError, ServeError
+from .errors import BodyTooLargeError, MediaTypeError, ServeError
 
 if TYPE_CHECKING:
-    from .watching import Watch
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+    from .jobs import Job
+    from .predictor import Arrays
 
 
 class Response(NamedTuple):
@@ -24,29 +21,55 @@ class Response(NamedTuple):
     headers: Dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
+class Head(NamedTuple):
+    """A request's line and headers; several requests may share one, so that nothing in it is ever changed."""
+
+    method: str
+    path: str  # decoded
+    query: bytes
+    headers: Dict[bytes, bytes]  # by names in lower case, the last of each
+    version: str  # of HTTP
+    expects: bool  # 100 Continue, before it sends its body
+
+
+class Incoming(Protocol):
+    """Where a request's body comes from."""
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body; when it is longer than `limit`, as much as told so."""
+
+
 class Request:
-    """A request that is being answered. `rows` is set by the handler once it knows them, for the log."""
+    """A request that is being answered, and what became of it, for the log and the metrics.
 
-    __slots__ = ("_query_string", "_receive", "headers", "id", "max_body", "method", "names", "path", "rows", "watch")
+    `rows` is set by the handler once it knows them; `job` and `outputs` by the model that was asked; `route` and `error` by
+    the application.
+    """
 
-    def __init__(self, scope: Message, receive: Receive, max_body: int) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: Dict[bytes, bytes] = dict(scope["headers"])
-        self.max_body = max_body
-        self.id = ""
-        self.names: Dict[str, str] = {}  # what stood in the places of the route's {names}
-        self.rows: Optional[int] = None
-        self.watch: Optional[Watch] = None
-        self._query_string: bytes = scope["query_string"]
-        self._receive = receive
+    max_body = 0
+    id = ""
+    rows: Optional[int] = None
+    job: Optional[Job] = None
+    outputs: Optional[Arrays] = None
+    route: Optional[Route] = None
+    error = ""  # the code of its failure
+    names: Dict[str, str]  # what stood in the places of the route's {names}
+    incoming: Incoming
+
+    def __init__(self, head: Head) -> None:
+        self.method = head.method
+        self.path = head.path
+        self.headers = head.headers
+        self.version = head.version
+        self.expects = head.expects
+        self._query = head.query
 
     def query(self) -> Dict[str, str]:
         """The query's parameters, the last of each name."""
-        if not self._query_string:
+        if not self._query:
             return {}
         try:
-            return dict(parse_qsl(self._query_string.decode("utf-8", "replace"), keep_blank_values=True))
+            return dict(parse_qsl(self._query.decode("utf-8", "replace"), keep_blank_values=True))
         except ValueError:  # more fields than the parser's bound
             return {}
 
@@ -84,30 +107,10 @@ class Request:
         length = self.headers.get(b"content-length")
         if length is not None and int(length) > self.max_body:
             raise self._too_large()
-        message = await self._receive()
-        data: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            data = await self._rest(data)
-        elif message["type"] == "http.disconnect":
-            raise ClientGoneError("the client has gone")
+        data = await self.incoming.body(self.max_body)
         if len(data) > self.max_body:
             raise self._too_large()
-        if self.watch is not None:
-            self.watch.body_is_here()
         return data
-
-    async def _rest(self, first: bytes) -> bytes:
-        parts, size, more = [first], len(first), True
-        while more:
-            if size > self.max_body:
-                raise self._too_large()
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError("the client has gone")
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            more = message.get("more_body", False)
-        return b"".join(parts)
 
     def _too_large(self) -> BodyTooLargeError:
         return BodyTooLargeError(

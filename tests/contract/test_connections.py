@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
-from tests.contract.served import Server
+from tests.contract import scripted
+from tests.contract.served import Server, assemble, started
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]}).encode()
 REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -59,6 +61,123 @@ def test_requests_sent_ahead_are_answered_in_order(iris: Server) -> None:
         said = heard(client)
     assert said.count(b"HTTP/1.1 200 OK") == 50
     assert said.count(b'{"predictions":') == 50
+
+
+def answered(client: socket.socket) -> tuple[bytes, bytes]:
+    """The head and the body of one answer."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += client.recv(65536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < size:
+        body += client.recv(65536)
+    assert len(body) == size
+    return head, body
+
+
+def body(row: list[float]) -> bytes:
+    return json.dumps({"instances": [row]}).encode()
+
+
+ROWS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
+LABELS = [b'{"predictions":[0]}', b'{"predictions":[2]}', b'{"predictions":[1]}']
+
+
+def test_the_same_head_again_and_again(iris: Server) -> None:
+    """What a client repeats word by word has its own body each time, in one piece, in several, or after another request."""
+    head = REQUEST[: -len(BODY)]
+    ids = set()
+    with connected(iris) as client:
+        for number in (0, 1, 2, 1, 0):
+            client.sendall(head + body(ROWS[number]))
+            told, said = answered(client)
+            assert said == LABELS[number]
+            ids.add(told.partition(b"x-request-id: ")[2])
+        whole = head + body(ROWS[1])
+        for cut in (10, len(head) - 2, len(head), len(head) + 7):
+            client.sendall(whole[:cut])
+            assert iris.request("GET", "/livez").status == 200  # by then the first piece has been read
+            client.sendall(whole[cut:])
+            assert answered(client)[1] == LABELS[1]
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answered(client)[1] == b'{"alive":true}'
+        client.sendall(whole)
+        assert answered(client)[1] == LABELS[1]
+        client.sendall(whole + head + body(ROWS[2]))
+        client.sendall(head.replace(b"Host: x", b"Host: x\r\nConnection: close") + body(ROWS[0]))
+        said = heard(client)
+    assert len(ids) == 5
+    assert [said.find(one) >= 0 for one in LABELS] == [True] * 3
+    assert said.find(LABELS[1]) < said.find(LABELS[2]) < said.find(LABELS[0])
+
+
+def test_a_head_like_the_last_one_is_another(iris: Server) -> None:
+    """Same length, another path or verb or header: each is read for what it is."""
+    with connected(iris) as client:
+        for line, status in ((b"/predict", 200), (b"/predicT", 404), (b"/predict", 200)):
+            client.sendall(REQUEST.replace(b"/predict", line))
+            assert answered(client)[0].startswith(b"HTTP/1.1 %d " % status)
+        typed = REQUEST.replace(b"Host: x", b"Host: x\r\nContent-Type: text/html")
+        for _ in range(2):
+            client.sendall(typed)
+            assert answered(client)[0].startswith(b"HTTP/1.1 415 ")
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_a_body_is_never_taken_for_a_head(iris: Server, newline: bytes) -> None:
+    """Who hides empty lines and a request in a body gets the answers of what was really sent, the second time as well."""
+    hidden = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    inside = b"\r\n\r\n" + hidden + b"\r\n\r\n"
+    head = newline.join((b"POST /predict HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(inside), b"", b""))
+    with connected(iris) as client:
+        for _ in range(3):
+            client.sendall(head + inside)
+            try:
+                told, said = answered(client)
+            except ValueError:  # the server has ended the connection, as it may where a line ends without CR
+                assert newline == b"\n"
+                return
+            assert (told.split(b" ")[1], b"alive" in said) == (b"400", False)
+            if b"connection: close" in told:
+                return
+
+
+def memory(server: Server) -> float:
+    """Bytes of the server's process."""
+    told = server.request("GET", "/metrics").body.decode()
+    return float(told.partition("\nprocess_resident_memory_bytes ")[2].split()[0])
+
+
+def test_who_leaves_amid_a_body_leaves_nothing(tmp_path: Path) -> None:
+    """Sixty clients send three of four megabytes each and go: what they sent is not kept."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"
+    with started(assemble(tmp_path / "app", **scripted.APP)) as server:
+        before = memory(server)
+        for _ in range(60):
+            with connected(server) as client:
+                client.sendall(head + b" " * 3_000_000)
+        assert memory(server) - before < 60e6
+
+
+def test_nothing_is_answered_behind_the_last(iris: Server) -> None:
+    """A body that is too large ends the connection, also when its rest comes together with another request."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connected(iris) as client:
+        client.sendall(head + b"10000\r\n" + b" " * 0x10000 + b"\r\n")  # as much as this server takes
+        assert iris.request("GET", "/livez").status == 200  # by then that has been read
+        client.sendall(b"1\r\n \r\n0\r\n\r\n" + REQUEST)
+        said = heard(client)
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+def test_trailers_are_no_headers(iris: Server) -> None:
+    """What comes after a body changes nothing of what was asked."""
+    chunked = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\nContent-Encoding: gzip\r\n\r\n"
+    with connected(iris) as client:
+        client.sendall(chunked % (len(BODY), BODY))
+        assert answered(client)[1] == LABELS[0]
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -60,6 +61,7 @@ def open_folder() -> Iterator[Path]:
 
 def test_it_serves_on_python_3_9_with_libraries_of_2021(open_folder: Path) -> None:
     """All modules import, every contract gives the answers of the training container, SIGTERM to PID 1 ends it with 0."""
+    subprocess.run([sys.executable, "-m", "tests.engine", "base", "3.9"], cwd=ROOT, check=True)
     packages, out = open_folder / "py", open_folder / "out"
     out.mkdir(mode=0o777)
     platform = ["--python-version", "3.9", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]

@@ -86,6 +86,17 @@ def test_every_command_shows_examples(tmp_path: Path, command: str) -> None:
     assert "--json" in done.stdout
 
 
+def test_a_ctrl_c_at_the_very_end_changes_nothing(tmp_path: Path) -> None:
+    """While the interpreter takes itself apart there is nobody to turn SIGINT into exit 130, and it would kill."""
+    late = (
+        "import os, signal, sys\nclass Late:\n    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGINT):\n"
+        "        kill(pid, number)\nlate = Late()\nsys.argv[1:] = ['doctor', '--help']\nfrom mlpack.__main__ import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", late], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mlpack doctor" in done.stdout
+
+
 def test_no_words_is_help(tmp_path: Path) -> None:
     """`mlpack` alone shows what it can do."""
     done = mlpack(cwd=tmp_path)

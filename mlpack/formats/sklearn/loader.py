@@ -25,8 +25,8 @@ _VALUE_FAULTS = re.compile(
     r"category not in the training set|does not match any of the expected levels|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
-_FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
-_STEP = re.compile(r"[^.\[\]]+")
+_FAULTS, _THREAD, _STEP = ("CatBoostError", "PatsyError"), threading.local(), re.compile(r"[^.\[\]]+")
+_FORWARD = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
 
 class InputError(ValueError):
@@ -36,7 +36,7 @@ class InputError(ValueError):
 class Model:
     """A fitted estimator, and how it wants its input: `names` were seen in training, `frames` are needed between its steps.
 
-    `missing` stands for a missing text: NaN, or None where the fitted encoders know that.
+    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
     """
 
     def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
@@ -47,6 +47,11 @@ class Model:
         self.frames = any(_wants_frames(part) for part in parts)
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
+        self.steps = [estimator]
+        own = any(map(callable, getattr(estimator, "__dict__", {}).values()))  # a method of this one alone
+        if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not own:
+            steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+            self.steps = steps if steps[-1:] == [estimator.steps[-1][1]] else [estimator]
         for part in parts:
             _work_alone(part)
 
@@ -73,7 +78,7 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     rows = _rows(model, signature, inputs)
     _trust_parameters()
     try:
-        answer = _answer(model.estimator, signature.method, rows)
+        answer = _answer(model.steps if signature.method in _FORWARD else [model.estimator], signature.method, rows)
     except Exception as error:
         known = isinstance(error, (ValueError, TypeError, AttributeError)) or type(error).__name__ in _FAULTS
         said = str(error).split("\n")[0][:300]
@@ -93,17 +98,18 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     return {names[0]: found}
 
 
-def _answer(estimator: Any, method: str, rows: Any) -> Any:
+def _answer(steps: Sequence[Any], method: str, rows: Any) -> Any:
     """The estimator's own answer; XGBoost's bare booster takes a table of its own."""
+    for step in steps[:-1]:
+        rows = step.transform(rows)
+    estimator = steps[-1]
     if type(estimator).__name__ != "Booster" or not type(estimator).__module__.startswith("xgboost"):
         return getattr(estimator, method)(rows)
     import xgboost
 
-    if hasattr(rows, "columns"):
-        return estimator.predict(xgboost.DMatrix(rows, enable_categorical=True))
-    return estimator.predict(
-        xgboost.DMatrix(rows, feature_names=estimator.feature_names, feature_types=estimator.feature_types)
-    )
+    names = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
+    told = {"enable_categorical": True} if hasattr(rows, "columns") else names
+    return estimator.predict(xgboost.DMatrix(rows, **told))
 
 
 def _trust_parameters() -> None:
@@ -196,12 +202,8 @@ def _has_gap(array: Any) -> bool:
 
 def _stack(arrays: Sequence[Any]) -> Any:
     """Columns side by side, as a model was given that was trained on an array."""
-    if all(array.dtype != object for array in arrays):
-        return np.column_stack(arrays)
-    table = np.empty((len(arrays[0]), len(arrays)), dtype=object)
-    for place, array in enumerate(arrays):
-        table[:, place] = array
-    return table
+    plain = all(array.dtype != object for array in arrays)
+    return np.column_stack(arrays if plain else [array.astype(object) for array in arrays])
 
 
 def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ _INTEGERS: Dict[str, Any] = {
 _FLOATS: Dict[str, Any] = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
 _FEW = 64  # values
 _NUMBERS = {float, int}
-_NUMBERS_OR_NULL = {float, int, type(None)}
+NUMBERS_OR_NULL = {float, int, type(None)}
 _TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what a contract made of {"b64": ...}
 
 
@@ -57,7 +57,7 @@ def cast(values: Sequence[Any], dtype: str, *, infinite: bool = False) -> Array:
 
 
 def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bool = False) -> Any:
-    if not types <= _NUMBERS_OR_NULL:
+    if not types <= NUMBERS_OR_NULL:
         return None
     try:
         array = np.array(values, dtype=np.float64)  # None becomes NaN
@@ -66,12 +66,14 @@ def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bo
     if dtype != "FP64":
         with np.errstate(over="ignore"):
             array = array.astype(_FLOATS[dtype])
-    return array if infinite or not _has_infinity(array) else None
+        few: Any = array.tolist() if array.size <= _FEW else ()
+    else:
+        few = values
+    return None if not infinite and _has_infinity(array, few) else array
 
 
-def _has_infinity(array: Array) -> bool:
+def _has_infinity(array: Array, few: Sequence[Any]) -> bool:
     if array.size <= _FEW:  # numpy's own way costs more than the few values
-        few = array.tolist()
         return math.inf in few or -math.inf in few
     return bool(np.isinf(array).any())
 

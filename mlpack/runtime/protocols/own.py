@@ -78,6 +78,8 @@ class Own:
 
 def _read(document: Any) -> Tuple[str, Any, Any]:
     """The form of the rows, the rows, and the parameters."""
+    if type(document) is dict and len(document) == 1 and "instances" in document:  # nearly always
+        return "instances", document["instances"], None
     if type(document) is not dict:
         raise BadInputError(f"the body must be an object with {_WANTED}, not {shown(document)}")
     found: Dict[str, Any] = {name: document[name] for name in _FORMS if name in document}

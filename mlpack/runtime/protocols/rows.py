@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -11,7 +12,7 @@ import numpy as np
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, TooManyRowsError
 from ..predictor import Array, Arrays
-from .casting import CastError, cast, expectation, shown
+from .casting import NUMBERS_OR_NULL, CastError, cast, expectation, shown
 from .tensors import cast_nested
 
 _MOST_PROBLEMS = 5
@@ -41,6 +42,7 @@ class Rows:
             self.width = len(signature.inputs)
             self.names = tuple(spec.name for spec in signature.inputs)
         self._pick = _picker(self.names)
+        self._plain = self.matrix and self.width is not None and self.inputs[0].dtype == "FP64"
 
     def decode(self, instances: Any) -> Tuple[Arrays, int]:
         """The signature's arrays, and how many rows they have.
@@ -61,11 +63,27 @@ class Rows:
             )
         if self.raw:
             return {self.inputs[0].name: _as_they_are(instances)}, count
+        if count == 1 and self._plain:
+            array = self._one_row(instances)
+            if array is not None:
+                return {self.inputs[0].name: array}, 1
         table = self._table(instances)
         if self.matrix:
             return {self.inputs[0].name: self._to_matrix(table)}, count
         columns = zip(self.inputs, zip(*table))
         return {spec.name: self._to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
+
+    def _one_row(self, instances: List[Any]) -> Optional[Array]:
+        """A single row of plain numbers, as most requests are, in half the time; None leaves it to what tells why."""
+        row = instances[0]
+        if type(row) is not list or len(row) != self.width or not NUMBERS_OR_NULL.issuperset(map(type, row)):
+            return None
+        if math.inf in row or -math.inf in row:
+            return None
+        try:
+            return np.array(instances, dtype=np.float64)
+        except OverflowError:  # an integer beyond the floats
+            return None
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 
@@ -35,8 +35,8 @@ def parse(body: bytes, *, tokens: bool = False) -> Any:
     if _READS_ANY_INTEGER and _LONG_NUMBER.search(text):
         raise BadJsonError("the body holds a number of more than 4300 digits")
     try:
-        document = (_LENIENT if tokens else _DECODER).decode(text)
-        if _SURROGATE.search(text):
+        document = _decode(_LENIENT if tokens else _DECODER, text)
+        if "\\u" in text and _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise BadJsonError(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
@@ -52,14 +52,14 @@ def parse(body: bytes, *, tokens: bool = False) -> Any:
 def dump(document: Any) -> bytes:
     """The value as compact JSON; NaN and infinity are null, numpy's values are plain ones."""
     try:
-        return _encode(document, allow_nan=False)
+        return _PLAIN(document).encode("ascii")
     except ValueError:
-        return _encode(_without_nan(document), allow_nan=False)
+        return _PLAIN(_without_nan(document)).encode("ascii")
 
 
 def dump_with_tokens(document: Any) -> bytes:
     """The value as compact JSON in which NaN and Infinity stand as they are, which is no JSON."""
-    return _encode(document, allow_nan=True)
+    return _WITH_TOKENS(document).encode("ascii")
 
 
 def _decoded(body: bytes) -> str:
@@ -95,6 +95,15 @@ def _unfolded(body: bytes, *, stuck: bool) -> bool:
     return True
 
 
+def _decode(decoder: json.JSONDecoder, text: str) -> Any:
+    """What the decoder makes of the text, at once where nothing stands around the value."""
+    try:
+        document, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]  # there since 2.6, not told
+    except StopIteration:
+        return decoder.decode(text)
+    return document if end == len(text) else decoder.decode(text)
+
+
 def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
@@ -124,14 +133,19 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _encode(document: Any, *, allow_nan: bool) -> bytes:
-    return (_WITH_TOKENS if allow_nan else _ENCODER).encode(document).encode("ascii")
+def _encoder(*, allow_nan: bool) -> Callable[[Any], str]:
+    """An encoder that is made once: json.dumps, and JSONEncoder.encode as well, set one up at every call."""
+    whole = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=allow_nan)
+    in_c = getattr(json.encoder, "c_make_encoder", None)
+    if in_c is None:
+        return whole.encode
+    text = json.encoder.encode_basestring_ascii
+    pieces = in_c(None, _plain, text, None, ":", ",", False, False, allow_nan)
+    return lambda document: "".join(pieces(document, 0))
 
 
-_ENCODER = json.JSONEncoder(
-    separators=(",", ":"), default=_plain, allow_nan=False
-)  # made once: json.dumps makes one a call
-_WITH_TOKENS = json.JSONEncoder(separators=(",", ":"), default=_plain, allow_nan=True)
+_PLAIN = _encoder(allow_nan=False)
+_WITH_TOKENS = _encoder(allow_nan=True)
 
 
 def _without_nan(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pickle
 from pathlib import Path
@@ -110,6 +111,28 @@ def test_sparse_and_frame_answers(loader: ModuleType, tmp_path: Path) -> None:
     (got,) = answer(loader, tmp_path, scaler, asked, {"input": X}).values()
     assert type(got) is np.ndarray
     assert got.tolist() == scaler.transform(frame).to_numpy().tolist()
+
+
+@pytest.mark.parametrize("last", [LinearRegression(), StandardScaler(), "passthrough"])
+def test_a_pipeline_of_pipelines_and_steps_that_pass_through(loader: ModuleType, tmp_path: Path, last: Any) -> None:
+    """Its own values, to the last bit, whatever its steps are."""
+    inner = make_pipeline(StandardScaler(with_mean=False), "passthrough")
+    pipeline = make_pipeline(StandardScaler(), "passthrough", inner, last).fit(X, X[:, 1])
+    method = "predict" if hasattr(pipeline, "predict") else "transform"
+    (got,) = answer(
+        loader, tmp_path, pipeline, signature(method, "matrix", {"input": ("FP64", 3)}), {"input": X}
+    ).values()
+    assert got.tolist() == getattr(pipeline, method)(X).tolist()
+
+
+def test_a_method_of_one_pipeline_alone_is_its_own(loader: ModuleType, tmp_path: Path) -> None:
+    """What somebody hung on the instance is called, not what the class would do."""
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
+    pipeline.predict = functools.partial(np.sum, axis=1)
+    (got,) = answer(
+        loader, tmp_path, pipeline, signature("predict", "matrix", {"input": ("FP64", 3)}), {"input": X}
+    ).values()
+    assert got.tolist() == X.sum(axis=1).tolist()
 
 
 def test_names_between_the_steps_are_kept(loader: ModuleType, tmp_path: Path) -> None:
