@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,7 +153,8 @@ def memory(server: Server) -> float:
 def test_who_leaves_amid_a_body_leaves_nothing(tmp_path: Path) -> None:
     """Sixty clients send three of four megabytes each and go: what they sent is not kept."""
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n"
-    with started(assemble(tmp_path / "app", **scripted.APP)) as server:
+    app: dict[str, Any] = scripted.APP
+    with started(assemble(tmp_path / "app", **app)) as server:
         before = memory(server)
         for _ in range(60):
             with connected(server) as client:
