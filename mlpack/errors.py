@@ -251,7 +251,7 @@ class DeployStateError(MlpackError):
 
 
 class InterruptedByUser(MlpackError):  # noqa: N818 - it is no error, and the user knows it
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C or SIGTERM, or a no to a question."""
 
     exit = 130
     code = "interrupted"

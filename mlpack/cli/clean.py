@@ -47,9 +47,7 @@ def clean(
     elif not yes:
         if json or not console.interactive:
             raise UsageError("nobody to ask", hint="--yes removes what is listed without asking.")
-        typer.confirm(
-            f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?", abort=True
-        )
+        console.agree(f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?")
     removed = [item for item in found if remove(console, item)]
     console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
     console.text(

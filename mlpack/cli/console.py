@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlpack.errors import MlpackError
+from mlpack.errors import InterruptedByUser, MlpackError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -33,6 +33,17 @@ class Console:
     def interactive(self) -> bool:
         """Whether somebody can be asked: stdin and stderr are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def agree(self, question: str) -> None:
+        """Asks whoever is at the terminal, and goes on with a yes.
+
+        Raises:
+            InterruptedByUser: the answer is no, which is the default.
+        """
+        import typer
+
+        if not typer.confirm(question, err=True):
+            raise InterruptedByUser("you said no", hint="Nothing was done; --yes goes ahead without asking.")
 
     def document(self, data: Any) -> None:
         """Prints the command's JSON document, when one was asked for."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from mlpack.cli.console import Console
 from mlpack.cli.deploy_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName, Yes
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
@@ -37,8 +35,8 @@ def delete(
     keeper = ready_made(console, config, target, words, set_)
     found = keeper.status()
     console.text(f"{found.name} on {found.target}, {len(found.revisions)} revisions, {found.url}")
-    if not yes and not typer.confirm("Take it away?", err=True):
-        raise typer.Abort
+    if not yes:
+        console.agree("Take it away?")
     keeper.delete(lambda step: console.note(f"- {step}"))
     console.document({"deleted": found.name, "target": found.target})
     console.text(f"{found.name} is gone")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.service import Deployment, Plan
 from mlpack.cli.console import Console
@@ -88,8 +86,8 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
     if how.dry_run:
         console.document({"plan": plan.to_json(), "deployed": False})
         return 0
-    if plan.live is None and not how.yes and not typer.confirm("Go ahead?", err=True):
-        raise typer.Abort
+    if plan.live is None and not how.yes:
+        console.agree("Go ahead?")
     released = place.put(ready) if plan.live is None else replace(place, named=None, home=None).put(ready)
     golden = golden_of(ready.image.card, ready.report, expectation(context.config.test))
     deployment = deploy(
