@@ -86,9 +86,10 @@ def fresh_name(engine: DockerEngine) -> Iterator[Name]:
     mark = uuid.uuid4().hex[:8]
     yield lambda prefix: f"{prefix}-{mark}"
     for image in engine._client.images():  # the newest first: an image goes after those that stand on it
-        if any(mark in name for name in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))):
-            with contextlib.suppress(APIError):
-                engine._client.remove_image(image["Id"], force=True)
+        for name in (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())):
+            if mark in name:  # by name, not by id: a base image that was given such a name keeps its own
+                with contextlib.suppress(APIError):
+                    engine._client.remove_image(name, force=True)
 
 
 @pytest.fixture(scope="session")
