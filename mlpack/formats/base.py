@@ -13,6 +13,9 @@ from mlpack.readers.streams import FileSource, Source
 from mlpack.readers.trees import Tree
 from mlpack.readers.values import PickleFile
 
+# Said of a model that quantizes as it goes; its rows must not share a call.
+SCALED_TOGETHER = "It quantizes by the range of what it is given, so rows are asked one at a time."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:

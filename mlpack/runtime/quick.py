@@ -12,7 +12,7 @@ import numpy as np
 def know_arrays() -> None:
     """Tell narwhals that an array is no data frame.
 
-    scikit-learn 1.9 asks it four times a call, and its own way to find out is a fifth of a small prediction.
+    scikit-learn 1.9 asks it four times a call, and its own way to find out is nearly half of a small prediction.
     """
     dependencies = sys.modules.get("narwhals.stable.v2.dependencies")
     for name in ("is_into_dataframe", "is_into_series"):

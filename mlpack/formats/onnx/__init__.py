@@ -10,7 +10,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Content, Finding, ModelInfo, Requirement, Safety
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import SCALED_TOGETHER, Artifact, Kind
 from mlpack.formats.onnx.external import companions
 from mlpack.formats.onnx.independence import rows_are_scaled_together
 from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
@@ -138,7 +138,7 @@ class _Facts:
         elif self.asked.problem:
             yield f"No signature: {self.asked.problem}."
         if self.asked.signature is not None and rows_are_scaled_together(self.model):
-            yield "It quantizes by the range of what it is given, so rows are asked one at a time."
+            yield SCALED_TOGETHER
         if self.asked.unserved:
             yield f"Not part of the answers: {', '.join(self.asked.unserved[:5])}."
         if told := too_old(self.model):

@@ -46,9 +46,6 @@ def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[
     return () if names == (inputs[0].name,) else names
 
 
-SCALED_TOGETHER = "It quantizes by the range of what it is given, so rows are asked one at a time."
-
-
 def signature_of(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, name: str = "forward", columns: tuple[str, ...] = ()
 ) -> Signature:

@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, TensorSpec
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.asked import (
     OPEN,
-    SCALED_TOGETHER,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import (
     OPEN,
-    SCALED_TOGETHER,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,
