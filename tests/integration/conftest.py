@@ -22,6 +22,7 @@ from docker.errors import APIError
 from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.engines.containers import RUN_LABEL
 from mlpack.engines.docker import DockerEngine
 from mlpack.packages.settings import read_settings
 from mlpack.packages.variables import uv_variables
@@ -152,6 +153,12 @@ def packed_example(example: str, folder: Path, name: str) -> Packed:
         shutil.copy(ROOT / "examples" / example / file, folder)
     subprocess.run([sys.executable, "make_model.py"], cwd=folder, check=True, capture_output=True)
     return Packed(folder=folder, name=name, built=told("build", "--name", name, cwd=folder))
+
+
+def containers_of(engine: DockerEngine, image: str) -> set[str]:
+    """The containers that mlpack itself made of an image, ended ones too; a stand-in may run the same image for long."""
+    ours = engine._client.containers(all=True, filters={"label": RUN_LABEL})
+    return {entry["Id"] for entry in ours if entry["ImageID"] == image}
 
 
 def uv() -> str:

@@ -21,14 +21,14 @@ import pytest
 
 from mlpack.engines.docker import DockerEngine
 from tests.integration.cli import MLPACK, TRACEBACK, told
-from tests.integration.conftest import BASE, Name, Packed
+from tests.integration.conftest import BASE, Name, Packed, containers_of
 from tests.integration.networks import working_folder
 from tests.standins.engine_forwarder import engine_forwarder
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
-PATIENCE_S = 60  # how long a stage may take to begin, on a busy machine
+PATIENCE_S = 120  # how long a stage may take to begin, on a busy machine
 
 
 class Started:
@@ -47,6 +47,14 @@ class Started:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def comes_to(self, stage: Callable[[], object]) -> None:
+        """Wait until it is so; a command that ended before tells what it said."""
+        ends = time.monotonic() + PATIENCE_S
+        while not stage():
+            assert self.process.poll() is None, (self.process.returncode, self.process.communicate())
+            assert time.monotonic() < ends, "it never was so"
+            time.sleep(0.05)
 
     def end(self, number: signal.Signals) -> None:
         """Send the signal: exit 130 soon, one sentence and no traceback, and no temporary file."""
@@ -74,7 +82,7 @@ def started(*words: str, cwd: Path, env: dict[str, str] | None = None) -> Iterat
     finally:
         if command.process.poll() is None:
             command.process.kill()
-            command.process.communicate()
+        command.process.communicate()
 
 
 @pytest.fixture
@@ -117,7 +125,7 @@ def test_while_a_large_file_is_read(tmp_path: Path, number: signal.Signals) -> N
             out.write(packer.compress(block))
         out.write(packer.compress(b".") + packer.flush())
     with started("inspect", "model.pkl", cwd=folder) as command:
-        within(lambda: reads(command.process.pid, folder / "model.pkl"))
+        command.comes_to(lambda: reads(command.process.pid, folder / "model.pkl"))
         command.end(number)
 
 
@@ -127,7 +135,7 @@ def test_while_packages_are_resolved(here: Path, number: signal.Signals) -> None
     with hanging() as (port, asked):
         env = {"PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple", "MLPACK_CACHE": str(here / "cache")}
         with started("build", "--name", "interrupted", cwd=here, env=env) as command:
-            assert asked.wait(PATIENCE_S)
+            command.comes_to(asked.is_set)
             command.end(number)
     assert [path for path in here.rglob(".*") if path.is_file()] == []
 
@@ -138,7 +146,7 @@ def test_while_uv_looks_for_a_set(here: Path, number: signal.Signals) -> None:
     with hanging(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", then_hang=b"uv/") as (port, asked):
         env = {"PIP_EXTRA_INDEX_URL": f"http://127.0.0.1:{port}/simple", "MLPACK_CACHE": str(here / "cache")}
         with started("build", "--name", "interrupted", cwd=here, env=env) as command:
-            assert asked.wait(PATIENCE_S)
+            command.comes_to(asked.is_set)
             mine = command.temporary
             assert uses(mine)
             command.end(number)
@@ -152,7 +160,7 @@ def test_while_the_bundle_is_sent(sleepy: tuple[Path, str], engine: DockerEngine
     with engine_forwarder(socket_of(engine), limit=200_000) as forwarder:
         env = {"DOCKER_HOST": forwarder.url}
         with started("build", "--name", f"interrupted-{marker}", cwd=folder, env=env) as command:
-            assert forwarder.hung.wait(PATIENCE_S)
+            command.comes_to(forwarder.hung.is_set)
             command.end(number)
     assert engine.find(f"interrupted-{marker}:latest") is None
 
@@ -166,7 +174,7 @@ def test_while_a_step_runs(
     folder, marker = sleepy
     env = {"MLPACK_CLASSIC": "1" if builder == "classic" else "0"}
     with started("build", "--name", f"interrupted-{marker}", cwd=folder, env=env) as command:
-        within(lambda: sleeps(marker))
+        command.comes_to(lambda: sleeps(marker))
         command.end(number)
     within(lambda: not sleeps(marker))
     within(lambda: not [c for c in engine._client.containers(all=True) if marker in c["Command"]])
@@ -179,11 +187,11 @@ def test_while_a_container_runs(
     here: Path, iris: Packed, engine: DockerEngine, number: signal.Signals, verb: str
 ) -> None:
     """No container of the image is left, and no receipt."""
-    before = containers(engine, iris.image)
+    before = containers_of(engine, iris.image)
     with started(verb, iris.image, cwd=here) as command:
-        within(lambda: containers(engine, iris.image) > before)
+        command.comes_to(lambda: containers_of(engine, iris.image) - before)
         command.end(number)
-    assert containers(engine, iris.image) == before
+    assert containers_of(engine, iris.image) == before
     assert not (here / ".mlpack" / "receipts").exists()
 
 
@@ -193,7 +201,7 @@ def test_while_an_image_is_pushed(here: Path, iris: Packed, number: signal.Signa
     with hanging() as (port, asked):
         words = ("push", iris.image, "--no-verify", "--to", f"127.0.0.1:{port}/interrupted:1")
         with started(*words, cwd=here) as command:
-            assert asked.wait(PATIENCE_S)
+            command.comes_to(asked.is_set)
             command.end(number)
 
 
@@ -209,30 +217,30 @@ def test_a_killed_command_is_not_in_the_way(
     with hanging() as (port, asked):
         env = {**cache, "PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple"}
         with started("build", "--name", name, cwd=folder, env=env) as command:
-            assert asked.wait(PATIENCE_S)
+            command.comes_to(asked.is_set)
             command.kill()
     with (
         engine_forwarder(socket_of(engine), limit=200_000) as forwarder,
         started("build", "--name", name, cwd=folder, env={**cache, "DOCKER_HOST": forwarder.url}) as command,
     ):
-        assert forwarder.hung.wait(PATIENCE_S * 2)
+        command.comes_to(forwarder.hung.is_set)
         command.kill()
     with started("build", "--name", name, cwd=folder, env=cache) as command:
-        within(lambda: sleeps(marker))
+        command.comes_to(lambda: sleeps(marker))
         command.kill()
     within(lambda: not sleeps(marker))
     (folder / "mlpack.yaml").write_text("model: model.pkl\n")
     built = told("build", "--name", name, cwd=folder, env=cache)
     assert built["id"]
-    before = containers(engine, built["id"])
+    before = containers_of(engine, built["id"])
     with started("test", built["id"], cwd=folder) as command:
-        within(lambda: containers(engine, built["id"]) > before)
+        within(lambda: containers_of(engine, built["id"]) - before)
         command.kill()
     try:
         assert told("test", built["id"], cwd=folder)["ok"] is True
         assert iris.image
     finally:
-        for left in containers(engine, built["id"]):
+        for left in containers_of(engine, built["id"]):
             engine._client.remove_container(left, force=True)
 
 
@@ -340,11 +348,6 @@ def _cwd(pid: int) -> str:
     with contextlib.suppress(OSError):
         return str(Path(f"/proc/{pid}/cwd").readlink())
     return ""
-
-
-def containers(engine: DockerEngine, image: str) -> set[str]:
-    """The containers of an image, ended ones too."""
-    return {entry["Id"] for entry in engine._client.containers(all=True) if entry["ImageID"] == image}
 
 
 def socket_of(engine: DockerEngine) -> str:

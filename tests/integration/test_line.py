@@ -20,7 +20,7 @@ import pytest
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.registry import attachments
 from tests.integration.cli import ask, assert_same, mlpack, predictions, refused, running, served, told
-from tests.integration.conftest import ROOT, Name, Packed, packed_example
+from tests.integration.conftest import ROOT, Name, Packed, containers_of, packed_example
 
 pytestmark = pytest.mark.docker
 
@@ -160,10 +160,10 @@ def test_run_prints_a_line_that_works_when_pasted(iris: Packed, engine: DockerEn
         answer = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True).stdout
         (species,) = json.loads(answer)["predictions"]
         assert species in {"setosa", "versicolor", "virginica"}
-        assert containers(engine, iris.image)
+        assert containers_of(engine, iris.image)
         process.send_signal(end)
         assert process.wait(timeout=30) == 130
-    assert containers(engine, iris.image) == []
+    assert containers_of(engine, iris.image) == set()
 
 
 # houses ---------------------------------------------------------------------------------------------
@@ -238,8 +238,3 @@ def digest_at(registry: str, repository: str, tag: str) -> str | None:
         if error.code != 404:
             raise
         return None
-
-
-def containers(engine: DockerEngine, image: str) -> list[str]:
-    """The containers of an image, ended ones too."""
-    return [entry["Id"] for entry in engine._client.containers(all=True) if entry["ImageID"] == image]
