@@ -19,7 +19,8 @@ from typing import Any
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
 from tests.benchmarks.wrk import quoted
-from tests.contract.served import assemble, free_port
+from tests.contract.served import assemble
+from tests.ports import free_port
 
 FLASK = """\
 import pickle

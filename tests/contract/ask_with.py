@@ -23,7 +23,7 @@ def mlflow(ports: dict[str, int], rows: dict[str, Any]) -> Asked:
     from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
     iris, houses, pair = (ScoringServerClient("127.0.0.1", ports[name]) for name in ("iris", "houses", "pair"))
-    iris.wait_server_ready(timeout=5)
+    iris.wait_server_ready(timeout=60)
     flowers = pd.DataFrame(rows["iris"])
     return {
         "version": iris.get_version(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlpack.artifacts.model import Signature, TensorSpec
 
 LOADER = """
+import os
 import sys
 import time
 import warnings
@@ -20,7 +21,8 @@ def load(path, options):
     print("a model that prints while it loads")
     print("and complains", file=sys.stderr)
     warnings.warn("it warns as well", stacklevel=1)
-    time.sleep(options.get("load_s", 0))
+    while not os.path.exists(options.get("load_until", ".")):
+        time.sleep(0.005)
     if "load_error" in options:
         raise RuntimeError(options["load_error"])
     return {"calls": 0}
@@ -31,6 +33,8 @@ def predict(model, signature, inputs):
     model["calls"] += 1
     if code == 1:
         time.sleep(value)
+    while code == 10 and os.path.exists("held"):
+        time.sleep(0.005)
     if code == 2:
         raise RuntimeError("the secret reason")
     if code == 3:

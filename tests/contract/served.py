@@ -11,16 +11,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Signature
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SKLEARN_LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader.py"
+PATIENCE_S = 60  # how long anything may take on a busy machine; nothing is proven by how quick it was
+HELD = "held"  # while the folder has this file, a model that asks for it stays busy
 
 SERVE = """import sys
 from mlpack.runtime.cpus import limit_threads
@@ -118,7 +121,7 @@ class Server:
         path: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 30,
+        timeout: float = PATIENCE_S,
     ) -> Answer:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -135,13 +138,13 @@ class Server:
         """POST /predict."""
         return self.request("POST", "/predict" + (f"?method={method}" if method else ""), body, **more)
 
-    def until(self, path: str, status: int, seconds: float = 30) -> Answer:
+    def until(self, path: str, status: int, seconds: float = PATIENCE_S) -> Answer:
         """Ask until the status comes."""
         end = time.monotonic() + seconds
         last: object = None
         while time.monotonic() < end:
             try:
-                answer = self.request("GET", path, timeout=5)
+                answer = self.request("GET", path, timeout=20)
             except OSError as error:
                 last = error
             else:
@@ -153,13 +156,26 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(f"{path} never answered {status}: {last}\n{self.text()}")
 
-    def until_bound(self, seconds: float = 20) -> None:
+    def until_bound(self) -> None:
         """Wait until the port takes connections, before anything answers on it."""
-        end = time.monotonic() + seconds
+        within(self._takes_connections, self.text)
+
+    def until_closed(self) -> None:
+        """Wait until the port takes no more connections, while who is inside may still be answered."""
+        within(lambda: not self._takes_connections(), self.text)
+
+    def _takes_connections(self) -> bool:
         with socket.socket() as probe:
-            while probe.connect_ex(("127.0.0.1", self.port)) != 0:
-                assert time.monotonic() < end, self.text()
-                time.sleep(0.005)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def until_waiting(self, rows: int) -> None:
+        """Wait until so many rows are in the queue or in the model."""
+        within(lambda: self.metric("mlpack_queue_rows") == rows, self.text)
+
+    def metric(self, name: str) -> float:
+        """A line of /metrics; 0 where it is not there yet."""
+        lines = self.request("GET", "/metrics").body.decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def text(self) -> str:
         """All that it has written."""
@@ -169,19 +185,27 @@ class Server:
         """Its log; every line on stdout and stderr must be a JSON object."""
         return [json.loads(line) for line in self.text().splitlines()]
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 15) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; the exit code."""
         if self.exit is None:
             self.process.send_signal(number)
-            self.exit = self.process.wait(seconds)
+            self.exit = self.ended()
         return self.exit
 
+    def ended(self, seconds: float = PATIENCE_S) -> int:
+        """Wait for the end; the exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it has not ended\n{self.text()}") from None
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+
+def within(true: Callable[[], object], told: Callable[[], object] = str) -> None:
+    """Wait until it is so; a failure says what `told` tells."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, told()
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -6,16 +6,18 @@ import json
 import re
 import socket
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from mlpack.artifacts.model import Signature, TensorSpec
 from tests.contract.conftest import Serve
-from tests.contract.served import Answer, Server
+from tests.contract.crowd import crowd
+from tests.contract.served import HELD, Answer
 
 LOADER = """
+import os
 import time
 
 import numpy as np
@@ -32,8 +34,10 @@ def load(path, options):
 def predict(model, signature, inputs):
     rows = inputs["input"]
     for code, value in rows[:, :2]:
-        if code == 1:
+        if code == 1 and os.path.exists("held"):
             time.sleep(value)
+        while code == 10 and os.path.exists("held"):
+            time.sleep(0.005)
         if code == 2:
             raise RuntimeError("a poisoned row")
         if code == 3:
@@ -62,20 +66,6 @@ SIGNATURES = (signature("predict"), signature("negative"))
 APP: dict[str, Any] = {"model": b"x", "signatures": SIGNATURES, "loader": LOADER, "sample": [[0, 0]]}
 
 
-class Crowd:
-    """Requests that all wait while the model is busy with one."""
-
-    def __init__(self, server: Server, pool: ThreadPoolExecutor, busy_s: float = 0.6) -> None:
-        self._server = server
-        self._pool = pool
-        self.busy = pool.submit(server.predict, {"instances": [[1, busy_s]]})
-        time.sleep(0.2)
-
-    def ask(self, *rows: list[float], method: str = "") -> Future[Answer]:
-        """One more."""
-        return self._pool.submit(self._server.predict, {"instances": list(rows)}, method)
-
-
 def together(answer: Answer) -> list[int]:
     return [row["together"] for row in answer.json()["predictions"]]
 
@@ -87,9 +77,9 @@ def values(answer: Answer) -> list[float]:
 def test_who_waits_goes_together_and_gets_its_own_rows(serve: Serve) -> None:
     """While the model is busy requests gather; then one call answers them all, each with its own rows in its own order."""
     server = serve(**APP)
-    with ThreadPoolExecutor(20) as pool:
-        crowd = Crowd(server, pool)
-        asked = [crowd.ask(*[[0.0, 100.0 * n + row] for row in range(n + 1)]) for n in range(8)]
+    with crowd(server) as waiting:
+        asked = [waiting.ask(*[[0.0, 100.0 * n + row] for row in range(n + 1)]) for n in range(8)]
+        waiting.go()
         for n, answer in enumerate(asked):
             assert values(answer.result()) == [100 * n + row for row in range(n + 1)]
             assert together(answer.result()) == [36] * (n + 1)
@@ -105,11 +95,11 @@ def test_an_idle_server_does_not_wait_for_company(serve: Serve) -> None:
 def test_two_signatures_and_two_shapes_are_never_mixed(serve: Serve) -> None:
     """Each call has one signature and one width; each answer is that signature's."""
     server = serve(**APP)
-    with ThreadPoolExecutor(40) as pool:
-        crowd = Crowd(server, pool)
-        narrow = [crowd.ask([0, n]) for n in range(5)]
-        other = [crowd.ask([0, n], method="negative") for n in range(4)]
-        wide = [crowd.ask([0, n, 7]) for n in range(3)]
+    with crowd(server) as waiting:
+        narrow = [waiting.ask([0, n]) for n in range(5)]
+        other = [waiting.ask([0, n], method="negative") for n in range(4)]
+        wide = [waiting.ask([0, n, 7]) for n in range(3)]
+        waiting.go()
         assert [values(one.result()) for one in narrow] == [[n] for n in range(5)]
         assert [values(one.result()) for one in other] == [[-n] for n in range(4)]
         assert [values(one.result()) for one in wide] == [[n] for n in range(3)]
@@ -129,31 +119,34 @@ def test_two_signatures_and_two_shapes_are_never_mixed(serve: Serve) -> None:
 def test_it_can_be_off(serve: Serve, signatures: tuple[Signature, ...], settings: str) -> None:
     """A signature that is not batchable, and one whose user said off, never shares a call."""
     server = serve(**{**APP, "signatures": signatures}, settings=settings)
-    with ThreadPoolExecutor(10) as pool:
-        crowd = Crowd(server, pool)
-        asked = [crowd.ask([0, n]) for n in range(6)]
+    with crowd(server) as waiting:
+        asked = [waiting.ask([0, n]) for n in range(6)]
+        waiting.go()
         assert [together(one.result()) for one in asked] == [[1]] * 6
 
 
 def test_it_can_be_insisted_on(serve: Serve) -> None:
     """`mode: on` joins what the card does not call batchable."""
     server = serve(**{**APP, "signatures": (signature("predict", batchable=False),)}, settings='batch=Batch(mode="on")')
-    with ThreadPoolExecutor(10) as pool:
-        crowd = Crowd(server, pool)
-        asked = [crowd.ask([0, n]) for n in range(6)]
+    with crowd(server) as waiting:
+        asked = [waiting.ask([0, n]) for n in range(6)]
+        waiting.go()
         assert [together(one.result()) for one in asked] == [[6]] * 6
 
 
 def test_a_large_request_is_split_and_does_not_hold_the_door(serve: Serve) -> None:
     """Its rows come back in order, no call has more than the bound, and small requests are answered before it ends."""
     server = serve(**APP, settings="batch=Batch(max_rows=10)")
-    with ThreadPoolExecutor(10) as pool:
-        slow = pool.submit(server.predict, {"instances": [[1 if n % 10 == 0 else 0, 0.05] for n in range(400)]})
-        time.sleep(0.3)
+    held = server.folder / HELD
+    held.touch()  # until it has gone every tenth row takes a while, and all of them too long to wait for
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.predict, {"instances": [[1 if n % 10 == 0 else 0, 0.05] for n in range(8000)]})
+        server.until_waiting(8000)
         for value in range(3):
             assert values(server.predict({"instances": [[0, value]]})) == [value]
         assert not slow.done()
-        assert together(slow.result()) == [10] * 400
+        held.unlink()
+        assert together(slow.result()) == [10] * 8000
     answer = server.predict({"instances": [[0, n] for n in range(1, 96)]})
     assert values(answer) == list(range(1, 96))
     assert together(answer) == [10] * 90 + [5] * 5
@@ -162,15 +155,15 @@ def test_a_large_request_is_split_and_does_not_hold_the_door(serve: Serve) -> No
 def test_a_failing_neighbour_fails_alone(serve: Serve) -> None:
     """A row that the model dies on, and one that it refuses, get their own answers; all others get theirs."""
     server = serve(**APP)
-    with ThreadPoolExecutor(20) as pool:
-        for bad, status in ((2, 500), (3, 400)):
-            crowd = Crowd(server, pool)
-            good = [crowd.ask([0, n]) for n in range(4)]
-            wrong = crowd.ask([bad, 0])
-            more = [crowd.ask([0, n]) for n in range(4, 8)]
+    for bad, status in ((2, 500), (3, 400)):
+        with crowd(server) as waiting:
+            good = [waiting.ask([0, n]) for n in range(4)]
+            wrong = waiting.ask([bad, 0])
+            more = [waiting.ask([0, n]) for n in range(4, 8)]
+            waiting.go()
             assert [values(one.result()) for one in (*good, *more)] == [[n] for n in range(8)]
             assert wrong.result().status == status
-    assert b"poisoned" not in wrong.result().body
+        assert b"poisoned" not in wrong.result().body
 
 
 def test_calls_that_keep_failing_end_the_joining(serve: Serve) -> None:
@@ -178,10 +171,10 @@ def test_calls_that_keep_failing_end_the_joining(serve: Serve) -> None:
     server = serve(**APP)
 
     def round_of(bad: int) -> list[int]:
-        with ThreadPoolExecutor(20) as pool:
-            crowd = Crowd(server, pool, 0.3)
-            wrong = crowd.ask([bad, 0])
-            good = [crowd.ask([0, n]) for n in range(3)]
+        with crowd(server) as waiting:
+            wrong = waiting.ask([bad, 0])
+            good = [waiting.ask([0, n]) for n in range(3)]
+            waiting.go()
             wrong.result()
             return [together(one.result())[0] for one in good]
 
@@ -201,24 +194,27 @@ def test_calls_that_keep_failing_end_the_joining(serve: Serve) -> None:
 def test_who_left_is_not_in_the_call(serve: Serve) -> None:
     """A client that closes its connection while it waits leaves before the model is called."""
     server = serve(**APP)
-    with ThreadPoolExecutor(20) as pool:
-        crowd = Crowd(server, pool, 1.0)
+    with crowd(server) as waiting:
         body = json.dumps({"instances": [[0, 1]]}).encode()
         head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.sendall(head + body)
-                time.sleep(0.02)
-        stayed = [crowd.ask([0, n]) for n in range(3)]
+                server.until_waiting(2)
+        stayed = [waiting.ask([0, n]) for n in range(3)]
+        waiting.go()
         assert [together(one.result()) for one in stayed] == [[3]] * 3
 
 
 def test_the_metrics_tell_of_it(serve: Serve) -> None:
     """/metrics counts requests by route and status, and the rows of each call; all in Prometheus' text."""
     server = serve(**APP)
-    with ThreadPoolExecutor(20) as pool:
-        crowd = Crowd(server, pool, 0.4)
-        for one in [crowd.ask([0, n]) for n in range(5)]:
+    with crowd(server) as waiting:
+        asked = [waiting.ask([0, n]) for n in range(5)]
+        waiting.all_wait()
+        time.sleep(0.1)
+        waiting.let_go()
+        for one in (waiting.busy, *asked):
             one.result()
     server.predict({"instances": [["x", 1]]})
     server.request("GET", "/nowhere")
@@ -233,7 +229,7 @@ def test_the_metrics_tell_of_it(serve: Serve) -> None:
     assert found["mlpack_batch_rows_count"] == "2"
     assert found['mlpack_batch_rows_bucket{le="4"}'] == "1"
     assert found['mlpack_batch_rows_bucket{le="8"}'] == "2"
-    assert float(found["mlpack_predict_seconds_sum"]) > 0.3
+    assert float(found["mlpack_predict_seconds_sum"]) > 0.1
     assert float(found["mlpack_queue_seconds_count"]) == 6
     assert found["mlpack_queue_rows"] == "0"
     assert found["mlpack_ready_workers"] == "1"
@@ -247,10 +243,11 @@ def test_the_log_tells_the_parts_of_the_latency(serve: Serve) -> None:
     server = serve(**APP, env={"GOOGLE_CLOUD_PROJECT": "acme"})
     trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "X-Request-ID": "first"}
     cloud = {"X-Cloud-Trace-Context": "0af7651916cd43dd8448eb211c80319c/123;o=1", "X-Request-ID": "second"}
-    with ThreadPoolExecutor(4) as pool:
-        pool.submit(server.predict, {"instances": [[1, 0.3]]})
+    with crowd(server) as waiting:
+        waiting.ask([0, 5], [0, 7.125], headers=trace)
+        waiting.all_wait()
         time.sleep(0.1)
-        server.predict({"instances": [[0, 5], [0, 7.125]]}, headers=trace)
+        waiting.let_go()
     server.predict({"instances": [[0, 1]]}, headers=cloud)
     server.predict({"instances": [["x", 1]]}, headers={"X-Request-ID": "third", "traceparent": "not one"})
     server.stop()

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract import scripted
-from tests.contract.served import Server, assemble, started
+from tests.contract.served import PATIENCE_S, Server, assemble, started
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]}).encode()
 REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
-def connected(server: Server, timeout_s: float = 40) -> socket.socket:
+def connected(server: Server, timeout_s: float = PATIENCE_S) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=timeout_s)
 
 
 def heard(client: socket.socket) -> bytes:
-    """All that the server says until it closes."""
+    """All that the server says until it closes, or breaks off because we have said more than it wanted to hear."""
     parts = []
-    while data := client.recv(65536):
-        parts.append(data)
+    with suppress(ConnectionResetError):
+        while data := client.recv(65536):
+            parts.append(data)
     return b"".join(parts)
 
 

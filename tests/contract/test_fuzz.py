@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 from tests.contract import models
-from tests.contract.served import Server
+from tests.contract.served import PATIENCE_S, Server
 
 ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 1e308, -1e308, 2**63, 2**64, 10**30, "", "a", "1", "null", "NaN", "\u0000", "Å", [], {}, [[]],
@@ -64,7 +64,7 @@ def mangled(rng: random.Random, body: bytes) -> bytes:
 
 def bombard(server: Server, names: list[str], seed: int, count: int) -> None:
     rng = random.Random(seed)
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     seen = set()
     for _ in range(count):
         body = json.dumps(near_miss(rng, names) if rng.random() < 0.6 else value(rng)).encode()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.contract import models
-from tests.contract.served import Server
+from tests.contract.served import PATIENCE_S, Server
 from tests.contract.test_fuzz import ODD, mangled
 
 Ask = tuple[str, Any, dict[str, str]]  # path, a body that is answered (bytes, or a JSON value), headers
@@ -117,7 +117,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, Any]]]] = {
 def test_odd_bodies_to_every_contract(name: str, request: pytest.FixtureRequest) -> None:
     """A success or a refusal that says why, in JSON; never a 500, never silence; and unharmed requests are answered."""
     server: Server = request.getfixturevalue(name)
-    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)) as connection:
         bombard(connection, name)
 
 

@@ -183,7 +183,7 @@ def test_rows_are_counted_in_every_type(iris: Server) -> None:
 
 def test_ping_is_not_200_while_the_model_loads(serve: Serve) -> None:
     """Trap 4: every route that means ready is 503 until the model has answered, and /livez is 200 at once."""
-    server = serve(**{**scripted.APP, "options": {"load_s": 4}}, ready=False)
+    server = serve(**{**scripted.APP, "options": {"load_until": "loaded"}}, ready=False)
     server.until("/livez", 200)
     paths = ("/ping", "/health", "/ready", "/readyz", "/healthz", "/v2/health/ready", "/v2/models/test/ready")
     for path in paths:
@@ -192,6 +192,7 @@ def test_ping_is_not_200_while_the_model_loads(serve: Serve) -> None:
     assert server.request("GET", "/v2/health/live").status == 200
     refused = asked(server, {"instances": [[0, 1]]})
     assert (refused.status, refused.json()["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    (server.folder / "loaded").touch()
     server.until("/ping", 200)
     for path in paths:
         assert server.request("GET", path).status == 200, path

@@ -9,7 +9,8 @@ import pytest
 
 from tests.contract import models, scripted
 from tests.contract.conftest import Serve
-from tests.contract.served import ROOT, Server, free_port
+from tests.contract.served import ROOT, Server
+from tests.ports import free_port
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 
@@ -50,10 +51,11 @@ def test_vertex_on_a_route_that_exists(serve: Serve, app: Any, predict: str, bod
 
 def test_vertex_health_means_ready_wherever_it_is(serve: Serve) -> None:
     """AIP_HEALTH_ROUTE is 503 while the model loads, also where another route would answer 200 at once."""
-    slow = {**scripted.APP, "options": {"load_s": 3}}
+    slow = {**scripted.APP, "options": {"load_until": "loaded"}}
     for path in ("/", "/livez", "/v1/models"):
         server = serve(**slow, env={"AIP_HEALTH_ROUTE": path, "AIP_PREDICT_ROUTE": path}, ready=False)
         server.until(path, 503)
+        (server.folder / "loaded").touch()
         server.until(path, 200)
         assert server.request("POST", path, {"instances": [[0, 1]]}).json() == {"predictions": [1.0]}
         server.stop()
@@ -75,7 +77,7 @@ def test_vertex_without_routes_has_those_of_its_documentation(serve: Serve, app:
 def test_a_vertex_route_that_is_none_ends_the_start(serve: Serve, app: Any, route: str) -> None:
     """What is no path is told at once, with exit 2, and not served somewhere else."""
     server = serve(**app, env={"AIP_PREDICT_ROUTE": route}, ready=False)
-    assert server.process.wait(20) == 2
+    assert server.ended() == 2
     assert "AIP_PREDICT_ROUTE" in server.text()
 
 

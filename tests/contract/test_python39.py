@@ -120,7 +120,7 @@ def test_it_serves_on_python_3_9_with_libraries_of_2021(open_folder: Path) -> No
 def _ask(container: Any, trained: dict[str, Any]) -> None:
     container.reload()
     url = f"http://127.0.0.1:{container.ports['9000/tcp'][0]['HostPort']}"
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while _get(f"{url}/ready") != 200:
         assert time.monotonic() < end, container.logs().decode()
         time.sleep(0.2)
@@ -131,14 +131,14 @@ def _ask(container: Any, trained: dict[str, Any]) -> None:
         assert json.load(answer) == {"predictions": pytest.approx(trained["wanted"], rel=1e-12)}
     report = check_url(url, [contract(name) for name in CONTRACTS], Question())
     assert [(check.name, check.detail) for check in report.checks if not check.ok] == []
-    container.stop(timeout=10)
+    container.stop(timeout=60)
     assert container.wait()["StatusCode"] == 0
     assert all(json.loads(line)["severity"] for line in container.logs().decode().splitlines())
 
 
 def _get(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

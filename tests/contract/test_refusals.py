@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract import models, scripted
 from tests.contract.conftest import Serve
-from tests.contract.served import Server
+from tests.contract.served import PATIENCE_S, Server
 
 GOOD = [5.1, 3.5, 1.4, 0.2]
 NAMED = dict(zip(models.IRIS_COLUMNS, GOOD, strict=True))
@@ -131,7 +131,7 @@ def test_content_types(iris: Server, content_type: str, status: int) -> None:
 
 def test_no_content_type_and_a_byte_order_mark_are_forgiven(iris: Server) -> None:
     """A client that says nothing of its type, or writes a BOM, is understood."""
-    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=PATIENCE_S)
     connection.request("POST", "/predict", b"\xef\xbb\xbf" + json.dumps({"instances": [GOOD]}).encode())
     assert connection.getresponse().read() == b'{"predictions":[0]}'
     connection.close()
@@ -166,7 +166,7 @@ def test_head_is_get_without_the_body(iris: Server) -> None:
 
 def test_a_large_body_is_refused_before_it_is_sent(iris: Server) -> None:
     """Content-Length alone is enough for 413: the client need not send a byte of it."""
-    with socket.create_connection(("127.0.0.1", iris.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", iris.port), timeout=PATIENCE_S) as client:
         client.sendall(
             b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\nExpect: 100-continue\r\n\r\n"
         )
@@ -175,7 +175,7 @@ def test_a_large_body_is_refused_before_it_is_sent(iris: Server) -> None:
 
 def test_a_chunked_body_is_counted_while_it_comes(iris: Server) -> None:
     """Without Content-Length the bytes are counted, and the first too many is 413."""
-    with socket.create_connection(("127.0.0.1", iris.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", iris.port), timeout=PATIENCE_S) as client:
         client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
         for _ in range(6):
@@ -185,7 +185,7 @@ def test_a_chunked_body_is_counted_while_it_comes(iris: Server) -> None:
 
 def test_a_chunked_body_is_read_whole(iris: Server) -> None:
     """A body in pieces is one body."""
-    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=PATIENCE_S)
     pieces = (bytes([byte]) for byte in json.dumps({"instances": [GOOD]}).encode())
     connection.request("POST", "/predict", pieces, {"Content-Type": "application/json"}, encode_chunked=True)
     assert connection.getresponse().read() == b'{"predictions":[0]}'
@@ -196,7 +196,7 @@ def test_a_chunked_body_is_read_whole(iris: Server) -> None:
 def test_an_offer_to_upgrade_is_passed_over(iris: Server, offer: str) -> None:
     """A client that offers HTTP/2 or a websocket (Java's does, with every first request) is answered as it is."""
     headers = {"Connection": "Upgrade, HTTP2-Settings", "upgrade": offer, "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
-    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", iris.port, timeout=PATIENCE_S)
     for _ in range(3):
         body = json.dumps({"instances": [GOOD]}).encode()
         connection.request("POST", "/predict", body, {"Content-Type": "application/json", **headers})
@@ -211,7 +211,7 @@ def test_what_is_not_http_is_400_and_the_server_lives(iris: Server) -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
     ):
-        with socket.create_connection(("127.0.0.1", iris.port), timeout=10) as client:
+        with socket.create_connection(("127.0.0.1", iris.port), timeout=PATIENCE_S) as client:
             client.sendall(garbage)
             assert client.recv(100).startswith(b"HTTP/1.1 400 ")
     assert iris.request("GET", "/livez").status == 200

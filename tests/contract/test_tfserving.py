@@ -139,7 +139,7 @@ def test_tokens_go_in_and_out(serve: Serve) -> None:
 @pytest.mark.parametrize("loading", [True])
 def test_while_it_loads_it_is_503_in_both_servers_words(serve: Serve, loading: bool) -> None:
     """KServe's `ready` is false and TensorFlow Serving's state LOADING, under 503: never 200 with a sad body."""
-    server = serve(**{**scripted.APP, "options": {"load_s": 5}}, ready=not loading)
+    server = serve(**{**scripted.APP, "options": {"load_until": "never"}}, ready=not loading)
     answer = server.until("/v1/models/test", 503)
     assert answer.json()["ready"] is False
     assert answer.json()["model_version_status"][0]["state"] == "LOADING"

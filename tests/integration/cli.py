@@ -91,10 +91,10 @@ def served(*words: str | Path, cwd: Path) -> Iterator[str]:
             lines.append(line)
             if line == "}\n":
                 break
-        assert lines, process.communicate(timeout=20)
+        assert lines, process.communicate()
         yield json.loads("".join(lines))["url"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        assert process.wait(PATIENCE_S) == 130
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tests.engine import packages
 from tests.engine.errors import EngineError
 from tests.integration.cli import ask, refused, told
 from tests.integration.conftest import Packed
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -46,12 +47,6 @@ def folder(_compose: None, receipts: Path, iris: Packed, tmp_path: Path) -> Iter
     yield tmp_path
     if (tmp_path / ".mlpack" / "deployed.json").exists():
         told("delete", "--yes", cwd=tmp_path)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder: Path, engine: DockerEngine) -> None:

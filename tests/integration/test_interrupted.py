@@ -53,14 +53,16 @@ class Started:
         ends = time.monotonic() + PATIENCE_S
         while not stage():
             assert self.process.poll() is None, (self.process.returncode, self.process.communicate())
-            assert time.monotonic() < ends, "it never was so"
+            if time.monotonic() > ends:
+                self.process.kill()
+                raise AssertionError(("it never was so", self.process.communicate()))
             time.sleep(0.05)
 
     def end(self, number: signal.Signals) -> None:
         """Send the signal: exit 130 soon, one sentence and no traceback, and no temporary file."""
         assert self.process.poll() is None, self.process.communicate()
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 130, (self.process.returncode, out, err)
         assert ("interrupted" in err) is (self.verb != "run"), err
         assert not TRACEBACK.search(err), err
@@ -234,7 +236,7 @@ def test_a_killed_command_is_not_in_the_way(
     assert built["id"]
     before = containers_of(engine, built["id"])
     with started("test", built["id"], cwd=folder) as command:
-        within(lambda: containers_of(engine, built["id"]) - before)
+        command.comes_to(lambda: containers_of(engine, built["id"]) - before)
         command.kill()
     try:
         assert told("test", built["id"], cwd=folder)["ok"] is True

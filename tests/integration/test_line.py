@@ -19,7 +19,7 @@ import pytest
 
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.registry import attachments
-from tests.integration.cli import ask, assert_same, mlpack, predictions, refused, running, served, told
+from tests.integration.cli import PATIENCE_S, ask, assert_same, mlpack, predictions, refused, running, served, told
 from tests.integration.conftest import ROOT, Name, Packed, containers_of, packed_example
 
 pytestmark = pytest.mark.docker
@@ -155,14 +155,17 @@ def test_run_prints_a_line_that_works_when_pasted(iris: Packed, engine: DockerEn
     """`mlpack run` prints a curl line with the real columns; the shell gets predictions; Ctrl-C leaves no container."""
     with running(cwd=iris.folder) as process:
         assert process.stdout is not None
-        line = next(line for line in process.stdout if line.startswith("curl "))
+        line = next((line for line in process.stdout if line.startswith("curl ")), None)
+        assert line, process.communicate()
         assert "sepal length (cm)" in line
-        answer = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=True).stdout
+        answer = subprocess.run(
+            ["sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        ).stdout
         (species,) = json.loads(answer)["predictions"]
         assert species in {"setosa", "versicolor", "virginica"}
         assert containers_of(engine, iris.image)
         process.send_signal(end)
-        assert process.wait(timeout=30) == 130
+        assert process.wait(PATIENCE_S) == 130
     assert containers_of(engine, iris.image) == set()
 
 
@@ -231,7 +234,7 @@ def digest_at(registry: str, repository: str, tag: str) -> str | None:
         "Accept", "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return str(answer.headers["Docker-Content-Digest"])
     except urllib.error.HTTPError as error:
         error.close()

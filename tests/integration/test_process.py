@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from mlpack.engines.unpacked import PREFIX
-from tests.integration.cli import MLPACK, Done, ask, mlpack, predictions, refused, told
+from tests.integration.cli import MLPACK, PATIENCE_S, Done, ask, mlpack, predictions, refused, told
 from tests.unit.engines.processes import is_gone, status_of
 
 pytestmark = [
@@ -105,7 +105,7 @@ def serving(iris: Path, env: Mapping[str, str], *words: str) -> Iterator[tuple[s
                 lines.append(line)
                 if line == "}\n":
                     break
-            assert lines, process.communicate(timeout=20)
+            assert lines, process.communicate()
             yield process, json.loads("".join(lines))
         finally:
             process.terminate()  # in order, so that nothing is left
@@ -116,7 +116,7 @@ def leftovers(env: Mapping[str, str]) -> list[str]:
     return sorted(path.name for path in Path(env["TMPDIR"]).iterdir())
 
 
-def server_of(parent: int, *, patience_s: float = 60) -> int:
+def server_of(parent: int, *, patience_s: float = PATIENCE_S) -> int:
     """The serving process that a command started: its only child with a session of its own."""
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
@@ -148,12 +148,10 @@ def test_people_are_told_that_it_is_not_the_image(tested: Done, iris: Path, env:
     """As text too; and the second start installs nothing and asks no index."""
     assert tested.code == 0, tested
     before = sorted(path.name for path in (Path(env["MLPACK_CACHE"]) / "venvs").iterdir())
-    began = time.monotonic()
     done = mlpack("test", *HERE, cwd=iris, env={**env, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"})
     assert done.code == 4, "another index is another question"
     done = mlpack("test", *HERE, cwd=iris, env=env)
     assert done.code == 0, done
-    assert time.monotonic() - began < 30
     assert "cached" in done.stderr
     assert "warning: not the image" in done.stderr
     assert "not in its image" in done.stdout
@@ -193,7 +191,7 @@ def test_interrupted_while_it_serves(iris: Path, env: Mapping[str, str], number:
         server = server_of(process.pid)
         assert leftovers(env)
         process.send_signal(number)
-        assert process.wait(timeout=30) == 130
+        assert process.wait(PATIENCE_S) == 130
         assert is_gone(server)
         assert leftovers(env) == []
         assert ask_fails(document["url"])
@@ -216,7 +214,7 @@ def test_interrupted_while_it_tests(iris: Path, env: Mapping[str, str], delay_s:
         time.sleep(delay_s)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode in {130, 0}, output  # a quick machine may be done
     assert all(is_gone(int(child)) for child in children)
     assert leftovers(env) == []
@@ -260,7 +258,7 @@ def test_two_first_starts_at_once(iris: Path, env: Mapping[str, str], place: Pat
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_S
         while not list(venvs.glob(".new-*/venv/lib")) and time.monotonic() < end:
             time.sleep(0.01)
         process.kill()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mlpack.config import Config, load_config
+from tests.integration.cli import PATIENCE_S, running
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,16 +66,14 @@ def test_the_first_screen_works(folder: Path) -> None:
 
 
 def _serves_and_is_asked(folder: Path) -> None:
-    served = subprocess.Popen([sys.executable, "-m", "mlpack", "run"], cwd=folder, stdout=subprocess.PIPE, text=True)
-    assert served.stdout is not None
-    with served.stdout as lines:
-        try:
-            curl = next(line for line in lines if line.startswith("curl "))
-            answer = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True)
-            assert '"predictions"' in answer.stdout
-        finally:
-            served.send_signal(signal.SIGINT)
-            assert served.wait(timeout=30) == 130
+    with running(cwd=folder) as served:
+        assert served.stdout is not None
+        curl = next((line for line in served.stdout if line.startswith("curl ")), None)
+        assert curl, served.communicate()
+        answer = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, check=True)
+        assert '"predictions"' in answer.stdout
+        served.send_signal(signal.SIGINT)
+        assert served.wait(PATIENCE_S) == 130
 
 
 def test_every_command_named_exists() -> None:

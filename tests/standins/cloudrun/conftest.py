@@ -30,7 +30,7 @@ from google.cloud.run_v2.services.services.transports import ServicesGrpcTranspo
 from google.oauth2 import service_account
 from google.protobuf import field_mask_pb2
 
-from .standin import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 PARENT = "projects/demo/locations/europe-west1"
@@ -156,7 +156,8 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def tiny(engine: docker.DockerClient) -> Iterator[str]:
     """The small image's id. It goes after the stand-in's containers, which stand on it."""
-    built = build(engine, 'FROM python:3.11-slim\nCOPY tiny_server.py /\nCMD ["python3", "/tiny_server.py"]\n')
+    own = f"LABEL run={uuid.uuid4().hex}\n"  # else the engine knows it, and what is taken away is another run's too
+    built = build(engine, f'FROM python:3.11-slim\n{own}COPY tiny_server.py /\nCMD ["python3", "/tiny_server.py"]\n')
     yield built
     engine.images.remove(built, force=True)
 
@@ -275,7 +276,7 @@ def push(
 
 
 def _wait(cloud: Cloud, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         assert process.poll() is None, "the stand-in ended"
         try:
             cloud.post("/standin/health", None, "GET")

@@ -94,7 +94,7 @@ def start_registry(folder: Path, port: int, realm: str, certificate: Path) -> su
         process = subprocess.Popen(
             [*killed_too, program, "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
-    if not until(lambda: answers(port) or process.poll() is not None, 20) or process.poll() is not None:
+    if not until(lambda: answers(port) or process.poll() is not None, 60) or process.poll() is not None:
         raise RuntimeError(f"docker-registry gives no answer: see {folder / 'registry.log'}")
     return process
 

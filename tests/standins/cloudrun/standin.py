@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 from .engine import Engine
 from .faults import Faults
@@ -137,10 +138,3 @@ class StandIn:
         if asked.path == "/standin/access-token":
             return 200, {"access_token": self.identity.access_token()}
         return (200, {"ok": True, "pid": os.getpid()}) if asked.path == "/standin/health" else None
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -25,7 +25,8 @@ def test_a_service_is_the_deployed_digest_in_a_container(
 ) -> None:
     """Created, read, listed, deleted; its container runs the pushed digest, and the URL fails when that container stops."""
     client, name = cloud.services(transport), f"whole-{transport}"
-    operation = client.create_service(parent=PARENT, service=run_v2.Service(template=template(image)), service_id=name)
+    awake = template(image, scaling=run_v2.RevisionScaling(min_instance_count=1))  # none is started anew, having slept
+    operation = client.create_service(parent=PARENT, service=run_v2.Service(template=awake), service_id=name)
     assert not operation.done()
     made = done(operation)
     try:

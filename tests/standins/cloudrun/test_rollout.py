@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from google.api_core import exceptions
@@ -132,31 +132,32 @@ def test_nobody_notices_when_traffic_moves(cloud: Cloud, image: str, service: Cr
     one = service(template(image, "one"), invoker_iam_disabled=True)
     slow: list[str] = []
     waiting = threading.Thread(target=lambda: slow.append(cloud.ask(one.uri, "/sleep?s=4").mark))
-    with asking(cloud, one.uri) as marks:
+    with asking(cloud, one.uri) as answers:
         waiting.start()
         time.sleep(0.5)
         update(cloud, one.name, "template", template=template(image, "two"))
         with pytest.raises(exceptions.FailedPrecondition):
             update(cloud, one.name, "template", template=template(image, "bad", env_EXIT="1"))
-        moved = len(marks)
+        moved = time.monotonic()
         time.sleep(0.5)
-        leaving = len(marks)
+        leaving = time.monotonic()
         update(cloud, one.name, "traffic", traffic=[target(one.latest_ready_revision, 100)])
-        back = len(marks)
+        back = time.monotonic()
         time.sleep(1)
     waiting.join()
     assert slow == ["one"]
-    assert set(marks) == {"one", "two"}  # a failure would be here by its status
-    assert set(marks[moved + 10 : leaving]) == {"two"}
-    assert set(marks[back + 25 :]) == {"one"}
+    assert {answer.mark for answer in answers} == {"one", "two"}  # a failure would be here by its status
+    assert {answer.mark for answer in answers if moved < answer.asked and answer.came < leaving} == {"two"}
+    assert {answer.mark for answer in answers if answer.asked > back} == {"one"}
 
 
 def test_who_is_not_asked_falls_asleep_and_wakes_when_asked(cloud: Cloud, image: str, service: Create) -> None:
     """No instance after a few idle seconds, unless a minimum is set; the next request waits for one."""
     sleepy = service(template(image, "one"))
+    assert cloud.ask(sleepy.uri, audience=sleepy.uri).mark == "one"
     (before,) = cloud.containers(sleepy.latest_ready_revision)
     awake = service(template(image, "one", scaling=run_v2.RevisionScaling(min_instance_count=1)))
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while cloud.containers(sleepy.latest_ready_revision) and time.monotonic() < end:
         time.sleep(0.2)
     assert cloud.containers(sleepy.latest_ready_revision) == []
@@ -165,19 +166,29 @@ def test_who_is_not_asked_falls_asleep_and_wakes_when_asked(cloud: Cloud, image:
     assert cloud.containers(sleepy.latest_ready_revision) != [before]
 
 
+class Answer(NamedTuple):
+    """What came back, its mark or its status where it failed; when it was asked for, and when it came."""
+
+    mark: str
+    asked: float
+    came: float
+
+
 @contextmanager
-def asking(cloud: Cloud, url: str) -> Iterator[list[str]]:
-    """50 requests a second while the `with` lasts; each answer's mark, or its status where it failed."""
-    answers: list[str] = []
+def asking(cloud: Cloud, url: str) -> Iterator[list[Answer]]:
+    """50 requests a second while the `with` lasts."""
+    answers: list[Answer] = []
     stop = threading.Event()
     threads: list[threading.Thread] = []
 
     def one() -> None:
+        asked = time.monotonic()
         try:
             answer = cloud.ask(url)
-            answers.append(answer.mark if answer.status == 200 else str(answer.status))
+            mark = answer.mark if answer.status == 200 else str(answer.status)
         except OSError as error:
-            answers.append(repr(error))
+            mark = repr(error)
+        answers.append(Answer(mark, asked, time.monotonic()))
 
     def many() -> None:
         while not stop.wait(0.02):

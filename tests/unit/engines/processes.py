@@ -16,6 +16,8 @@ from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
 
+PATIENCE_S = 60  # how long anything may take on a busy machine
+
 # A server of the standard library alone: GET anything runs a line of Python sent as the path, and answers its value.
 SERVE = """
 import http.server, json, os, resource, socket, subprocess, sys, time, urllib.parse
@@ -65,13 +67,13 @@ def file_of(name: str, content: bytes) -> BundleFile:
     return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
-def tells(url: str, expression: str, *, patience_s: float = 20) -> Any:
+def tells(url: str, expression: str, *, patience_s: float = PATIENCE_S) -> Any:
     """What the small server answers to a line of Python; waits until it listens."""
     end = time.monotonic() + patience_s
     address = f"{url}/{urllib.parse.quote(expression, safe='')}"
     while True:
         try:
-            with urllib.request.urlopen(address, timeout=20) as answer:
+            with urllib.request.urlopen(address, timeout=PATIENCE_S) as answer:
                 return json.loads(answer.read())
         except urllib.error.URLError:  # noqa: PERF203  # it may not listen yet
             if time.monotonic() > end:
@@ -85,7 +87,7 @@ def status_of(pid: int) -> Mapping[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
 
 
-def is_gone(pid: int, *, patience_s: float = 5) -> bool:
+def is_gone(pid: int, *, patience_s: float = PATIENCE_S) -> bool:
     """Whether the process ends within the time; one that only waits to be taken note of has ended."""
     end = time.monotonic() + patience_s
     while time.monotonic() < end:

@@ -15,6 +15,7 @@ from mlpack.engines.address import DEFAULT_URL, Address, find_address, is_loopba
 from mlpack.engines.client import unavailable
 from mlpack.engines.docker import DockerEngine
 from mlpack.errors import EngineUnavailableError
+from tests.ports import free_port
 
 
 def context(folder: Path, name: str, host: str, *, tls: bool = False) -> None:
@@ -104,10 +105,8 @@ def test_no_engine_is_told_apart(tmp_path: Path) -> None:
     wrapped = ConnectionError("Connection aborted.", FileNotFoundError(2, "No such file or directory"))
     assert "no " in unavailable(default, wrapped).message
 
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     with pytest.raises(EngineUnavailableError, match="connection refused"):
-        DockerEngine.connect({"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
+        DockerEngine.connect({"DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"})
 
 
 def test_missing_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

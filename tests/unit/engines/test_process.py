@@ -23,7 +23,8 @@ from mlpack.engines.output import KeptOutput
 from mlpack.engines.process import ProcessEngine, ProcessRunning
 from mlpack.engines.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
-from tests.unit.engines.processes import SERVE, bundle, file_of, is_gone, status_of, tells
+from tests.ports import free_port
+from tests.unit.engines.processes import PATIENCE_S, SERVE, bundle, file_of, is_gone, status_of, tells
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine knows Linux only")
 LIMITS = Limits()
@@ -55,7 +56,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-def ends(running: ProcessRunning, *, patience_s: float = 5) -> bool:
+def ends(running: ProcessRunning, *, patience_s: float = PATIENCE_S) -> bool:
     """Whether it ends by itself within the time, all its threads too."""
     end = time.monotonic() + patience_s
     while running.alive() and time.monotonic() < end:
@@ -138,9 +139,7 @@ def test_two_at_once(engine: ProcessEngine, place: Path) -> None:
 
 def test_a_port_of_ones_choice(engine: ProcessEngine) -> None:
     """`publish` is the port; one that is taken is told before anything starts."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        port = holder.getsockname()[1]
+    port = free_port()
     with engine.run(bundle(), limits=LIMITS, env={}, port=8080, publish=port) as running:
         assert running.url == f"http://127.0.0.1:{port}"
         assert tells(running.url, "os.environ['PORT']") == str(port)
@@ -154,11 +153,11 @@ def test_stop_is_sigterm_first(engine: ProcessEngine) -> None:
     with engine.run(bundle(serve), limits=LIMITS, env={}) as running:
         tells(running.url, "1")
         assert running.alive()
-        ended = running.stop(grace_s=10)
+        ended = running.stop(grace_s=PATIENCE_S)
         assert (ended.code, ended.oom_killed) == (7, False)
-        assert ended.seconds < 5
+        assert ended.seconds < PATIENCE_S
         assert not running.alive()
-        assert running.stop(grace_s=10) == ended
+        assert running.stop(grace_s=PATIENCE_S) == ended
         assert running.logs().endswith("bye\n")
 
 
@@ -300,6 +299,6 @@ def test_kept_output_is_bounded() -> None:
         assert process.stdout is not None
         output = KeptOutput(process.stdout, most=10_000)
         process.wait()
-        output.finish(5)
+        output.finish(PATIENCE_S)
     assert 9_000 < len(output.text()) <= 10_000
     assert output.text().endswith("line 49999\n")
