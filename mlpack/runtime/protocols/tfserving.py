@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, Dict, List
 
 from ..card import Signature, TensorSpec
@@ -14,6 +12,7 @@ from ..settings import Settings
 from ..wire import Request, Response, Route
 from .answering import Answering
 from .answers import predictions, tensors, with_base64
+from .binary import as_text, from_base64
 from .casting import shown
 from .forms import text_form
 from .text import dump, dump_with_tokens, parse
@@ -161,14 +160,7 @@ def _decoded(value: Any) -> Any:
         return value
     if set(value) != {"b64"} or type(value["b64"]) is not str:
         return {name: _decoded(one) for name, one in value.items()}
-    try:
-        data = base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadInputError(f'{{"b64": {shown(value["b64"])}}} is not Base64') from error
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data
+    return as_text(from_base64(value["b64"], '{"b64": ...}'))
 
 
 def _signature_def(signature: Signature) -> Dict[str, Any]:
