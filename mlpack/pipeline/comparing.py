@@ -82,6 +82,8 @@ def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
 
 def _fits(value: Any, dtype: str) -> bool:
     if dtype == "BYTES":
+        if isinstance(value, dict):  # bytes that are no text
+            return list(value) == ["b64"] and isinstance(value["b64"], str)
         return isinstance(value, str)
     if dtype == "BOOL":
         return isinstance(value, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
@@ -13,6 +13,9 @@ _STATUSES = (200, 400, 404, 405, 408, 409, 413, 415, 422, 499, 500, 501, 503, 50
 _OTHER = len(_STATUSES)
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _MOST_ROUTES = 96
+_MEMORY = (
+    "Resident memory of all processes of the service in bytes; what they share counts once (proportional set size)."
+)
 UNMATCHED = "unmatched"  # the route of what no route answers
 
 
@@ -31,6 +34,7 @@ class Metrics:
         self._rows = self._predict + _width(_SECONDS)
         self._width = self._rows + _width(_ROWS)
         self._workers = workers
+        self._parent = os.getpid()
         size = -(-self._width * workers * 8 // _PAGE) * _PAGE
         self._all = memoryview(mmap.mmap(-1, size)).cast("B").cast("d")
         self._status = {status: place for place, status in enumerate(_STATUSES)}
@@ -84,8 +88,17 @@ class Metrics:
         """Whether the process of that slot has told so."""
         return bool(self._all[slot * self._width + 4])
 
-    def text(self, model: str) -> bytes:
-        """All of it, summed over the workers, in Prometheus' text format 0.0.4."""
+    def ended(self, slot: int) -> None:
+        """The process of that slot is no more: its number may be another's soon."""
+        self._all[slot * self._width + 3] = 0.0
+
+    def pids(self) -> Set[int]:
+        """The processes of the service, the one that the workers were forked of among them."""
+        slots = {int(self._all[slot * self._width + 3]) for slot in range(self._workers)}
+        return (slots | {self._parent}) - {0}
+
+    def text(self, model: str, memory: int) -> bytes:
+        """All of it, summed over the workers, in Prometheus' text format 0.0.4; `memory` is theirs in bytes."""
         slots = [self._all[n * self._width : (n + 1) * self._width] for n in range(self._workers)]
         total: List[float] = [sum(cells) for cells in zip(*slots)]
         lines = [
@@ -98,8 +111,7 @@ class Metrics:
             *_gauge("mlpack_queue_rows", "Rows that wait for the model or are in it.", total[0]),
             *_gauge("mlpack_model_load_seconds", "How long the model took to load.", max(slot[1] for slot in slots)),
             *_gauge("mlpack_ready_workers", "Workers whose model has answered its warm-up.", total[2]),
-            *_gauge("process_resident_memory_bytes", "Memory of all workers; what they share counts for each.",
-                    sum(_resident(int(slot[3])) for slot in slots)),
+            *_gauge("process_resident_memory_bytes", _MEMORY, memory),
             *_head("mlpack_model_info", "gauge", "Which model this is."),
             f'mlpack_model_info{{model="{_escaped(model)}"}} 1',
         ]  # fmt: skip
@@ -142,15 +154,6 @@ def _histogram(name: str, meaning: str, total: Sequence[float], start: int, boun
     lines.append(f"{name}_sum {total[start + len(bounds) + 1]:.6f}")
     lines.append(f"{name}_count {count:.0f}")
     return lines
-
-
-def _resident(pid: int) -> int:
-    """Bytes that a process has in memory, 0 where that is not told."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - as elsewhere in the runtime
-            return int(file.read().split()[1]) * _PAGE
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 def _escaped(text: Any) -> str:

@@ -81,7 +81,10 @@ class Workers:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 break
-            slot = self._slots.pop(pid, self._count)
+            slot = self._slots.pop(pid, None)
+            if slot is None:
+                continue  # what a model's own code started, and has left behind
+            self._metrics.ended(slot)
             if slot == self._count:
                 self._metrics.mark(self._count)  # however it ended, nobody is at the door
             else:

@@ -106,7 +106,11 @@ def ovms(ports: dict[str, int], rows: dict[str, Any]) -> Asked:
         "pair": {
             "tensors": [dict(zip(outputs, values, strict=True)) for values in zip(*outputs.values(), strict=True)]
         },
-        "state": iris.get_model_status("iris", 1)[1]["state"],
+        "states": [
+            {n: told["state"] for n, told in client.get_model_status(name, asked).items()}
+            for name, client in (("iris", iris), ("pair", pair))
+            for asked in (0, 1)
+        ],
         "dtype": spec["inputs"]["input"]["dtype"],
         "refused": _refused(lambda: iris.predict({"input": flowers[:, :3]}, "iris")),
         "unknown": _refused(lambda: iris.get_model_status("iris", 9)),

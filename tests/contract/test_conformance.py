@@ -72,6 +72,7 @@ def test_a_server_of_others_that_is_right_passes() -> None:
     [
         ("no_id", {"v2_id_echo"}),
         ("version_500", {"v2_unknown_version", "tfs_unknown_version"}),
+        ("version_word", {"tfs_status"}),
         ("both_keys", {"tfs_both_keys"}),
         ("big_endian", {"v2_binary"}),
         ("other_numbers", {"contracts_agree"}),

@@ -93,12 +93,25 @@ def test_verbs_that_no_signature_answers_are_told_so(iris: Server) -> None:
         assert iris.request("GET", f"/v1/models/{path}").status == 405
 
 
+@pytest.mark.parametrize(("version", "number"), [("1.4.0", "1"), ("0042", "42"), ("v2", "1"), ("9" * 30, "1")])
+def test_a_version_is_an_integer_in_the_answer(serve: Serve, version: str, number: str) -> None:
+    """Clients read it as one; the path takes the number, the model's own name of it, and 0; nothing else."""
+    server = serve(**scripted.APP, version=version)
+    for one in (number, version, "0"):
+        told = server.request("GET", f"/v1/models/test/versions/{one}").json()["model_version_status"]
+        assert [state["version"] for state in told] == [number], one
+        told = server.request("GET", f"/v1/models/test/versions/{one}/metadata").json()["model_spec"]
+        assert told["version"] == number
+        answer = asked(server, {"instances": [[0, 7]]}, f"/v1/models/test/versions/{one}:predict")
+        assert answer.json() == {"predictions": [7.0]}
+    assert server.request("GET", "/v1/models/test/versions/2").status == 404
+    assert server.request("GET", "/v2/models/test").json()["versions"] == [version]
+
+
 def test_version_0_is_the_one_there_is(iris: Server, pair: Server) -> None:
     """OpenVINO's client asks version 0 where its user names none; a model of any version answers."""
-    for server, wanted in ((iris, "1"), (pair, "1.4.0")):
-        assert (
-            server.request("GET", "/v1/models/test/versions/0").json()["model_version_status"][0]["version"] == wanted
-        )
+    for server in (iris, pair):
+        assert server.request("GET", "/v1/models/test/versions/0").json()["model_version_status"][0]["version"] == "1"
         assert server.request("GET", "/v1/models/test/versions/0/metadata").status == 200
     assert asked(iris, {"instances": [ROW]}, "/v1/models/test/versions/0:predict").json() == {"predictions": [0]}
     assert iris.request("GET", "/v2/models/test/versions/0").status == 404
@@ -107,7 +120,7 @@ def test_version_0_is_the_one_there_is(iris: Server, pair: Server) -> None:
 def test_metadata_is_a_signature_def(pair: Server, iris: Server) -> None:
     """dtypes and shapes in TensorFlow's words, the first signature as serving_default, the others by name."""
     document = pair.request("GET", "/v1/models/test/metadata").json()
-    assert document["model_spec"] == {"name": "test", "signature_name": "", "version": "1.4.0"}
+    assert document["model_spec"] == {"name": "test", "signature_name": "", "version": "1"}
     default = document["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert default["method_name"] == "tensorflow/serving/predict"
     pixels = default["inputs"]["pixels"]

@@ -90,6 +90,13 @@ def test_the_memory_of_a_model_is_there_once(serve: Serve) -> None:
         told = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
         assert int(told["Private_Dirty"].split()[0]) < 48 << 10, pid  # kB
         assert int(told["Rss"].split()[0]) > 128 << 10, pid
+    assert 128 << 20 < memory(server) < 256 << 20  # and /metrics, though three processes have it, tells it once
+
+
+def memory(server: Server) -> float:
+    """Bytes of the whole service, as it tells them itself."""
+    text = server.request("GET", "/metrics").body.decode()
+    return float(text.partition("\nprocess_resident_memory_bytes ")[2].split()[0])
 
 
 def test_a_real_model_is_shared(serve: Serve) -> None:

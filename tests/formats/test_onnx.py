@@ -116,6 +116,8 @@ def test_columns_by_name(tmp_path: Path) -> None:
         np.testing.assert_allclose(found["output_probability"][row], list(table[0].values()), rtol=1e-6)
     with pytest.raises(loader.InputError, match="'sex'"):
         answers(path, info, [{**records[0], "sex": None}])
+    with pytest.raises(loader.InputError, match="'port' is not UTF-8"):
+        answers(path, info, [{**records[0], "port": b"\xff"}])
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mlpack.formats.keras.layers import LAYERS, OTHERS
 from mlpack.formats.savedmodel import SavedModelFormat
 from mlpack.formats.savedmodel.judging import _known
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import made, python
+from tests.formats.frameworks import ROOT, made, python
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +60,21 @@ print(json.dumps({
                for name in classes(getattr(one, part))],
 }))
 """
+ECHO = """
+import importlib.util, sys
+from types import SimpleNamespace
+import numpy as np, tensorflow as tf
+
+model = tf.Module()
+model.serve = tf.function(lambda blob: {"echo": tf.reverse(blob, [0])}, input_signature=[tf.TensorSpec([None], tf.string, name="blob")])
+tf.saved_model.save(model, sys.argv[2], signatures={"serving_default": model.serve})
+spec = importlib.util.spec_from_file_location("loader", sys.argv[1])
+loader = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(loader)
+signature = SimpleNamespace(name="serving_default", outputs=[SimpleNamespace(name="echo")])
+blobs = np.array([bytes([0x89, 0xFF, 0]), "\u00c5"], dtype=object)
+print(ascii(loader.predict(loader.load(sys.argv[2], {}), signature, {"blob": blobs})["echo"].tolist()))
+"""
 STUB = """
 import json, sys
 import numpy as np
@@ -80,6 +95,14 @@ def asked(program: str, *words: str) -> Any:
     ended = subprocess.run([python(), "-c", program, *words], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_bytes_that_are_no_text_come_back_whole(tmp_path: Path) -> None:
+    """A SavedModel's strings are bytes: UTF-8 is told as a text, all else as it is."""
+    loader = ROOT / "mlpack" / "formats" / "savedmodel" / "loader.py"
+    command = [str(python()), "-c", ECHO, str(loader), str(tmp_path / "echo")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines()[-1:] == [r"['\xc5', b'\x89\xff\x00']"], ended.stderr[-3000:]
 
 
 def test_signatures_are_those_that_tensorflow_tells() -> None:

@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
             "/v1/models": {"models": [NAME]},
             f"/v2/models/{NAME}": {"name": NAME, "versions": ["3"], "inputs": [SPEC], "outputs": [{"name": "sum", "datatype": "FP64", "shape": [-1]}]},
             f"/v2/models/{NAME}/ready": {"name": NAME, "ready": True},
-            f"/v1/models/{NAME}": {"name": NAME, "ready": True, "model_version_status": [{"version": "3", "state": "AVAILABLE"}]},
+            f"/v1/models/{NAME}": {"name": NAME, "ready": True, "model_version_status": [{"version": "v3" if self._wrong("version_word") else "3", "state": "AVAILABLE"}]},
             f"/v1/models/{NAME}/metadata": {
                 "model_spec": {"name": NAME, "version": "3"},
                 "metadata": {"signature_def": {"signature_def": {"serving_default": {"inputs": {"numbers": TF_SPEC}}}}},

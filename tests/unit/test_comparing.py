@@ -17,6 +17,7 @@ from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_w
         ([None, "a", True], [None, "a", True]),
         ([[0.1, 0.9]], [[0.1, 0.9]]),
         ([{"a": 1.0}], [{"a": 1}]),
+        ([{"b64": "/w=="}], [{"b64": "/w=="}]),
         ([1e300], [1e300]),
     ],
 )
@@ -55,7 +56,10 @@ def test_declared_shapes_and_dtypes_are_held() -> None:
     assert problem_with([[0.1, None, 1]], table, None) == ""
     assert "2 values" in problem_with([[0.1, 0.2]], table, None)
     assert "no list" in problem_with([0.1], table, None)
-    assert "no BYTES" in problem_with([1], {"dtype": "BYTES", "shape": [-1]}, None)
+    texts = {"dtype": "BYTES", "shape": [-1]}
+    assert problem_with(["a", {"b64": "/w=="}], texts, None) == ""
+    for value in (1, {"b64": 1}, {"b64": "/w==", "c": "d"}, {"c": "d"}):
+        assert "no BYTES" in problem_with([value], texts, None)
 
 
 MATRIX = {

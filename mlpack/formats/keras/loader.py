@@ -151,12 +151,20 @@ def _plain(array: Any) -> Any:
     return found
 
 
+def _text(value: bytes) -> Any:
+    """A text, or the bytes as they are where they are none."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
 def _array(answer: Any) -> Any:
     found = answer.numpy() if hasattr(answer, "numpy") else np.asarray(answer)
     if found.dtype.name == "bfloat16":
         return found.astype("float32")
     if found.dtype == object:
-        texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in found.ravel()]
+        texts = [_text(value) if isinstance(value, bytes) else value for value in found.ravel()]
         decoded = np.empty(len(texts), dtype=object)
         decoded[:] = texts
         return decoded.reshape(found.shape)

@@ -78,6 +78,8 @@ def _given(array: Any, rank: Optional[int], name: str) -> Any:
     """The array with the axes that the graph wants: a column is one axis here, and often a second of length 1 there."""
     if array.dtype == object and any(value is None for value in array.ravel()):
         raise InputError(f"a text of {name!r} is missing, and ONNX has no missing texts")
+    if array.dtype == object and any(isinstance(value, bytes) for value in array.ravel()):  # it would take their repr()
+        raise InputError(f"a text of {name!r} is not UTF-8, which ONNX wants")
     return array.reshape(-1, 1) if rank == 2 and array.ndim == 1 else array
 
 

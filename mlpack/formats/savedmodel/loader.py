@@ -82,12 +82,20 @@ def _array(answer: Any) -> Any:
     if getattr(answer, "dtype", None) is not None and answer.dtype.name == "bfloat16":
         return found.astype("float32")
     if isinstance(found, bytes):
-        return np.array(found.decode("utf-8", "replace"), dtype=object)
+        return np.array(_text(found), dtype=object)
     if found.dtype == object:
         decoded = np.empty(found.size, dtype=object)
-        decoded[:] = [value.decode("utf-8", "replace") for value in found.ravel()]
+        decoded[:] = [_text(value) for value in found.ravel()]
         return decoded.reshape(found.shape)
     return found
+
+
+def _text(value: bytes) -> Any:
+    """A text, or the bytes as they are where they are none."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 def _said(error: Any) -> str:

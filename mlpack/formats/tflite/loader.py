@@ -81,7 +81,7 @@ def _given(array: Any, name: str) -> Any:
     if any(value is None for value in array.ravel()):
         raise InputError(f"a text of {name!r} is missing, and TensorFlow Lite has no missing texts")
     encoded = np.empty(array.shape, dtype=object)
-    encoded.ravel()[:] = [value.encode() for value in array.ravel()]
+    encoded.ravel()[:] = [value if isinstance(value, bytes) else value.encode() for value in array.ravel()]
     return encoded
 
 
@@ -90,10 +90,16 @@ def _answer(answer: Any) -> Any:
     if array.dtype.kind not in "SO":
         return array
     texts = np.empty(array.shape, dtype=object)
-    texts.ravel()[:] = [
-        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in array.ravel()
-    ]
+    texts.ravel()[:] = [_text(value) if isinstance(value, bytes) else str(value) for value in array.ravel()]
     return texts
+
+
+def _text(value: bytes) -> Any:
+    """A text, or the bytes as they are where they are none."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 @contextlib.contextmanager

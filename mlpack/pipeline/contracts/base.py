@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +49,22 @@ class Session:
         if not isinstance(predictions, list) or len(predictions) != rows:
             count = f"{len(predictions)} predictions" if isinstance(predictions, list) else "no list of predictions"
             raise BrokenPromiseError(f"{rows} rows asked, {count} answered: {str(predictions)[:200]}")
-        self.heard.setdefault(contract, predictions)
+        self.heard.setdefault(contract, [_as_text(one) for one in predictions])
         return str(predictions)[:80]
+
+
+def _as_text(value: Any) -> Any:
+    """The value with each `{"b64": ...}` of a text as that text: some contracts say so by an output's name, others do not."""
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) != ["b64"] or not isinstance(value["b64"], str):
+        return {name: _as_text(one) for name, one in value.items()}
+    try:
+        return base64.b64decode(value["b64"], validate=True).decode("utf-8")
+    except ValueError:  # no Base64, or no text
+        return value
 
 
 def success(answer: Answer) -> Answer:

@@ -72,10 +72,15 @@ def _inputs(session: Session) -> str:
 
 def _status(session: Session) -> str:
     told = json_of(session.client.get(_at(session)), keys=("model_version_status",))["model_version_status"]
-    states = [one.get("state") for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    known = isinstance(told, list) and all(isinstance(one, dict) for one in told)
+    states = [one.get("state") for one in told] if known else []
     if "AVAILABLE" not in states:
         raise BrokenPromiseError(f"no version is AVAILABLE: {str(told)[:200]}")
-    return ", ".join(f"{one.get('version')} {one.get('state')}" for one in told)
+    versions = [str(one.get("version")) for one in told]
+    words = [version for version in versions if not (version.isascii() and version.isdigit())]
+    if words:
+        raise BrokenPromiseError(f"version {words[0][:60]} is no integer, which its clients read")
+    return ", ".join(f"{version} {state}" for version, state in zip(versions, states, strict=True))
 
 
 def _metadata(session: Session) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any, Dict, List, Tuple
 
 from ..predictor import Arrays
+from .binary import marked
 
 
 def predictions(outputs: Arrays) -> List[Any]:
@@ -29,8 +29,11 @@ def with_base64(outputs: Arrays) -> Arrays:
 
 
 def _marked(array: Any) -> Any:
-    marked = array.astype(object)
-    for place, value in enumerate(marked.flat):
-        data = value.encode() if isinstance(value, str) else bytes(value)
-        marked.flat[place] = {"b64": base64.b64encode(data).decode("ascii")}
-    return marked
+    if array.dtype.kind not in "OSU":  # a number of bytes, perhaps
+        return array
+    found = array.astype(object)
+    for place, value in enumerate(found.flat):
+        data = value.encode() if isinstance(value, str) else value
+        if isinstance(data, bytes):
+            found.flat[place] = marked(data)
+    return found

@@ -10,6 +10,7 @@ from typing import Any, List, Optional, Sequence
 
 from ..card import Signature
 from ..errors import BadInputError, BadJsonError, TooManyRowsError
+from .binary import as_json
 from .casting import shown
 from .rows import Rows
 from .tables import from_split
@@ -124,7 +125,7 @@ def _cell(text: str, dtype: str) -> Any:
 
 
 def _written(cell: Any) -> Any:
-    value: Optional[Any] = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+    value: Optional[Any] = as_json(cell) if isinstance(cell, bytes) else cell
     return dump(value).decode("ascii") if isinstance(value, (list, dict)) else value
 
 

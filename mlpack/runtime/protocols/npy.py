@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from math import prod
-from typing import Any
+from typing import Any, List, Tuple
 
 import numpy as np
 
-from ..errors import BadInputError
+from ..errors import BadInputError, NotAcceptableError
 from ..predictor import Array
+from .binary import as_text
 from .casting import shown
 from .fitting import NAMES
 
@@ -56,12 +57,22 @@ def write_npy(outputs: Any) -> bytes:
     """The only output, or the first of several, as .npy; texts are fixed-width ones."""
     array = np.asarray(next(iter(outputs.values())))
     if array.dtype == object:
-        array = np.array([value if isinstance(value, str) else str(value) for value in array.ravel()]).reshape(
-            array.shape
-        )
+        array = _fixed([as_text(value) if isinstance(value, bytes) else value for value in array.ravel()], array.shape)
     file = io.BytesIO()
     np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return file.getvalue()
+
+
+def _fixed(values: List[Any], shape: Tuple[int, ...]) -> Array:
+    """Texts of fixed width; bytes, once some are no text. numpy fills up with NUL, so that bytes must not end with it."""
+    kind = "S" if any(isinstance(value, bytes) for value in values) else "U"
+    texts: List[Any] = [value if isinstance(value, (str, bytes)) else str(value) for value in values]
+    if kind == "S":
+        texts = [value.encode("utf-8") if isinstance(value, str) else value for value in texts]
+        if any(value.endswith(b"\0") for value in texts):
+            raise NotAcceptableError("a .npy cannot hold the bytes that the model answered; accept application/json")
+    array: Array = np.array(texts, dtype=kind).reshape(shape)
+    return array
 
 
 def _texts(array: Any) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import List
 
+from ..memory import Memory
 from ..models import Models
 from ..settings import Settings
 from ..wire import Request, Response, Route
@@ -15,6 +16,7 @@ class Prometheus:
 
     def __init__(self, models: Models, _settings: Settings) -> None:
         self._models = models
+        self._memory = Memory(models.metrics.pids)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -22,5 +24,6 @@ class Prometheus:
 
     async def metrics(self, _request: Request) -> Response:
         """All counters, of all workers."""
-        body = self._models.metrics.text(self._models.card.name)
+        memory = await self._memory.measured()
+        body = self._models.metrics.text(self._models.card.name, memory)
         return Response(200, body, b"text/plain; version=0.0.4; charset=utf-8")

@@ -55,7 +55,10 @@ def prediction_schema(signature: Signature) -> Schema:
     """One prediction: the only output's value, or an object of them all."""
     if not signature.outputs:
         return {}
-    cells = {spec.name: {} if spec.name in signature.raw else _tensor(spec) for spec in signature.outputs}
+    cells = {
+        spec.name: {} if spec.name in signature.raw else _tensor(spec, answered=signature.classes is None)
+        for spec in signature.outputs
+    }
     return next(iter(cells.values())) if len(cells) == 1 else _object(cells)
 
 
@@ -68,12 +71,14 @@ def any_of(schemas: List[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
-def _tensor(spec: TensorSpec, *, assumed: bool = False) -> Schema:
+def _tensor(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = _value(spec.dtype)
     if assumed:
         schema = {"type": [*schema["type"], "boolean"]}
+    if answered and spec.dtype == "BYTES":
+        schema = any_of([schema, _object({"b64": {"type": "string"}})])  # bytes that are no text
     for size in reversed(spec.shape[1:]):
         schema = _list(schema, size)
     return schema

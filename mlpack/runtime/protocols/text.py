@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import numpy as np
 
 from ..errors import BadJsonError
+from .binary import as_json
 
 MAX_DEPTH = 32
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH}"
@@ -127,7 +128,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, (bytes, bytearray)):
-        return value.decode("utf-8", "replace")
+        return as_json(bytes(value))
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return str(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, Dict, List
 
 from ..card import Signature, TensorSpec
@@ -14,6 +12,7 @@ from ..settings import Settings
 from ..wire import Request, Response, Route
 from .answering import Answering
 from .answers import predictions, tensors, with_base64
+from .binary import as_text, from_base64
 from .casting import shown
 from .forms import text_form
 from .text import dump, dump_with_tokens, parse
@@ -37,6 +36,7 @@ class TfServing:
         self._answering = Answering(models, settings)
         self._infinite = Answering(models, settings, infinite=True)
         self._models = models
+        self._version = _number(self._answering.version)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -95,7 +95,7 @@ class TfServing:
             if reason
             else {"error_code": "OK", "error_message": ""}
         )
-        state = {"version": self._answering.version, "state": "LOADING" if reason else "AVAILABLE", "status": error}
+        state = {"version": self._version, "state": "LOADING" if reason else "AVAILABLE", "status": error}
         document = {"name": self._answering.card.name, "ready": not reason, "model_version_status": [state]}
         return Response(503 if reason else 200, dump(document), headers={"Retry-After": "1"} if reason else {})
 
@@ -105,14 +105,17 @@ class TfServing:
         card = self._answering.card
         told = {one.name: _signature_def(one) for one in card.signatures}
         document = {
-            "model_spec": {"name": card.name, "signature_name": "", "version": self._answering.version},
+            "model_spec": {"name": card.name, "signature_name": "", "version": self._version},
             "metadata": {"signature_def": {"signature_def": {_DEFAULT: _signature_def(card.signatures[0]), **told}}},
         }
         return Response(200, dump(document))
 
     def _require_named(self, request: Request) -> None:
-        """As for every contract; version 0 is the one there is: OpenVINO's client says so where its user names none."""
-        if request.names.get("version") == "0":
+        """As for every contract, and by the version's number here.
+
+        Version 0 is the one there is: OpenVINO's client says so where its user names none.
+        """
+        if request.names.get("version") in ("0", self._version):
             request.names = {name: value for name, value in request.names.items() if name != "version"}
         self._answering.require_named(request)
 
@@ -124,6 +127,12 @@ class TfServing:
         if name is None or name == "":
             return answering.chosen(document.get("parameters"))
         return answering.signature(name, _DEFAULT)
+
+
+def _number(version: str) -> str:
+    """The version as that server's clients read it, a 64-bit integer: 1 for a name that is none."""
+    is_number = version.isascii() and version.isdigit() and len(version) <= 18
+    return str(int(version)) if is_number else "1"
 
 
 async def _inputs(answering: Answering, request: Request, signature: Signature, inputs: Any) -> Arrays:
@@ -151,14 +160,7 @@ def _decoded(value: Any) -> Any:
         return value
     if set(value) != {"b64"} or type(value["b64"]) is not str:
         return {name: _decoded(one) for name, one in value.items()}
-    try:
-        data = base64.b64decode(value["b64"], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadInputError(f'{{"b64": {shown(value["b64"])}}} is not Base64') from error
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data
+    return as_text(from_base64(value["b64"], '{"b64": ...}'))
 
 
 def _signature_def(signature: Signature) -> Dict[str, Any]:

@@ -11,11 +11,13 @@ import numpy as np
 
 from ..errors import BadInputError, TooManyRowsError
 from ..predictor import Array
+from .binary import as_text, from_base64, to_base64
 from .casting import CastError, cast, shown, unravel
 from .fitting import NUMPY, dtype_name
 from .text import dump
 
 _MOST_AXES = 16
+_BASE64 = "base64"
 Part = Union[bytes, "memoryview[int]"]
 
 
@@ -49,6 +51,8 @@ def read_tensors(inputs: Any, binary: "memoryview[int]", max_rows: int, *, infin
         size = _binary_size(entry, name)
         if size is None:
             found[name] = _from_json(entry.get("data"), name, dtype, shape, infinite=infinite)
+            if dtype == "BYTES" and (entry.get("parameters") or {}).get("content_type") == _BASE64:
+                found[name] = _unpacked(found[name], name)
             continue
         if place + size > len(binary):
             raise BadInputError(f"tensor {shown(name)}: {size} bytes are announced, {len(binary) - place} are there")
@@ -65,8 +69,7 @@ def write_tensor(name: str, array: Array, *, binary: bool) -> Tuple[Dict[str, An
     entry: Dict[str, Any] = {"name": name, "datatype": dtype, "shape": list(array.shape)}
     if not binary:
         flat = array.ravel().tolist()
-        entry["data"] = [_text(value) for value in flat] if dtype == "BYTES" else flat
-        return entry, b""
+        return {**entry, **(_written(flat) if dtype == "BYTES" else {"data": flat})}, b""
     data: Part
     if dtype == "BYTES":
         parts = [_bytes(value) for value in array.ravel().tolist()]
@@ -132,6 +135,14 @@ def _from_json(data: Any, name: str, dtype: str, shape: List[int], *, infinite: 
         raise BadInputError(f"tensor {shown(name)} at {place}: expected {misfit.expected}, got {misfit.got}") from error
 
 
+def _unpacked(array: Array, name: str) -> Array:
+    """What Base64 stands for: texts where it is UTF-8, else bytes; null stays missing."""
+    for place, value in enumerate(array.flat):
+        if value is not None:
+            array.flat[place] = as_text(from_base64(value, f"tensor {shown(name)}"))
+    return array
+
+
 def _from_bytes(data: "memoryview[int]", name: str, dtype: str, shape: List[int]) -> Array:
     count = prod(shape)
     if dtype == "BYTES":
@@ -164,23 +175,25 @@ def _texts(data: "memoryview[int]", name: str, count: int) -> Array:
         place = end + length
         if place > len(raw):
             raise BadInputError(f"tensor {shown(name)}: value {number} is cut off")
-        table[number] = _decoded(raw[end:place])
+        table[number] = as_text(raw[end:place])
     if place != len(raw):
         raise BadInputError(f"tensor {shown(name)}: {len(raw) - place} bytes are left over")
     return table
 
 
-def _decoded(data: bytes) -> Union[str, bytes]:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data
+def _written(flat: List[Any]) -> Dict[str, Any]:
+    """BYTES in JSON: texts. The protocol has no word for other bytes; where there are any, all are Base64 and told to be so.
+
+    `content_type` is what MLServer and its clients call that.
+    """
+    texts = [as_text(value) if isinstance(value, bytes) else _text(value) for value in flat]
+    if all(isinstance(text, str) for text in texts):
+        return {"data": texts}
+    return {"parameters": {"content_type": _BASE64}, "data": [to_base64(_bytes(value)) for value in flat]}
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else dump(value).decode("ascii")
+    return value if isinstance(value, str) else dump(value).decode("ascii")
 
 
 def _bytes(value: Any) -> bytes:
