@@ -164,7 +164,13 @@ def _formats() -> str:
     found = [kind for name in BUILT_IN["formats"] for kind in load("formats", name).kinds]
     rows = []
     for kind in found:
-        seen = "built and asked" if kind.proof else "rendered" if kind.serves else "recognised"
+        seen = (
+            "built and asked"
+            if kind.proof
+            else "rendered"
+            if kind.serves and not kind.serves.startswith("nothing")
+            else "recognised"
+        )
         rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", seen))
     return _table(("file", "read without running it", "served by", "seen here"), rows)
 

@@ -64,8 +64,14 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
             ", ".join(_requirement(item.distribution, item.version, item.constraint) for item in info.requirements),
         ),
         ("your code", ", ".join(info.missing_modules)),
-        ("safety", _WORDS[info.safety.verdict]),
+        ("safety", _safety(info)),
     ]
+
+
+def _safety(info: ModelInfo) -> str:
+    if info.safety.verdict == "unknown" and not info.safety.findings:
+        return "unknown: it is only recognised, and was not read to its end"
+    return _WORDS[info.safety.verdict]
 
 
 def _known(info: ModelInfo) -> str:

@@ -61,7 +61,8 @@ class Artifact:
 class Kind:
     """One kind of file that a format reads, as the README's table tells of it.
 
-    `reads` is what is known without running it, `serves` what answers in the image ("" where it is only recognised);
+    `reads` is what is known without running it, `serves` what answers in the image ("" where it is only recognised, and
+    "nothing: ..." where the file is no model);
     `proof` is the test that takes such a file to an image and compares its answers ("" where none does).
     """
 

@@ -75,7 +75,16 @@ def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
 def looks_like_json(head: bytes) -> bool:
     """Whether a text begins as XGBoost's JSON does."""
     start = head.lstrip()[:4096]
-    return re.match(rb'\{\s*"(learner|version|Config)"\s*:', start) is not None and b'"learner"' in start
+    return (
+        not looks_like_config(start)
+        and re.match(rb'\{\s*"(learner|version|Config)"\s*:', start) is not None
+        and b'"learner"' in start
+    )
+
+
+def looks_like_config(head: bytes) -> bool:
+    """Whether a text begins as what `save_config` writes: a learner's settings (its keys come sorted), and no model."""
+    return re.match(rb'\{\s*"learner"\s*:\s*\{\s*"generic_param"\s*:', head.lstrip()) is not None
 
 
 def looks_like_ubjson(head: bytes) -> bool:

@@ -191,6 +191,20 @@ def saved_models() -> None:
         input_signature=[tf.TensorSpec([None], tf.float32, name="x")],
     )
     tf.saved_model.save(python, str(FOLDER / "python"), signatures={"serving_default": python.serve})
+    in_parts()
+
+
+def in_parts() -> None:
+    """Ragged and sparse tensors, which no row of a request is."""
+    shape = tf.TensorShape([None, 5])
+    for name, spec, ask in (
+        ("ragged", tf.RaggedTensorSpec([None, None], tf.float32, 1), lambda x: {"y": tf.reduce_sum(x, axis=1)}),
+        ("sparse", tf.SparseTensorSpec(shape, tf.float32), lambda x: {"y": tf.sparse.reduce_sum(x, axis=1)}),
+        ("words", tf.TensorSpec([None], tf.string, name="x"), lambda x: {"y": tf.strings.split(x)}),
+    ):
+        module = tf.Module()
+        module.serve = tf.function(ask, input_signature=[spec])
+        tf.saved_model.save(module, str(FOLDER / name), signatures={"serving_default": module.serve})
 
 
 def serialized() -> Any:
@@ -282,6 +296,7 @@ def legacy_models() -> None:
     keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(
         FOLDER / "lambda2.h5"
     )
+    keras.Sequential([keras.Input((4,), sparse=True), keras.layers.Dense(2)]).save(FOLDER / "sparse", save_format="tf")
 
 
 if __name__ == "__main__":

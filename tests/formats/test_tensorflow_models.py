@@ -141,6 +141,21 @@ def test_what_cannot_be_served_and_what_is_dangerous() -> None:
     assert looked_at(keras / "own.keras").options["own"] == {"mine>Doubled": "__main__.Doubled"}
 
 
+def test_ragged_and_sparse_tensors_are_told_to_be_no_rows() -> None:
+    """Of real files: as arguments, where the signature lists but their parts, and as answers; what to do stands with it."""
+    models, legacy = made(MAKER, "tensorflow"), made(MAKER, "legacy")
+    for path, why in (
+        (models / "ragged", "it takes a ragged tensor, and x, x_1 are the parts of it"),
+        (models / "sparse", "it takes a sparse tensor, and x, x_1, x_2 are the parts of it"),
+        (legacy / "sparse", "it takes a sparse tensor, and args_0, args_0_1, args_0_2 are the parts of it"),
+        (models / "words", "y is a sparse or ragged tensor"),
+    ):
+        info = looked_at(path)
+        assert not info.signatures
+        assert why in info.warnings[0]
+        assert "tf.RaggedTensor.from_tensor" in info.advice
+
+
 def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
     """What `mlpack init` writes beside weights answers, once its `make_model` is filled in, what the whole model answers."""
     folder = made(MAKER, "keras")

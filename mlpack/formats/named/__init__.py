@@ -28,6 +28,11 @@ class NamedFormat:
             "weights in several files",
             reads="what it is",
         ),
+        Kind(
+            name="XGBoost's `save_config`; XGBoost, LightGBM, scikit-learn trees as JSON, text, drawings; CatBoost as code",
+            reads="what it is",
+            serves="nothing: it is no model, and how to save the model is told",
+        ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from mlpack.formats.named.exports import by_export
 from mlpack.formats.named.known import PREDICTOR, Known, fasttext, gguf, other, pmml
 
 _FASTTEXT = b"\xba\x16\x4f\x2f"
@@ -47,7 +48,7 @@ def by_head(head: bytes) -> Known | None:
 
 
 def _by_text(text: bytes) -> Known | None:
-    """What a file of XML or JSON is."""
+    """What a file of XML, JSON or plain text is."""
     if text[:1] == b"{" and b'"modelTopology"' in text:
         return other(
             "tfjs",
@@ -55,7 +56,7 @@ def _by_text(text: bytes) -> Known | None:
             "Pack the SavedModel or Keras file it was converted from (tensorflowjs_converter).",
         )
     if text[:1] != b"<":
-        return None
+        return by_export(text)
     if re.search(rb"<(?:\w+:)?PMML\b", text):
         return pmml(_pmml(text))
     if re.search(rb"<net\s[^>]*\bversion=", text[:1000]):

@@ -12,7 +12,7 @@ from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
-from mlpack.formats.savedmodel.signatures import calls_of, signatures_of
+from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.trees import Tree
 
@@ -23,6 +23,11 @@ _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 _EXPORT = (
     "Save it with signatures, such as `tf.saved_model.save(model, path, signatures={'serving_default': model.serve})` or "
     "`model.export(path)`; or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
+)
+_DENSE = (
+    "Save it with a signature of dense tensors, whose function makes them what the model takes "
+    "(`tf.RaggedTensor.from_tensor(x, padding=0)`, `tf.sparse.from_dense(x)`) and its answers dense (`.to_tensor()`, "
+    "`tf.sparse.to_dense`); or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
 )
 
 
@@ -72,7 +77,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
     elif missing:
         advice = f"Files of it are missing ({', '.join(missing[:5])}): fetch or export the whole folder again."
     elif not signatures:
-        advice = _EXPORT
+        advice = _DENSE if composite(calls, graph) else _EXPORT
     name, _, said = (artifact.framework or "").replace(" ", "").partition("==")
     version = said if name == "tensorflow" and said else graph.version or None
     return ModelInfo(

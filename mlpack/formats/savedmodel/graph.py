@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mlpack.formats.savedmodel.parts import Functions
 from mlpack.readers.limits import MIB, CutOffError
 from mlpack.readers.protobuf import Field, fields, signed
 from mlpack.readers.streams import Source
@@ -87,6 +88,7 @@ class MetaGraph:
     functions: dict[str, Function] = field(default_factory=dict)
     assets: list[str] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)  # what the objects in it call themselves: _tf_keras_network, optimizer
+    composites: Functions = field(default_factory=Functions)
 
     @property
     def ops(self) -> set[str]:
@@ -117,7 +119,7 @@ def _graph(message: Field) -> MetaGraph:
         elif part.number == 6:
             graph.assets += [_name(one) for one in part.fields() if one.number == 2]
         elif part.number == 7:
-            graph.kinds |= set(_kinds(part))
+            _objects(part, graph)
     return graph
 
 
@@ -240,13 +242,17 @@ def _shape(message: Field) -> tuple[int, ...] | None:
     return tuple(lengths)
 
 
-def _kinds(message: Field) -> Iterator[str]:
+def _objects(message: Field, graph: MetaGraph) -> None:
+    """The object graph: what its objects call themselves, and which functions take ragged or sparse tensors."""
     for part in message.fields():
-        if part.number != 1:
-            continue
-        for one in part.fields():
-            if one.number == 4:
-                yield from (_name(inner) for inner in one.fields() if inner.number == 1)
+        if part.number == 2:
+            graph.composites.read_function(part)
+        elif part.number == 1:
+            for one in part.fields():
+                if one.number == 4:
+                    graph.kinds |= {_name(inner) for inner in one.fields() if inner.number == 1}
+                elif one.number == 8:
+                    graph.composites.read_bare(one)
 
 
 def _name(part: Field) -> str:

@@ -28,7 +28,7 @@ def signatures_of(calls: Sequence[Call], graph: MetaGraph) -> tuple[tuple[Signat
     found: list[Signature] = []
     problems: list[str] = []
     for call in calls:
-        problem = _problem(call)
+        problem = _problem(call, graph)
         if problem:
             problems.append(f"The signature {call.name} is not offered: {problem}.")
         else:
@@ -38,7 +38,16 @@ def signatures_of(calls: Sequence[Call], graph: MetaGraph) -> tuple[tuple[Signat
     return tuple(found), problems
 
 
-def _problem(call: Call) -> str:
+def composite(calls: Sequence[Call], graph: MetaGraph) -> bool:
+    """Whether a signature asks for or gives a ragged or sparse tensor."""
+    return any(
+        graph.composites.kind_of(tensor.name for tensor in call.inputs)
+        or any(tensor.composite for tensor in (*call.inputs, *call.outputs))
+        for call in calls
+    )
+
+
+def _problem(call: Call, graph: MetaGraph) -> str:
     if not call.inputs:
         return "it takes no inputs"
     if not call.outputs:
@@ -48,6 +57,9 @@ def _problem(call: Call) -> str:
             return f"{tensor.name} is a sparse or ragged tensor"
         if not tensor.dtype:
             return f"{tensor.name} has a data type that JSON cannot carry"
+    if kind := graph.composites.kind_of(tensor.name for tensor in call.inputs):
+        parts = ", ".join(tensor.name for tensor in call.inputs[:8])
+        return f"it takes a {kind} tensor, and {parts} are the parts of it, which are no rows"
     return ""
 
 

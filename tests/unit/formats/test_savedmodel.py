@@ -10,7 +10,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.savedmodel import SavedModelFormat
 from mlpack.pipeline.inspect import inspect
-from tests.unit.formats.saved_models import ADDS, function, graph, held, node, saved, signature, tensor
+from tests.unit.formats.saved_models import ADDS, function, graph, held, node, number, saved, signature, tensor
 
 SAVER = [
     function(
@@ -242,3 +242,25 @@ def test_files_that_are_broken(tmp_path: Path) -> None:
             looked_at(tmp_path / "m")
         except UnreadableModelError:
             continue
+
+
+@pytest.mark.parametrize("names", [("x", "x_1"), ("x", "other")])
+@pytest.mark.parametrize("nested", ["tuple", "dict"])
+def test_the_parts_of_a_ragged_tensor_are_no_inputs(tmp_path: Path, names: tuple[str, ...], nested: str) -> None:
+    """A signature that lists just what a function with a ragged argument is asked by; another one is offered."""
+    spec = held(34, number(1, 3))
+    given = (
+        held(52, held(1, held(52, held(1, spec))))
+        if nested == "tuple"
+        else held(53, held(1, held(1, "k"), held(2, spec)))
+    )
+    objects = held(
+        7,
+        held(1, held(8, held(1, "call"), held(2, "x"), held(2, "x_1"))),
+        held(2, held(1, "call"), held(2, held(3, given))),
+    )
+    told = [tensor(name, "float", (-1,)) for name in names]
+    call = signature("serving_default", told, [tensor("y", "float", (-1,))])
+    info = looked_at(saved(tmp_path / "m", graph(call) + objects))
+    assert bool(info.signatures) == (names == ("x", "other"))
+    assert bool(info.advice) == (names == ("x", "x_1"))

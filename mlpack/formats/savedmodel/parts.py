@@ -1,0 +1,69 @@
+"""Ragged and sparse arguments in a SavedModel: a signature lists the tensors that one is made of, and nothing else tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mlpack.readers.limits import MIB, CutOffError
+from mlpack.readers.protobuf import Field
+
+_KINDS = {1: "sparse", 3: "ragged"}  # struct.proto: TypeSpecProto.TypeSpecClass
+_DEEPEST = 30
+
+
+@dataclass
+class Functions:
+    """The functions of the object graph (saved_object_graph.proto): which take composite tensors, and their flat arguments."""
+
+    composite: dict[str, str] = field(default_factory=dict)  # a function's name -> ragged or sparse
+    keywords: dict[str, frozenset[str]] = field(default_factory=dict)  # a function's name -> its flat arguments
+
+    def kind_of(self, names: Iterable[str]) -> str:
+        """`ragged` or `sparse` where a function that takes such a tensor is asked by just these names; else ""."""
+        asked = frozenset(names)
+        return next((kind for name, kind in self.composite.items() if self.keywords.get(name) == asked), "")
+
+    def read_function(self, entry: Field) -> None:
+        """An entry of `concrete_functions`."""
+        name = kind = ""
+        for part in entry.fields():
+            if part.number == 1:
+                name = part.text(MIB)
+            elif part.number == 2:
+                told = (next(_kinds(one, 0), "") for one in part.fields() if one.number == 3)
+                kind = next((one for one in told if one), "")
+        if kind:
+            self.composite[name] = kind
+
+    def read_bare(self, message: Field) -> None:
+        """A node's `bare_concrete_function`."""
+        name, keywords = "", set()
+        for part in message.fields():
+            if part.number == 1:
+                name = part.text(MIB)
+            elif part.number == 2:
+                keywords.add(part.text(MIB))
+        self.keywords[name] = frozenset(keywords)
+
+
+def _kinds(value: Field, depth: int) -> Iterator[str]:
+    """The kinds of composite tensors in a StructuredValue."""
+    if depth > _DEEPEST:
+        raise CutOffError("its functions' arguments are nested too deep")
+    for part in value.fields():
+        if part.number == 34:
+            yield from (_KINDS[one.value] for one in part.fields() if one.number == 1 and one.value in _KINDS)
+        elif part.number in (51, 52):  # a list, a tuple
+            for one in part.fields():
+                yield from _kinds(one, depth + 1)
+        elif part.number in (53, 54):  # a dict, a named tuple
+            for one in _values(part, 1 if part.number == 53 else 2):
+                yield from _kinds(one, depth + 1)
+
+
+def _values(message: Field, number: int) -> Iterator[Field]:
+    """The values of the pairs that are this field of a message."""
+    for pair in message.fields():
+        if pair.number == number and pair.wire == 2:
+            yield from (one for one in pair.fields() if one.number == 2)
