@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ MARK = b"the array's bytes stand here, as many as the file is to be long."
 
 
 def write_big_model(path: Path, size: int) -> None:
-    """A fitted classifier of three features, with an array of `size` zero bytes beside its coefficients."""
+    """A fitted classifier of three features, with an array of `size` zero bytes beside its coefficients; each file is another."""
     rows = np.asarray([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [4.0, 4.0, 0.0], [5.0, 4.0, 0.0]])
     model = LogisticRegression().fit(rows, ["small", "small", "large", "large"])
+    model.run_ = uuid.uuid4().hex  # no engine has seen it
     model.ballast_ = np.frombuffer(MARK, dtype=np.uint8).copy()
     text = pickle.dumps(model, protocol=5)
     # Frames only help reading ahead; without the one around all of it, lengths inside may change.

@@ -28,8 +28,10 @@ def counted(engine: str, socket_path: Path) -> Iterator[Counted]:
         server.bind(str(socket_path))
         server.listen(16)
         threading.Thread(target=_accept, args=(server, engine.removeprefix("unix://"), found), daemon=True).start()
-        yield found
-        server.shutdown(socket.SHUT_RDWR)
+        try:
+            yield found
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
 
 
 def _accept(server: socket.socket, engine: str, found: Counted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import resource
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.engines.base import Progress
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.model_image import MODEL_LABEL, model_reference
+from mlpack.engines.model_image import MODEL_LABEL, model_digest, model_reference
 from mlpack.errors import DiskFullError, UnreadableModelError
 from tests.integration.big import write_big_model
 from tests.integration.cli import MLPACK, PATIENCE_S, told
@@ -35,13 +36,23 @@ DOCKERFILE = f"FROM {BASE}\nCOPY model/ /app/model/"
 
 
 @pytest.fixture
-def models_gone(engine: DockerEngine) -> Iterator[None]:
-    """Takes the images of models that a test made away again."""
-    before = {image.id for image in engine.images(label=MODEL_LABEL)}
-    yield
-    for image in engine.images(label=MODEL_LABEL):
-        if image.id not in before:
-            engine.remove_tag(image.tags[0] if image.tags else image.id)
+def big_model(engine: DockerEngine, tmp_path: Path) -> Iterator[Callable[[int], BundleFile]]:
+    """Makes model.pkl of a size, which no engine has seen; takes what the engine keeps of it away again."""
+    made: list[BundleFile] = []
+
+    def make(size: int) -> BundleFile:
+        path = tmp_path / "model.pkl"
+        write_big_model(path, size)
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(MEGABYTE):
+                digest.update(block)
+        made.append(model_file(path, digest.hexdigest()))
+        return made[-1]
+
+    yield make
+    for model in made:
+        engine.remove_tag(model_reference([model]))
 
 
 @pytest.fixture
@@ -52,10 +63,11 @@ def line(engine: DockerEngine, tmp_path: Path) -> Iterator[Counted]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("models_gone")
-def test_a_big_model_travels_once(fresh_name: Name, line: Counted, tmp_path: Path) -> None:
+def test_a_big_model_travels_once(
+    fresh_name: Name, line: Counted, engine: DockerEngine, tmp_path: Path, big_model: Callable[[int], BundleFile]
+) -> None:
     """The command stays small, tells the bytes of hashing and sending, and a new stub sends less than 5 MB."""
-    write_big_model(tmp_path / "model.pkl", SIZE)
+    model = big_model(SIZE)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     told("inspect", "model.pkl", cwd=tmp_path)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -66,6 +78,7 @@ def test_a_big_model_travels_once(fresh_name: Name, line: Counted, tmp_path: Pat
             [*MLPACK, *words], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, check=True
         )
     assert line.sent > SIZE
+    assert engine.find(model_reference([model])) is not None
     assert max(peaks.values()) < 200 * 1024 * 1024, peaks
     assert re.search(rf"- send the model  {SIZE / MEGABYTE:.1f} MB  \d+\.\d s", done.stderr), done.stderr
     (tmp_path / "own").mkdir()
@@ -81,11 +94,12 @@ def test_a_big_model_travels_once(fresh_name: Name, line: Counted, tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("models_gone")
 @pytest.mark.parametrize("classic", ["", "1"], ids=["buildkit", "classic"])
-def test_the_model_is_in_the_image(fresh_name: Name, tmp_path: Path, classic: str) -> None:
+def test_the_model_is_in_the_image(
+    fresh_name: Name, tmp_path: Path, classic: str, big_model: Callable[[int], BundleFile]
+) -> None:
     """By either builder the container finds its model and answers with it."""
-    write_big_model(tmp_path / "model.pkl", 70 * MEGABYTE)
+    big_model(70 * MEGABYTE)
     told("build", "model.pkl", "--name", fresh_name("large"), cwd=tmp_path, env={"MLPACK_CLASSIC": classic})
     assert told("test", cwd=tmp_path)["ok"] is True
 
@@ -115,14 +129,17 @@ def test_a_model_that_changes_leaves_no_image(engine: DockerEngine, bundle_of: M
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("models_gone")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sending_leaves_nothing(
-    engine: DockerEngine, fresh_name: Name, line: Counted, tmp_path: Path, end: signal.Signals
+    engine: DockerEngine,
+    fresh_name: Name,
+    line: Counted,
+    tmp_path: Path,
+    end: signal.Signals,
+    big_model: Callable[[int], BundleFile],
 ) -> None:
     """Ctrl-C in the middle of the model: exit 130, and the engine keeps no half of it."""
-    write_big_model(tmp_path / "model.pkl", SIZE)
-    before = {image.id for image in engine.images(label=MODEL_LABEL)}
+    model = big_model(SIZE)
     with subprocess.Popen(
         [*MLPACK, "build", "model.pkl", "--name", fresh_name("half"), "--json"],
         cwd=tmp_path,
@@ -136,7 +153,7 @@ def test_an_interrupted_sending_leaves_nothing(
         process.send_signal(end)
         assert process.wait(PATIENCE_S) == 130
     assert line.sent < SIZE
-    assert {image.id for image in engine.images(label=MODEL_LABEL)} == before
+    assert engine.images(label=f"{MODEL_LABEL}={model_digest([model])}") == ()
 
 
 def model_file(path: Path, sha256: str) -> BundleFile:

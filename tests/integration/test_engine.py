@@ -40,7 +40,7 @@ pytestmark = pytest.mark.docker
 
 PROBE = Path(__file__).with_name("engine_probe.py").read_bytes()
 PROBE_DOCKERFILE = f'FROM {BASE}\nCOPY app/ /app/\nCMD ["python3", "/app/probe.py"]'
-PATIENCE_S = 60  # how long anything may take on a busy machine
+PATIENCE_S = 120  # how long anything may take on a busy machine
 CARD = {"name": "probe", "signatures": []}
 
 

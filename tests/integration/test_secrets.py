@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 
 from mlpack.engines.docker import DockerEngine
 from tests.integration.cli import Done, mlpack
-from tests.integration.conftest import BASE, MakeBundle, Name, file_of
+from tests.integration.conftest import BASE, MakeBundle, Name, containers_of, file_of
 from tests.integration.networks import PRIVATE, bridge_address, certificate, in_container, pip_conf, working_folder
 from tests.standins.connect_proxy import ConnectProxy, connect_proxy
 from tests.unit.packages.standin_index import StandinIndex, serve
@@ -131,14 +132,21 @@ def run_once(line: Line) -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
-        first = next(text for text in process.stdout if text.startswith("curl "))
-        with DockerEngine.connect() as engine:
-            (found,) = [c["Id"] for c in engine._client.containers() if c["ImageID"] == line.image]
-            line.container = engine._client.inspect_container(found)
-            line.container_log = engine._client.logs(found).decode()
-        process.terminate()
-        rest = process.stdout.read()
-    line.said.append(Done(words=("run",), code=process.returncode, stdout=first + rest, stderr=""))
+        said = ""
+        try:
+            for text in iter(process.stdout.readline, ""):
+                said += text
+                if text.startswith("curl "):
+                    break
+            assert any(line.startswith("curl ") for line in said.splitlines()), said
+            with DockerEngine.connect() as engine:
+                (found,) = containers_of(engine, line.image)
+                line.container = engine._client.inspect_container(found)
+                line.container_log = engine._client.logs(found).decode()
+        finally:
+            process.terminate()
+            said += process.stdout.read()
+    line.said.append(Done(words=("run",), code=process.returncode, stdout=said, stderr=""))
 
 
 # what works -----------------------------------------------------------------------------------------
@@ -188,7 +196,8 @@ def test_no_layer_label_or_history_holds_a_password(line: Line, engine: DockerEn
     told = [engine._client.inspect_image(line.image), engine._client.history(line.image)]
     for image in engine._client.images(all=True):
         if image["Created"] >= line.began:
-            told += [engine._client.inspect_image(image["Id"]), engine._client.history(image["Id"])]
+            with contextlib.suppress(ImageNotFound):  # of somebody else, who has just taken it away
+                told += [engine._client.inspect_image(image["Id"]), engine._client.history(image["Id"])]
     assert len(told) > 3
     assert not [form for form in line.forms if form in json.dumps(told).encode()]
 

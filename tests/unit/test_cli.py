@@ -206,3 +206,30 @@ def test_no_google_credentials_is_told(tmp_path: Path) -> None:
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (8, "deploy_auth")
     assert "application-default" in error["hint"]
+
+
+CTRL_C_AMID_AN_IMPORT = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mlpack.pipeline.inspect":
+            import rich.console  # nothing is made later that would let Python forget
+            exec("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_ctrl_c_amid_an_import_is_an_exit_code(tmp_path: Path) -> None:
+    """Python makes dataclasses by executing text; a Ctrl-C that comes just then ends the command as any other does."""
+    (tmp_path / "sitecustomize.py").write_text(CTRL_C_AMID_AN_IMPORT)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlpack", "inspect", "model.pkl", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "interrupted" in done.stdout) == (130, True), done

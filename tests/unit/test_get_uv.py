@@ -34,9 +34,11 @@ def index(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-        thread.join()
+        try:
+            yield folder, f"http://127.0.0.1:{server.server_port}/simple"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def wheel() -> tuple[bytes, str]:

@@ -16,7 +16,7 @@ from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
 
-PATIENCE_S = 60  # how long anything may take on a busy machine
+PATIENCE_S = 120  # how long anything may take on a busy machine
 
 # A server of the standard library alone: GET anything runs a line of Python sent as the path, and answers its value.
 SERVE = """
