@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from mlpack.pipeline.promises import Book, BrokenPromiseError, OnCheck
 
 _PORT = 34871  # not one that a server might take by itself
 _PATIENCE_S = 5.0  # how long a server that answers 4xx to the path that means ready is waited for
+# what a stranger answers may be of any form: a check that stumbles over it has found that out
+_STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
 _TELL = "--request FILE holds rows, `--model-name NAME` the name in the service's routes."
 
 
@@ -106,11 +109,21 @@ def _ask(
 ) -> None:
     """One contract's checks; none but the first where nothing tells what to ask."""
     found: list[Subject] = []
-    if not book.check(f"{contract.name}_model", lambda: _known(client, contract, question, image, found), hint=_TELL):
+    known = partial(_known, client, contract, question, image, found)
+    if not book.check(f"{contract.name}_model", partial(_judged, known), hint=_TELL):
         return
     session = Session(client=client, subject=found[0], heard=heard)
     for name, promise in contract.checks(found[0]):
-        book.check(name, partial(promise, session))
+        book.check(name, partial(_judged, partial(promise, session)))
+
+
+def _judged(promise: Callable[[], str]) -> str:
+    """What the promise saw; raises BrokenPromiseError also for an answer that is not of the form that it reads."""
+    try:
+        return promise()
+    except _STUMBLES as error:
+        said = f"{type(error).__name__}: {error}"
+        raise BrokenPromiseError(f"an answer is not of the contract's form ({said[:200]})") from error
 
 
 def _known(client: Client, contract: Contract, question: Question, image: Image | None, found: list[Subject]) -> str:
@@ -186,4 +199,4 @@ def _compare(book: Book, heard: Mapping[str, list[Any]]) -> None:
                 raise BrokenPromiseError(f"{other} differs from {first}: {found}")
         return f"{', '.join(heard)}: the same numbers"
 
-    book.check("contracts_agree", agree)
+    book.check("contracts_agree", partial(_judged, agree))

@@ -30,6 +30,7 @@ class Book:
             seen, ok = promise(), True
         except (BrokenPromiseError, Unanswered) as broken:
             seen, ok = str(broken), False
+        seen = seen.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be written anywhere
         check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=seen, hint="" if ok else hint)
         self.checks.append(check)
         self.on_check(check)

@@ -10,16 +10,18 @@ from urllib.parse import unquote
 
 import httptools
 
+from .errors import ClientGoneError, RequestError
 from .exchange import Exchange, Serving
 from .offers import without_offers
-from .wire import Head, Request
+from .wire import Head, Request, Response
 
 _MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
 _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
 _MOST_LEARNT = 4096  # bytes of a head that are remembered
 _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
-_NO_HEAD = Head("", "", b"", {}, "", expects=False)
+_NO_HEAD = Head("-", "", b"", {}, "", expects=False)
+_GONE = Response(ClientGoneError.status, b"")
 _STUCK_S = 60.0  # a client that does not read its answer
 _LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
 
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._writing = True
         self._unsent = 0  # bytes that the client had not taken when last looked at
         self._lingering = False
+        self._refusal = 0  # the status of what was no request; nothing is read behind it
         self._since = serving.now  # when it last began to wait for what its client does
         self.exchange: Optional[Exchange] = None  # who is being answered
 
@@ -56,7 +59,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
-        if self._lingering:
+        if self._lingering or self._refusal:
             return
         fresh = self.exchange is None and self._incoming is None and not self._queued and not self._in_head
         size = self._size
@@ -66,12 +69,7 @@ class Connection(asyncio.Protocol):
         if b"pgrade" in data and (self._incoming is None):
             data = without_offers(data)
         self._size = 0
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse(400)
-            return
-        if self._has_ended():
+        if not self._parsed(data):
             return
         if fresh and len(self._queued) == 1 and self._incoming is None:
             self._learn(data)
@@ -91,6 +89,9 @@ class Connection(asyncio.Protocol):
         for exchange in (self.exchange, self._incoming, *self._queued):
             if exchange is not None:
                 exchange.lose()
+        for exchange in self._queued:  # which nobody has begun to answer
+            exchange.request.error = ClientGoneError.code
+            self._serving.app.answered(exchange.request, _GONE, 0.0)
         self._queued.clear()
 
     def pause_writing(self) -> None:
@@ -178,9 +179,11 @@ class Connection(asyncio.Protocol):
         if not (exchange.keep_alive and exchange.answered):
             self._transport.close()
             return
-        if not self._reading and len(self._queued) < _MOST_QUEUED:
+        if not self._reading and len(self._queued) < _MOST_QUEUED and not self._refusal:
             self.go_on()
-        if self._queued:  # not at once: who sends a thousand requests in one piece takes turns with the others
+        if self._refusal and not self._queued:
+            self._say_refusal()
+        elif self._queued:  # not at once: who sends a thousand requests in one piece takes turns with the others
             self._serving.loop.call_soon(self._begin)
 
     def abort(self) -> None:
@@ -209,6 +212,16 @@ class Connection(asyncio.Protocol):
                 self._refuse(408)
         elif self.exchange is None and waited > _IDLE_S:
             self._transport.close()
+
+    def _parsed(self, data: bytes) -> bool:
+        """Whether it was HTTP, and whoever sent it may go on."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if not self._has_ended():
+                self._refuse(400)
+            return False
+        return not self._has_ended()
 
     def _has_ended(self) -> bool:
         """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
@@ -243,17 +256,32 @@ class Connection(asyncio.Protocol):
             self.exchange.begin()
 
     def _refuse(self, status: int) -> None:
-        """What is no request cannot be answered by a contract: a bare status, and the end."""
+        """What is no request cannot be answered by a contract: a bare status, and the end, once all before it is answered."""
         self._in_head = False
-        phrase = http.HTTPStatus(status).phrase.encode()
-        body = phrase + b"\n"
+        self._refusal = status
+        self.hold()
+        half, self._incoming = self._incoming, None
+        if half is not None and half is self.exchange:
+            half.cancel(RequestError("the body is not as HTTP sends one"))
+            return
+        if half is not None:
+            self._queued.remove(half)
+        if self._queued:
+            self._begin()
+        elif self.exchange is None:
+            self._say_refusal()
+
+    def _say_refusal(self) -> None:
+        status = http.HTTPStatus(self._refusal)
+        response = Response(status.value, status.phrase.encode() + b"\n", b"text/plain")
         self.write(
-            b"HTTP/1.1 %d %s\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (status, phrase, len(body), body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+            % (status, response.body[:-1], response.media_type, len(response.body), response.body)
         )
-        if self.exchange is not None:
-            self.exchange.lose()
         self._transport.close()
+        request = Request(_NO_HEAD)
+        request.error = RequestError.code
+        self._serving.app.answered(request, response, 0.0)
 
 
 def _target(url: bytes) -> Tuple[str, bytes]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlpack.pipeline.contracts import CONTRACTS
+from mlpack.pipeline.conformance import Question, check_url
+from mlpack.pipeline.contracts import CONTRACTS, contract
 from tests.contract.served import Server
 from tests.standins.other_server import other_server
 
@@ -39,8 +40,8 @@ def test_ours_keep_every_contract(name: str, request: pytest.FixtureRequest) -> 
     assert document["ok"]
     assert failed(document) == set()
     names = {check["name"] for check in document["checks"]}
-    for contract in CONTRACTS:
-        assert sum(one.startswith(f"{contract}_") for one in names) >= 3, contract
+    for spoken in CONTRACTS:
+        assert sum(one.startswith(f"{spoken}_") for one in names) >= 3, spoken
     assert "contracts_agree" in names
 
 
@@ -89,6 +90,18 @@ def test_a_server_that_is_wrong_fails_exactly_there(flaw: str, broken: set[str])
         document = checked(url, OTHERS, code=6)
     assert failed(document) == broken
     assert document["error"]["code"] == "check_failed"
+
+
+def test_a_server_that_answers_nonsense_fails_and_nothing_else_does() -> None:
+    """Whatever stands in an answer, of any type and size, is a failed check; what is told can be written."""
+    asked = [contract(name) for name in CONTRACTS]
+    with other_server("nonsense") as url:
+        reports = [check_url(url, asked, Question()) for _ in range(12)]
+    for report in reports:
+        assert [one for one in report.checks if not one.ok]
+        assert "".join(one.detail for one in report.checks).encode()
+    details = [one.detail for report in reports for one in report.checks]
+    assert any("not of the contract's form" in one for one in details)
 
 
 def test_contracts_that_it_does_not_speak_fail(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ from typing import Any
 import pytest
 
 from tests.contract import scripted
-from tests.contract.served import PATIENCE_S, Server, assemble, started
+from tests.contract.conftest import Serve
+from tests.contract.served import PATIENCE_S, Server, assemble, started, within
 
 BODY = json.dumps({"instances": [[5.1, 3.5, 1.4, 0.2]]}).encode()
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 
 
@@ -164,6 +168,66 @@ def test_who_leaves_amid_a_body_leaves_nothing(tmp_path: Path) -> None:
             with connected(server) as client:
                 client.sendall(head + b" " * 3_000_000)
         assert memory(server) - before < 60e6
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that does what its rows say."""
+    app: dict[str, Any] = scripted.APP
+    with started(assemble(tmp_path_factory.mktemp("scripted") / "app", **app)) as found:
+        yield found
+
+
+def asking(code: float, value: float) -> bytes:
+    text = json.dumps({"instances": [[code, value]]}).encode()
+    return b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text)
+
+
+def counted(server: Server) -> dict[str, int]:
+    """Answers by route and status, as the service counts them."""
+    text = server.request("GET", "/metrics").body.decode()
+    lines = [line.partition("mlpack_requests_total")[2].rsplit(" ", 1) for line in text.splitlines()]
+    return {line[0]: int(line[1]) for line in lines if line[0].startswith("{")}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "statuses"),
+    [
+        ([asking(0, 1) * 2 + b"?\r\n\r\n"], [b"200", b"200", b"400"]),
+        ([asking(1, 0.4), b"?\r\n\r\n"], [b"200", b"400"]),
+        ([asking(1, 0.4) + asking(0, 1), b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000], [b"200", b"200", b"431"]),
+        ([asking(0, 1), CHUNKED + b"zz\r\n"], [b"200", b"400"]),
+        ([CHUNKED, b"zz\r\n"], [b"400"]),
+        ([asking(0, 1).replace(b"Host: x", b"Connection: close") + b"?\r\n\r\n"], [b"200"]),
+    ],
+)
+def test_what_is_no_request_costs_those_before_it_nothing(server: Server, pieces: list[bytes], statuses: Any) -> None:
+    """Whole requests are answered, then what came behind them is refused; each answer counts once."""
+    before = counted(server)
+    with connected(server) as client:
+        for piece in pieces:
+            client.sendall(piece)
+            assert server.request("GET", "/livez").status == 200  # by then it has been read
+        said = heard(client)
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", said) == statuses
+    told = {name: count - before.get(name, 0) for name, count in counted(server).items()}
+    found = {status: sum(count for name, count in told.items() if "livez" not in name and "/metrics" not in name and f'"{status}"' in name)
+             for status in ("200", "400", "other", "499")}  # fmt: skip
+    wanted = {"200": statuses.count(b"200"), "400": statuses.count(b"400"), "other": statuses.count(b"431"), "499": 0}
+    assert found == wanted, told
+
+
+def test_each_request_of_a_client_that_leaves_is_told(serve: Serve) -> None:
+    """Three were sent ahead and none was answered: three lines and counts of 499, also of those that nobody had begun."""
+    server = serve(**scripted.APP)
+    with connected(server) as client:
+        client.sendall(asking(1, 20) * 3)
+        assert server.request("GET", "/livez").status == 200
+    within(
+        lambda: sum(count for name, count in counted(server).items() if '"499"' in name) == 3, lambda: counted(server)
+    )
+    server.stop()
+    assert [line["path"] for line in server.log() if line.get("status") == 499] == ["/predict"] * 3
 
 
 def test_nothing_is_answered_behind_the_last(iris: Server) -> None:

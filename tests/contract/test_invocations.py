@@ -62,7 +62,8 @@ def test_an_empty_cell_is_a_missing_value(houses: Server) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"5.1,3.5,1.4", b"5.1,3.5,1.4,x", b"5.1,3.5,1.4,0.2\n5.1", b"a,b,c,d\n1,2,3,4", b"\xff\xfe", b"1,2,3,1_0", b'"1', b"1,2,3,\x00"],
+    [b"", b"5.1,3.5,1.4", b"5.1,3.5,1.4,x", b"5.1,3.5,1.4,0.2\n5.1", b"a,b,c,d\n1,2,3,4", b"\xff\xfe", b"1,2,3,1_0", b'"1', b"1,2,3,\x00",
+     "1,2,3,\uff15".encode(), b"1,2,3,1e999"],
 )  # fmt: skip
 def test_bad_csv_is_400(iris: Server, body: bytes) -> None:
     """Too few cells, words among numbers, ragged lines, unknown names, other encodings: refused in MLflow's form."""
@@ -120,11 +121,37 @@ def test_npy(iris: Server, spam: Server) -> None:
     huge = good.replace(b"(2, 4)", b"(2,10**9)"), good.replace(b"(2, 4), }", b"(999999999,4)}")
     bad = [b"", good[:-1], good + b"x", good[:20], *huge, saved(rows[0]), saved(rows[None]), saved(rows.astype(complex)),
            saved(np.array([{}, 1], dtype=object)), saved(np.zeros((0, 4))), good.replace(b"'<f8'", b"'|O8'"),
-           good.replace(b"'descr'", b"__import"), saved(np.array(1.0)), saved(rows.astype("M8[s]"))]  # fmt: skip
+           good.replace(b"'descr'", b"__import"),
+           good.replace(b"(2, 4), }", b"(True,8)}"), saved(np.array(1.0)), saved(rows.astype("M8[s]"))]  # fmt: skip
     for body in bad:
         answer = asked(iris, body, NPY)
         assert answer.status == 400, body[:80]
         assert set(answer.json()) == {"error_code", "message"}
+        assert "0x" not in answer.json()["message"]  # where things lie in the memory is nobody's business
+
+
+def test_infinity_goes_in_by_its_words(serve: Serve) -> None:
+    """As a token of JSON, as pandas writes it to CSV; numbers that are too large for a float are not taken for it."""
+    server = serve(**scripted.APP)
+    rows = b"[0, Infinity], [0, -Infinity], [0, 1]"
+    wanted = b"inf\n-inf\n1.0\n"
+    assert asked(server, b'{"instances": [%s]}' % rows, accept=CSV).body == wanted
+    assert asked(server, rows.replace(b"], [", b"]\n["), LINES, accept=CSV).body == wanted
+    assert asked(server, b"0,inf\n0,-Infinity\n0,1\n", CSV, accept=CSV).body == wanted
+    assert asked(server, b"inf,inf", CSV, accept=CSV).body == b"inf\n"  # no line of names
+    assert server.request("POST", "/score", b'{"data": [%s]}' % rows).json() == [None, None, 1.0]
+    for body, kind in ((b'{"instances": [[0, 1e999]]}', "application/json"), (b"[0, 1e999]", LINES), (b"0,1e999", CSV)):
+        assert asked(server, body, kind).status == 400
+
+
+def test_names_that_are_not_all_texts_tell_no_order(iris: Server) -> None:
+    """Half-named columns are refused rather than taken in the model's order; numbers alone are positions."""
+    half = {"dataframe_split": {"columns": [models.IRIS_COLUMNS[3], 1, 2, [3]], "data": [ROW]}}
+    answer = asked(iris, half)
+    assert (answer.status, "nothing tells their order" in answer.json()["message"]) == (400, True)
+    assert asked(iris, {"dataframe_split": {"columns": [0, 1, 2, 3], "data": [ROW]}}).json() == {"predictions": [0]}
+    uneven = {name: [1] * (place + 1) for place, name in enumerate(models.IRIS_COLUMNS)}
+    assert '"sepal length (cm)" 1, "sepal width (cm)" 2' in asked(iris, {"inputs": uneven}).json()["message"]
 
 
 def test_exactly_one_form(iris: Server) -> None:

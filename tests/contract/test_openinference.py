@@ -164,6 +164,17 @@ def test_a_bad_tensor_is_400_in_the_contracts_form(iris: Server, inputs: Any) ->
     assert isinstance(answer.json()["error"], str)
 
 
+@pytest.mark.parametrize("flag", ["false", 0, None])
+def test_a_flag_is_true_or_false(iris: Server, flag: Any) -> None:
+    """The text "false" is not taken for true, for one output or for all."""
+    for more in (
+        {"outputs": [{"name": "predict", "parameters": {"binary_data": flag}}]},
+        {"parameters": {"binary_data_output": flag}},
+    ):
+        answer = iris.request("POST", INFER, {"inputs": [entry()], **more})
+        assert (answer.status, "must be true or false" in answer.json()["error"]) == (400, True)
+
+
 def test_unknown_models_versions_outputs_and_paths(iris: Server) -> None:
     """Trap 10: an unknown version is 404, as is an unknown model; an unknown output is 400; all in the contract's form."""
     for path in ("/v2/models/x/infer", "/v2/models/test/versions/7/infer", "/v2/models/test/versions/abc/infer"):

@@ -49,6 +49,15 @@ def test_vertex_on_a_route_that_exists(serve: Serve, app: Any, predict: str, bod
     assert server.predict({"instances": [ROW], "parameters": {"confidence": 0.5}}).json() == {"predictions": [0]}
 
 
+@pytest.mark.parametrize("predict", ["/v1/models/other:predict", "/v2/models/other/infer", "/predictions/other"])
+def test_vertex_on_a_route_of_another_name(serve: Serve, predict: str) -> None:
+    """AIP_PREDICT_ROUTE that names another model, as examples copied from elsewhere do, is answered like /predict."""
+    server = serve(**scripted.APP, name="iris", env={"AIP_PREDICT_ROUTE": predict})
+    assert server.request("POST", predict, {"instances": [[0, 1]]}).json() == {"predictions": [1.0]}
+    assert server.request("POST", predict.replace("other", "third"), {"instances": [[0, 1]]}).status == 404
+    assert server.request("POST", predict.replace("other", "iris"), {}).status == 400
+
+
 def test_vertex_health_means_ready_wherever_it_is(serve: Serve) -> None:
     """AIP_HEALTH_ROUTE is 503 while the model loads, also where another route would answer 200 at once."""
     slow = {**scripted.APP, "options": {"load_until": "loaded"}}

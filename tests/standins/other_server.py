@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import struct
 import sys
@@ -18,6 +19,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 NAME = "adder"
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e308,
+    2**70,
+    "x",
+    "\ud800/ü",
+    [],
+    [[]],
+    [[1], [2, [3]]],
+    {},
+    {"data": [1]},
+    [{}],
+    [10**9] * 9,
+)
 SPEC = {"name": "numbers", "datatype": "FP64", "shape": [-1, 2]}
 TF_SPEC = {"dtype": "DT_DOUBLE", "tensor_shape": {"dim": [{"size": "-1"}, {"size": "2"}]}, "name": "numbers:0"}
 
@@ -30,6 +47,7 @@ class OtherServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], flaws: frozenset[str]) -> None:
         super().__init__(address, Handler)
         self.flaws = flaws
+        self.chance = random.Random(7)
 
 
 class RefusedError(Exception):
@@ -62,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         more: dict[str, str] = {}
         try:
             found = self._found(body)
+            if self._wrong("nonsense") and not isinstance(found, (tuple, bytes)):
+                found = self._bent(found)
             status = 200
             if isinstance(found, tuple):
                 head, tail = found
@@ -82,6 +102,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _wrong(self, flaw: str) -> bool:
         return flaw in self.server.flaws
+
+    def _bent(self, value: Any) -> Any:
+        """The value with some of what is in it, or all of it, made something else."""
+        chance = self.server.chance
+        if chance.random() < 0.1:
+            return chance.choice(JUNK)
+        if isinstance(value, dict):
+            return {name: self._bent(one) for name, one in value.items() if chance.random() < 0.97}
+        return [self._bent(one) for one in value] if isinstance(value, list) else value
 
     def _found(self, body: bytes) -> Any:
         path = self.path

@@ -10,7 +10,7 @@ from mlpack.pipeline.promises import BrokenPromiseError
 
 
 def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
-    at = f"/v1/models/{subject.name}"
+    at = f"/v1/models/{subject.path}"
     yield "kserve_list", _list
     yield "kserve_model_ready", _ready
     yield (
@@ -40,7 +40,7 @@ def _list(session: Session) -> str:
 
 
 def _ready(session: Session) -> str:
-    told = json_of(session.client.get(f"/v1/models/{session.subject.name}"), keys=("name", "ready"))
-    if told["ready"] not in {True, "True"}:  # older ones write the word
+    told = json_of(session.client.get(f"/v1/models/{session.subject.path}"), keys=("name", "ready"))
+    if told["ready"] not in (True, "True"):  # older ones write the word
         raise BrokenPromiseError(f"ready is {told['ready']!r} under 200")
     return f"{told['name']} ready"

@@ -29,7 +29,10 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
     yield "v2_outputs", _outputs
     yield "v2_binary", _binary
     if subject.version:
-        yield "v2_version", lambda session: str(_asked(session, at=f"{_at(session)}/versions/{subject.version}"))[:80]
+        yield (
+            "v2_version",
+            lambda session: str(_asked(session, at=f"{_at(session)}/versions/{subject.version_path}"))[:80],
+        )
     yield (
         "v2_unknown_version",
         lambda session: refused(session.client.get(f"{_at(session)}/versions/mlpack-no-such-version"), text="error"),
@@ -48,7 +51,7 @@ CONTRACT = Contract(name="v2", ready="/v2/health/ready", checks=_checks, named=T
 
 
 def _at(session: Session) -> str:
-    return f"/v2/models/{session.subject.name}"
+    return f"/v2/models/{session.subject.path}"
 
 
 def _body(session: Session, **more: Any) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import prod
 from typing import Any
+from urllib.parse import quote
 
 from mlpack.pipeline.asking import Answer, Client
 from mlpack.pipeline.questions import rows_for, sample_rows
@@ -16,6 +18,7 @@ _TF_TYPES = {
     "DT_DOUBLE": "FP64", "DT_STRING": "BYTES",
 }  # fmt: skip
 _COUNT = 2  # rows that are asked
+_MOST_VALUES = 10_000_000  # in them: what a service tells of itself may be anything
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,16 @@ class Subject:
     columns: tuple[str, ...] = ()
     platform: str | None = None
     labels: Mapping[str, str] | None = None
+
+    @property
+    def path(self) -> str:
+        """The model's name as it stands in a route."""
+        return quote(self.name or "", safe="")
+
+    @property
+    def version_path(self) -> str:
+        """Its version as it stands in a route."""
+        return quote(self.version or "", safe="")
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -62,8 +75,9 @@ def find_subject(
 ) -> Subject:
     """What to ask: the user's request first, then the card, then what the service tells of itself. Raises Unanswered."""
     name = name or (str(card["name"]) if card else None) or _name(client)
-    v2 = _value(client.get(f"/v2/models/{name}")) if name else None
-    v1 = _value(client.get(f"/v1/models/{name}/metadata")) if name and not isinstance(v2, dict) else None
+    at = quote(name, safe="") if name else None
+    v2 = _value(client.get(f"/v2/models/{at}")) if at else None
+    v1 = _value(client.get(f"/v1/models/{at}/metadata")) if at and not isinstance(v2, dict) else None
     inputs = _inputs(v2, v1)
     columns: tuple[str, ...] = ()
     rows, tensors = _given(request)
@@ -115,22 +129,32 @@ def _inputs(v2: Any, v1: Any) -> list[dict[str, Any]]:
     """The tensors that the metadata name, in the words of a card; none where the metadata are not as they should be."""
     try:
         if v2 is not None:
-            return [
+            return _sane(
                 {"name": one["name"], "dtype": one["datatype"], "shape": [int(size) for size in one["shape"]]}
                 for one in v2["inputs"]
-            ]
+            )
         signatures = v1["metadata"]["signature_def"]["signature_def"]
         chosen = signatures.get("serving_default") or next(iter(signatures.values()))
-        return [
+        return _sane(
             {
                 "name": name,
                 "dtype": _TF_TYPES[one["dtype"]],
                 "shape": [int(dim["size"]) for dim in one["tensor_shape"].get("dim", [])],
             }
             for name, one in chosen["inputs"].items()
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration):
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration):
         return []
+
+
+def _sane(inputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tensors, where values can be made for them; raises ValueError where they are too many, or of no such type."""
+    found = list(inputs)
+    if any(one["dtype"] not in _TF_TYPES.values() or not isinstance(one["name"], str) for one in found):
+        raise ValueError("a tensor of no known type")
+    if sum(_COUNT * prod(max(size, 1) for size in one["shape"]) for one in found) > _MOST_VALUES:
+        raise ValueError("too many values to ask with")
+    return found
 
 
 def _version(v2: Any, v1: Any) -> str | None:

@@ -17,7 +17,10 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
     yield "tfs_predict", lambda session: _predict(session, f"{_at(session)}:predict")
     yield "tfs_inputs", _inputs
     if subject.version:
-        yield "tfs_version", lambda session: _predict(session, f"{_at(session)}/versions/{subject.version}:predict")
+        yield (
+            "tfs_version",
+            lambda session: _predict(session, f"{_at(session)}/versions/{subject.version_path}:predict"),
+        )
     yield (
         "tfs_unknown_version",
         lambda session: refused(session.client.get(f"{_at(session)}/versions/987654321"), text="error"),
@@ -44,7 +47,7 @@ CONTRACT = Contract(name="tfs", ready="/v1/models", checks=_checks, named=True)
 
 
 def _at(session: Session) -> str:
-    return f"/v1/models/{session.subject.name}"
+    return f"/v1/models/{session.subject.path}"
 
 
 def _body(session: Session) -> dict[str, Any]:

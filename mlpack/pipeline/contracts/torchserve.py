@@ -13,7 +13,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
     yield "torchserve_ping", lambda session: f"{success(session.client.get('/ping')).status}"
     yield (
         "torchserve_predictions",
-        lambda session: str(json_of(session.client.post(f"/predictions/{subject.name}", body)))[:80],
+        lambda session: str(json_of(session.client.post(f"/predictions/{subject.path}", body)))[:80],
     )
     yield (
         "torchserve_unknown_model",

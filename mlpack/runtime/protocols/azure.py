@@ -23,6 +23,7 @@ class Azure:
 
     def __init__(self, models: Models, settings: Settings) -> None:
         self._answering = Answering(models, settings)
+        self._infinite = Answering(models, settings, infinite=True)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -31,18 +32,22 @@ class Azure:
     async def score(self, request: Request) -> Response:
         """Answers rows."""
         request.require_json()
-        document = parse(await self._answering.body(request), tokens=True)
+        body = await self._answering.body(request)
+        document = parse(body, tokens=True)
+        answering = self._infinite if b"Infinity" in body else self._answering
         forms = [name for name in _FORMS if type(document) is dict and name in document]
         if len(forms) != 1 or set(document) - {*_FORMS, "params", "parameters"}:
             raise BadInputError(f'the body must be an object with either "data" or "input_data", not {shown(document)}')
         value = document[forms[0]]
-        outputs = await self._asked(request, value, document.get("params", document.get("parameters")))
+        parameters = document.get("params", document.get("parameters"))
+        outputs = await _asked(answering, request, value, parameters)
         return Response(200, dump(predictions(outputs)))
 
-    async def _asked(self, request: Request, value: Any, parameters: Any) -> Arrays:
-        signature = self._answering.chosen(parameters)
-        if type(value) is dict and "data" in value:
-            return await self._answering.split(request, signature, value)
-        if type(value) is dict:
-            return await self._answering.columns(request, signature, value)
-        return await self._answering.instances(request, signature, value)
+
+async def _asked(answering: Answering, request: Request, value: Any, parameters: Any) -> Arrays:
+    signature = answering.chosen(parameters)
+    if type(value) is dict and "data" in value:
+        return await answering.split(request, signature, value)
+    if type(value) is dict:
+        return await answering.columns(request, signature, value)
+    return await answering.instances(request, signature, value)

@@ -143,6 +143,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def shown_counts(counts: Dict[str, int]) -> str:
+    """Some of the names, each with its number."""
+    told = [f"{shown(name)} {count}" for name, count in islice(counts.items(), 10)]
+    return ", ".join([*told, *(["..."] if len(counts) > len(told) else [])])
+
+
 def _misfits(values: Sequence[Any], dtype: str) -> Iterator[Misfit]:
     fits = _CASTS[dtype]
     found = False

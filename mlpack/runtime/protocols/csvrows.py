@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from itertools import zip_longest
 from typing import Any, List, Optional, Sequence
@@ -17,8 +18,9 @@ from .tables import from_split
 from .text import dump, parse
 
 _MISSING = frozenset(("", "nan", "NaN", "NA", "null"))
-_INTEGER = re.compile(r"\s*[+-]?\d{1,300}\s*")
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_INFINITE = {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "Infinity")}
+_INTEGER = re.compile(r"\s*[+-]?\d{1,300}\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 _ANY = "any value"
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
@@ -107,7 +109,8 @@ def _is_header(table: List[List[str]], rows: Rows, dtypes: List[str]) -> bool:
     if rows.raw and len(table) == 1:
         return False
     numbers = bool(dtypes) and not {"BYTES", "BOOL"} & set(dtypes)
-    return numbers and not any(_NUMBER.fullmatch(cell) or cell.strip() in _MISSING for cell in line)
+    words = [cell.strip() for cell in line]
+    return numbers and not any(_NUMBER.fullmatch(word) or word in _MISSING or word in _INFINITE for word in words)
 
 
 def _cell(text: str, dtype: str) -> Any:
@@ -121,7 +124,10 @@ def _cell(text: str, dtype: str) -> Any:
         return _BOOLEANS.get(word.lower(), text)
     if _INTEGER.fullmatch(word):
         return int(word)
-    return float(word) if _NUMBER.fullmatch(word) else text
+    if not _NUMBER.fullmatch(word):
+        return _INFINITE.get(word, text)
+    number = float(word)
+    return text if math.isinf(number) else number  # a number beyond the floats is none of them
 
 
 def _written(cell: Any) -> Any:

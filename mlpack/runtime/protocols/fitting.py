@@ -9,7 +9,7 @@ import numpy as np
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, TooManyRowsError
 from ..predictor import Array, Arrays
-from .casting import shown
+from .casting import shown, shown_counts
 
 NUMPY: Dict[str, Any] = {
     "BOOL": np.bool_, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8,
@@ -39,7 +39,7 @@ def fit(signature: Signature, tensors: Arrays, max_rows: int) -> Tuple[Arrays, i
     counts = {name: len(array) for name, array in tensors.items()}
     rows = next(iter(counts.values()), 0)
     if len(set(counts.values())) > 1:
-        raise BadInputError(f"the tensors differ in their number of rows: {shown(counts)}")
+        raise BadInputError(f"the tensors differ in their number of rows: {shown_counts(counts)}")
     if rows == 0:
         raise BadInputError("there are no rows")
     if rows > max_rows:

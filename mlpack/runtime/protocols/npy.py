@@ -12,7 +12,7 @@ from ..errors import BadInputError, NotAcceptableError
 from ..predictor import Array
 from .binary import as_text
 from .casting import shown
-from .fitting import NAMES
+from .fitting import NAMES, shown_shape
 
 _LONGEST_HEADER = 10_000
 
@@ -32,8 +32,8 @@ def read_npy(body: bytes) -> Array:
         shape, fortran, dtype = read(file)
     except BadInputError:
         raise
-    except Exception as error:  # the header is a Python literal: whatever is wrong with it, the client is told
-        raise BadInputError(f"the body is not .npy: {error}") from error
+    except Exception as error:  # the header is a Python literal: whatever is wrong with it
+        raise BadInputError("the body is not .npy: its header cannot be read") from error
     if (
         dtype.hasobject
         or dtype.names
@@ -44,11 +44,11 @@ def read_npy(body: bytes) -> Array:
     data = body[file.tell() :]
     if (
         len(shape) > 16
-        or any(size < 0 for size in shape)
+        or any(type(size) is not int or size < 0 for size in shape)
         or prod(shape) * dtype.itemsize != len(data)
         or not dtype.itemsize
     ):
-        raise BadInputError(f"a .npy of shape {shown(list(shape))} does not hold {len(data)} bytes")
+        raise BadInputError(f"a .npy of shape {shown_shape(shape[:16])[:200]} does not hold {len(data)} bytes")
     array: Any = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
     return _texts(array) if dtype.kind in "US" else np.array(array, dtype=dtype.newbyteorder("="), order="C")
 

@@ -160,6 +160,7 @@ def _asked(document: Dict[str, Any], signature: Signature) -> Optional[Dict[str,
     if type(outputs) is not list:
         raise BadInputError(f'"outputs" must be a list, not {shown(outputs)}')
     known = [spec.name for spec in signature.outputs]
+    by_default = _binary_by_default(document)
     found: Dict[str, bool] = {}
     for entry in outputs:
         if type(entry) is not dict or type(entry.get("name")) is not str:
@@ -169,12 +170,19 @@ def _asked(document: Dict[str, Any], signature: Signature) -> Optional[Dict[str,
         parameters = entry.get("parameters") or {}
         if type(parameters) is not dict or "shared_memory_region" in parameters or parameters.get("classification"):
             raise BadInputError(f"output {shown(entry['name'])}: of its parameters only binary_data is known here")
-        found[entry["name"]] = bool(parameters.get("binary_data", _binary_by_default(document)))
+        found[entry["name"]] = _flag(parameters, "binary_data", default=by_default)
     return found
 
 
 def _binary_by_default(document: Dict[str, Any]) -> bool:
-    return bool((document.get("parameters") or {}).get("binary_data_output", False))
+    return _flag(document.get("parameters") or {}, "binary_data_output", default=False)
+
+
+def _flag(parameters: Dict[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise BadInputError(f"{name} must be true or false, not {shown(value)}")
+    return value
 
 
 def _declared(outputs: Arrays, signature: Signature) -> Arrays:

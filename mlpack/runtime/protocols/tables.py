@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from ..errors import BadInputError
-from .casting import shown
+from .casting import shown, shown_counts
 from .rows import Rows
 
 
@@ -25,7 +25,7 @@ def from_columns(rows: Rows, columns: Any) -> List[Any]:
         return columns[tensor]  # type: ignore[no-any-return]  # its values were judged a list above
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
-        raise BadInputError(f"the columns differ in length: {shown(lengths)}")
+        raise BadInputError(f"the columns differ in length: {shown_counts(lengths)}")
     if rows.raw:
         return [dict(zip(columns, values)) for values in zip(*columns.values())]
     if not rows.names:
@@ -54,7 +54,10 @@ def from_split(rows: Rows, table: Any) -> List[Any]:
         raise BadInputError(f"the table's columns must be a list, not {shown(columns)}")
     if rows.raw:
         return [dict(zip(columns, row)) if columns and type(row) is list else row for row in data]
-    if not columns or not rows.names or {type(name) for name in columns} != {str}:
+    kinds = {type(name) for name in columns or ()}
+    if rows.names and str in kinds and len(kinds) > 1:
+        raise BadInputError("some of the table's columns are texts and others are not: nothing tells their order")
+    if not columns or not rows.names or kinds != {str}:
         return _unwrapped(rows, data)
     _check_names(rows, columns)
     if tuple(columns) == rows.names:

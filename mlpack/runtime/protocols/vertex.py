@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import List, Mapping, Optional
 
 from ..errors import StartError
@@ -12,6 +13,8 @@ from ..wire import Request, Response, Route
 from .answering import Answering
 from .forms import own_form
 from .own import Own
+
+_MODEL = re.compile(r"/(?:v1/models|v2/models|predictions)/([^/:]+)")
 
 
 class Vertex:
@@ -32,13 +35,20 @@ class Vertex:
         if self._health:
             found.append(Route("GET", self._health, self.health, own_form, quiet=True, rank=-1))
         if self._predict:
-            found.append(Route("POST", self._predict, self._own.predict, own_form, rank=1))
+            # what names another model is answered nowhere else
+            rank = -1 if _names_another(self._predict, self._answering.card.name) else 1
+            found.append(Route("POST", self._predict, self._own.predict, own_form, rank=rank))
         return found
 
     async def health(self, request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
         ready = self._answering.ready()
         return await self._own.card(request) if self._health == "/" else ready
+
+
+def _names_another(path: str, model: str) -> bool:
+    named = _MODEL.match(path)
+    return named is not None and named.group(1) != model
 
 
 def _route(environ: Mapping[str, str], name: str, ending: str) -> Optional[str]:
