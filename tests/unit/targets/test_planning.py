@@ -152,6 +152,32 @@ def test_the_file_says_what_it_leaves_out() -> None:
     assert "leaves out" not in plan(Before(service=None)).document
 
 
+def test_what_is_the_services_own_waits_for_the_traffic() -> None:
+    """Without traffic its labels, ingress and access are no change, and told of; said again later, they are one."""
+    words: dict[str, Any] = {"labels": {"team": "ml"}, "ingress": "internal", "allow_unauthenticated": False}
+    whole = plan(there(), env={"NEW": "1"}, **words)
+    assert {change.field for change in whole.changes} == {"label.team", "ingress", "access", "env.NEW", "traffic"}
+    aside = whole.aside()
+    assert {change.field for change in aside.changes} == {"label.team", "env.NEW"}
+    assert "access, ingress, the service's label team;" in aside.notes[-1]
+    assert whole.notes == aside.notes[:-1]
+
+    moved = there()  # by `mlpack traffic`: the revision that was staged serves, and has the label
+    assert moved.base is not None
+    moved.base.labels["team"] = "ml"
+    again = plan(moved, **words)
+    assert {change.field for change in again.changes} == {"label.team", "ingress", "access", "traffic"}
+    assert again.aside().changes == ()
+    assert plan(there(labels={"team": "ml"}), labels={"team": "ml"}).changes == ()
+    assert plan(there(), env={"NEW": "1"}).aside().notes == ()
+
+    first = plan(Before(service=None), allow_unauthenticated=True, labels={"team": "ml"})
+    assert {change.field for change in first.changes} - {change.field for change in first.aside().changes} == {"access"}
+    assert "access;" in first.aside().notes[-1]
+    private = plan(Before(service=None))
+    assert private.aside() == private
+
+
 def test_traffic_is_pinned_while_a_release_is_staged() -> None:
     """What serves is named, others' tags stay, ours is on the newest; only revisions that served are gone back to."""
     before = there()
