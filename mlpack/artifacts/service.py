@@ -60,12 +60,25 @@ class Plan:
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
     live: Live | None = None  # what serves already, when nothing is to be changed
+    with_traffic: tuple[str, ...] = ()  # the changes, by their field, that come with the traffic alone
+    waiting: tuple[str, ...] = ()  # what those are called where they do not come
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
 
     def at(self, live: Live) -> Plan:
         """The plan when what it wants serves already."""
         return replace(self, live=live)
+
+    def aside(self) -> Plan:
+        """The plan when the release gets no traffic: what holds for all that serves stays as it is, and a note says so."""
+        changes = tuple(change for change in self.changes if change.field not in self.with_traffic)
+        if not self.waiting:
+            return replace(self, changes=changes)
+        note = (
+            f"not changed without traffic, as what serves has it too: {', '.join(self.waiting)}; "
+            "`mlpack deploy` with the same words does it when the traffic may move"
+        )
+        return replace(self, changes=changes, notes=(*self.notes, note))
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain JSON values."""

@@ -79,6 +79,7 @@ def _run(console: Console, words: str | None, config: Path | None, how: How) -> 
     )
     with console.progress("planning"):
         plan = target.plan(ready.image, ready.report, place.reference(ready))
+    plan = plan if how.traffic else plan.aside()
     show_plan(console, plan)
     if how.write is not None:
         write_whole(how.write, plan.document)

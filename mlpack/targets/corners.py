@@ -36,8 +36,8 @@ def read_corner(kind: type[CornerType], target: str, corner: Mapping[str, Any]) 
         field = kind.model_fields.get(path[0]) if path else None
         message, hint = str(first["msg"]).removeprefix("Value error, "), f"Known here: {', '.join(known)}."
         if field is not None:
-            # A variable's value may be a secret, and a CI's log is read by many.
-            held = "It holds what you gave" if path[0] == "env" else f"It holds {first['input']!r}"
+            # A variable's value may be a secret, also one that is mistaken for its name; a CI's log is read by many.
+            held = "It holds what you gave" if path[0] in {"env", "secrets"} else f"It holds {first['input']!r}"
             hint = held + (f" ({field.description})." if field.description else ".")
         if first["type"] == "string_type" and isinstance(first["input"], (bool, int, float)):
             message, hint = "a text is wanted", "In YAML a number, and a yes or no, is a text in quotes alone."

@@ -297,14 +297,22 @@ def test_a_stage_without_traffic_waits_for_its_share(cloud: Cloud, standing: Pac
     """`--no-traffic` leaves what serves alone; the release has an address of its own, and gets its share by `traffic`."""
     before = serving(cloud, standing)
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--yes", "--no-traffic")
-    aside = cloud.told(*words, "--env", "ASIDE=1", cwd=standing.folder)
+    aside = cloud.told(*words, "--env", "ASIDE=1", "--set", "labels.stage=aside", cwd=standing.folder)
     assert (aside["verified"], aside["previous"]) == ("golden", before)
+    assert "traffic" not in {change["field"] for change in aside["plan"]["changes"]}
+    assert "the service's label stage" in aside["plan"]["notes"][-1]
     assert aside["url"] != cloud.told("status", cwd=standing.folder)["url"]
     assert "$(gcloud auth print-identity-token)" in aside["curl"]
     assert serving(cloud, standing) == before
     shared = cloud.told(*aside["share"].split()[1:], cwd=standing.folder)
     assert next(one["name"] for one in shared["revisions"] if one["percent"]) == aside["revision"]
     cloud.refused(8, "deploy_missing", "traffic", "no-such-revision=100", cwd=standing.folder)
+    found = cloud.service("standing")
+    assert "stage" not in found.get("labels", {})
+    assert found["template"]["labels"]["stage"] == "aside"
+    later = cloud.told(*words[:-1], "--set", "labels.stage=aside", cwd=standing.folder)
+    assert {change["field"] for change in later["plan"]["changes"]} == {"label.stage", "traffic"}
+    assert cloud.service("standing")["labels"]["stage"] == "aside"
 
 
 # The push -------------------------------------------------------------------------------------------

@@ -93,6 +93,50 @@ def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder:
     assert not engine._client.containers(all=True, filters={"label": f"com.docker.compose.project=mlpack-{service}"})
 
 
+def test_a_stage_without_traffic_waits_for_its_share(iris: Packed, folder: Path, engine: DockerEngine) -> None:
+    """`--no-traffic`: known to every command from the first on, and without its own container once it has the traffic.
+
+    A move to one that dies again and again is put back, without waiting for its end, also where compose.yaml was changed by hand.
+    """
+    service, port = f"aside-{iris.name}", free_port()
+    words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={port}", "--yes")
+    body, expected = (json.loads((folder / file).read_text()) for file in ("request.json", "expected.json"))
+    aside = told(*words, "--no-traffic", cwd=folder)
+    assert running(engine, service) == [f"mlpack-{service}-next"]
+    waiting = told("status", cwd=folder)
+    assert [(one["name"], one["percent"], one["proven"]) for one in waiting["revisions"]] == [
+        (aside["revision"], 0, False)
+    ]
+    assert "nothing serves yet" in waiting["message"]
+    first = told(*aside["share"].split()[1:], cwd=folder)
+    assert running(engine, service) == [f"mlpack-{service}"]
+    assert ask(first["url"], body) == ask(f"http://127.0.0.1:{port}", body) == expected
+
+    assert [one["proven"] for one in first["revisions"]] == [True]
+    home = folder / ".mlpack" / "compose" / service
+    text = (home / "compose.yaml").read_text()
+    broken = text.replace("environment:\n", "environment:\n      MLPACK_SERVE_MAX_ROWS: x\n")
+    (home / "releases" / "r0009-broken.yaml").write_text(broken)
+    edited = text.replace("pids_limit: 256", "pids_limit: 200")
+    (home / "compose.yaml").write_text(edited)
+    found = refused(8, "deploy_start", "traffic", "r0009-broken=100", cwd=folder)
+    assert "serves again" in found["error"]["message"]
+    assert (home / "compose.yaml").read_text() == edited
+    assert ask(first["url"], body) == expected
+    assert "changed by hand" in told("status", cwd=folder)["message"]
+    told("delete", "--yes", cwd=folder)
+    (folder / ".mlpack" / "deployed.json").unlink()
+    assert running(engine, service) == []
+    assert not home.exists()
+
+
+def running(engine: DockerEngine, service: str) -> list[str]:
+    """The compose projects of a service that have a container, whatever its state."""
+    label = "com.docker.compose.project"
+    found = [one["Labels"].get(label, "") for one in engine._client.containers(all=True, filters={"label": label})]
+    return sorted(name for name in found if name in {f"mlpack-{service}", f"mlpack-{service}-next"})
+
+
 def test_a_taken_port_is_told_before_anything_runs(iris: Packed, folder: Path) -> None:
     """Exit 8 with the way out; a first release that failed leaves nothing."""
     with socket.socket() as one:

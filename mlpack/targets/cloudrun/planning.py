@@ -99,10 +99,11 @@ def plan_of(
     template = template_of(before.base, settings, image_id=image.id, reference=reference, report=report)
     labels = {**(dict(before.service.labels) if before.service is not None else {}), **settings.labels}
     wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference)
-    changes = changes_between(_before(before), _after(before, wanted))
+    changes = changes_between(_before(before, settings), _after(before, wanted))
     if before.serving and changes:
         shares = ", ".join(f"{name} {percent} %" for name, percent in before.shares.items())
         changes = (*changes, Change(field="traffic", before=shares, after="the new revision 100 %"))
+    with_traffic, waiting = _with_traffic(before, settings, {change.field for change in changes})
     limits, scaling = template.containers[0].resources.limits, template.scaling
     return Plan(
         target="cloudrun",
@@ -126,15 +127,19 @@ def plan_of(
             report=report,
         ),
         notes=_notes(before, settings, report),
+        with_traffic=with_traffic,
+        waiting=waiting,
         before=before,
         wanted=Wanted(template=template, settings=settings, labels=labels, reference=reference),
     )
 
 
-def _before(before: Before) -> dict[str, str]:
+def _before(before: Before, settings: Settings) -> dict[str, str]:
     if before.service is None or before.base is None:
         return {}
-    return facts_of(before.base) | _around(before.service.ingress.name, before.access.open_to_all)
+    # A revision may have a label that its service lacks: one that was staged without traffic.
+    late = {f"label.{key}": before.service.labels.get(key, "") for key in _late_labels(before, settings)}
+    return facts_of(before.base) | late | _around(before.service.ingress.name, before.access.open_to_all)
 
 
 def _after(before: Before, wanted: Wanted) -> dict[str, str]:
@@ -147,6 +152,26 @@ def _after(before: Before, wanted: Wanted) -> dict[str, str]:
         before.access.open_to_all if opened is None else opened,
     )
     return facts
+
+
+def _late_labels(before: Before, settings: Settings) -> list[str]:
+    """The given labels that the service itself has not, or not so."""
+    there = before.service.labels if before.service is not None else {}
+    return [key for key, value in settings.labels.items() if there.get(key) != value]
+
+
+def _with_traffic(before: Before, settings: Settings, changed: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The changes that a release without traffic leaves alone, and what they are called.
+
+    A first one leaves its door closed; of one more the service's own labels wait, and those of its revision do not.
+    """
+    if before.service is None or before.base is None:
+        opened = ("access",) if settings.allow_unauthenticated else ()
+        return opened, opened
+    labels = _late_labels(before, settings)
+    own = tuple(name for name in ("access", "ingress") if name in changed)
+    only = tuple(f"label.{key}" for key in labels if before.base.labels.get(key) == settings.labels[key])
+    return ("traffic", *own, *only), (*own, *(f"the service's label {key}" for key in labels))
 
 
 def _around(ingress: str, open_to_all: bool) -> dict[str, str]:

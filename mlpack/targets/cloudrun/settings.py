@@ -23,6 +23,8 @@ INGRESS = {
 }
 _LABEL, _LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
 _ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that Cloud Run sets, and lets nobody set
+_VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
+_SECRET = re.compile(r"(projects/[^/:\s]+/secrets/)?[-_A-Za-z0-9]{1,255}(:[-_A-Za-z0-9]+)?")
 _LEAST_OF_GEN2 = 512
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
@@ -85,7 +87,30 @@ class Settings(Corner):
     def _variables(cls, given: dict[str, str | None]) -> dict[str, str | None]:
         if own := [name for name in given if name in _ITS_OWN]:
             raise ValueError(f"{own[0]} is Cloud Run's own to set")
+        if odd := [name for name in given if not _VARIABLE.fullmatch(name)]:
+            raise ValueError(f"{odd[0]!r} is no name of a variable: letters, digits, - _ and . in it, no digit first")
         return given
+
+    @field_validator("secrets")
+    @classmethod
+    def _references(cls, given: dict[str, str]) -> dict[str, str]:
+        # Who mistakes it for the place of the secret itself shall not find it in a log.
+        if wrong := [name for name, text in given.items() if not _SECRET.fullmatch(text)]:
+            raise ValueError(f"{wrong[0]} names no secret: SECRET or SECRET:VERSION, as Secret Manager calls it")
+        return given
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Settings:
+        if both := sorted({name for name, value in self.env.items() if value is not None} & set(self.secrets)):
+            raise ValueError(f"{both[0]} is in `env` and in `secrets`: it can come from one of them")
+        return self
+
+    @field_validator("service_account")
+    @classmethod
+    def _account(cls, name: str | None) -> str | None:
+        if name is not None and "@" not in name:
+            raise ValueError("an account is named by its address, such as NAME@PROJECT.iam.gserviceaccount.com")
+        return name
 
     @field_validator("labels")
     @classmethod

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from mlpack.artifacts.report import Report
+from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.settings import Settings, Vpc
 from mlpack.targets.cloudrun.sizes import (
     check_pair,
@@ -42,7 +43,7 @@ class Sized:
 def template_of(base: Any | None, settings: Settings, *, image_id: str, reference: str, report: Report | None) -> Any:
     """A RevisionTemplate; `base` is that of the revision that serves (None: there is none). Fields not given stay.
 
-    Raises UsageError for a pair of CPU and memory that Cloud Run does not take.
+    Raises UsageError for sizes that Cloud Run does not take.
     """
     from google.cloud import run_v2
 
@@ -150,6 +151,12 @@ def _around(template: Any, settings: Settings, *, fresh: bool) -> None:
         template.scaling.min_instance_count = settings.min_instances
     if settings.max_instances is not None:
         template.scaling.max_instance_count = settings.max_instances
+    least, most = template.scaling.min_instance_count, template.scaling.max_instance_count
+    if most and least > most:  # one is the service's own
+        raise UsageError(
+            f"{least} instances at least are more than the {most} at most",
+            hint="--min-instances and --max-instances: give both.",
+        )
     if settings.timeout is not None or fresh:
         template.timeout = timedelta(seconds=settings.timeout or _TIMEOUT_S)
     if settings.service_account is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,14 @@ class Settings(Corner):
     env: dict[str, str] = Field(default_factory=dict, description="variables of the container")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What was there: the text of compose.yaml (None: nothing), and the release that it is (None: changed by hand)."""
+
+    text: str | None
+    release: str | None
+
+
 class Compose:
     """A Target and Keeper: the service is a compose project, its releases are files beside it."""
 
@@ -53,22 +61,22 @@ class Compose:
 
     def plan(self, image: Image, report: Report | None, reference: str) -> Plan:  # noqa: ARG002  # the id names it
         """What will change in compose.yaml, setting by setting."""
-        before = self._main.text()
-        port = self._settings.port or port_of(before, self.service) or 8080
+        before = self._before()
+        port = self._settings.port or port_of(before.text, self.service) or 8080
         wanted = self._wanted(image, report, port, self._main)
         text = write_file(wanted, self._templates)
-        changes = changes_of(before, text, self.service)
-        current = self._current()
+        changes = changes_of(before.text, text, self.service)
+        current = before.release
         return Plan(
             target="compose",
             service=self.service,
-            exists=before is not None,
+            exists=before.text is not None,
             changes=changes,
             document=text,
             file_name=_FILE,
             run=f"r{self._newest() + 1:04d}-{image.id.removeprefix('sha256:')[:12]}",
             live=self._live(image.id, current, None) if current and not changes and self._main.up() else None,
-            before=current,
+            before=before,
             # One that dies while it is tried must stay dead, to be found out.
             wanted=replace(self._wanted(image, report, free_port(), self._next), restart="no"),
         )
@@ -81,44 +89,42 @@ class Compose:
             refuse_taken(port)
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
         self._release(plan.run).write_text(plan.document, encoding="utf-8")
+        self._untried(plan.run).touch()
         on_step(f"starting {plan.run}, of image {released.digest[:19]}, on a port of its own")
         place = Place(url=f"http://127.0.0.1:{plan.wanted.port}")
         self._next.start(write_file(plan.wanted, self._templates), place.url)
         serving = self.place() if plan.exists and self._main.up() else None
-        return Staged(revision=plan.run, place=place, serving=serving, previous=plan.before)
+        return Staged(revision=plan.run, place=place, serving=serving, previous=plan.before.release)
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
         """The release in the place of the one that serves; its container is replaced, which takes a moment."""
         on_step(f"replacing what serves with {staged.revision}")
-        self._main.start(plan.document, f"http://127.0.0.1:{port_of(plan.document, self.service)}")
+        self._start_main(plan.document)
         self._next.end()
+        self._untried(staged.revision).unlink(missing_ok=True)
         return self._live(plan.wanted.image, staged.revision, staged.previous)
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
         """The former compose.yaml and its container; a service that was not there goes again."""
         try:
             self._next.end()
-            changed = self._main.text() is not None and self._current() != plan.before
-            if changed and plan.before is not None:
-                self.route({plan.before: 100}, on_step)
-            elif changed:
-                self._main.end()
-            self._release(plan.run).unlink(missing_ok=True)
+            changed = self._main.text() != plan.before.text
+            if changed:
+                self._serve_again(plan.before, on_step)
+            self._forget(plan.run)
         except (DeployError, OSError) as error:
             raise DeployStateError(
                 f"{self.service} in {self._folder}: {error}",
                 hint=f"`docker compose -p {self._main.name} -f {self._main.file} up -d` starts what its file says.",
             ) from error
-        if not changed:
-            return ""
-        return f"{plan.before} serves again" if plan.before else f"{self.service} was removed again"
+        return self._told(plan.before) if changed else ""
 
     # Keeper -----------------------------------------------------------------------------------------
 
     def status(self) -> Service:
         """The releases that have a file, newest first; the one in compose.yaml has all the traffic while it runs."""
-        current = self._current()
-        if current is None:
+        current, releases = self._current(), self._releases()
+        if not releases:
             raise DeployError(
                 f"there is no service {self.service} in {self._folder}",
                 hint="`mlpack deploy --target compose` makes one; --service names another.",
@@ -132,11 +138,16 @@ class Compose:
                 percent=100 if up and file.stem == current else 0,
                 image=image_of(file.read_text(encoding="utf-8"), self.service),
                 ready=ready or file.stem != current,
+                proven=not self._untried(file.stem).exists(),
                 made=datetime.fromtimestamp(file.stat().st_mtime, timezone.utc).isoformat(timespec="seconds"),
             )
-            for file in reversed(self._releases())
+            for file in reversed(releases)
         )
         message = "" if ready else "it does not answer /ready" if up else "its container does not run"
+        if current is None and self._main.text() is not None:
+            message = f"{self._main.file} was changed by hand: it is none of these"
+        elif current is None:
+            message = f"nothing serves yet: `mlpack traffic {releases[-1].stem}=100` lets the newest"
         return Service(
             target="compose",
             name=self.service,
@@ -148,18 +159,26 @@ class Compose:
         )
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
-        """Another release serves: its file becomes compose.yaml."""
+        """Another release serves: its file becomes compose.yaml; one that was staged loses its own address.
+
+        When it does not get ready, what served before serves again; raises DeployStateError when that fails too.
+        """
         wanted = [name for name, percent in shares.items() if percent]
         if len(wanted) != 1:
             raise UsageError("compose gives all traffic to one revision", hint="Such as `mlpack traffic REVISION=100`.")
-        file = self._release(wanted[0])
-        if not file.is_file():
+        if not self._release(wanted[0]).is_file():
             raise DeployError(
                 f"{self.service} has no revision {wanted[0]}", hint="`mlpack status` lists them.", code="deploy_missing"
             )
-        on_step(f"starting {wanted[0]}")
-        text = file.read_text(encoding="utf-8")
-        self._main.start(text, f"http://127.0.0.1:{port_of(text, self.service)}")
+        before = self._before()
+        try:
+            on_step(f"starting {wanted[0]}")
+            self._start_main(self._release(wanted[0]).read_text(encoding="utf-8"))
+        except BaseException as error:
+            self._put_back(before, error, on_step)
+            raise
+        self._next.end()
+        self._untried(wanted[0]).unlink(missing_ok=True)
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:
@@ -169,14 +188,49 @@ class Compose:
         self._next.end()
         self._main.end()
         for file in self._releases():
-            file.unlink()
+            self._forget(file.stem)
         for folder in (self._folder / "releases", self._folder):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
     def place(self) -> Place:
-        """Its port on this machine."""
-        return Place(url=f"http://127.0.0.1:{port_of(self._main.text(), self.service) or 8080}")
+        """Its port on this machine; that of the newest release where none has served yet."""
+        newest = next((file.read_text(encoding="utf-8") for file in reversed(self._releases())), None)
+        return Place(url=f"http://127.0.0.1:{port_of(self._main.text() or newest, self.service) or 8080}")
+
+    # What follows from them -------------------------------------------------------------------------
+
+    def _start_main(self, text: str) -> None:
+        self._main.start(text, f"http://127.0.0.1:{port_of(text, self.service)}")
+
+    def _put_back(self, before: Before, error: BaseException, on_step: OnStep) -> None:
+        """What served before a move of the traffic that failed with `error`; raises DeployStateError when it does not serve."""
+        on_step("putting back what was there")
+        try:
+            self._serve_again(before, on_step)
+        except (DeployError, KeyboardInterrupt) as failed:
+            raise DeployStateError(
+                f"{str(error) or 'interrupted'}; and what served before was not put back: {str(failed) or 'interrupted'}",
+                hint="`mlpack status` shows how it is; `mlpack rollback --to REVISION` starts another.",
+                detail=getattr(failed, "detail", ""),
+            ) from error
+        if isinstance(error, DeployError):
+            error.message = f"{error.message} ({self._told(before)})"
+
+    def _serve_again(self, before: Before, on_step: OnStep) -> None:
+        if before.text is None:
+            self._main.end()
+        else:
+            on_step(f"starting {before.release or 'the former compose.yaml'}")
+            self._start_main(before.text)
+
+    def _told(self, before: Before) -> str:
+        if before.text is None:
+            return f"{self.service} was removed again"
+        return f"{before.release or 'the former compose.yaml'} serves again"
+
+    def _before(self) -> Before:
+        return Before(text=self._main.text(), release=self._current())
 
     def _wanted(self, image: Image, report: Report | None, port: int, project: Project) -> Wanted:
         return Wanted(
@@ -202,6 +256,14 @@ class Compose:
 
     def _release(self, name: str) -> Path:
         return self._folder / "releases" / f"{name}.yaml"
+
+    def _untried(self, name: str) -> Path:
+        """There for as long as a release was only staged: nobody should go back to it unasked."""
+        return self._folder / "releases" / f"{name}.staged"
+
+    def _forget(self, name: str) -> None:
+        self._release(name).unlink(missing_ok=True)
+        self._untried(name).unlink(missing_ok=True)
 
     def _releases(self) -> list[Path]:
         return sorted((self._folder / "releases").glob("r*.yaml"))

@@ -56,7 +56,12 @@ class Project:
         """Whether its container runs (a restart loop is no running)."""
         if not self.file.is_file():
             return False
-        return bool(self._compose("ps", "--services", "--filter", "status=running").stdout.split())
+        return bool(self._in("running")) and not self._in(
+            "restarting"
+        )  # docker-compose counts one that restarts as both
+
+    def _in(self, state: str) -> list[str]:
+        return self._compose("ps", "--services", "--filter", f"status={state}").stdout.split()
 
     def logs(self) -> str:
         """The last lines that it wrote."""

@@ -83,6 +83,25 @@ def test_no_value_of_a_variable_is_in_a_refusal() -> None:
             read_corner(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
         assert "hunter2" not in f"{told.value.message} {told.value.hint}"
         assert "31337" not in f"{told.value.message} {told.value.hint}"
+    with pytest.raises(ConfigError) as told:
+        read_corner(Settings, "cloudrun", {"secrets": {"KEY": "hunter2!"}})
+    assert "hunter2" not in f"{told.value.message} {told.value.hint}"
+
+
+def test_a_reference_to_a_secret_is_taken_as_it_is_written() -> None:
+    """By its name, with a version or an alias, of another project; a variable may become one."""
+    references = {"A": "key", "B": "key:3", "C": "key:latest", "D": "projects/42/secrets/key:3"}
+    found = plan(there(env={"A": "1"}, memory="1Gi"), secrets=references, env={"B": None})
+    told = {one.name: one.value_source.secret_key_ref for one in found.wanted.template.containers[0].env}
+    assert {name: (one.secret, one.version) for name, one in told.items()} == {
+        "A": ("key", "latest"), "B": ("key", "3"), "C": ("key", "latest"), "D": ("projects/42/secrets/key", "3"),
+    }  # fmt: skip
+
+
+def test_more_instances_than_the_service_may_have_are_told_before_any_call() -> None:
+    """The one is given now, the other was given long ago."""
+    with pytest.raises(UsageError, match="5 instances at least are more than the 3 at most"):
+        plan(there(max_instances=3), min_instances=5)
 
 
 def test_a_larger_model_gets_more_and_a_smaller_one_keeps() -> None:
@@ -152,6 +171,32 @@ def test_the_file_says_what_it_leaves_out() -> None:
     assert "leaves out" not in plan(Before(service=None)).document
 
 
+def test_what_is_the_services_own_waits_for_the_traffic() -> None:
+    """Without traffic its labels, ingress and access are no change, and told of; said again later, they are one."""
+    words: dict[str, Any] = {"labels": {"team": "ml"}, "ingress": "internal", "allow_unauthenticated": False}
+    whole = plan(there(), env={"NEW": "1"}, **words)
+    assert {change.field for change in whole.changes} == {"label.team", "ingress", "access", "env.NEW", "traffic"}
+    aside = whole.aside()
+    assert {change.field for change in aside.changes} == {"label.team", "env.NEW"}
+    assert "access, ingress, the service's label team;" in aside.notes[-1]
+    assert whole.notes == aside.notes[:-1]
+
+    moved = there()  # by `mlpack traffic`: the revision that was staged serves, and has the label
+    assert moved.base is not None
+    moved.base.labels["team"] = "ml"
+    again = plan(moved, **words)
+    assert {change.field for change in again.changes} == {"label.team", "ingress", "access", "traffic"}
+    assert again.aside().changes == ()
+    assert plan(there(labels={"team": "ml"}), labels={"team": "ml"}).changes == ()
+    assert plan(there(), env={"NEW": "1"}).aside().notes == ()
+
+    first = plan(Before(service=None), allow_unauthenticated=True, labels={"team": "ml"})
+    assert {change.field for change in first.changes} - {change.field for change in first.aside().changes} == {"access"}
+    assert "access;" in first.aside().notes[-1]
+    private = plan(Before(service=None))
+    assert private.aside() == private
+
+
 def test_traffic_is_pinned_while_a_release_is_staged() -> None:
     """What serves is named, others' tags stay, ours is on the newest; only revisions that served are gone back to."""
     before = there()
@@ -176,6 +221,13 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
         ({"labels": {"Team": "ml"}}, "small letters"),
         ({"env": {"PORT": "9000"}}, "Cloud Run's own"),
         ({"env": {"WORKERS": 2}}, "in quotes"),
+        ({"env": {"A B": "1"}}, "'A B' is no name"),
+        ({"secrets": {"K_REVISION": "key"}}, "Cloud Run's own"),
+        ({"secrets": {"KEY": ""}}, "KEY names no secret"),
+        ({"secrets": {"KEY": "key:"}}, "KEY names no secret"),
+        ({"secrets": {"KEY": "key:1:2"}}, "KEY names no secret"),
+        ({"secrets": {"KEY": "key"}, "env": {"KEY": "1"}}, "one of them"),
+        ({"service_account": "runner"}, "gserviceaccount"),
         ({"gpu": 1}, "CPU builds"),
     ],
 )
