@@ -19,7 +19,7 @@ class Model:
     def __init__(self, ask: Callable[[Mapping[str, Any]], Any], module: Any, options: Mapping[str, Any]) -> None:
         self.ask, self.module = ask, module
         self.dtype = getattr(torch, str(options.get("dtype") or ""), None)
-        self.kinds = {one["name"]: one["kind"] for one in options.get("arguments") or ()}
+        self.kinds = {one["name"]: one["kind"] for one in options.get("arguments") or () if "parts" not in one}
         self.least = int(options.get("min_rows") or 1)
         self.most: Optional[int] = options.get("max_rows")
 
@@ -80,8 +80,19 @@ def _scripted(path: str, options: Mapping[str, Any]) -> Model:
     module = torch.jit.load(path, map_location="cpu")
     if hasattr(module, "eval"):
         module.eval()
-    names = [one["name"] for one in options.get("arguments") or ()]
-    return Model(lambda inputs: module(**{name: inputs[name] for name in names}), module, options)
+    arguments = options.get("arguments") or ()
+    return Model(lambda inputs: module(**{one["name"]: _given(one, inputs) for one in arguments}), module, options)
+
+
+def _given(argument: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+    """An argument of forward: an input, or several of them as a dictionary, list or tuple."""
+    parts = argument.get("parts")
+    if parts is None:
+        return inputs[argument["name"]]
+    if argument["kind"] == "dict":
+        return {key: inputs[name] for name, key in parts}
+    values = [inputs[name] for name, _ in parts]
+    return values if argument["kind"] == "list" else tuple(values)
 
 
 def _exported(path: str, options: Mapping[str, Any]) -> Model:

@@ -1,0 +1,87 @@
+"""TorchScript models that take and give dictionaries, lists and tuples of tensors: asked by names, answered as torch answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.formats.pytorch import TorchFormat
+from mlpack.pipeline.inspect import inspect
+from tests.formats.frameworks import made, python
+
+pytestmark = pytest.mark.slow
+
+MAKER = "make_grouped_models.py"
+OUTPUTS = {
+    "keyed": ["sum", "best"],
+    "traced": ["sum", "best"],
+    "listed": ["output_0", "output_1"],
+    "paired": ["left", "right"],
+    "nested": ["output_0", "output_1_0", "output_1_1.twice"],
+    "masked": ["output_0", "output_1_0", "output_1_1.twice"],
+    "any": ["output"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    """The models, with torch's own answers."""
+    return made(MAKER, "made")
+
+
+def told(path: Path, sample: Any = ()) -> ModelInfo:
+    return inspect(path, formats=[TorchFormat()], sample=sample)
+
+
+def rows(inputs: dict[str, list[Any]], count: int = 3) -> list[dict[str, Any]]:
+    return [{name: values[row] for name, values in inputs.items()} for row in range(count)]
+
+
+def test_they_answer_as_torch(folder: Path, tmp_path: Path) -> None:
+    """Sixty rows each: every output by the name and type that the card declares, its values those of torch."""
+    known = json.loads((folder / "answers.json").read_text())
+    cards = {}
+    for name, names in OUTPUTS.items():
+        info = told(folder / f"{name}.pt", rows(known[name]["inputs"]) if name in ("keyed", "masked", "any") else ())
+        assert [one.name for one in info.signatures[0].outputs] == names
+        assert [one.name for one in info.signatures[0].inputs] == list(known[name]["inputs"])
+        cards[name] = {"signature": info.signatures[0].to_json(), "options": dict(info.options)}
+    (tmp_path / "cards.json").write_text(json.dumps(cards))
+    maker, loader = Path(__file__).with_name(MAKER), TorchFormat().loader
+    words = [str(python()), str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    for name, answered in json.loads(ended.stdout).items():
+        assert list(answered) == OUTPUTS[name]
+        for spec, (dtype, values), wanted in zip(
+            cards[name]["signature"]["outputs"], answered.values(), known[name]["answer"], strict=True
+        ):
+            assert dtype == {"FP32": "float32", "INT64": "int64"}[spec["dtype"]]
+            np.testing.assert_allclose(values, wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_what_the_code_does_not_tell_is_asked_for(folder: Path) -> None:
+    """Keys that it goes through, shapes that no layer wants: with a row's form; an optional tensor stays at its default."""
+    mute = told(folder / "any.pt")
+    assert not mute.signatures
+    assert "the code does not tell its keys" in mute.warnings[-1]
+    assert '--sample rows.json, a list of records ({"KEY": ..., ...})' in mute.advice
+    keyed = told(folder / "keyed.pt")
+    assert not keyed.signatures
+    assert '{"dense": ..., "shift": ...}' in keyed.advice
+    assert "Left at their defaults: mask." in told(folder / "nested.pt").warnings
+    assert not any("defaults" in one for one in told(folder / "masked.pt", [{"x": [0.5] * 4, "mask": 1.5}]).warnings)
+
+
+def test_a_number_among_the_answers_is_told(folder: Path) -> None:
+    """It has no row for each row, so the model is left to a predictor."""
+    info = told(folder / "counted.pt")
+    assert not info.signatures
+    assert "forward's answer is Tuple[Tensor, int], and int is no tensor" in info.warnings[-1]
+    assert "predictor: predict.py" in info.advice
