@@ -11,7 +11,7 @@ from mlpack.formats.base import Format
 from mlpack.readers.contents import contents, kind, pairs
 from mlpack.readers.paths import Place, shown
 from mlpack.readers.sniff import sniff
-from mlpack.readers.values import PickleFile
+from mlpack.readers.values import Global, PickleFile
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 # The framework that a pickle's modules tell, when no format knows the file.
@@ -57,10 +57,21 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
             hint = what.hint or "Check that it is the right file, and that it was fetched whole."
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
         return UnknownFormatError(
-            f"{name} is {what.what}, which no format here knows as a model.", hint=asked, info=found
+            f"{name} is {what.what}, which no format here knows as a model.", hint=what.hint or asked, info=found
         )
     held = some([key for key, _ in pairs(pickle.root) or []])
-    inside = kind(pickle.root) + (f" with {held}" if held and isinstance(pickle.root, dict) else "")
+    if isinstance(pickle.root, bytes | bytearray) and pickle.root[:1] in (b"\x80", b"P", b"\x1f"):
+        return UnknownFormatError(
+            f"{name} holds bytes that look like a saved model themselves: it was saved twice.",
+            hint="Write those bytes into a file as they are (`open('model.pkl', 'wb').write(data)`), and pack that.",
+            info=found,
+        )
+    inside = (
+        f"{kind(pickle.root)} (a class or function by its name)"
+        if isinstance(pickle.root, Global)
+        else kind(pickle.root)
+    )
+    inside += f" with {held}" if held and isinstance(pickle.root, dict) else ""
     if len(pickle.members) > 1:
         inside = f"{len(pickle.members)} pickles ({some([kind(member.root) for member in pickle.members])})"
     if pickle.safety.verdict == "dangerous":

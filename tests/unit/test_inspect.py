@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import os
@@ -102,6 +103,13 @@ def test_a_model(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git-LFS"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "HTML"),
         (b"\n<html>login</html>", "HTML"),
+        (
+            b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
+            "storage service gave in the model's place (AccessDenied)",
+        ),
+        (b"outs:\n- md5: 0a1b\n  size: 12\n  path: model.pkl\n", "DVC pointer"),
+        (base64.b64encode(PICKLED), "base64"),
+        (b'{"cells": [], "metadata": {}, "nbformat": 4}', "Jupyter notebook"),
         (b"this is not a pickle\n", "plain text"),
         (b'{"a": 1}', "JSON"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 40, "HDF5"),
@@ -121,6 +129,18 @@ def test_what_is_no_model_says_what_it_is(content: bytes, words: str, tmp_path: 
     assert "model.pkl" in error.message
     assert told["safety"]["verdict"] != "safe"
     assert told["size"] == len(content)
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "hint"), [(PICKLED, "saved twice", "'wb'"), (dict, "a class or function by its name", "fitted")]
+)
+def test_a_pickle_of_what_is_no_model_says_what_it_holds(value: object, words: str, hint: str, tmp_path: Path) -> None:
+    """A model's bytes pickled once more, a class in its object's place."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(value))
+    error, _ = failure(path, UnknownFormatError)
+    assert words in error.message
+    assert hint in str(error.hint)
 
 
 def test_other_files_are_of_no_known_format(tmp_path: Path) -> None:
