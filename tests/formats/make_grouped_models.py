@@ -123,6 +123,15 @@ def make() -> None:
     with torch.inference_mode():
         answer = [one.tolist() for one in leaves(traced({"dense": rows, "shift": shift}))]
     told["traced"] = {"inputs": told["keyed"]["inputs"], "answer": answer}
+    layers = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)).eval()
+    optimizer = torch.optim.SGD(layers.parameters())
+    torch.save((layers, optimizer), FOLDER / "pair.pt")
+    with torch.inference_mode():
+        told["pair"] = {"inputs": {"input": rows.tolist()}, "answer": [layers(rows).tolist()]}
+    torch.save((layers.state_dict(), optimizer.state_dict()), FOLDER / "states.pt")
+    torch.save([layers, layers], FOLDER / "ensemble.pt")
+    torch.save(optimizer.state_dict(), FOLDER / "optimizer.pt")
+    torch.save(rows, FOLDER / "rows.pt")
     (FOLDER / "answers.json").write_text(json.dumps(told))
 
 

@@ -26,6 +26,7 @@ OUTPUTS = {
     "nested": ["output_0", "output_1_0", "output_1_1.twice"],
     "masked": ["output_0", "output_1_0", "output_1_1.twice"],
     "any": ["output"],
+    "pair": ["output"],
 }
 
 
@@ -85,3 +86,18 @@ def test_a_number_among_the_answers_is_told(folder: Path) -> None:
     assert not info.signatures
     assert "forward's answer is Tuple[Tensor, int], and int is no tensor" in info.warnings[-1]
     assert "predictor: predict.py" in info.advice
+
+
+def test_tuples_that_torch_saved(folder: Path) -> None:
+    """(model, optimizer) is the model, (weights, optimizer) the weights; of several models none is chosen; the rest is named."""
+    assert told(folder / "pair.pt").warnings[-1] == "It is a checkpoint whose '0' is the module."
+    states = told(folder / "states.pt")
+    assert (states.details["state_dict_key"], states.details["parameters"]) == ("0", 58)
+    for name, what in (
+        ("ensemble", "a list of 2 modules"),
+        ("optimizer", "an optimizer's state"),
+        ("rows", "a tensor"),
+    ):
+        info = told(folder / f"{name}.pt")
+        assert info.warnings == (f"No signature: it is {what} saved by torch.",)
+        assert info.advice

@@ -40,7 +40,7 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
         return _exported(path, options)
     if kind == "module":
         held = torch.load(path, map_location="cpu", weights_only=False)
-        return wrap(held[options["key"]] if options.get("key") else held, options)
+        return wrap(_picked(held, options.get("key")), options)
     return wrap(_made(path, options), options)
 
 
@@ -126,13 +126,19 @@ def _state(path: str, options: Mapping[str, Any]) -> Any:
     if options.get("kind") == "safetensors":
         return importlib.import_module("safetensors.torch").load_file(path)
     held = torch.load(path, map_location="cpu", weights_only=False)
-    key = options.get("key")
-    state = held[key] if key else held
+    state = _picked(held, options.get("key"))
     # Weights that were saved from a model in parallel, or compiled, have its name before each of theirs.
     for prefix in ("module.", "_orig_mod."):
         if state and all(str(name).startswith(prefix) for name in state):
             state = {name[len(prefix) :]: value for name, value in state.items()}
     return state
+
+
+def _picked(held: Any, key: Optional[str]) -> Any:
+    """What lies at a key of what was saved, at a place of a list or tuple; all of it without a key."""
+    if not key:
+        return held
+    return held[int(key)] if isinstance(held, (list, tuple)) else held[key]
 
 
 def _parameters(module: Any) -> List[str]:

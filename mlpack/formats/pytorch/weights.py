@@ -10,7 +10,7 @@ from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.tensors import Tensor, mapping, state_dict_of, summary
+from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.contents import detail, kind
 from mlpack.readers.limits import CutOffError
@@ -101,7 +101,7 @@ def _sure(head: bytes) -> bool:
 def _listed(root: Any, chosen: str) -> tuple[Content, ...]:
     """A checkpoint's own entries, not what lies in them."""
     told = []
-    for key, value in list((mapping(root) or {}).items())[:100]:
+    for key, value in list(held_in(root).items())[:100]:
         tensors = state_dict_of(value)
         words = detail(value) if tensors is None else f"a state dict of {len(tensors)} tensors"
         told.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
@@ -113,8 +113,8 @@ def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
     whole = state_dict_of(root)
     if whole is not None:
         return "", whole
-    inside = mapping(root) or {}
-    held = {str(key): told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
+    inside = held_in(root)
+    held = {key: told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
     if not held:
         return "", None
     key = next((one for one in KEYS if one in held), None) or max(held, key=lambda one: len(held[one]))
