@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mlpack.artifacts.model import Content
+from mlpack.artifacts.model import Content, Safety
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Format
 from mlpack.readers.contents import contents, kind, pairs
@@ -19,6 +19,19 @@ FRAMEWORKS = {
     "sklearn": "scikit-learn", "torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "lightgbm": "lightgbm",
     "xgboost": "xgboost", "catboost": "catboost", "statsmodels": "statsmodels",
 }  # fmt: skip
+
+
+# How pickle and joblib write a tensor: as a whole file of torch's, which is loaded without a look at it.
+_INNER = "torch.storage._load_from_bytes"
+AS_TORCH = (
+    "Save it by torch: TorchScript, `torch.save(model, 'model.pt')` or `torch.save(model.state_dict(), 'weights.pt')`."
+)
+
+
+def by_pickle_alone(safety: Safety) -> bool:
+    """Whether all that is dangerous is how pickle writes torch's tensors."""
+    worst = {finding.callable for finding in safety.findings if finding.verdict == "dangerous"}
+    return worst == {_INNER}
 
 
 def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelError:
@@ -74,6 +87,13 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     inside += f" with {held}" if held and isinstance(pickle.root, dict) else ""
     if len(pickle.members) > 1:
         inside = f"{len(pickle.members)} pickles ({some([kind(member.root) for member in pickle.members])})"
+    if by_pickle_alone(pickle.safety):
+        return UnknownFormatError(
+            f"{name} holds {kind(pickle.root)} with torch's tensors in it, written by pickle or joblib: "
+            "loading it would open what lies in it unchecked.",
+            hint=AS_TORCH,
+            info=found,
+        )
     if pickle.safety.verdict == "dangerous":
         return UnknownFormatError(
             f"{name} is no model, and loading it would call {_calls(pickle)}.",

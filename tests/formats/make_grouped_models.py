@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +133,7 @@ def make() -> None:
     torch.save([layers, layers], FOLDER / "ensemble.pt")
     torch.save(optimizer.state_dict(), FOLDER / "optimizer.pt")
     torch.save(rows, FOLDER / "rows.pt")
+    (FOLDER / "pickled.pkl").write_bytes(pickle.dumps(layers))
     (FOLDER / "answers.json").write_text(json.dumps(told))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import UnknownFormatError
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.pipeline.inspect import inspect
 from tests.formats.frameworks import made, python
@@ -101,3 +102,30 @@ def test_tuples_that_torch_saved(folder: Path) -> None:
         info = told(folder / f"{name}.pt")
         assert info.warnings == (f"No signature: it is {what} saved by torch.",)
         assert info.advice
+
+
+def test_what_pickle_wrote_is_to_be_saved_by_torch(folder: Path) -> None:
+    """Its tensors are files of torch's in the file, which nothing looks at before they are loaded: told, with what to do."""
+    with pytest.raises(UnknownFormatError, match="Sequential with torch's tensors in it") as refused:
+        told(folder / "pickled.pkl")
+    assert "torch.save(model, 'model.pt')" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("config.json", {"model_type": "bert"}, "a Hugging Face model (bert)"),
+        ("adapter_config.json", {"peft_type": "LORA"}, "an adapter of PEFT's"),
+        ("modules.json", [{"idx": 0}], "a sentence-transformers model"),
+        ("config.json", {"learning_rate": 1}, ""),
+    ],
+)
+def test_weights_in_a_library_s_folder(folder: Path, tmp_path: Path, file: str, content: Any, words: str) -> None:
+    """The folder's own configuration says which library reads it; the weights are judged and listed as ever."""
+    (tmp_path / "pytorch_model.bin").write_bytes((folder / "states.pt").read_bytes())
+    (tmp_path / file).write_text(json.dumps(content))
+    info = told(tmp_path)
+    assert (info.safety.verdict, info.details["parameters"]) == ("safe", 58)
+    assert words in info.advice
+    assert ("from_pretrained" in info.advice or "SentenceTransformer" in info.advice) == bool(words)
+    assert "--entry pkg.mod:make_model" in info.advice

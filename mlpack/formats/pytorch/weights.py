@@ -9,6 +9,7 @@ from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSp
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
+from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
@@ -139,7 +140,7 @@ def _info(
     inputs = inputs_of_rows(artifact.sample) if entry else ()
     signatures = ()
     warnings = []
-    advice = _ADVICE.format(file=artifact.name)
+    advice = library_of(artifact) + _ADVICE.format(file=artifact.name)
     if not entry:
         warnings.append(f"No signature: it is {what}, weights without the code that uses them.")
     elif not inputs:
