@@ -10,7 +10,7 @@ from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, 
 from mlpack.formats.base import Format
 from mlpack.readers.contents import contents, kind, pairs
 from mlpack.readers.paths import Place, shown
-from mlpack.readers.sniff import sniff
+from mlpack.readers.sniff import NOTHING, sniff
 from mlpack.readers.values import Global, PickleFile
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
@@ -69,9 +69,8 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
             named = "" if what.broken else f", not a model, though it is named {promised}"
             hint = what.hint or "Check that it is the right file, and that it was fetched whole."
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
-        return UnknownFormatError(
-            f"{name} is {what.what}, which no format here knows as a model.", hint=what.hint or asked, info=found
-        )
+        why = "" if what.what == NOTHING else ", which no format here knows as a model"
+        return UnknownFormatError(f"{name} is {what.what}{why}.", hint=what.hint or asked, info=found)
     held = some([key for key, _ in pairs(pickle.root) or []])
     if isinstance(pickle.root, bytes | bytearray) and pickle.root[:1] in (b"\x80", b"P", b"\x1f"):
         return UnknownFormatError(

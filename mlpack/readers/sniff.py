@@ -37,13 +37,19 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "a gzip file"),
     (0, b"Rar!", "a RAR archive"),
     (0, b"7z\xbc\xaf", "a 7-Zip archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"ARROW1", "an Arrow table"),
+    (0, b"MATLAB 5.0", "a MATLAB file"),
 )
+_CLOSED = ("a RAR archive", "a 7-Zip archive", "a Zstandard archive")
+_UNPACK = "Unpack it, and name what is in it: mlpack looks into zip and tar archives, .gz, .bz2, .xz and .lz4 files."
+NOTHING = "binary data of no kind that is known here"
 
 
 def sniff(path: Path, head: bytes) -> Sniffed:
     """What a file is that holds no pickle, told by its first bytes."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text.startswith(b"version https://git-lfs.github.com/spec/"):
+    if is_pointer(text):
         return Sniffed(
             what="a git-LFS pointer: the real file was not fetched",
             hint="Run `git lfs pull`, then try again.",
@@ -63,12 +69,17 @@ def sniff(path: Path, head: bytes) -> Sniffed:
         return Sniffed(what="a zip archive")
     for place, magic, what in _MAGIC:
         if head[place : place + len(magic)] == magic:
-            return Sniffed(what=what)
+            return Sniffed(what=what, hint=_UNPACK if what in _CLOSED else "")
     if _is_text(head):
         return Sniffed(
             what="JSON" if _is_json(path, text) else "an XML file" if text.startswith(b"<?xml") else "plain text"
         )
-    return Sniffed(what="binary data of no kind that is known here")
+    return Sniffed(what=NOTHING)
+
+
+def is_pointer(head: bytes) -> bool:
+    """Whether a file is what git-LFS leaves in a big file's place."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
 
 
 def _beside(text: bytes) -> Sniffed | None:

@@ -31,6 +31,7 @@ from mlpack.errors import (
 from mlpack.formats.base import Artifact
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import document, failure_document, inspect, sha256_of
+from mlpack.plugins import BUILT_IN, load
 
 MODEL = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
 PICKLED = pickle.dumps(MODEL)
@@ -141,6 +142,25 @@ def test_a_pickle_of_what_is_no_model_says_what_it_holds(value: object, words: s
     error, _ = failure(path, UnknownFormatError)
     assert words in error.message
     assert hint in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "model.onnx", "model.pt", "saved_model.pb", "model.h5", "model.ubj"]
+)
+def test_pointers_are_told_whatever_they_are_called(name: str, tmp_path: Path) -> None:
+    """What git-LFS leaves in a model's place names the command that fetches it."""
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(UnreadableModelError, match="git-LFS pointer") as refused:
+        inspect(tmp_path / name, formats=[load("formats", one)() for one in BUILT_IN["formats"]])
+    assert "git lfs pull" in str(refused.value.hint)
+
+
+def test_archives_that_are_not_looked_into_say_so(tmp_path: Path) -> None:
+    """7-Zip, RAR, Zstandard: to be unpacked first."""
+    for head in (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd"):
+        (tmp_path / "model.bin").write_bytes(head + bytes(60))
+        error, _ = failure(tmp_path / "model.bin", UnknownFormatError)
+        assert "Unpack it" in str(error.hint)
 
 
 def test_other_files_are_of_no_known_format(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.contents import detail, kind
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.safetensors import announced, read_header
+from mlpack.readers.sniff import sniff
 
 # Where training loops keep the state dict in a checkpoint, the likeliest first.
 KEYS = (
@@ -70,8 +71,10 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         with artifact.open() as source:
             header = read_header(source, artifact.size)
     except CutOffError as stopped:
-        if not named and not _sure(artifact.head):
-            return None
+        if (not named and not _sure(artifact.head)) or (
+            artifact.packed is None and sniff(artifact.path, artifact.head).broken
+        ):
+            return None  # a pointer or a web page in its place is told as that
         raise UnreadableModelError(
             f"{artifact.name} cannot be read as safetensors: {stopped}.",
             hint="Fetch the file again, or export it again.",
