@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
+from mlpack.pipeline.unrecognised import AS_TORCH, by_pickle_alone
 
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
 
@@ -13,6 +14,8 @@ def refuse_dangerous(info: ModelInfo) -> None:
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
         hint = "Get the file anew from someone you trust, or have it saved again by its author."
+        if by_pickle_alone(info.safety):
+            hint = f"Its tensors lie in it as files of torch's own, which are opened unchecked. {AS_TORCH}"
         if any(finding.callable.startswith("dill.") for finding in info.safety.findings):
             hint += (
                 " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mlpack.artifacts.model import Content
+from mlpack.artifacts.model import Content, Safety
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Format
 from mlpack.readers.contents import contents, kind, pairs
 from mlpack.readers.paths import Place, shown
-from mlpack.readers.sniff import sniff
-from mlpack.readers.values import PickleFile
+from mlpack.readers.sniff import NOTHING, sniff
+from mlpack.readers.values import Global, PickleFile
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 # The framework that a pickle's modules tell, when no format knows the file.
@@ -19,6 +19,19 @@ FRAMEWORKS = {
     "sklearn": "scikit-learn", "torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "lightgbm": "lightgbm",
     "xgboost": "xgboost", "catboost": "catboost", "statsmodels": "statsmodels",
 }  # fmt: skip
+
+
+# How pickle and joblib write a tensor: as a whole file of torch's, which is loaded without a look at it.
+_INNER = "torch.storage._load_from_bytes"
+AS_TORCH = (
+    "Save it by torch: TorchScript, `torch.save(model, 'model.pt')` or `torch.save(model.state_dict(), 'weights.pt')`."
+)
+
+
+def by_pickle_alone(safety: Safety) -> bool:
+    """Whether all that is dangerous is how pickle writes torch's tensors."""
+    worst = {finding.callable for finding in safety.findings if finding.verdict == "dangerous"}
+    return worst == {_INNER}
 
 
 def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelError:
@@ -56,13 +69,30 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
             named = "" if what.broken else f", not a model, though it is named {promised}"
             hint = what.hint or "Check that it is the right file, and that it was fetched whole."
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
-        return UnknownFormatError(
-            f"{name} is {what.what}, which no format here knows as a model.", hint=asked, info=found
-        )
+        why = "" if what.what == NOTHING else ", which no format here knows as a model"
+        return UnknownFormatError(f"{name} is {what.what}{why}.", hint=what.hint or asked, info=found)
     held = some([key for key, _ in pairs(pickle.root) or []])
-    inside = kind(pickle.root) + (f" with {held}" if held and isinstance(pickle.root, dict) else "")
+    if isinstance(pickle.root, bytes | bytearray) and pickle.root[:1] in (b"\x80", b"P", b"\x1f"):
+        return UnknownFormatError(
+            f"{name} holds bytes that look like a saved model themselves: it was saved twice.",
+            hint="Write those bytes into a file as they are (`open('model.pkl', 'wb').write(data)`), and pack that.",
+            info=found,
+        )
+    inside = (
+        f"{kind(pickle.root)} (a class or function by its name)"
+        if isinstance(pickle.root, Global)
+        else kind(pickle.root)
+    )
+    inside += f" with {held}" if held and isinstance(pickle.root, dict) else ""
     if len(pickle.members) > 1:
         inside = f"{len(pickle.members)} pickles ({some([kind(member.root) for member in pickle.members])})"
+    if by_pickle_alone(pickle.safety):
+        return UnknownFormatError(
+            f"{name} holds {kind(pickle.root)} with torch's tensors in it, written by pickle or joblib: "
+            "loading it would open what lies in it unchecked.",
+            hint=AS_TORCH,
+            info=found,
+        )
     if pickle.safety.verdict == "dangerous":
         return UnknownFormatError(
             f"{name} is no model, and loading it would call {_calls(pickle)}.",

@@ -12,6 +12,8 @@ from mlpack.readers.values import Global, Instance
 _FORM = re.compile(r"([<>|=]?)([?a-zA-Z])(\d*)(?:\[(\w+)\])?")
 _HAS_OBJECT = 1  # numpy's NPY_ITEM_HASOBJECT, in a dtype's flags
 _OBJECT_SIZE = 8
+_STRING_SIZE = 16
+_STRINGS = ("numpy._core._internal._convert_to_stringdtype_kwargs",)  # numpy 2's StringDType
 _DEPTH = 16
 # numpy's one-letter codes (on 64-bit Linux, where the models will run).
 _LETTERS = {
@@ -46,6 +48,8 @@ def dtype_of(value: Any, depth: int = 0) -> DType:
     if isinstance(value, Instance) and is_dtype(value.callable) and value.args:
         plain = dtype_of(value.args[0], depth + 1)
         return plain if value.state is None else _with_state(plain, value.state, depth)
+    if isinstance(value, Instance) and str(value.callable) in _STRINGS:
+        return DType(form="|O", itemsize=_STRING_SIZE, has_object=True)  # its texts lie in the stream like objects
     raise CutOffError("an array has a dtype that is not understood")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,19 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "a gzip file"),
     (0, b"Rar!", "a RAR archive"),
     (0, b"7z\xbc\xaf", "a 7-Zip archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"ARROW1", "an Arrow table"),
+    (0, b"MATLAB 5.0", "a MATLAB file"),
 )
+_CLOSED = ("a RAR archive", "a 7-Zip archive", "a Zstandard archive")
+_UNPACK = "Unpack it, and name what is in it: mlpack looks into zip and tar archives, .gz, .bz2, .xz and .lz4 files."
+NOTHING = "binary data of no kind that is known here"
 
 
 def sniff(path: Path, head: bytes) -> Sniffed:
     """What a file is that holds no pickle, told by its first bytes."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text.startswith(b"version https://git-lfs.github.com/spec/"):
+    if is_pointer(text):
         return Sniffed(
             what="a git-LFS pointer: the real file was not fetched",
             hint="Run `git lfs pull`, then try again.",
@@ -54,18 +61,50 @@ def sniff(path: Path, head: bytes) -> Sniffed:
             hint=_AGAIN,
             broken=True,
         )
+    if told := _beside(text):
+        return told
     if head.startswith(b"PK") and not zipfile.is_zipfile(path):
         return Sniffed(what="a zip archive that is cut off", hint=_AGAIN, broken=True)
     if head.startswith(b"PK"):
         return Sniffed(what="a zip archive")
     for place, magic, what in _MAGIC:
         if head[place : place + len(magic)] == magic:
-            return Sniffed(what=what)
+            return Sniffed(what=what, hint=_UNPACK if what in _CLOSED else "")
     if _is_text(head):
         return Sniffed(
             what="JSON" if _is_json(path, text) else "an XML file" if text.startswith(b"<?xml") else "plain text"
         )
-    return Sniffed(what="binary data of no kind that is known here")
+    return Sniffed(what=NOTHING)
+
+
+def is_pointer(head: bytes) -> bool:
+    """Whether a file is what git-LFS leaves in a big file's place."""
+    return head.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def _beside(text: bytes) -> Sniffed | None:
+    """What stands in the model's place, or lies beside it: a pointer, an error's words, a notebook, the model as base64."""
+    if re.match(rb"(md5: \w+\n|deps:\n|outs:\n)", text) and b"path: " in text:
+        return Sniffed(
+            what="a DVC pointer: the real file was not fetched", hint="Run `dvc pull`, then try again.", broken=True
+        )
+    if text[:5] == b"<?xml" and (code := re.search(rb"<Error>\s*<Code>(\w{1,80})</Code>", text)):
+        return Sniffed(
+            what=f"an error that a storage service gave in the model's place ({code[1].decode()})",
+            hint=_AGAIN,
+            broken=True,
+        )
+    if text[:1] == b"{" and (b'"nbformat"' in text or b'"cell_type"' in text):
+        return Sniffed(
+            what="a Jupyter notebook", hint="Pack the file that it saves its model to (joblib.dump, save_model, ...)."
+        )
+    if len(text) > 60 and re.fullmatch(rb"(gASV|gAWV|gAN|gAJ|UEsDB|H4sI)[A-Za-z0-9+/=\s]+", text):
+        return Sniffed(
+            what="a binary file written as base64 text",
+            hint="Decode it (`base64 -d FILE > model.pkl`), then try again.",
+            broken=True,
+        )
+    return None
 
 
 def _is_text(head: bytes) -> bool:

@@ -112,3 +112,13 @@ def foreign() -> Any:
     node = helper.make_node("Twist", ["x"], ["y"], domain="acme.ops")
     opsets = {"": OPSET, "acme.ops": 1}
     return graph([value("x", FLOAT, ["N", 2])], [value("y", FLOAT, ["N", 2])], [node], opsets=opsets)
+
+
+def shouting() -> Any:
+    """Two operators of onnxruntime-extensions: texts in capitals, and how long they are."""
+    nodes = [
+        helper.make_node("StringUpper", ["text"], ["loud"], domain="ai.onnx.contrib"),
+        helper.make_node("StringLength", ["loud"], ["length"], domain="ai.onnx.contrib"),
+    ]
+    outputs = [value("loud", STRING, ["N"]), value("length", INT64, ["N"])]
+    return graph([value("text", STRING, ["N"])], outputs, nodes, opsets={"": OPSET, "ai.onnx.contrib": 1})

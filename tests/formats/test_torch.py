@@ -158,8 +158,9 @@ def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     assert "PackageImporter" in package.advice
     assert told(others / "object.pt").advice
     listed = told(others / "listed.pt")
-    assert "List[Tensor]" in listed.warnings[0]
-    assert "predictor" in listed.advice
+    assert "the shape of images_0" in listed.warnings[0]
+    assert "List[Tensor]" in listed.details["forward"]
+    assert "--sample rows.json" in listed.advice
     conv = told(others / "conv.pt")
     assert "FP32 [-1, 3, -1, -1]" in " ".join(conv.warnings)
     image = [[[0.5] * 8] * 8] * 3

@@ -113,3 +113,12 @@ def test_one_row_at_a_time(tmp_path: Path, fresh_name: Name) -> None:
     rows = np.random.default_rng(2).normal(size=(50, 2, 3)).astype(np.float32)
     with asked(tmp_path, path.name, fresh_name("onnx-one")) as url:
         np.testing.assert_array_equal(np.array(rows_of(url, rows.tolist()), np.float32), rows * 2)
+
+
+def test_operators_of_onnxruntime_extensions(tmp_path: Path, fresh_name: Name) -> None:
+    """Custom operators of the domain ai.onnx.contrib: the package that has them is in the image."""
+    path = tmp_path / "shouting.onnx"
+    path.write_bytes(made.shouting().SerializeToString())
+    words = ["abc", "", "Two Words", *[f"word {place}" for place in range(50)]]
+    with asked(tmp_path, path.name, fresh_name("onnx-extensions")) as url:
+        assert rows_of(url, words) == [{"loud": word.upper(), "length": len(word)} for word in words]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import os
@@ -30,6 +31,7 @@ from mlpack.errors import (
 from mlpack.formats.base import Artifact
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import document, failure_document, inspect, sha256_of
+from mlpack.plugins import BUILT_IN, load
 
 MODEL = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
 PICKLED = pickle.dumps(MODEL)
@@ -102,6 +104,13 @@ def test_a_model(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n", "git-LFS"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "HTML"),
         (b"\n<html>login</html>", "HTML"),
+        (
+            b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
+            "storage service gave in the model's place (AccessDenied)",
+        ),
+        (b"outs:\n- md5: 0a1b\n  size: 12\n  path: model.pkl\n", "DVC pointer"),
+        (base64.b64encode(PICKLED), "base64"),
+        (b'{"cells": [], "metadata": {}, "nbformat": 4}', "Jupyter notebook"),
         (b"this is not a pickle\n", "plain text"),
         (b'{"a": 1}', "JSON"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 40, "HDF5"),
@@ -121,6 +130,37 @@ def test_what_is_no_model_says_what_it_is(content: bytes, words: str, tmp_path: 
     assert "model.pkl" in error.message
     assert told["safety"]["verdict"] != "safe"
     assert told["size"] == len(content)
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "hint"), [(PICKLED, "saved twice", "'wb'"), (dict, "a class or function by its name", "fitted")]
+)
+def test_a_pickle_of_what_is_no_model_says_what_it_holds(value: object, words: str, hint: str, tmp_path: Path) -> None:
+    """A model's bytes pickled once more, a class in its object's place."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(value))
+    error, _ = failure(path, UnknownFormatError)
+    assert words in error.message
+    assert hint in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "model.onnx", "model.pt", "saved_model.pb", "model.h5", "model.ubj"]
+)
+def test_pointers_are_told_whatever_they_are_called(name: str, tmp_path: Path) -> None:
+    """What git-LFS leaves in a model's place names the command that fetches it."""
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+    with pytest.raises(UnreadableModelError, match="git-LFS pointer") as refused:
+        inspect(tmp_path / name, formats=[load("formats", one)() for one in BUILT_IN["formats"]])
+    assert "git lfs pull" in str(refused.value.hint)
+
+
+def test_archives_that_are_not_looked_into_say_so(tmp_path: Path) -> None:
+    """7-Zip, RAR, Zstandard: to be unpacked first."""
+    for head in (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd"):
+        (tmp_path / "model.bin").write_bytes(head + bytes(60))
+        error, _ = failure(tmp_path / "model.bin", UnknownFormatError)
+        assert "Unpack it" in str(error.hint)
 
 
 def test_other_files_are_of_no_known_format(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ class NamedFormat:
         Kind(name="PMML", reads="version, model, fields"),
         Kind(name="spaCy folder", reads="language, pipeline, labels, the spaCy it needs"),
         Kind(
-            name="OpenVINO, TensorFlow.js, `.ort`, CRFsuite, H2O MOJO, Spark ML, R and Java objects, TensorFlow checkpoints, "
-            "weights in several files",
+            name="OpenVINO, TensorRT, TensorFlow.js, `.ort`, CRFsuite, LIBSVM, LIBLINEAR, H2O MOJO, Spark ML, R and Java "
+            "objects, TensorFlow checkpoints, weights in several files",
             reads="what it is",
         ),
         Kind(

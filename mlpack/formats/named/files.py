@@ -33,6 +33,21 @@ _MAGIC = (
         b"\xac\xed\x00\x05",
         other("java", "Java object (Weka, Spark and H2O write such)", "Export ONNX or PMML where it was made."),
     ),
+    (
+        0,
+        b"ftrt",
+        other("tensorrt", "TensorRT engine, made for one GPU", "Pack the ONNX model it was built from."),
+    ),
+    (
+        0,
+        b"svm_type ",
+        other("libsvm", "LIBSVM model", f"With `requirements: [libsvm-official]` (`svm_load_model`) {PREDICTOR}."),
+    ),
+    (
+        0,
+        b"solver_type ",
+        other("liblinear", "LIBLINEAR model", f"With `requirements: [liblinear-official]` (`load_model`) {PREDICTOR}."),
+    ),
     (0, b"lCRF", other("crfsuite", "CRFsuite model", f"With `requirements: [python-crfsuite]` {PREDICTOR}.")),
 )
 

@@ -12,7 +12,7 @@ from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
 from mlpack.formats.pytorch.modules import inspect_module, is_module
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.tensors import mapping
+from mlpack.formats.pytorch.tensors import held_in, tensor_of
 from mlpack.formats.pytorch.torchscript import inspect_script
 from mlpack.formats.pytorch.weights import KEYS, inspect_safetensors, inspect_weights
 from mlpack.readers.contents import kind
@@ -90,7 +90,9 @@ def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
     """What `torch.save` was given: a module, a state dict or checkpoint, or something else that holds one."""
     if isinstance(root, Instance) and is_module(root):
         return inspect_module(artifact, root)
-    held = {key: value for key, value in (mapping(root) or {}).items() if is_module(value)}
+    held = {key: value for key, value in held_in(root).items() if is_module(value)}
+    if isinstance(root, list | tuple) and len(held) > 1:
+        return _other(artifact, root)  # which of them is meant nothing tells
     if held and artifact.entry is None:  # an entry names the function that makes a module for the weights
         key = next((one for one in KEYS if one in held), next(iter(held)))
         return inspect_module(artifact, held[key], key=key)
@@ -102,7 +104,18 @@ def _other(artifact: Artifact, root: Any) -> ModelInfo:
     advice = (
         "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
     )
-    return _told(artifact, f"{kind(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
+    return _told(artifact, f"{_named(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
+
+
+def _named(root: Any) -> str:
+    """What else torch saved, in words."""
+    if tensor_of(root) is not None:
+        return "a tensor"
+    inside = held_in(root)
+    if {"state", "param_groups"} <= inside.keys():
+        return "an optimizer's state"
+    modules = sum(map(is_module, inside.values()))
+    return f"a {kind(root)} of {modules} modules" if modules > 1 else kind(root)
 
 
 def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:

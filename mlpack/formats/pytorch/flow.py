@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.artifacts.model import DTYPES, TensorSpec
+from mlpack.artifacts.model import TensorSpec
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import OPEN
+from mlpack.formats.pytorch.changes import changed_by, changed_in
+from mlpack.formats.pytorch.grouped import Group, record
 from mlpack.formats.pytorch.plain import PLAIN
 from mlpack.formats.pytorch.script import Method, Script
 from mlpack.formats.pytorch.shapes import OPERATIONS, UNKNOWN, Demands, Flowing
@@ -22,56 +23,30 @@ _MOST_STEPS = 20_000
 
 @dataclass(frozen=True)
 class ByCode:
-    """What the code tells: the inputs that a first layer decides, by name, and the outputs (() when it cannot be told)."""
+    """What the code tells: the inputs that a first layer decides, by name, and the answer as far as it can be followed.
+
+    `whole` is false when parts of the code were not followed.
+    """
 
     inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
-    outputs: tuple[TensorSpec, ...] = ()
+    answer: Any = UNKNOWN
+    whole: bool = False
 
 
-def told_by_code(script: Script, archive: TorchArchive, qualified: str, inputs: Sequence[TensorSpec]) -> ByCode:
-    """The inputs and outputs of a class's `forward`, for inputs that are known or (with ()) to be found."""
+def told_by_code(script: Script, archive: TorchArchive, qualified: str, given: Mapping[str, Any]) -> ByCode:
+    """The inputs and the answer of a class's `forward`, for arguments by name; the rest of them are at their defaults."""
     method = script.method(qualified)
     root = archive.pickles.get("data.pkl")
     if method is None or not isinstance(root, Instance):
         return ByCode()
-    known = {one.name: Flowing(axes=_axes(one), dtype=one.dtype, origin=one.name) for one in inputs}
     walk = _Walk(script, archive)
-    used = [one for one in method.arguments if not one.optional] or method.arguments[:1]
-    given = [known.get(one.name) or _unknown_argument(one.name, one.type) for one in used]  # the rest at their defaults
     answer = walk.called(method, root, given)
     found = {
         name: TensorSpec(name=name, dtype=value.dtype, shape=(-1, *(value.axes or ())[1:]))
         for name, value in walk.demands.inputs.items()
         if walk.demands.rows_first
     }
-    return ByCode(found, tuple(_outputs(answer)))
-
-
-def _axes(spec: TensorSpec) -> tuple[int, ...] | None:
-    return tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape)
-
-
-def _unknown_argument(name: str, kind: str) -> Any:
-    return Flowing(origin=name) if "Tensor" in kind and "List" not in kind and "Tuple" not in kind else UNKNOWN
-
-
-def _outputs(answer: Any) -> list[TensorSpec]:
-    """The specs of an answer: a tensor, several by number, or by the keys of a dict."""
-    if isinstance(answer, Flowing):
-        return [_spec("output", answer)]
-    if isinstance(answer, tuple) and answer:
-        return [_spec(f"output_{place}", one) for place, one in enumerate(answer)]
-    if isinstance(answer, dict) and answer:
-        return [_spec(str(name), one) for name, one in answer.items()]
-    return []
-
-
-def _spec(name: str, value: Any) -> TensorSpec:
-    if not isinstance(value, Flowing) or value.axes is None:
-        dtype = value.dtype if isinstance(value, Flowing) and value.dtype in DTYPES else "FP32"
-        return TensorSpec(name=name, dtype=dtype, shape=(-1, OPEN))
-    dtype = value.dtype if value.dtype in DTYPES else "FP32"
-    return TensorSpec(name=name, dtype=dtype, shape=(-1, *value.axes[1:]))
+    return ByCode(found, answer, walk.whole)
 
 
 class _Stop(Exception):  # noqa: N818 - the way out of a walk, told to nobody
@@ -91,15 +66,18 @@ class _Walk:
         held = archive.pickles.get("constants.pkl")
         self.constants = tuple(held) if isinstance(held, tuple | list) else ()
         self.depth = self.steps = 0
+        self.whole = True
 
-    def called(self, method: Method, instance: Any, given: Sequence[Any]) -> Any:
-        """The answer of a method or function for these arguments."""
+    def called(self, method: Method, instance: Any, given: Sequence[Any] | Mapping[str, Any]) -> Any:
+        """The answer of a method or function for these arguments, in their order or by name."""
         if self.depth >= _DEEPEST:
+            self.whole = False
             return UNKNOWN
         names = [one.name for one in method.arguments]
-        values = [*given, *[UNKNOWN] * len(names)][: len(names)]
+        by_name = given if isinstance(given, Mapping) else dict(zip(names, given, strict=False))
+        values = [by_name.get(name, UNKNOWN) for name in names]
         for place, default in enumerate(reversed(method.tree.args.defaults), 1):
-            if len(given) <= len(names) - place:
+            if names[-place] not in by_name:
                 values[-place] = self.value(default, {})
         scope = dict(zip(names, values, strict=True))
         if method.self_name:
@@ -118,6 +96,7 @@ class _Walk:
         for node in body:
             self.steps += 1
             if self.steps > _MOST_STEPS:
+                self.whole = False
                 raise _Stop
             if isinstance(node, ast.Return):
                 raise _Stop(self.value(node.value, scope) if node.value else None)
@@ -130,8 +109,18 @@ class _Walk:
             elif isinstance(node, ast.If):
                 self.branch(node, scope)
             elif isinstance(node, ast.For | ast.While | ast.With):
-                stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
-                scope.update({one.id: UNKNOWN for one in stored})
+                self.pass_by(node, scope)
+
+    def pass_by(self, node: ast.stmt, scope: dict[str, Any]) -> None:
+        """What a loop sets or changes is not known after it; what it goes through has any number of parts."""
+        for one in ast.walk(node):
+            if isinstance(one, ast.Name) and isinstance(scope.get(one.id), Group):
+                scope[one.id].open = True
+        stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+        scope.update({one.id: UNKNOWN for one in stored})
+        scope.update(
+            dict.fromkeys((name for name in changed_in(node) if isinstance(scope.get(name), list | dict)), UNKNOWN)
+        )
 
     def branch(self, node: ast.If, scope: dict[str, Any]) -> None:
         test = self.value(node.test, scope)
@@ -139,12 +128,16 @@ class _Walk:
             self.run(node.body if test else node.orelse, scope)
             return
         ends: list[dict[str, Any]] = []
+        scope.update(
+            dict.fromkeys((name for name in changed_in(node) if isinstance(scope.get(name), list | dict)), UNKNOWN)
+        )
         for body in (node.body, node.orelse):
             own = dict(scope)
             try:
                 self.run(body, own)
             except _Stop as stopped:
                 if not stopped.raised:
+                    self.whole = False
                     raise _Stop from None  # one way answers, the other goes on: not followed
             else:
                 ends.append(own)
@@ -158,13 +151,14 @@ class _Walk:
         if isinstance(target, ast.Name):
             scope[target.id] = value
         elif isinstance(target, ast.Tuple):
+            value = value.unpacked(len(target.elts)) if isinstance(value, Group) else value
             parts = value if isinstance(value, tuple | list) and len(value) == len(target.elts) else ()
             for place, one in enumerate(target.elts):
                 self.bind(one, parts[place] if parts else UNKNOWN, scope)
 
-    def value(self, node: ast.expr, scope: Mapping[str, Any]) -> Any:
+    def value(self, node: ast.expr, scope: dict[str, Any]) -> Any:
         """What an expression gives, as far as it is known."""
-        known: dict[type, Callable[[Any, Mapping[str, Any]], Any]] = {
+        known: dict[type, Callable[[Any, dict[str, Any]], Any]] = {
             ast.Call: self._call, ast.Attribute: self._attribute, ast.Subscript: self._item
         }  # fmt: skip
         if isinstance(node, ast.Constant):
@@ -185,7 +179,7 @@ class _Walk:
         handler = known.get(type(node))
         return handler(node, scope) if handler else UNKNOWN
 
-    def _attribute(self, node: ast.Attribute, scope: Mapping[str, Any]) -> Any:
+    def _attribute(self, node: ast.Attribute, scope: dict[str, Any]) -> Any:
         path = ast.unparse(node)
         if path.startswith("__torch__."):
             return _Named(path)
@@ -194,32 +188,39 @@ class _Walk:
         owner = self.value(node.value, scope)
         return _held(owner.attributes().get(node.attr, UNKNOWN)) if isinstance(owner, Instance) else UNKNOWN
 
-    def _item(self, node: ast.Subscript, scope: Mapping[str, Any]) -> Any:
+    def _item(self, node: ast.Subscript, scope: dict[str, Any]) -> Any:
         value, place = self.value(node.value, scope), self.value(node.slice, scope)
+        if isinstance(value, Group):
+            return value.part(place)
         if isinstance(value, tuple | list) and isinstance(place, int) and -len(value) <= place < len(value):
             return value[place]
         return value.get(place, UNKNOWN) if isinstance(value, dict) and isinstance(place, str) else UNKNOWN
 
-    def _call(self, node: ast.Call, scope: Mapping[str, Any]) -> Any:
+    def _call(self, node: ast.Call, scope: dict[str, Any]) -> Any:
         args = [self.value(one, scope) for one in node.args]
         path = ast.unparse(node.func)
         if path == "annotate" and len(args) == 2:
             return args[1]
         if path == "unchecked_cast" and len(args) == 2:
             return args[1]
+        if (name := changed_by(node)) and isinstance(scope.get(name), list | dict):
+            return _change(path, name, args, scope)
         if path.startswith("torch.") and path.count(".") == 1:
             return self._operation(path[6:], args)
         if isinstance(node.func, ast.Attribute):
             owner = self.value(node.func.value, scope)
             if isinstance(owner, Instance):
                 method = self.script.method(owner.class_name, node.func.attr)
-                return UNKNOWN if method is None else self.called(method, owner, args)
+                return _lost(args) if method is None else self.called(method, owner, args)
         function = self.value(node.func, scope)
         if isinstance(function, _Named) and (free := self.script.function(function.path)) is not None:
             return self.called(free, None, args)
-        return UNKNOWN
+        if isinstance(function, _Named) and (fields := self.script.record(function.path)) is not None:
+            return record(tuple(fields), args) if len(fields) == len(args) else UNKNOWN
+        return _lost(args)
 
     def _operation(self, name: str, args: list[Any]) -> Any:
+        _lost(args)
         if name in PLAIN:
             return PLAIN[name](args)
         operation = OPERATIONS.get(name)
@@ -229,6 +230,16 @@ class _Walk:
             return operation(self.demands, args)
         except (IndexError, TypeError, ValueError, ZeroDivisionError, OverflowError):
             return UNKNOWN  # an operation that is called in a way that is not known here
+
+
+def _lost(args: Sequence[Any]) -> Any:
+    """What nobody knows comes of these; what it makes of an argument that holds several tensors is not known either."""
+    for one in args:
+        if isinstance(one, Group):
+            one.open = True
+        elif isinstance(one, list | tuple):
+            _lost(one)
+    return UNKNOWN
 
 
 def _either(found: Sequence[Any]) -> Any:
@@ -244,6 +255,18 @@ class _Named:
     """A function or class by its name."""
 
     path: str
+
+
+def _change(path: str, name: str, args: Sequence[Any], scope: dict[str, Any]) -> Any:
+    """A list or dictionary that something is put into; one that is changed otherwise is not known any more."""
+    held = scope.get(name)
+    if path == "torch.append" and isinstance(held, list) and len(args) == 2:
+        held.append(args[1])
+    elif path == "torch._set_item" and isinstance(held, dict) and len(args) == 3 and isinstance(args[1], str):
+        held[args[1]] = args[2]
+    elif isinstance(held, list | dict):
+        scope[name] = UNKNOWN
+    return scope.get(name, UNKNOWN)
 
 
 def _held(value: Any) -> Any:

@@ -19,7 +19,7 @@ class Model:
     def __init__(self, ask: Callable[[Mapping[str, Any]], Any], module: Any, options: Mapping[str, Any]) -> None:
         self.ask, self.module = ask, module
         self.dtype = getattr(torch, str(options.get("dtype") or ""), None)
-        self.kinds = {one["name"]: one["kind"] for one in options.get("arguments") or ()}
+        self.kinds = {one["name"]: one["kind"] for one in options.get("arguments") or () if "parts" not in one}
         self.least = int(options.get("min_rows") or 1)
         self.most: Optional[int] = options.get("max_rows")
 
@@ -40,7 +40,7 @@ def load(path: str, options: Mapping[str, Any]) -> Model:
         return _exported(path, options)
     if kind == "module":
         held = torch.load(path, map_location="cpu", weights_only=False)
-        return wrap(held[options["key"]] if options.get("key") else held, options)
+        return wrap(_picked(held, options.get("key")), options)
     return wrap(_made(path, options), options)
 
 
@@ -80,8 +80,19 @@ def _scripted(path: str, options: Mapping[str, Any]) -> Model:
     module = torch.jit.load(path, map_location="cpu")
     if hasattr(module, "eval"):
         module.eval()
-    names = [one["name"] for one in options.get("arguments") or ()]
-    return Model(lambda inputs: module(**{name: inputs[name] for name in names}), module, options)
+    arguments = options.get("arguments") or ()
+    return Model(lambda inputs: module(**{one["name"]: _given(one, inputs) for one in arguments}), module, options)
+
+
+def _given(argument: Mapping[str, Any], inputs: Mapping[str, Any]) -> Any:
+    """An argument of forward: an input, or several of them as a dictionary, list or tuple."""
+    parts = argument.get("parts")
+    if parts is None:
+        return inputs[argument["name"]]
+    if argument["kind"] == "dict":
+        return {key: inputs[name] for name, key in parts}
+    values = [inputs[name] for name, _ in parts]
+    return values if argument["kind"] == "list" else tuple(values)
 
 
 def _exported(path: str, options: Mapping[str, Any]) -> Model:
@@ -115,13 +126,19 @@ def _state(path: str, options: Mapping[str, Any]) -> Any:
     if options.get("kind") == "safetensors":
         return importlib.import_module("safetensors.torch").load_file(path)
     held = torch.load(path, map_location="cpu", weights_only=False)
-    key = options.get("key")
-    state = held[key] if key else held
+    state = _picked(held, options.get("key"))
     # Weights that were saved from a model in parallel, or compiled, have its name before each of theirs.
     for prefix in ("module.", "_orig_mod."):
         if state and all(str(name).startswith(prefix) for name in state):
             state = {name[len(prefix) :]: value for name, value in state.items()}
     return state
+
+
+def _picked(held: Any, key: Optional[str]) -> Any:
+    """What lies at a key of what was saved, at a place of a list or tuple; all of it without a key."""
+    if not key:
+        return held
+    return held[int(key)] if isinstance(held, (list, tuple)) else held[key]
 
 
 def _parameters(module: Any) -> List[str]:

@@ -74,6 +74,13 @@ class Script:
             self._methods[key] = _method(self.text(qualified), qualified.rpartition(".")[2], indent="")
         return self._methods[key]
 
+    def record(self, qualified: str) -> dict[str, str] | None:
+        """The fields of a NamedTuple and their types; None when the name is no such class."""
+        text = self.class_text(qualified) if qualified.startswith("__torch__.") else ""
+        if not re.match(r"class \w+\(NamedTuple\):", text):
+            return None
+        return dict(re.findall(r"^  (\w+) : (.{1,1000})$", text, re.MULTILINE))
+
     def all_code(self) -> str:
         """All source of the archive, for what is looked for as text (at most 16 MiB of it)."""
         names = [name for name in self._archive.tree.names if name.startswith("code/") and name.endswith(".py")]

@@ -100,6 +100,13 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return tuple(value) if all(isinstance(one, int) and one >= 0 for one in value) else None
 
 
+def held_in(value: Any) -> dict[str, Any]:
+    """What a saved dictionary, list or tuple holds, by key or place; {} for anything else."""
+    if isinstance(value, list | tuple):
+        return {str(place): one for place, one in enumerate(value)}
+    return {str(key): one for key, one in (mapping(value) or {}).items()}
+
+
 def mapping(value: Any) -> dict[str, Any] | None:
     """A dict or OrderedDict of the pickle with text keys; None for anything else."""
     found = pairs(value) if isinstance(value, dict | Instance) else None

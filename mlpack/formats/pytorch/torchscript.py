@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
+from mlpack.formats.pytorch.answers import NoRowsError, UntoldError, outputs_of
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import (
     OPEN,
@@ -17,10 +19,12 @@ from mlpack.formats.pytorch.asked import (
     settled,
     signature_of,
 )
-from mlpack.formats.pytorch.flow import told_by_code
+from mlpack.formats.pytorch.flow import ByCode, told_by_code
+from mlpack.formats.pytorch.grouped import Group, group_of
 from mlpack.formats.pytorch.interpreter import judge_script
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.script import Argument, Script
+from mlpack.formats.pytorch.shapes import UNKNOWN, Flowing
 from mlpack.formats.pytorch.tensors import Tensor, summary, tensor_of
 from mlpack.formats.pytorch.traced import traced_inputs
 from mlpack.readers.values import Instance
@@ -91,22 +95,26 @@ class _Asked:
             return None
         given = self.method.arguments
         self.described = f"forward({', '.join(f'{one.name}: {one.type}' for one in given)}) -> {self.method.returns}"
-        used = [one for one in given if not one.optional] or list(given[:1])
-        if left := [one.name for one in given if one not in used]:
-            self.warnings.append(f"Left at their defaults: {', '.join(left)}.")
-        odd = next((one for one in used if _kind(one) == ""), None)
+        used = self._used(given)
+        groups = {
+            one.name: group
+            for one in used
+            if (group := group_of(self.script, one, [other.name for other in given])) is not None
+        }
+        odd = next((one for one in used if _kind(one) == "" and one.name not in groups), None)
         if odd is not None:
             why = f"forward's argument {odd.name} is {odd.type}, which no request can hold"
             self._mute(why, f"Put it together yourself: {_OWN}.")
             return None
-        self.arguments = [{"name": one.name, "kind": _kind(one)} for one in used]
         self._tell_state()
-        inputs = self._inputs(used)
-        if inputs is None:
+        inputs = self._inputs(used, groups)
+        outputs = None if inputs is None else self._outputs(inputs, used, groups)
+        if inputs is None or outputs is None:
             return None
-        code = told_by_code(self.script, self.archive, self.qualified, inputs)
-        columns = columns_of_rows(self.artifact.sample, inputs)
-        signature = signature_of(inputs, _outputs(self.method.returns, code), columns=columns)
+        self.arguments = [
+            groups[one.name].to_json() if one.name in groups else {"name": one.name, "kind": _kind(one)} for one in used
+        ]
+        signature = signature_of(inputs, outputs, columns=columns_of_rows(self.artifact.sample, inputs))
         if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
             self.warnings.append(SCALED_TOGETHER)
             signature = replace(signature, batch="one")
@@ -114,32 +122,86 @@ class _Asked:
             return replace(signature, batch="none")
         return signature
 
-    def _inputs(self, used: list[Argument]) -> tuple[TensorSpec, ...] | None:
-        """A spec for each argument that is used, from the traced inputs, the code, or the sample's rows."""
-        names = [one.name for one in used]
+    def _used(self, given: Sequence[Argument]) -> list[Argument]:
+        """The arguments that a request gives: those that must be, and those that the user's rows name."""
+        rows = self.artifact.sample
+        named = {one.name for one in given if rows and all(isinstance(row, dict) and one.name in row for row in rows)}
+        needed = [one.name for one in given if not one.optional] or [one.name for one in given[:1]]
+        used = [one for one in given if one.name in needed or one.name in named]
+        if left := [one.name for one in given if one not in used]:
+            self.warnings.append(f"Left at their defaults: {', '.join(left)}.")
+        return used
+
+    def _outputs(
+        self, inputs: Sequence[TensorSpec], used: Sequence[Argument], groups: Mapping[str, Group]
+    ) -> tuple[TensorSpec, ...] | None:
+        """A spec for each tensor of the answer; None when something in it is no tensor."""
+        assert self.method is not None  # noqa: S101 - it has been asked already
+        known = {spec.name: _flowing(spec) for spec in inputs}
+        given = {one.name: groups[one.name].of(known) if one.name in groups else known[one.name] for one in used}
+        code = told_by_code(self.script, self.archive, self.qualified, given)
+        try:
+            return outputs_of(self.script, self.method.returns, code.answer)
+        except NoRowsError as odd:
+            self._mute(
+                f"forward's answer is {self.method.returns}, and {odd} is no tensor with a row for each row",
+                f"Take it apart yourself: {_OWN}.",
+            )
+            return None
+        except UntoldError:
+            self.warnings.append(
+                f"forward's answer is {self.method.returns}: which tensors are in it is not told, they come as they are."
+            )
+            return (TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN)),)
+
+    def _inputs(self, used: list[Argument], groups: Mapping[str, Group]) -> tuple[TensorSpec, ...] | None:
+        """A spec for each tensor that is asked for, from the traced inputs, the code, or the sample's rows."""
+        traced = traced_inputs(self.archive, [one.name for one in self.method.arguments] if self.method else [], groups)
+        given = {
+            one.name: groups.get(one.name) or (Flowing(origin=one.name) if "Tensor" in one.type else UNKNOWN)
+            for one in used
+        }
+        demanded = told_by_code(self.script, self.archive, self.qualified, given)
+        if not self._parted(groups, demanded):
+            return None
+        wanted = [part for one in used for part in _parts(one, groups.get(one.name))]
+        names = [name for name, _ in wanted]
         told = {one.name: one for one in inputs_of_rows(self.artifact.sample, names)}
-        traced = traced_inputs(self.archive, [one.name for one in self.method.arguments] if self.method else [])
-        demanded = told_by_code(self.script, self.archive, self.qualified, ()).inputs
         found: list[TensorSpec] = []
-        for one in used:
-            spec = self._fixed(one) or traced.get(one.name) or told.get(one.name) or demanded.get(one.name)
-            if spec is None or (spec is demanded.get(one.name) and lengths_open(spec)):
+        for name, argument in wanted:
+            by_code = demanded.inputs.get(name)
+            spec = (argument and self._fixed(argument)) or traced.get(name) or told.get(name) or by_code
+            if spec is None or (spec is by_code and lengths_open(spec)):
                 but = "" if spec is None else f", only {spec.dtype} {list(spec.shape)}"
                 self._mute(
-                    f"the file does not tell the shape of {one.name}{but}",
+                    f"the file does not tell the shape of {name}{but}",
                     f"Give a few rows: --sample rows.json, {_row(names)}; whole numbers are INT64, others FP32.",
                 )
                 return None
-            if traced.get(one.name) is spec:
+            if traced.get(name) is spec:
                 spec = settled([spec], self.artifact.sample)[0] if len(names) == 1 else spec
                 if any(isinstance(axis, int) and axis > 1 for axis in spec.shape[2:]):
-                    self.warnings.append(
-                        f"{one.name}: the shape it was traced with; a sample of other lengths opens them."
-                    )
-            elif one.name not in told and demanded.get(one.name) is spec:
-                self.warnings.append(f"{one.name}: FP32 or INT64 and its shape are as the first layer wants them.")
+                    self.warnings.append(f"{name}: the shape it was traced with; a sample of other lengths opens them.")
+            elif name not in told and by_code is spec:
+                self.warnings.append(f"{name}: FP32 or INT64 and its shape are as the first layer wants them.")
             found.append(spec)
         return tuple(found)
+
+    def _parted(self, groups: Mapping[str, Group], code: ByCode) -> bool:
+        """Whether the parts of every argument that holds several tensors are told."""
+        alone = sum(one.kind == "dict" for one in groups.values()) == 1
+        for group in groups.values():
+            if group.kind != "tuple" and not group.traced and not code.whole:
+                group.open = True
+            group.by_rows(self.artifact.sample, alone=alone)
+            if group.open or not group.parts:
+                keys = "keys" if group.kind == "dict" else "length"
+                self._mute(
+                    f"forward's argument {group.argument} is a {group.kind} of tensors, and the code does not tell its {keys}",
+                    f"Give a few rows: --sample rows.json, a list of records ({group.example}); or {_OWN}.",
+                )
+                return False
+        return True
 
     def _fixed(self, one: Argument) -> TensorSpec | None:
         if one.type in _SCALARS:
@@ -167,6 +229,17 @@ class _Asked:
             self.warnings.append("It was traced on a GPU, and its code names cuda: on a CPU it may fail when asked.")
 
 
+def _flowing(spec: TensorSpec) -> Flowing:
+    """An input that is known, as the code is followed with it."""
+    axes = tuple(axis if isinstance(axis, int) else -1 for axis in spec.shape)
+    return Flowing(axes=axes, dtype=spec.dtype, origin=spec.name)
+
+
+def _parts(argument: Argument, group: Group | None) -> list[tuple[str, Argument | None]]:
+    """The inputs that an argument is made of."""
+    return [(argument.name, argument)] if group is None else [(name, None) for name in group.parts.values()]
+
+
 def _kind(argument: Argument) -> str:
     """How the loader fills an argument: `tensor`, `scalar`, `list` (of scalars or tensors); "" when it cannot."""
     kind = (
@@ -179,24 +252,6 @@ def _kind(argument: Argument) -> str:
     if kind in _SCALARS:
         return "scalar"
     return "list" if argument.type in _LISTS else ""
-
-
-def _outputs(returns: str, code: Any) -> tuple[TensorSpec, ...]:
-    """The outputs of a return type: named by the code's keys where it is a dict, else by number."""
-    if code.outputs:
-        return tuple(code.outputs)
-    if returns.startswith("Tuple["):
-        count = _parts(returns)
-        return tuple(TensorSpec(name=f"output_{n}", dtype="FP32", shape=(-1, OPEN)) for n in range(count))
-    return (TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN)),)
-
-
-def _parts(returns: str) -> int:
-    depth = commas = 0
-    for letter in returns.removeprefix("Tuple[")[:-1]:
-        depth += (letter in "[(") - (letter in "])")
-        commas += letter == "," and depth == 0
-    return commas + 1
 
 
 def _row(names: list[str]) -> str:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlpack.artifacts.model import DTYPES, TensorSpec
 from mlpack.formats.pytorch.archive import TorchArchive
+from mlpack.formats.pytorch.grouped import Group
 from mlpack.formats.pytorch.tensors import mapping, tensor_of
 from mlpack.readers.values import Instance
 
 
-def traced_inputs(archive: TorchArchive, names: Sequence[str]) -> dict[str, TensorSpec]:
-    """A spec by argument name for each tensor that `forward` was traced with, rows first; {} when none are kept."""
+def traced_inputs(archive: TorchArchive, names: Sequence[str], groups: Mapping[str, Group]) -> dict[str, TensorSpec]:
+    """A spec by name for each tensor that `forward` was traced with, rows first; {} when none are kept.
+
+    Arguments that hold several learn from it which they are.
+    """
     held = mapping(_untyped(archive.pickles.get("traced_inputs.pkl"))) or {}
     values = _untyped(held.get("forward"))
     if not isinstance(values, list | tuple):
         return {}
     found = {}
+    parts: list[tuple[str, Any]] = []
     for name, value in zip(names, values, strict=False):
+        plain = _untyped(value)
+        parts += groups[name].trace(mapping(plain) or plain) if name in groups else [(name, plain)]
+    for name, value in parts:
         tensor = tensor_of(_untyped(value))
         if tensor is not None and tensor.shape:
             dtype = tensor.dtype if tensor.dtype in DTYPES else "FP32"

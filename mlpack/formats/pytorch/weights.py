@@ -9,12 +9,14 @@ from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSp
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
+from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.tensors import Tensor, mapping, state_dict_of, summary
+from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.contents import detail, kind
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.safetensors import announced, read_header
+from mlpack.readers.sniff import sniff
 
 # Where training loops keep the state dict in a checkpoint, the likeliest first.
 KEYS = (
@@ -69,8 +71,10 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         with artifact.open() as source:
             header = read_header(source, artifact.size)
     except CutOffError as stopped:
-        if not named and not _sure(artifact.head):
-            return None
+        if (not named and not _sure(artifact.head)) or (
+            artifact.packed is None and sniff(artifact.path, artifact.head).broken
+        ):
+            return None  # a pointer or a web page in its place is told as that
         raise UnreadableModelError(
             f"{artifact.name} cannot be read as safetensors: {stopped}.",
             hint="Fetch the file again, or export it again.",
@@ -101,7 +105,7 @@ def _sure(head: bytes) -> bool:
 def _listed(root: Any, chosen: str) -> tuple[Content, ...]:
     """A checkpoint's own entries, not what lies in them."""
     told = []
-    for key, value in list((mapping(root) or {}).items())[:100]:
+    for key, value in list(held_in(root).items())[:100]:
         tensors = state_dict_of(value)
         words = detail(value) if tensors is None else f"a state dict of {len(tensors)} tensors"
         told.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
@@ -113,8 +117,8 @@ def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
     whole = state_dict_of(root)
     if whole is not None:
         return "", whole
-    inside = mapping(root) or {}
-    held = {str(key): told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
+    inside = held_in(root)
+    held = {key: told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
     if not held:
         return "", None
     key = next((one for one in KEYS if one in held), None) or max(held, key=lambda one: len(held[one]))
@@ -139,7 +143,7 @@ def _info(
     inputs = inputs_of_rows(artifact.sample) if entry else ()
     signatures = ()
     warnings = []
-    advice = _ADVICE.format(file=artifact.name)
+    advice = library_of(artifact) + _ADVICE.format(file=artifact.name)
     if not entry:
         warnings.append(f"No signature: it is {what}, weights without the code that uses them.")
     elif not inputs:

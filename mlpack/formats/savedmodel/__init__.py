@@ -14,6 +14,7 @@ from mlpack.formats.savedmodel.judging import foreign, judge
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
 from mlpack.readers.limits import CutOffError
+from mlpack.readers.sniff import is_pointer
 from mlpack.readers.trees import Tree
 
 _FILE = "saved_model.pb"
@@ -57,9 +58,10 @@ class SavedModelFormat:
             with tree.open(_FILE) as source:
                 graphs = read_graphs(source)
         except CutOffError as error:
+            pointer = is_pointer(tree.read(_FILE, 64))
             raise UnreadableModelError(
-                f"{artifact.name}: its {_FILE} cannot be read: {error}.",
-                hint="Export the model again, or fetch the folder again.",
+                f"{artifact.name}: its {_FILE} {'is a git-LFS pointer' if pointer else f'cannot be read: {error}'}.",
+                hint=f"{'Run `git lfs pull`' if pointer else 'Export the model again'}, or fetch the folder again.",
                 info={"format": "savedmodel", "framework": "tensorflow", "size": sum(tree.sizes.values())},
             ) from error
         serving = next((one for one in graphs if "serve" in one.tags and not {"gpu", "tpu"} & set(one.tags)), None)
@@ -108,7 +110,7 @@ def _missing(tree: Tree, graph: MetaGraph) -> tuple[str, ...]:
         if _INDEX not in tree:
             missing.append(_INDEX)
         count = int(shards[0][2]) if shards else 1
-        there = {int(found[1]) for found in shards}
+        there = {int(found[1]) for found in shards if not is_pointer(tree.read(found[0], 64))}
         missing += [
             f"variables/variables.data-{place:05d}-of-{count:05d}"
             for place in range(min(count, 1000))

@@ -16,7 +16,7 @@ from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
-from mlpack.formats.sklearn.signatures import Inputs, inputs_of, signatures_of
+from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
 from mlpack.readers.contents import contents, entries, kind, pairs
 from mlpack.readers.limits import told_of
 from mlpack.readers.skops import Skops, read_skops, with_verdict
@@ -147,7 +147,12 @@ class _Facts:
         if model is None:  # a class or a function with an estimator in its arguments: nothing to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        inputs = inputs_of(model) if offered else Inputs(problem="it has no method that answers for new rows")
+        mute = (
+            UNFITTED
+            if model.get("steps") is None and never_fitted(model)
+            else "it has no method that answers for new rows"
+        )
+        inputs = inputs_of(model) if offered else Inputs(problem=mute)
         if inputs.askable:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -251,7 +256,8 @@ class _Facts:
             )
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.askable else ""
-            told.append(f"No signature: {inputs.problem}; {rows}{_OWN_LOADER}.")
+            what = "fit it, and save it then" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
+            told.append(f"No signature: {inputs.problem}; {what}.")
         elif model is not None and core(model).kind is None:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."

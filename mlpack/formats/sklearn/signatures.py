@@ -36,6 +36,9 @@ _INT_TRANSFORMS = {
 _INT32_LABELS = frozenset({"KMeans", "MiniBatchKMeans", "BisectingKMeans", "SGDOneClassSVM"})
 
 
+UNFITTED = "it was never fitted"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What a model is given. `problem` says why it cannot be told, "" when it can.
@@ -82,13 +85,18 @@ def _hides_text(model: Estimator) -> bool:
     return model.name == "Pipeline" and any(one is not None and one.own and one.name in TEXT for one in later)
 
 
+def never_fitted(one: Estimator) -> bool:
+    """Whether fitting left nothing in it: attributes that end with an underscore, a booster."""
+    fits = one.own or (one.package in ("xgboost", "lightgbm") and one.get("_Booster", "_handle") is None)
+    return fits and not any(name.endswith("_") and not name.startswith("_") for name in one.attributes)
+
+
 def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     count = feature_count(model)
     names = feature_names(model)
     if count is None:
-        never = all(one.own and not any(name.endswith("_") for name in one.attributes) for one in first)
-        if never:
-            return Inputs(problem="it was never fitted")
+        if all(map(never_fitted, first)):
+            return Inputs(problem=UNFITTED)
         return Inputs(problem="the file does not tell how many columns it takes", askable=True)
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
     told = [Column(used=False)] * count

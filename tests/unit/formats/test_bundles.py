@@ -12,10 +12,14 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator
+from sklearn.cluster import DBSCAN
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import LabelEncoder, StandardScaler
+from xgboost import XGBClassifier
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UsageError
@@ -232,11 +236,21 @@ def test_modules_that_moved(module: bytes, tmp_path: Path) -> None:
     assert info.methods == ("predict", "predict_proba")
 
 
-def test_an_unfitted_model_is_told(tmp_path: Path) -> None:
-    """An estimator that was never fitted is recognised and said to be so."""
-    info = inspected(LogisticRegression(), tmp_path)
+@pytest.mark.parametrize(
+    "model", [LogisticRegression(), GridSearchCV(LogisticRegression(), {"C": [1]}), XGBClassifier(), LGBMRegressor()]
+)
+def test_an_unfitted_model_is_told(tmp_path: Path, model: Any) -> None:
+    """An estimator that was never fitted is recognised and said to be so, with what to do."""
+    info = inspected(model, tmp_path)
     assert info.signatures == ()
-    assert any("never fitted" in warning for warning in info.warnings)
+    assert "No signature: it was never fitted; fit it, and save it then." in info.warnings
+
+
+def test_what_answers_no_new_rows_is_not_called_unfitted(tmp_path: Path) -> None:
+    """A fitted DBSCAN, alone and at the end of a pipeline."""
+    for model in (DBSCAN(), make_pipeline(StandardScaler(), DBSCAN())):
+        info = inspected(model.fit([[0.0], [1.0], [2.0]]), tmp_path)
+        assert any("no method that answers for new rows" in warning for warning in info.warnings)
 
 
 def test_structures_that_hold_themselves(tmp_path: Path) -> None:

@@ -264,3 +264,14 @@ def test_the_parts_of_a_ragged_tensor_are_no_inputs(tmp_path: Path, names: tuple
     info = looked_at(saved(tmp_path / "m", graph(call) + objects))
     assert bool(info.signatures) == (names == ("x", "other"))
     assert bool(info.advice) == (names == ("x", "x_1"))
+
+
+def test_variables_that_were_not_fetched_are_missing(tmp_path: Path) -> None:
+    """A git-LFS pointer in their place is no file of variables."""
+    files = {
+        "variables/variables.index": b"i",
+        "variables/variables.data-00000-of-00001": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+    }
+    info = looked_at(saved(tmp_path / "m", graph(ADDS, nodes=[node("v", "VarHandleOp")]), files=files))
+    assert not info.signatures
+    assert "variables.data-00000-of-00001" in info.advice

@@ -207,3 +207,33 @@ def test_a_large_compressible_model_is_read_to_its_end(tmp_path: Path) -> None:
     assert (told.safety.verdict, told.problem, told.root["end"]) == ("safe", "", 1)
     assert isinstance(told.root["w"], Array)
     assert told.root["w"].shape == (12_000_000,)
+
+
+class _Runs:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("true",)
+
+
+@pytest.mark.parametrize("way", ["joblib", "npy", 0, 2, 5])
+def test_arrays_of_numpys_own_strings(tmp_path: Path, way: str | int) -> None:
+    """numpy 2's StringDType, as pickles of any protocol, joblib and numpy write it: read, safe, of its shape."""
+    array = np.array([["a", "ü" * 300], ["", "b"]], dtype=np.dtypes.StringDType(na_object=None))
+    path = tmp_path / "strings"
+    if way == "joblib":
+        joblib.dump(array, path)
+    elif way == "npy":
+        with path.open("wb") as file, pytest.warns(UserWarning, match="Custom dtypes"):
+            np.save(file, array)
+    else:
+        path.write_bytes(pickle.dumps(array, protocol=int(way)))
+    told = _read(path)
+    assert (told.problem, told.safety.verdict) == ("", "safe")
+    assert isinstance(told.root, Array)
+    assert told.root.shape == (2, 2)
+
+
+def test_what_stands_for_a_missing_string_is_judged(tmp_path: Path) -> None:
+    """It may be any object, so it is a place for code like any other."""
+    array = np.array(["a"], dtype=np.dtypes.StringDType(na_object=_Runs()))
+    (tmp_path / "strings.pkl").write_bytes(pickle.dumps(array))
+    assert _read(tmp_path / "strings.pkl").safety.verdict == "dangerous"
