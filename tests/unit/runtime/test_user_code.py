@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,7 +128,11 @@ async def postprocess(predictions, instances):
     return {"value": predictions, "asked": instances}
 """
     made = Made(folder, text)
-    assert made.ask(signature(RAW), raw(1, 2)) == {"value": [20, 30], "asked": [2, 3]}
+    try:
+        assert made.ask(signature(RAW), raw(1, 2)) == {"value": [20, 30], "asked": [2, 3]}
+    finally:  # it lives as long as the model's thread, which here is that of all tests
+        asyncio.set_event_loop(None)
+        made.model[1].close()
 
 
 @pytest.mark.parametrize(
