@@ -19,7 +19,7 @@ from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
 from mlpack.targets.cloudrun.failures import told
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
-from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of
+from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.showing import service_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
@@ -92,6 +92,7 @@ class CloudRun:
             service = self._calls.update(request, mask, f"the update of {self.service}")
         else:
             service = self._calls.create(request)
+        refuse_others(service, plan.run)
         revision = short(service.latest_created_revision)
         if revision != short(service.latest_ready_revision):
             raise failed_start(self._calls, service, "the newest revision is not ready")
@@ -109,12 +110,7 @@ class CloudRun:
         """All traffic on the release, and the door opened or closed as it is wanted."""
         before: Before = plan.before
         service = self._calls.get()
-        if service.template.annotations.get(RUN_NOTE) != plan.run:
-            raise DeployError(
-                f"somebody else has deployed {self.service} meanwhile",
-                hint="Look at what they did (`mlpack status`), then deploy again: it plans anew.",
-                code="deploy_conflict",
-            )
+        refuse_others(service, plan.run)
         if before.serving:
             on_step(f"moving the traffic to {staged.revision}")
             service = self._calls.share(service, {staged.revision: 100}, f"the traffic of {self.service}")

@@ -9,6 +9,7 @@ from typing import Any
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change, Plan
+from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.facts import changes_between, facts_of
 from mlpack.targets.cloudrun.knative import service_yaml
@@ -16,7 +17,7 @@ from mlpack.targets.cloudrun.prices import cost_of
 from mlpack.targets.cloudrun.settings import INGRESS, Settings
 from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
 from mlpack.targets.cloudrun.template import sized, template_of
-from mlpack.targets.cloudrun.traffic import RUN_NOTE
+from mlpack.targets.cloudrun.traffic import RUN_NOTE, short
 
 _PRIVATE = Access(by_policy=False, check_off=False)
 
@@ -132,6 +133,16 @@ def plan_of(
         before=before,
         wanted=Wanted(template=template, settings=settings, labels=labels, reference=reference),
     )
+
+
+def refuse_others(service: Any, run: str) -> None:
+    """Raises DeployError when the service's newest revision is that of another deploy: nothing is then told of it as ours."""
+    if service.template.annotations.get(RUN_NOTE) != run:
+        raise DeployError(
+            f"somebody else has deployed {short(service.name)} meanwhile",
+            hint="Look at what they did (`mlpack status`), then deploy again: it plans anew.",
+            code="deploy_conflict",
+        )
 
 
 def _before(before: Before, settings: Settings) -> dict[str, str]:

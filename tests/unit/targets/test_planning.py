@@ -12,9 +12,9 @@ from google.cloud import run_v2
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Plan
-from mlpack.errors import ConfigError, UsageError
+from mlpack.errors import ConfigError, DeployError, UsageError
 from mlpack.targets.cloudrun.access import Access
-from mlpack.targets.cloudrun.planning import Before, plan_of
+from mlpack.targets.cloudrun.planning import Before, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
 from mlpack.targets.corners import read_corner
@@ -195,6 +195,15 @@ def test_what_is_the_services_own_waits_for_the_traffic() -> None:
     assert "access;" in first.aside().notes[-1]
     private = plan(Before(service=None))
     assert private.aside() == private
+
+
+def test_the_revision_of_another_deploy_is_not_taken_for_ours() -> None:
+    """Two at once: who comes second finds the other's, ready or not, and is told of a conflict."""
+    ours = plan(Before(service=None)).wanted.service_of("projects/demo/locations/x/services/iris", "host/iris", "ours")
+    refuse_others(ours, "ours")
+    with pytest.raises(DeployError, match="somebody else has deployed iris meanwhile") as told:
+        refuse_others(ours, "theirs")
+    assert told.value.code == "deploy_conflict"
 
 
 def test_traffic_is_pinned_while_a_release_is_staged() -> None:
