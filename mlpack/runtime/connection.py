@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import http
 from collections import deque
-from typing import Any, Deque, Dict, Optional, Tuple
-from urllib.parse import unquote
+from typing import Any, Deque, Dict, Optional
 
 import httptools
 
 from .errors import ClientGoneError, RequestError
 from .exchange import Exchange, Serving
 from .offers import without_offers
+from .target import target_of
 from .wire import Head, Request, Response
 
 _MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
         """The head is whole: once all that came with it is parsed, the application may begin."""
         self._in_head = False
         parser = self._parser
-        path, query = _target(self._url)
+        path, query = target_of(self._url)
         headers, self._headers = self._headers, {}  # trailers that come after a body are no headers
         expects = headers.get(b"expect", b"").lower() == b"100-continue"
         method = parser.get_method().decode("ascii")
@@ -173,8 +173,7 @@ class Connection(asyncio.Protocol):
         self.exchange = None
         self._since = self._serving.now
         if self._incoming is exchange:  # its body has not come whole, and nobody will read the rest
-            self._lingering = True
-            self.go_on()
+            self._linger()
             return
         if not (exchange.keep_alive and exchange.answered):
             self._transport.close()
@@ -222,6 +221,14 @@ class Connection(asyncio.Protocol):
                 self._refuse(400)
             return False
         return not self._has_ended()
+
+    def _linger(self) -> None:
+        """Say that nothing more comes, and let the client say the rest: closing at once could destroy the answer."""
+        self._lingering = True
+        self._since = self._serving.now
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+            self.go_on()
 
     def _has_ended(self) -> bool:
         """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
@@ -278,20 +285,7 @@ class Connection(asyncio.Protocol):
             b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
             % (status, response.body[:-1], response.media_type, len(response.body), response.body)
         )
-        self._transport.close()
+        self._linger()
         request = Request(_NO_HEAD)
         request.error = RequestError.code
         self._serving.app.answered(request, response, 0.0)
-
-
-def _target(url: bytes) -> Tuple[str, bytes]:
-    """The path, decoded, and the query as it came."""
-    if not url.startswith(b"/"):  # absolute-form, `*`, or nothing that has a path
-        try:
-            parsed = httptools.parse_url(url)
-        except httptools.HttpParserInvalidURLError:
-            return url.decode("latin-1"), b""
-        url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
-    path, _, query = url.partition(b"?")
-    text = path.decode("latin-1")
-    return (unquote(text) if "%" in text else text), query

@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ def connected(server: Server, timeout_s: float = PATIENCE_S) -> socket.socket:
 
 
 def heard(client: socket.socket) -> bytes:
-    """All that the server says until it closes, or breaks off because we have said more than it wanted to hear."""
+    """All that the server says until it closes, though we may have said more than it wanted to hear."""
     parts = []
-    with suppress(ConnectionResetError):
-        while data := client.recv(65536):
-            parts.append(data)
+    while data := client.recv(65536):
+        parts.append(data)
     return b"".join(parts)
 
 

@@ -26,7 +26,7 @@ MAY = {
     "version": set(),
     "runtime": {"runtime"},
 }
-FILES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.parts)
+FILES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.relative_to(ROOT).parts)
 
 
 def imports_of(path: Path) -> set[str]:
