@@ -1,4 +1,4 @@
-"""A socket before the engine's own, that counts what a client sends."""
+"""A socket before the engine's own, that counts what a client sends, and can stop it in the middle."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from pathlib import Path
 
 @dataclass(kw_only=True)
 class Counted:
-    """`url` is a DOCKER_HOST; `sent` the bytes that went to the engine since it was last set to 0."""
+    """`url` is a DOCKER_HOST; `sent` the bytes that went to the engine since it was last set to 0.
+
+    Once those are `most`, nothing more goes there, for as long as the `with` lasts.
+    """
 
     url: str
     sent: int = 0
+    most: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -31,6 +36,7 @@ def counted(engine: str, socket_path: Path) -> Iterator[Counted]:
         try:
             yield found
         finally:
+            found.over.set()
             server.shutdown(socket.SHUT_RDWR)
 
 
@@ -60,6 +66,8 @@ def _pass(source: socket.socket, target: socket.socket, found: Counted | None) -
             if found is not None:
                 with found.lock:
                     found.sent += len(chunk)
+                if found.most is not None and found.sent >= found.most:
+                    found.over.wait()
     # An end is passed on as an end: the other side may still have something to say.
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)

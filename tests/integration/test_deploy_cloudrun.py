@@ -358,6 +358,7 @@ def test_an_image_in_the_registry_brings_its_receipt(cloud: Cloud, standing: Pac
 def deploying(cloud: Cloud, standing: Packed, pushed: str) -> Iterator[subprocess.Popen[str]]:
     """A deploy of a release that will refuse what it is asked; given while its revision is being started."""
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--env", REFUSES, "--yes", "--json")
+    cloud.arm("slow-operation", seconds=5)  # time enough for what the test does meanwhile
     with subprocess.Popen(
         [*MLPACK, *words], cwd=standing.folder, env={**os.environ, **cloud.env}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
