@@ -159,7 +159,7 @@ class Context:
             )
         found = self.engine.find(name)
         if found is None:
-            raise ImageNotFoundError(f"the engine has no image {name}", hint="Build it again, or name another one.")
+            raise no_image(name)
         found = replace(found, card=self.engine.card(found.id))
         if reference is None and last is not None:
             found = replace(found, tags=tuple(last.get("tags") or found.tags))
@@ -256,6 +256,18 @@ def remembered_config() -> Path | None:
 
     file = (last_built(Path.cwd()) or {}).get("config")
     return Path(file) if isinstance(file, str) and Path(file).is_file() else None
+
+
+def no_image(name: str) -> ImageNotFoundError:
+    """That the engine has no image of this name; who named a file is told what to do with one."""
+    suffix = Path(name).suffix[1:]
+    if Path(name).exists():
+        hint = f"It is a file here: `mlpack build {name}` makes an image of it."
+    elif name.startswith((".", "/", "~")) or (suffix.isidentifier() and ":" not in name):
+        hint = "There is no file of that name either."
+    else:
+        hint = "Build it again, pull it, or name another one."
+    return ImageNotFoundError(f"the engine has no image {name}", hint=hint)
 
 
 def runtime_requirements() -> str:

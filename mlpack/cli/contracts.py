@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.cli.console import Console
-from mlpack.errors import CheckFailedError, ImageNotFoundError, UsageError
+from mlpack.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.image import Image
@@ -84,12 +84,14 @@ def _named(words: str) -> list[Contract]:
 
 def _image(context: Context, reference: str | None) -> tuple[Image, dict[str, Any] | None]:
     """The image and its card; no card where mlpack did not build it."""
+    from mlpack.cli.context import no_image
+
     if reference is None:
         found = context.image(None)
         return found, found.card
     other = context.engine.find(reference)
     if other is None:
-        raise ImageNotFoundError(f"the engine has no image {reference}", hint="Pull or build it, or name another one.")
+        raise no_image(reference)
     return other, context.engine.card(other.id) if _BUNDLE_LABEL in other.labels else None
 
 

@@ -200,6 +200,12 @@ def test_an_image_of_others(iris: Packed, tmp_path: Path) -> None:  # noqa: ARG0
     """An image that mlpack did not build, and one that is not there, are told apart from a failed check."""
     assert "not built by mlpack" in refused(5, "image_not_found", "test", BASE, cwd=tmp_path)["error"]["message"]
     refused(5, "image_not_found", "test", "no-such-image:anywhere", cwd=tmp_path)
+    (tmp_path / "here.pkl").touch()
+    for verb in ("test", "run", "push"):
+        error = refused(5, "image_not_found", verb, "here.pkl", cwd=tmp_path)["error"]
+        assert "mlpack build here.pkl" in error["hint"]
+    error = refused(5, "image_not_found", "deploy", "tehre.pkl", "--target", "compose", "--yes", cwd=tmp_path)["error"]
+    assert "no file" in error["hint"]
     refused(2, "usage", "test", cwd=tmp_path)
     refused(2, "usage", "test", "--memory", "lots", cwd=tmp_path)
 
