@@ -201,8 +201,8 @@ def test_an_image_of_others(iris: Packed, tmp_path: Path) -> None:  # noqa: ARG0
     assert "not built by mlpack" in refused(5, "image_not_found", "test", BASE, cwd=tmp_path)["error"]["message"]
     refused(5, "image_not_found", "test", "no-such-image:anywhere", cwd=tmp_path)
     (tmp_path / "here.pkl").touch()
-    for verb in ("test", "run", "push"):
-        error = refused(5, "image_not_found", verb, "here.pkl", cwd=tmp_path)["error"]
+    for verb in (("test",), ("run",), ("push", "--to", "127.0.0.1:1/here")):
+        error = refused(5, "image_not_found", *verb, "here.pkl", cwd=tmp_path)["error"]
         assert "mlpack build here.pkl" in error["hint"]
     error = refused(5, "image_not_found", "deploy", "tehre.pkl", "--target", "compose", "--yes", cwd=tmp_path)["error"]
     assert "no file" in error["hint"]
