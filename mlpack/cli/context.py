@@ -261,8 +261,8 @@ def remembered_config() -> Path | None:
 def no_image(name: str) -> ImageNotFoundError:
     """That the engine has no image of this name; who named a file is told what to do with one."""
     suffix = Path(name).suffix[1:]
-    if Path(name).exists():
-        hint = f"It is a file here: `mlpack build {name}` makes an image of it."
+    if os.path.exists(name):  # noqa: PTH110 - Path's would raise on a name that is too long for a file
+        hint = f"It lies here as a file or folder: `mlpack build {name}` makes an image of it."
     elif name.startswith((".", "/", "~")) or (suffix.isidentifier() and ":" not in name):
         hint = "There is no file of that name either."
     else:

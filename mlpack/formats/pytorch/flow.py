@@ -118,9 +118,7 @@ class _Walk:
                 scope[one.id].open = True
         stored = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
         scope.update({one.id: UNKNOWN for one in stored})
-        scope.update(
-            dict.fromkeys((name for name in changed_in(node) if isinstance(scope.get(name), list | dict)), UNKNOWN)
-        )
+        _forget_changed(node, scope)
 
     def branch(self, node: ast.If, scope: dict[str, Any]) -> None:
         test = self.value(node.test, scope)
@@ -128,9 +126,7 @@ class _Walk:
             self.run(node.body if test else node.orelse, scope)
             return
         ends: list[dict[str, Any]] = []
-        scope.update(
-            dict.fromkeys((name for name in changed_in(node) if isinstance(scope.get(name), list | dict)), UNKNOWN)
-        )
+        _forget_changed(node, scope)
         for body in (node.body, node.orelse):
             own = dict(scope)
             try:
@@ -230,6 +226,11 @@ class _Walk:
             return operation(self.demands, args)
         except (IndexError, TypeError, ValueError, ZeroDivisionError, OverflowError):
             return UNKNOWN  # an operation that is called in a way that is not known here
+
+
+def _forget_changed(node: ast.stmt, scope: dict[str, Any]) -> None:
+    """Lists and dictionaries that a statement may change are not known any more."""
+    scope.update({name: UNKNOWN for name in changed_in(node) if isinstance(scope.get(name), list | dict)})
 
 
 def _lost(args: Sequence[Any]) -> Any:

@@ -108,7 +108,7 @@ class _Asked:
             return None
         self._tell_state()
         inputs = self._inputs(used, groups)
-        outputs = None if inputs is None else self._outputs(inputs, used, groups)
+        outputs = None if inputs is None else self._outputs(self.method.returns, inputs, used, groups)
         if inputs is None or outputs is None:
             return None
         self.arguments = [
@@ -133,24 +133,23 @@ class _Asked:
         return used
 
     def _outputs(
-        self, inputs: Sequence[TensorSpec], used: Sequence[Argument], groups: Mapping[str, Group]
+        self, returns: str, inputs: Sequence[TensorSpec], used: Sequence[Argument], groups: Mapping[str, Group]
     ) -> tuple[TensorSpec, ...] | None:
-        """A spec for each tensor of the answer; None when something in it is no tensor."""
-        assert self.method is not None  # noqa: S101 - it has been asked already
+        """A spec for each tensor of the answer, whose type is known; None when something in it is no tensor."""
         known = {spec.name: _flowing(spec) for spec in inputs}
         given = {one.name: groups[one.name].of(known) if one.name in groups else known[one.name] for one in used}
         code = told_by_code(self.script, self.archive, self.qualified, given)
         try:
-            return outputs_of(self.script, self.method.returns, code.answer)
+            return outputs_of(self.script, returns, code.answer)
         except NoRowsError as odd:
             self._mute(
-                f"forward's answer is {self.method.returns}, and {odd} is no tensor with a row for each row",
+                f"forward's answer is {returns}, and {odd} is no tensor with a row for each row",
                 f"Take it apart yourself: {_OWN}.",
             )
             return None
         except UntoldError:
             self.warnings.append(
-                f"forward's answer is {self.method.returns}: which tensors are in it is not told, they come as they are."
+                f"forward's answer is {returns}: which tensors are in it is not told, they come as they are."
             )
             return (TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN)),)
 

@@ -131,7 +131,7 @@ def plan_of(
         with_traffic=with_traffic,
         waiting=waiting,
         before=before,
-        wanted=Wanted(template=template, settings=settings, labels=labels, reference=reference),
+        wanted=wanted,
     )
 
 
