@@ -153,7 +153,9 @@ class ModelInfo:
     itself is. `options` go to the loader; `excludes` are distributions that are asked for by others and never installed;
     `apt` are Debian packages, `locales` languages by glibc's names (`en_US.UTF-8`) whose rules the model uses; `companions`
     are files that belong to the model's file, by their names relative to its folder; `sample` holds rows that came along with
-    the model; `advice` says what to do with a model that cannot be served as it is.
+    the model; `advice` says what to do with a model that cannot be served as it is. `names` are all names that the file
+    holds and that loading it resolves, by kind: `globals` of pickles (`module:qualified.name`), `types`, `operators`. The
+    card lists them under `guard`, and the image reaches no others.
     """
 
     path: Path
@@ -187,6 +189,7 @@ class ModelInfo:
     companions: tuple[str, ...] = ()
     sample: tuple[Any, ...] = ()
     advice: str = ""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The card's part that the file decides: the same on every host, so without its path."""
@@ -213,4 +216,5 @@ class ModelInfo:
             "safety": self.safety.to_json(),
             "warnings": list(self.warnings),
             "details": dict(self.details),
+            "guard": {kind: sorted(names) for kind, names in sorted(self.names.items())},
         }

@@ -121,7 +121,10 @@ class _Asking:
                 hint="Remove the plugin that claims it wrongly.",
                 info=found,
             )
-        return answers[0] if answers else None
+        if not answers or artifact.pickle is None:
+            return answers[0] if answers else None
+        globals_ = tuple(name.reference for name in artifact.pickle.globals)
+        return replace(answers[0], names={**answers[0].names, "globals": globals_})
 
     def _packed(self, archive: Artifact, found: dict[str, Any]) -> ModelInfo | None:
         """The one model in an archive that is none itself; None when there is none, or the file is no archive."""

@@ -29,6 +29,11 @@ class Global:
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 
+    @property
+    def reference(self) -> str:
+        """The name as the guard in the image knows it: where the module ends is part of it."""
+        return f"{self.module}:{self.name}"
+
 
 @dataclass(eq=False, slots=True)
 class Instance:

@@ -17,6 +17,7 @@ from .calls import call
 from .card import Card, Signature
 from .chatter import chatter_logged
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
+from .guard import Guard
 from .jobs import Job, settle
 from .logs import Log
 from .measured import CURRENT
@@ -33,8 +34,8 @@ _QUEUE_BYTES = 256 * 2**20  # of values that wait
 class Loader(Protocol):
     """The format's half in the image. It may have `InputError`: an exception for values that the model cannot take."""
 
-    def load(self, path: str, options: Mapping[str, Any]) -> Any:
-        """The model."""
+    def load(self, path: str, options: Mapping[str, Any], guard: Guard) -> Any:
+        """The model; raises NotInspectedError where the file asks for what the guard does not list."""
 
     def predict(self, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
         """The signature's outputs, in its order, as arrays of as many rows as the inputs have."""
@@ -258,7 +259,7 @@ def load_model(loader: Any, card: Card, log: Log) -> Any:
         if prepare is not None:  # what must be set before anybody imports the framework
             prepare(card.options)
         bring(card.folder, card.document.get("code") or {})
-        model = loader.load(str(card.model), card.options)
+        model = loader.load(str(card.model), card.options, Guard.of_card(card.document, card.folder))
         know_arrays()
         return model
 

@@ -52,7 +52,7 @@ class UserPredictor:
         if prepare is not None:
             prepare(options)
 
-    def load(self, path: str, options: Mapping[str, Any]) -> Any:
+    def load(self, path: str, options: Mapping[str, Any], guard: Any) -> Any:
         """The model, by the user's `load` or the format's; imports the user's module."""
         self._module = importlib.import_module(self._name)
         own = getattr(self._module, "InputError", None)
@@ -63,7 +63,7 @@ class UserPredictor:
         self._inner = {signature.name: signature for signature in found}
         load = self._function("load")
         if load is None:
-            return self._loader.load(path, self._options)
+            return self._loader.load(path, self._options, guard)
         model = self._call(load, {"path": lambda: path, "options": lambda: self._options}, ["path", "options"])
         wrap = getattr(self._loader, "wrap", None)
         return model if wrap is None or self._function("predict") is not None else wrap(model)

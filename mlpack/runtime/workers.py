@@ -148,7 +148,7 @@ class Preloaded:
         """Load it, in the parent."""
         self._model = load_model(self._loader, card, log)
 
-    def load(self, _path: str, _options: Mapping[str, Any]) -> Any:
+    def load(self, _path: str, _options: Mapping[str, Any], _guard: Any) -> Any:
         """The model."""
         return self._model
 

@@ -17,7 +17,7 @@ class InputError(ValueError):
     pass
 
 
-def load(path, options):
+def load(path, options, guard):
     print("a model that prints while it loads")
     print("and complains", file=sys.stderr)
     warnings.warn("it warns as well", stacklevel=1)

@@ -27,7 +27,7 @@ class InputError(ValueError):
     pass
 
 
-def load(path, options):
+def load(path, options, guard):
     return None
 
 

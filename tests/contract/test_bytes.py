@@ -23,7 +23,7 @@ LOADER = """
 import numpy as np
 
 
-def load(path, options):
+def load(path, options, guard):
     return None
 
 
@@ -130,7 +130,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     loader = f"""
 import numpy as np
 
-def load(path, options):
+def load(path, options, guard):
     return None
 
 def predict(model, signature, inputs):

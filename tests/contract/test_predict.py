@@ -123,9 +123,7 @@ ALL = {
     "UINT64": (0, 2**64 - 1), "FP16": (0.5, -2.0), "FP32": (0.25, 3.0e38), "FP64": (1e-300, 1.7e308),
     "BYTES": ("", "Å\u0000\U0001f600"),
 }  # fmt: skip
-ECHO = (
-    "def load(path, options):\n    return None\n\n\ndef predict(model, signature, inputs):\n    return dict(inputs)\n"
-)
+ECHO = "def load(path, options, guard):\n    return None\n\n\ndef predict(model, signature, inputs):\n    return dict(inputs)\n"
 
 
 @pytest.fixture(scope="module")

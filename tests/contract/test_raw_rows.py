@@ -19,7 +19,7 @@ import json
 import numpy as np
 
 
-def load(path, options):
+def load(path, options, guard):
     return None
 
 

@@ -77,7 +77,7 @@ def counted(server: Server) -> int:
 
 LARGE = (
     SHARING
-    + "\n\nimport numpy\n_load = load\n\n\ndef load(path, options):\n    return _load(path, options), numpy.ones(16 << 20)\n"
+    + "\n\nimport numpy\n_load = load\n\n\ndef load(path, options, guard):\n    return _load(path, options, guard), numpy.ones(16 << 20)\n"
 )
 
 

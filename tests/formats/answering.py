@@ -14,6 +14,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.pipeline.inspect import inspect
 from mlpack.plugins import load
 from mlpack.runtime.card import Signature
+from mlpack.runtime.guard import Guard
 from mlpack.runtime.protocols.casting import cast
 
 FORMATS = ("sklearn", "xgboost", "lightgbm", "catboost", "mlflow")
@@ -28,7 +29,7 @@ def inspected(path: Path, **options: Any) -> ModelInfo:
 def answers(info: ModelInfo, rows: list[Any]) -> dict[str, Any]:
     """By method what the loader answers to rows; each answer is of the data type and shape that its signature declares."""
     loader = _loader(info.format)
-    model = loader.load(str(info.path), dict(info.options))
+    model = loader.load(str(info.path), dict(info.options), Guard(info.names))
     found = {}
     for told in info.signatures:
         signature = Signature.from_json(json.loads(json.dumps(told.to_json())))

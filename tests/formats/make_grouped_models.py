@@ -161,7 +161,7 @@ def answer(cards: dict[str, Any], loader_file: str) -> None:
         )
         signature = SimpleNamespace(batch=card["signature"].get("batch", "any"), inputs=inputs, outputs=outputs)
         arrays = {one.name: np.array(told[name]["inputs"][one.name], dtype=kinds[one.dtype]) for one in inputs}
-        answered = loader.predict(loader.load(str(FOLDER / f"{name}.pt"), card["options"]), signature, arrays)
+        answered = loader.predict(loader.load(str(FOLDER / f"{name}.pt"), card["options"], None), signature, arrays)
         found[name] = {key: [str(array.dtype), array.tolist()] for key, array in answered.items()}
     sys.stdout.write(json.dumps(found))
 

@@ -27,6 +27,7 @@ from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.render import Recipe, render
 from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature as Served
+from mlpack.runtime.guard import Guard
 from mlpack.runtime.protocols.rows import Rows
 from tests.formats import onnx_models as made
 from tests.messages import varint
@@ -50,7 +51,7 @@ def answers(path: Path, info: ModelInfo, instances: list[Any]) -> dict[str, Any]
     """What the service says of the rows: decoded as a request is, called as the runtime calls a loader."""
     signature = Served.from_json(json.loads(json.dumps(served(info).to_json())))
     arrays, _ = Rows(signature, 1000).decode(instances)
-    return dict(call(loader, loader.load(str(path), info.options), signature, arrays))
+    return dict(call(loader, loader.load(str(path), info.options, Guard(info.names)), signature, arrays))
 
 
 def test_a_classifier_of_skl2onnx(tmp_path: Path) -> None:
@@ -386,4 +387,4 @@ def test_rows_of_another_width_are_the_askers_fault(tmp_path: Path) -> None:
     path = saved(tmp_path, made.doubling(["N", 3]))
     signature = SimpleNamespace(outputs=[SimpleNamespace(name="y")], classes=None)
     with pytest.raises(loader.InputError, match="dimensions"):
-        loader.predict(loader.load(str(path), {}), signature, {"x": np.ones((1, 2), np.float32)})
+        loader.predict(loader.load(str(path), {}, Guard({})), signature, {"x": np.ones((1, 2), np.float32)})

@@ -73,7 +73,7 @@ loader = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(loader)
 signature = SimpleNamespace(name="serving_default", outputs=[SimpleNamespace(name="echo")])
 blobs = np.array([bytes([0x89, 0xFF, 0]), "\u00c5"], dtype=object)
-print(ascii(loader.predict(loader.load(sys.argv[2], {}), signature, {"blob": blobs})["echo"].tolist()))
+print(ascii(loader.predict(loader.load(sys.argv[2], {}, None), signature, {"blob": blobs})["echo"].tolist()))
 """
 STUB = """
 import json, sys

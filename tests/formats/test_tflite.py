@@ -17,6 +17,7 @@ from mlpack.formats.tflite import TfliteFormat, loader
 from mlpack.pipeline.inspect import inspect
 from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature as Served
+from mlpack.runtime.guard import Guard
 from mlpack.runtime.protocols.rows import Rows
 from tests.formats.tflite_models import TYPES, adding
 
@@ -34,7 +35,7 @@ def answers(path: Path, info: ModelInfo, instances: list[Any]) -> dict[str, Any]
     """What the service says of the rows: decoded as a request is, called as the runtime calls a loader."""
     signature = Served.from_json(json.loads(json.dumps(info.signatures[0].to_json())))
     arrays, _ = Rows(signature, 1000).decode(instances)
-    return dict(call(loader, loader.load(str(path), info.options), signature, arrays))
+    return dict(call(loader, loader.load(str(path), info.options, Guard(info.names)), signature, arrays))
 
 
 @pytest.mark.parametrize(

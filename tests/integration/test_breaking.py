@@ -161,7 +161,7 @@ def test_the_broken_promise_is_found(broken: MakeBroken, check: str, tmp_path: P
 
 def test_a_failure_is_shown_to_people(broken: MakeBroken, tmp_path: Path) -> None:
     """Without --json the table says which check failed and what was seen; the model's own words are in the log below."""
-    loader = 'def load(path, options):\n    raise RuntimeError("the model needs more coffee")\n'
+    loader = 'def load(path, options, guard):\n    raise RuntimeError("the model needs more coffee")\n'
     done = mlpack("test", broken("never-loads", loader=loader), cwd=tmp_path)
     assert done.code == 6
     assert "FAIL ready" in done.stdout
@@ -172,7 +172,7 @@ def test_a_failure_is_shown_to_people(broken: MakeBroken, tmp_path: Path) -> Non
 
 def test_out_of_memory_is_named(broken: MakeBroken, tmp_path: Path) -> None:
     """A model that does not fit the memory limit is not just `not ready`: the limit is named as the cause."""
-    loader = "def load(path, options):\n    held = [np.ones(2**24) for _ in range(64)]\n    return sound.load(path, options)\n"
+    loader = "def load(path, options, guard):\n    held = [np.ones(2**24) for _ in range(64)]\n    return sound.load(path, options, guard)\n"
     document = refused(6, "check_failed", "test", broken("greedy", loader=loader), "--memory", "400MiB", cwd=tmp_path)
     told = json.dumps(document["checks"])
     assert "memory" in told

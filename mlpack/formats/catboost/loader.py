@@ -21,7 +21,7 @@ class Model:
         self.prediction = prediction  # "" for a classifier
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The model in the file; `options` say how it was written."""
     import catboost
 

@@ -40,7 +40,7 @@ def prepare(options: Mapping[str, Any]) -> None:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The model in the file, without its optimizer; `options["legacy"]` says that Keras 2 wrote it."""
     prepare(options)
     keras = importlib.import_module("tf_keras" if options.get("legacy") else "keras")

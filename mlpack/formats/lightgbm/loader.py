@@ -15,7 +15,7 @@ class Model:
         self.codes: Dict[str, Dict[Any, int]] = {}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:  # noqa: ARG001 - a text tells all
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The booster in the file."""
     import lightgbm
 

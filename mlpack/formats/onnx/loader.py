@@ -20,7 +20,7 @@ class Model:
         self.ranks = {one.name: _rank(one.shape) for one in session.get_inputs()}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The graph in the file; its data files lie beside it. with `options["extensions"]` it has onnxruntime-extensions'."""
     import onnxruntime
 

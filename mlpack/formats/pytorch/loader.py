@@ -24,7 +24,7 @@ class Model:
         self.most: Optional[int] = options.get("max_rows")
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The model in the file, ready to answer; `options["kind"]` says what the file is.
 
     Raises:

@@ -21,7 +21,7 @@ def prepare(options: Mapping[str, Any]) -> None:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
-def load(path: str, options: Mapping[str, Any]) -> Any:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Any:  # noqa: ARG001 - the file names nothing
     """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
     prepare(options)
     import tensorflow as tf

@@ -24,7 +24,7 @@ class Model:
         self.shapes: Dict[str, Any] = {}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:  # noqa: ARG001 - every loader has the same two
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The model in the file."""
     from ai_edge_litert.interpreter import Interpreter
 

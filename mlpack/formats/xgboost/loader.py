@@ -35,7 +35,7 @@ class Model:
         self.codes: Dict[str, Dict[Any, int]] = {}
 
 
-def load(path: str, options: Mapping[str, Any]) -> Model:
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
     """The booster in the file; `options` say how it was written and which interface saved it."""
     import xgboost
 

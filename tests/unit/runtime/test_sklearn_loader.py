@@ -20,7 +20,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, StandardScaler
 
+from mlpack.readers.pickles import read_pickles
 from mlpack.runtime.card import Signature, TensorSpec
+from mlpack.runtime.guard import Guard
 from tests.contract.served import SKLEARN_LOADER
 
 
@@ -32,6 +34,13 @@ def loader() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def load(loader: ModuleType, path: Path, options: dict[str, Any]) -> Any:
+    """The loaded model, by a guard that lists what inspection finds in the file."""
+    pickles = read_pickles(path)
+    assert pickles is not None
+    return loader.load(str(path), options, Guard({"globals": [name.reference for name in pickles.globals]}))
 
 
 def signature(
@@ -46,7 +55,7 @@ def answer(
     loader: ModuleType, tmp_path: Path, estimator: Any, asked: Signature, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(estimator))
-    model = loader.load(str(tmp_path / "m.pkl"), {})
+    model = load(loader, tmp_path / "m.pkl", {})
     answered: dict[str, Any] = loader.predict(model, asked, inputs)
     return answered
 
@@ -59,7 +68,7 @@ def test_joblib_files(loader: ModuleType, tmp_path: Path, compress: Any) -> None
     """Files of joblib load, plain and by every compression."""
     model = LinearRegression().fit(X, X[:, 0])
     joblib.dump(model, tmp_path / "m", compress=compress)
-    loaded = loader.load(str(tmp_path / "m"), {})
+    loaded = load(loader, tmp_path / "m", {})
     asked = signature("predict", "matrix", {"input": ("FP64", 3)})
     assert loader.predict(loaded, asked, {"input": X})["predict"].tolist() == model.predict(X).tolist()
 
@@ -68,7 +77,7 @@ def test_joblib_files(loader: ModuleType, tmp_path: Path, compress: Any) -> None
 def test_pickles_of_every_protocol(loader: ModuleType, tmp_path: Path, protocol: int) -> None:
     """Plain pickles load, also those that are written over several frames."""
     (tmp_path / "m").write_bytes(pickle.dumps({"a": list(range(50_000))}, protocol))
-    assert loader.load(str(tmp_path / "m"), {}).estimator["a"][-1] == 49_999
+    assert load(loader, tmp_path / "m", {}).estimator["a"][-1] == 49_999
 
 
 @pytest.mark.parametrize("entry", ["models[1].clf", "models.1.clf", "models.1['clf']", "a.b", "7"])
@@ -76,10 +85,10 @@ def test_entries(loader: ModuleType, tmp_path: Path, entry: str) -> None:
     """A key with dots, a number, a path by dots or brackets: what the bundle has under it."""
     bundle = {"models": [None, {"clf": "found"}], "a.b": "found", 7: "found"}
     (tmp_path / "m").write_bytes(pickle.dumps(bundle))
-    found = loader.load(str(tmp_path / "m"), {"entry": entry}).estimator
+    found = load(loader, tmp_path / "m", {"entry": entry}).estimator
     assert found == "found"
     with pytest.raises((KeyError, ValueError, AttributeError)):
-        loader.load(str(tmp_path / "m"), {"entry": "nothing"})
+        load(loader, tmp_path / "m", {"entry": "nothing"})
 
 
 def test_several_outputs_of_one_method(loader: ModuleType, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Made:
         name = f"own_{folder.name.replace('-', '_')}"
         (folder / f"{name}.py").write_text(text)
         self.predictor = UserPredictor(name, loader)
-        self.model = self.predictor.load("model/m.json", options)
+        self.model = self.predictor.load("model/m.json", options, None)
 
     def ask(self, asked: Signature, inputs: dict[str, Any]) -> dict[str, Any]:
         """The answer as plain values."""

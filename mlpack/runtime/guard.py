@@ -1,0 +1,94 @@
+"""The guard: while a model file is loaded, it reaches only the names that inspection found in it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+_SHOWN = 5  # names in a message; a file can hold thousands
+
+
+class NotInspectedError(Exception):
+    """The model file asks for something that inspection did not list, or that must not be reached by its name."""
+
+
+class Guard:
+    """What a model file may reach while it is loaded: the names in the card, which inspection found and allowed.
+
+    A loader gives the names of its own format to `check` before the framework reads the file, and every pickle to
+    `pickle`, a module with pickle's interface whose unpickler resolves nothing else. `names` are sequences by kind:
+    `globals` (`module:qualified.name`), and what a format lists (`types`, `operators`). `own` are the folders of the
+    user's code, whose modules may be named only for what they define themselves.
+    """
+
+    def __init__(self, names: Mapping[str, Sequence[str]], own: Sequence[Path] = ()) -> None:
+        self._names = {kind: frozenset(found) for kind, found in names.items()}
+        self._own = [str(folder.resolve()) for folder in own]
+        self.pickle = _restricted(self)
+
+    @classmethod
+    def of_card(cls, document: Mapping[str, Any], folder: Path) -> Guard:
+        """The guard of the card `document`, which lies in `folder`."""
+        code = document.get("code") or {}
+        return cls(document.get("guard") or {}, [folder / path for path in code.get("paths") or ()])
+
+    def listed(self, kind: str) -> FrozenSet[str]:
+        """The names of one kind that inspection found; empty where the card has none."""
+        return self._names.get(kind, frozenset())
+
+    def check(self, kind: str, found: Iterable[str]) -> None:
+        """Raise NotInspectedError if the file holds names of this kind that the card does not list."""
+        more = sorted(set(found) - self.listed(kind))
+        if more:
+            shown = ", ".join(ascii(name)[1:-1] for name in more[:_SHOWN])
+            rest = f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else ""
+            raise NotInspectedError(f"the model file asks for {shown}{rest}, which inspection did not see ({kind})")
+
+    def find_class(self, module: str, name: str, find: Callable[[str, str], Any]) -> Any:
+        """What `find` (an unpickler's own `find_class`) resolves a listed global to; raises NotInspectedError."""
+        self.check("globals", [f"{module}:{name}"])
+        found = find(module, name)
+        if self._is_own(module) and not self._is_own(getattr(found, "__module__", None)):
+            asked = ascii(f"{module}.{name}")[1:-1]
+            raise NotInspectedError(f"the model file asks for {asked}, which is not defined in the user's code")
+        return found
+
+    def _is_own(self, module: Optional[str]) -> bool:
+        """Whether the module is the user's: its file lies in the user's folders, or it is what a notebook defined."""
+        if module in ("__main__", "__mp_main__"):
+            return True
+        place = getattr(sys.modules.get(module or ""), "__file__", None)
+        if place is None:
+            return False
+        return any(str(Path(place).resolve()).startswith(folder + "/") for folder in self._own)
+
+
+def _restricted(guard: Guard) -> ModuleType:
+    """A module with the interface of `pickle` whose unpickler asks the guard for every name."""
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str, /) -> Any:
+            return guard.find_class(module, name, super().find_class)
+
+    def load(file: Any, **how: Any) -> Any:
+        return Unpickler(file, **how).load()
+
+    def loads(data: Any, /, **how: Any) -> Any:
+        return Unpickler(io.BytesIO(data), **how).load()
+
+    module = ModuleType("mlpack_guarded_pickle", pickle.__doc__)
+    for name in pickle.__all__:
+        setattr(module, name, getattr(pickle, name))
+    changed: List[Tuple[str, Any]] = [
+        ("Unpickler", Unpickler),
+        ("_Unpickler", Unpickler),
+        ("load", load),
+        ("loads", loads),
+    ]
+    for name, value in changed:
+        setattr(module, name, value)
+    return module
