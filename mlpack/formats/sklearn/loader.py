@@ -16,7 +16,7 @@ import numpy as np
 _COMPRESSED = (
     b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
 )  # fmt: skip
-_JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
+_JOBLIB_MARK = b"ArrayWrapper"  # Numpy..., ND... and ZNDArrayWrapper
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -140,7 +140,7 @@ def _is_joblib(file: Any) -> bool:
     if file.peek(6).startswith(_COMPRESSED):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark) >= 0 for mark in _JOBLIB_MARKS)
+        return content.find(_JOBLIB_MARK) >= 0
 
 
 def _pick(found: Any, entry: Any) -> Any:
