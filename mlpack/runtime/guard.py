@@ -30,7 +30,7 @@ class Guard:
 
     def __init__(self, names: Mapping[str, Sequence[str]], own: Sequence[Path] = ()) -> None:
         self._names = {kind: frozenset(found) for kind, found in names.items()}
-        self._own = [str(folder.resolve()) for folder in own]
+        self._own = [folder.resolve() for folder in own]
         self.pickle = _restricted(self)
 
     @classmethod
@@ -85,10 +85,12 @@ class Guard:
         """Whether the module is the user's: its file lies in the user's folders, or it is what a notebook defined."""
         if module in ("__main__", "__mp_main__"):
             return True
-        place = getattr(sys.modules.get(module or ""), "__file__", None)
-        if place is None:
-            return False
-        return any(str(Path(place).resolve()).startswith(folder + "/") for folder in self._own)
+        known = sys.modules.get(module or "")
+        file = getattr(known, "__file__", None)
+        places = (
+            [file] if file else list(getattr(known, "__path__", ()))
+        )  # a package without an __init__.py has no file
+        return any(Path(place).resolve().is_relative_to(folder) for place in places for folder in self._own)
 
 
 def _guarded(guard: Guard, unpickler: Any) -> Any:

@@ -120,6 +120,18 @@ def test_the_users_modules_lend_each_others_classes(own: Callable[[str, str], Pa
     assert guard.pickle.loads(P4 + look_up("parts", "Cleaner.Inner") + b".").__name__ == "Inner"
 
 
+def test_a_package_without_a_file_lends_nothing_of_others(own: Callable[[str, str], Path]) -> None:
+    """A folder of the user's that is a namespace package is the user's code too: names of others are not reached by it."""
+    folder = own("unused", "")
+    (folder / "space").mkdir()
+    (folder / "space" / "inner.py").write_text("import os\nclass Cleaner: ...\n")
+    guard = Guard({"globals": ["space:inner.os.system", "space:inner.Cleaner", "space.inner:Cleaner"]}, [folder])
+    assert guard.pickle.loads(b"cspace.inner\nCleaner\n.").__name__ == "Cleaner"
+    assert guard.pickle.loads(P4 + look_up("space", "inner.Cleaner") + b".").__name__ == "Cleaner"
+    with pytest.raises(NotInspectedError, match=r"space\.inner\.os\.system, which is not defined"):
+        guard.pickle.loads(P4 + look_up("space", "inner.os.system") + b".")
+
+
 def test_main_lends_nothing_of_the_server() -> None:
     """`__main__` in the image is the server's program: its own functions and modules cannot be named by a file."""
     guard = Guard({"globals": ["__main__:sys", "__main__:os.system"]})
