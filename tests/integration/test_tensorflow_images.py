@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.extra import extra
 from tests.formats.frameworks import made
 from tests.integration.cli import ask, refused, served, told
 from tests.integration.conftest import Name
@@ -27,7 +28,7 @@ class Doubled(keras.layers.Layer):
 """
 
 
-@pytest.mark.parametrize("name", ["softmax", "two", "named", "one", "examples"])
+@pytest.mark.parametrize("name", ["two", "named", "one", "examples", *extra("softmax")])
 def test_a_saved_model(tmp_path: Path, fresh_name: Name, name: str) -> None:
     """Several outputs, signatures, named inputs with texts from a table, a batch of one, serialized examples."""
     folder = _taken("tensorflow", name, tmp_path)
@@ -51,7 +52,7 @@ def test_a_saved_model_in_an_archive(tmp_path: Path, fresh_name: Name) -> None:
     _goes_the_line(folder, "packed.tar.gz", "softmax", fresh_name, [])
 
 
-@pytest.mark.parametrize("file", ["sequential.keras", "functional.keras", "sequential.h5", "exported"])
+@pytest.mark.parametrize("file", ["functional.keras", "sequential.h5", *extra("sequential.keras", "exported")])
 def test_a_keras_3_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
     """A .keras archive, one with two inputs and two outputs, HDF5, and what Keras exports as a SavedModel."""
     folder = _taken("keras", file, tmp_path)
@@ -66,7 +67,7 @@ def test_a_layer_of_ones_own(tmp_path: Path, fresh_name: Name) -> None:
     _goes_the_line(folder, "own.keras", "own", fresh_name, ["--include", "layers.py"])
 
 
-@pytest.mark.parametrize("file", ["lstm.h5", "lstm_saved"])
+@pytest.mark.parametrize("file", ["lstm.h5", *extra("lstm_saved")])
 def test_a_keras_2_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
     """What Keras 2 wrote is served by tf-keras on tensorflow-cpu; `tensorflow`, which tf-keras asks for, is not installed."""
     folder = _taken("legacy", file, tmp_path)

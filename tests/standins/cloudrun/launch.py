@@ -19,8 +19,10 @@ from tests.engine.state import locked, open_state, remembered_port
 from tests.engine.web import loopback, status
 
 ROOT = Path(__file__).parents[3]
-# Each clone of the project has its own, so that one's sources do not restart another's.
-NAME = f"cloudrun-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+# Each clone of the project has its own, so that one's sources do not restart another's; and each worker of its tests, so
+# that none meets the faults that another arms.
+_OWNER = f"{ROOT}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+NAME = f"cloudrun-{hashlib.sha256(_OWNER.encode()).hexdigest()[:8]}"
 REGISTRY = f"{NAME}-registry"
 
 
