@@ -40,11 +40,15 @@ def _rows(name: str) -> Iterator[list[str]]:
         yield from (row for row in csv.reader(file, delimiter="\t") if row and not row[0].startswith("#"))
 
 
+def canonical(name: Global) -> tuple[str, str]:
+    """(module, name) under which the allow-list has what this name stands for."""
+    module, inner = _modern(name)
+    return renamed().get(module, module), inner
+
+
 def use_of(name: Global) -> str | None:
     """`call`, `name`, or None for a name that is not on the allow-list."""
-    module, inner = _modern(name)
-    table = allowed()
-    return table.get((module, inner)) or table.get((renamed().get(module, module), inner))
+    return allowed().get(_modern(name)) or allowed().get(canonical(name))
 
 
 def danger_of(name: Global) -> str | None:

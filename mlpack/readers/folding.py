@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
-from mlpack.readers.dtypes import dtype_of
+from mlpack.readers.bytewindow import TrickError
+from mlpack.readers.dtypes import DType, dtype_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine
 from mlpack.readers.structures import key_of
-from mlpack.readers.values import Array, Blob, Global
+from mlpack.readers.values import Array, Blob, Global, Instance
 
 Fold = Callable[[Machine, tuple[Any, ...]], Any]
 _PLAIN_SCALARS = "biufSU"
 _PLAIN_TYPES = ("bytearray", "complex", "frozenset", "range", "set", "slice")
-# numpy pickles an array's making and its content apart: this stands for the array until BUILD brings the content.
-_EMPTY = {"dtype": "|i1", "shape": (0,), "data": b""}
+_UNFILLED = ("|V0", (0,))  # numpy pickles an array's making and its content apart: this it is until BUILD brings the content
 
 
 def fold(m: Machine, callable_: Any, args: tuple[Any, ...]) -> Any:
@@ -26,8 +27,34 @@ def fold(m: Machine, callable_: Any, args: tuple[Any, ...]) -> Any:
     return known(m, args) if known else NotImplemented
 
 
+def built_dtype(m: Machine, value: Any) -> DType:
+    """The dtype that a value stands for; one with its state was checked when it got it."""
+    held = m.dtypes.get(id(value))
+    return held[1] if held else dtype_of(value)
+
+
+def build_dtype(m: Machine, made: Instance, state: Any) -> None:
+    """Give a dtype its state, which must follow its making at once: what was made of it meanwhile would change with it."""
+    place = next((number for number, one in enumerate(m.young) if one is made), None)
+    if place is None:
+        raise TrickError("numpy.dtype", "its state changes after it was used")
+    del m.young[place:]
+    made.state = state
+    parts = state[2:5] if isinstance(state, tuple) else ()
+    inner = [field[0] for field in parts[2].values() if isinstance(field, tuple) and field] if _is_dict(parts) else []
+    if any(one is part for one in m.young for part in (*inner, *(parts[:1] and parts[0] or ()))):
+        raise TrickError("numpy.dtype", "it is a part of its own")
+    m.dtypes[id(made)] = made, dtype_of(made)
+
+
+def _is_dict(parts: tuple[Any, ...]) -> bool:
+    return len(parts) == 3 and isinstance(parts[2], dict)
+
+
 def fill(m: Machine, array: Array, state: Any) -> None:
     """Put numpy's state into an array: ([version,] shape, dtype, Fortran order, bytes or list of objects)."""
+    if (array.dtype, array.shape) != _UNFILLED:
+        raise TrickError("numpy.ndarray", "an array gets its content twice, so that what was made of it loses its memory")
     if isinstance(state, tuple) and len(state) == 5:
         state = state[1:]
     if not isinstance(state, tuple) or len(state) != 4 or not isinstance(state[0], tuple):
@@ -36,11 +63,23 @@ def fill(m: Machine, array: Array, state: Any) -> None:
     _set(m, array, dtype, shape, fortran=bool(fortran), content=content)
 
 
+def check_masked(m: Machine, made: Instance, state: Any) -> None:
+    """Check the state of a masked array: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
+    if made.state is not None:
+        raise TrickError("numpy.ma.MaskedArray", "an array gets its content twice, so that what was made of it loses its memory")
+    if not isinstance(state, tuple) or len(state) != 7:
+        raise CutOffError("a masked array's state is not understood")
+    _set(m, _unfilled(), state[2], state[1], fortran=bool(state[3]), content=state[4])
+
+
 def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, content: Any) -> None:
-    parsed = dtype_of(dtype)
+    parsed = built_dtype(m, dtype)
+    if type(shape) is not tuple or not all(type(extent) is int and extent >= 0 for extent in shape):
+        raise CutOffError("an array's shape is not understood")
+    _check_size(prod(shape), content, parsed)
     values = {
         "dtype": parsed.form,
-        "shape": tuple(int(extent) for extent in shape),
+        "shape": shape,
         "fortran": fortran,
         "fields": parsed.fields,
         "data": None,
@@ -56,8 +95,25 @@ def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, con
         object.__setattr__(array, name, value)  # frozen for readers; only here is it still in the making
 
 
+def _check_size(count: int, content: Any, dtype: DType) -> None:
+    """Raise CutOffError when the content of an array is not that of so many elements: numpy says so as well."""
+    if dtype.has_object:
+        right = isinstance(content, list) and len(content) == count
+    elif isinstance(content, Blob):
+        size = dtype.itemsize * count
+        right = content.kind in ("bytes", "bytearray") and (content.size == size if content.exact else content.size >= size)
+    else:
+        right = isinstance(content, (bytes, bytearray, str)) and len(content) == dtype.itemsize * count
+    if not right:
+        raise CutOffError(f"an array of {count} elements has another content than its dtype and shape say")
+
+
+def _unfilled() -> Array:
+    return Array(dtype=_UNFILLED[0], shape=_UNFILLED[1])
+
+
 def _reconstruct(_m: Machine, _args: tuple[Any, ...]) -> Any:
-    return Array(**_EMPTY)  # type: ignore[arg-type]  # the values of a dict literal are not told apart
+    return _unfilled()
 
 
 def _by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
@@ -65,7 +121,7 @@ def _by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
     made = args[0] if len(args) in (3, 4) else None
     if not isinstance(made, Global) or made.name != "_reconstruct" or not made.module.startswith("numpy."):
         return NotImplemented
-    array = Array(**_EMPTY)  # type: ignore[arg-type]  # as above
+    array = _unfilled()
     fill(m, array, args[2])
     return array
 
@@ -83,15 +139,15 @@ def _frombuffer(m: Machine, args: tuple[Any, ...]) -> Any:
     if len(args) != 4:
         return NotImplemented
     content, dtype, shape, order = args
-    array = Array(**_EMPTY)  # type: ignore[arg-type]  # as above
+    array = _unfilled()
     _set(m, array, dtype, shape, fortran=order == "F", content=content)
     return array
 
 
-def _scalar(_m: Machine, args: tuple[Any, ...]) -> Any:
+def _scalar(m: Machine, args: tuple[Any, ...]) -> Any:
     if not args:
         return NotImplemented
-    dtype = dtype_of(args[0])
+    dtype = built_dtype(m, args[0])
     if len(args) < 2 or dtype.has_object:
         return args[1] if len(args) > 1 else NotImplemented
     raw = args[1].encode("latin-1") if isinstance(args[1], str) else args[1]
@@ -107,7 +163,7 @@ def _encode(_m: Machine, args: tuple[Any, ...]) -> Any:
     if len(args) != 2 or args[1] not in ("latin1", "latin-1"):
         return NotImplemented
     if isinstance(args[0], Blob):
-        return Blob(kind="bytes", size=args[0].size, head=args[0].head)
+        return Blob(kind="bytes", size=args[0].size, head=args[0].head, exact=False)
     return args[0].encode("latin-1") if isinstance(args[0], str) else NotImplemented
 
 

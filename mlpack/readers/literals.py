@@ -13,6 +13,8 @@ from mlpack.readers.values import Blob
 HIGHEST_PROTOCOL = 5
 _DIGITS = 4000  # more decimal digits than this are no model's number, and take quadratic time
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
+_UNICODE_ESCAPE = re.compile(rb"\\(?:u|U0000)([0-9a-fA-F]{4})")
+_BACKSLASH = 0x5C
 _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"\n": b""}
 
 
@@ -30,7 +32,10 @@ def _proto(m: Machine) -> None:
 
 @handles(b"\x95")
 def _frame(m: Machine) -> None:
-    m.take(8)  # frames only help a loader to read ahead
+    size = _size(m, "<Q")
+    if not m.known_protocol:
+        raise CutOffError("a frame comes before any header, which no pickler writes")
+    m.enter_frame(size)
 
 
 @handles(b"N")
@@ -87,7 +92,22 @@ def _string(m: Machine) -> None:
     if len(text) < 2 or text[:1] not in (b"'", b'"') or text[-1:] != text[:1]:
         raise ValueError("a string has no quotes")
     text = text[1:-1]
-    _push_python2(m, _ESCAPE.sub(_unescape, text) if b"\\" in text else text)
+    if b"\\" not in text:
+        _push_python2(m, text)
+        return
+    plain = _ESCAPE.sub(_unescape, text)
+    if any(_is_letter(int(found[1], 16) if found[1] else int(found[2] or b"0", 8)) for found in _ESCAPE.finditer(text)):
+        _disguised(m)
+    _push_python2(m, plain)
+
+
+def _is_letter(code: int) -> bool:
+    return 0x20 < code < 0x7F and code != _BACKSLASH
+
+
+def _disguised(m: Machine) -> None:
+    # No pickler writes a letter so: what searches the file for a name (joblib's wrappers) would not find it.
+    m.record.trick("a text", "plain letters in it are written as escapes, so that a search of the file does not find it")
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -113,6 +133,8 @@ def _unicode(m: Machine) -> None:
     if len(line) > m.limits.kept_text:
         m.stack.append(Blob(kind="str", size=len(line), head=line[: m.limits.kept_array]))
     else:
+        if any(_is_letter(int(found[1], 16)) for found in _UNICODE_ESCAPE.finditer(line)):
+            _disguised(m)
         m.stack.append(line.decode("raw-unicode-escape") if b"\\" in line else line.decode("latin-1"))
 
 

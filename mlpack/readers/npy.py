@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
+from math import prod
 from typing import Any
 
 from mlpack.readers.dtypes import DType, parse_dtype
@@ -13,6 +14,7 @@ from mlpack.readers.streams import Source
 from mlpack.readers.values import Array
 
 MAGIC = b"\x93NUMPY"
+_KEYS = {"descr", "fortran_order", "shape"}
 _LONGEST_HEADER = 10_000  # numpy's own bound
 _PYTHON2_LONG = re.compile(r"(\d)L\b")
 
@@ -22,18 +24,18 @@ def read_npy(source: Source, keep: int) -> tuple[Array, bool]:
 
     Format: numpy.lib.format, versions 1 to 3. Raises CutOffError for what is broken or cut off.
     """
-    start = _exactly(source, 8)
-    width = "<H" if start[6] == 1 else "<I"
+    version = _exactly(source, 8)[6:]
+    if version not in (b"\x01\0", b"\x02\0", b"\x03\0"):
+        raise CutOffError("the .npy file has a version that is not known")
+    width = "<H" if version[0] == 1 else "<I"
     (length,) = struct.unpack(width, _exactly(source, struct.calcsize(width)))
     if length > _LONGEST_HEADER:
         raise CutOffError("the .npy header is too long")
-    dtype, shape, fortran = _header(_exactly(source, length))
+    dtype, shape, fortran = _header(_exactly(source, length), "utf-8" if version[0] == 3 else "latin-1")
     array = Array(dtype=dtype.form, shape=shape, fortran=fortran, fields=dtype.fields)
     if dtype.has_object:
         return array, True
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
+    size = dtype.itemsize * prod(shape)
     if size <= keep:
         object.__setattr__(array, "data", _exactly(source, size))
     elif source.skip(size) < size:
@@ -51,28 +53,37 @@ def _exactly(source: Source, count: int) -> bytes:
     return data
 
 
-def _header(text: bytes) -> tuple[DType, tuple[int, ...], bool]:
+def _header(text: bytes, codec: str) -> tuple[DType, tuple[int, ...], bool]:
     try:
-        header = ast.literal_eval(_PYTHON2_LONG.sub(r"\1", text.decode("utf-8").strip()))
-        shape = tuple(int(extent) for extent in header["shape"])
-        if any(extent < 0 for extent in shape):
-            raise ValueError("negative extent")  # noqa: TRY301  # told in one place with the other faults
-        return _dtype(header["descr"]), shape, bool(header["fortran_order"])
-    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+        header = ast.literal_eval(_PYTHON2_LONG.sub(r"\1", text.decode(codec).strip()))
+        shape, fortran = header["shape"], header["fortran_order"]
+        if header.keys() != _KEYS or not _is_shape(shape) or type(fortran) is not bool:
+            raise ValueError("not numpy's")  # noqa: TRY301  # told in one place with the other faults
+        return _dtype(header["descr"]), shape, fortran
+    except (ValueError, SyntaxError, TypeError, KeyError, AttributeError, RecursionError, MemoryError) as error:
         raise CutOffError("the .npy header is broken") from error
 
 
+def _is_shape(shape: Any) -> bool:
+    return type(shape) is tuple and all(type(extent) is int and extent >= 0 for extent in shape)
+
+
 def _dtype(descr: Any) -> DType:
+    """numpy's description of a dtype: a text, (dtype, shape), or a list of (name or (title, name), dtype[, shape])."""
     if isinstance(descr, str):
         return parse_dtype(descr)
+    if isinstance(descr, tuple):
+        form, shape = descr
+        if not _is_shape(shape):
+            raise ValueError("a part has no shape")
+        inner = _dtype(form)
+        size = inner.itemsize * prod(shape)
+        return DType(form=f"|V{size}", itemsize=size, has_object=inner.has_object)
     fields: list[tuple[str, str]] = []
     size, has_object = 0, False
-    for name, form, *repeat in descr:
-        inner = _dtype(form)
-        count = 1
-        for extent in repeat[0] if repeat else ():
-            count *= int(extent)
-        size += inner.itemsize * count
+    for name, *form in descr:
+        inner = _dtype(form[0] if len(form) == 1 else tuple(form))
+        size += inner.itemsize
         has_object = has_object or inner.has_object
-        fields.append((str(name), inner.form))
+        fields.append((name if isinstance(name, str) else str(name[1]), inner.form))
     return DType(form=f"|V{size}", itemsize=size, has_object=has_object, fields=tuple(fields))

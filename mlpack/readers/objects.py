@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlpack.readers.allowlist import danger_of
+from mlpack.readers.allowlist import danger_of, use_of
+from mlpack.readers.arguments import check_call
 from mlpack.readers.bytecode import FEWEST, compilers
-from mlpack.readers.folding import fill, fold
-from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
+from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.dtypes import dtype_of, is_dtype, is_string_dtype
+from mlpack.readers.folding import build_dtype, check_masked, fill, fold
+from mlpack.readers.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
 from mlpack.readers.states import check_state
@@ -15,6 +18,10 @@ from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
 
 _IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
+_GIVES_BACK = ("torch.jit._pickle.restore_type_tag",)  # functions whose result is what they are given
+_OF_NUMPY = ("dtype",)  # joblib writes objects with numbers of a memo of their own, and a text stands where numpy stood
+_WRITE_BYTES = ("_codecs.encode", "builtins.bytes", "__builtin__.bytes")  # bytes in protocols 0 to 2
+_MASKED = ("numpy.ma.core._mareconstruct",)
 
 
 @handles(b"c")
@@ -27,14 +34,26 @@ def _global(m: Machine) -> None:
 def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
-        raise CutOffError("it looks up a name that is not text")
+        if any(_may_be_text(one, sure=not m.other) for one in (module, name)):
+            raise TrickError("a name", "the file computes a name that it looks up")
+        raise StuckError("it looks up a name that is not text")
     m.stack.append(_look_up(m, module, name))
+
+
+def _may_be_text(value: Any, *, sure: bool) -> bool:
+    # Where an array's bytes may have come between, numbers of the memo lead to other objects, which are no text.
+    return isinstance(value, Instance) and (sure or str(value.callable) in _GIVES_BACK)
 
 
 def _look_up(m: Machine, module: str, name: str) -> Global:
     known = m.known.get((module, name))
     if known is None:
-        known = m.known[module, name] = Global(module, name)
+        known = Global(module, name)
+        if m.other and use_of(known) is None and (module.partition(".")[0] not in m.roots or name in _OF_NUMPY):
+            raise StuckError(f"it looks up {name[:100]!r} in {module[:100]!r}, which is no module that has it")
+        m.known[module, name] = known
+    if may_be_wrapper_class(known):
+        m.record.trick(str(known), "it leads to joblib's wrapper of an array in a way that joblib never writes")
     m.record.names[known] = None
     return known
 
@@ -67,35 +86,62 @@ def _newobj(m: Machine) -> None:
 @handles(b"\x92")
 def _newobj_ex(m: Machine) -> None:
     kwargs, args = m.stack.pop(), m.stack.pop()
-    made = _call(m, m.stack[-1], _tuple(args), new=True)
+    made = _call(m, m.stack[-1], _tuple(args), kwargs, new=True)
     if isinstance(made, Instance) and isinstance(kwargs, dict):
         made.kwargs = kwargs
     m.stack[-1] = made
 
 
 def _tuple(args: Any) -> tuple[Any, ...]:
-    if isinstance(args, tuple):
+    if type(args) is tuple:
         return args
-    return tuple(args) if isinstance(args, list) else (args,)
+    raise TrickError("a call", "its arguments are no tuple, which loaders read differently")
 
 
-def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = False) -> Any:
+def _call(m: Machine, callable_: Any, args: tuple[Any, ...], kwargs: Any = None, *, new: bool = False) -> Any:
     m.made += 3
     if isinstance(callable_, Global):
         m.record.called.add(callable_)
+        if made_wrapper(callable_, args, new=new):
+            m.settle()
+            m.waiting = made = Instance(callable_, args)
+            return made
+        if is_dtype(callable_) and not new:
+            return _dtype(m, callable_, args)
+        if not _is_of_a_dtype(m, callable_, args):
+            m.settle()
         if not new:
             _check_getattr(m, callable_, args)
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
             _check_array(m, callable_, args)
+        if kwargs is not None and type(kwargs) is not dict:
+            raise TrickError(str(callable_), "its arguments by name are no dict, which loaders read differently")
+        check_call(m.record, callable_, args, kwargs)
     elif isinstance(callable_, Instance):
         _check_computed(m, callable_)
+    elif isinstance(callable_, PersistentId):
+        raise CutOffError("it calls what is stored elsewhere")
     else:
-        raise CutOffError(f"it calls a {type(callable_).__name__}")
+        raise StuckError(f"it calls a {type(callable_).__name__}")
     if len(args) >= FEWEST and (found := compilers(args)) is not None:
         m.record.compiled(found)
     made = NotImplemented if new else fold(m, callable_, args)
     return Instance(callable_, args) if made is NotImplemented else made
+
+
+def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool:
+    """Whether the call is one by which a dtype's state, or joblib's wrapper with its dtype, is written."""
+    if is_string_dtype(callable_):
+        return not any(one is m.waiting for one in args)
+    return str(callable_) in _WRITE_BYTES and all(type(one) is str for one in args)
+
+
+def _dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> Instance:
+    made = Instance(callable_, args)
+    dtype_of(made)
+    m.young.append(made)
+    return made
 
 
 def _check_getattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -158,18 +204,33 @@ def _check_computed(m: Machine, callable_: Instance) -> None:
 def _build(m: Machine) -> None:
     state = m.stack.pop()
     target = m.stack[-1]
+    if isinstance(target, Instance):
+        if is_dtype(target.callable):
+            build_dtype(m, target, state)
+        elif is_wrapper(target):
+            read_wrapped(m, target, state)
+        else:
+            m.settle()
+            _give(m, target, state)
+        return
+    m.settle()
     if isinstance(target, Array):
         fill(m, target, state)
-    elif isinstance(target, Instance):
-        check_state(m.record, target, state)
-        both = isinstance(target.state, dict) and isinstance(state, dict)
-        target.state = {**target.state, **state} if both else state
-        if is_wrapper(target):
-            read_wrapped(m, target)
     elif isinstance(target, Global):
         m.record.trick(str(target), "is changed itself while the file loads, not an object made from it")
     elif not isinstance(target, PersistentId):
         raise CutOffError(f"it gives a state to a {type(target).__name__}")
+
+
+def _give(m: Machine, target: Instance, state: Any) -> None:
+    if target.class_name in _MASKED:
+        check_masked(m, target, state)
+    check_state(m.record, target, state)
+    for half in state if isinstance(state, tuple) and len(state) == 2 else (state,):
+        if type(half) is dict:  # some classes take the dict itself for their attributes
+            m.states[id(half)] = half
+    both = isinstance(target.state, dict) and isinstance(state, dict)
+    target.state = {**target.state, **state} if both else state
 
 
 @handles(b"P")
@@ -184,6 +245,8 @@ def _binpersid(m: Machine) -> None:
 
 def _persistent(m: Machine, pid: Any) -> None:
     m.made += 1
+    if m.other:
+        raise StuckError("it refers to objects that are stored elsewhere, which no plain loader has")
     kind = pid[0] if isinstance(pid, tuple) and pid else None
     if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
         m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
@@ -210,6 +273,8 @@ def _ext4(m: Machine) -> None:
 
 def _extension(m: Machine, width: int) -> None:
     code = int.from_bytes(m.take(width), "little")
+    if m.other:
+        raise StuckError(f"it uses extension code {code}, which no plain loader has")
     m.record.outside[f"it uses extension code {code}, which only the program that wrote it knows (copyreg)"] = None
     m.stack.append(_look_up(m, "copyreg", f"extension_{code}"))
 

@@ -6,18 +6,18 @@ import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from mlpack.readers.bytewindow import ByteWindow, StuckError, TrickError
+from mlpack.readers.dtypes import DType
 from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.record import Record
-from mlpack.readers.streams import CHUNK, Source
-from mlpack.readers.values import Array, Blob, Global
+from mlpack.readers.streams import Source
+from mlpack.readers.values import Array, Blob, Global, Instance
 
-# The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no check of its own.
-_MARGIN = 16
-_LINE = 1 << 16  # the longest name or number written as a line
 DEEPEST = 10_000  # Python's own pickler gives up at about 1000
 _TAIL = 4096  # what is kept of the end of a long operand
-_INLINE = b"KMJG(.\x94qh\x8crjX"  # opcodes that the loop does itself, at least while they are simple
-_BROKEN = (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, struct.error, MemoryError)
+_INLINE = b"KMJG(.\x94qh\x8crjX\x95"  # opcodes that the loop does itself, at least while they are simple, and FRAME
+_STUCK = (IndexError, KeyError, ValueError, struct.error)
+_BROKEN = (TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError)
 
 Handler = Callable[["Machine"], None]
 HANDLERS: list[Handler | None] = [None] * 256
@@ -41,21 +41,23 @@ def is_opcode(code: int) -> bool:
     return HANDLERS[code] is not None or code in _INLINE
 
 
-class Machine:
-    """The stack machine of one pickle stream. `joblib` says that arrays may follow their wrappers, as joblib writes them.
+class Machine(ByteWindow):
+    """The stack machine of one pickle stream: values are never called, only described.
 
-    Frames of nested pickles (joblib's object arrays) are kept in `outer`. Values are never called, only told of.
+    `joblib` says that arrays may follow their wrappers, as joblib writes them. `other` is a second reading of the same
+    stream, as a loader reads it that does not know joblib: it may come upon an array's bytes, which are no opcodes. Then
+    `roots` are the modules, by the first part of their names, that can be there at all. Frames of nested pickles (joblib's
+    object arrays) are kept in `outer`.
     """
 
-    def __init__(self, source: Source, budget: Budget, *, joblib: bool = True) -> None:
-        self.source, self.budget, self.joblib = source, budget, joblib
+    def __init__(
+        self, source: Source, budget: Budget, *, joblib: bool = True, other: bool = False, roots: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(source, budget)
+        self.joblib, self.other, self.roots = joblib, other, roots
         self.limits = budget.limits
         self.record = Record()
         self.known: dict[tuple[str, str], Global] = {}
-        self.buf, self.pos, self.end, self.soft = b"", 0, 0, 0
-        self.base = 0  # where the window starts, counted from the first byte of the stream
-        self.ended = False
-        self.made = 0  # containers and instances since the budget was last asked
         self.wrappers: list[Any] = []  # old joblib's wrappers of arrays in side files
         self.arrays = 0
         self.models = self.limits.kept_models
@@ -69,82 +71,19 @@ class Machine:
         self.memo: list[Any] = []
         self.sparse: dict[int, Any] = {}
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
+        self.young: list[Instance] = []  # dtypes that wait for their state, innermost last
+        self.waiting: Instance | None = None  # joblib's wrapper that waits for its state
+        self.dtypes: dict[int, tuple[Instance, DType]] = {}  # by identity: dtypes with their state
+        self.states: dict[int, Any] = {}  # by identity: dicts that became the state of an object
         self.protocol = 0
         self.began = self.offset
+        self.frame = None
         self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
-
-    @property
-    def offset(self) -> int:
-        """How far the walk is, in bytes from the first."""
-        return self.base + self.pos
-
-    def at_end(self) -> bool:
-        """True when no byte is left."""
-        if self.pos >= self.end and not self.ended:
-            self.fill(1)
-        return self.pos >= self.end
-
-    def fill(self, need: int) -> None:
-        """Move the window on so that `need` bytes lie in it, fewer only at the end."""
-        tail = self.buf[self.pos : self.end]
-        self.base += self.pos
-        if self.pos > self.end:
-            raise CutOffError("it is cut off")
-        parts, have = [tail], len(tail)
-        while have < need and not self.ended:
-            data = self.source.read(max(CHUNK, min(need - have, 1 << 20)))
-            self.ended = not data
-            have += len(data)
-            self.budget.spend_walk(len(data), self.made)
-            self.made = 0
-            parts.append(data)
-        self.pos, self.end = 0, have
-        self.soft = max(have if self.ended else have - _MARGIN, 0)
-        self.buf = b"".join(parts) + bytes(_MARGIN) if self.ended else b"".join(parts)
-
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes; raises CutOffError when there are fewer."""
-        stop = self.pos + count
-        if stop > self.end:
-            self.fill(count)
-            stop = count
-            if count > self.end:
-                raise CutOffError(f"it is cut off: {count} bytes were promised and {self.end} are there")
-        data = self.buf[self.pos : stop]
-        self.pos = stop
-        return data
-
-    def skip(self, count: int) -> None:
-        """Step over `count` bytes; raises CutOffError when there are fewer."""
-        inside = min(count, self.end - self.pos)
-        self.pos += inside
-        if inside < count:
-            rest = count - inside
-            self.base += self.pos
-            self.buf, self.pos, self.end, self.soft = b"", 0, 0, 0
-            there = 0 if self.ended else self.source.skip(rest)
-            self.base += there
-            if there < rest:
-                raise CutOffError(f"it is cut off: {count} bytes were promised and {inside + there} are there")
-
-    def line(self, longest: int = _LINE) -> bytes:
-        """The bytes up to the next newline, which is stepped over."""
-        stop = self.buf.find(b"\n", self.pos, self.end)
-        while stop < 0:
-            had = self.end - self.pos
-            if self.ended or had > longest:
-                raise CutOffError("it is cut off within a line" if self.ended else "a line has no end")
-            # twice as far each time, so that a long line costs no more than its length
-            self.fill(had + max(CHUNK, had))
-            stop = self.buf.find(b"\n", had, self.end)
-        data = self.buf[self.pos : stop]
-        self.pos = stop + 1
-        return data
 
     def blob(self, kind: Any, size: int) -> Blob:
         """Step over a long operand, keeping only how it begins and ends; of a CatBoost model, whose tables come last, all."""
         if size > self.end - self.pos and self.ended:
-            raise CutOffError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
+            raise StuckError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
         head = self.take(min(size, self.limits.kept_array))
         rest = size - len(head)
         if head.startswith(b"CBM1") and size <= self.models:
@@ -157,6 +96,11 @@ class Machine:
         """Walk one pickle up to its STOP and give what it would build; raises CutOffError where it cannot go on."""
         try:
             return self._load()
+        except TrickError as trick:
+            self.record.trick(trick.callable, trick.why)
+            raise CutOffError(f"{trick.callable}: {trick.why}") from trick
+        except _STUCK as error:
+            raise StuckError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
         except _BROKEN as error:
             raise CutOffError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
 
@@ -166,10 +110,8 @@ class Machine:
         while True:
             if pos >= soft:
                 self.pos = pos
-                self.fill(_MARGIN)
-                buf, pos, soft = self.buf, 0, self.soft
-                if not self.end:
-                    raise CutOffError("it is cut off: the end comes before the last opcode")
+                self.next_opcode()
+                buf, pos, soft = self.buf, self.pos, self.soft
             code = buf[pos]
             pos += 1
             handler = rare[code]
@@ -222,8 +164,10 @@ class Machine:
                 pos += 4
             elif code == 0x2E:  # STOP
                 self.pos = pos
+                self.leave_frame("it goes on behind the pickle's end")
                 if self.marks:
                     raise CutOffError("it is not a sound pickle: marks are left over")
+                self.settle()
                 if not self.outer:
                     return stack.pop()
                 self._return_array(stack.pop())
@@ -236,6 +180,13 @@ class Machine:
                 handler(self)
                 buf, pos, soft = self.buf, self.pos, self.soft
 
+    def settle(self) -> None:
+        """Something else happens: a dtype that waited for its state gets none any more, and joblib's wrapper cannot wait."""
+        if self.waiting is not None:
+            raise TrickError(self.waiting.class_name, "it is used before it has its state, which loaders read differently")
+        if self.young:
+            self.young.clear()
+
     def enter(self, array: Array) -> None:
         """Begin a pickle within this one: what it builds becomes the elements of `array`, which joblib puts here."""
         self.outer.append((self.stack, self.marks, self.memo, self.sparse, array))
@@ -243,10 +194,12 @@ class Machine:
 
     def _return_array(self, inner: Any) -> None:
         self.stack, self.marks, self.memo, self.sparse, array = self.outer.pop()
-        self.stack.append(inner if isinstance(inner, Array) else array)
+        if not isinstance(inner, Array):
+            raise TrickError("joblib.numpy_pickle.NumpyArrayWrapper", "what lies in the place of its array is none")
+        self.stack.append(inner if inner.objects is not None else array)
 
     def _unknown(self, code: int) -> NoReturn:
-        raise CutOffError(f"it is not a sound pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
+        raise StuckError(f"it is not a sound pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
 
     # The stack ---------------------------------------------------------------------------------------
 
@@ -274,6 +227,8 @@ class Machine:
         memo, value = self.memo, self.stack[-1]
         if index < 0:
             raise ValueError("negative memo number")
+        if index > self.offset:  # each entry is an object, which takes a byte at least: loaders make room for as many
+            self.record.trick("the memo", f"an object gets the number {index}, for which a loader makes room in memory")
         if index < len(memo):
             memo[index] = value
         elif index == len(memo):
@@ -290,7 +245,7 @@ class Machine:
         elif index in self.sparse:
             self.stack.append(self.sparse[index])
         else:
-            raise CutOffError(f"it asks for memo entry {index}, which it never made")
+            raise StuckError(f"it asks for memo entry {index}, which it never made")
 
 
 def _told(error: BaseException) -> str:

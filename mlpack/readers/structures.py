@@ -1,4 +1,4 @@
-"""Opcodes that make lists, tuples, dicts and sets, move the stack, and use the memo."""
+"""Opcodes that make and fill lists, tuples, dicts and sets, move the stack, and use the memo."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from mlpack.readers.allowlist import use_of
+from mlpack.readers.arguments import acts
+from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import DEEPEST, Machine, handles
 from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
 
 _PLAIN_KEYS = (str, bytes, float, bool, type(None), Global, Instance, Array, Blob, PersistentId)
+# Known classes into which a pickle puts items: their methods for it are a container's and call nothing.
+_LISTS = frozenset({"collections.deque"})
+_DICTS = frozenset(
+    {"collections.OrderedDict", "collections.defaultdict", "collections.Counter", "sklearn.utils.Bunch"}
+    | {"sklearn.utils._bunch.Bunch", "sklearn.covariance._graph_lasso._DictWithDeprecatedKeys"}
+    | {"scipy.sparse._dok.dok_matrix", "scipy.sparse.dok.dok_matrix"}
+)
+_CALLED = "the file puts items into it, which calls a method of an object that is no container"
 _LARGE = (1 << 61) - 1  # whole numbers from here on can be made to share one hash
 
 
@@ -107,7 +119,7 @@ def _dict(m: Machine) -> None:
     m.made_one(2)
     pairs = m.popmark()
     made: dict[Any, Any] = {}
-    set_items(made, pairs)
+    _set_items(m, made, pairs)
     m.stack.append(made)
 
 
@@ -120,26 +132,24 @@ def _frozenset(m: Machine) -> None:
 @handles(b"a")
 def _append(m: Machine) -> None:
     value = m.stack.pop()
-    _extend(m.stack[-1], [value])
+    _extend(m, m.stack[-1], [value])
 
 
 @handles(b"e")
 def _appends(m: Machine) -> None:
     values = m.popmark()
-    _extend(m.stack[-1], values)
+    _extend(m, m.stack[-1], values)
 
 
-def _extend(target: Any, values: Sequence[Any]) -> None:
+def _extend(m: Machine, target: Any, values: Sequence[Any]) -> None:
     if isinstance(target, list):
         target.extend(values)
     elif isinstance(target, Instance):
-        if not isinstance(target.items, list):
-            target.items = []
-        target.items.extend(values)
+        _put_in(m, target, values, _LISTS)
     elif isinstance(target, bytearray):
         return  # nothing here reads one that is appended to
     else:
-        raise TypeError(f"it appends to a {type(target).__name__}")
+        raise _no_container(target)
 
 
 @handles(b"\x90")
@@ -148,40 +158,67 @@ def _additems(m: Machine) -> None:
     target = m.stack[-1]
     if isinstance(target, set):
         target.update(map(key_of, values))
+    elif isinstance(target, Instance):
+        _put_in(m, target, values, frozenset())
     else:
-        _extend(target, values)
+        raise _no_container(target)
+
+
+def _put_in(m: Machine, target: Instance, values: Sequence[Any], containers: frozenset[str]) -> None:
+    _check_container(m, target, containers)
+    if not isinstance(target.items, list):
+        target.items = []
+    target.items.extend(values)
+
+
+def _check_container(m: Machine, target: Instance, containers: frozenset[str]) -> None:
+    # Items that go into an object are a call of its method: known only of containers, and judged where its class is unknown.
+    if target.class_name not in containers and (target.made_of is None or use_of(target.made_of) is not None):
+        m.record.trick(target.class_name, _CALLED)
+
+
+def _no_container(target: Any) -> CutOffError:
+    if isinstance(target, Global):
+        return TrickError(str(target), _CALLED)
+    return StuckError(f"it puts items into a {type(target).__name__}")
 
 
 @handles(b"s")
 def _setitem(m: Machine) -> None:
     value, key = m.stack.pop(), m.stack.pop()
     target = m.stack[-1]
-    if type(target) is dict and type(key) is str:
+    if type(target) is dict and type(key) is str and id(target) not in m.states:
         target[key] = value
     else:
-        set_items(target, (key, value))
+        _set_items(m, target, (key, value))
 
 
 @handles(b"u")
 def _setitems(m: Machine) -> None:
     pairs = m.popmark()
-    set_items(m.stack[-1], pairs)
+    _set_items(m, m.stack[-1], pairs)
 
 
-def set_items(target: Any, flat: Sequence[Any]) -> None:
-    """Put keys and values, one after the other in `flat`, into a dict or an instance."""
+def _set_items(m: Machine, target: Any, flat: Sequence[Any]) -> None:
     if len(flat) % 2:
         raise ValueError("a key has no value")
     keys, values = flat[::2], flat[1::2]
     if isinstance(target, dict):
+        if id(target) in m.states and not all(map(_is_attribute, keys, values)):
+            m.record.trick("an object's attributes", "they change after the object has them, so that it does other things")
         for key, value in zip(keys, values, strict=True):
             target[key if type(key) is str else key_of(key)] = value
     elif isinstance(target, Instance):
+        _check_container(m, target, _DICTS)
         if not isinstance(target.mapping, list):
             target.mapping = []
         target.mapping.extend(zip(keys, values, strict=True))
     elif flat:
-        raise TypeError(f"it sets items of a {type(target).__name__}")
+        raise _no_container(target)
+
+
+def _is_attribute(key: Any, value: Any) -> bool:
+    return isinstance(key, str) and not (key.startswith("__") and key.endswith("__")) and not acts(value)
 
 
 @handles(b"0")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Literal
 
 from mlpack.artifacts.model import Safety
@@ -12,6 +14,7 @@ from mlpack.artifacts.model import Safety
 # Callables that make an object of the class given as their first argument.
 _CONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__", "newObj"})
 
+_PLAIN_FORM = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}")
 # The struct letter of a plain numpy dtype (kind and bytes); half floats are `e`.
 _LETTERS = {
     "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
@@ -56,16 +59,24 @@ class Instance:
         return f"<Instance of {self.class_name}>"
 
     @property
-    def class_name(self) -> str:
-        """The dotted name of the class that it is an instance of (see through copyreg's reconstructor and __newobj__)."""
+    def made_of(self) -> Global | None:
+        """The class that it is an instance of, or what was called to make it; None when that was itself computed.
+
+        copyreg's reconstructor, __newobj__ and the like are seen through.
+        """
         called = self.callable
         if not isinstance(called, Global):
-            return "an object that the file computes"
+            return None
         if self.args and isinstance(self.args[0], Global):
             name = called.name.rpartition(".")[2]
             if name in _CONSTRUCTORS or name.startswith("__pyx_unpickle"):
-                return str(self.args[0])
-        return str(called)
+                return self.args[0]
+        return called
+
+    @property
+    def class_name(self) -> str:
+        """The dotted name of what it is made of."""
+        return str(self.made_of or "an object that the file computes")
 
     def attributes(self) -> dict[str, Any]:
         """The state as attributes: a dict, or the dict half of a (dict, slots) pair; empty when it is neither."""
@@ -90,6 +101,7 @@ class Blob:
     size: int
     head: bytes = field(default=b"", repr=False)
     tail: bytes = field(default=b"", repr=False)  # at most 4 KiB after the head
+    exact: bool = True  # False where the file has the bytes as text, which takes at least as many
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -159,7 +171,7 @@ class PickleFile:
 
 
 def _unpack(dtype: str, data: bytes | None) -> list[Any] | None:
-    if data is None or len(dtype) < 3 or not dtype[2:].isdigit():
+    if data is None or not _PLAIN_FORM.fullmatch(dtype):
         return None
     order = ">" if dtype[0] == ">" else "<"
     kind, width = dtype[1], int(dtype[2:])
@@ -184,9 +196,11 @@ def _cut(data: bytes, step: int) -> list[bytes] | None:
 
 def _c_order(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
     # Fortran order counts the first axis fastest: walk the C indices and take each one's Fortran place.
+    if prod(shape) != len(flat) or not flat:  # a shape is a promise, and only what is there counts
+        return flat
     places = [0]
     stride = 1
     for extent in shape:
         places = [place + index * stride for place in places for index in range(extent)]
         stride *= extent
-    return [flat[place] for place in places] if len(places) == len(flat) else flat
+    return [flat[place] for place in places]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlpack.readers import literals, objects, structures  # noqa: F401  # each registers its opcodes
+from mlpack.readers.allowlist import allowed
+from mlpack.readers.bytewindow import StuckError
+from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.opcodes import Machine
 from mlpack.readers.record import Record
 from mlpack.readers.streams import Source
-from mlpack.readers.values import Instance, Member
+from mlpack.readers.values import Global, Instance, Member
 from mlpack.readers.verdict import judge
 
 # torch's format before 1.6: this number, a version, the system, the object, the storages' keys; then raw storages.
@@ -37,11 +41,13 @@ class Walked:
 
 def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
     """Walk the stream that `make` opens. `inside` names what a lone pickle lies in (a .npy), whose bytes may follow it."""
-    machine = Machine(make(), budget)
+    machine = Machine(make(), budget, joblib=inside != ".npy")  # numpy reads the pickle in a .npy itself
     walked = _walk(machine, name)
     walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
     walked.wrappers = machine.wrappers
-    if machine.plain_goes_on and not inside:
+    if machine.plain_goes_on and inside:
+        walked.problem = walked.problem or "bytes that joblib takes for an array are opcodes for other loaders"
+    elif machine.plain_goes_on:
         _walk_plainly(make, budget, walked)
     return walked
 
@@ -107,8 +113,32 @@ def _first(stack: list[Any]) -> Any:
 
 
 def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
-    # pickle.load does not know that an array's bytes follow joblib's wrapper: it would run them.
-    plain = _walk(Machine(make(), Budget(budget.limits, budget.size), joblib=False), "")
-    if judge(plain.record).verdict == "dangerous":
-        walked.record.merge(plain.record)
+    """Read the stream as a loader does that does not know joblib: it takes the bytes of an array for opcodes.
+
+    It ends with the first pickle, mostly because these bytes are none.
+    """
+    machine = Machine(
+        make(), Budget(budget.limits, budget.size), joblib=False, other=True, roots=_roots(walked.record.names)
+    )
+    known = set(walked.record.names)
+    try:
+        machine.load()
+    except StuckError:
+        pass
+    except CutOffError as stopped:
+        walked.problem = walked.problem or f"loaders other than joblib read it differently: {stopped}"
+    walked.record.merge(machine.record)
+    if not machine.record.names.keys() <= known:
         walked.notes.append("bytes that joblib takes for an array are opcodes for other loaders")
+
+
+def _roots(names: Iterable[Global]) -> frozenset[str]:
+    """The modules that there can be where the file is loaded, by the first parts of their names."""
+    return frozenset({name.module.partition(".")[0] for name in (*names, *_known_names())}) | _INSTALLED
+
+
+def _known_names() -> Iterator[Global]:
+    return (Global(*name) for name in allowed())
+
+
+_INSTALLED = frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
