@@ -58,6 +58,16 @@ def _rewritten(model: Path, path: Path, change: Any) -> Path:
     return path
 
 
+_TEXT_KEY = {"__class__": "str", "__module__": "builtins", "__loader__": "TypeNode"}
+
+
+def _hidden(schema: dict[str, Any], part: Any) -> None:
+    """Puts a part into the model's attributes, as one that is called `extra`."""
+    attributes = schema["content"]
+    attributes["content"]["extra"] = part
+    attributes["key_types"]["content"].append(_TEXT_KEY)
+
+
 def test_its_types_are_shown_and_trusted(model: Path) -> None:
     """The loader is told exactly the types that were judged; version of scikit-learn and skops become pins."""
     info = inspected(model)
@@ -75,7 +85,7 @@ def test_a_hostile_node(model: Path, kind: str, tmp_path: Path) -> None:
     """A dangerous callable is found in every kind of node, though the model beside it is sound."""
 
     def hide(schema: dict[str, Any]) -> None:
-        schema["content"]["content"]["extra"] = HOSTILE[kind]
+        _hidden(schema, HOSTILE[kind])
 
     info = inspected(_rewritten(model, tmp_path / "hostile.skops", hide))
     assert info.safety.verdict == "dangerous"
@@ -87,7 +97,7 @@ def test_an_unknown_type(model: Path, tmp_path: Path) -> None:
     """What skops would call untrusted and nobody knows is `unknown`, by name."""
 
     def hide(schema: dict[str, Any]) -> None:
-        schema["content"]["content"]["extra"] = {**HOSTILE["object"], "__module__": "mine", "__class__": "Scorer"}
+        _hidden(schema, {**HOSTILE["object"], "__module__": "mine", "__class__": "Scorer"})
 
     info = inspected(_rewritten(model, tmp_path / "own.skops", hide))
     assert info.safety.verdict == "unknown"
