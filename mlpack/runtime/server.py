@@ -66,6 +66,7 @@ def serve(
         signal.signal(number, stop.on_signal)
 
     from .errors import StartError
+    from .guard import NotInspectedError
     from .logs import SEVERITIES, start_log
 
     log = start_log("info")
@@ -79,7 +80,7 @@ def serve(
         chosen, host, port = _settings(settings, list(argv), log)
         log.level = SEVERITIES[chosen.log]
         return _serve(loader, Card.read(folder / card).led_by(signature), chosen, (host, port), log, stop)
-    except StartError as error:
+    except (StartError, NotInspectedError) as error:
         log.write("critical", str(error))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the edge: the log is the only place where it can be told

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import mmap
-import pickle
 import re
 import sys
 import threading
@@ -16,7 +16,7 @@ import numpy as np
 _COMPRESSED = (
     b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
 )  # fmt: skip
-_JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
+_JOBLIB_MARK = b"ArrayWrapper"  # Numpy..., ND... and ZNDArrayWrapper
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -56,11 +56,13 @@ class Model:
             _work_alone(part)
 
 
-def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    return Model(_pick(_unpickle(path, options.get("trusted")), options.get("entry")), options.get("categorical") or ())
+    return Model(
+        _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry")), options.get("categorical") or ()
+    )
 
 
 def wrap(estimator: Any) -> Model:
@@ -120,28 +122,25 @@ def _trust_parameters() -> None:
             sys.modules["sklearn"].set_config(skip_parameter_validation=True)
 
 
-def _unpickle(path: str, trusted: Any) -> Any:
+def _unpickle(path: str, trusted: Any, guard: Any) -> Any:
     """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
-    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
-        if trusted is None and not _is_joblib(file):
-            return pickle.load(file)  # noqa: S301 - the model itself, in its own container
     if trusted is not None:
-        import skops.io
-
-        return skops.io.load(path, trusted=list(trusted))
+        return importlib.import_module("skops.io").load(path, trusted=list(trusted))
+    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
+        if not _is_joblib(file):
+            return guard.pickle.load(file)
     import joblib
 
-    return joblib.load(path)
+    with guard.around("joblib.numpy_pickle", "numpy.lib"):  # object arrays are pickles that numpy reads
+        return joblib.load(path)
 
 
 def _is_joblib(file: Any) -> bool:
     """Whether joblib wrote the file: plain pickles load several times faster by pickle itself."""
-    head = file.read(6)
-    file.seek(0)
-    if head.startswith(_COMPRESSED):
+    if file.peek(6).startswith(_COMPRESSED):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark) >= 0 for mark in _JOBLIB_MARKS)
+        return content.find(_JOBLIB_MARK) >= 0
 
 
 def _pick(found: Any, entry: Any) -> Any:
