@@ -109,14 +109,14 @@ class Building:
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Whether two parts of one id say the same; bytes are written to a new file each time."""
+    """Whether two parts of one id say the same: what is made anew for each has its own ids, and bytes their own file."""
     left = [(first, second)]
     while left:
         one, other = left.pop()
         if isinstance(one, dict) and isinstance(other, dict):
             if one.keys() != other.keys():
                 return False
-            left += [(one[key], other[key]) for key in one if key != "file"]
+            left += [(one[key], other[key]) for key in one if key not in ("file", "__id__")]
         elif isinstance(one, list) and isinstance(other, list):
             if len(one) != len(other):
                 return False
