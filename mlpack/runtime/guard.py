@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import pickle
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -55,10 +56,20 @@ class Guard:
         """What `find` (an unpickler's own `find_class`) resolves a listed global to; raises NotInspectedError."""
         self.check("globals", [f"{module}:{name}"])
         found = find(module, name)
+        self._check_own(module, name, found)
+        return found
+
+    def check_own(self, names: Iterable[str]) -> None:
+        """Raise NotInspectedError if the user's code only imports what one of these (`module:name`) is."""
+        for module, _, name in (one.partition(":") for one in names):
+            with suppress(ImportError):  # the framework says so itself, where it needs it
+                found = getattr(importlib.import_module(module), name.partition(".")[0], None)
+                self._check_own(module, name, found)
+
+    def _check_own(self, module: str, name: str, found: Any) -> None:
         if self._is_own(module) and not self._is_own(getattr(found, "__module__", None)):
             asked = ascii(f"{module}.{name}")[1:-1]
             raise NotInspectedError(f"the model file asks for {asked}, which is not defined in the user's code")
-        return found
 
     @contextmanager
     def around(self, *modules: str) -> Iterator[None]:

@@ -199,6 +199,7 @@ class _Facts:
             warnings=self._warnings(model, inputs, listed, missing),
             details=self._details(inputs),
             options=self._options(inputs),
+            names={"types": self.skops.names} if self.skops else {},
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
         )
 
