@@ -63,7 +63,9 @@ def _read(archive: TorchArchive) -> tuple[Named, list[Finding]]:
     named, findings, left = Named(), [], _MOST
     lower = [name.lower() for name in archive.tree.names]
     if len(set(lower)) != len(lower):
-        findings.append(_danger("the archive", "two of its members differ by capital letters only: torch may read either"))
+        findings.append(
+            _danger("the archive", "two of its members differ by capital letters only: torch may read either")
+        )
     for name in archive.tree.names:
         if not name.lower().endswith(".py"):
             continue
