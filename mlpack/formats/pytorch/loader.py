@@ -289,6 +289,7 @@ def _names_in(text: str) -> Tuple[Set[str], Set[str]]:
     """Operators that TorchScript's text names by a path (`torch.add`, `ops.aten.add`), and names that it calls as methods."""
     paths: Set[str] = set()
     called: Set[str] = set()
+    strings: Set[str] = set()
     chain: List[str] = []
     dotted = False
 
@@ -319,11 +320,12 @@ def _names_in(text: str) -> Tuple[Set[str], Set[str]]:
                 raise ValueError("its code holds what torch does not write: inspect the file again")
             if chain:
                 ended(call=opened is not None)
+            strings.update([string] if string is not None else [])
             chain, dotted = [], False
     if chain:
         ended(call=False)
     if "getattr" in text:
-        called.update(re.findall(r"[\"'](\w+)[\"']", text))
+        called.update(str(ast.literal_eval(one)) for one in strings)
     return paths, called
 
 
