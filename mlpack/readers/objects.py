@@ -6,6 +6,7 @@ from typing import Any
 
 from mlpack.readers.allowlist import danger_of
 from mlpack.readers.bytecode import FEWEST, compilers
+from mlpack.readers.carried import check_carried
 from mlpack.readers.folding import fill, fold
 from mlpack.readers.joblib_arrays import is_wrapper, read_wrapped
 from mlpack.readers.limits import CutOffError
@@ -88,6 +89,7 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], *, new: bool = Fals
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
             _check_array(m, callable_, args)
+            check_carried(m.record, callable_, args)
     elif isinstance(callable_, Instance):
         _check_computed(m, callable_)
     else:
@@ -185,6 +187,9 @@ def _binpersid(m: Machine) -> None:
 def _persistent(m: Machine, pid: Any) -> None:
     m.made += 1
     kind = pid[0] if isinstance(pid, tuple) and pid else None
+    if kind == "reduce_package" and len(pid) > 2 and isinstance(pid[-2], Global) and isinstance(pid[-1], tuple):
+        m.stack.append(_call(m, pid[-2], pid[-1]))  # torch.package's own call, of something that it stored as code
+        return
     if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
         m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
         return

@@ -230,25 +230,169 @@ _CODE = re.compile(
 # What torch writes as syntax of its own (`if`, `for`, calls, lists), and what its translation of older code brings in.
 _SYNTAX = frozenset(
     "prim::" + name
-    for name in (
-        "Constant GetAttr SetAttr CallMethod CallFunction If Loop ListConstruct ListUnpack TupleConstruct TupleUnpack "
-        "TupleIndex TupleSlice DictConstruct CreateObject isinstance unchecked_cast unchecked_unwrap_optional Uninitialized "
-        "RaiseException Print fork Closure awaitable awaitable_nowait awaitable_wait NumToTensor min max abs device dtype "
-        "tolist StringIndex ModuleContainerIndex EnumName EnumValue layout data grad requires_grad is_cuda type id itemsize "
-        "rangelist name is_sparse is_mkldnn is_quantized is_meta is_nested is_mps is_xla is_xpu is_vulkan shape index Enter "
-        "Exit With HasAttr BroadcastSizes"
-    ).split()
+    for name in [
+        "Constant",
+        "GetAttr",
+        "SetAttr",
+        "CallMethod",
+        "CallFunction",
+        "If",
+        "Loop",
+        "ListConstruct",
+        "ListUnpack",
+        "TupleConstruct",
+        "TupleUnpack",
+        "TupleIndex",
+        "TupleSlice",
+        "DictConstruct",
+        "CreateObject",
+        "isinstance",
+        "unchecked_cast",
+        "unchecked_unwrap_optional",
+        "Uninitialized",
+        "RaiseException",
+        "Print",
+        "fork",
+        "Closure",
+        "awaitable",
+        "awaitable_nowait",
+        "awaitable_wait",
+        "NumToTensor",
+        "min",
+        "max",
+        "abs",
+        "device",
+        "dtype",
+        "tolist",
+        "StringIndex",
+        "ModuleContainerIndex",
+        "EnumName",
+        "EnumValue",
+        "layout",
+        "data",
+        "grad",
+        "requires_grad",
+        "is_cuda",
+        "type",
+        "id",
+        "itemsize",
+        "rangelist",
+        "name",
+        "is_sparse",
+        "is_mkldnn",
+        "is_quantized",
+        "is_meta",
+        "is_nested",
+        "is_mps",
+        "is_xla",
+        "is_xpu",
+        "is_vulkan",
+        "shape",
+        "index",
+        "Enter",
+        "Exit",
+        "With",
+        "HasAttr",
+        "BroadcastSizes",
+    ]
 ) | frozenset(
     "aten::" + name
-    for name in (
-        "__getitem__ __contains__ __is__ __isnot__ __not__ __and__ __or__ __xor__ __lshift__ __rshift__ __derive_index "
-        "__range_length __round_to_zero_floordiv Bool Int Float Complex IntImplicit FloatImplicit ScalarImplicit "
-        "ComplexImplicit add sub mul div floordiv remainder pow neg eq ne lt le gt ge len list dict str format percentFormat "
-        "sorted ord chr hex oct bin abs round hash any all sum min max select slice index index_put_ _set_item Delete append "
-        "copy keys values items get matmul bitwise_not dim size tensor to _unwrap_optional divmod warn true_divide "
-        "floor_divide is_floating_point item unsqueeze ones_like zeros_like full full_like empty stack cat linspace logspace "
-        "gelu wait detach as_tensor"
-    ).split()
+    for name in [
+        "__getitem__",
+        "__contains__",
+        "__is__",
+        "__isnot__",
+        "__not__",
+        "__and__",
+        "__or__",
+        "__xor__",
+        "__lshift__",
+        "__rshift__",
+        "__derive_index",
+        "__range_length",
+        "__round_to_zero_floordiv",
+        "Bool",
+        "Int",
+        "Float",
+        "Complex",
+        "IntImplicit",
+        "FloatImplicit",
+        "ScalarImplicit",
+        "ComplexImplicit",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "floordiv",
+        "remainder",
+        "pow",
+        "neg",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "len",
+        "list",
+        "dict",
+        "str",
+        "format",
+        "percentFormat",
+        "sorted",
+        "ord",
+        "chr",
+        "hex",
+        "oct",
+        "bin",
+        "abs",
+        "round",
+        "hash",
+        "any",
+        "all",
+        "sum",
+        "min",
+        "max",
+        "select",
+        "slice",
+        "index",
+        "index_put_",
+        "_set_item",
+        "Delete",
+        "append",
+        "copy",
+        "keys",
+        "values",
+        "items",
+        "get",
+        "matmul",
+        "bitwise_not",
+        "dim",
+        "size",
+        "tensor",
+        "to",
+        "_unwrap_optional",
+        "divmod",
+        "warn",
+        "true_divide",
+        "floor_divide",
+        "is_floating_point",
+        "item",
+        "unsqueeze",
+        "ones_like",
+        "zeros_like",
+        "full",
+        "full_like",
+        "empty",
+        "stack",
+        "cat",
+        "linspace",
+        "logspace",
+        "gelu",
+        "wait",
+        "detach",
+        "as_tensor",
+    ]
 )
 
 
@@ -353,12 +497,7 @@ def _check_graphs(module: Any, guard: Any) -> None:
     guard.check("operators", found - _SYNTAX)
 
 
-_CALLS = frozenset((
-    "FloorDiv ModularIndexing Where PythonMod Mod CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow "
-    "FloatTrueDiv IntTrueDiv IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat "
-    "Identity Add Mul Pow Max Min Abs Integer Float Rational Symbol Eq Ne Gt Ge Lt Le Equality Unequality GreaterThan "
-    "LessThan StrictGreaterThan StrictLessThan And Or Not Piecewise ExprCondPair floor ceiling sqrt max min abs int float"
-).split())  # fmt: skip
+_CALLS = frozenset(["FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift", "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "IsNonOverlappingAndDenseIndicator", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat", "Identity", "Add", "Mul", "Pow", "Max", "Min", "Abs", "Integer", "Float", "Rational", "Symbol", "Eq", "Ne", "Gt", "Ge", "Lt", "Le", "Equality", "Unequality", "GreaterThan", "LessThan", "StrictGreaterThan", "StrictLessThan", "And", "Or", "Not", "Piecewise", "ExprCondPair", "floor", "ceiling", "sqrt", "max", "min", "abs", "int", "float"])  # fmt: skip
 _OF_INPUTS = ("size", "stride", "storage_offset", "shape")
 _PARTS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
