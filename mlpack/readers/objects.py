@@ -8,6 +8,7 @@ from mlpack.readers.allowlist import danger_of, use_of
 from mlpack.readers.arguments import check_call
 from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.carried import check_carried
 from mlpack.readers.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
@@ -115,6 +116,7 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], kwargs: Any = None,
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
             _check_array(m, callable_, args)
+            check_carried(m.record, callable_, args)
         if kwargs is not None and type(kwargs) is not dict:
             raise TrickError(str(callable_), "its arguments by name are no dict, which loaders read differently")
         check_call(m.record, callable_, args, kwargs)
@@ -248,6 +250,9 @@ def _persistent(m: Machine, pid: Any) -> None:
     if m.other:
         raise StuckError("it refers to objects that are stored elsewhere, which no plain loader has")
     kind = pid[0] if isinstance(pid, tuple) and pid else None
+    if kind == "reduce_package" and len(pid) > 2 and isinstance(pid[-2], Global) and isinstance(pid[-1], tuple):
+        m.stack.append(_call(m, pid[-2], pid[-1]))  # torch.package's own call, of something that it stored as code
+        return
     if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
         m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
         return
