@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from mlpack.artifacts.model import ModelInfo
 from mlpack.cli.app import app
 from mlpack.formats.keras import KerasFormat
-from mlpack.formats.keras.layers import LAYERS, OTHERS
+from mlpack.formats.keras.permitted import LAYERS, OTHERS
 from mlpack.formats.savedmodel import SavedModelFormat
 from mlpack.formats.savedmodel.judging import _known
 from mlpack.pipeline.inspect import inspect
