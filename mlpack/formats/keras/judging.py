@@ -134,7 +134,7 @@ def _found_operator(one: Named) -> Iterator[Finding]:
         known, dangerous = name in NODE_OPERATIONS, danger_of_node(name)
     if known:
         return
-    shown = (one.name if one.kind != "operation" else f"tensorflow.raw_ops.{name}")[:200]
+    shown = {"symbol": "tensorflow.", "member": "tensorflow.Tensor.", "operation": "tensorflow.raw_ops."}[one.kind] + name[:180]
     if dangerous:
         told = "dangerous: TensorFlow's files and Python functions are within its reach"
         yield Finding(callable=shown, why=told, verdict="dangerous")
