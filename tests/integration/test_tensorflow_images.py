@@ -67,6 +67,13 @@ def test_a_layer_of_ones_own(tmp_path: Path, fresh_name: Name) -> None:
     _goes_the_line(folder, "own.keras", "own", fresh_name, ["--include", "layers.py"])
 
 
+@pytest.mark.parametrize(("kind", "file"), [("keras", "lambda.keras"), *extra(("legacy", "lambda2.h5"))])
+def test_a_lambda_layer(tmp_path: Path, fresh_name: Name, kind: str, file: str) -> None:
+    """Code that the file holds itself is served with --trust, on the Python that compiled it, and no other code is."""
+    folder = _taken(kind, file, tmp_path)
+    _goes_the_line(folder, file, file.partition(".")[0], fresh_name, ["--trust", "--python", "3.11"])
+
+
 @pytest.mark.parametrize("file", ["lstm.h5", *extra("lstm_saved")])
 def test_a_keras_2_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
     """What Keras 2 wrote is served by tf-keras on tensorflow-cpu; `tensorflow`, which tf-keras asks for, is not installed."""
@@ -80,7 +87,7 @@ def test_a_keras_2_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    """No signature, weights alone, a Lambda, Python and files in the graph: each refused before anything is resolved."""
+    """No signature, weights alone, Python and files in the graph, a Lambda without --trust: refused before anything is resolved."""
     folder = _taken("tensorflow", "mute", tmp_path)
     assert "signatures" in refused(3, "model", "build", "mute", cwd=folder)["error"]["hint"]
     for name, said in (("reading", "ReadFile"), ("python", "EagerPyFunc")):
@@ -88,7 +95,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         assert said in refused(3, "unsafe", "build", name, "--trust", cwd=folder)["error"]["message"]
     for kind, file in (("keras", "lambda.keras"), ("keras", "lambda.h5"), ("legacy", "lambda2.h5")):
         _taken(kind, file, tmp_path)
-        assert "Lambda" in refused(3, "unsafe", "build", file, "--trust", cwd=folder)["error"]["message"]
+        assert "Lambda" in refused(3, "unsafe", "build", file, cwd=folder)["error"]["message"]
     _taken("keras", "sequential.weights.h5", tmp_path)
     assert "predictor" in refused(3, "model", "build", "sequential.weights.h5", cwd=folder)["error"]["hint"]
 
@@ -114,7 +121,9 @@ def _answers(folder: Path, name: str) -> dict[str, Any]:
 def _goes_the_line(folder: Path, file: str, name: str, fresh_name: Name, options: list[str]) -> None:
     """Inspected, built, tested; then asked for every signature's rows, all at once, and compared by value."""
     found = told("inspect", file, cwd=folder)
-    assert found["safety"]["verdict"] == ("unknown" if "--include" in options else "safe"), found["safety"]
+    assert found["safety"]["verdict"] == ("unknown" if {"--include", "--trust"} & set(options) else "safe"), found[
+        "safety"
+    ]
     told("build", file, "--name", fresh_name(name.lower().replace("_", "-")), *options, cwd=folder)
     report = told("test", cwd=folder)
     assert report["ok"] is True, report
