@@ -100,16 +100,20 @@ class Parser:
     def on_url(self, url: bytes) -> None:
         """(A part of) its target."""
         self._url += url
-        self._count(len(url))
+        self._size += len(url)
+        if self._size > MOST_HEAD:
+            self._refuse(431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer, which is read and forgotten."""
-        self._count(len(name) + len(value) + _A_HEADER)
+        self._size = size = self._size + len(name) + len(value) + _A_HEADER
+        if size > MOST_HEAD:
+            self._refuse(431)
         if self.in_head:
-            name = name.lower()
-            if name in _FRAMING and name in self._headers:
+            name, headers = name.lower(), self._headers
+            if name in headers and name in _FRAMING:
                 self._refuse(400)
-            self._headers[name] = value
+            headers[name] = value
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
@@ -123,18 +127,20 @@ class Parser:
             self._refuse(505)
         if len(headers.get(b"content-length", b"")) > _MOST_DIGITS:
             self._refuse(400)
-        coding = headers.get(b"transfer-encoding")
-        if coding is not None and (b"content-length" in headers or version == "1.0"):
-            self._refuse(400)  # whoever is between the client and us may take its length from the other header
-        if method == "CONNECT" or (coding is not None and coding.lower() != b"chunked"):
-            self._refuse(501)
+        if b"transfer-encoding" in headers:
+            if b"content-length" in headers or version == "1.0":
+                self._refuse(400)  # whoever is between the client and us may take its length from the other header
+            if headers[b"transfer-encoding"].lower() != b"chunked":
+                self._refuse(501)
         keep_alive = http.should_keep_alive()
         if http.should_upgrade():
+            if method == "CONNECT":
+                self._refuse(501)
             said = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in _FRAMING if name in headers)
             if said:
                 self._framing = b"POST / HTTP/1.1\r\n%b%b\r\n" % (b"" if keep_alive else b"connection: close\r\n", said)
         path, query = target_of(self._url)
-        expects = headers.get(b"expect", b"").lower() == b"100-continue"
+        expects = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self._sink.head(Head(method, path, query, headers, version, expects), self._size, keep_alive=keep_alive)
 
     def on_chunk_header(self) -> None:
@@ -151,11 +157,6 @@ class Parser:
         if not self._framing:
             self._beside = 0
             self._sink.end()
-
-    def _count(self, size: int) -> None:
-        self._size += size
-        if self._size > MOST_HEAD:
-            self._refuse(431)
 
     def _refuse(self, status: int) -> None:
         """Stop the C parser, which knows of any exception only that there was one."""
