@@ -117,12 +117,14 @@ class _Service:
         from .loaded import LoadedModel
         from .models import Models
         from .protocols import all_routes
+        from .room import room_for
 
         self.model = LoadedModel(card, loader, log, settings, metrics)
         self.models = stop.models = Models(self.model, self.model, metrics)
         routes = all_routes(self.models, settings)
         metrics.know(route.path for route in routes)
-        self.server = stop.server = Server(App(routes, settings, log, metrics))
+        room = room_for(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
+        self.server = stop.server = Server(App(routes, settings, log, metrics), room)
         self.server.should_exit = stop.wanted
 
 
