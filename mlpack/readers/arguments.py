@@ -20,7 +20,21 @@ Rule = Callable[[tuple[Any, ...]], bool]
 
 _PYTHON = ("builtins", "__builtin__")
 _PLAIN_TYPES = frozenset(
-    {"bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple"}
+    {
+        "bool",
+        "bytearray",
+        "bytes",
+        "complex",
+        "dict",
+        "float",
+        "frozenset",
+        "int",
+        "list",
+        "object",
+        "set",
+        "str",
+        "tuple",
+    }
     | {"long", "unicode"}
 )
 _FRACTION = re.compile(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?", re.ASCII)
@@ -177,7 +191,9 @@ def _object_of_class(args: tuple[Any, ...]) -> bool:
     use = use_of(args[0])
     if args[1].name == "object":
         return args[2] is None and use != "name"
-    return isinstance(args[2], (dict, list, tuple, set, frozenset, str, bytes, int, float)) and not is_plain_type(args[0])
+    return isinstance(args[2], (dict, list, tuple, set, frozenset, str, bytes, int, float)) and not is_plain_type(
+        args[0]
+    )
 
 
 def _array(args: tuple[Any, ...]) -> bool:
@@ -246,7 +262,9 @@ def _items(value: Any) -> bool:
 def _new_object_of(value: Any) -> bool:
     if not isinstance(value, Global):
         return False
-    return use_of(value) is None or value.module.endswith(("_dist_metrics", "_ball_tree", "_kd_tree", "ball_tree", "kd_tree"))
+    return use_of(value) is None or value.module.endswith(
+        ("_dist_metrics", "_ball_tree", "_kd_tree", "ball_tree", "kd_tree")
+    )
 
 
 _ANY_DATA = _all(_data)

@@ -89,7 +89,9 @@ def parse_dtype(text: str) -> DType:
         letter, digits = _LETTERS[letter][0], _LETTERS[letter][1:]
     if letter == "a":  # numpy's older letter for bytes
         letter = "S"
-    known = letter in "SUV" or (letter in "mM" and digits in ("", "8")) or (digits and digits in _WIDTHS.get(letter, ()))
+    known = (
+        letter in "SUV" or (letter in "mM" and digits in ("", "8")) or (digits and digits in _WIDTHS.get(letter, ()))
+    )
     if not known or (unit and letter not in "mM"):
         raise CutOffError(f"an array has the dtype {text[:40]!r}, which is not understood")
     return _dtype(letter, int(digits or 0), ">" if order == ">" else "<", unit)

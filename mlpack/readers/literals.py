@@ -107,7 +107,9 @@ def _is_letter(code: int) -> bool:
 
 def _disguised(m: Machine) -> None:
     # No pickler writes a letter so: what searches the file for a name (joblib's wrappers) would not find it.
-    m.record.trick("a text", "plain letters in it are written as escapes, so that a search of the file does not find it")
+    m.record.trick(
+        "a text", "plain letters in it are written as escapes, so that a search of the file does not find it"
+    )
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

@@ -51,7 +51,13 @@ class Machine(ByteWindow):
     """
 
     def __init__(
-        self, source: Source, budget: Budget, *, joblib: bool = True, other: bool = False, roots: frozenset[str] = frozenset()
+        self,
+        source: Source,
+        budget: Budget,
+        *,
+        joblib: bool = True,
+        other: bool = False,
+        roots: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(source, budget)
         self.joblib, self.other, self.roots = joblib, other, roots
@@ -183,7 +189,9 @@ class Machine(ByteWindow):
     def settle(self) -> None:
         """Something else happens: a dtype that waited for its state gets none any more, and joblib's wrapper cannot wait."""
         if self.waiting is not None:
-            raise TrickError(self.waiting.class_name, "it is used before it has its state, which loaders read differently")
+            raise TrickError(
+                self.waiting.class_name, "it is used before it has its state, which loaders read differently"
+            )
         if self.young:
             self.young.clear()
 

@@ -205,7 +205,9 @@ def _set_items(m: Machine, target: Any, flat: Sequence[Any]) -> None:
     keys, values = flat[::2], flat[1::2]
     if isinstance(target, dict):
         if id(target) in m.states and not all(map(_is_attribute, keys, values)):
-            m.record.trick("an object's attributes", "they change after the object has them, so that it does other things")
+            m.record.trick(
+                "an object's attributes", "they change after the object has them, so that it does other things"
+            )
         for key, value in zip(keys, values, strict=True):
             target[key if type(key) is str else key_of(key)] = value
     elif isinstance(target, Instance):

@@ -141,4 +141,6 @@ def _known_names() -> Iterator[Global]:
     return (Global(*name) for name in allowed())
 
 
-_INSTALLED = frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
+_INSTALLED = (
+    frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
+)

@@ -67,7 +67,9 @@ class Called:
         return self._call, self._args
 
 
-def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes], more: dict[str, bytes] | None = None) -> None:
+def rewritten(
+    source: Path, target: Path, change: Callable[[str, bytes], bytes], more: dict[str, bytes] | None = None
+) -> None:
     """The archive with its members changed, and with more of them in its folder."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         top = old.namelist()[0].partition("/")[0]
@@ -164,7 +166,14 @@ def programs() -> None:
         document["graph_module"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.from_file.default"
 
     def enum(document: dict[str, Any]) -> None:
-        tree = [1, {"type": "builtins.tuple", "context": '{"__enum__": 1, "fqn": "antigravity:x", "name": "a"}', "children_spec": []}]
+        tree = [
+            1,
+            {
+                "type": "builtins.tuple",
+                "context": '{"__enum__": 1, "fqn": "antigravity:x", "name": "a"}',
+                "children_spec": [],
+            },
+        ]
         document["graph_module"]["module_call_graph"][0]["signature"]["in_spec"] = json.dumps(tree)
 
     for edit in (shape, guard, quoted, name, operator, saving, enum):
@@ -184,7 +193,9 @@ def programs() -> None:
         return (FOLDER / "inner.bin").read_bytes() if "/data/weights/weight_" in member else weights(member, data)
 
     rewritten(FOLDER / "plain.pt2", FOLDER / "program_weights.pt2", inner)
-    rewritten(FOLDER / "plain.pt2", FOLDER / "program_binary.pt2", lambda _, data: data, {"data/aotinductor/model/a.so": b"x"})
+    rewritten(
+        FOLDER / "plain.pt2", FOLDER / "program_binary.pt2", lambda _, data: data, {"data/aotinductor/model/a.so": b"x"}
+    )
     second = {"models/other.json": json.dumps({"guards_code": [call("x")]}).encode()}
     rewritten(FOLDER / "plain.pt2", FOLDER / "program_second.pt2", lambda _, data: data, second)
 

@@ -134,7 +134,9 @@ def _found_operator(one: Named) -> Iterator[Finding]:
         known, dangerous = name in NODE_OPERATIONS, danger_of_node(name)
     if known:
         return
-    shown = {"symbol": "tensorflow.", "member": "tensorflow.Tensor.", "operation": "tensorflow.raw_ops."}[one.kind] + name[:180]
+    shown = {"symbol": "tensorflow.", "member": "tensorflow.Tensor.", "operation": "tensorflow.raw_ops."}[
+        one.kind
+    ] + name[:180]
     if dangerous:
         told = "dangerous: TensorFlow's files and Python functions are within its reach"
         yield Finding(callable=shown, why=told, verdict="dangerous")
