@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import Verdict
-from mlpack.readers.limits import CutOffError, Limits
+from mlpack.readers.limits import CutOffError
 from mlpack.readers.skops_kinds import KINDS, other
 from mlpack.readers.skops_parts import SCHEMA, Building, is_plain
 from mlpack.readers.trees import Tree
 from mlpack.readers.values import Global, Member, PickleFile
 from mlpack.readers.verdict import judge
-from mlpack.readers.zips import read_directory
 
 _LONGEST_SCHEMA = 64 << 20  # a forest of some thousand trees
 _MOST_NODES, _MOST_ITEMS = 600_000, 4_000_000  # in a schema: what Python needs some hundred megabytes for
@@ -43,8 +41,6 @@ def read_skops(tree: Tree) -> Skops | None:
         return None
     protocol = schema.get("protocol")
     building = Building(tree, protocol if isinstance(protocol, int) else 0, KINDS, other)
-    for name in _twice(tree):
-        building.record.trick(name[:200], "the archive holds two files of this name")
     try:
         root = building.value(schema)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
@@ -82,12 +78,6 @@ def _schema(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise CutOffError("its schema is no JSON that can be read") from error
-
-
-def _twice(tree: Tree) -> list[str]:
-    with tree.path.open("rb") as file:
-        members = read_directory(file, tree.path.stat().st_size, Limits().members)
-    return [name for name, count in Counter(one.name for one in members).items() if count > 1]
 
 
 def _anywhere(schema: Any) -> Iterator[Global]:
