@@ -99,9 +99,9 @@ def _anywhere(schema: Any) -> Iterator[Global]:
             left += part
         elif isinstance(part, dict):
             left += part.values()
-            for module, name in (("__module__", "__class__"), ("module_path", "function")):
-                if module in part or name in part:
-                    yield Global(str(part.get(module)), str(part.get(name)))
+            for keys in (("__module__", "__class__"), ("module_path", "function")):
+                if any(key in part for key in keys):
+                    yield Global(*(str(part.get(key)) for key in keys))
 
 
 def with_verdict(file: PickleFile, other: PickleFile | None) -> PickleFile:
