@@ -33,7 +33,7 @@ from mlpack.errors import MlpackError, UnreadableModelError
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
 
-_SEED, _ROUNDS, _SLOWEST = 10, 400, 10.0
+_SEED, _ROUNDS, _SLOWEST = 10, 250, 10.0
 _X = np.random.default_rng(0).normal(size=(12, 3))
 _Y = np.arange(12) % 2
 _TABLE = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": ["u", "v", "u", "v"], "c": pd.Categorical(list("xyxy"))})
