@@ -168,8 +168,8 @@ def _kind(values: Any) -> str:
 
 def _places(placement: Any) -> list[int]:
     if isinstance(placement, Instance) and len(placement.args) == 3:
-        bounds = [bound if isinstance(bound, int) else None for bound in placement.args]
-        return list(range(_MOST_COLUMNS))[slice(*bounds[:2], bounds[2] or None)]
+        start, stop, step = (bound if isinstance(bound, int) else None for bound in placement.args)
+        return list(range(_MOST_COLUMNS))[start : stop : step or None]
     return [place for place in sequence(placement) or [] if isinstance(place, int) and 0 <= place < _MOST_COLUMNS]
 
 
