@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from mlpack.readers.documents import Wanted, pick
 from mlpack.readers.json_text import JsonCursor
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import MOST_CLASSES, CutOffError
 from mlpack.readers.streams import Source
 
 Opener = Callable[[], AbstractContextManager[Source]]
@@ -65,6 +65,13 @@ class CatBoostFacts:
 
 def read_catboost(opened: Opener, head: bytes, size: int) -> CatBoostFacts | None:
     """The facts of a model file; None when it is none of CatBoost's. Raises CutOffError for one that is broken."""
+    try:
+        return _read(opened, head, size)
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, struct.error) as error:
+        raise CutOffError("it begins like a CatBoost model, and its parts are other than in one") from error
+
+
+def _read(opened: Opener, head: bytes, size: int) -> CatBoostFacts | None:
     if head.startswith(MAGIC):
         (length,) = struct.unpack("<I", head[4:8].ljust(4, b"\0"))
         if 0 <= size < length + 8:
@@ -230,6 +237,8 @@ def _facts(
 ) -> CatBoostFacts:
     if not features or any(one.place < 0 or one.place > _MOST_FEATURES for one in features):
         raise CutOffError("it does not tell its features")
+    if not 0 <= outputs <= MOST_CLASSES:
+        raise CutOffError(f"it says that it has {outputs} outputs")
     release = _RELEASE.search(str(info.get("catboost_version_info", "")))
     params = info.get("params") if isinstance(info.get("params"), dict) else {}
     loss = params.get("loss_function") or {}  # type: ignore[union-attr]  # a dict, as the line above has it

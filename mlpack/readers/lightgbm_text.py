@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import MOST_CLASSES, CutOffError
 from mlpack.readers.streams import CHUNK, Source
 
 Opener = Callable[[], AbstractContextManager[Source]]
@@ -18,6 +18,7 @@ _BEGINS = re.compile(rb"\s*tree\r?\n(version=v\d+|num_class=\d+)\r?\n")
 _TREES = re.compile(rb"\r?\nTree=0\r?\n|\r?\nend of trees")
 _HEADER = 32 << 20  # names and categories of hundreds of thousands of columns
 _TAIL = 4 << 20
+_MOST_WORDS = 1 << 20  # in a line of the header: names of columns, sizes of trees
 _PANDAS = b"pandas_categorical:"
 _CATEGORICAL = re.compile(rb"\[categorical_feature: ([\d,]+)\]")
 
@@ -64,19 +65,23 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
     found = _TREES.search(header)
     start = found.start() if found else len(header)
     lines = dict(line.split("=", 1) for line in header[:start].decode("utf-8", "replace").splitlines() if "=" in line)
+    if any(line.count(" ") > _MOST_WORDS for line in lines.values()):
+        raise CutOffError(f"a line of its header has more than {_MOST_WORDS} parts")
     names = tuple(lines.get("feature_names", "").split())
+    named = _CATEGORICAL.findall(tail)
     try:
         classes = int(lines.get("num_class", "1"))
         features = int(lines.get("max_feature_idx", len(names) - 1)) + 1
         trees = [int(size) for size in lines.get("tree_sizes", "").split()] if found else []
+        listed = tuple(int(place) for place in named[-1].split(b",") if place) if named else ()
     except ValueError as error:
         raise CutOffError("its header is broken") from error
     if not names or len(names) != features:
         raise CutOffError("its header is broken: it does not name its features")
     infos = lines.get("feature_infos", "").split()
     told = tuple(place for place, info in enumerate(infos) if info != "none" and not info.startswith("["))
-    named = _CATEGORICAL.findall(tail)
-    listed = tuple(int(place) for place in named[-1].split(b",") if place) if named else ()
+    if not 0 <= classes <= (len(trees) or MOST_CLASSES):
+        raise CutOffError("its header is broken: it has more classes than trees")
     return LightGBMFacts(
         version=lines.get("version", "v1"),
         objective=lines.get("objective", "").partition(" ")[0],

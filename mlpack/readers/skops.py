@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from mlpack.readers.trees import Tree
 from mlpack.readers.values import Global, Member, PickleFile
 from mlpack.readers.verdict import judge
 
+_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
 _LONGEST_SCHEMA = 64 << 20  # a forest of some thousand trees
 _MOST_NODES, _MOST_ITEMS = 600_000, 4_000_000  # in a schema: what Python needs some hundred megabytes for
 
@@ -45,10 +47,10 @@ def read_skops(tree: Tree) -> Skops | None:
         root = building.value(schema)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise CutOffError(f"its schema is not as skops writes it ({type(error).__name__}: {error})") from error
-    for name in _anywhere(schema):  # what no known kind of part looks at is judged by its name all the same
-        building.names.add(name.reference)
-        if not is_plain(name) and name not in building.own:
-            building.record.names.setdefault(name, None)
+    for found in _anywhere(schema):  # what no known kind of part looks at is judged by its name all the same
+        building.names.add(found.reference)
+        if not is_plain(found) and found not in building.own:
+            building.record.names.setdefault(found, None)
     version = schema.get("_skops_version")
     return Skops(
         file=PickleFile(
@@ -58,7 +60,7 @@ def read_skops(tree: Tree) -> Skops | None:
             globals=tuple(building.record.names),
             safety=judge(building.record),
         ),
-        version=version if isinstance(version, str) else None,
+        version=version if isinstance(version, str) and _VERSION.fullmatch(version) else None,
         types=tuple(
             sorted(
                 {
@@ -89,9 +91,9 @@ def _anywhere(schema: Any) -> Iterator[Global]:
             left += part
         elif isinstance(part, dict):
             left += part.values()
-            for module, name in (("__module__", "__class__"), ("module_path", "function")):
-                if module in part or name in part:
-                    yield Global(str(part.get(module)), str(part.get(name)))
+            for keys in (("__module__", "__class__"), ("module_path", "function")):
+                if any(key in part for key in keys):
+                    yield Global(*(str(part.get(key)) for key in keys))
 
 
 def with_verdict(file: PickleFile, other: PickleFile | None) -> PickleFile:

@@ -207,9 +207,10 @@ def _partial(building: Building, node: dict[str, Any]) -> Any:
     building.name(node, called=True)
     name = building.look_up(Global("functools", "partial"), called=True)
     content = node["content"]
-    function, args, kwds = (building.value(content[part]) for part in ("func", "args", "kwds"))
-    instance = Instance(name, (function, *args), kwds if isinstance(kwds, dict) else {})
-    check_state(building.record, instance, building.value(content["namespace"]))
+    state = tuple(building.value(content[part]) for part in ("func", "args", "kwds", "namespace"))
+    instance = Instance(name, state[:1])
+    check_state(building.record, instance, state)
+    instance.state = state
     return instance
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
 from mlpack.readers.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.json_text import JsonCursor
-from mlpack.readers.limits import CutOffError
+from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS, CutOffError
 from mlpack.readers.streams import CHUNK, MemorySource, Peeked, Source
 from mlpack.readers.ubjson import UbjCursor
 
@@ -65,11 +65,15 @@ class XGBoostFacts:
 
 def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
     """The facts of a model file; None when it is none of XGBoost's. Raises CutOffError for one that is broken."""
+    kind = _kind(head)
+    return read_binary(head) if kind is None else _document(opened, size, kind)
+
+
+def _kind(head: bytes) -> Serialisation | None:
+    """Which kind of document the bytes begin, None for none."""
     if looks_like_json(head):
-        return _document(opened, size, "json")
-    if looks_like_ubjson(head):
-        return _document(opened, size, "ubjson")
-    return read_binary(head)
+        return "json"
+    return "ubjson" if looks_like_ubjson(head) else None
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -99,18 +103,17 @@ def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
         facts = read_binary(head[len(_MARK) + 8 :])
         version = tuple(map(int, told[-1])) if told else ()
         return facts and (_with_version(facts, version) if version else facts)
-    kind: Serialisation = "json" if looks_like_json(head) else "ubjson"
-    if kind == "ubjson" and not looks_like_ubjson(head):
+    kind = _kind(head)
+    if kind is None:
         return read_binary(head)
     found: dict[str, Any] = {}
     with suppress(CutOffError):
         _walk(_cursor(MemorySource(head), kind), found)
-    with suppress(CutOffError):
+    with suppress(CutOffError), _shaped():
         _walk_tail(tail or head, kind, found)
-    try:
+    with suppress(CutOffError):
         return _facts(found, kind)
-    except CutOffError:
-        return None
+    return None
 
 
 def _with_version(facts: XGBoostFacts, version: tuple[int, ...]) -> XGBoostFacts:
@@ -122,9 +125,18 @@ def _document(opened: Opener, size: int, kind: Serialisation) -> XGBoostFacts:
     with opened() as source:
         if _walk(_cursor(source, kind), found):
             return _facts(found, kind)
-    with opened() as source:
+    with opened() as source, _shaped():
         _walk_tail(_tail(source, size), kind, found)
     return _facts(found, kind)
+
+
+@contextmanager
+def _shaped() -> Iterator[None]:
+    """Parts of a document that are other than in XGBoost's, as CutOffError."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
+        raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
 
 
 def _cursor(source: Source, kind: Serialisation) -> Cursor:
@@ -163,26 +175,25 @@ def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
 
 def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
     """The facts of a document; raises CutOffError when what every model has is not there, or is no number."""
-    config = found.get("Config", {})
-    model = found.get("Model", found)
-    learner, configured = model.get("learner", {}), config.get("learner", {})
-    param = learner.get("learner_model_param") or configured.get("learner_model_param")
-    objective = (learner.get("objective") or configured.get("objective") or {}).get("name")
-    if not isinstance(param, dict) or not isinstance(objective, str):
-        raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
-    booster = learner.get("gradient_booster", {})
-    attributes = learner.get("attributes")
-    attributes = attributes if isinstance(attributes, dict) else {}
-    inner = booster.get("gbtree", booster).get("model", {})
-    try:
-        version = tuple(int(part) for part in model.get("version") or config.get("version") or ())
+    with _shaped():
+        config = found.get("Config", {})
+        model = found.get("Model", found)
+        learner, configured = model.get("learner", {}), config.get("learner", {})
+        param = learner.get("learner_model_param") or configured.get("learner_model_param")
+        objective = (learner.get("objective") or configured.get("objective") or {}).get("name")
+        if not isinstance(param, dict) or not isinstance(objective, str):
+            raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
+        booster = learner.get("gradient_booster", {})
+        attributes = learner.get("attributes")
+        attributes = attributes if isinstance(attributes, dict) else {}
+        inner = booster.get("gbtree", booster).get("model", {})
         return XGBoostFacts(
             serialisation=kind,
-            version=version,
+            version=tuple(int(part) for part in model.get("version") or config.get("version") or ())[:3],
             objective=objective,
-            features=int(param.get("num_feature", 0)),
-            classes=int(param.get("num_class", 0)),
-            targets=int(param.get("num_target", 1)),
+            features=_count(param.get("num_feature", 0), MOST_COLUMNS),
+            classes=_count(param.get("num_class", 0), MOST_CLASSES),
+            targets=_count(param.get("num_target", 1), MOST_CLASSES),
             booster="dart" if "gbtree" in booster else "gblinear" if "boosted_rounds" in inner else "gbtree",
             names=_texts(learner.get("feature_names")),
             types=_texts(learner.get("feature_types")),
@@ -190,8 +201,13 @@ def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
             estimator=_estimator(attributes),
             best_iteration=int(attributes["best_iteration"]) if "best_iteration" in attributes else None,
         )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
+
+
+def _count(told: Any, most: int) -> int:
+    count = int(told)
+    if not 0 <= count <= most:
+        raise CutOffError(f"it says that it has {str(count)[:20]} columns, classes or outputs, which no model has")
+    return count
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -229,8 +245,8 @@ def read_binary(head: bytes) -> XGBoostFacts | None:
     if len(head) < start + _BINARY_SIZE + 24:
         return None
     score, features, classes, extra, metrics, major, minor, targets = _BINARY.unpack_from(head, start)
-    sane = math.isfinite(score) and 0 < features < 1 << 28 and 0 <= classes < 1 << 20 and extra in (0, 1)
-    if not sane or metrics not in (0, 1) or major > 3 or minor > 99:
+    sane = math.isfinite(score) and 0 < features <= MOST_COLUMNS and 0 <= classes <= MOST_CLASSES and extra in (0, 1)
+    if not sane or metrics not in (0, 1) or major > 3 or minor > 99 or targets > MOST_CLASSES:
         return None
     objective, place = _text(head, start + _BINARY_SIZE)
     booster, _ = _text(head, place)

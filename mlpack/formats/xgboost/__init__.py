@@ -74,7 +74,8 @@ def _classes(facts: XGBoostFacts) -> tuple[Scalar, ...] | None:
 def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tuple[Signature, ...]:
     names = facts.names if len(facts.names) == facts.features else ()
     coded = {place for place, kind in enumerate(facts.types) if kind == "c"} & set(facts.categories)
-    labels = names or tuple(f"x{place}" for place in range(facts.features))
+    coded = coded if len(facts.types) == facts.features else set()
+    labels = names or tuple(f"x{place}" for place in range(facts.features if coded else 0))
     outputs = {"predict": TensorSpec(name="predict", dtype="FP32", shape=_shape(facts))}
     if facts.estimator == "classifier":
         width = facts.targets if facts.targets > 1 else max(facts.classes, 2)

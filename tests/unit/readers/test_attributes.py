@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import operator
 import pickle
@@ -78,8 +79,6 @@ def test_another_object_in_the_place_of_a_part_is_dangerous(other: Any, place: s
 @pytest.mark.parametrize("frame", ["objects", "factory", "callable", "join"])
 def test_a_table_that_holds_more_than_values_is_dangerous(frame: str, tmp_path: Path) -> None:
     """A formula calls methods of what it is computed with: of objects in arrays, of a mapping, of functions as columns."""
-    import collections
-
     data = _fitted().model.data
     state = data.__getstate__()
     if frame == "join":
@@ -88,7 +87,7 @@ def test_a_table_that_holds_more_than_values_is_dangerous(frame: str, tmp_path: 
     else:
         state["frame"] = {
             "objects": pd.DataFrame({"x": np.array([LinearRegression()], object)}),
-            "factory": collections.defaultdict(np.mean),
+            "factory": collections.defaultdict(lightgbm.Booster),
             "callable": {"C": np.mean},
         }[frame]  # fmt: skip
         if frame == "callable":
