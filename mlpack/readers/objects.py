@@ -74,31 +74,33 @@ def _obj(m: Machine) -> None:
 @handles(b"R")
 def _reduce(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], _tuple(args))
+    m.stack[-1] = _call(m, m.stack[-1], args)
 
 
 @handles(b"\x81")
 def _newobj(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], _tuple(args), new=True)
+    m.stack[-1] = _call(m, m.stack[-1], args, new=True)
 
 
 @handles(b"\x92")
 def _newobj_ex(m: Machine) -> None:
     kwargs, args = m.stack.pop(), m.stack.pop()
-    made = _call(m, m.stack[-1], _tuple(args), kwargs, new=True)
+    made = _call(m, m.stack[-1], args, kwargs, new=True)
     if isinstance(made, Instance) and isinstance(kwargs, dict):
         made.kwargs = kwargs
     m.stack[-1] = made
 
 
-def _tuple(args: Any) -> tuple[Any, ...]:
-    if type(args) is tuple:
-        return args
-    raise TrickError("a call", "its arguments are no tuple, which loaders read differently")
-
-
-def _call(m: Machine, callable_: Any, args: tuple[Any, ...], kwargs: Any = None, *, new: bool = False) -> Any:
+def _call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool = False) -> Any:
+    if not isinstance(callable_, (Global, Instance)):
+        if isinstance(callable_, PersistentId):
+            raise CutOffError("it calls what is stored elsewhere")
+        raise StuckError(f"it calls a {type(callable_).__name__}")
+    if m.other and isinstance(args, Instance) and is_wrapper(args):
+        raise StuckError("it calls something with joblib's wrapper for arguments, which is no sequence")
+    if type(args) is not tuple or not (kwargs is None or type(kwargs) is dict):
+        raise TrickError(_named(callable_), "it is called with arguments in a form that loaders read differently")
     m.made += 3
     if isinstance(callable_, Global):
         m.record.called.add(callable_)
@@ -115,19 +117,18 @@ def _call(m: Machine, callable_: Any, args: tuple[Any, ...], kwargs: Any = None,
             _check_setattr(m, callable_, args)
             _check_import(m, callable_, args)
             _check_array(m, callable_, args)
-        if kwargs is not None and type(kwargs) is not dict:
-            raise TrickError(str(callable_), "its arguments by name are no dict, which loaders read differently")
         check_call(m.record, callable_, args, kwargs)
-    elif isinstance(callable_, Instance):
-        _check_computed(m, callable_)
-    elif isinstance(callable_, PersistentId):
-        raise CutOffError("it calls what is stored elsewhere")
     else:
-        raise StuckError(f"it calls a {type(callable_).__name__}")
+        m.settle()
+        _check_computed(m, callable_)
     if len(args) >= FEWEST and (found := compilers(args)) is not None:
         m.record.compiled(found)
     made = NotImplemented if new else fold(m, callable_, args)
     return Instance(callable_, args) if made is NotImplemented else made
+
+
+def _named(callable_: Global | Instance) -> str:
+    return str(callable_) if isinstance(callable_, Global) else callable_.class_name
 
 
 def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool:
@@ -281,6 +282,8 @@ def _extension(m: Machine, width: int) -> None:
 
 @handles(b"\x97")
 def _next_buffer(m: Machine) -> None:
+    if m.other:
+        raise StuckError("it refers to buffers that are stored elsewhere, which no plain loader has")
     m.record.outside["it refers to buffers that are stored elsewhere (protocol 5, out of band)"] = None
     m.stack.append(Blob(kind="bytes", size=0))
 

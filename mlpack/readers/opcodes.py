@@ -166,7 +166,7 @@ class Machine(ByteWindow):
                 self.pos = pos
                 self.leave_frame("it goes on behind the pickle's end")
                 if self.marks:
-                    raise CutOffError("it is not a sound pickle: marks are left over")
+                    raise (StuckError if self.other else CutOffError)("it is not a sound pickle: marks are left over")
                 self.settle()
                 if not self.outer:
                     return stack.pop()
