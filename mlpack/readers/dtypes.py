@@ -1,10 +1,13 @@
-"""numpy dtypes as the stream writes them: DType. Whatever numpy itself would not write so is refused: their flags say how
-bytes are taken for Python objects."""
+"""numpy dtypes as the stream writes them: DType.
+
+Whatever numpy itself would not write so is refused: a dtype's flags say where bytes are taken for Python objects.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, NoReturn
 
@@ -89,7 +92,9 @@ def parse_dtype(text: str) -> DType:
         letter, digits = _LETTERS[letter][0], _LETTERS[letter][1:]
     if letter == "a":  # numpy's older letter for bytes
         letter = "S"
-    known = letter in "SUV" or (letter in "mM" and digits in ("", "8")) or (digits and digits in _WIDTHS.get(letter, ()))
+    known = (
+        letter in "SUV" or (letter in "mM" and digits in ("", "8")) or (digits and digits in _WIDTHS.get(letter, ()))
+    )
     if not known or (unit and letter not in "mM"):
         raise CutOffError(f"an array has the dtype {text[:40]!r}, which is not understood")
     return _dtype(letter, int(digits or 0), ">" if order == ">" else "<", unit)
@@ -198,7 +203,7 @@ def _fields(names: Any, fields: Any, size: int, depth: int) -> tuple[tuple[str, 
         places.append((field[1], field[1] + inner.itemsize))
         found.append((name if isinstance(name, str) else name.decode("latin-1"), inner))
     places.sort()
-    overlap = any(end > start for (_, end), (start, _) in zip(places, places[1:], strict=False))
+    overlap = any(end > start for (_, end), (start, _) in pairwise(places))
     if overlap and any(inner.has_object for _, inner in found):
         _odd("its fields lie over each other")
     return tuple(found)

@@ -8,15 +8,18 @@ from typing import Any
 
 from mlpack.readers.bytewindow import TrickError
 from mlpack.readers.dtypes import DType, dtype_of
+from mlpack.readers.keys import key_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine
-from mlpack.readers.structures import key_of
 from mlpack.readers.values import Array, Blob, Global, Instance
 
 Fold = Callable[[Machine, tuple[Any, ...]], Any]
 _PLAIN_SCALARS = "biufSU"
 _PLAIN_TYPES = ("bytearray", "complex", "frozenset", "range", "set", "slice")
-_UNFILLED = ("|V0", (0,))  # numpy pickles an array's making and its content apart: this it is until BUILD brings the content
+_UNFILLED = (
+    "|V0",
+    (0,),
+)  # numpy pickles an array's making and its content apart: this it is until BUILD brings the content
 
 
 def fold(m: Machine, callable_: Any, args: tuple[Any, ...]) -> Any:
@@ -42,7 +45,7 @@ def build_dtype(m: Machine, made: Instance, state: Any) -> None:
     made.state = state
     parts = state[2:5] if isinstance(state, tuple) else ()
     inner = [field[0] for field in parts[2].values() if isinstance(field, tuple) and field] if _is_dict(parts) else []
-    if any(one is part for one in m.young for part in (*inner, *(parts[:1] and parts[0] or ()))):
+    if any(one is part for one in m.young for part in (*inner, *((parts[:1] and parts[0]) or ()))):
         raise TrickError("numpy.dtype", "it is a part of its own")
     m.dtypes[id(made)] = made, dtype_of(made)
 
@@ -54,7 +57,9 @@ def _is_dict(parts: tuple[Any, ...]) -> bool:
 def fill(m: Machine, array: Array, state: Any) -> None:
     """Put numpy's state into an array: ([version,] shape, dtype, Fortran order, bytes or list of objects)."""
     if (array.dtype, array.shape) != _UNFILLED:
-        raise TrickError("numpy.ndarray", "an array gets its content twice, so that what was made of it loses its memory")
+        raise TrickError(
+            "numpy.ndarray", "an array gets its content twice, so that what was made of it loses its memory"
+        )
     if isinstance(state, tuple) and len(state) == 5:
         state = state[1:]
     if not isinstance(state, tuple) or len(state) != 4 or not isinstance(state[0], tuple):
@@ -64,9 +69,11 @@ def fill(m: Machine, array: Array, state: Any) -> None:
 
 
 def check_masked(m: Machine, made: Instance, state: Any) -> None:
-    """Check the state of a masked array: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
+    """Check a masked array's state: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
     if made.state is not None:
-        raise TrickError("numpy.ma.MaskedArray", "an array gets its content twice, so that what was made of it loses its memory")
+        raise TrickError(
+            "numpy.ma.MaskedArray", "an array gets its content twice, so that what was made of it loses its memory"
+        )
     if not isinstance(state, tuple) or len(state) != 7:
         raise CutOffError("a masked array's state is not understood")
     _set(m, _unfilled(), state[2], state[1], fortran=bool(state[3]), content=state[4])
@@ -101,7 +108,9 @@ def _check_size(count: int, content: Any, dtype: DType) -> None:
         right = isinstance(content, list) and len(content) == count
     elif isinstance(content, Blob):
         size = dtype.itemsize * count
-        right = content.kind in ("bytes", "bytearray") and (content.size == size if content.exact else content.size >= size)
+        right = content.kind in ("bytes", "bytearray") and (
+            content.size == size if content.exact else content.size >= size
+        )
     else:
         right = isinstance(content, (bytes, bytearray, str)) and len(content) == dtype.itemsize * count
     if not right:

@@ -51,7 +51,13 @@ class Machine(ByteWindow):
     """
 
     def __init__(
-        self, source: Source, budget: Budget, *, joblib: bool = True, other: bool = False, roots: frozenset[str] = frozenset()
+        self,
+        source: Source,
+        budget: Budget,
+        *,
+        joblib: bool = True,
+        other: bool = False,
+        roots: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(source, budget)
         self.joblib, self.other, self.roots = joblib, other, roots
@@ -183,7 +189,9 @@ class Machine(ByteWindow):
     def settle(self) -> None:
         """Something else happens: a dtype that waited for its state gets none any more, and joblib's wrapper cannot wait."""
         if self.waiting is not None:
-            raise TrickError(self.waiting.class_name, "it is used before it has its state, which loaders read differently")
+            raise TrickError(
+                self.waiting.class_name, "it is used before it has its state, which loaders read differently"
+            )
         if self.young:
             self.young.clear()
 
@@ -227,7 +235,9 @@ class Machine(ByteWindow):
         memo, value = self.memo, self.stack[-1]
         if index < 0:
             raise ValueError("negative memo number")
-        if index > self.offset:  # each entry is an object, which takes a byte at least: loaders make room for as many
+        if (
+            index > self.offset and not self.other
+        ):  # each entry is an object, which takes a byte at least: loaders make room for as many
             self.record.trick("the memo", f"an object gets the number {index}, for which a loader makes room in memory")
         if index < len(memo):
             memo[index] = value

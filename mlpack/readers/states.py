@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlpack.readers.allowlist import use_of
-from mlpack.readers.arguments import acts
+from mlpack.readers.argument_checks import acts
 from mlpack.readers.formulas import computes_only
 from mlpack.readers.record import Record
 from mlpack.readers.values import Global, Instance
@@ -35,10 +35,40 @@ _SMALL_CLASSES = frozenset(
 )
 # Attributes that hold a function, by the parameters of the libraries' classes.
 _FUNCTIONS = frozenset(
-    {"_asarray", "_call", "_curve_scorer", "_kmeans_single", "_objective", "_score_func", "activation", "activation_fn", "affinity", "analyzer"}
+    {
+        "_asarray",
+        "_call",
+        "_curve_scorer",
+        "_kmeans_single",
+        "_objective",
+        "_score_func",
+        "activation",
+        "activation_fn",
+        "affinity",
+        "analyzer",
+    }
     | {"compute_importances", "cv", "distance_func", "distance_function", "dtype", "dtype_exclude", "dtype_include"}
-    | {"effective_metric_", "error_norm", "eval_metric", "feature_names_out", "fun", "func", "fval", "importance_getter"}
-    | {"inverse_func", "is_data_valid", "is_model_valid", "kernel", "loss", "metric", "metric_", "neg_label", "objective"}
+    | {
+        "effective_metric_",
+        "error_norm",
+        "eval_metric",
+        "feature_names_out",
+        "fun",
+        "func",
+        "fval",
+        "importance_getter",
+    }
+    | {
+        "inverse_func",
+        "is_data_valid",
+        "is_model_valid",
+        "kernel",
+        "loss",
+        "metric",
+        "metric_",
+        "neg_label",
+        "objective",
+    }
     | {"owner", "pooling_func", "preprocessor", "refit", "sampling_strategy", "score_func", "scorer_", "scoring"}
     | {"tokenizer", "verbose_feature_names_out", "weights", "normalize", "_transform_func", "_fobj", "_eval_metric"}
 )
@@ -47,7 +77,16 @@ _METHOD_NAMES = frozenset(
     {"_response_method", "response_method", "stack_method", "stack_method_", "chain_method", "chain_method_"}
 )
 _METHODS = frozenset(
-    {"auto", "predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples", "score"}
+    {
+        "auto",
+        "predict",
+        "predict_proba",
+        "predict_log_proba",
+        "decision_function",
+        "transform",
+        "score_samples",
+        "score",
+    }
     | {"fit", "fit_transform", "fit_predict"}
 )
 _RUN_TEXTS = ("statsmodels.base.data.", "scipy.stats.")  # where classes run a text of their state
@@ -83,7 +122,9 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
 def _takes_state(made: Global, target: Instance) -> bool:
     # A class, or a function that makes a new object; others may give back what they were given.
     last = made.name.rpartition(".")[2]
-    return made.name in _MAKERS or target.callable is not made or last.lstrip("_")[:1].isupper() or last in _SMALL_CLASSES
+    return (
+        made.name in _MAKERS or target.callable is not made or last.lstrip("_")[:1].isupper() or last in _SMALL_CLASSES
+    )
 
 
 def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, slots: bool) -> None:
@@ -102,7 +143,9 @@ def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, s
             if isinstance(value, Global) and key not in _METHODS:
                 record.suspect(name, f"its attribute {key[:80]} holds a function, which may stand for a method of it")
             else:
-                record.trick(name, f"its attribute {key[:80]} is a function of the file's choice, which may stand for a method")
+                record.trick(
+                    name, f"its attribute {key[:80]} is a function of the file's choice, which may stand for a method"
+                )
 
 
 def _all_methods(value: Any) -> bool:
@@ -117,7 +160,9 @@ def _is_unknown(value: Any) -> bool:
 
 def _check_scorer(record: Record, target: Instance, state: Any) -> None:
     function = state.get("_score_func") if isinstance(state, dict) else None
-    right = isinstance(function, Global) and (use_of(function) is None or function.module.startswith("sklearn.metrics."))
+    right = isinstance(function, Global) and (
+        use_of(function) is None or function.module.startswith("sklearn.metrics.")
+    )
     if isinstance(state, dict) and function is None:
         right = True  # one that passes the model's own score on
     if not right:

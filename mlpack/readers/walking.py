@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.readers import literals, objects, structures  # noqa: F401  # each registers its opcodes
+from mlpack.readers import literals, objects, outside, structures  # noqa: F401  # each registers its opcodes
 from mlpack.readers.allowlist import allowed
 from mlpack.readers.bytewindow import StuckError
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
@@ -141,4 +141,6 @@ def _known_names() -> Iterator[Global]:
     return (Global(*name) for name in allowed())
 
 
-_INSTALLED = frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
+_INSTALLED = (
+    frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
+)
