@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
-from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError
+from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
 from mlpack.pipeline.owncode import OwnCode, Settled, settle
 
 CLEANER = "class Cleaner:\n    def transform(self, X):\n        return X\n"
@@ -421,3 +421,18 @@ class Other(Cleaner): pass
     cleaner = bound["Cleaner"]()  # type: ignore[operator]  # it is the script's class
     assert (cleaner.transform("k"), cleaner.transform("z"), cleaner.level, cleaner.extra()) == (24, 30, 3, 1)
     assert {"Other", "os", "print"}.isdisjoint(bound)
+
+
+@pytest.mark.parametrize("name", ["os.system", "helper.run", "Cleaner.transform"])
+def test_a_name_leads_only_through_classes_of_the_own_code(name: str, tmp_path: Path) -> None:
+    """What the included file imports is not its own: a name that leads through it is refused, one of its class is covered."""
+    code = tmp_path / "mine.py"
+    code.write_text("import os\nimport subprocess as helper\n\n\n" + CLEANER)
+    model = tmp_path / "model.pkl"
+    model.touch()
+    info = info_needing(model, f"mine.{name}")
+    if name.startswith("Cleaner"):
+        assert settle(info, include=(code,), cwd=tmp_path).open == ()
+    else:
+        with pytest.raises(UnsafeModelError, match="no class of mine"):
+            settle(info, include=(code,), cwd=tmp_path)
