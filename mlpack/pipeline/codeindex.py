@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterable
@@ -81,6 +82,17 @@ class CodeIndex:
         if any(answers):
             return True
         return None if source.dynamic or source.problem or None in answers else False
+
+    def has_class(self, module: str, name: str) -> bool | None:
+        """Whether a file defines a class of this name, or takes the name from another included one; None when unread."""
+        found = self.modules.get(module)
+        if found is None or found.source.tree is None:
+            return None
+        if any(isinstance(node, ast.ClassDef) and node.name == name for node in ast.walk(found.source.tree)):
+            return True
+        return any(
+            self.knows(one.module) for one in found.source.imports if {name, "*"} & {here for _, here in one.names}
+        )
 
     def knows(self, module: str) -> bool:
         """Whether a module (or a package of this name) is among the included files."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
-from mlpack.errors import MissingCodeError
+from mlpack.errors import MissingCodeError, UnsafeModelError
 from mlpack.packages.names import normalise, parse_requirement
 from mlpack.pipeline.codeindex import CodeIndex, Module
 from mlpack.pipeline.included import Included, gather
@@ -127,6 +127,7 @@ class _Settling:
             self.open.append(name)
         elif (module := self.index.module_in(name)) is not None:
             inner = name[len(module) + 1 :]
+            self._refuse_reached(module, inner)
             if self.index.defines(module, inner) is False:
                 self.missing.append((module, inner))
             else:
@@ -147,12 +148,22 @@ class _Settling:
             module, _, inner = name.rpartition(".")
             self.missing.append((module, inner))
 
+    def _refuse_reached(self, module: str, inner: str) -> None:
+        """Raise UnsafeModelError for a name that leads through something else than a class of the included files."""
+        first, _, below = inner.partition(".")
+        if below and self.index.has_class(module, first) is False:
+            raise UnsafeModelError(
+                f"{self.info.path.name} is dangerous: loading it would call {module}.{inner}, and {first} is no class of {module}",
+                hint="Get the file anew from someone you trust, or have it saved again by its author.",
+            )
+
     def _cover_main(self, callable_: str, name: str) -> None:
         first = name.partition(".")[0]
         module = self.index.main_module(first)
         if module is None:
             self.missing.append(("__main__", name))
             return
+        self._refuse_reached(module.name, name)
         self.main[first] = module
         self.covered[callable_] = f"in your own code: {module.file.shown}"
         self.wanted.setdefault(module.name, set()).add(first)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import _compat_pickle
 import csv
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from mlpack.readers.distributions import DISTRIBUTIONS
 from mlpack.readers.values import Global
 
 _HERE = Path(__file__).parent
@@ -16,6 +18,8 @@ _REACHED = frozenset(
     {"os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "importlib", "socket", "ctypes", "shutil"}
     | {"runpy", "pty", "cPickle", "marshal", "urllib", "webbrowser"}
 )
+# Names that stand for a module wherever they are reached: a class in a class has none of them.
+_MODULES = frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | {"np", "pd", "sp", "plt", "tf"}
 
 
 @cache
@@ -75,7 +79,9 @@ def _danger(module: str, name: str) -> str | None:
     reached = _REACHED.intersection(parts[:-1]) or _REACHED.intersection(path[1:])
     if "builtins" in reached or "__builtin__" in reached:
         return table.get(("builtins", parts[-1]))
-    return "reaches a dangerous module through another one" if reached else None
+    if reached:
+        return "reaches a dangerous module through another one"
+    return "reaches a module through another one" if _MODULES.intersection(parts[:-1]) else None
 
 
 def _modern(name: Global) -> tuple[str, str]:

@@ -1,10 +1,13 @@
-"""numpy dtypes as the stream writes them: DType. Whatever numpy itself would not write so is refused: their flags say how
-bytes are taken for Python objects."""
+"""numpy dtypes as the stream writes them: DType.
+
+Whatever numpy itself would not write so is refused: a dtype's flags say where bytes are taken for Python objects.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, NoReturn
 
@@ -200,7 +203,7 @@ def _fields(names: Any, fields: Any, size: int, depth: int) -> tuple[tuple[str, 
         places.append((field[1], field[1] + inner.itemsize))
         found.append((name if isinstance(name, str) else name.decode("latin-1"), inner))
     places.sort()
-    overlap = any(end > start for (_, end), (start, _) in zip(places, places[1:], strict=False))
+    overlap = any(end > start for (_, end), (start, _) in pairwise(places))
     if overlap and any(inner.has_object for _, inner in found):
         _odd("its fields lie over each other")
     return tuple(found)

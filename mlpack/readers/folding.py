@@ -8,9 +8,9 @@ from typing import Any
 
 from mlpack.readers.bytewindow import TrickError
 from mlpack.readers.dtypes import DType, dtype_of
+from mlpack.readers.keys import key_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine
-from mlpack.readers.structures import key_of
 from mlpack.readers.values import Array, Blob, Global, Instance
 
 Fold = Callable[[Machine, tuple[Any, ...]], Any]
@@ -45,7 +45,7 @@ def build_dtype(m: Machine, made: Instance, state: Any) -> None:
     made.state = state
     parts = state[2:5] if isinstance(state, tuple) else ()
     inner = [field[0] for field in parts[2].values() if isinstance(field, tuple) and field] if _is_dict(parts) else []
-    if any(one is part for one in m.young for part in (*inner, *(parts[:1] and parts[0] or ()))):
+    if any(one is part for one in m.young for part in (*inner, *((parts[:1] and parts[0]) or ()))):
         raise TrickError("numpy.dtype", "it is a part of its own")
     m.dtypes[id(made)] = made, dtype_of(made)
 
@@ -69,7 +69,7 @@ def fill(m: Machine, array: Array, state: Any) -> None:
 
 
 def check_masked(m: Machine, made: Instance, state: Any) -> None:
-    """Check the state of a masked array: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
+    """Check a masked array's state: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
     if made.state is not None:
         raise TrickError(
             "numpy.ma.MaskedArray", "an array gets its content twice, so that what was made of it loses its memory"

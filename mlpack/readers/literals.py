@@ -6,6 +6,7 @@ import re
 import struct
 from typing import Any
 
+from mlpack.readers.bytewindow import StuckError
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
 from mlpack.readers.values import Blob
@@ -24,7 +25,7 @@ def _proto(m: Machine) -> None:
     (version,) = m.take(1)
     m.headed = m.headed or first or version <= HIGHEST_PROTOCOL  # further on, other files have such a byte by accident
     if version > HIGHEST_PROTOCOL:
-        raise CutOffError(f"it announces pickle protocol {version}; 0 to {HIGHEST_PROTOCOL} are known")
+        raise StuckError(f"it announces pickle protocol {version}; 0 to {HIGHEST_PROTOCOL} are known")
     m.known_protocol = True
     if not m.outer:
         m.protocol = version

@@ -69,7 +69,7 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _dtype(descr: Any) -> DType:
-    """numpy's description of a dtype: a text, (dtype, shape), or a list of (name or (title, name), dtype[, shape])."""
+    """Numpy's description of a dtype: a text, (dtype, shape), or a list of (name or (title, name), dtype[, shape])."""
     if isinstance(descr, str):
         return parse_dtype(descr)
     if isinstance(descr, tuple):

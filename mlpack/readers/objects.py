@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.readers.allowlist import danger_of, use_of
+from mlpack.readers.argument_checks import acts
 from mlpack.readers.arguments import check_call
 from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.bytewindow import StuckError, TrickError
@@ -15,7 +16,7 @@ from mlpack.readers.joblib_arrays import is_wrapper, made_wrapper, may_be_wrappe
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
 from mlpack.readers.states import check_state
-from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
+from mlpack.readers.values import Array, Global, Instance, PersistentId
 
 _IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
@@ -28,7 +29,7 @@ _MASKED = ("numpy.ma.core._mareconstruct",)
 @handles(b"c")
 def _global(m: Machine) -> None:
     module, name = m.line().decode(), m.line().decode()
-    m.stack.append(_look_up(m, module, name))
+    m.stack.append(look_up(m, module, name))
 
 
 @handles(b"\x93")
@@ -38,7 +39,7 @@ def _stack_global(m: Machine) -> None:
         if any(_may_be_text(one, sure=not m.other) for one in (module, name)):
             raise TrickError("a name", "the file computes a name that it looks up")
         raise StuckError("it looks up a name that is not text")
-    m.stack.append(_look_up(m, module, name))
+    m.stack.append(look_up(m, module, name))
 
 
 def _may_be_text(value: Any, *, sure: bool) -> bool:
@@ -46,7 +47,8 @@ def _may_be_text(value: Any, *, sure: bool) -> bool:
     return isinstance(value, Instance) and (sure or str(value.callable) in _GIVES_BACK)
 
 
-def _look_up(m: Machine, module: str, name: str) -> Global:
+def look_up(m: Machine, module: str, name: str) -> Global:
+    """The global of this name, noted as one that the file asks for."""
     known = m.known.get((module, name))
     if known is None:
         known = Global(module, name)
@@ -63,73 +65,96 @@ def _look_up(m: Machine, module: str, name: str) -> Global:
 def _inst(m: Machine) -> None:
     module, name = m.line().decode(), m.line().decode()
     args = tuple(m.popmark())
-    m.stack.append(_call(m, _look_up(m, module, name), args))
+    m.stack.append(call(m, look_up(m, module, name), args))
 
 
 @handles(b"o")
 def _obj(m: Machine) -> None:
     callable_, *args = m.popmark()
-    m.stack.append(_call(m, callable_, tuple(args)))
+    m.stack.append(call(m, callable_, tuple(args)))
 
 
 @handles(b"R")
 def _reduce(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], _tuple(args))
+    m.stack[-1] = call(m, m.stack[-1], args)
 
 
 @handles(b"\x81")
 def _newobj(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], _tuple(args), new=True)
+    m.stack[-1] = call(m, m.stack[-1], args, new=True)
 
 
 @handles(b"\x92")
 def _newobj_ex(m: Machine) -> None:
     kwargs, args = m.stack.pop(), m.stack.pop()
-    made = _call(m, m.stack[-1], _tuple(args), kwargs, new=True)
+    made = call(m, m.stack[-1], args, kwargs, new=True)
     if isinstance(made, Instance) and isinstance(kwargs, dict):
         made.kwargs = kwargs
     m.stack[-1] = made
 
 
-def _tuple(args: Any) -> tuple[Any, ...]:
-    if type(args) is tuple:
-        return args
-    raise TrickError("a call", "its arguments are no tuple, which loaders read differently")
-
-
-def _call(m: Machine, callable_: Any, args: tuple[Any, ...], kwargs: Any = None, *, new: bool = False) -> Any:
+def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool = False) -> Any:
+    """Judge a call, and give the object that it makes."""
+    _check_form(m, callable_, args, kwargs)
     m.made += 3
     if isinstance(callable_, Global):
         m.record.called.add(callable_)
         if made_wrapper(callable_, args, new=new):
             m.settle()
-            m.waiting = made = Instance(callable_, args)
-            return made
+            m.waiting = wrapper = Instance(callable_, args)
+            return wrapper
         if is_dtype(callable_) and not new:
             return _dtype(m, callable_, args)
-        if not _is_of_a_dtype(m, callable_, args):
-            m.settle()
-        if not new:
-            _check_getattr(m, callable_, args)
-            _check_setattr(m, callable_, args)
-            _check_import(m, callable_, args)
-            _check_array(m, callable_, args)
-            check_carried(m.record, callable_, args)
-        if kwargs is not None and type(kwargs) is not dict:
-            raise TrickError(str(callable_), "its arguments by name are no dict, which loaders read differently")
-        check_call(m.record, callable_, args, kwargs)
-    elif isinstance(callable_, Instance):
-        _check_computed(m, callable_)
-    elif isinstance(callable_, PersistentId):
-        raise CutOffError("it calls what is stored elsewhere")
+        _check_named(m, callable_, args, kwargs, new=new)
     else:
-        raise StuckError(f"it calls a {type(callable_).__name__}")
+        m.settle()
+        _check_computed(m, callable_)
     if len(args) >= FEWEST and (found := compilers(args)) is not None:
         m.record.compiled(found)
     made = NotImplemented if new else fold(m, callable_, args)
     return Instance(callable_, args) if made is NotImplemented else made
+
+
+def _check_form(m: Machine, callable_: Any, args: Any, kwargs: Any) -> None:
+    """Raise StuckError for a call that every loader refuses, TrickError for one that some of them do."""
+    if isinstance(callable_, PersistentId):
+        raise CutOffError("it calls what is stored elsewhere")
+    if not isinstance(callable_, (Global, Instance)):
+        raise StuckError(f"it calls a {type(callable_).__name__}")
+    if not isinstance(kwargs, (dict, Instance, type(None))):
+        raise StuckError("it makes an object with arguments by name that are no dict")
+    if m.other and (_is_wrapper(args) or _is_no_function(callable_)):
+        raise StuckError("it calls what cannot be called so: it has come upon an array's bytes")
+    if type(args) is not tuple or not (kwargs is None or type(kwargs) is dict):
+        raise TrickError(_named(callable_), "it is called with arguments in a form that loaders read differently")
+
+
+def _check_named(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any, *, new: bool) -> None:
+    if not _is_of_a_dtype(m, callable_, args):
+        m.settle()
+    if not new:
+        _check_getattr(m, callable_, args)
+        _check_setattr(m, callable_, args)
+        _check_import(m, callable_, args)
+        _check_array(m, callable_, args)
+        check_carried(m.record, callable_, args)
+    check_call(m.record, callable_, args, kwargs)
+
+
+def _is_wrapper(args: Any) -> bool:
+    return isinstance(args, Instance) and is_wrapper(args)
+
+
+def _is_no_function(callable_: Global | Instance) -> bool:
+    if isinstance(callable_, Global) or acts(callable_):
+        return False
+    return callable_.made_of is not None and use_of(callable_.made_of) is not None
+
+
+def _named(callable_: Global | Instance) -> str:
+    return str(callable_) if isinstance(callable_, Global) else callable_.class_name
 
 
 def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool:
@@ -183,7 +208,7 @@ def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
         module, _, name = args[0].rpartition(".")
         for pair in ((args[0], "*"), (module, name)) if module else ((args[0], "*"),):
             if danger_of(Global(*pair)):
-                _look_up(m, *pair)
+                look_up(m, *pair)
 
 
 def _is_ordinary(name: Any) -> bool:
@@ -221,7 +246,7 @@ def _build(m: Machine) -> None:
     elif isinstance(target, Global):
         m.record.trick(str(target), "is changed itself while the file loads, not an object made from it")
     elif not isinstance(target, PersistentId):
-        raise CutOffError(f"it gives a state to a {type(target).__name__}")
+        raise (StuckError if m.other else CutOffError)(f"it gives a state to a {type(target).__name__}")
 
 
 def _give(m: Machine, target: Instance, state: Any) -> None:
@@ -233,63 +258,3 @@ def _give(m: Machine, target: Instance, state: Any) -> None:
             m.states[id(half)] = half
     both = isinstance(target.state, dict) and isinstance(state, dict)
     target.state = {**target.state, **state} if both else state
-
-
-@handles(b"P")
-def _persid(m: Machine) -> None:
-    _persistent(m, m.line().decode("latin-1"))
-
-
-@handles(b"Q")
-def _binpersid(m: Machine) -> None:
-    _persistent(m, m.stack.pop())
-
-
-def _persistent(m: Machine, pid: Any) -> None:
-    m.made += 1
-    if m.other:
-        raise StuckError("it refers to objects that are stored elsewhere, which no plain loader has")
-    kind = pid[0] if isinstance(pid, tuple) and pid else None
-    if kind == "reduce_package" and len(pid) > 2 and isinstance(pid[-2], Global) and isinstance(pid[-1], tuple):
-        m.stack.append(_call(m, pid[-2], pid[-1]))  # torch.package's own call, of something that it stored as code
-        return
-    if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
-        m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
-        return
-    if kind not in ("storage", "module"):  # torch's own
-        m.record.outside["it refers to objects that are stored elsewhere (a persistent id)"] = None
-    m.stack.append(PersistentId(pid))
-
-
-@handles(b"\x82")
-def _ext1(m: Machine) -> None:
-    _extension(m, 1)
-
-
-@handles(b"\x83")
-def _ext2(m: Machine) -> None:
-    _extension(m, 2)
-
-
-@handles(b"\x84")
-def _ext4(m: Machine) -> None:
-    _extension(m, 4)
-
-
-def _extension(m: Machine, width: int) -> None:
-    code = int.from_bytes(m.take(width), "little")
-    if m.other:
-        raise StuckError(f"it uses extension code {code}, which no plain loader has")
-    m.record.outside[f"it uses extension code {code}, which only the program that wrote it knows (copyreg)"] = None
-    m.stack.append(_look_up(m, "copyreg", f"extension_{code}"))
-
-
-@handles(b"\x97")
-def _next_buffer(m: Machine) -> None:
-    m.record.outside["it refers to buffers that are stored elsewhere (protocol 5, out of band)"] = None
-    m.stack.append(Blob(kind="bytes", size=0))
-
-
-@handles(b"\x98")
-def _readonly_buffer(m: Machine) -> None:
-    m.stack[-1]  # the top must be there; that it is made read-only changes nothing here

@@ -172,7 +172,7 @@ class Machine(ByteWindow):
                 self.pos = pos
                 self.leave_frame("it goes on behind the pickle's end")
                 if self.marks:
-                    raise CutOffError("it is not a sound pickle: marks are left over")
+                    raise (StuckError if self.other else CutOffError)("it is not a sound pickle: marks are left over")
                 self.settle()
                 if not self.outer:
                     return stack.pop()
@@ -235,7 +235,9 @@ class Machine(ByteWindow):
         memo, value = self.memo, self.stack[-1]
         if index < 0:
             raise ValueError("negative memo number")
-        if index > self.offset:  # each entry is an object, which takes a byte at least: loaders make room for as many
+        if (
+            index > self.offset and not self.other
+        ):  # each entry is an object, which takes a byte at least: loaders make room for as many
             self.record.trick("the memo", f"an object gets the number {index}, for which a loader makes room in memory")
         if index < len(memo):
             memo[index] = value

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlpack.readers.allowlist import use_of
-from mlpack.readers.arguments import acts
+from mlpack.readers.argument_checks import acts
 from mlpack.readers.attributes import check_attributes, concerns
 from mlpack.readers.record import Record
 from mlpack.readers.values import Global, Instance
@@ -72,6 +72,7 @@ _FUNCTIONS = frozenset(
     | {"owner", "pooling_func", "preprocessor", "refit", "sampling_strategy", "score_func", "scorer_", "scoring"}
     | {"tokenizer", "verbose_feature_names_out", "weights", "normalize", "_transform_func", "_fobj", "_eval_metric"}
 )
+_TEXTS = frozenset({"__doc__", "__name__"})  # read by people
 _METHOD_NAMES = frozenset(
     {"_response_method", "response_method", "stack_method", "stack_method_", "chain_method", "chain_method_"}
 )
@@ -134,7 +135,7 @@ def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, s
     for key, value in held.items():
         if not isinstance(key, str):
             continue
-        if key.startswith("__") and key.endswith("__"):
+        if key.startswith("__") and key.endswith("__") and not (key in _TEXTS and isinstance(value, (str, type(None)))):
             record.trick(name, f"the file sets {key[:80]} on an object, which changes what it does")
         elif key in _METHOD_NAMES and not _all_methods(value):
             record.trick(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")

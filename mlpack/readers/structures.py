@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpack.readers.allowlist import use_of
-from mlpack.readers.arguments import acts
+from mlpack.readers.argument_checks import acts
 from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.joblib_arrays import is_wrapper
+from mlpack.readers.keys import key_of
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import DEEPEST, Machine, handles
-from mlpack.readers.values import Array, Blob, Global, Instance, PersistentId
+from mlpack.readers.values import Global, Instance
 
-_PLAIN_KEYS = (str, bytes, float, bool, type(None), Global, Instance, Array, Blob, PersistentId)
 # Known classes into which a pickle puts items: their methods for it are a container's and call nothing.
 _LISTS = frozenset({"collections.deque"})
 _DICTS = frozenset(
@@ -22,33 +23,6 @@ _DICTS = frozenset(
     | {"scipy.sparse._dok.dok_matrix", "scipy.sparse.dok.dok_matrix"}
 )
 _CALLED = "the file puts items into it, which calls a method of an object that is no container"
-_LARGE = (1 << 61) - 1  # whole numbers from here on can be made to share one hash
-
-
-class OddKey:
-    """A dict key or set element that is costly or impossible to hash: equal to itself only, and holds the value."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-def key_of(value: Any) -> Any:
-    """A value as a dict key or set element, in bounded time: nested tuples could take exponential time to hash."""
-    if isinstance(value, _PLAIN_KEYS):
-        return value
-    if isinstance(value, int):
-        return value if -_LARGE < value < _LARGE else OddKey(value)
-    if isinstance(value, tuple) and len(value) <= 64 and all(map(_flat, value)):
-        return value
-    return OddKey(value)
-
-
-def _flat(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return len(value) <= 8 and all(isinstance(item, (str, int, float, type(None))) for item in value)
-    return isinstance(value, (*_PLAIN_KEYS, int))
 
 
 @handles(b"]")
@@ -172,6 +146,8 @@ def _put_in(m: Machine, target: Instance, values: Sequence[Any], containers: fro
 
 
 def _check_container(m: Machine, target: Instance, containers: frozenset[str]) -> None:
+    if m.other and is_wrapper(target):
+        raise StuckError("it puts items into joblib's wrapper, which has no method for them")
     # Items that go into an object are a call of its method: known only of containers, and judged where its class is unknown.
     if target.class_name not in containers and (target.made_of is None or use_of(target.made_of) is not None):
         m.record.trick(target.class_name, _CALLED)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.readers import literals, objects, structures  # noqa: F401  # each registers its opcodes
+from mlpack.readers import literals, objects, outside, structures  # noqa: F401  # each registers its opcodes
 from mlpack.readers.allowlist import allowed
 from mlpack.readers.bytewindow import StuckError
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2

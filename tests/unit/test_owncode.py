@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
-from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError
+from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
 from mlpack.pipeline.owncode import OwnCode, Settled, settle
 from mlpack.pipeline.prepare import Asked, prepare
 from tests.unit.locks import make_lock
@@ -434,3 +434,18 @@ def test_the_card_records_what_trust_covered(tmp_path: Path) -> None:
     info = replace(info_needing(tmp_path / "m.pkl", "mine.Cleaner", "functools.reduce"), signatures=served)
     prepared = prepare(lambda: info, info.path, Asked(include=(tmp_path / "mine.py",), trust=True, cwd=tmp_path))
     assert prepared.info.to_json()["guard"]["trusted"] == ["functools.reduce"]
+
+
+@pytest.mark.parametrize("name", ["os.system", "helper.run", "Cleaner.transform"])
+def test_a_name_leads_only_through_classes_of_the_own_code(name: str, tmp_path: Path) -> None:
+    """What the included file imports is not its own: a name that leads through it is refused, one of its class is covered."""
+    code = tmp_path / "mine.py"
+    code.write_text("import os\nimport subprocess as helper\n\n\n" + CLEANER)
+    model = tmp_path / "model.pkl"
+    model.touch()
+    info = info_needing(model, f"mine.{name}")
+    if name.startswith("Cleaner"):
+        assert settle(info, include=(code,), cwd=tmp_path).open == ()
+    else:
+        with pytest.raises(UnsafeModelError, match="no class of mine"):
+            settle(info, include=(code,), cwd=tmp_path)
