@@ -191,7 +191,9 @@ class _Walk:
 
     def _field(self, number: int, wire: int, depth: int, limit: int | None) -> Field:
         if number == 0 or number >= 1 << 29:
-            raise CutOffError("it is broken (a field without a number)" if number == 0 else "it is broken (a field's number)")
+            raise CutOffError(
+                "it is broken (a field without a number)" if number == 0 else "it is broken (a field's number)"
+            )
         value, size = 0, 0
         if wire == VARINT:
             value = self._varint()
