@@ -8,6 +8,7 @@ loads each with a guard of the names in GUARDS.json (by file), and prints what c
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import sys
@@ -67,7 +68,9 @@ class Called:
         return self._call, self._args
 
 
-def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes], more: dict[str, bytes] | None = None) -> None:
+def rewritten(
+    source: Path, target: Path, change: Callable[[str, bytes], bytes], more: dict[str, bytes] | None = None
+) -> None:
     """The archive with its members changed, and with more of them in its folder."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         top = old.namelist()[0].partition("/")[0]
@@ -133,7 +136,7 @@ def edited(name: str, edit: Callable[[dict[str, Any]], None]) -> None:
     rewritten(FOLDER / "plain.pt2", FOLDER / f"{name}.pt2", change)
 
 
-def programs() -> None:
+def programs() -> None:  # noqa: C901 - one small function for each text
     """Exported programs with code in each text that torch.export evaluates."""
     batch = torch.export.Dim("batch", min=2, max=64)
     program = torch.export.export(Plain().eval(), (torch.randn(4, 4),), dynamic_shapes={"x": {0: batch}})
@@ -164,7 +167,14 @@ def programs() -> None:
         document["graph_module"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.from_file.default"
 
     def enum(document: dict[str, Any]) -> None:
-        tree = [1, {"type": "builtins.tuple", "context": '{"__enum__": 1, "fqn": "antigravity:x", "name": "a"}', "children_spec": []}]
+        tree = [
+            1,
+            {
+                "type": "builtins.tuple",
+                "context": '{"__enum__": 1, "fqn": "antigravity:x", "name": "a"}',
+                "children_spec": [],
+            },
+        ]
         document["graph_module"]["module_call_graph"][0]["signature"]["in_spec"] = json.dumps(tree)
 
     for edit in (shape, guard, quoted, name, operator, saving, enum):
@@ -184,7 +194,9 @@ def programs() -> None:
         return (FOLDER / "inner.bin").read_bytes() if "/data/weights/weight_" in member else weights(member, data)
 
     rewritten(FOLDER / "plain.pt2", FOLDER / "program_weights.pt2", inner)
-    rewritten(FOLDER / "plain.pt2", FOLDER / "program_binary.pt2", lambda _, data: data, {"data/aotinductor/model/a.so": b"x"})
+    rewritten(
+        FOLDER / "plain.pt2", FOLDER / "program_binary.pt2", lambda _, data: data, {"data/aotinductor/model/a.so": b"x"}
+    )
     second = {"models/other.json": json.dumps({"guards_code": [call("x")]}).encode()}
     rewritten(FOLDER / "plain.pt2", FOLDER / "program_second.pt2", lambda _, data: data, second)
 
@@ -200,22 +212,49 @@ def pickles() -> None:
         code = f"open('{FOLDER / f'canary-weights_{name}'}', 'w')"
         held = {**layers.state_dict(), "more": Called(exec, code)}
         torch.save(held, FOLDER / f"weights_{name}.pt", _use_new_zipfile_serialization=zipped)
+    torch.save(torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 2), nn.ReLU())), FOLDER / "graph.pt")
+    hooked()
     (FOLDER / "module_script.pt").write_bytes((FOLDER / "script_setstate.pt").read_bytes())
     torch.save({"state_dict": layers.state_dict(), "best": np.float64(0.5)}, FOLDER / "numbers.pt")
+
+
+def hooked() -> None:
+    """Modules whose state holds what runs when they are called: hooks, and functions in the place of methods."""
+    for name, key in (("forward", "forward"), ("eval", "eval"), ("apply", "_call_impl")):
+        layers = nn.Sequential(nn.Linear(4, 2))
+        vars(layers)[key] = functools.partial(nn.functional.relu, torch.ones(1))
+        torch.save(layers, FOLDER / f"hook_{name}.pt")
+    normed = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 2)))
+    torch.save(normed, FOLDER / "normed.pt")
+    hook = next(iter(normed[0]._forward_pre_hooks.values()))
+    hook.compute_weight = nn.functional.relu
+    torch.save(normed, FOLDER / "hook_state.pt")
+    layers = nn.Sequential(nn.Linear(4, 2))
+    layers.register_forward_pre_hook(functools.partial(nn.functional.relu, inplace=True))
+    torch.save(layers, FOLDER / "asked_hook.pt")
 
 
 def loaded(guards: dict[str, Any], loader_file: str, guard_file: str) -> None:
     """Prints of each file whether it was loaded, or the error."""
     loader, guard = module("loader", loader_file), module("guard", guard_file)
     sys.modules["made"] = SimpleNamespace(make=lambda: nn.Sequential(nn.Linear(4, 2)))  # type: ignore[assignment]
-    found = {}
+    found: dict[str, str] = {}
     for file, given in guards.items():
-        try:
-            loader.load(str(FOLDER / file), given["options"], guard.Guard(given["names"]))
-            found[file] = "loaded"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test reads it
-            found[file] = f"{type(error).__name__}: {error}"
+        found[file] = outcome(
+            lambda file=file, given=given: loader.load(
+                str(FOLDER / file), given["options"], guard.Guard(given["names"])
+            )
+        )
     sys.stdout.write(json.dumps(found))
+
+
+def outcome(load: Callable[[], Any]) -> str:
+    """What came of it."""
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test reads it
+        return f"{type(error).__name__}: {error}"
+    return "loaded"
 
 
 def module(name: str, path: str) -> Any:
