@@ -73,13 +73,14 @@ quantized::fbgemm_conv2d quantized::fbgemm_linear quantized::fbgemm_linear_dynam
 quantized::fbgemm_linear_relu quantized::fbgemm_linear_unpack quantized::sum_relu quantized::max_pool3d
 torchvision::nms torchvision::roi_align torchvision::_roi_align_backward torchvision::roi_pool torchvision::ps_roi_align
 torchvision::ps_roi_pool torchvision::deform_conv2d torchvision::_deform_conv2d_backward torchvision::_roi_pool_backward
+higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation
 torchvision::_ps_roi_align_backward torchvision::_ps_roi_pool_backward
 """
 
 
 def registered() -> set[str]:
     """Every operator that this torch knows: those of its libraries, and those that its Python modules register."""
-    for name in ("torch.ao.quantization.fx._decomposed", "torch._higher_order_ops", "torch._inductor.inductor_prims"):
+    for name in ("torch.ao.quantization.fx._decomposed", "torch._higher_order_ops"):
         importlib.import_module(name)
     found = {schema.name for schema in torch._C._jit_get_all_schemas()}
     return found | {f"higher_order::{name}" for name in torch._ops._higher_order_ops}

@@ -8,6 +8,7 @@ loads each with a guard of the names in GUARDS.json (by file), and prints what c
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import sys
@@ -135,7 +136,7 @@ def edited(name: str, edit: Callable[[dict[str, Any]], None]) -> None:
     rewritten(FOLDER / "plain.pt2", FOLDER / f"{name}.pt2", change)
 
 
-def programs() -> None:
+def programs() -> None:  # noqa: C901 - one small function for each text
     """Exported programs with code in each text that torch.export evaluates."""
     batch = torch.export.Dim("batch", min=2, max=64)
     program = torch.export.export(Plain().eval(), (torch.randn(4, 4),), dynamic_shapes={"x": {0: batch}})
@@ -211,22 +212,49 @@ def pickles() -> None:
         code = f"open('{FOLDER / f'canary-weights_{name}'}', 'w')"
         held = {**layers.state_dict(), "more": Called(exec, code)}
         torch.save(held, FOLDER / f"weights_{name}.pt", _use_new_zipfile_serialization=zipped)
+    torch.save(torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 2), nn.ReLU())), FOLDER / "graph.pt")
+    hooked()
     (FOLDER / "module_script.pt").write_bytes((FOLDER / "script_setstate.pt").read_bytes())
     torch.save({"state_dict": layers.state_dict(), "best": np.float64(0.5)}, FOLDER / "numbers.pt")
+
+
+def hooked() -> None:
+    """Modules whose state holds what runs when they are called: hooks, and functions in the place of methods."""
+    for name, key in (("forward", "forward"), ("eval", "eval"), ("apply", "_call_impl")):
+        layers = nn.Sequential(nn.Linear(4, 2))
+        vars(layers)[key] = functools.partial(nn.functional.relu, torch.ones(1))
+        torch.save(layers, FOLDER / f"hook_{name}.pt")
+    normed = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 2)))
+    torch.save(normed, FOLDER / "normed.pt")
+    hook = next(iter(normed[0]._forward_pre_hooks.values()))
+    hook.compute_weight = nn.functional.relu
+    torch.save(normed, FOLDER / "hook_state.pt")
+    layers = nn.Sequential(nn.Linear(4, 2))
+    layers.register_forward_pre_hook(functools.partial(nn.functional.relu, inplace=True))
+    torch.save(layers, FOLDER / "asked_hook.pt")
 
 
 def loaded(guards: dict[str, Any], loader_file: str, guard_file: str) -> None:
     """Prints of each file whether it was loaded, or the error."""
     loader, guard = module("loader", loader_file), module("guard", guard_file)
     sys.modules["made"] = SimpleNamespace(make=lambda: nn.Sequential(nn.Linear(4, 2)))  # type: ignore[assignment]
-    found = {}
+    found: dict[str, str] = {}
     for file, given in guards.items():
-        try:
-            loader.load(str(FOLDER / file), given["options"], guard.Guard(given["names"]))
-            found[file] = "loaded"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test reads it
-            found[file] = f"{type(error).__name__}: {error}"
+        found[file] = outcome(
+            lambda file=file, given=given: loader.load(
+                str(FOLDER / file), given["options"], guard.Guard(given["names"])
+            )
+        )
     sys.stdout.write(json.dumps(found))
+
+
+def outcome(load: Callable[[], Any]) -> str:
+    """What came of it."""
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test reads it
+        return f"{type(error).__name__}: {error}"
+    return "loaded"
 
 
 def module(name: str, path: str) -> Any:

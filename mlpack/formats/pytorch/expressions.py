@@ -78,7 +78,7 @@ def _may_stand(kind: str, word: str, inside: str, *, guard: bool) -> bool:
     if kind == "path":
         return guard
     if kind in ("text", "keyword"):
-        return inside in ("Symbol(", "Float(") or (guard and kind == "text")
+        return inside in ("Symbol(", "Float(") or (guard and kind == "text" and inside in ("", "("))
     return bool(inside) or not (kind == "close" or word == ",")
 
 

@@ -11,6 +11,7 @@ import pickletools
 import re
 import zipfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
@@ -146,27 +147,26 @@ def _state(path: str, options: Mapping[str, Any], guard: Any) -> Any:
     return state
 
 
-def _unpickled(path: Any, guard: Any, *, weights: bool = False) -> Any:
+def _unpickled(file: Any, guard: Any, *, weights: bool = False) -> Any:
     """What `torch.save` wrote: tensors by torch's own reader of weights, all else by names that the guard lists."""
-    if "constants.pkl" in {name.lower() for name in _records(path)}:
-        raise ValueError("the file is TorchScript, and inspection took it for another kind: inspect it again")
+    if "constants.pkl" in {name.lower() for name in _records(file)}:  # torch.load would hand it to torch.jit.load
+        raise ValueError("the file is TorchScript, and was taken for another kind: inspect it again")
     chosen = "weights_only" in inspect.signature(_torch_load).parameters  # since torch 1.13
     if weights and chosen:
         try:
-            return _torch_load(path, map_location="cpu", weights_only=True)
-        except Exception:  # noqa: BLE001 - it holds more than tensors (of numpy, or a setting of the training)
-            path.seek(0) if hasattr(path, "seek") else None
+            return _torch_load(file, map_location="cpu", weights_only=True)
+        except Exception:  # noqa: BLE001 - whatever it is: the file holds more than tensors, or is broken for all readers
+            file.seek(0) if hasattr(file, "seek") else None
     how = {"weights_only": False} if chosen else {}
-    return _torch_load(path, map_location="cpu", pickle_module=_pickle_of(guard), **how)
+    return _torch_load(file, map_location="cpu", pickle_module=_pickle_of(guard), **how)
 
 
 def _pickle_of(guard: Any) -> Any:
-    """The guard's pickle module as torch needs it: torch looks up a module that it renamed by its new name."""
+    """The guard's pickle module as torch needs it: of a module that torch renamed it looks up the new name."""
 
-    class Unpickler(guard.pickle.Unpickler):  # type: ignore[misc]  # a class that the guard made
+    class Unpickler(guard.pickle.Unpickler):  # type: ignore[misc, name-defined]  # a class that the guard made
         def find_class(self, module: str, name: str, /) -> Any:
-            was = "torch.tensor" if module == "torch._tensor" else module
-            if was != module and f"{was}:{name}" in guard.listed("globals"):
+            if module == "torch._tensor" and f"torch.tensor:{name}" in guard.listed("globals"):
                 return getattr(importlib.import_module(module), name)
             return super().find_class(module, name)
 
@@ -178,7 +178,10 @@ def _pickle_of(guard: Any) -> Any:
 @contextmanager
 def _only_listed(guard: Any) -> Iterator[None]:
     """While torch.export reads a program, the pickles in it resolve the guard's names alone."""
-    package = _module("torch.export.pt2_archive._package")
+    try:
+        package = importlib.import_module("torch.export.pt2_archive._package")
+    except ImportError:  # before torch 2.8
+        package = None  # type: ignore[assignment]  # a module where there is one
     kept = getattr(package, "pickle", None)
 
     def guarded(file: Any, *_: Any, **__: Any) -> Any:
@@ -186,344 +189,170 @@ def _only_listed(guard: Any) -> Iterator[None]:
 
     torch.load = guarded
     if kept is not None:
-        package.pickle = guard.pickle
+        vars(package)["pickle"] = guard.pickle
     try:
         yield
     finally:
         torch.load = _torch_load
         if kept is not None:
-            package.pickle = kept
+            vars(package)["pickle"] = kept
 
 
-def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:  # of an older release
-        return None
+def _records(file: Any) -> List[str]:
+    """The names of a zip's members as torch reads them; none of a file of another kind. `file` may be open already."""
+    if isinstance(file, str):
+        with Path(file).open("rb") as opened:
+            head = opened.read(4)
+    else:
+        head = file.read(4)
+        file.seek(0)
+    return list(_reader(file).get_all_records()) if head == b"PK\x03\x04" else []
 
 
-def _records(path: Any) -> List[str]:
-    """The names of a zip's members as torch reads them; none of a file of another kind."""
-    with open(path, "rb") if isinstance(path, str) else _kept(path) as file:
-        if file.read(4) != b"PK\x03\x04":
-            return []
-    return list(_reader(path).get_all_records())
+def _reader(file: Any) -> Any:
+    """Torch's own reader of its archives, which is the one that its loaders use."""
+    return torch._C.PyTorchFileReader(file)  # noqa: SLF001 - no other name reaches it
 
 
-def _reader(path: Any) -> Any:
-    return torch._C.PyTorchFileReader(path)
-
-
-@contextmanager
-def _kept(file: Any) -> Iterator[Any]:
-    """A file that is open already, back where it was afterwards."""
-    place = file.tell()
-    yield file
-    file.seek(place)
-
-
-_CODE = re.compile(
-    r"""\#[^\n]*|\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |([A-Za-z_]\w*)|(\.)|(\()|\\\n|\s+|(.)""",
-    re.VERBOSE | re.DOTALL | re.ASCII,
+# What torch's interpreter has for syntax (`if`, `for`, calls, lists), and what it translates older code to.
+_PRIM = (
+    "Constant GetAttr SetAttr CallMethod CallFunction If Loop ListConstruct ListUnpack TupleConstruct TupleUnpack TupleIndex "
+    "TupleSlice DictConstruct CreateObject isinstance unchecked_cast unchecked_unwrap_optional Uninitialized RaiseException "
+    "Print fork Closure awaitable awaitable_nowait awaitable_wait NumToTensor min max abs device dtype tolist StringIndex "
+    "ModuleContainerIndex EnumName EnumValue layout data grad requires_grad is_cuda type id itemsize rangelist name "
+    "is_sparse is_mkldnn is_quantized is_meta is_nested is_mps is_xla is_xpu is_vulkan shape index Enter Exit With HasAttr"
 )
-# What torch writes as syntax of its own (`if`, `for`, calls, lists), and what its translation of older code brings in.
-_SYNTAX = frozenset(
-    "prim::" + name
-    for name in [
-        "Constant",
-        "GetAttr",
-        "SetAttr",
-        "CallMethod",
-        "CallFunction",
-        "If",
-        "Loop",
-        "ListConstruct",
-        "ListUnpack",
-        "TupleConstruct",
-        "TupleUnpack",
-        "TupleIndex",
-        "TupleSlice",
-        "DictConstruct",
-        "CreateObject",
-        "isinstance",
-        "unchecked_cast",
-        "unchecked_unwrap_optional",
-        "Uninitialized",
-        "RaiseException",
-        "Print",
-        "fork",
-        "Closure",
-        "awaitable",
-        "awaitable_nowait",
-        "awaitable_wait",
-        "NumToTensor",
-        "min",
-        "max",
-        "abs",
-        "device",
-        "dtype",
-        "tolist",
-        "StringIndex",
-        "ModuleContainerIndex",
-        "EnumName",
-        "EnumValue",
-        "layout",
-        "data",
-        "grad",
-        "requires_grad",
-        "is_cuda",
-        "type",
-        "id",
-        "itemsize",
-        "rangelist",
-        "name",
-        "is_sparse",
-        "is_mkldnn",
-        "is_quantized",
-        "is_meta",
-        "is_nested",
-        "is_mps",
-        "is_xla",
-        "is_xpu",
-        "is_vulkan",
-        "shape",
-        "index",
-        "Enter",
-        "Exit",
-        "With",
-        "HasAttr",
-        "BroadcastSizes",
-    ]
-) | frozenset(
-    "aten::" + name
-    for name in [
-        "__getitem__",
-        "__contains__",
-        "__is__",
-        "__isnot__",
-        "__not__",
-        "__and__",
-        "__or__",
-        "__xor__",
-        "__lshift__",
-        "__rshift__",
-        "__derive_index",
-        "__range_length",
-        "__round_to_zero_floordiv",
-        "Bool",
-        "Int",
-        "Float",
-        "Complex",
-        "IntImplicit",
-        "FloatImplicit",
-        "ScalarImplicit",
-        "ComplexImplicit",
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "floordiv",
-        "remainder",
-        "pow",
-        "neg",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "len",
-        "list",
-        "dict",
-        "str",
-        "format",
-        "percentFormat",
-        "sorted",
-        "ord",
-        "chr",
-        "hex",
-        "oct",
-        "bin",
-        "abs",
-        "round",
-        "hash",
-        "any",
-        "all",
-        "sum",
-        "min",
-        "max",
-        "select",
-        "slice",
-        "index",
-        "index_put_",
-        "_set_item",
-        "Delete",
-        "append",
-        "copy",
-        "keys",
-        "values",
-        "items",
-        "get",
-        "matmul",
-        "bitwise_not",
-        "dim",
-        "size",
-        "tensor",
-        "to",
-        "_unwrap_optional",
-        "divmod",
-        "warn",
-        "true_divide",
-        "floor_divide",
-        "is_floating_point",
-        "item",
-        "unsqueeze",
-        "ones_like",
-        "zeros_like",
-        "full",
-        "full_like",
-        "empty",
-        "stack",
-        "cat",
-        "linspace",
-        "logspace",
-        "gelu",
-        "wait",
-        "detach",
-        "as_tensor",
-    ]
+_ATEN = (
+    "__getitem__ __contains__ __is__ __isnot__ __not__ __and__ __or__ __xor__ __lshift__ __rshift__ __derive_index "
+    "__range_length __round_to_zero_floordiv Bool Int Float Complex IntImplicit FloatImplicit ScalarImplicit ComplexImplicit "
+    "add sub mul div floordiv remainder pow neg eq ne lt le gt ge len list dict str format percentFormat sorted ord chr hex "
+    "oct bin abs round hash any all sum min max select slice index index_put_ _set_item Delete append copy keys values items "
+    "get matmul bitwise_not dim size tensor to _unwrap_optional divmod warn true_divide floor_divide is_floating_point item "
+    "unsqueeze ones_like zeros_like full full_like empty stack cat linspace logspace gelu wait detach as_tensor"
 )
+_SYNTAX = frozenset([f"prim::{name}" for name in _PRIM.split()] + [f"aten::{name}" for name in _ATEN.split()])
+_TEXTS = re.compile(r"""#[^\n]*|\\\n|("{3}|'{3}|"|')(?:[^\\]|\\.)*?\1""", re.DOTALL)
+_CHAIN = re.compile(r"\.?[A-Za-z_][\w.]*\(?", re.ASCII)
 
 
 def _check_script(path: str, guard: Any) -> None:
     """Compare all that the archive's code and pickles name with the guard, before anything of it runs."""
-    with open(path, "rb") as file:
-        if file.read(8)[4:] == b"PTMF":
-            raise ValueError(
-                "the file is TorchScript in a form that this service does not read: save it with torch.jit.save"
-            )
-    reader, operators, classes = _reader(path), _registered(), set()
-    found: Set[str] = set()
+    with Path(path).open("rb") as file:
+        if file.read(8)[4:] == b"PTMF":  # older releases would read it as another format
+            raise ValueError("the file is TorchScript in a form that is not read here: write it with torch.jit.save")
+    reader, found, names = _reader(path), set(), set()
     for name in reader.get_all_records():
+        data = reader.get_record(name)
         if name.lower().endswith(".py"):
-            paths, words = _names_in(reader.get_record(name).decode("latin-1"))
-            found |= paths | {f"{space}::{word}" for word in words for space in operators.get(word, ())}
-        elif name.lower() in ("data.pkl", "constants.pkl", "attributes.pkl"):
-            for opcode, value, _ in pickletools.genops(reader.get_record(name)):
+            found |= _named_in(data.decode("latin-1"))
+        elif "/" not in name and name.lower().endswith(".pkl"):
+            for opcode, value, _ in pickletools.genops(data):
                 if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"):
-                    raise ValueError(f"{name} names something as torch does not write it: inspect the file again")
+                    raise ValueError(
+                        f"{name} names something in a way that torch does not write: inspect the file again"
+                    )
                 if opcode.name == "GLOBAL":
-                    classes.add(str(value).replace(" ", ":", 1))
-    guard.check("globals", classes)
+                    names.add(str(value).replace(" ", ":", 1))
+    guard.check("globals", names)
     guard.check("operators", found)
 
 
-def _registered() -> Dict[str, Set[str]]:
-    """The namespaces of `aten` and `prim` in which this release has an operator of a name that a value's method reaches."""
-    found: Dict[str, Set[str]] = {}
-    for schema in torch._C._jit_get_all_schemas():
-        space, _, name = schema.name.partition("::")
-        if space == "aten":
-            found.setdefault(name, set()).add(space)
+def _named_in(text: str) -> Set[str]:
+    """The operators that TorchScript's text names: by a path (`torch.add`, `ops.aten.add`), or as methods of a value."""
+    strings = {one.group() for one in _TEXTS.finditer(text) if one.group(1)}
+    code = _TEXTS.sub(lambda one: '""' if one.group(1) else " ", text)
+    if re.search(r"""[^\x00-\x7e]|[\\'$`]""", code):
+        raise ValueError("its code holds what torch does not write: inspect the file again")
+    found, known = set(), _of_values()
+    chains = set(_CHAIN.findall(re.sub(r"\s*([.(])\s*", r"\1", code)))
+    for chain in chains:
+        root, *names = [one for one in chain.rstrip("(").split(".") if one != "autograd"]
+        if root in ("torch", "aten", "ops", "prim"):
+            path = names[:2] if root == "ops" else ["aten" if root == "torch" else root, *names[:1]]
+            if len(path) < 2:
+                raise ValueError(f"its code uses {root} in a way that torch does not write: inspect the file again")
+            found.add("::".join(path))
+        elif root in ("rpc_sync", "rpc_async", "rpc_remote"):
+            found.add(f"prim::{root}")
+        elif names and root != "__torch__" and chain.endswith("(") and names[-1] in known:
+            found.add(f"aten::{names[-1]}")
+    if any(chain == "getattr(" for chain in chains):
+        found |= {f"aten::{name}" for name in known.intersection(str(ast.literal_eval(one)) for one in strings)}
     return found
 
 
-def _names_in(text: str) -> Tuple[Set[str], Set[str]]:
-    """Operators that TorchScript's text names by a path (`torch.add`, `ops.aten.add`), and names that it calls as methods."""
-    paths: Set[str] = set()
-    called: Set[str] = set()
-    strings: Set[str] = set()
-    chain: List[str] = []
-    dotted = False
-
-    def ended(*, call: bool) -> None:
-        root, names = chain[0], [name for name in chain[1:] if name != "autograd"]
-        if root in ("torch", "aten") and names:
-            paths.add(f"aten::{names[0]}")
-        elif root in ("ops", "torch", "aten"):
-            if len(names) < 2:
-                raise ValueError(f"its code uses {root} as torch does not write it: inspect the file again")
-            paths.add("::".join(names[:2]))
-        elif root.startswith("rpc_"):
-            paths.add(f"prim::{root}")
-        elif call and len(chain) > 1 and root != "__torch__":
-            called.add(chain[-1])
-
-    for one in _CODE.finditer(text):
-        string, name, dot, opened, other = one.groups()
-        if name is not None:
-            if not dotted and chain:
-                ended(call=False)
-            chain = [*chain, name] if dotted else [name]
-            dotted = False
-        elif dot is not None:
-            chain, dotted = chain or [""], True
-        elif string is not None or opened is not None or other is not None:
-            if other is not None and (other in "\"'\\" or ord(other) > 126):
-                raise ValueError("its code holds what torch does not write: inspect the file again")
-            if chain:
-                ended(call=opened is not None)
-            strings.update([string] if string is not None else [])
-            chain, dotted = [], False
-    if chain:
-        ended(call=False)
-    if "getattr" in text:
-        called.update(str(ast.literal_eval(one)) for one in strings)
-    return paths, called
+def _of_values() -> Set[str]:
+    """The operators of this release that a value has as methods."""
+    names = {schema.name for schema in torch._C._jit_get_all_schemas()}  # noqa: SLF001 - no other name reaches it
+    return {name[len("aten::") :] for name in names if name.startswith("aten::")}
 
 
 def _check_graphs(module: Any, guard: Any) -> None:
     """Compare the operators of all graphs, as torch itself has read them, with the guard: before the first call."""
     found: Set[str] = set()
-
-    def walk(block: Any) -> None:
-        for node in block.nodes():
-            found.add(node.kind())
-            for inner in node.blocks():
-                walk(inner)
-            for name in node.attributeNames():
-                if node.kindOf(name) == "g":
-                    walk(node.g(name))
-
     for one in module.modules() if hasattr(module, "modules") else ():
-        for name in one._c._method_names():
-            graph = one._c._get_method(name).graph
-            walk(graph)
+        inner = one._c  # noqa: SLF001 - the module in torch's interpreter, which the Python one stands for
+        for name in inner._method_names():  # noqa: SLF001
+            graph = inner._get_method(name).graph  # noqa: SLF001
+            _walk(graph, found)
             if one is module:
                 whole = graph.copy()
-                torch._C._jit_pass_inline(whole)
-                walk(whole)
+                torch._C._jit_pass_inline(whole)  # noqa: SLF001 - functions and objects that are no modules come in
+                _walk(whole, found)
     guard.check("operators", found - _SYNTAX)
 
 
-_CALLS = frozenset(["FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift", "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "IsNonOverlappingAndDenseIndicator", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat", "Identity", "Add", "Mul", "Pow", "Max", "Min", "Abs", "Integer", "Float", "Rational", "Symbol", "Eq", "Ne", "Gt", "Ge", "Lt", "Le", "Equality", "Unequality", "GreaterThan", "LessThan", "StrictGreaterThan", "StrictLessThan", "And", "Or", "Not", "Piecewise", "ExprCondPair", "floor", "ceiling", "sqrt", "max", "min", "abs", "int", "float"])  # fmt: skip
+def _walk(block: Any, found: Set[str]) -> None:
+    for node in block.nodes():
+        found.add(node.kind())
+        for inner in node.blocks():
+            _walk(inner, found)
+        for name in node.attributeNames():
+            if node.kindOf(name) == "g":
+                _walk(node.g(name), found)
+
+
+_CALLS = (
+    "FloorDiv ModularIndexing Where PythonMod Mod CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow "
+    "FloatTrueDiv IntTrueDiv IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat "
+    "Identity Add Mul Pow Max Min Abs Integer Float Rational Symbol Eq Ne Gt Ge Lt Le Equality Unequality GreaterThan LessThan "
+    "StrictGreaterThan StrictLessThan And Or Not Piecewise ExprCondPair floor ceiling sqrt max min abs int float"
+)
+_FUNCTIONS = frozenset(_CALLS.split())
 _OF_INPUTS = ("size", "stride", "storage_offset", "shape")
+_OF_MATH = ("isnan", "trunc", "floor", "ceil", "sqrt", "inf")
 _PARTS = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
     ast.Constant, ast.Name, ast.Call, ast.keyword, ast.Tuple, ast.expr_context,
 )  # fmt: skip
-_UNSAFE = re.compile(r"['\"\\\\\n\r{}#;`]")
+_QUOTED = re.compile(r"""['"\\\n\r{}#;`]""")
+_IMPORTS = re.compile(
+    r"__enum__|default_factory_module(?!\W+builtins\W+default_factory_name\W+(?:list|dict|set|int|float)\b)"
+)
 
 
 def _check_program(path: str, guard: Any) -> None:
     """Compare what an exported program names with the guard, and its expressions with what torch writes; nothing is loaded."""
-    operators: Set[str] = set()
-    with zipfile.ZipFile(path) as archive:  # torch.export reads it so too, and its newer form by the reader below
-        members = {name: archive.read(name) for name in archive.namelist() if name.lower().endswith(".json")}
-        names = [*archive.namelist(), *_records(path)]
+    with zipfile.ZipFile(path) as archive:  # torch.export reads older files so, and newer ones by torch's own reader
+        members = {
+            name: archive.read(name) for name in archive.namelist() if name.endswith(".json") and "/" not in name
+        }
+        names = archive.namelist()
+    if any("/" in name for name in names):
+        reader, records = _reader(path), _records(path)
+        chosen = [name for name in records if name.lower().startswith("models/") or _is_json(name)]
+        members.update({f"./{name}": reader.get_record(name) for name in chosen})
+        names += records
     if any("aotinductor" in name.lower() for name in names):
-        raise ValueError("the file holds compiled code, which this service does not load: inspect the file again")
-    if len(_records(path)) > 1:
-        reader = _reader(path)
-        members.update({f"/{name}": reader.get_record(name) for name in reader.get_all_records() if _is_json(name)})
+        raise ValueError("the file holds compiled code, which is not loaded here: inspect the file again")
+    operators: Set[str] = set()
     for data in members.values():
         waiting: List[Tuple[str, Any]] = [("", json.loads(data) if data[:2] != b"PK" else None)]
         while waiting:
             key, value = waiting.pop()
             if isinstance(value, dict):
                 waiting += [(name, one) for name, one in value.items() if name != "metadata"]
-                waiting += [("name", name) for name in value if key != "range_constraints"]
+                waiting += [("expr_str" if key == "range_constraints" else "name", name) for name in value]
             elif isinstance(value, list):
                 waiting += [(key, one) for one in value]
             elif isinstance(value, str):
@@ -532,24 +361,21 @@ def _check_program(path: str, guard: Any) -> None:
 
 
 def _is_json(name: str) -> bool:
-    return name.lower().endswith(".json") or name.lower().startswith("models/")
+    """Whether a member is read as JSON; those that the user added are not."""
+    return name.lower().endswith(".json") and not name.startswith("extra/")
 
 
 def _check_text(key: str, text: str, operators: Set[str]) -> None:
     """Look at one text of a program: a call's target is collected, an expression has to be one."""
     if key in ("target", "as_operator"):
-        parts = text.split(".")
-        operators.add("::".join(parts[2:4]) if text.startswith("torch.ops.") else text)
+        operators.add("::".join(text.split(".")[2:4]) if text.startswith("torch.ops.") else text)
     elif key in ("expr_str", "guards_code"):
         if not _computes(text, guard=key == "guards_code"):
             raise ValueError("the program holds an expression that does more than compute: inspect the file again")
     elif key in ("in_spec", "out_spec"):
-        if re.search(
-            r"__enum__|default_factory_module(?!\W+builtins\W+default_factory_name\W+(?:list|dict|set|int|float)\W)",
-            text,
-        ):
+        if _IMPORTS.search(text):
             raise ValueError("the form of the program's arguments names code: inspect the file again")
-    elif _UNSAFE.search(text):
+    elif _QUOTED.search(text):
         raise ValueError("a name in the program is more than a name: inspect the file again")
 
 
@@ -559,32 +385,29 @@ def _computes(text: str, *, guard: bool) -> bool:
         nodes = list(ast.walk(ast.parse(text.strip(), mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    allowed = (*_PARTS, ast.Subscript, ast.Attribute) if guard else _PARTS
-    for node in nodes:
-        if not isinstance(node, allowed) or (isinstance(node, ast.Name) and "__" in node.id):
-            return False
-        if isinstance(node, ast.Attribute):
-            of_math = isinstance(node.value, ast.Name) and node.value.id == "math"
-            if of_math == (node.attr in _OF_INPUTS) or node.attr.startswith("_"):
-                return False
-        if isinstance(node, ast.Call) and not (
-            node.func.id in _CALLS if isinstance(node.func, ast.Name) else isinstance(node.func, ast.Attribute)
-        ):
-            return False
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, (str, bytes))
-            and not re.match(r"[\w .+-]*\Z", str(node.value))
-        ):
-            return False
-    texts = [one for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-    within = [
-        arg
-        for one in nodes
-        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name) and one.func.id in ("Symbol", "Float")
-        for arg in one.args
+    given = [
+        one for node in nodes if isinstance(node, ast.Call) and _name(node) in ("Symbol", "Float") for one in node.args
     ]
-    return guard or all(one in within for one in texts)
+    return all(_is_part(node, guard=guard, text=node in given) for node in nodes)
+
+
+def _is_part(node: Any, *, guard: bool, text: bool) -> bool:
+    """Whether a part of an expression is one that torch writes; `guard` lets in what reads inputs, `text` a text."""
+    if isinstance(node, ast.Constant):
+        plain = not isinstance(node.value, bytes) and re.match(r"[\w .+-]*\Z", str(node.value)) is not None
+        return plain and (guard or text or not isinstance(node.value, str))
+    if isinstance(node, ast.Name):
+        return "__" not in node.id
+    if isinstance(node, ast.Call):
+        return _name(node) in _FUNCTIONS or (guard and isinstance(node.func, ast.Attribute))
+    if isinstance(node, ast.Attribute):
+        of_math = isinstance(node.value, ast.Name) and node.value.id == "math"
+        return guard and node.attr in (_OF_MATH if of_math else _OF_INPUTS)
+    return isinstance(node, _PARTS) or (guard and isinstance(node, ast.Subscript))
+
+
+def _name(call: Any) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def _picked(held: Any, key: Optional[str]) -> Any:
