@@ -185,7 +185,8 @@ class _Graph:
     def __init__(self, layers: list[dict[str, Any]]) -> None:
         self._layers = {_name(layer): layer for layer in layers}
         self._known: dict[str, Shape | None] = {}
-        self._below: dict[str, int] = {}  # layers whose output a table takes alone -> the size of the smallest such table
+        # Layers whose output a table takes alone -> the size of the smallest such table.
+        self._below: dict[str, int] = {}
         for layer in self._layers.values():
             size = _table_size(layer)
             if size is not None and len(sources := _sources(layer)) == 1:

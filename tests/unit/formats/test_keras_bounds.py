@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def inputs() -> dict[str, Any]:
     return {"class_name": "Functional", "module": "keras", "config": {"name": "f", "layers": layers, **ends}}
 
 
-WIDE = {
+WIDE: dict[str, Callable[[], dict[str, Any]]] = {
     "many inputs": inputs,
     "an axis more with each layer": lambda: sequential(INPUT, *[layer("Embedding", "e", output_dim=3)] * MANY),
     "huge lengths": lambda: sequential(
