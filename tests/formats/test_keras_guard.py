@@ -162,15 +162,15 @@ def test_with_the_verdict_overridden_nothing_runs(tmp_path: Path) -> None:
         [str(twice), inspect(keras / "sequential.keras", formats=[KerasFormat()]).names, {"container": "zip"}, None]
     )
     honest = []
-    for path in (keras / "lambda.keras", keras / "lambda.h5", legacy / "lambda2.h5"):
-        info = inspect(path, formats=[KerasFormat()])
+    for own in (keras / "lambda.keras", keras / "lambda.h5", legacy / "lambda2.h5"):
+        info = inspect(own, formats=[KerasFormat()])
         assert info.safety.verdict == "unknown"
-        honest.append([str(path), info.names, dict(info.options), [[1.0, 2.0, 3.0, 4.0]]])
+        honest.append([str(own), info.names, dict(info.options), [[1.0, 2.0, 3.0, 4.0]]])
     (tmp_path / "jobs.json").write_text(json.dumps([*jobs, *honest]))
     words = (ROOT / "mlpack/formats/keras/loader.py", ROOT / "mlpack/runtime/guard.py", tmp_path / "jobs.json")
     told = run(LOAD, *map(str, words))
-    for (path, *_), (kind, said) in zip(jobs, told, strict=False):
-        assert kind in ("NotInspectedError", "UnreadableError"), (path, kind, said)
+    for (which, *_), (kind, said) in zip(jobs, told, strict=False):
+        assert kind in ("NotInspectedError", "UnreadableError"), (which, kind, said)
     assert not canary.exists()
     assert [kind for kind, _ in told[len(jobs) :]] == ["loaded"] * 3, told[len(jobs) :]
     assert told[-1][1] == [[2.0, 3.0, 4.0, 5.0]]

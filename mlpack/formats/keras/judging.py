@@ -38,6 +38,7 @@ _SPECIAL: Mapping[str, tuple[Verdict, str]] = {
     "FlaxLayer": ("unknown", _ELSEWHERE),
 }
 _MOST_SHOWN = 100
+_PLACES = {"symbol": "tensorflow.", "member": "tensorflow.Tensor.", "operation": "tensorflow.raw_ops."}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +135,7 @@ def _found_operator(one: Named) -> Iterator[Finding]:
         known, dangerous = name in NODE_OPERATIONS, danger_of_node(name)
     if known:
         return
-    shown = {"symbol": "tensorflow.", "member": "tensorflow.Tensor.", "operation": "tensorflow.raw_ops."}[
-        one.kind
-    ] + name[:180]
+    shown = _PLACES[one.kind] + name[:180]
     if dangerous:
         told = "dangerous: TensorFlow's files and Python functions are within its reach"
         yield Finding(callable=shown, why=told, verdict="dangerous")

@@ -203,7 +203,7 @@ def test_code_of_a_lambda_layer_is_shown_and_unknown(tmp_path: Path) -> None:
     """A function that only computes: its names and constants, the Python that compiled it; --trust serves it, nothing else."""
     code = compiled("def scaled(x, by=2):\n    return tf.math.reduce_sum([one * by for one in x]) + len('kg\\n')")
     for keras, name, write in ((3, "m.keras", archive), (2, "m.h5", hdf5)):
-        path = write(tmp_path / name, sequential(FEATURES, by_value(code, keras=keras), DENSE))  # type: ignore[operator]
+        path = write(tmp_path / name, sequential(FEATURES, by_value(code, keras=keras), DENSE))
         info = looked_at(path)
         (finding,) = info.safety.findings
         assert (info.safety.verdict, finding.verdict) == ("unknown", "unknown")
