@@ -76,7 +76,7 @@ def _classes(facts: XGBoostFacts) -> tuple[Scalar, ...] | None:
 
 def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tuple[Signature, ...]:
     names = facts.names if len(facts.names) == facts.features else ()
-    coded = {place for place, kind in enumerate(facts.types) if kind == "c"} & set(facts.categories)
+    coded = {place for place, kind in enumerate(facts.types[: facts.features]) if kind == "c"} & set(facts.categories)
     labels = names or (tuple(f"x{place}" for place in range(facts.features)) if coded else ())
     outputs = {"predict": TensorSpec(name="predict", dtype="FP32", shape=_shape(facts))}
     if facts.estimator == "classifier":
