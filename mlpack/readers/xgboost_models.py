@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+from mlpack.readers.counts import MOST_CLASSES, MOST_FEATURES, counted, scalars, whole
 from mlpack.readers.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.json_text import JsonCursor
-from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS, CutOffError
+from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import CHUNK, MemorySource, Peeked, Source
 from mlpack.readers.ubjson import UbjCursor
 
@@ -65,15 +66,11 @@ class XGBoostFacts:
 
 def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
     """The facts of a model file; None when it is none of XGBoost's. Raises CutOffError for one that is broken."""
-    kind = _kind(head)
-    return read_binary(head) if kind is None else _document(opened, size, kind)
-
-
-def _kind(head: bytes) -> Serialisation | None:
-    """Which kind of document the bytes begin, None for none."""
     if looks_like_json(head):
-        return "json"
-    return "ubjson" if looks_like_ubjson(head) else None
+        return _document(opened, size, "json")
+    if looks_like_ubjson(head):
+        return _document(opened, size, "ubjson")
+    return read_binary(head)
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -98,22 +95,30 @@ def looks_like_ubjson(head: bytes) -> bool:
 
 def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
     """The facts of what a pickled Booster holds, of which only how it begins and ends is known; None when it is not told."""
+    try:
+        return _buffer(head, tail)
+    except CutOffError:
+        return None
+
+
+def _buffer(head: bytes, tail: bytes) -> XGBoostFacts | None:
     if head.startswith(_MARK):
         told = _VERSION.findall(tail or head)
         facts = read_binary(head[len(_MARK) + 8 :])
-        version = tuple(map(int, told[-1])) if told else ()
-        return facts and (_with_version(facts, version) if version else facts)
-    kind = _kind(head)
-    if kind is None:
+        return facts and (_with_version(facts, _version([part.decode() for part in told[-1]])) if told else facts)
+    kind: Serialisation = "json" if looks_like_json(head) else "ubjson"
+    if kind == "ubjson" and not looks_like_ubjson(head):
         return read_binary(head)
     found: dict[str, Any] = {}
     with suppress(CutOffError):
         _walk(_cursor(MemorySource(head), kind), found)
-    with suppress(CutOffError), _shaped():
-        _walk_tail(tail or head, kind, found)
     with suppress(CutOffError):
-        return _facts(found, kind)
-    return None
+        _walk_tail(tail or head, kind, found)
+    return _facts(found, kind)
+
+
+def _version(told: Any) -> tuple[int, ...]:
+    return tuple(counted(part, 9999, "in its version") for part in told)[:3]
 
 
 def _with_version(facts: XGBoostFacts, version: tuple[int, ...]) -> XGBoostFacts:
@@ -125,18 +130,9 @@ def _document(opened: Opener, size: int, kind: Serialisation) -> XGBoostFacts:
     with opened() as source:
         if _walk(_cursor(source, kind), found):
             return _facts(found, kind)
-    with opened() as source, _shaped():
+    with opened() as source:
         _walk_tail(_tail(source, size), kind, found)
     return _facts(found, kind)
-
-
-@contextmanager
-def _shaped() -> Iterator[None]:
-    """Parts of a document that are other than in XGBoost's, as CutOffError."""
-    try:
-        yield
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as error:
-        raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
 
 
 def _cursor(source: Source, kind: Serialisation) -> Cursor:
@@ -175,43 +171,40 @@ def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
 
 def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
     """The facts of a document; raises CutOffError when what every model has is not there, or is no number."""
-    with _shaped():
-        config = found.get("Config", {})
-        model = found.get("Model", found)
-        learner, configured = model.get("learner", {}), config.get("learner", {})
-        param = learner.get("learner_model_param") or configured.get("learner_model_param")
-        objective = (learner.get("objective") or configured.get("objective") or {}).get("name")
-        if not isinstance(param, dict) or not isinstance(objective, str):
-            raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
-        booster = learner.get("gradient_booster", {})
-        attributes = learner.get("attributes")
-        attributes = attributes if isinstance(attributes, dict) else {}
-        inner = booster.get("gbtree", booster).get("model", {})
+    config = found.get("Config", {})
+    model = found.get("Model", found)
+    learner, configured = model.get("learner", {}), config.get("learner", {})
+    param = learner.get("learner_model_param") or configured.get("learner_model_param")
+    told = learner.get("objective") or configured.get("objective")
+    objective = told.get("name") if isinstance(told, dict) else None
+    if not isinstance(param, dict) or not isinstance(objective, str):
+        raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
+    booster = learner.get("gradient_booster", {})
+    attributes = learner.get("attributes")
+    attributes = attributes if isinstance(attributes, dict) else {}
+    inner = booster.get("gbtree", booster).get("model", {})
+    try:
+        version = _version(model.get("version") or config.get("version") or ())
         return XGBoostFacts(
             serialisation=kind,
-            version=tuple(int(part) for part in model.get("version") or config.get("version") or ())[:3],
+            version=version,
             objective=objective,
-            features=_count(param.get("num_feature", 0), MOST_COLUMNS),
-            classes=_count(param.get("num_class", 0), MOST_CLASSES),
-            targets=_count(param.get("num_target", 1), MOST_CLASSES),
+            features=counted(param.get("num_feature", 0), MOST_FEATURES, "features"),
+            classes=counted(param.get("num_class", 0), MOST_CLASSES, "classes"),
+            targets=counted(param.get("num_target", 1), MOST_CLASSES, "targets"),
             booster="dart" if "gbtree" in booster else "gblinear" if "boosted_rounds" in inner else "gbtree",
             names=_texts(learner.get("feature_names")),
             types=_texts(learner.get("feature_types")),
             categories=_categories((inner.get("cats") or {}).get("enc") or []),
             estimator=_estimator(attributes),
-            best_iteration=int(attributes["best_iteration"]) if "best_iteration" in attributes else None,
+            best_iteration=whole(attributes["best_iteration"]) if "best_iteration" in attributes else None,
         )
-
-
-def _count(told: Any, most: int) -> int:
-    count = int(told)
-    if not 0 <= count <= most:
-        raise CutOffError(f"it says that it has {str(count)[:20]} columns, classes or outputs, which no model has")
-    return count
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()
+    return tuple(map(str, value)) if isinstance(value, list) and all(isinstance(one, str) for one in value) else ()
 
 
 def _estimator(attributes: dict[str, Any]) -> str:
@@ -231,9 +224,11 @@ def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
     for place, one in enumerate(encoded):
         values, offsets = one.get("values") or [], one.get("offsets")
         if offsets is None and values:
-            found[place] = tuple(values)
+            found[place] = scalars(values)
         elif offsets:
             text = bytes(value & 255 for value in values)
+            if sorted(offsets) != offsets:
+                raise CutOffError("the names of its categories overlap")
             if text.isascii():  # else the offsets count letters where they should count bytes, and the names are lost
                 found[place] = tuple(text[start:stop].decode() for start, stop in pairwise(offsets))
     return found
@@ -245,7 +240,7 @@ def read_binary(head: bytes) -> XGBoostFacts | None:
     if len(head) < start + _BINARY_SIZE + 24:
         return None
     score, features, classes, extra, metrics, major, minor, targets = _BINARY.unpack_from(head, start)
-    sane = math.isfinite(score) and 0 < features <= MOST_COLUMNS and 0 <= classes <= MOST_CLASSES and extra in (0, 1)
+    sane = math.isfinite(score) and 0 < features <= MOST_FEATURES and 0 <= classes <= MOST_CLASSES and extra in (0, 1)
     if not sane or metrics not in (0, 1) or major > 3 or minor > 99 or targets > MOST_CLASSES:
         return None
     objective, place = _text(head, start + _BINARY_SIZE)
@@ -256,9 +251,9 @@ def read_binary(head: bytes) -> XGBoostFacts | None:
         serialisation="binary",
         version=(major, minor) if major else (),
         objective=objective,
-        features=features,
-        classes=classes,
-        targets=max(targets, 1) if major > 1 or (major == 1 and minor >= 6) else 1,
+        features=counted(features, MOST_FEATURES, "features"),
+        classes=counted(classes, MOST_CLASSES, "classes"),
+        targets=counted(max(targets, 1), MOST_CLASSES, "targets") if (major, minor) >= (1, 6) else 1,
         booster=booster,
     )
 
