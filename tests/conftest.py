@@ -31,6 +31,14 @@ LONGEST = (
     "test_big_files",
     "test_python39",
     "test_onnx",
+    "test_around",
+    "test_hostile_models",
+    "test_process",
+    "test_cli",
+    "test_readme",
+    "test_conformance",
+    "test_life",
+    "test_platforms",
 )
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and every command that they start too. Ours
