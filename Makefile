@@ -12,7 +12,7 @@ CLIENTS := .venv-clients
 
 # Tests run in as many processes as there are processors, eight at most: they share one container engine.
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak
 

@@ -31,6 +31,16 @@ LONGEST = (
     "test_big_files",
     "test_python39",
     "test_onnx",
+    "test_around",
+    "test_hostile_models",
+    "test_line",
+    "test_process",
+    "test_cli",
+    "test_inspect_command",
+    "test_readme",
+    "test_conformance",
+    "test_life",
+    "test_platforms",
 )
 
 # A shell that starts the tests in the background makes them ignore Ctrl-C, and every command that they start too. Ours
@@ -50,10 +60,7 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if isinstance(val, bytes) and len(val) > LONGEST_ID else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file in one worker, which makes what they share once; the longest files begin first."""
+    """The longest files begin first. A file stays in one worker (--dist=loadfile), which makes what its tests share."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
