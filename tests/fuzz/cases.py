@@ -32,7 +32,7 @@ class Failure:
     @property
     def key(self) -> str:
         """What tells kinds of failures apart."""
-        return f"{self.promise} / {self.loader} / {self.about}"
+        return f"{self.promise} {self.about}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,19 @@ class Loaders:
         return not self.missing
 
     def run(self, path: Path, loaders: Sequence[str], **request: Any) -> list[Reached]:
-        """What each of the loaders reaches in a file, in their order; fewer when one crashed."""
+        """What each of the loaders reaches in a file, in their order.
+
+        One that crashes runs again in a new process: what an earlier file did to the memory is not this file's fault.
+        """
         if not self.start():
             return []
+        found = self._run(path, loaders, request)
+        if found and found[-1].signal:
+            found[-1:] = self._run(path, loaders[len(found) - 1 : len(found)], request)
+            found += self.run(path, loaders[len(found) :], **request) if len(found) < len(loaders) else []
+        return found
+
+    def _run(self, path: Path, loaders: Sequence[str], request: Mapping[str, Any]) -> list[Reached]:
         assert self._process is not None
         assert self._process.stdin is not None
         line = json.dumps({"path": str(path), "loaders": list(loaders), **request}).encode() + b"\n"

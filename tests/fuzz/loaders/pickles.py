@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 import types
@@ -68,6 +69,10 @@ def loaders(events: Events) -> dict[str, Loader]:
                 if one.filename.endswith((".pkl", ".pickle", ".joblib")):
                     recording.Unpickler(io.BytesIO(data)).load()
 
+    def listed(path: str, request: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001 - a loader's interface
+        with zipfile.ZipFile(path) as archive:
+            return {one.filename: hashlib.sha256(archive.read(one)).hexdigest() for one in archive.infolist()}
+
     def really(loader: Loader) -> Loader:
         def load(path: str, request: dict[str, Any]) -> None:
             names.real = frozenset((module, name) for module, name in request.get("real", ()))
@@ -85,6 +90,7 @@ def loaders(events: Events) -> dict[str, Loader]:
         "joblib.mmap": mapped,
         "numpy": by_numpy,
         "members": members,
+        "zipfile": listed,
     }
     return {**found, "pickle*": really(native), "joblib*": really(by_joblib)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -60,6 +61,8 @@ class InertType(type):
 def _recorder(attribute: str) -> Any:
     def record(self: Any, *args: Any) -> None:  # noqa: ARG001 - any are accepted
         kind = type(self)
+        if kind.container:
+            return
         kind.events.add("call", f"{kind.__module__}.{kind.__qualname__}", attribute)
 
     return record
@@ -69,6 +72,7 @@ class Inert(metaclass=InertType):
     """An object of a class that is not loaded: accepts all that an unpickler does, and records calls of its methods."""
 
     events: Events
+    container = False  # whether the class that it stands for is a list, dict or set, which have these methods by nature
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004 - any are accepted
         return object.__new__(cls)
@@ -108,16 +112,22 @@ class Names:
     def _resolved(self, module: str, name: str) -> Any:
         pair = (_PYTHON_2.get(module, module), name)
         if pair in _REAL or (self._torch and pair in _TORCH) or (module, name) in self.real:
-            try:
-                found = sys.modules[pair[0]]
-                for part in name.split("."):
-                    found = getattr(found, part)
-            except (KeyError, AttributeError):
-                pass  # not installed: it stays inert
-            else:
+            found = _loaded(*pair)
+            if found is not None:  # else it is not installed, and stays inert
                 return found
         if pair not in self._inert:
             if len(self._inert) > 5000:
                 self._inert.clear()
-            self._inert[pair] = InertType("Inert", (Inert,), {"__module__": ascii(module), "__qualname__": ascii(name)})
+            real = _loaded(*pair)
+            container = isinstance(real, type) and issubclass(real, (list, dict, set, deque))
+            named = {"__module__": ascii(module), "__qualname__": ascii(name), "container": container}
+            self._inert[pair] = InertType("Inert", (Inert,), named)
         return self._inert[pair]
+
+
+def _loaded(module: str, name: str) -> Any:
+    """The object of a name whose module was imported beforehand; None where it was not, or has no such name."""
+    found = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found

@@ -19,7 +19,7 @@ _REALLY = ("pickle*", "joblib*")  # with the real objects of all allowed names
 class Pickles:
     """Pickle files of all kinds."""
 
-    groups = ("pickles",)
+    groups = ("pickles", "torch")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

@@ -34,6 +34,10 @@ def _effects(one: Reached) -> Iterator[Failure]:
     if one.signal:
         detail = f"verdict safe, but the loader was ended by signal {one.signal}"
         yield Failure(promise="crash", loader=one.loader, about=f"signal {one.signal}", detail=detail)
+    for call in one.calls[:3]:
+        about = call.partition(": ")[2]
+        detail = f"verdict safe, but loading calls a method of an object that is no container: {call}"
+        yield Failure(promise="call", loader=one.loader, about=about, detail=detail)
     for effect in one.effects[:3]:
         about = effect.partition(" ")[0]
         yield Failure(promise="effect", loader=one.loader, about=about, detail=f"verdict safe, but the loader did {effect}")
