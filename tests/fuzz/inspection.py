@@ -47,6 +47,7 @@ class Seen:
 class Watch:
     """Watches inspections in this process. `spoilt` says that memory was taken, so that the process should be replaced."""
 
+    longest: float = LONGEST
     spoilt: bool = False
     _base: int = 0
     _effects: list[str] = field(default_factory=list)
@@ -62,14 +63,14 @@ class Watch:
         self._base = max(self._base, _peak())
         self._effects, failures, began = [], [], time.monotonic()
         seen = Seen(verdict="unreadable")
-        signal.setitimer(signal.ITIMER_REAL, LONGEST)
+        signal.setitimer(signal.ITIMER_REAL, self.longest)
         try:
             self._armed = True
             seen = work()
         except (MlpackError, CutOffError):
             pass  # refused, with a reason
         except TooLongError as error:
-            failures.append(_failure("slow", error, f"inspection took more than {LONGEST} s"))
+            failures.append(_failure("slow", error, f"inspection took more than {self.longest} s"))
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             failures.append(_failure("exception", error, "".join(traceback.format_exception(error))[-3000:]))
         finally:

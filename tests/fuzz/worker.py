@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.cases import Input, Kind, Outcome, generator
+from tests.fuzz.loaders.sandbox import end_with_parent
 
 _WEIGHTS = {"pickle": 6.0, "zip": 2.0, "hdf5": 1.0, "protobuf": 1.0}  # shares of the time
 _REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
@@ -36,6 +37,7 @@ class Orders:
 def work(orders: Orders, runner: Connection) -> None:
     """Tell of each input: ("begins", kind, number), then ("ended", kind, number, Input or None, Outcome, seconds)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if orders.source:
@@ -61,9 +63,12 @@ def work(orders: Orders, runner: Connection) -> None:
 
 
 class Bench:
-    """All that checking an input takes: the kinds, their loaders' processes, a folder for the files."""
+    """All that checking an input takes: the kinds, their loaders' processes, a folder for the files.
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    `without` names groups of loaders that are not started; `missing` says why others could not be.
+    """
+
+    def __init__(self, kinds: Sequence[str], *, without: Sequence[str] = ()) -> None:
         from tests.fuzz.generators.names import modules_of_names
         from tests.fuzz.inspection import Watch
         from tests.fuzz.kinds import kinds_of
@@ -72,7 +77,7 @@ class Bench:
         self._watch = Watch()
         self._watch.start()
         self.kinds: dict[str, Kind] = kinds_of(kinds, self._watch)
-        groups = sorted({group for kind in self.kinds.values() for group in kind.groups})
+        groups = sorted({group for kind in self.kinds.values() for group in kind.groups} - {*without})
         modules = {"pickles": modules_of_names()}
         every = {group: Loaders(group=group, modules=modules.get(group, ())) for group in groups}
         self.loaders = {name: one for name, one in every.items() if one.start()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import random
 import re
@@ -29,18 +28,33 @@ def make(rng: random.Random) -> Input:
 def _written(rng: random.Random) -> bytes:
     import h5py
 
-    buffer = io.BytesIO()
     # The newer versions have checksums, so that h5py refuses what was changed; the oldest have none.
-    version = rng.choice([("earliest", "v108"), ("earliest", "v110"), ("earliest", "v110"), ("v110", "v110"), ("latest", "latest")])
-    more: dict[str, Any] = {"userblock_size": 512} if rng.random() < 0.05 else {}
-    with h5py.File(buffer, "w", libver=version, track_order=rng.random() < 0.2, **more) as file:
+    versions = [("EARLIEST", "V18"), ("EARLIEST", "V110"), ("EARLIEST", "V110"), ("V110", "V110"), ("LATEST", "LATEST")]
+    lowest, highest = (getattr(h5py.h5f, f"LIBVER_{one}") for one in rng.choice(versions))
+    access, creation = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    access.set_fapl_core(backing_store=False)
+    access.set_libver_bounds(lowest, highest)
+    creation.set_obj_track_times(False)  # the same numbers must give the same bytes
+    if rng.random() < 0.05:
+        creation.set_userblock(512)
+    if rng.random() < 0.2:
+        creation.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    with h5py.File(h5py.h5f.create(b"memory.h5", h5py.h5f.ACC_TRUNC, creation, access)) as file:
         _fill(rng, file, 0)
-    return buffer.getvalue()
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def _group(parent: Any, name: str) -> Any:
+    import h5py
+
+    creation = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    creation.set_obj_track_times(False)
+    return h5py.Group(h5py.h5g.create(parent.id, name.encode(), None, creation))
 
 
 def _fill(rng: random.Random, group: Any, depth: int) -> None:
     import h5py
-    import numpy as np
 
     for name in rng.sample(_NAMES, rng.randint(0, 4 if rng.random() < 0.95 else 6)):
         group.attrs[name] = _attribute(rng)
@@ -51,23 +65,31 @@ def _fill(rng: random.Random, group: Any, depth: int) -> None:
         name = f"{rng.choice(['dense', 'layer', 'kernel'])}_{number}"
         way = rng.randrange(12)
         if way < 5 and depth < 2:
-            _fill(rng, group.create_group(name), depth + 1)
+            _fill(rng, _group(group, name), depth + 1)
         elif way < 9:
             shape = tuple(rng.randint(0, 4) for _ in range(rng.randint(0, 3)))
             kind = rng.choice(["f4", "f8", "i4", "u1", "f2", "S5"])
             how: dict[str, Any] = {"chunks": True} if shape and 0 not in shape and rng.random() < 0.3 else {}
             if shape and rng.random() < 0.05:
                 how = {"external": [("outside.bin", 0, h5py.h5f.UNLIMITED)]}
-            group.create_dataset(name, shape=shape, dtype=kind, **how)
+            group.create_dataset(name, shape=shape, dtype=kind, track_times=False, **how)
         elif way == 9:
             group[name] = h5py.ExternalLink("other.h5", "/a")
         elif way == 10:
             group[name] = h5py.SoftLink(rng.choice(["/", "/dense_0", "/missing"]))
         else:
-            layout = h5py.VirtualLayout(shape=(4,), dtype="f4")
-            layout[:] = h5py.VirtualSource("other.h5", "a", shape=(4,))
             with contextlib.suppress(ValueError):  # the oldest versions of the format have none
-                group.create_virtual_dataset(name, layout, fillvalue=np.float32(0))
+                _virtual(group, name)
+
+
+def _virtual(group: Any, name: str) -> None:
+    """A dataset whose values lie in another file."""
+    import h5py
+
+    creation, space = h5py.h5p.create(h5py.h5p.DATASET_CREATE), h5py.h5s.create_simple((4,))
+    creation.set_obj_track_times(False)
+    creation.set_virtual(space, b"other.h5", b"a", space)
+    h5py.h5d.create(group.id, name.encode(), h5py.h5t.IEEE_F32LE, space, creation)
 
 
 def _attribute(rng: random.Random) -> Any:

@@ -11,7 +11,7 @@ from tests.fuzz.loaders.groups import Loader
 
 
 def loaders() -> dict[str, Loader]:
-    """`tensorflow` gives, for each graph, its operations, its functions with theirs, and its assets."""
+    """`tensorflow` gives, for each graph, its operations, its functions as [name, operation] (and [name, ""]), and its assets."""
     found = importlib.util.find_spec("tensorflow")
     if found is None or not found.submodule_search_locations:
         raise ImportError("No module named 'tensorflow'")
@@ -27,8 +27,9 @@ def loaders() -> dict[str, Loader]:
             {
                 "operations": sorted({node.op for node in graph.graph_def.node}),
                 "functions": sorted(
-                    [one.signature.name, sorted({node.op for node in one.node_def})]
+                    [one.signature.name, op]
                     for one in graph.graph_def.library.function
+                    for op in {"", *(node.op for node in one.node_def)}
                 ),
                 "assets": sorted(one.filename for one in graph.asset_file_def),
             }

@@ -24,6 +24,7 @@ from tests.fuzz.loaders.standins import preload
 
 def main() -> None:
     """Serve until the input ends."""
+    sandbox.end_with_parent()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)

@@ -32,7 +32,7 @@ class Hdf5Files:
         reached = loaders["hdf5"].run(path, ["h5py"])
         failures = list(seen.failures)
         if seen.accepted and reached and reached[0].status == "loaded":
-            failures += _differences(seen.facts, reached[0].found)
+            failures += differences(seen.facts, reached[0].found)
         loaded = any(one.status == "loaded" for one in reached)
         return Outcome(verdict=seen.verdict, loaded=loaded, failures=tuple(failures))
 
@@ -59,7 +59,7 @@ def _members(node: Node) -> list[tuple[str, Node]]:
     return sorted(node.members().items(), reverse=True)
 
 
-def _differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Failure]:
+def differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Failure]:
     for path, attributes in other["attributes"].items():
         if path not in own["attributes"]:
             continue  # a second way to an object that was met before
@@ -69,7 +69,8 @@ def _differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[F
         for name in attributes.keys() & mine.keys():
             if mine[name] is not None and attributes[name] is not None and _plain(mine[name]) != _plain(attributes[name]):
                 detail = f"{path!r}, {name!r}: {mine[name]!r} here, {attributes[name]!r} there"
-                yield _different("an attribute with another value", detail)
+                cut = isinstance(attributes[name], str) and attributes[name].partition("\0")[0] == mine[name]
+                yield _different(f"an attribute {'cut at a NUL' if cut else 'with another value'}", detail)
     for path, shape in other["datasets"].items():
         if path in own["datasets"] and own["datasets"][path] != shape:
             yield _different("a dataset of another shape", f"{path!r}: {own['datasets'][path]} here, {shape} there")
