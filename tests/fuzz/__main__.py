@@ -28,9 +28,9 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, default=Path(tempfile.gettempdir()) / "mlpack-fuzz-findings")
     parser.add_argument("--again", default="", help="KIND:NUMBER of an input, or KIND:PATH of a file, to check alone")
     given = parser.parse_args()
-    if given.source:
-        sys.path.insert(0, given.source)
     if given.again:
+        if given.source:
+            sys.path.insert(0, given.source)
         return _again(*given.again.split(":", 1))
     from tests.fuzz.runner import run
 

@@ -21,7 +21,17 @@ from tests.fuzz.cases import Failure
 LONGEST = 10  # seconds
 MOST_MEMORY = 500  # MiB above what the process had before
 # Inspection reads: any of these would mean that it runs what it looks at.
-_EFFECTS = ("exec", "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.", "socket.", "ctypes.", "pickle.find")
+_EFFECTS = (
+    "exec",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "subprocess.",
+    "socket.",
+    "ctypes.",
+    "pickle.find",
+)
 
 
 class TooLongError(BaseException):

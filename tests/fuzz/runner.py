@@ -97,8 +97,8 @@ def _ended(worker: Worker, summary: Summary) -> None:
     worker.process.join()
     if worker.kind:
         code = worker.process.exitcode
-        from tests.fuzz.kinds import kinds_of
         from tests.fuzz.inspection import Watch
+        from tests.fuzz.kinds import kinds_of
 
         made = kinds_of([worker.kind], Watch())[worker.kind].make(generator(worker.kind, worker.number))
         failure = Failure(

@@ -17,7 +17,9 @@ class Found:
 
     count: int = 0
     loaders: Counter[str] = field(default_factory=Counter)
-    kept: list[tuple[int, str, int, str, str, Path]] = field(default_factory=list)  # size, kind, number, recipe, detail, path
+    kept: list[tuple[int, str, int, str, str, Path]] = field(
+        default_factory=list
+    )  # size, kind, number, recipe, detail, path
 
 
 @dataclass(kw_only=True)
@@ -68,7 +70,9 @@ class Summary:
 
     def report(self) -> str:
         """All of it, for people."""
-        lines = [f"{sum(self.inputs.values())} inputs in {self.seconds:.0f} s{' (interrupted)' if self.interrupted else ''}"]
+        lines = [
+            f"{sum(self.inputs.values())} inputs in {self.seconds:.0f} s{' (interrupted)' if self.interrupted else ''}"
+        ]
         for kind, count in sorted(self.inputs.items()):
             rate = 1000 * count / max(1, self.spent[kind])
             verdicts = ", ".join(

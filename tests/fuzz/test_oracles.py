@@ -13,9 +13,9 @@ from tests.fuzz.generators import archives, hdf5, pickles, protobufs
 from tests.fuzz.generators.protobufs import varint
 from tests.fuzz.inspection import Seen, Watch
 from tests.fuzz.loaders.client import Loaders
+from tests.fuzz.oracles.hdf5 import differences as hdf5_differences
 from tests.fuzz.oracles.protobufs import onnx_differences
 from tests.fuzz.oracles.reaching import broken_promises
-from tests.fuzz.oracles.hdf5 import differences as hdf5_differences
 
 _BLIND = Seen(verdict="safe")
 _HIDDEN_IN_FRAME = b"\x80\x04\x95\x0b\0\0\0\0\0\0\0cos\nsystem\n0N."
@@ -147,5 +147,3 @@ def _file(folder: Path, data: bytes) -> Path:
     path = folder / "input.pkl"
     path.write_bytes(data)
     return path
-
-

@@ -14,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.cases import Input, Kind, Outcome, generator
 from tests.fuzz.loaders.sandbox import end_with_parent
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _WEIGHTS = {"pickle": 6.0, "zip": 2.0, "hdf5": 1.0, "protobuf": 1.0}  # shares of the time
 _REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
@@ -41,7 +44,7 @@ def work(orders: Orders, runner: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if orders.source:
-        sys.path.insert(0, orders.source)
+        sys.path.insert(0, orders.source)  # the tests, this file among them, stay this checkout's: they are imported
     with Bench(orders.kinds) as bench, contextlib.suppress(BrokenPipeError):
         runner.send(("ready", bench.missing))
         numbers = dict(orders.first)
@@ -83,7 +86,7 @@ class Bench:
         self.loaders = {name: one for name, one in every.items() if one.start()}
         self.missing = {name: one.missing for name, one in every.items() if one.missing}
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="mlpack-fuzz-")
         return self
 

@@ -28,9 +28,7 @@ def make(rng: random.Random) -> Input:
         members, suffix = {"model.pkl": _pickle(rng), "notes.txt": b"notes\n" * 20}, ".zip"
     entries = [zips.entry(rng, name, data) for name, data in members.items()]
     if suffix == ".pt" and rng.random() < 0.8:  # torch stores, and aligns
-        entries = [
-            replace(one, data=data, method=0) for one, data in zip(entries, members.values(), strict=True)
-        ]
+        entries = [replace(one, data=data, method=0) for one, data in zip(entries, members.values(), strict=True)]
     shape = rng.choice(sorted(_SHAPES))
     data = _SHAPES[shape](rng, entries)
     if rng.random() < 0.1:
@@ -41,7 +39,11 @@ def make(rng: random.Random) -> Input:
 def _torch(rng: random.Random) -> dict[str, bytes]:
     number = b"storage", b"0", b"cpu"
     storage = b"(" + short(number[0].decode()) + b"ctorch\nFloatStorage\n" + short("0") + short("cpu") + b"K\x02tQ"
-    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+    tensor = (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"K\x00K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR"
+    )
     plain = b"\x80\x02ccollections\nOrderedDict\n)R(" + short("weight") + tensor + b"u."
     data = plain if rng.random() < 0.6 else _pickle(rng)
     found = {f"{_TORCH}data.pkl": data, f"{_TORCH}byteorder": b"little", f"{_TORCH}data/0": rng.randbytes(8)}
@@ -192,7 +194,9 @@ def _disks(rng: random.Random, entries: list[Entry]) -> bytes:
     size = sum(len(zips.central(one, 0)) for one in entries)
     at = len(sound) - zips_end() - size
     count = len(entries) + rng.choice([-1, 0, 1])
-    return sound[:-zips_end()] + zips.end(count, size + rng.choice([-46, 0, 0, 1]), at + rng.choice([0, 1, -4]), disk=rng.randrange(2))
+    return sound[: -zips_end()] + zips.end(
+        count, size + rng.choice([-46, 0, 0, 1]), at + rng.choice([0, 1, -4]), disk=rng.randrange(2)
+    )
 
 
 _SHAPES = {

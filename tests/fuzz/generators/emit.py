@@ -13,7 +13,21 @@ class Context:
 
     rng: random.Random
     memo: int = 0
+    memoizes: bool = True  # False for a part of another program, or one that is generated before what comes before it
     texts: dict[str, int] = field(default_factory=dict)  # text -> its memo entry
+    oddness: float = -1.0  # how much of it is other than libraries write it
+
+    def __post_init__(self) -> None:
+        if self.oddness < 0:
+            self.oddness = self.rng.choice([0.0, 0.0, 0.3, 1.0, 2.0])
+
+    def apart(self) -> Context:
+        """The same, for a part of which nothing is remembered."""
+        return Context(rng=self.rng, memoizes=False, oddness=self.oddness)
+
+    def odd(self, share: float) -> bool:
+        """True in this share of the cases, more or less of them as the program is odd."""
+        return self.rng.random() < share * self.oddness
 
     def chance(self, share: float) -> bool:
         """True in this share of the cases."""
@@ -31,7 +45,7 @@ def text(c: Context, value: str) -> bytes:
     rng = c.rng
     if value in c.texts and c.chance(0.5):
         return get(c, c.texts[value])
-    if c.chance(0.6):
+    if c.chance(0.6) or not c.oddness:
         pushed = short(value)
     else:
         data = value.encode("utf-8", "surrogatepass")
@@ -41,7 +55,7 @@ def text(c: Context, value: str) -> bytes:
         elif way == 1:
             pushed = b"\x8d" + struct.pack("<Q", len(data)) + data
         elif way == 2:
-            pushed = b"V" + _escaped(rng, value) + b"\n"
+            pushed = b"V" + _escaped(c, value) + b"\n"
         elif way == 3:
             quote = rng.choice([b"'", b'"'])
             pushed = b"S" + rng.choice([b"", b" "]) * c.chance(0.1) + quote + _quoted(rng, value) + quote + b"\n"
@@ -51,16 +65,16 @@ def text(c: Context, value: str) -> bytes:
             pushed = b"U" + bytes([len(data)]) + data
         else:
             pushed = short(value)
-    if c.chance(0.3):
+    if c.memoizes and c.chance(0.3):
         c.texts[value] = c.memo
         return pushed + memoize(c)
     return pushed
 
 
-def _escaped(rng: random.Random, value: str) -> bytes:
+def _escaped(c: Context, value: str) -> bytes:
     written = []
     for letter in value:
-        if rng.random() < 0.15 or letter in "\\\n\r" or ord(letter) > 255:
+        if c.odd(0.05) or letter in "\\\n\r" or ord(letter) > 255:
             written.append(f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}")
         else:
             written.append(letter)
@@ -108,6 +122,8 @@ def raw(c: Context, data: bytes) -> bytes:
 
 def memoize(c: Context) -> bytes:
     """Remember the top of the stack."""
+    if not c.memoizes:
+        return b""
     number = c.memo
     c.memo += 1
     way = c.rng.randrange(10)
@@ -146,7 +162,7 @@ def tuple_of(c: Context, *parts: bytes) -> bytes:
 
 def dict_of(c: Context, *pairs: bytes) -> bytes:
     """A dict of keys and values, one after the other."""
-    way = c.rng.randrange(10)
+    way = c.rng.randrange(10) if c.oddness else 0
     if way < 6:
         return b"}(" + b"".join(pairs) + b"u"
     if way < 8:
@@ -159,6 +175,6 @@ def dict_of(c: Context, *pairs: bytes) -> bytes:
 def frame(c: Context, piece: bytes) -> bytes:
     """A piece in a frame, whose length is mostly right."""
     length = len(piece)
-    if c.chance(0.25):
+    if c.odd(0.3):
         length = max(0, length + c.rng.choice([-9, -4, -2, -1, 1, 2, 8, 30, -length]))
     return b"\x95" + struct.pack("<Q", length) + piece

@@ -114,7 +114,11 @@ def _attribute(rng: random.Random) -> Any:
 def _renamed(rng: random.Random, data: bytes) -> bytes:
     """One name in place of another of the same length: the same attribute twice."""
     pairs = [("model_c0nfig", "model_config"), ("weight_names", "model_config"), ("backend_abcd", "model_config")]
-    pairs = [one for one in [*pairs, ("dense_1", "dense_0"), ("layer_1", "dense_0")] if all(name.encode() in data for name in one)]
+    pairs = [
+        one
+        for one in [*pairs, ("dense_1", "dense_0"), ("layer_1", "dense_0")]
+        if all(name.encode() in data for name in one)
+    ]
     if not pairs:
         return data
     old, new = rng.choice(pairs)

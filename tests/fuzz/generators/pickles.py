@@ -69,7 +69,7 @@ def _around(c: Context) -> bytes:
     seed = c.rng.choice([one for one in seeds.pickles() if one[:2] == b"\x80\x04"])
     parts = []
     for _ in range(c.rng.randint(1, 3)):
-        inner = Context(rng=c.rng)
+        inner = Context(rng=c.rng, memoizes=c.chance(0.1))
         code = wrapper(inner, b"\x80\x04" + value(inner, 2, arrays=False) + b".", payload(inner)) + b"0"
         parts.append(code if c.chance(0.6) else piece(inner))
     return seed[:2] + b"".join(parts) + seed[2:]
@@ -80,7 +80,7 @@ def _spliced(c: Context) -> bytes:
     seed = c.rng.choice([one for one in seeds.pickles() if len(one) < 6000])
     places = _borders(seed)
     for place in sorted(c.rng.sample(places, min(len(places), c.rng.randint(1, 3))), reverse=True):
-        inner = Context(rng=c.rng, memo=c.rng.choice([0, 5, 200]))
+        inner = Context(rng=c.rng, memoizes=False)
         code = piece(inner) if c.chance(0.7) else payload(inner) * c.chance(0.1)
         if c.chance(0.2):
             code = emit.frame(inner, code)
@@ -141,7 +141,12 @@ def _zfile(rng: random.Random, data: bytes) -> bytes:
 
 def _members(rng: random.Random, data: bytes, compress: str) -> bytes:
     # A compressed file may have several parts, which some readers join and others do not.
-    pack = {"gz": lambda one: gzip.compress(one, mtime=0), "bz2": bz2.compress, "xz": lzma.compress, "z": zlib.compress}[compress]
+    pack = {
+        "gz": lambda one: gzip.compress(one, mtime=0),
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+        "z": zlib.compress,
+    }[compress]
     rare = rng.random() < (0.05 if compress == "z" else 0.3)  # joblib's own reader of zlib runs on over what follows
     if rng.random() < 0.3:
         place = rng.randrange(len(data) + 1)

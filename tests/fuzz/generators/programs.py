@@ -24,7 +24,7 @@ def stream(c: Context, *, arrays: bool = True) -> bytes:
 
 
 def _maybe_framed(c: Context, code: bytes) -> bytes:
-    return emit.frame(c, code) if c.chance(0.15) else code
+    return emit.frame(c, code) if c.chance(0.15) or (c.oddness and c.chance(0.2)) else code
 
 
 def piece(c: Context, *, arrays: bool = True) -> bytes:
@@ -52,7 +52,7 @@ def value(c: Context, depth: int, *, arrays: bool = True) -> bytes:
         (6, lambda: _container(c, depth, arrays)),
         (7, lambda: _instance(c, depth, arrays)),
         (3, lambda: emit.look_up(c, *names.named(c.rng))),
-        (3, lambda: numpy_array(c, _list(c, depth, arrays))),
+        (3, lambda: numpy_array(c, lambda: _list(c, depth, arrays))),
         (1, lambda: _odd(c, depth, arrays)),
     ]
     if arrays:
@@ -74,7 +74,7 @@ def _nested(c: Context) -> bytes:
     if c.chance(0.6):
         return stream(inner, arrays=c.chance(0.1))
     extra = payload(inner) if c.chance(0.1) else b""
-    return b"\x80\x04" + extra + numpy_array(inner, b"](" + value(inner, 2, arrays=False) + b"e") + b"."
+    return b"\x80\x04" + extra + numpy_array(inner, lambda: b"](" + value(inner, 2, arrays=False) + b"e") + b"."
 
 
 def _hidden(c: Context) -> bytes:
@@ -95,11 +95,16 @@ def _leaf(c: Context) -> bytes:
         return b"G" + struct.pack(">d", rng.random()) if c.chance(0.7) else b"F%d.5\n" % rng.randrange(9)
     if way == 7:
         return emit.raw(c, payload(Context(rng=rng)) if c.chance(0.5) else rng.randbytes(rng.randrange(20)))
-    if way == 8 and c.memo:
+    if way == 8 and c.memo and c.memoizes:
         return emit.get(c, rng.randrange(c.memo))
     if way == 9:
         hidden = payload(Context(rng=rng))
-        return rng.choice([b"X" + struct.pack("<I", len(hidden)) + hidden, b"\x8b" + struct.pack("<i", len(hidden)) + hidden])
+        return rng.choice(
+            [
+                (b"X" if hidden.isascii() else b"B") + struct.pack("<I", len(hidden)) + hidden,
+                b"\x8b" + struct.pack("<i", len(hidden)) + hidden,
+            ]
+        )
     return rng.choice([b")", b"]", b"}", b"\x8f"])
 
 
@@ -130,34 +135,43 @@ def _container(c: Context, depth: int, arrays: bool) -> bytes:
 def _instance(c: Context, depth: int, arrays: bool) -> bytes:
     """An object made by an allowed name in any way, with a state, items or pairs."""
     name = names.called(c.rng)
-    args = [value(c, depth + 1, arrays=arrays) for _ in range(c.rng.choice([0, 0, 0, 1, 2]))]
     way = c.rng.randrange(10)
+    apart = c.apart() if way == 7 else c
+    looked_up = emit.look_up(apart, *name)
+    if way == 9:
+        head = emit.look_up(c, "copyreg", "_reconstructor")
+        looked_up = emit.look_up(c, *name)
+    args = [value(c, depth + 1, arrays=arrays) for _ in range(c.rng.choice([0, 0, 0, 1, 2]) * (way < 9))]
     if way < 4:
-        code = emit.look_up(c, *name) + emit.tuple_of(c, *args) + b"\x81"
+        code = looked_up + emit.tuple_of(c, *args) + b"\x81"
     elif way < 6:
-        code = emit.look_up(c, *name) + emit.tuple_of(c, *args) + b"R"
+        code = looked_up + emit.tuple_of(c, *args) + b"R"
     elif way == 6:
-        code = b"(" + emit.look_up(c, *name) + b"".join(args) + b"o"
+        code = b"(" + looked_up + b"".join(args) + b"o"
     elif way == 7:
         code = b"(" + b"".join(args) + b"i" + "\n".join(name).encode() + b"\n"
     elif way == 8:
-        code = emit.look_up(c, *name) + emit.tuple_of(c, *args) + b"}\x92"
+        code = looked_up + emit.tuple_of(c, *args) + b"}\x92"
     else:
-        code = emit.look_up(c, "copyreg", "_reconstructor")
-        code += emit.tuple_of(c, emit.look_up(c, *name), emit.look_up(c, "builtins", "object"), b"N") + b"R"
+        code = head + emit.tuple_of(c, looked_up, emit.look_up(c, "builtins", "object"), b"N") + b"R"
     if c.chance(0.2):
         code += emit.memoize(c)
-    way = c.rng.randrange(12)
+    return code + _filling(c, depth, arrays)
+
+
+def _filling(c: Context, depth: int, arrays: bool) -> bytes:
+    """What is put into an instance after it was made."""
+    way = c.rng.randrange(12 if c.odd(0.5) else 6)
     if way < 6:
-        pairs = [(emit.text(c, c.rng.choice(_WORDS)), value(c, depth + 1, arrays=arrays)) for _ in range(c.rng.randrange(3))]
-        code += emit.dict_of(c, *(part for pair in pairs for part in pair)) + b"b"
-    elif way == 6:
-        code += value(c, depth + 1, arrays=arrays) + b"b"
-    elif way == 7:
-        code += c.rng.choice([_leaf(c) + b"a", b"(" + _leaf(c) + b"e", b"(" + _leaf(c) + b"\x90"])
-    elif way == 8:
-        code += emit.text(c, c.rng.choice(_WORDS)) + _leaf(c) + b"s"
-    return code
+        pairs = [
+            (emit.text(c, c.rng.choice(_WORDS)), value(c, depth + 1, arrays=arrays)) for _ in range(c.rng.randrange(3))
+        ]
+        return emit.dict_of(c, *(part for pair in pairs for part in pair)) + b"b"
+    if way == 6:
+        return value(c, depth + 1, arrays=arrays) + b"b"
+    if way == 7:
+        return c.rng.choice([_leaf(c) + b"a", b"(" + _leaf(c) + b"e", b"(" + _leaf(c) + b"\x90"])
+    return emit.text(c, c.rng.choice(_WORDS)) + _leaf(c) + b"s" if way == 8 else b""
 
 
 def _odd(c: Context, depth: int, arrays: bool) -> bytes:
@@ -170,8 +184,16 @@ def _odd(c: Context, depth: int, arrays: bool) -> bytes:
     if way == 2:
         return c.rng.choice([b"\x97", b"\x97\x98", b"\x96" + struct.pack("<Q", 3) + b"abc\x98"])
     if way == 3:
-        storage = emit.tuple_of(c, emit.short("storage"), emit.look_up(c, "torch", "FloatStorage"), emit.short("0"), emit.short("cpu"), b"K\x01")
+        storage = emit.tuple_of(
+            c,
+            emit.short("storage"),
+            emit.look_up(c, "torch", "FloatStorage"),
+            emit.short("0"),
+            emit.short("cpu"),
+            b"K\x01",
+        )
         return storage + b"Q"
     if way == 4:
         return b"K\x01" + emit.look_up(c, *names.named(c.rng)) + b"0"
-    return value(c, depth + 1, arrays=arrays) + emit.memoize(c) + emit.get(c, max(0, c.memo - 1)) + b"0"
+    code = value(c, depth + 1, arrays=arrays) + emit.memoize(c)
+    return code + emit.get(c, c.memo - 1) + b"0" if c.memoizes else code

@@ -166,7 +166,10 @@ def _meta_graph(w: Writer) -> bytes:
     about = w.message(1, w.text(4, "serve"), w.text(5, "2.15.0"))
     nodes = [_tf_node(w, 1) for _ in range(w.rng.randint(1, 3))]
     functions = w.some(
-        lambda: w.message(1, w.message(1, w.text(1, w.rng.choice(["f", "g", "h"]))), *(_tf_node(w, 3) for _ in range(2))), 3
+        lambda: w.message(
+            1, w.message(1, w.text(1, w.rng.choice(["f", "g", "h"]))), *(_tf_node(w, 3) for _ in range(2))
+        ),
+        3,
     )
     assets = w.some(lambda: w.message(6, w.message(1, w.text(1, "t:0")), w.text(2, w.rng.choice(_FILES))), 1)
     return w.message(2, about, w.message(2, *nodes, w.message(2, *functions)), *assets)

@@ -29,9 +29,7 @@ def entry(rng: random.Random, name: str, data: bytes) -> Entry:
     """A member, stored or deflated."""
     deflated = rng.random() < 0.3
     stored = _deflate(data) if deflated else data
-    return Entry(
-        name=name.encode(), data=stored, method=8 if deflated else 0, crc=zlib.crc32(data), whole=len(data)
-    )
+    return Entry(name=name.encode(), data=stored, method=8 if deflated else 0, crc=zlib.crc32(data), whole=len(data))
 
 
 def _deflate(data: bytes) -> bytes:

@@ -108,9 +108,7 @@ class Loaders:
                 running = answer["begins"]
             elif "ended" in answer:
                 events = tuple(tuple(one) for one in answer["events"])
-                found.append(
-                    Reached(loader=running, status=answer["status"], events=events, found=answer["found"])
-                )
+                found.append(Reached(loader=running, status=answer["status"], events=events, found=answer["found"]))
             elif "died" in answer:
                 found.append(Reached(loader=running, status="crashed", signal=answer["died"]))
                 self._await_ready()

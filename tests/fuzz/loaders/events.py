@@ -11,8 +11,21 @@ from typing import Any
 
 # Audit events that read or do nothing outside the process: all others are effects.
 _HARMLESS = frozenset(
-    "array.__new__ builtins.id gc.get_objects gc.get_referents gc.get_referrers mmap.__new__ object.__delattr__ "
-    "object.__getattr__ object.__setattr__ sys._getframe sys._getframemodulename sys.excepthook sys.unraisablehook".split()
+    [
+        "array.__new__",
+        "builtins.id",
+        "gc.get_objects",
+        "gc.get_referents",
+        "gc.get_referrers",
+        "mmap.__new__",
+        "object.__delattr__",
+        "object.__getattr__",
+        "object.__setattr__",
+        "sys._getframe",
+        "sys._getframemodulename",
+        "sys.excepthook",
+        "sys.unraisablehook",
+    ]
 )
 _MOST = 2000  # events of one loader and file
 
@@ -64,7 +77,9 @@ class Events:
         # What only parses (ast.parse, ast.literal_eval) names its source so; to run it would be an event of its own.
         if event == "compile" and args[1] in ("<unknown>", b"<unknown>"):
             return
-        if event == "import" and str(args[0]).startswith("encodings."):  # a codec by its name: only Python's own are found
+        if event == "import" and str(args[0]).startswith(
+            "encodings."
+        ):  # a codec by its name: only Python's own are found
             raise ImportError(args[0])
         if event == "pickle.find_class":  # an unpickler that the harness did not replace
             self.add("global", str(args[0]), str(args[1]))

@@ -39,63 +39,62 @@ def loaders(events: Events) -> dict[str, Loader]:
     """By name; `NAME*` resolves all names that inspection allowed to the real objects."""
     names = Names(events)
     recording = recording_pickle(names)
-    joblib = _recording_joblib(names, recording)
+    joblib = _recording_joblib(names)
     numpy = _recording_numpy(recording)
-
-    def native(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        with open(path, "rb") as file:  # noqa: PTH123 - as a loader does
-            recording.Unpickler(file).load()
-
-    def python(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        with open(path, "rb") as file:  # noqa: PTH123 - as a loader does
-            recording._Unpickler(file).load()
-
-    def by_joblib(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        joblib.load(path)
-
-    def mapped(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        joblib.load(path, mmap_mode="r")
-
-    def by_numpy(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        found = numpy.load(path, allow_pickle=True)
-        if isinstance(found, numpy.lib.npyio.NpzFile):
-            for name in found.files:
-                found[name]
-
-    def members(path: str, request: dict[str, Any]) -> None:  # noqa: ARG001 - a loader's interface
-        with zipfile.ZipFile(path) as archive:
-            for one in archive.infolist():
-                data = archive.read(one)
-                if one.filename.endswith((".pkl", ".pickle", ".joblib")):
-                    recording.Unpickler(io.BytesIO(data)).load()
-
-    def listed(path: str, request: dict[str, Any]) -> dict[str, str]:  # noqa: ARG001 - a loader's interface
-        with zipfile.ZipFile(path) as archive:
-            return {one.filename: hashlib.sha256(archive.read(one)).hexdigest() for one in archive.infolist()}
-
-    def really(loader: Loader) -> Loader:
-        def load(path: str, request: dict[str, Any]) -> None:
-            names.real = frozenset((module, name) for module, name in request.get("real", ()))
-            try:
-                loader(path, request)
-            finally:
-                names.real = frozenset()
-
-        return load
-
     found: dict[str, Loader] = {
-        "pickle": native,
-        "pickle.py": python,
-        "joblib": by_joblib,
-        "joblib.mmap": mapped,
-        "numpy": by_numpy,
-        "members": members,
-        "zipfile": listed,
+        "pickle": lambda path, _: _unpickled(path, recording.Unpickler),
+        "pickle.py": lambda path, _: _unpickled(path, recording._Unpickler),
+        "joblib": lambda path, _: _dropped(joblib.load(path)),
+        "joblib.mmap": lambda path, _: _dropped(joblib.load(path, mmap_mode="r")),
+        "numpy": lambda path, _: _by_numpy(path, numpy),
+        "members": lambda path, _: _members(path, recording),
+        "zipfile": lambda path, _: _digests(path),
     }
-    return {**found, "pickle*": really(native), "joblib*": really(by_joblib)}
+    return {**found, "pickle*": _really(found["pickle"], names), "joblib*": _really(found["joblib"], names)}
 
 
-def _recording_joblib(names: Names, recording: Any) -> Any:
+def _unpickled(path: str, unpickler: Any) -> None:
+    with open(path, "rb") as file:  # noqa: PTH123 - as a loader does
+        unpickler(file).load()
+
+
+def _dropped(value: Any) -> None:
+    """Forget what was loaded, while what that does is still watched."""
+    del value
+
+
+def _by_numpy(path: str, numpy: Any) -> None:
+    found = numpy.load(path, allow_pickle=True)
+    if isinstance(found, numpy.lib.npyio.NpzFile):
+        for name in found.files:
+            found[name]
+
+
+def _members(path: str, recording: Any) -> None:
+    with zipfile.ZipFile(path) as archive:
+        for one in archive.infolist():
+            data = archive.read(one)
+            if one.filename.endswith((".pkl", ".pickle", ".joblib")):
+                recording.Unpickler(io.BytesIO(data)).load()
+
+
+def _digests(path: str) -> dict[str, str]:
+    with zipfile.ZipFile(path) as archive:
+        return {one.filename: hashlib.sha256(archive.read(one)).hexdigest() for one in archive.infolist()}
+
+
+def _really(loader: Loader, names: Names) -> Loader:
+    def load(path: str, request: dict[str, Any]) -> None:
+        names.real = frozenset((module, name) for module, name in request.get("real", ()))
+        try:
+            loader(path, request)
+        finally:
+            names.real = frozenset()
+
+    return load
+
+
+def _recording_joblib(names: Names) -> Any:
     import joblib
     from joblib import numpy_pickle, numpy_pickle_compat
 
@@ -109,7 +108,6 @@ def _recording_joblib(names: Names, recording: Any) -> Any:
 
     numpy_pickle.NumpyUnpickler = Unpickler
     numpy_pickle_compat.ZipNumpyUnpickler = Compatible
-    numpy_pickle.pickle = recording  # older releases read the pickle of an array's objects with it
     # Loaders import some modules when they first need them; here that must happen before they are watched.
     joblib.dump({"a": 1}, warm := io.BytesIO(), compress=("lz4", 3))
     warm.seek(0)

@@ -22,7 +22,21 @@ _REAL: frozenset[tuple[str, str]] = frozenset(
         ("_codecs", "encode"),
         *((f"numpy.{home}.multiarray", name) for home in ("core", "_core") for name in ("_reconstruct", "scalar")),
         *((f"numpy.{home}.numeric", "_frombuffer") for home in ("core", "_core")),
-        *(("numpy", name) for name in "ndarray dtype matrix recarray record void object_ float64 int64 uint8".split()),
+        *(
+            ("numpy", name)
+            for name in [
+                "ndarray",
+                "dtype",
+                "matrix",
+                "recarray",
+                "record",
+                "void",
+                "object_",
+                "float64",
+                "int64",
+                "uint8",
+            ]
+        ),
         *(("joblib.numpy_pickle", name) for name in ("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper")),
         *(("joblib.numpy_pickle_compat", name) for name in ("NDArrayWrapper", "ZNDArrayWrapper")),
     }
@@ -30,7 +44,10 @@ _REAL: frozenset[tuple[str, str]] = frozenset(
 _TORCH = frozenset(
     {
         *(("torch._utils", name) for name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")),
-        *(("torch", name) for name in "FloatStorage LongStorage DoubleStorage IntStorage ByteStorage HalfStorage".split()),
+        *(
+            ("torch", name)
+            for name in ["FloatStorage", "LongStorage", "DoubleStorage", "IntStorage", "ByteStorage", "HalfStorage"]
+        ),
         ("torch", "Size"),
         ("torch.storage", "UntypedStorage"),
     }
@@ -52,9 +69,11 @@ class InertType(type):
     events: Events
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any are accepted
+        """Make an instance."""
         return object.__new__(cls)
 
     def __setstate__(cls, state: Any) -> None:
+        """Record that a class itself is given a state."""
         cls.events.add("call", f"class {cls.__module__}.{cls.__qualname__}", "__setstate__")
 
 
@@ -75,9 +94,11 @@ class Inert(metaclass=InertType):
     container = False  # whether the class that it stands for is a list, dict or set, which have these methods by nature
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004 - any are accepted
+        """Make an instance, as NEWOBJ does."""
         return object.__new__(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any are accepted
+        """Record that an object which the file made is called."""
         self.events.add("call", f"{type(self).__module__}.{type(self).__qualname__}", "__call__")
         return object.__new__(type(self))
 

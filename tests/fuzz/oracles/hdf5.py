@@ -67,18 +67,26 @@ def differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Fa
         if more := attributes.keys() - mine.keys():
             yield _different("an attribute that inspection did not see", f"{path!r}: {sorted(more)!r}")
         for name in attributes.keys() & mine.keys():
-            if mine[name] is not None and attributes[name] is not None and _plain(mine[name]) != _plain(attributes[name]):
+            if (
+                mine[name] is not None
+                and attributes[name] is not None
+                and _plain(mine[name]) != _plain(attributes[name])
+            ):
                 detail = f"{path!r}, {name!r}: {mine[name]!r} here, {attributes[name]!r} there"
                 cut = isinstance(attributes[name], str) and attributes[name].partition("\0")[0] == mine[name]
                 yield _different(f"an attribute {'cut at a NUL' if cut else 'with another value'}", detail)
+    yield from _datasets(own, other)
+    if other["outside"] and not own["outside"]:
+        yield _different("a way out of the file that inspection did not see", repr(other["outside"]))
+
+
+def _datasets(own: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Failure]:
     for path, shape in other["datasets"].items():
         if path in own["datasets"] and own["datasets"][path] != shape:
             yield _different("a dataset of another shape", f"{path!r}: {own['datasets'][path]} here, {shape} there")
-    if more := other["datasets"].keys() - own["datasets"].keys():
-        if len(other["datasets"]) > len(own["datasets"]) and not _doubled(other["datasets"]):
-            yield _different("a dataset that inspection did not see", repr(sorted(more)))
-    if other["outside"] and not own["outside"]:
-        yield _different("a way out of the file that inspection did not see", repr(other["outside"]))
+    more = other["datasets"].keys() - own["datasets"].keys()
+    if more and len(other["datasets"]) > len(own["datasets"]) and not _doubled(other["datasets"]):
+        yield _different("a dataset that inspection did not see", repr(sorted(more)))
 
 
 def _doubled(datasets: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ def _unlisted(seen: Seen, one: Reached) -> Iterator[Failure]:
     hidden = {pair for pair in one.globals if pair not in seen.globals}
     hidden = {(module, name) for module, name in hidden if (_ALIASES.get(module, ""), name) not in seen.globals}
     if hidden:
-        names = ", ".join(sorted(f"{ascii(module)}:{ascii(name)}" for module, name in hidden))
+        names = ", ".join(sorted(f"{module!a}:{name!a}" for module, name in hidden))
         detail = f"verdict {seen.verdict}, but the loader ({one.status}) looked up {names}"
         yield Failure(promise="unlisted", loader=one.loader, about="", detail=detail)
 
@@ -40,4 +40,6 @@ def _effects(one: Reached) -> Iterator[Failure]:
         yield Failure(promise="call", loader=one.loader, about=about, detail=detail)
     for effect in one.effects[:3]:
         about = effect.partition(" ")[0]
-        yield Failure(promise="effect", loader=one.loader, about=about, detail=f"verdict safe, but the loader did {effect}")
+        yield Failure(
+            promise="effect", loader=one.loader, about=about, detail=f"verdict safe, but the loader did {effect}"
+        )

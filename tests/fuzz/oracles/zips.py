@@ -58,7 +58,8 @@ def _members(path: Path) -> dict[str, str] | None:
     with path.open("rb") as file:
         if file.read(4) not in (b"PK\3\4", b"PK\5\6"):
             return None
-        for member in read_directory(file, size, Limits().members):
+        directory = read_directory(file, size, Limits().members)
+        for member in getattr(directory, "members", directory):  # a list of them in older checkouts (`--source`)
             digest = hashlib.sha256()
             try:
                 source = open_member(file, member, Budget(Limits(), size))
@@ -76,9 +77,9 @@ def _differences(own: Mapping[str, str], one: Reached) -> Iterator[Failure]:
     plain = {name.partition("/")[2]: digest for name, digest in own.items()} if one.loader == "torch.records" else own
     for name, digest in one.found.items():
         if name not in plain:
-            about, detail = "a member that inspection did not see", f"{ascii(name)} is not among {ascii(sorted(plain))}"
+            about, detail = "a member that inspection did not see", f"{name!a} is not among {sorted(plain)!a}"
         elif plain[name] != digest:
-            about, detail = "a member with other bytes", f"{ascii(name)} has other bytes"
+            about, detail = "a member with other bytes", f"{name!a} has other bytes"
         else:
             continue
         yield Failure(promise="different", loader=one.loader, about=about, detail=f"by {one.loader}: {detail}")
