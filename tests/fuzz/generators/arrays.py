@@ -170,8 +170,8 @@ def wrapper(c: Context, nested: bytes, hidden: bytes) -> bytes:
     if kind.objects:
         return emit.frame(c, head) + nested if c.chance(0.3) else head + nested
     padding = b"\xff" if c.odd(0.02) else b""
-    if c.chance(0.3):  # a frame that ends before, behind or amid the array's bytes
-        if c.chance(0.5) and content:
+    if not c.framed and c.chance(0.3):  # a frame that ends before, behind or amid the array's bytes
+        if c.odd(0.5) and content:
             behind = sized(c, len(content))
             first, second = (content, behind) if c.chance(0.7) else (behind, content)
             return b"\x95" + struct.pack("<Q", len(head) + len(first)) + head + first + second

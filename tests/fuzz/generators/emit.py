@@ -15,6 +15,7 @@ class Context:
     memo: int = 0
     memoizes: bool = True  # False for a part of another program, or one that is generated before what comes before it
     texts: dict[str, int] = field(default_factory=dict)  # text -> its memo entry
+    framed: bool = False  # what is made now comes into a frame, in which no other should begin
     oddness: float = -1.0  # how much of it is other than libraries write it
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ def text(c: Context, value: str) -> bytes:
             pushed = b"V" + _escaped(c, value) + b"\n"
         elif way == 3:
             quote = rng.choice([b"'", b'"'])
-            pushed = b"S" + rng.choice([b"", b" "]) * c.chance(0.1) + quote + _quoted(rng, value) + quote + b"\n"
+            pushed = b"S" + rng.choice([b"", b" "]) * c.chance(0.1) + quote + _quoted(c, value) + quote + b"\n"
         elif way == 4:
             pushed = b"T" + struct.pack("<i", len(data)) + data
         elif way == 5 and len(data) < 256:
@@ -81,11 +82,11 @@ def _escaped(c: Context, value: str) -> bytes:
     return "".join(written).encode("latin-1", "replace")
 
 
-def _quoted(rng: random.Random, value: str) -> bytes:
+def _quoted(c: Context, value: str) -> bytes:
     written = []
     for byte in value.encode("utf-8", "surrogatepass"):
-        if rng.random() < 0.1 or byte in b"\\'\"\n" or byte > 126:
-            written.append(rng.choice([f"\\x{byte:02x}", f"\\{byte:03o}"]))
+        if c.odd(0.05) or byte in b"\\'\"\n" or byte > 126:
+            written.append(c.rng.choice([f"\\x{byte:02x}", f"\\{byte:03o}"]))
         else:
             written.append(chr(byte))
     return "".join(written).encode()
@@ -174,6 +175,8 @@ def dict_of(c: Context, *pairs: bytes) -> bytes:
 
 def frame(c: Context, piece: bytes) -> bytes:
     """A piece in a frame, whose length is mostly right."""
+    if c.framed and not c.odd(0.3):
+        return piece
     length = len(piece)
     if c.odd(0.3):
         length = max(0, length + c.rng.choice([-9, -4, -2, -1, 1, 2, 8, 30, -length]))

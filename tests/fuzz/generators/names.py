@@ -71,7 +71,6 @@ _LIBRARIES = [
     "scipy",
     "sklearn",
     "statsmodels",
-    "xgboost",
 ]
 
 

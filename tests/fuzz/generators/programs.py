@@ -18,13 +18,18 @@ def stream(c: Context, *, arrays: bool = True) -> bytes:
     """One pickle, from its header to its STOP."""
     protocol = c.rng.choice([0, 1, 2, 3, 4, 4, 4, 4, 5])
     head = b"\x80" + bytes([protocol]) if c.chance(0.9) else b""
-    body = b"".join(_maybe_framed(c, piece(c, arrays=arrays)) for _ in range(c.rng.choice([0, 1, 1, 2, 3])))
-    body += _maybe_framed(c, value(c, 0, arrays=arrays))
-    return head + body + b"."
+    pieces = c.rng.choice([0, 1, 1, 2, 3])
+    body = b"".join(_maybe_framed(c, lambda: piece(c, arrays=arrays)) for _ in range(pieces))
+    return head + body + _maybe_framed(c, lambda: value(c, 0, arrays=arrays)) + b"."
 
 
-def _maybe_framed(c: Context, code: bytes) -> bytes:
-    return emit.frame(c, code) if c.chance(0.15) or (c.oddness and c.chance(0.2)) else code
+def _maybe_framed(c: Context, make: Callable[[], bytes]) -> bytes:
+    if not c.chance(0.25):
+        return make()
+    c.framed = True
+    code = make()
+    c.framed = False
+    return emit.frame(c, code)
 
 
 def piece(c: Context, *, arrays: bool = True) -> bytes:
@@ -40,7 +45,7 @@ def piece(c: Context, *, arrays: bool = True) -> bytes:
         return emit.short("a") + b"20" + b"0"
     if way == 10:
         return emit.frame(c, b"")
-    return payload(c) if c.chance(0.1) else b"(1"
+    return payload(c) if c.odd(0.1) else b"(1"
 
 
 def value(c: Context, depth: int, *, arrays: bool = True) -> bytes:
@@ -61,9 +66,9 @@ def value(c: Context, depth: int, *, arrays: bool = True) -> bytes:
     code: bytes = c.rng.choices(makers, weights)[0]()
     if c.chance(0.15):
         code += emit.memoize(c)
-    if c.chance(0.03):
+    if c.odd(0.03):
         code += b"20"
-    if c.chance(0.03):
+    if c.odd(0.03):
         code = emit.frame(c, code)
     return code
 
