@@ -14,7 +14,7 @@ CLIENTS := .venv-clients
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak
+.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak fuzz
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,10 @@ bench-serve: $(STAMP)  ## Serving figures beside a Flask stub (JSON=path writes 
 
 soak: $(STAMP)  ## A minute of 64 clients, good and bad: no wrong answer, no failure, no growing memory
 	@$(BIN)/python -m tests.benchmarks.soak
+
+# FUZZ names what is not the default: FUZZ="--seconds 60 --kinds pickle".
+fuzz: $(STAMP) models  ## Ten minutes of generated files, inspected and loaded by the real loaders: both must see the same
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 clean:  ## Removes the environments and caches
 	rm -rf $(VENV) $(FRAMEWORKS) $(CLIENTS) .mypy_cache .ruff_cache build dist
