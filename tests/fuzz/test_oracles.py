@@ -107,7 +107,7 @@ def test_other_operators_of_a_model_are_a_failure(tmp_path: Path) -> None:
         found = onnx.run(path, ["onnx"])[0].found
     finally:
         onnx.stop()
-    here = {"operators": [], "functions": [], "external": []}
+    here: dict[str, list[list[str]]] = {"operators": [], "functions": [], "external": []}
     assert [one.about for one in onnx_differences(here, found)] == ["operators"]
     assert not list(onnx_differences({**here, "operators": [["", "PyOp"]]}, found))
 

@@ -14,13 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.fuzz.cases import Input, Kind, Outcome, generator
 from tests.fuzz.loaders.sandbox import end_with_parent
-
-if TYPE_CHECKING:
-    from typing import Self
 
 _WEIGHTS = {"pickle": 6.0, "zip": 2.0, "hdf5": 1.0, "protobuf": 1.0}  # shares of the time
 _REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
@@ -86,7 +83,7 @@ class Bench:
         self.loaders = {name: one for name, one in every.items() if one.start()}
         self.missing = {name: one.missing for name, one in every.items() if one.missing}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Bench:  # noqa: PYI034 - typing.Self is younger than the oldest Python here
         self._folder = tempfile.TemporaryDirectory(prefix="mlpack-fuzz-")
         return self
 

@@ -70,7 +70,8 @@ class InertType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any are accepted
         """Make an instance."""
-        return object.__new__(cls)
+        made: Any = object.__new__(cls)  # type: ignore[arg-type]  # each class of this kind is one of plain objects
+        return made
 
     def __setstate__(cls, state: Any) -> None:
         """Record that a class itself is given a state."""
