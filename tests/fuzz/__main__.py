@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz.cases import Input, generator
+from tests.fuzz.cases import Always, Input, generator
 
 _ALL = "pickle,zip,hdf5,protobuf"
 
@@ -52,13 +52,12 @@ def _again(kind: str, which: str) -> int:
     from tests.fuzz.worker import Bench
 
     with Bench([kind]) as bench:
-        rng = generator(kind, int(which) if which.isdigit() else 0)
         if which.isdigit():
-            made = bench.kinds[kind].make(rng)
+            made = bench.kinds[kind].make(generator(kind, int(which)))
         else:
             path = Path(which)
             made = Input(data=path.read_bytes(), suffix="".join(path.suffixes), recipe="file")
-        outcome = bench.check(kind, made, rng)
+        outcome = bench.check(kind, made, Always())
     print(f"{len(made.data)} bytes, {made.recipe}: verdict {outcome.verdict}")
     for failure in outcome.failures:
         print(f"FAILURE {failure.key}\n  {failure.detail}")

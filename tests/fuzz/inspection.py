@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from mlpack.errors import MlpackError
@@ -130,14 +131,10 @@ def _failure(promise: str, error: BaseException, detail: str) -> Failure:
 
 def _of_import() -> bool:
     """Whether an import is what executes code: a module of inspection's own that is imported when it is first needed."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            return True
-        if frame.f_back is None:
-            return False
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
         frame = frame.f_back
-    return False
+    return frame is not None
 
 
 def _peak() -> int:

@@ -17,6 +17,7 @@ from tests.fuzz.summary import Summary
 from tests.fuzz.worker import Orders, work
 
 _HANGS = 90  # seconds for one input: inspection's own limit is 10, and each loader has one
+_LONGEST_START = 300  # seconds until the first input is checked, on a busy machine
 _BETWEEN = 10  # seconds between two lines of progress
 
 
@@ -40,12 +41,14 @@ def run(
     summary = Summary(folder=folder)
     context = multiprocessing.get_context("spawn")
     workers = [_start(context, kinds, dict.fromkeys(kinds, seed + place), jobs, source) for place in range(jobs)]
-    began, told = time.monotonic(), time.monotonic()
+    began = told = time.monotonic()
+    starting = True
     try:
-        while (now := time.monotonic()) - began < seconds:
+        while (now := time.monotonic()) - began < seconds or (starting and now - began < _LONGEST_START):
             for channel in wait([one.channel for one in workers], timeout=0.5):
                 worker = next(one for one in workers if one.channel is channel)
-                _take(worker, summary)
+                if _take(worker, summary) and starting:
+                    starting, began = False, time.monotonic()  # imports and seeds do not count
             for place, worker in enumerate(workers):
                 if worker.kind and now - worker.since > _HANGS:
                     os.kill(worker.process.pid, signal.SIGKILL)
@@ -74,12 +77,13 @@ def _start(context: Any, kinds: Sequence[str], numbers: Mapping[str, int], jobs:
     return Worker(process=process, channel=ours, orders=orders, next=dict(numbers))
 
 
-def _take(worker: Worker, summary: Summary) -> None:
+def _take(worker: Worker, summary: Summary) -> bool:
+    """Take a worker's message into account; whether it says that an input was checked."""
     try:
         message = worker.channel.recv()
     except (EOFError, OSError):
         worker.process.join(5)
-        return
+        return False
     if message[0] == "ready":
         summary.missing.update(message[1])
     elif message[0] == "begins":
@@ -90,6 +94,8 @@ def _take(worker: Worker, summary: Summary) -> None:
         _, kind, number, made, outcome, seconds = message
         worker.kind = ""
         summary.add(kind, number, made, outcome, seconds)
+        return True
+    return False
 
 
 def _ended(worker: Worker, summary: Summary) -> None:

@@ -14,15 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.fuzz.cases import Input, Kind, Outcome, generator
 from tests.fuzz.loaders.sandbox import end_with_parent
 
-if TYPE_CHECKING:
-    from typing import Self
-
 _WEIGHTS = {"pickle": 6.0, "zip": 2.0, "hdf5": 1.0, "protobuf": 1.0}  # shares of the time
+_WARM = 20  # inputs made in advance
 _REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
 _MOST_MEMORY = 8 << 30  # bytes of address space: a reader that takes more is stopped, and has long failed
 
@@ -46,6 +44,7 @@ def work(orders: Orders, runner: Connection) -> None:
     if orders.source:
         sys.path.insert(0, orders.source)  # the tests, this file among them, stay this checkout's: they are imported
     with Bench(orders.kinds) as bench, contextlib.suppress(BrokenPipeError):
+        bench.warm()
         runner.send(("ready", bench.missing))
         numbers = dict(orders.first)
         spent = dict.fromkeys(orders.kinds, 0.0)
@@ -86,7 +85,7 @@ class Bench:
         self.loaders = {name: one for name, one in every.items() if one.start()}
         self.missing = {name: one.missing for name, one in every.items() if one.missing}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Bench:  # noqa: PYI034 - typing.Self is younger than the oldest Python here
         self._folder = tempfile.TemporaryDirectory(prefix="mlpack-fuzz-")
         return self
 
@@ -94,6 +93,12 @@ class Bench:
         for one in self.loaders.values():
             one.stop()
         self._folder.cleanup()
+
+    def warm(self) -> None:
+        """Make the seeds, which the first inputs would have to wait for."""
+        for name, kind in self.kinds.items():
+            for number in range(_WARM):
+                kind.make(generator(name, number))
 
     @property
     def spoilt(self) -> bool:

@@ -156,6 +156,10 @@ def wrapper(c: Context, nested: bytes, hidden: bytes) -> bytes:
 
     The bytes may be opcodes: `hidden` where joblib takes them for data, or the other way round where a frame ends elsewhere.
     """
+    if c.odd(0.08):
+        return _covered(c, hidden)
+    if c.odd(0.08):
+        return _sized_objects(c, b"\x80\x04" + payload(Context(rng=c.rng)).lstrip(b"0") + b"N.")
     kind = dtype(c.apart())
     count = c.rng.randint(0, 4)
     content = b""
@@ -177,6 +181,27 @@ def wrapper(c: Context, nested: bytes, hidden: bytes) -> bytes:
             return b"\x95" + struct.pack("<Q", len(head) + len(first)) + head + first + second
         return emit.frame(c, head) + padding + content
     return head + padding + content
+
+
+def _covered(c: Context, hidden: bytes) -> bytes:
+    """A string whose head is an array's bytes for joblib, which then runs what the string holds."""
+    head = b"B" + struct.pack("<I", len(hidden))
+    kind = DType(code=_made(c.apart(), emit.short("u1")), size=1)
+    return b"(" + _wrapper_head(c, kind, len(head)) + head + hidden + b"1N"
+
+
+def _sized_objects(c: Context, nested: bytes) -> bytes:
+    """A pickle of objects in an array whose elements are as long as the pickle, for whoever overlooks that they are objects."""
+    size = max(len(nested), 8)
+    apart = c.apart()
+    fields = [("a", _objects(apart))]
+    if c.chance(0.3):
+        fields = [(f"f{place}", DType(code=_made(apart, emit.short("u1")), size=1)) for place in range(1001)] + fields
+    pairs = [part for name, one in fields for part in (emit.short(name), one.code + b"K\x00\x86")]
+    names = b"(" + b"".join(emit.short(name) for name, _ in fields) + b"t"
+    code = _made(apart, emit.short(f"V{size}"))
+    code += _state(apart, "|", b"N", names, emit.dict_of(apart, *pairs), flags=c.rng.choice([27, 63, 0]), size=size)
+    return _wrapper_head(c, DType(code=code, size=size, objects=True), 1) + nested.ljust(size, b"0")
 
 
 def _wrapper_head(c: Context, kind: DType, count: int) -> bytes:

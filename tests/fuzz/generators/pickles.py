@@ -8,6 +8,7 @@ import lzma
 import pickletools
 import random
 import zlib
+from collections.abc import Callable
 
 from tests.fuzz.cases import Input
 from tests.fuzz.generators import emit, seeds
@@ -109,10 +110,10 @@ def _reordered(rng: random.Random, seed: bytes) -> bytes:
 
 
 def _borders(data: bytes) -> list[int]:
-    found = []
+    found: list[int] = []
     try:
         for opcode, _, place in pickletools.genops(data):
-            found.append(place)
+            found.append(place or 0)
             if opcode.name == "STOP":
                 break
     except Exception:  # noqa: BLE001 - it is broken from here on
@@ -141,12 +142,7 @@ def _zfile(rng: random.Random, data: bytes) -> bytes:
 
 def _members(rng: random.Random, data: bytes, compress: str) -> bytes:
     # A compressed file may have several parts, which some readers join and others do not.
-    pack = {
-        "gz": lambda one: gzip.compress(one, mtime=0),
-        "bz2": bz2.compress,
-        "xz": lzma.compress,
-        "z": zlib.compress,
-    }[compress]
+    pack = _COMPRESSORS[compress]
     # joblib's readers of zlib and gzip never end where another part follows, which tells nothing and takes time.
     share = 0.02 if compress in ("z", "gz") else 0.3
     if rng.random() < share:
@@ -156,7 +152,13 @@ def _members(rng: random.Random, data: bytes, compress: str) -> bytes:
     return pack(data) + (behind if rng.random() < share else b"")
 
 
-_PACKED = {
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": lambda data: gzip.compress(data, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "z": zlib.compress,
+}
+_PACKED: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "gz": lambda rng, data: _members(rng, data, "gz"),
     "bz2": lambda rng, data: _members(rng, data, "bz2"),
     "xz": lambda rng, data: _members(rng, data, "xz"),

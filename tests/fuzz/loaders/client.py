@@ -19,7 +19,7 @@ from tests.fuzz.loaders.groups import FRAMEWORKS
 ROOT = Path(__file__).resolve().parents[3]
 FRAMEWORKS_PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
 _LONGEST_START = 300  # seconds; TensorFlow takes its time on a busy machine
-_LONGEST = 4  # seconds, far beyond the loader's own limit: it hangs in native code
+_LONGEST = 2  # seconds, beyond the loader's own limit: it hangs in native code
 
 
 @dataclass(frozen=True, kw_only=True)

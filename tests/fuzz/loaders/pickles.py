@@ -21,7 +21,7 @@ def recording_pickle(names: Names) -> Any:
         def find_class(self, module: str, name: str, /) -> Any:
             return names.find(module, name)
 
-    class Python(pickle._Unpickler):  # type: ignore[name-defined,misc]  # the unpickler in Python, which joblib builds on
+    class Python(pickle._Unpickler):  # the unpickler in Python, which joblib builds on
         def find_class(self, module: str, name: str) -> Any:
             return names.find(module, name)
 

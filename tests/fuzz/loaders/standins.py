@@ -70,7 +70,8 @@ class InertType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any are accepted
         """Make an instance."""
-        return object.__new__(cls)
+        made: Any = object.__new__(cls)  # type: ignore[arg-type]  # each class of this kind is one of plain objects
+        return made
 
     def __setstate__(cls, state: Any) -> None:
         """Record that a class itself is given a state."""
@@ -91,7 +92,7 @@ class Inert(metaclass=InertType):
     """An object of a class that is not loaded: accepts all that an unpickler does, and records calls of its methods."""
 
     events: Events
-    container = False  # whether the class that it stands for is a list, dict or set, which have these methods by nature
+    container = False  # whether it stands for a kind of list, dict or set, which have these methods, or cannot be known
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004 - any are accepted
         """Make an instance, as NEWOBJ does."""
@@ -140,7 +141,7 @@ class Names:
             if len(self._inert) > 5000:
                 self._inert.clear()
             real = _loaded(*pair)
-            container = isinstance(real, type) and issubclass(real, (list, dict, set, deque))
+            container = real is None or (isinstance(real, type) and issubclass(real, (list, dict, set, deque)))
             named = {"__module__": ascii(module), "__qualname__": ascii(name), "container": container}
             self._inert[pair] = InertType("Inert", (Inert,), named)
         return self._inert[pair]

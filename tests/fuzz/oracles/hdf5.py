@@ -17,7 +17,7 @@ from tests.fuzz.loaders.client import Loaders
 class Hdf5Files:
     """HDF5 files, as old Keras wrote its models."""
 
-    groups = ("hdf5",)
+    groups: tuple[str, ...] = ("hdf5",)
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.fuzz.cases import Input, Outcome
 from tests.fuzz.generators import pickles as generated
 from tests.fuzz.inspection import Seen, Watch, pickles
-from tests.fuzz.loaders.client import Loaders
+from tests.fuzz.loaders.client import Loaders, Reached
 from tests.fuzz.oracles.reaching import broken_promises
 
 _ALWAYS = ("pickle", "joblib")
@@ -19,7 +19,7 @@ _REALLY = ("pickle*", "joblib*")  # with the real objects of all allowed names
 class Pickles:
     """Pickle files of all kinds."""
 
-    groups = ("pickles", "torch")
+    groups: tuple[str, ...] = ("pickles", "torch")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -43,7 +43,7 @@ class Pickles:
         return outcome(seen, reached)
 
 
-def outcome(seen: Seen, reached: list) -> Outcome:  # type: ignore[type-arg]  # of Reached
+def outcome(seen: Seen, reached: Sequence[Reached]) -> Outcome:
     """The outcome where only names and effects are compared."""
     failures = (*seen.failures, *broken_promises(seen, reached))
     loaded = any(one.status == "loaded" for one in reached)

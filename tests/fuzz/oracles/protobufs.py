@@ -19,7 +19,7 @@ from tests.fuzz.loaders.client import Loaders
 class Protobufs:
     """ONNX files and saved_model.pb files."""
 
-    groups = ("onnx", "tensorflow")
+    groups: tuple[str, ...] = ("onnx", "tensorflow")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

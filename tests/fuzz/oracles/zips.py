@@ -22,7 +22,7 @@ _UNREAD = ""  # in place of the digest of a member that cannot be read
 class Zips:
     """Archives of torch, numpy and others."""
 
-    groups = ("pickles", "torch")
+    groups: tuple[str, ...] = ("pickles", "torch")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
