@@ -95,7 +95,7 @@ BROKEN_SERVERS = {
     # Ready before the model is there; it never comes.
     "predict": """
 import loader, time
-loader.load = lambda path, options: time.sleep(600)
+loader.load = lambda path, options, guard: time.sleep(600)
 from mlpack.runtime.models import Models
 Models.why_not_ready = lambda self: ""
 """,
