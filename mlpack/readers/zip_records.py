@@ -295,7 +295,7 @@ def _local(file: BinaryIO, one: Entry) -> int:
     later = flags & _DESCRIPTOR and one.flags & _DESCRIPTOR
     if told != meant and not (later and all(value in (0, right) for value, right in zip(told, meant, strict=True))):
         raise CutOffError(f"the zip member {one.name!r} has two headers that contradict each other")
-    return one.offset + _LOCAL.size + names + extras
+    return one.offset + _LOCAL.size + int(names) + int(extras)
 
 
 def _described(data: bytes, one: Entry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mlpack.formats.savedmodel.nodes import Function, Node, name_of, read_function, read_node
@@ -36,7 +37,12 @@ _TENSOR = Layout(
 )
 _SHAPE = Layout(what="TensorShapeProto", one={3: VARINT}, many={2: BYTES})
 _ASSET = Layout(what="AssetFileDef", one={1: BYTES, 2: BYTES})
+_ANY = Layout(what="Any", one={1: BYTES, 2: BYTES})
+_SPARSE = Layout(what="TensorInfo.CooSparse", one={1: BYTES, 2: BYTES, 3: BYTES})
+_COMPOSITE = Layout(what="TensorInfo.CompositeTensor", one={1: BYTES}, many={2: BYTES})
 _ENTRY = entry("map's entry")
+_ASSETS = "saved_model_assets"
+_DEEPEST = 20
 _SAVERS_OWN = "savers"  # the collection that lists the savers themselves
 
 
@@ -44,7 +50,7 @@ _SAVERS_OWN = "savers"  # the collection that lists the savers themselves
 class Tensor:
     """A signature's tensor: `dtype` is "" for one that the protocol does not know, `shape` None when its rank is open.
 
-    `node` is what computes it; `composite` says that it is ragged or sparse.
+    `node` is what computes it; `composite` says that it is ragged or sparse, and `parts` are the nodes of its parts.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Tensor:
     shape: tuple[int, ...] | None
     node: str
     composite: bool = False
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +89,26 @@ class MetaGraph:
     nodes: list[Node] = field(default_factory=list)
     functions: dict[str, Function] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
-    assets: list[str] = field(default_factory=list)
-    asset_nodes: list[str] = field(default_factory=list)  # the nodes that become the assets' paths, in the same order
+    asset_files: list[tuple[str, str]] = field(default_factory=list)  # a name, and the node that becomes the path
+    older_assets: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # as version 1 wrote them, read where there are no others
     saver: Saver = field(default_factory=Saver)
+    collections: set[str] = field(default_factory=set)
     collected: list[bytes] = field(
         default_factory=list
     )  # what its collections name: operations that loading runs, variables
     objects: Objects = field(default_factory=Objects)
+
+    @property
+    def assets(self) -> list[str]:
+        """The names of the asset files."""
+        return [name for name, _ in self.asset_files or self.older_assets]
+
+    @property
+    def asset_nodes(self) -> list[str]:
+        """The nodes that become the assets' paths, in the same order."""
+        return [node for _, node in self.asset_files or self.older_assets]
 
     @property
     def kinds(self) -> set[str]:
@@ -134,7 +154,7 @@ def _graph(message: Field) -> MetaGraph:
         elif part.number == 5:
             graph.calls.append(_call(part))
         elif part.number == 6:
-            _asset(part, graph)
+            graph.asset_files.append(_asset(part))
         elif part.number == 7:
             graph.objects = read_objects(part)
     if len({call.name for call in graph.calls}) < len(graph.calls):
@@ -180,25 +200,27 @@ def _collection(message: Field, graph: MetaGraph) -> None:
     for part in _ENTRY.of(message.fields()):
         if part.number == 1:
             key = name_of(part)
+            if key in graph.collections:
+                raise CutOffError(f"it has the collection {key[:100]!r} twice")
+            graph.collections.add(key)
             continue
         for kind in _COLLECTION.of(part.fields()):
             if kind.number in (1, 2) and key != _SAVERS_OWN:
                 graph.collected += [one.read() for one in _NAMES.of(kind.fields())]
-            elif kind.number == 5:
-                graph.collected += [
-                    value.read() for one in kind.fields() for value in one.fields() if value.wire == BYTES
-                ]
+            elif kind.number == 5 and key == _ASSETS:
+                for one in _NAMES.of(kind.fields()):
+                    graph.older_assets += [_asset(value) for value in _ANY.of(one.fields()) if value.number == 2]
 
 
-def _asset(message: Field, graph: MetaGraph) -> None:
+def _asset(message: Field) -> tuple[str, str]:
+    """An asset's file name, and the node that becomes its path."""
     node = name = ""
     for part in _ASSET.of(message.fields()):
         if part.number == 1:
             node = next((name_of(one) for one in _TENSOR.of(part.fields()) if one.number == 1), "")
         else:
             name = name_of(part)
-    graph.assets.append(name)
-    graph.asset_nodes.append(node_of(node))
+    return name, node_of(node)
 
 
 def node_of(tensor: str) -> str:
@@ -232,6 +254,7 @@ def _tensor(pair: Field) -> Tensor:
     name = node = dtype = ""
     shape: tuple[int, ...] | None = ()
     composite = False
+    parts: tuple[str, ...] = ()
     for part in _ENTRY.of(pair.fields()):
         if part.number == 1:
             name = name_of(part)
@@ -244,8 +267,23 @@ def _tensor(pair: Field) -> Tensor:
                 elif one.number == 3:
                     shape = _shape(one)
                 elif one.number in (4, 5):
-                    composite = True
-    return Tensor(name=name, dtype=dtype, shape=shape, node=node, composite=composite)
+                    composite, parts = True, tuple(_parts(one, 0))
+    return Tensor(name=name, dtype=dtype, shape=shape, node=node, composite=composite, parts=parts)
+
+
+def _parts(message: Field, depth: int) -> Iterator[str]:
+    """The nodes of a CooSparse (field 4 of a TensorInfo) or a CompositeTensor."""
+    if depth > _DEEPEST:
+        raise CutOffError("its composite tensors are nested too deep")
+    if message.number == 4:
+        yield from (node_of(name_of(one)) for one in _SPARSE.of(message.fields()))
+        return
+    for component in _COMPOSITE.of(message.fields()):
+        for one in _TENSOR.of(component.fields()) if component.number == 2 else ():
+            if one.number == 1:
+                yield node_of(name_of(one))
+            elif one.number in (4, 5):
+                yield from _parts(one, depth + 1)
 
 
 def _shape(message: Field) -> tuple[int, ...] | None:

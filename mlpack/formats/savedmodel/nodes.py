@@ -51,6 +51,7 @@ class Node:
     inputs: list[str] = field(default_factory=list)
     calls: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
+    shared: bytes = b""  # the name by which a variable is found, also from other nodes
     variant: bool = False  # a constant that is an object of C++
 
 
@@ -138,6 +139,8 @@ def _attribute(message: Field, node: Node, keys: set[str], depth: int) -> None:
 def _value(value: Field, key: str, node: Node, depth: int) -> None:
     if value.number == 10:
         _called(value, node, depth)
+    elif value.number == 2 and not depth and key == "shared_name":
+        node.shared = value.read(LONGEST_NAME)
     elif value.number == 2 and not depth and key in TELLING:
         text = value.read(64 * MIB)
         if text:

@@ -39,7 +39,7 @@ def _in_graph(graph: MetaGraph, own: set[str]) -> set[str]:
     """The stray ones among the graph's own nodes: asked by others than the saver, or reached when the model is loaded."""
     nodes = {node.name: node for node in graph.nodes}
     savers = {node.name for node in graph.nodes if node.op in SAVERS or node.calls & own or node.op in own}
-    asked = {tensor.node for call in graph.calls for tensor in call.outputs}
+    asked = {node for call in graph.calls for tensor in call.outputs for node in (tensor.node, *tensor.parts)}
     stray: set[str] = set()
     for node in graph.nodes:
         if node.op in SAVERS and not _NODE.match(node.name):

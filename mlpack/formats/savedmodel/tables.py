@@ -9,6 +9,7 @@ from mlpack.formats.savedmodel.graph import MetaGraph, node_of
 from mlpack.formats.savedmodel.nodes import Function, Node
 
 _PASSING = frozenset({"Identity"})
+_OF_VARIABLES = frozenset({"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"})
 _CALLING = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _FILENAME = 1  # the place of the file's name among the inputs of InitializeTableFromTextFile(V2)
 _MOST_STEPS = 1000
@@ -40,6 +41,12 @@ class _Trace:
         self._nodes: Mapping[str, Node] = {node.name: node for node in graph.nodes}
         self._assets = {node: place for place, node in enumerate(graph.asset_nodes) if node}
         self._callers = _callers(graph)
+        every = (node for one in graph.functions.values() for node in one.nodes.values())
+        self._handles = [node for node in (*graph.nodes, *every) if node.op == "VarHandleOp"]
+        self._users: defaultdict[str, list[Node]] = defaultdict(list)
+        for node in graph.nodes:
+            for name in {node_of(value) for value in node.inputs if not value.startswith("^")}:
+                self._users[name].append(node)
         self._steps = 0
 
     def is_asset(self, value: str, function: Function | None, depth: int) -> bool:
@@ -53,9 +60,27 @@ class _Trace:
         if function is not None and name in function.arguments:
             return self._argument(function, function.arguments.index(name), depth)
         node = (self._nodes if function is None else function.nodes).get(name)
-        if node is None or node.op not in _PASSING or not node.inputs:
+        if node is None or not node.inputs:
             return False
-        return self.is_asset(node.inputs[0], function, depth + 1)
+        if node.op == "ReadVariableOp" and function is None:
+            return self._variable(node_of(node.inputs[0]), depth)
+        return node.op in _PASSING and self.is_asset(node.inputs[0], function, depth + 1)
+
+    def _variable(self, name: str, depth: int) -> bool:
+        """Whether a variable holds an asset's path and nothing else: TensorFlow keeps it in one of its own since 2.13."""
+        variable = self._nodes.get(name)
+        if variable is None or variable.op != "VarHandleOp":
+            return False
+        shared = variable.shared or name.encode()
+        same = [one for one in self._handles if (one.shared or one.name.encode()) == shared]
+        users = self._users.get(name, ())
+        assigned = [node for node in users if node.op == "AssignVariableOp"]
+        return (
+            same == [variable]
+            and bool(assigned)
+            and all(node.op in _OF_VARIABLES for node in users)
+            and all(len(node.inputs) > 1 and self.is_asset(node.inputs[1], None, depth + 1) for node in assigned)
+        )
 
     def _argument(self, function: Function, place: int, depth: int) -> bool:
         """Whether a function is always given an asset there: by every node that calls it, and by what is bound to it."""

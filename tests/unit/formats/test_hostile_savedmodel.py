@@ -163,6 +163,26 @@ def test_what_loading_runs_saves_nothing(more: bytes, nodes: list[bytes], wanted
     assert verdict(tmp_path / "m", graph(ADDS, nodes=nodes) + more)[0] == wanted
 
 
+def test_assets_as_version_1_lists_them(tmp_path: Path) -> None:
+    """In a collection, which counts where no list of assets is there."""
+    asset = held(1, held(1, "Const:0")) + held(2, "w.txt")
+    collection = held(4, held(1, "saved_model_assets"), held(2, held(5, held(1, held(1, "type"), held(2, asset)))))
+    fills = [node("Const", "Const"), node("t", TABLE, "h", "Const")]
+    assert verdict(tmp_path / "old", graph(ADDS, nodes=fills) + collection, ("w.txt",)) == ["safe"]
+    both = graph(ADDS, nodes=[node("asset_0", "Const"), *fills], assets=["w.txt"]) + collection
+    assert verdict(tmp_path / "both", both, ("w.txt",))[0] == "dangerous"
+
+
+def test_composite_outputs_reach_no_saver(tmp_path: Path) -> None:
+    """The parts of a sparse or ragged output are outputs too."""
+    sparse = held(4, held(1, "save/x:0"))
+    for place, told in enumerate((sparse, held(5, held(2, held(1, "save/x:0"))), held(5, held(2, sparse)))):
+        output = held(2, held(1, "y"), held(2, told))
+        call = held(1, "serving_default") + held(2, output)
+        made = graph(call, nodes=[node("save/x", "Identity", "^save/SaveV2"), node("save/SaveV2", "SaveV2")])
+        assert verdict(tmp_path / str(place), made)[0] == "dangerous"
+
+
 def test_a_saver_among_the_objects(tmp_path: Path) -> None:
     """The function that saves is called by nobody: not as a method of an object either, which loading may run."""
     saves = function("__inference__traced_save_1", node("s", "SaveV2"))
