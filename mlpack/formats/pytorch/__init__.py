@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Finding, ModelInfo, Safety
+from mlpack.artifacts.model import Finding, ModelInfo, Safety, Verdict
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
@@ -138,7 +138,7 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
     findings = list(_carried(archive))
     if not findings or told.safety.verdict == "dangerous":
         return told
-    verdict = "dangerous" if any(one.verdict == "dangerous" for one in findings) else "unknown"
+    verdict: Verdict = "dangerous" if any(one.verdict == "dangerous" for one in findings) else "unknown"
     return replace(told, safety=Safety(verdict=verdict, findings=(*told.safety.findings, *findings)))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 _torch_load = torch.load
+_ZIP = b"PK\x03\x04"
 _FLOATS = {"FP16": torch.float16, "FP32": torch.float32, "FP64": torch.float64}
 
 
@@ -164,7 +165,7 @@ def _unpickled(file: Any, guard: Any, *, weights: bool = False) -> Any:
 def _pickle_of(guard: Any) -> Any:
     """The guard's pickle module as torch needs it: of a module that torch renamed it looks up the new name."""
 
-    class Unpickler(guard.pickle.Unpickler):  # type: ignore[misc, name-defined]  # a class that the guard made
+    class Unpickler(guard.pickle.Unpickler):  # type: ignore[misc]  # a class that the guard made
         def find_class(self, module: str, name: str, /) -> Any:
             if module == "torch._tensor" and f"torch.tensor:{name}" in guard.listed("globals"):
                 return getattr(importlib.import_module(module), name)
@@ -181,7 +182,7 @@ def _only_listed(guard: Any) -> Iterator[None]:
     try:
         package = importlib.import_module("torch.export.pt2_archive._package")
     except ImportError:  # before torch 2.8
-        package = None  # type: ignore[assignment]  # a module where there is one
+        package = None
     kept = getattr(package, "pickle", None)
 
     def guarded(file: Any, *_: Any, **__: Any) -> Any:
@@ -203,10 +204,12 @@ def _records(file: Any) -> List[str]:
     if isinstance(file, str):
         with Path(file).open("rb") as opened:
             head = opened.read(4)
-    else:
-        head = file.read(4)
-        file.seek(0)
-    return list(_reader(file).get_all_records()) if head == b"PK\x03\x04" else []
+        return list(_reader(file).get_all_records()) if head == _ZIP else []
+    head = file.read(4)
+    file.seek(0)
+    names = list(_reader(file).get_all_records()) if head == _ZIP else []
+    file.seek(0)
+    return names
 
 
 def _reader(file: Any) -> Any:
@@ -240,13 +243,14 @@ def _check_script(path: str, guard: Any) -> None:
     with Path(path).open("rb") as file:
         if file.read(8)[4:] == b"PTMF":  # older releases would read it as another format
             raise ValueError("the file is TorchScript in a form that is not read here: write it with torch.jit.save")
-    reader, found, names = _reader(path), set(), set()
+    reader, known = _reader(path), _of_values()
+    found: Set[str] = set()
+    names: Set[str] = set()
     for name in reader.get_all_records():
-        data = reader.get_record(name)
         if name.lower().endswith(".py"):
-            found |= _named_in(data.decode("latin-1"))
+            found |= _named_in(reader.get_record(name).decode("latin-1"), known)
         elif "/" not in name and name.lower().endswith(".pkl"):
-            for opcode, value, _ in pickletools.genops(data):
+            for opcode, value, _ in pickletools.genops(reader.get_record(name)):
                 if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"):
                     raise ValueError(
                         f"{name} names something in a way that torch does not write: inspect the file again"
@@ -257,13 +261,13 @@ def _check_script(path: str, guard: Any) -> None:
     guard.check("operators", found)
 
 
-def _named_in(text: str) -> Set[str]:
-    """The operators that TorchScript's text names: by a path (`torch.add`, `ops.aten.add`), or as methods of a value."""
+def _named_in(text: str, known: Set[str]) -> Set[str]:
+    """The operators that TorchScript names: by a path (`torch.add`, `ops.aten.add`), or as methods of a value (`known`)."""
     strings = {one.group() for one in _TEXTS.finditer(text) if one.group(1)}
     code = _TEXTS.sub(lambda one: '""' if one.group(1) else " ", text)
     if re.search(r"""[^\x00-\x7e]|[\\'$`]""", code):
         raise ValueError("its code holds what torch does not write: inspect the file again")
-    found, known = set(), _of_values()
+    found: Set[str] = set()
     chains = set(_CHAIN.findall(re.sub(r"\s*([.(])\s*", r"\1", code)))
     for chain in chains:
         root, *names = [one for one in chain.rstrip("(").split(".") if one != "autograd"]
@@ -288,18 +292,26 @@ def _of_values() -> Set[str]:
 
 
 def _check_graphs(module: Any, guard: Any) -> None:
-    """Compare the operators of all graphs, as torch itself has read them, with the guard: before the first call."""
+    """Compare the operators of the graphs, as torch itself has read them, with the guard: before the first call.
+
+    What the module's methods call is put in its place; only where a call is left (through an interface), all modules count.
+    """
     found: Set[str] = set()
-    for one in module.modules() if hasattr(module, "modules") else ():
-        inner = one._c  # noqa: SLF001 - the module in torch's interpreter, which the Python one stands for
-        for name in inner._method_names():  # noqa: SLF001
-            graph = inner._get_method(name).graph  # noqa: SLF001
-            _walk(graph, found)
-            if one is module:
-                whole = graph.copy()
-                torch._C._jit_pass_inline(whole)  # noqa: SLF001 - functions and objects that are no modules come in
-                _walk(whole, found)
+    for graph in _graphs(module):
+        whole = graph.copy()
+        torch._C._jit_pass_inline(whole)  # noqa: SLF001 - no other name reaches it
+        _walk(whole, found)
+    if found & {"prim::CallMethod", "prim::CallFunction"}:
+        for one in module.modules():
+            for graph in _graphs(one):
+                _walk(graph, found)
     guard.check("operators", found - _SYNTAX)
+
+
+def _graphs(module: Any) -> Iterator[Any]:
+    inner = module._c  # noqa: SLF001 - the module in torch's interpreter, which the Python one stands for
+    for name in inner._method_names():  # noqa: SLF001
+        yield inner._get_method(name).graph  # noqa: SLF001
 
 
 def _walk(block: Any, found: Set[str]) -> None:
@@ -307,9 +319,8 @@ def _walk(block: Any, found: Set[str]) -> None:
         found.add(node.kind())
         for inner in node.blocks():
             _walk(inner, found)
-        for name in node.attributeNames():
-            if node.kindOf(name) == "g":
-                _walk(node.g(name), found)
+        if node.hasAttribute("Subgraph"):
+            _walk(node.g("Subgraph"), found)
 
 
 _CALLS = (
