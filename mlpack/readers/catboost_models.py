@@ -203,7 +203,8 @@ def _facts_of_core(core: _Core) -> CatBoostFacts:
 
 def _features_of_core(core: _Core, trees: int) -> Iterator[Feature]:
     """The features of every kind; each has a table of its own, so that a small file cannot tell of many."""
-    seen, left = set(), _MOST_NAMES
+    seen: set[int] = set()
+    left = _MOST_NAMES
     for kind, (slot, flat, name) in _FEATURES.items():
         for table in core.items(core.inner(trees, slot), _MOST_FEATURES - len(seen)):
             if table in seen:

@@ -12,6 +12,7 @@ MOST_FEATURES = 1 << 20  # columns of a row: as JSON, several megabytes
 MOST_COLUMNS = 1 << 16  # where each column is an input by itself
 MOST_CLASSES = 1 << 16
 _DIGITS = 18
+_LARGE = 1 << 64
 
 
 def whole(value: Any) -> int:
@@ -45,6 +46,6 @@ def scalars(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | bool) or (
-        isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e300
-    )
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < _LARGE)

@@ -219,13 +219,18 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 def _warmups(models: Models, settings: Settings) -> Any:
     """For every signature what to ask first: the card's sample, else values made from the signature."""
     from .errors import ServeError, StartError
-    from .protocols.examples import example
+    from .protocols.examples import example, volume
     from .protocols.rows import Rows
 
     found = []
     for signature in models.card.signatures:
         rows = Rows(signature, settings.max_rows)
         sample = models.sample_for(signature)[: settings.max_rows]
+        if volume(signature) > settings.max_body_bytes:
+            raise StartError(
+                f"one row of the signature {signature.name} has {volume(signature)} values, more than a request's body may "
+                f"hold ({settings.max_body}); if that is right, raise MLPACK_SERVE_MAX_BODY and the memory"
+            )
         candidates = [sample] if sample else [[example(signature, number)] for number in (1, 0.5, 0)]
         try:
             found.append((signature, [rows.decode(instances)[0] for instances in candidates]))

@@ -179,7 +179,7 @@ def test_no_file_speaks_through_what_is_rendered(tmp_path: Path) -> None:
     signature = replace(lock.info.signatures[0], columns=(EVIL, "::b"), classes=(EVIL, "::error::b"), name=EVIL)
     info = replace(
         lock.info, root_class=EVIL, framework=EVIL, framework_version=EVIL, signatures=(signature,), classes=(EVIL,),
-        steps=((EVIL, EVIL),), task=EVIL, warnings=(EVIL,),
+        steps=((EVIL, EVIL),), warnings=(EVIL,),
     )  # fmt: skip
     recipe = Recipe(name="iris", loader=Path(__file__), serve=Settings())
     for file in render(replace(lock, info=info, reasons=(EVIL,)), recipe).files:

@@ -269,7 +269,7 @@ def _threads() -> None:
     import tensorflow as tf
 
     asked = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    if asked and asked.isdigit() and int(asked) > 0:
+    if asked and asked.isdecimal() and int(asked) > 0:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(int(asked))
             tf.config.threading.set_inter_op_parallelism_threads(min(2, int(asked)))

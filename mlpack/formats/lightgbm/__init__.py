@@ -84,7 +84,7 @@ def _known(facts: LightGBMFacts) -> dict[int, tuple[object, ...]]:
 
 def _signature(facts: LightGBMFacts) -> Signature:
     known = _known(facts)
-    inputs = (TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names))),)
+    inputs: tuple[TensorSpec, ...] = (TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names))),)
     if known:
         inputs = tuple(
             TensorSpec(name=name, dtype="BYTES" if _text(known.get(place, ())) else "FP64", shape=(-1,))

@@ -41,7 +41,7 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
         the guard's own error: the file names something that `guard` does not list.
     """
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit() and int(threads) > 0:
+    if threads.isdecimal() and int(threads) > 0:
         torch.set_num_threads(int(threads))
     kind = options.get("kind")
     if kind == "torchscript":

@@ -85,7 +85,7 @@ def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tupl
         outputs["predict"] = TensorSpec(name="predict", dtype="INT64", shape=shape)
         if facts.objective.startswith("binary:logistic") or facts.objective == "multi:softprob":
             outputs["predict_proba"] = TensorSpec(name="predict_proba", dtype="FP32", shape=(-1, width))
-    inputs = (TensorSpec(name="input", dtype="FP64", shape=(-1, facts.features)),)
+    inputs: tuple[TensorSpec, ...] = (TensorSpec(name="input", dtype="FP64", shape=(-1, facts.features)),)
     if coded:
         inputs = tuple(_column(facts, label, place in coded, place) for place, label in enumerate(labels))
     return tuple(
