@@ -90,7 +90,9 @@ class CodeIndex:
             return None
         if any(isinstance(node, ast.ClassDef) and node.name == name for node in ast.walk(found.source.tree)):
             return True
-        return any(self.knows(one.module) for one in found.source.imports if {name, "*"} & {here for _, here in one.names})
+        return any(
+            self.knows(one.module) for one in found.source.imports if {name, "*"} & {here for _, here in one.names}
+        )
 
     def knows(self, module: str) -> bool:
         """Whether a module (or a package of this name) is among the included files."""

@@ -94,7 +94,7 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
     wrapper.state = state
     if not m.joblib or m.outer:
         return
-    m.leave_frame("an array's bytes follow before its end")
+    m.leave_frame("an array's bytes follow before its frame ends")
     if kind != "NumpyArrayWrapper":
         m.wrappers.append(wrapper)
         return
