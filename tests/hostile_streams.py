@@ -99,6 +99,10 @@ STREAMS = {
     "an array that gets its content twice": P4 + array(of_type("u1"), b"C\x01A", 1) + b"(K\x01K\x01\x85" + of_type("u1") + b"\x89C\x01Btb.",
     "an array that is not empty as it is made": P4 + b"cnumpy._core.multiarray\n_reconstruct\n" + NDARRAY + b"K\x09\x85C\x01O\x87R.",
     "a frozen buffer of another array": P4 + b"cnumpy._core.numeric\n_frombuffer\n(" + RECONSTRUCT + of_type("u1") + b"K\x00\x85" + text("C") + b"tR.",
+    "an old wrapper that calls another class": P4
+    + b"cjoblib.numpy_pickle_compat\nZNDArrayWrapper\n)\x81"
+    + state_of(filename=text("x"), init_args=b"cpathlib\nPosixPath\nK\x00\x85" + text("b") + b"\x87", state=b")")
+    + b"b.",
     "a memo number without end": P4 + b"Nr\xff\xff\xff\x7f.",
 }  # fmt: skip
 STREAMS |= {

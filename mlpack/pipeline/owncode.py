@@ -149,7 +149,8 @@ class _Settling:
         first, _, below = inner.partition(".")
         if below and self.index.has_class(module, first) is False:
             raise UnsafeModelError(
-                f"{self.info.path.name} is dangerous: loading it would call {module}.{inner}, and {first} is no class of {module}",
+                f"{self.info.path.name} is dangerous: loading it would call {module}.{inner}, "
+                f"and {first} is no class of {module}",
                 hint="Get the file anew from someone you trust, or have it saved again by its author.",
             )
 

@@ -146,6 +146,7 @@ def _new_object_of(value: Any) -> bool:
     )
 
 
+_DICTS = checks.among("collections:OrderedDict", "collections:defaultdict", "collections:Counter")
 _ANY_DATA = checks.every(checks.data)
 _RULES: dict[tuple[str, str], Rule] = {
     ("_codecs", "encode"): checks.each(
@@ -227,6 +228,5 @@ for _name in ("StringDtype", "BooleanDtype", "Float64Dtype", "Int64Dtype", "Cate
         _RULES[_home, _name] = checks.every(
             checks.one_of(checks.data, checks.among("pandas:NA", "pandas._libs.missing:NA"))
         )
-_DICTS = checks.among("collections:OrderedDict", "collections:defaultdict", "collections:Counter")
 _EXACT = frozenset({"_codecs", "copyreg", "copy_reg", "functools", "numpy._core.multiarray", "numpy.core.multiarray",
                     "numpy._core.numeric", "numpy.core.numeric", "numpy.ma.core"})  # fmt: skip

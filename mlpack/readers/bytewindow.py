@@ -10,6 +10,9 @@ MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 
 
+LOADER = "pickle.load"  # what is misled where no callable of the file is at fault
+
+
 class StuckError(CutOffError):
     """No loader reads past this place: what is there is no opcode, or its operands are missing."""
 
@@ -63,7 +66,7 @@ class ByteWindow:
     def enter_frame(self, size: int) -> None:
         """Begin a frame of so many bytes; raises TrickError when the last one is not at its end."""
         if self.frame is not None and self.offset != self.frame + 9:
-            raise TrickError("a frame", "it begins inside another one, so that loaders read different bytes")
+            raise TrickError(LOADER, "a frame begins inside another one, so that loaders read different bytes")
         self.frame = self.offset + size
         self._soften()
 
@@ -71,7 +74,7 @@ class ByteWindow:
         """End the frame here; raises TrickError when its end is elsewhere."""
         frame, self.frame = self.frame, None
         if frame is not None and frame != self.offset:
-            raise TrickError("a frame", f"{why}, so that loaders read different bytes")
+            raise TrickError(LOADER, f"{why}, so that loaders read different bytes")
         self._soften()
 
     def _soften(self) -> None:

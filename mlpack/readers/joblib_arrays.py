@@ -94,8 +94,9 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
     wrapper.state = state
     if not m.joblib or m.outer:
         return
-    m.leave_frame("an array's bytes follow before its end")
+    m.leave_frame("an array's bytes follow before its frame ends")
     if kind != "NumpyArrayWrapper":
+        _check_old(m, wrapper, state)
         m.wrappers.append(wrapper)
         return
     dtype, shape = _described(m, wrapper, state)
@@ -109,6 +110,24 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
         m.stack.append(_raw(m, dtype, shape, state))
 
 
+def _check_old(m: Machine, wrapper: Instance, state: dict[str, Any]) -> None:
+    """Raise TrickError unless an array in a file beside the pickle is described as joblib before 0.10 did."""
+    right = isinstance(state["filename"], str)
+    if "subclass" in state:
+        right = right and _is_array_class(state["subclass"])
+    else:  # numpy's call that makes the array, and its state without its bytes: (version, shape, dtype, Fortran order)
+        init, more = state["init_args"], state["state"]
+        right = right and type(init) is tuple and len(init) == 3 and _is_array_class(init[0])
+        right = right and init[1:] in (((0,), b"b"), ((0,), "b")) and type(more) is tuple and len(more) == 4
+        right = right and type(more[1]) is tuple and not built_dtype(m, more[2]).has_object
+    if not right:
+        raise TrickError(wrapper.class_name, "its array is described in a form that joblib never writes")
+
+
+def _is_array_class(value: Any) -> bool:
+    return isinstance(value, Global) and (value.module, value.name) in _SUBCLASSES
+
+
 def _described(m: Machine, wrapper: Instance, state: dict[str, Any]) -> tuple[DType, tuple[int, ...]]:
     shape, subclass, aligned = state["shape"], state["subclass"], state.get("numpy_array_alignment_bytes")
     if (
@@ -119,7 +138,7 @@ def _described(m: Machine, wrapper: Instance, state: dict[str, Any]) -> tuple[DT
         or type(state.get("allow_mmap", False)) is not bool
     ):
         raise TrickError(wrapper.class_name, "its array's shape and order are in a form that joblib never writes")
-    if not isinstance(subclass, Global) or (subclass.module, subclass.name) not in _SUBCLASSES:
+    if not _is_array_class(subclass):
         raise TrickError(wrapper.class_name, "its array is of a class that joblib never writes so")
     return built_dtype(m, state["dtype"]), shape
 

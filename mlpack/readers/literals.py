@@ -6,7 +6,7 @@ import re
 import struct
 from typing import Any
 
-from mlpack.readers.bytewindow import StuckError
+from mlpack.readers.bytewindow import LOADER, StuckError
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, handles
 from mlpack.readers.values import Blob
@@ -109,7 +109,7 @@ def _is_letter(code: int) -> bool:
 def _disguised(m: Machine) -> None:
     # No pickler writes a letter so: what searches the file for a name (joblib's wrappers) would not find it.
     m.record.trick(
-        "a text", "plain letters in it are written as escapes, so that a search of the file does not find it"
+        LOADER, "plain letters of a text are written as escapes, so that a search of the file does not find it"
     )
 
 

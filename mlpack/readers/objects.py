@@ -8,7 +8,7 @@ from mlpack.readers.allowlist import danger_of, use_of
 from mlpack.readers.argument_checks import acts
 from mlpack.readers.arguments import check_call
 from mlpack.readers.bytecode import FEWEST, compilers
-from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.bytewindow import LOADER, StuckError, TrickError
 from mlpack.readers.carried import check_carried
 from mlpack.readers.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.folding import build_dtype, check_masked, fill, fold
@@ -37,7 +37,7 @@ def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         if any(_may_be_text(one, sure=not m.other) for one in (module, name)):
-            raise TrickError("a name", "the file computes a name that it looks up")
+            raise TrickError(LOADER, "the file computes a name that it looks up")
         raise StuckError("it looks up a name that is not text")
     m.stack.append(look_up(m, module, name))
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from mlpack.readers.bytewindow import ByteWindow, StuckError, TrickError
+from mlpack.readers.bytewindow import LOADER, ByteWindow, StuckError, TrickError
 from mlpack.readers.dtypes import DType
 from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.record import Record
@@ -170,7 +170,7 @@ class Machine(ByteWindow):
                 pos += 4
             elif code == 0x2E:  # STOP
                 self.pos = pos
-                self.leave_frame("it goes on behind the pickle's end")
+                self.leave_frame("a frame goes on behind the pickle's end")
                 if self.marks:
                     raise (StuckError if self.other else CutOffError)("it is not a sound pickle: marks are left over")
                 self.settle()
@@ -238,7 +238,7 @@ class Machine(ByteWindow):
         if (
             index > self.offset and not self.other
         ):  # each entry is an object, which takes a byte at least: loaders make room for as many
-            self.record.trick("the memo", f"an object gets the number {index}, for which a loader makes room in memory")
+            self.record.trick(LOADER, f"an object gets the number {index}, for which a loader makes room in memory")
         if index < len(memo):
             memo[index] = value
         elif index == len(memo):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from mlpack.readers.walking import Walked, walk
 from mlpack.readers.zips import MAGICS as ZIP
 from mlpack.readers.zips import ZipMember, open_inner, open_member, read_directory
 
+_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error)
 _HEAD = 512  # a tar is told by them
 _LAYERS = 3  # a pickle may be compressed twice, not without end
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
@@ -40,7 +42,13 @@ def read_pickles(
     """
     with _opened(path) as (file, size), _no_collection():
         reading = _Reading(path, file, size, limits or Limits(), on_progress)
-        return reading.read()
+        try:
+            return reading.read()
+        except _FAULTS as error:  # each part tells of its own faults; what it did not expect stops here
+            raise UnreadableModelError(
+                f"{path} cannot be read: {type(error).__name__} while it was read as a pickle",
+                hint="Save the model again, or fetch the file again.",
+            ) from error
 
 
 @contextmanager

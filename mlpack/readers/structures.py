@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.readers.allowlist import use_of
 from mlpack.readers.argument_checks import acts
-from mlpack.readers.bytewindow import StuckError, TrickError
+from mlpack.readers.bytewindow import LOADER, StuckError, TrickError
 from mlpack.readers.joblib_arrays import is_wrapper
 from mlpack.readers.keys import key_of
 from mlpack.readers.limits import CutOffError
@@ -181,9 +181,7 @@ def _set_items(m: Machine, target: Any, flat: Sequence[Any]) -> None:
     keys, values = flat[::2], flat[1::2]
     if isinstance(target, dict):
         if id(target) in m.states and not all(map(_is_attribute, keys, values)):
-            m.record.trick(
-                "an object's attributes", "they change after the object has them, so that it does other things"
-            )
+            m.record.trick(LOADER, "an object's attributes change after it has them, so that it does other things")
         for key, value in zip(keys, values, strict=True):
             target[key if type(key) is str else key_of(key)] = value
     elif isinstance(target, Instance):

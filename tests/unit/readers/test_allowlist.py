@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mlpack.readers import allowlist
+from mlpack.readers import allowlist, arguments
 from mlpack.readers.allowlist import allowed, danger_of, renamed, use_of
 from mlpack.readers.pickles import read_pickles
 from mlpack.readers.record import Record
@@ -72,6 +72,11 @@ def test_every_rename_leads_to_a_line() -> None:
     assert use_of(Global("sklearn.tree.tree", "DecisionTreeClassifier")) == "call"
     assert use_of(Global("numpy.core.multiarray", "_reconstruct")) == "call"
     assert use_of(Global("__builtin__", "set")) == "call"
+
+
+def test_every_rule_is_of_a_name_that_may_be_called() -> None:
+    """The rules of what may be given to a callable are all of allowed ones; all other classes take nothing but a state."""
+    assert [name for name in arguments._RULES if allowed().get(name) != "call" and not name[1].endswith("Dtype")] == []
 
 
 @pytest.mark.parametrize(
