@@ -58,8 +58,7 @@ def _members(path: Path) -> dict[str, str] | None:
     with path.open("rb") as file:
         if file.read(4) not in (b"PK\3\4", b"PK\5\6"):
             return None
-        directory = read_directory(file, size, Limits().members)
-        for member in getattr(directory, "members", directory):  # a list of them in older checkouts (`--source`)
+        for member in read_directory(file, size, Limits().members).members:
             digest = hashlib.sha256()
             try:
                 source = open_member(file, member, Budget(Limits(), size))
