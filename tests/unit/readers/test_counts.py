@@ -46,8 +46,8 @@ def test_a_count_has_a_bound() -> None:
 def test_labels_are_plain() -> None:
     """Texts, truth values, finite numbers."""
     assert scalars(["a", 1, 1.5, True]) == ("a", 1, 1.5, True)
-    others: tuple[object, ...] = (None, [], {}, float("nan"), float("inf"), 10**400)
-    for value in others:
+    odd: list[Any] = [None, [], {}, float("nan"), float("inf"), 10**400]
+    for value in odd:
         with pytest.raises(CutOffError):
             scalars([value])
 
