@@ -33,6 +33,7 @@ HIGHER_ORDER = (
 )  # fmt: skip
 NEVER = {
     r"aten::save": "writes a file",
+    r"image::(read|write)_file": "reads or writes a file",
     r"aten::from_file": "maps a file into memory, or makes one",
     r"aten::(to_here|owner|owner_name|is_owner|confirmed_by_owner|local_value|get_gradients)": "reaches other machines",
     r"prim::rpc_(sync|async|remote)": "runs code on other machines",
@@ -74,6 +75,7 @@ quantized::fbgemm_linear_relu quantized::fbgemm_linear_unpack quantized::sum_rel
 torchvision::nms torchvision::roi_align torchvision::_roi_align_backward torchvision::roi_pool torchvision::ps_roi_align
 torchvision::ps_roi_pool torchvision::deform_conv2d torchvision::_deform_conv2d_backward torchvision::_roi_pool_backward
 higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation
+image::read_file image::write_file torchvision::qnms torchvision::box_iou_rotated
 torchvision::_ps_roi_align_backward torchvision::_ps_roi_pool_backward
 """
 
