@@ -30,6 +30,7 @@ from mlpack.runtime.card import Signature as Served
 from mlpack.runtime.guard import Guard
 from mlpack.runtime.protocols.rows import Rows
 from tests.formats import onnx_models as made
+from tests.formats.onnx_operators import missing
 from tests.messages import varint
 from tests.unit.locks import make_lock
 
@@ -390,3 +391,8 @@ def test_rows_of_another_width_are_the_askers_fault(tmp_path: Path) -> None:
     signature = SimpleNamespace(outputs=[SimpleNamespace(name="y")], classes=None)
     with pytest.raises(loader.InputError, match="dimensions"):
         loader.predict(loader.load(str(path), {}, Guard({})), signature, {"x": np.ones((1, 2), np.float32)})
+
+
+def test_operators_of_this_runtime_are_listed() -> None:
+    """Every operator that onnxruntime has outside of the standard's domains is allowed by name, or left out on purpose."""
+    assert missing() == []
