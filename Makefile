@@ -10,7 +10,11 @@ STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 CLIENTS := .venv-clients
 
-.PHONY: help demo test test-all lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak
+# Tests run in as many processes as there are processors, eight at most: they share one container engine.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+
+.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak fuzz
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,10 +35,13 @@ demo: $(STAMP)  ## The main job: trains a model, packs it, tests it, asks it (EN
 		$(BIN)/python examples/demo.py $(if $(ENGINE),--engine=$(ENGINE))
 
 test: lint  ## Lint, types, unit and contract tests, one example through Docker
-	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m "not slow"
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m "not slow and not extra"
 
-test-all: test models clients  ## All of `make test`, then everything else
-	@eval "$$($(PYTHON) -m tests.engine start)"; $(BIN)/python -m pytest -m slow
+test-all: test models clients  ## All of `make test`, then the slow tests
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m "slow and not extra"
+
+test-extra: $(STAMP) models clients  ## Before a release, after `make test-all`: its promises with more versions, files and moments
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m extra
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
@@ -82,6 +89,10 @@ bench-serve: $(STAMP)  ## Serving figures beside a Flask stub (JSON=path writes 
 
 soak: $(STAMP)  ## A minute of 64 clients, good and bad: no wrong answer, no failure, no growing memory
 	@$(BIN)/python -m tests.benchmarks.soak
+
+# FUZZ names what is not the default: FUZZ="--seconds 60 --kinds pickle".
+fuzz: $(STAMP) models  ## Ten minutes of generated files, inspected and loaded by the real loaders: both must see the same
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 clean:  ## Removes the environments and caches
 	rm -rf $(VENV) $(FRAMEWORKS) $(CLIENTS) .mypy_cache .ruff_cache build dist

@@ -125,14 +125,19 @@ def _hint(error: Exception, folder: Path | None) -> str:
 
 
 def comment(value: object) -> str:
-    """Text that cannot leave its comment line: controls, line ends and quotes' doubles are replaced."""
-    return re.sub(r"[^\x20-\x7e\u00a1-\uffff]+", " ", str(value)).replace('"""', "'''").replace("\\", "/").strip()
+    """Text that cannot leave its comment line: line ends, what is not seen, and quotes' doubles are replaced."""
+    return _seen(value).replace('"""', "'''").replace("\\", "/").strip()
 
 
 def docker_string(value: object) -> str:
     """A double-quoted Dockerfile word: backslash, quote and dollar escaped, controls replaced."""
-    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", str(value))
+    text = _seen(value)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
+
+
+def _seen(value: object) -> str:
+    """The text with a space where it has controls, or what has no width or turns the direction of writing."""
+    return re.sub(r"\0+", " ", "".join(char if char.isprintable() else "\0" for char in str(value)))
 
 
 def python_literal(value: object) -> str:

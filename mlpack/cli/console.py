@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mlpack.errors import InterruptedByUser, MlpackError
+from mlpack.shown import shown, shown_json, shown_lines
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """What a command says. With `json` stdout carries one document and nothing else; all the rest goes to stderr.
+    """What a command says, line by line; whatever is in a line is only read, never obeyed (mlpack.shown).
 
-    With `quiet` only what `brief` is given, warnings and failures are left.
+    With `json` stdout carries one document and nothing else; all the rest goes to stderr. With `quiet` only what `brief` is
+    given, warnings and failures are left.
     """
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
@@ -48,30 +50,31 @@ class Console:
     def document(self, data: Any) -> None:
         """Prints the command's JSON document, when one was asked for."""
         if self.json:
-            sys.stdout.write(json_module.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+            text = json_module.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+            sys.stdout.write(shown_json(text) + "\n")
             sys.stdout.flush()  # `mlpack run --json` stays, and its reader waits for this
 
     def text(self, line: str = "") -> None:
         """A line of the answer, for people."""
         if not self.json and not self.quiet:
-            sys.stdout.write(printable(line) + "\n")
+            sys.stdout.write(shown(line) + "\n")
             sys.stdout.flush()
 
     def brief(self, line: str) -> None:
         """The one line that --quiet leaves of an answer."""
         if self.quiet and not self.json:
-            sys.stdout.write(printable(line) + "\n")
+            sys.stdout.write(shown(line) + "\n")
             sys.stdout.flush()
 
     def note(self, line: str) -> None:
         """A line about the work, not its answer."""
         if not self.quiet:
-            sys.stderr.write(printable(line) + "\n")
+            sys.stderr.write(shown(line) + "\n")
             sys.stderr.flush()
 
     def warn(self, line: str) -> None:
         """A note that should not be missed."""
-        self._err().print(printable(f"warning: {line}"), style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._err().print(shown(f"warning: {line}"), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
         """Rows under a header; coloured and fitted on a terminal, plain and each on one line elsewhere."""
@@ -80,7 +83,7 @@ class Console:
         from mlpack.cli.tables import lines_of
 
         terminal = sys.stdout.isatty()
-        clean = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+        clean = [[shown(cell) for cell in row] for row in rows]
         lines = lines_of(
             clean,
             header=header,
@@ -110,18 +113,19 @@ class Console:
             self.document({**error.document, "error": told})
         err = self._err()
         if error.detail:
-            err.print(printable(error.detail.rstrip()), style="dim", markup=False, highlight=False, soft_wrap=True)
+            detail = "\n".join(shown_lines(error.detail.rstrip()))
+            err.print(detail, style="dim", markup=False, highlight=False, soft_wrap=True)
         if not self.json:
-            err.print(
-                printable(f"error: {error.message}"), style="bold red", markup=False, highlight=False, soft_wrap=True
-            )
+            message = shown(f"error: {error.message}")
+            err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
             if error.hint:
-                err.print(printable(f"  {error.hint}"), markup=False, highlight=False, soft_wrap=True)
+                err.print(shown(f"  {error.hint}"), markup=False, highlight=False, soft_wrap=True)
         return error.exit
 
     def bug(self, error: Exception) -> int:
         """Tells a failure that is ours: with its trace, for the report."""
-        traceback.print_exception(error, file=sys.stderr)
+        for line in shown_lines("".join(traceback.format_exception(error))):
+            sys.stderr.write(line + "\n")
         name = type(error).__name__
         return self.failure(
             MlpackError(
@@ -132,17 +136,12 @@ class Console:
     def _err(self) -> RichConsole:
         from rich.console import Console as RichConsole
 
-        return RichConsole(stderr=True, width=None if sys.stderr.isatty() else 200)
+        return RichConsole(stderr=True, emoji=False, width=None if sys.stderr.isatty() else 200)
 
 
 def coloured() -> bool:
     """Whether a terminal gets colours: NO_COLOR (https://no-color.org) and a dumb one say no."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
-
-
-def printable(text: str) -> str:
-    """Text without control characters: names come from a hostile file, and a terminal obeys what it is sent."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def human_size(size: float) -> str:

@@ -22,7 +22,8 @@ def doctor(json: AsJson = False) -> int:
     console.table([(marks[item.state], item.name, item.seen) for item in findings], styles=("bold", "", ""))
     for item in findings:
         if item.state != "ok" and item.remedy:
-            console.text(f"\n{item.name}: {item.remedy}")
+            console.text()
+            console.text(f"{item.name}: {item.remedy}")
     document = {
         "ok": all(item.state != "fail" for item in findings),
         "checks": [vars(item) for item in findings],

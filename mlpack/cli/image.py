@@ -37,7 +37,8 @@ def image(
             "packages": [{"name": name, "size": size} for name, size in packages],
         }
     )
-    console.text(f"{found.tags[0] if found.tags else found.id}  {human_size(found.size)}\n")
+    console.text(f"{found.tags[0] if found.tags else found.id}  {human_size(found.size)}")
+    console.text()
     for title, rows in (("layer", layers), ("package", packages)):
         largest = sorted(rows, key=lambda row: -row[1])
         rest = sum(size for _, size in largest[most:])

@@ -80,6 +80,7 @@ def init(
 def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
     """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
     from mlpack.pipeline.receipts import write_whole
+    from mlpack.readers.counts import is_whole
     from mlpack.templating import render
 
     tensors = dict(info.details.get("first_tensors") or {})
@@ -95,7 +96,7 @@ def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
         "file": info.path.name,
         "count": info.details.get("tensors", 0),
         "tensors": list(tensors.items())[:8],
-        "width": int(width) if width.isdigit() else 1,
+        "width": int(width) if is_whole(width) else 1,
         "keras": "tf_keras" if info.options.get("legacy") else "keras",
         "safetensors": info.details["kind"] == "safetensors",
         "key": info.details.get("state_dict_key") or "",

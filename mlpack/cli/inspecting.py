@@ -23,13 +23,15 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
     if len(info.safety.findings) > 20:
         console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
     if info.contents:
-        console.text("\nIt is a bundle. It holds:")
+        console.text()
+        console.text("It is a bundle. It holds:")
         console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
         keys = [content.key for content in info.contents if content.servable]
         if keys and info.entry is None:
             console.text(f"Serve one of them with --entry {keys[0]}")
     if info.advice:
-        console.text(f"\nNot served as it is. {info.advice}")
+        console.text()
+        console.text(f"Not served as it is. {info.advice}")
     for warning in info.warnings:
         console.warn(warning)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlpack.cli.console import printable
 from mlpack.engines.base import OnProgress, Progress
+from mlpack.shown import shown
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -45,11 +45,11 @@ def live(console: RichConsole, title: str) -> Iterator[OnProgress]:
             if news.step in finished:
                 return
             if news.step not in tasks:
-                tasks[news.step] = bars.add_task(_cut(news.title, room), total=news.total)
+                tasks[news.step] = bars.add_task(_cut(shown(news.title), room), total=news.total)
             if news.seconds is not None or news.error:
                 finished.add(news.step)
                 bars.remove_task(tasks[news.step])
-                console.print(_line(news, console.width), markup=False, highlight=False, soft_wrap=True)
+                console.print(shown(_line(news, console.width)), markup=False, highlight=False, soft_wrap=True)
             elif news.current is not None:
                 bars.update(tasks[news.step], completed=news.current, total=news.total)
 
@@ -79,7 +79,7 @@ def plain() -> Iterator[OnProgress]:
 
 def _say(line: str) -> None:
     """A line on stderr, without rich: a tenth of a second that no plain line is worth."""
-    sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.write(f"{shown(line)}\n")
     sys.stderr.flush()
 
 

@@ -21,8 +21,10 @@ def serve(console: Console, running: Running, card: Mapping[str, Any], *, what: 
         wait_ready(running)
     line = curl_line(card, running.url)
     console.document({"url": running.url, **told, "curl": line})
-    console.text(f"Serving {what} at {running.url}; Ctrl-C ends it. Ask it:\n")
-    console.text(line + "\n")
+    console.text(f"Serving {what} at {running.url}; Ctrl-C ends it. Ask it:")
+    console.text()
+    console.text(line)
+    console.text()
     console.brief(running.url)
     return follow(running)
 

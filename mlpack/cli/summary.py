@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment, Plan
-from mlpack.cli.console import printable
 from mlpack.errors import MlpackError
+from mlpack.shown import shown
 
 _VARIABLE = "GITHUB_STEP_SUMMARY"
 
@@ -21,7 +21,7 @@ def write_summary(text: str) -> None:
         return
     try:
         with Path(name).open("a", encoding="utf-8") as page:
-            page.write(f"{printable(text)}\n\n")
+            page.write(f"{text}\n\n")
     except OSError:
         return
 
@@ -53,17 +53,17 @@ def deploy_summary(plan: Plan, deployment: Deployment) -> str:
         *[("note", note) for note in deployment.notes],
     ]
     changes = [(f"`{change.field}`", change.before, change.after) for change in plan.changes]
-    page = f"### mlpack deploy: {plan.service} on {plan.target}\n\n{_table(('', ''), rows)}"
+    page = f"### mlpack deploy: {shown(plan.service)} on {plan.target}\n\n{_table(('', ''), rows)}"
     return page + (f"\n\n{_table(('changed', 'before', 'after'), changes)}" if changes else "")
 
 
 def failure_summary(title: str, error: MlpackError) -> str:
     """A failure with its remedy."""
-    return f"### {title} failed: `{error.code}`\n\n{error.message}\n\n{error.hint}"
+    return f"### {title} failed: `{error.code}`\n\n{shown(error.message)}\n\n{shown(error.hint)}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [tuple(header), tuple("---" for _ in header), *rows]
     return "\n".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in row) + " |" for row in lines
+        "| " + " | ".join(shown(" ".join(cell.split())).replace("|", "\\|") for cell in row) + " |" for row in lines
     )

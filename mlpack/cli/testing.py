@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from mlpack.artifacts.report import Check, Report
-from mlpack.cli.console import Console, human_size, printable
+from mlpack.cli.console import Console, human_size
 from mlpack.cli.summary import test_summary, write_summary
 from mlpack.engines.base import Limits
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.pipeline.receipts import write_whole
 from mlpack.pipeline.smoke import Expectation
+from mlpack.shown import shown
 
 if TYPE_CHECKING:
     from mlpack.config import Test
@@ -102,8 +103,8 @@ def show(console: Console, report: Report, receipt: Path | None) -> None:
     if receipt is None:
         rows.append(("receipt", "none: this was not the image; build it, and `mlpack test` that"))
     else:
-        shown = receipt.relative_to(Path.cwd()) if receipt.is_relative_to(Path.cwd()) else receipt
-        rows += [("image size", human_size(report.image_size)), ("receipt", str(shown))]
+        near = receipt.relative_to(Path.cwd()) if receipt.is_relative_to(Path.cwd()) else receipt
+        rows += [("image size", human_size(report.image_size)), ("receipt", str(near))]
     console.table(rows, styles=("bold", ""))
 
 
@@ -120,9 +121,5 @@ def write_junit(report: Report, file: Path) -> None:
     for check in report.checks:
         case = ET.SubElement(suite, "testcase", classname="mlpack", name=check.name, time=f"{check.seconds:.3f}")
         if not check.ok:
-            ET.SubElement(case, "failure", message=_xml(check.detail)).text = _xml(check.hint)
+            ET.SubElement(case, "failure", message=shown(check.detail)).text = shown(check.hint)
     write_whole(file, ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")
-
-
-def _xml(text: str) -> str:
-    return printable(text)

@@ -84,7 +84,7 @@ def module_name(stem: str) -> str:
     if stem.isidentifier() and not keyword.iskeyword(stem):
         return stem
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower() or "module"
-    return f"m{name}" if name[0].isdigit() or keyword.iskeyword(name) else name
+    return f"m{name}" if name[0].isdecimal() or keyword.iskeyword(name) else name
 
 
 def _shown(path: Path, includes: tuple[Path, ...]) -> str:

@@ -78,6 +78,8 @@ def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared
     )
     refuse_unsafe(settled.info, settled.open, trust=asked.trust)
     info, options = settled.info, {}
+    if asked.trust and settled.open:
+        info = replace(info, names={**info.names, "trusted": settled.open})
     if contract is not None:
         if contract.inputs is None and not contract.takes_arrays and not asked.sample:
             raise ConfigError(

@@ -10,10 +10,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mlpack.readers.counts import MOST_CLASSES, counted, scalars, whole
 from mlpack.readers.documents import Wanted, pick
 from mlpack.readers.json_text import JsonCursor
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.streams import Source
+from mlpack.readers.streams import FileSource, Source
 
 Opener = Callable[[], AbstractContextManager[Source]]
 Kind = Literal["float", "categorical", "text", "embedding"]
@@ -22,8 +23,12 @@ MAGIC = b"CBM1"
 PLOTTING = ("graphviz", "matplotlib", "plotly")  # `import catboost` works without them, which are half of what it adds
 _BLOCK = 1 << 18
 _MOST_BLOCKS = 4096  # of a core's tables: a gigabyte, which has room for the borders of a million features
-_MOST_FEATURES = 1 << 20
-_LONGEST = 16 << 20  # the longest text of the information map: the metrics of every round of training
+_MOST_FEATURES = 1 << 18
+_MOST_SKIPPED = 4 << 30  # bytes that are unpacked on the way to them
+_AHEAD = 16  # blocks that are kept when one is unpacked
+_LONGEST = 2 << 20  # the longest text of the information map that is read: the settings, labels by the thousand
+_MOST_NAMES = 32 << 20  # bytes of all names of features
+_MOST_GAPS = 1 << 16  # columns that training passed by
 # https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers: the fields' places in their tables.
 _TREES, _INFO, _PARTS = 1, 2, 3
 _APPROX, _TREE_SIZES = 0, 2
@@ -87,6 +92,7 @@ class _Core:
         self._opened, self._length = opened, length
         self._blocks: dict[int, bytes] = {}
         self._read = 0
+        self._skipped = 0  # on the way to the blocks, which a compressed file's reader must unpack
 
     def bytes_at(self, place: int, count: int) -> bytes:
         """Bytes of the core; raises CutOffError for a place that is not in it."""
@@ -102,18 +108,17 @@ class _Core:
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:
-            self._read += 1
-            if self._read > _MOST_BLOCKS:
-                raise CutOffError("its tables take more than any model's")
-            with self._opened() as source:
-                source.skip(8 + number * _BLOCK)
-                parts, left = [], _BLOCK
-                while left and (data := source.read(left)):
-                    parts.append(data)
-                    left -= len(data)
             if len(self._blocks) >= 64:
                 self._blocks.clear()
-            self._blocks[number] = b"".join(parts)
+            with self._opened() as source:
+                ahead = 1 if isinstance(source, FileSource) else _AHEAD  # unpacking up to there is the work
+                self._read += ahead
+                self._skipped += 0 if ahead == 1 else number * _BLOCK
+                if self._read > _MOST_BLOCKS or self._skipped > _MOST_SKIPPED:
+                    raise CutOffError("its tables take more than any model's")
+                source.skip(8 + number * _BLOCK)
+                for one in range(number, number + ahead):
+                    self._blocks[one] = _read_block(source)
         return self._blocks[number]
 
     def number(self, place: int, form: str = "<I") -> int:
@@ -151,6 +156,14 @@ class _Core:
             yield item + self.number(item)
 
 
+def _read_block(source: Source) -> bytes:
+    parts, left = [], _BLOCK
+    while left and (data := source.read(left)):
+        parts.append(data)
+        left -= len(data)
+    return b"".join(parts)
+
+
 def _check_counters(core: _Core, opened: Opener, length: int) -> None:
     """The counters of categories behind the core (their number, then each one's size and bytes) are all there."""
     parts = [core.text(place, 64) for place in core.items(core.inner(core.number(0), _PARTS), 100)]
@@ -170,29 +183,42 @@ def _facts_of_core(core: _Core) -> CatBoostFacts:
     trees = core.inner(root, _TREES)
     if trees is None or not core.text(core.inner(root, 0), 64).startswith("Fla"):
         raise CutOffError("its core is not CatBoost's")
-    features = []
-    for kind, (slot, flat, name) in _FEATURES.items():
-        for table in core.items(core.inner(trees, slot), _MOST_FEATURES):
-            place = core.at(table, flat)
-            if place is not None:
-                found = Feature(
-                    place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind
-                )
-                features.append(found)
-    info = {}
+    info: dict[str, str] = {}
     for table in core.items(core.inner(root, _INFO), 10_000):
         key = core.text(core.inner(table, 0), 256)
+        if key in info:
+            raise CutOffError(f"it says `{key}` twice")
         if key in _INFO_KEYS:
             info[key] = core.text(core.inner(table, 1))
     approx = core.at(trees, _APPROX)
     sizes = core.inner(trees, _TREE_SIZES)
     return _facts(
         "cbm",
-        features,
+        list(_features_of_core(core, trees)),
         {key: _parsed(value) for key, value in info.items()},
         1 if approx is None else core.number(approx, "<i"),
         None if sizes is None else core.number(sizes),
     )
+
+
+def _features_of_core(core: _Core, trees: int) -> Iterator[Feature]:
+    """The features of every kind; each has a table of its own, so that a small file cannot tell of many."""
+    seen: set[int] = set()
+    left = _MOST_NAMES
+    for kind, (slot, flat, name) in _FEATURES.items():
+        for table in core.items(core.inner(trees, slot), _MOST_FEATURES - len(seen)):
+            if table in seen:
+                raise CutOffError("it tells of one feature twice")
+            seen.add(table)
+            place = core.at(table, flat)
+            if place is not None:
+                feature = Feature(
+                    place=core.number(place, "<i"), name=core.text(core.inner(table, name), 4096), kind=kind
+                )
+                left -= len(feature.name)
+                if left < 0:
+                    raise CutOffError("the names of its features take more than any model's")
+                yield feature
 
 
 def _facts_of_json(source: Source) -> CatBoostFacts:
@@ -201,12 +227,16 @@ def _facts_of_json(source: Source) -> CatBoostFacts:
     told, info = found.get("features_info"), found.get("model_info")
     if not isinstance(told, dict) or not isinstance(info, dict):
         raise CutOffError("it begins like a CatBoost model, and lacks what every such model has")
-    features = [
-        Feature(place=int(one.get("flat_feature_index", 0)), name=str(one.get("feature_id") or ""), kind=kind)
-        for key, kind in _JSON_FEATURES.items()
-        for one in told.get(key) or []
-        if isinstance(one, dict) and isinstance(one.get("flat_feature_index", 0), int)
-    ]
+    features = []
+    for key, kind in _JSON_FEATURES.items():
+        listed = told.get(key) or []
+        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+            raise CutOffError("its features are no list")
+        for one in listed:
+            name = one.get("feature_id") or ""
+            if not isinstance(name, str):
+                raise CutOffError("the name of a feature is no text")
+            features.append(Feature(place=whole(one.get("flat_feature_index", 0)), name=name, kind=kind))
     parsed = {key: _parsed(value) for key, value in info.items() if key in _INFO_KEYS}
     return _facts("json", features, parsed, 0, None)
 
@@ -228,8 +258,9 @@ def _facts(
     outputs: int,
     trees: int | None,
 ) -> CatBoostFacts:
-    if not features or any(one.place < 0 or one.place > _MOST_FEATURES for one in features):
-        raise CutOffError("it does not tell its features")
+    places = {one.place for one in features}
+    if not features or min(places) < 0 or max(places) >= len(places) + _MOST_GAPS or len(places) < len(features):
+        raise CutOffError("it does not tell its features, each in a place of its own")
     release = _RELEASE.search(str(info.get("catboost_version_info", "")))
     params = info.get("params") if isinstance(info.get("params"), dict) else {}
     loss = params.get("loss_function") or {}  # type: ignore[union-attr]  # a dict, as the line above has it
@@ -240,7 +271,8 @@ def _facts(
         loss=str(loss.get("type", "")) if isinstance(loss, dict) else str(loss),
         features=tuple(sorted(features, key=lambda one: one.place)),
         classes=classes,
-        outputs=outputs or (len(classes) if classes is not None and len(classes) > 2 else 1),
+        outputs=counted(outputs, MOST_CLASSES, "outputs")
+        or (len(classes) if classes is not None and len(classes) > 2 else 1),
         trees=trees,
     )
 
@@ -250,7 +282,8 @@ def _classes(info: Mapping[str, Any], params: Any) -> tuple[Any, ...] | None:
     told = info.get("class_params") or info.get("multiclass_params")
     names = told.get("class_names") if isinstance(told, dict) else None
     if not names and isinstance(params, dict):
-        names = (params.get("data_processing_options") or {}).get("class_names")
+        options = params.get("data_processing_options")
+        names = options.get("class_names") if isinstance(options, dict) else None
     if not names and isinstance(told, dict):
         names = told.get("class_to_label")
-    return tuple(names) if isinstance(names, list) and names else None
+    return scalars(names) if isinstance(names, list) and names else None

@@ -97,6 +97,10 @@ class Table:
         """How many a vector holds."""
         return self._vector(field, 1, self.data.size)[1]
 
+    def has(self, field: int) -> bool:
+        """Whether the table has a value for a field."""
+        return self._field(field) is not None
+
     def _vector(self, field: int, size: int, limit: int) -> tuple[int, int]:
         where = self._field(field)
         if where is None:

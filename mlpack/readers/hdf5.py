@@ -38,10 +38,13 @@ class Hdf5:
             raise CutOffError("its HDF5 superblock is broken")
         if version < 2:
             cursor.skip(9 if version == 0 else 13)
-            cursor.skip(4 * blocks.offset_size)  # base, free space, end of file, driver
+            base, _, end, driver = (cursor.offset() for _ in range(4))
             cursor.skip(blocks.offset_size)  # the root's own name
         else:
-            cursor.skip(1 + 3 * blocks.offset_size)
+            base, _, end = cursor.skip(1).offset(), cursor.offset(), cursor.offset()
+            driver = UNDEFINED
+        if base or end > size or driver != UNDEFINED:
+            raise CutOffError("its HDF5 superblock is that of a part of a file, or the file is cut off")
         self.root = Node(blocks, cursor.offset())
 
     def walk(self) -> Iterator[tuple[str, Dataset]]:
@@ -97,6 +100,8 @@ class Node:
         for kind, cursor in self.messages():
             if kind == _ATTRIBUTE:
                 name, value = attribute(cursor, self._blocks)
+                if name in found:
+                    raise CutOffError(f"an HDF5 object has the attribute {name[:100]!r} twice")
                 found[name] = value
             elif kind == _ATTRIBUTE_INFO:
                 flags = cursor.skip(1).number(1)
@@ -125,20 +130,29 @@ class Node:
 
     def members(self) -> dict[str, Node]:
         """What a group holds, by name; links to other files and by name are left out."""
-        found: dict[str, Node] = {}
+        found: dict[str, Node | None] = {}
+        for name, address in self._links():
+            if name in found:
+                raise CutOffError(f"an HDF5 group has two members of the name {name[:100]!r}")
+            found[name] = Node(self._blocks, address) if address != UNDEFINED else None
+        return {name: node for name, node in found.items() if node is not None}
+
+    def _links(self) -> Iterator[tuple[str, int]]:
+        """The members' names and addresses; UNDEFINED for links by name and to other files."""
+        kinds = {kind for kind, _ in self.messages()}
+        if _SYMBOLS in kinds and kinds & {_LINK, _LINK_INFO}:
+            raise CutOffError("an HDF5 group is one of the old kind and of the new")
         for kind, cursor in self.messages():
             if kind == _SYMBOLS:
                 tree, heap = cursor.offset(), cursor.offset()
-                found.update((name, Node(self._blocks, place)) for name, place in self._blocks.symbols(tree, heap))
+                yield from self._blocks.symbols(tree, heap)
             elif kind == _LINK:
                 name, form = _link(cursor)
-                if form == 0:
-                    found[name] = Node(self._blocks, cursor.offset())
+                yield name, cursor.offset() if form == 0 else UNDEFINED
             elif kind == _LINK_INFO:
                 flags = cursor.skip(1).number(1)
                 if cursor.skip(8 if flags & 1 else 0).offset() != UNDEFINED:
                     raise CutOffError("an HDF5 group has its links in a dense storage, which is not read here")
-        return found
 
 
 def _link(cursor: Cursor) -> tuple[str, int]:

@@ -13,6 +13,12 @@ _MOST_MESSAGES = 10_000
 _MOST_BLOCKS = 200_000  # blocks read of one file, so that addresses that lead in circles end
 _LONGEST = 16 * MIB  # one block
 _LONGEST_TEXT = 64 * MIB
+_MOST_TEXT = 256 * MIB
+_LONGEST_NAME = 64 * 1024
+_MOST_MEMBERS = 100_000  # of one group
+_SHARED = 2  # a message's flag: it lies elsewhere
+_SOFT_LINK = 2
+_MANY = (0, 6, 12, _CONTINUATION)  # messages that an object may have several of: links, attributes
 
 
 class RandomAccess(Protocol):
@@ -77,6 +83,7 @@ class Blocks:
 
     def __init__(self, file: RandomAccess, size: int) -> None:
         self._file, self._size, self._count = file, size, 0
+        self._read = self._texts = 0
         self.offset_size = self.length_size = 8
 
     def at(self, address: int, size: int = 512) -> Cursor:
@@ -88,7 +95,11 @@ class Blocks:
             raise CutOffError("an HDF5 address leads out of the file")
         try:
             self._file.seek(address)
-            return Cursor(self._file.read(size), self)
+            data = self._file.read(size)
+            self._read += len(data)
+            if self._read > 4 * self._size + _LONGEST:
+                raise CutOffError("its HDF5 blocks lead in circles")
+            return Cursor(data, self)
         except OSError as error:
             raise CutOffError(f"it cannot be read further ({error.strerror})") from error
 
@@ -109,6 +120,7 @@ class Blocks:
 
     def _messages(self, chunks: list[tuple[int, int]], form: _First | _Second) -> Iterator[tuple[int, Cursor]]:
         count = 0
+        seen: set[int] = set()
         for place, (address, size) in enumerate(chunks):
             cursor = self.at(address, size)
             if place and isinstance(form, _Second):
@@ -116,7 +128,12 @@ class Blocks:
                     raise CutOffError("an HDF5 object header's continuation is broken")
                 cursor = Cursor(cursor.take(size - 8), self)  # without its signature and its checksum
             while cursor.left >= form.head:
-                kind, length = form.next(cursor)
+                kind, length, flags = form.next(cursor)
+                if flags & _SHARED:
+                    raise CutOffError("an HDF5 object shares a message with others, which is not read here")
+                if kind in seen and kind not in _MANY:
+                    raise CutOffError("an HDF5 object tells the same thing twice")
+                seen.add(kind)
                 data = Cursor(cursor.take(length), self)
                 count += 1
                 if count > _MOST_MESSAGES:
@@ -127,7 +144,7 @@ class Blocks:
                     yield kind, data
 
     def symbols(self, tree: int, heap: int) -> Iterator[tuple[str, int]]:
-        """The members of an old group: (name, address of the object's header)."""
+        """The members of an old group: (name, address of the object's header, UNDEFINED for a link to a path)."""
         start = self.at(heap, 8 + 2 * self.length_size + self.offset_size)
         if start.take(4) != b"HEAP":
             raise CutOffError("an HDF5 heap of names is broken")
@@ -135,11 +152,16 @@ class Blocks:
         names = self.at(place, size)
         held = names.take(names.left)
         waiting, seen = [tree], {tree}
+        found = 0
         while waiting:
             node = self.at(waiting.pop(), 8192)
             kind = node.take(4)
             if kind == b"SNOD":
-                yield from self._entries(node, held)
+                for entry in self._entries(node, held):
+                    yield entry
+                    found += 1
+                    if found > _MOST_MEMBERS:
+                        raise CutOffError(f"an HDF5 group has more than {_MOST_MEMBERS} members")
             elif kind == b"TREE":
                 count = node.skip(2).number(2)
                 node.skip(2 * self.offset_size + self.length_size)
@@ -156,14 +178,16 @@ class Blocks:
         for _ in range(node.skip(2).number(2)):
             start = node.number(self.offset_size)
             address = node.offset()
-            node.skip(24)
-            end = names.find(b"\0", start)
+            if node.number(4) == _SOFT_LINK:
+                address = UNDEFINED
+            node.skip(20)
+            end = names.find(b"\0", start, start + _LONGEST_NAME)
             if start >= len(names) or end < 0:
                 raise CutOffError("an HDF5 group names a member that its heap does not hold")
             yield names[start:end].decode("utf-8", "replace"), address
 
     def text(self, address: int, index: int, length: int) -> bytes:
-        """An object of a global heap, at most `length` bytes of it."""
+        """An object of a global heap, which must have `length` bytes."""
         start = self.at(address, 8 + self.length_size)
         if start.take(4) != b"GCOL":
             raise CutOffError("an HDF5 heap of texts is broken")
@@ -177,13 +201,18 @@ class Blocks:
             if number == 0:
                 break
             if number == index:
-                return self._long(place, min(size, length))
+                if size != length:
+                    raise CutOffError("an HDF5 text has another length than its attribute says")
+                return self._long(place, size)
             place += -(-size // 8) * 8
         raise CutOffError("an HDF5 text is not where its attribute says")
 
     def _long(self, address: int, size: int) -> bytes:
         if size > _LONGEST_TEXT or address + size > self._size:
             raise CutOffError("an HDF5 text is longer than is read here, or cut off")
+        self._texts += size
+        if self._texts > _MOST_TEXT:
+            raise CutOffError("its HDF5 texts take up far more than a model's")
         self._file.seek(address)
         return self._file.read(size)
 
@@ -193,10 +222,10 @@ class _First:
 
     head = 8
 
-    def next(self, cursor: Cursor) -> tuple[int, int]:
-        kind, length = cursor.number(2), cursor.number(2)
-        cursor.skip(4)
-        return kind, length
+    def next(self, cursor: Cursor) -> tuple[int, int, int]:
+        kind, length, flags = cursor.number(2), cursor.number(2), cursor.number(1)
+        cursor.skip(3)
+        return kind, length, flags
 
 
 class _Second:
@@ -206,7 +235,7 @@ class _Second:
         self._order = 2 if flags & 4 else 0
         self.head = 4 + self._order
 
-    def next(self, cursor: Cursor) -> tuple[int, int]:
-        kind, length = cursor.number(1), cursor.number(2)
-        cursor.skip(1 + self._order)
-        return kind, length
+    def next(self, cursor: Cursor) -> tuple[int, int, int]:
+        kind, length, flags = cursor.number(1), cursor.number(2), cursor.number(1)
+        cursor.skip(self._order)
+        return kind, length, flags

@@ -69,7 +69,7 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
         parts.append(cursor.take(padded)[:size])
     name = parts[0].split(b"\0")[0].decode("utf-8", "replace")
     if flags & 3:
-        return name, None  # its type is written elsewhere and shared
+        raise CutOffError(f"the type of the HDF5 attribute {name[:100]!r} lies elsewhere, where it is not read")
     kind = datatype(Cursor(parts[1], blocks))
     shape = extents(Cursor(parts[2], blocks), blocks) if parts[2] else ()
     count = 1
@@ -88,7 +88,10 @@ def _value(kind: Kind, cursor: Cursor, blocks: Blocks) -> Any:
         return _decoded(blocks.text(address, index, length)) if length else ""
     data = cursor.take(kind.size)
     if kind.form == _TEXT:
-        return _decoded(data.split(b"\0")[0])
+        text, _, rest = data.partition(b"\0")
+        if rest.strip(b"\0"):
+            raise CutOffError("an HDF5 text goes on behind its end")
+        return _decoded(text)
     if kind.form == _NUMBER:
         return int.from_bytes(data, "little" if kind.little else "big", signed=kind.signed)
     if kind.form == _FLOAT and kind.size in _FLOATS:
@@ -97,4 +100,7 @@ def _value(kind: Kind, cursor: Cursor, blocks: Blocks) -> Any:
 
 
 def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace").rstrip("\0")
+    data = data.rstrip(b"\0")
+    if b"\0" in data:  # libraries differ in whether it ends there
+        raise CutOffError("an HDF5 text goes on behind its end")
+    return data.decode("utf-8", "replace")

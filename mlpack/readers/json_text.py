@@ -12,7 +12,15 @@ from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import CHUNK, Source
 
 _BLANK = re.compile(rb"[ \t\r\n]*")
-_STRUCTURE = re.compile(rb'["\[\]{}]')
+# What is stepped over at once: a run of texts, or of lists and objects that hold neither texts nor others; else one bracket.
+_PART = re.compile(
+    rb'((?:"[^"\\]*(?:\\.[^"\\]*)*"[^"\[\]{}]*){1,256}|(?:[\[{][^"\[\]{}]*[\]}][^"\[\]{}]*){1,256})'
+    rb'|([\[{][^"\[\]{}]*)|[\]}]',
+    re.DOTALL,
+)
+_OPENING = re.compile(rb'["\[\]{}]')
+_MOST_PARTS = 4_000_000  # that are stepped over: seconds
+_A_KEY = 10  # parts that a key takes as long as
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]*")
 
@@ -25,6 +33,10 @@ class JsonCursor:
         self._buffer = b""
         self._place = 0
         self._ended = False
+        self._parts = 0
+        self._kept: list[bytes] | None = None  # of a value that is wanted and may go over several windows
+        self._from = self._left = 0
+        self.taken = 0
 
     def keys(self) -> Iterator[str]:
         """The keys of the object that begins here; after each the caller takes or skips its value."""
@@ -35,6 +47,7 @@ class JsonCursor:
         while True:
             if self._next() != b'"':
                 raise CutOffError("its JSON is broken: a key is no text")
+            self._count(_A_KEY)
             key = _parsed(self._string())
             self._expect(b":")
             yield str(key)
@@ -47,7 +60,9 @@ class JsonCursor:
 
     def value(self, most: int) -> Any:
         """The value that begins here as Python's own; raises CutOffError when it takes more than `most` bytes."""
-        return _parsed(self._pass(most))
+        text = self._pass(most)
+        self.taken += len(text)
+        return _parsed(text)
 
     def skip(self) -> None:
         """Step over the value that begins here."""
@@ -79,10 +94,13 @@ class JsonCursor:
         """Let the window go on from the current place."""
         if self._ended:
             return False
-        data = self._source.read(CHUNK)
+        self._keep()
+        data = self._source.read(
+            max(CHUNK, len(self._buffer) - self._place)
+        )  # twice as much, so that long texts cost no more
         self._ended = not data
         self._buffer = self._buffer[self._place :] + data
-        self._place = 0
+        self._place = self._from = 0
         return bool(data)
 
     def _string(self) -> bytes:
@@ -99,37 +117,47 @@ class JsonCursor:
             return self._string()
         if first not in (b"{", b"["):
             return self._scalar()
-        kept: list[bytes] = []
-        size = depth = 0
-        while True:
-            part, change = self._part()
-            depth += change
-            size += len(part)
-            if most is not None:
-                kept.append(part)
-                if size > most:
-                    raise CutOffError("a part of its JSON is longer than it should be")
-            if depth == 0:
-                return b"".join(kept)
-            if depth > DEEPEST:
-                raise CutOffError("its JSON is nested too deeply")
+        self._kept, self._from, self._left = None if most is None else [], self._place, most or 0
+        self._place += 1
+        depth = 1
+        while depth:
+            found = self._next_part()
+            self._place = found.end()
+            self._count(1)
+            if found[1] is None:
+                depth += 1 if found[2] else -1
+                if depth > DEEPEST:
+                    raise CutOffError("its JSON is nested too deeply")
+        self._keep()
+        text, self._kept = b"".join(self._kept or ()), None
+        return text
 
-    def _part(self) -> tuple[bytes, int]:
-        """Move up to and over the next bracket, brace or text: the bytes, and by how much the nesting changed."""
-        start = self._place
-        found = _STRUCTURE.search(self._buffer, start)
-        if found is None:
-            self._place = len(self._buffer)
-            part = self._buffer[start:]
-            if not self._more():
+    def _next_part(self) -> re.Match[bytes]:
+        """The next bracket, or what is stepped over at once."""
+        while (found := _PART.match(self._buffer, self._place)) is None:
+            opening = _OPENING.search(self._buffer, self._place)
+            if opening is not None and opening.start() > self._place:
+                self._place = opening.start()
+                continue
+            if opening is None:
+                self._place = len(self._buffer)
+            if len(self._buffer) - self._place > MOST or not self._more():
                 raise CutOffError("its JSON is cut off")
-            return part, 0
-        if found[0] == b'"':
-            self._place = found.start()
-            before = self._buffer[start : self._place]
-            return before + self._string(), 0
-        self._place = found.end()
-        return self._buffer[start : self._place], 1 if found[0] in b"[{" else -1
+        return found
+
+    def _keep(self) -> None:
+        """Of a value that is wanted, what has been moved over; raises CutOffError when it is too long."""
+        if self._kept is not None:
+            part = self._buffer[self._from : self._place]
+            self._left -= len(part)
+            if self._left < 0:
+                raise CutOffError("a part of its JSON is longer than it should be")
+            self._kept.append(part)
+
+    def _count(self, parts: int) -> None:
+        self._parts += parts
+        if self._parts > _MOST_PARTS:
+            raise CutOffError("its JSON has more parts than any model's")
 
     def _scalar(self) -> bytes:
         while (found := _SCALAR.match(self._buffer, self._place)) is not None and found.end() == len(self._buffer):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from mlpack.readers.counts import MOST_CLASSES, MOST_FEATURES, counted, scalars, whole
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import CHUNK, Source
 
@@ -16,6 +17,11 @@ Opener = Callable[[], AbstractContextManager[Source]]
 
 _BEGINS = re.compile(rb"\s*tree\r?\n(version=v\d+|num_class=\d+)\r?\n")
 _TREES = re.compile(rb"\r?\nTree=0\r?\n|\r?\nend of trees")
+_LINE = re.compile(
+    rb"^(version|num_class|max_feature_idx|objective|feature_names|feature_infos|tree_sizes)=([^\r\n]*)", re.MULTILINE
+)
+_LONGEST_TEXT = 1000
+MOST_TREES = 1 << 20
 _HEADER = 32 << 20  # names and categories of hundreds of thousands of columns
 _TAIL = 4 << 20
 _PANDAS = b"pandas_categorical:"
@@ -63,39 +69,72 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
     """The facts of a text of which these are the first and the last bytes; raises CutOffError."""
     found = _TREES.search(header)
     start = found.start() if found else len(header)
-    lines = dict(line.split("=", 1) for line in header[:start].decode("utf-8", "replace").splitlines() if "=" in line)
-    names = tuple(lines.get("feature_names", "").split())
-    try:
-        classes = int(lines.get("num_class", "1"))
-        features = int(lines.get("max_feature_idx", len(names) - 1)) + 1
-        trees = [int(size) for size in lines.get("tree_sizes", "").split()] if found else []
-    except ValueError as error:
-        raise CutOffError("its header is broken") from error
-    if not names or len(names) != features:
+    lines = _lines(header[:start])
+    classes = counted(_text(lines, b"num_class", b"1"), MOST_CLASSES, "classes")
+    trees = (
+        [whole(size.decode("ascii", "replace")) for size in _words(lines, b"tree_sizes", MOST_TREES)] if found else []
+    )
+    if min(trees, default=0) < 0:
+        raise CutOffError("its header is broken: a tree has less than no bytes")
+    names = tuple(name.decode("utf-8", "replace") for name in _words(lines, b"feature_names", MOST_FEATURES))
+    told = _text(lines, b"max_feature_idx", b"%d" % (len(names) - 1))
+    if not names or len(names) != whole(told) + 1:
         raise CutOffError("its header is broken: it does not name its features")
-    infos = lines.get("feature_infos", "").split()
-    told = tuple(place for place, info in enumerate(infos) if info != "none" and not info.startswith("["))
-    named = _CATEGORICAL.findall(tail)
-    listed = tuple(int(place) for place in named[-1].split(b",") if place) if named else ()
     return LightGBMFacts(
-        version=lines.get("version", "v1"),
-        objective=lines.get("objective", "").partition(" ")[0],
+        version=_text(lines, b"version", b"v1"),
+        objective=_text(lines, b"objective", b"").partition(" ")[0],
         classes=classes,
         names=names,
-        categorical=listed or told,
+        categorical=_categorical(lines, tail, len(names)),
         categories=_categories(tail),
         trees=len(trees),
         size=start + sum(trees),
     )
 
 
+def _lines(header: bytes) -> dict[bytes, bytes]:
+    """The header's lines that are wanted; raises CutOffError for one that comes twice."""
+    found: dict[bytes, bytes] = {}
+    for line in _LINE.finditer(header):
+        if line[1] in found:
+            raise CutOffError(f"its header says `{line[1].decode()}` twice")
+        found[line[1]] = line[2]
+    return found
+
+
+def _text(lines: Mapping[bytes, bytes], key: bytes, default: bytes) -> str:
+    return lines.get(key, default)[:_LONGEST_TEXT].decode("utf-8", "replace").strip()
+
+
+def _words(lines: Mapping[bytes, bytes], key: bytes, most: int) -> list[bytes]:
+    """The words of a line; raises CutOffError when there are more than `most`, before they take any memory."""
+    line = lines.get(key, b"")
+    if line.count(b" ") + line.count(b"\t") >= most:
+        raise CutOffError(f"its `{key.decode()}` are more than {most}, the most that can be served")
+    return line.split()
+
+
+def _categorical(lines: Mapping[bytes, bytes], tail: bytes, features: int) -> tuple[int, ...]:
+    """The places of categorical features: as the parameters list them, or as their values look."""
+    named = list(_CATEGORICAL.finditer(tail))
+    listed = named[-1][1] if named else b""
+    if listed.count(b",") >= MOST_FEATURES:
+        raise CutOffError("it lists more categorical features than it can have")
+    places = tuple(whole(place.decode()) for place in listed.split(b",") if place)
+    infos = enumerate(_words(lines, b"feature_infos", MOST_FEATURES))
+    places = places or tuple(place for place, info in infos if info != b"none" and not info.startswith(b"["))
+    if places and not 0 <= min(places) <= max(places) < features:
+        raise CutOffError("it says that columns are categories which it does not have")
+    return places
+
+
 def _header(source: Source) -> bytes:
-    header = b""
+    header = bytearray()
     while len(header) < _HEADER:
         data = source.read(CHUNK)
         header += data
         if not data or _TREES.search(header, max(len(header) - len(data) - 16, 0)):
-            return header
+            return bytes(header)
     raise CutOffError("its header has no end")
 
 
@@ -115,7 +154,7 @@ def _categories(tail: bytes) -> tuple[tuple[Any, ...], ...]:
     if place < 0:
         return ()
     try:
-        told = json.loads(tail[place + len(_PANDAS) :].decode("utf-8", "replace").splitlines()[0])
+        told = json.loads(tail[place + len(_PANDAS) :].splitlines()[0].decode("utf-8", "replace"))
     except (ValueError, RecursionError, IndexError) as error:
         raise CutOffError("its last line, the categories of its columns, is broken") from error
     return categories_of(told)
@@ -125,4 +164,4 @@ def categories_of(told: Any) -> tuple[tuple[Any, ...], ...]:
     """`pandas_categorical` as values: a list of lists, or None."""
     if not isinstance(told, list):
         return ()
-    return tuple(tuple(values) if isinstance(values, list) else () for values in told)
+    return tuple(scalars(values) if isinstance(values, list) else () for values in told)

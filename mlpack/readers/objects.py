@@ -9,6 +9,7 @@ from mlpack.readers.argument_checks import acts
 from mlpack.readers.arguments import check_call
 from mlpack.readers.bytecode import FEWEST, compilers
 from mlpack.readers.bytewindow import LOADER, StuckError, TrickError
+from mlpack.readers.carried import check_carried
 from mlpack.readers.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
@@ -64,37 +65,38 @@ def look_up(m: Machine, module: str, name: str) -> Global:
 def _inst(m: Machine) -> None:
     module, name = m.line().decode(), m.line().decode()
     args = tuple(m.popmark())
-    m.stack.append(_call(m, look_up(m, module, name), args))
+    m.stack.append(call(m, look_up(m, module, name), args))
 
 
 @handles(b"o")
 def _obj(m: Machine) -> None:
     callable_, *args = m.popmark()
-    m.stack.append(_call(m, callable_, tuple(args)))
+    m.stack.append(call(m, callable_, tuple(args)))
 
 
 @handles(b"R")
 def _reduce(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], args)
+    m.stack[-1] = call(m, m.stack[-1], args)
 
 
 @handles(b"\x81")
 def _newobj(m: Machine) -> None:
     args = m.stack.pop()
-    m.stack[-1] = _call(m, m.stack[-1], args, new=True)
+    m.stack[-1] = call(m, m.stack[-1], args, new=True)
 
 
 @handles(b"\x92")
 def _newobj_ex(m: Machine) -> None:
     kwargs, args = m.stack.pop(), m.stack.pop()
-    made = _call(m, m.stack[-1], args, kwargs, new=True)
+    made = call(m, m.stack[-1], args, kwargs, new=True)
     if isinstance(made, Instance) and isinstance(kwargs, dict):
         made.kwargs = kwargs
     m.stack[-1] = made
 
 
-def _call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool = False) -> Any:
+def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool = False) -> Any:
+    """Judge a call, and give the object that it makes."""
     _check_form(m, callable_, args, kwargs)
     m.made += 3
     if isinstance(callable_, Global):
@@ -137,6 +139,7 @@ def _check_named(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: A
         _check_setattr(m, callable_, args)
         _check_import(m, callable_, args)
         _check_array(m, callable_, args)
+        check_carried(m.record, callable_, args)
     check_call(m.record, callable_, args, kwargs)
 
 

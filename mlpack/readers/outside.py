@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.readers.bytewindow import StuckError
-from mlpack.readers.objects import look_up
+from mlpack.readers.objects import call, look_up
 from mlpack.readers.opcodes import Machine, handles
 from mlpack.readers.values import Blob, Global, PersistentId
 
@@ -25,6 +25,9 @@ def _persistent(m: Machine, pid: Any) -> None:
     if m.other:
         raise StuckError("it refers to objects that are stored elsewhere, which no plain loader has")
     kind = pid[0] if isinstance(pid, tuple) and pid else None
+    if kind == "reduce_package" and len(pid) > 2 and isinstance(pid[-2], Global) and isinstance(pid[-1], tuple):
+        m.stack.append(call(m, pid[-2], pid[-1]))  # torch.package's own call, of something that it stored as code
+        return
     if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
         m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
         return

@@ -15,6 +15,7 @@ from mlpack.errors import UnreadableModelError
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
+from mlpack.readers.polyglots import second_format
 from mlpack.readers.record import Record
 from mlpack.readers.safetensors import announced
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
@@ -98,6 +99,7 @@ class _Reading:
         """All that the file holds, or None."""
         self.file.seek(0)
         head = self.file.read(_HEAD)
+        self.problem = second_format(self.file, self.size)
         if head[:4] in ZIP:
             self._zip()
         elif is_tar(head):
@@ -210,16 +212,11 @@ class _Reading:
 
     def _zip(self) -> None:
         self.container = "zip"
-        try:
-            members = read_directory(self.file, self.size, self.budget.limits.members)
-            if not members:
-                raise CutOffError("the zip archive is empty")  # noqa: TRY301  # told like its other faults
-        except CutOffError as stopped:
-            self.problem = str(stopped)
-            return
-        for number, member in enumerate(members):
+        directory = read_directory(self.file, self.size, self.budget.limits.members)
+        self.problem = self.problem or directory.problem or ("" if directory.members else "the zip archive is empty")
+        for number, member in enumerate(directory.members):
             if self.on_progress and not number % 1000:
-                self.on_progress(min(member.offset, self.size), self.size)
+                self.on_progress(min(member.start, self.size), self.size)
             if member.escapes:
                 self.found = True
                 self.record.trick(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,6 +16,7 @@ _DEPTH = 100  # as deep as the protobuf libraries themselves go
 _MOST_FIELDS = 2_000_000
 _MOST_KEPT = 256 * MIB
 _WINDOW = 1 << 14
+_LONGEST_RUN = 64  # bytes of a short text in a run
 
 
 class Field(NamedTuple):  # made by the million, and a dataclass that is frozen is slow to make
@@ -29,6 +31,7 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
     walk: _Walk
     depth: int
     end: int
+    limit: int | None  # where the message ends that it belongs to
 
     def read(self, limit: int = 16 * MIB) -> bytes:
         """The field's bytes; raises CutOffError when there are more than `limit`, or when they are cut off."""
@@ -49,6 +52,13 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
         if self.depth >= _DEPTH:
             raise CutOffError(f"its messages are nested deeper than {_DEPTH}")
         return self.walk.fields(self.end, self.depth + 1)
+
+    def skip_run(self) -> None:
+        """Step over this field and the fields after it that have its number and type, as far as they are short.
+
+        Lists of numbers come as millions of fields; this looks at each of them at the speed of a search.
+        """
+        self.walk.skip_run(self)
 
     @property
     def signed(self) -> int:
@@ -84,7 +94,9 @@ def varints(data: bytes) -> list[int]:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            found.append(value & (1 << 64) - 1)
+            if value >= 1 << 64:
+                raise CutOffError("a number in it is too large")
+            found.append(value)
             value = shift = 0
         elif shift > 63:
             raise CutOffError("a number in it has no end")
@@ -129,7 +141,7 @@ class _Walk:
             if self._fields > _MOST_FIELDS:
                 raise CutOffError(f"it has more than {_MOST_FIELDS:,} fields")
             tag = self._varint()
-            field = self._field(tag >> 3, tag & 7, depth)
+            field = self._field(tag >> 3, tag & 7, depth, end)
             if end is not None and field.end > end:
                 raise CutOffError("a field in it is longer than the message that holds it")
             yield field
@@ -152,9 +164,36 @@ class _Walk:
             raise CutOffError("it is cut off")
         return b"".join(parts)
 
-    def _field(self, number: int, wire: int, depth: int) -> Field:
-        if number == 0:
-            raise CutOffError("it is broken (a field without a number)")
+    def skip_run(self, first: Field) -> None:
+        """Step over a field and those like it that follow at once."""
+        self._skip_to(first.end)
+        tag = first.number << 3 | first.wire
+        if tag >= 0x80:
+            return
+        start = re.escape(bytes([tag]))
+        one = {
+            VARINT: rb"[\x80-\xff]{0,9}[\x00-\x7f]",
+            FIXED32: rb"[\x00-\xff]{4}",
+            FIXED64: rb"[\x00-\xff]{8}",
+        }.get(first.wire) or rb"(?:" + b"|".join(
+            re.escape(bytes([size])) + rb"[\x00-\xff]{%d}" % size for size in range(_LONGEST_RUN)
+        ) + rb")"  # fmt: skip
+        pattern = re.compile(rb"(?:" + start + one + rb")+")
+        while self._more():
+            if len(self._window) - self._next < 2 * _LONGEST_RUN:  # what a field's end may be cut off from
+                self._window, self._next = self._window[self._next :] + self._source.read(_WINDOW), 0
+            end = len(self._window) if first.limit is None else self._next + first.limit - self._place
+            found = pattern.match(self._window, self._next, end)
+            if found is None:
+                return
+            self._place += found.end() - self._next
+            self._next = found.end()
+
+    def _field(self, number: int, wire: int, depth: int, limit: int | None) -> Field:
+        if number == 0 or number >= 1 << 29:
+            raise CutOffError(
+                "it is broken (a field without a number)" if number == 0 else "it is broken (a field's number)"
+            )
         value, size = 0, 0
         if wire == VARINT:
             value = self._varint()
@@ -164,7 +203,7 @@ class _Walk:
             value = int.from_bytes(self.take(self._place + (4 if wire == FIXED32 else 8)), "little")
         else:
             raise CutOffError(f"it is broken (a field of the unknown wire type {wire})")
-        return Field(number, wire, value, self, depth, self._place + size)
+        return Field(number, wire, value, self, depth, self._place + size, limit)
 
     def _more(self) -> bool:
         if self._next < len(self._window):
@@ -182,7 +221,9 @@ class _Walk:
             self._place += 1
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                return value & (1 << 64) - 1
+                if value >= 1 << 64:
+                    raise CutOffError("it is broken (a number that is too large)")
+                return value
         raise CutOffError("it is broken (a number without an end)")
 
     def _skip_to(self, end: int) -> None:

@@ -12,6 +12,8 @@ from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import Source
 
 LONGEST = 100 << 20  # what the format's own readers allow for the header
+_MOST_READ = 16 << 20  # a hundred thousand tensors; what is longer costs a hundred times its size in memory
+_MOST_AXES, _LARGEST = 64, 1 << 48
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16,
     "I32": 32, "U32": 32, "F32": 32, "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
@@ -53,28 +55,42 @@ def read_header(source: Source, size: int) -> Header:
     length = int.from_bytes(head, "little")
     if length > LONGEST or (size >= 0 and length + 8 > size):
         raise CutOffError(f"its header says that it is {length} bytes long, which the file does not hold")
+    if length > _MOST_READ:
+        raise CutOffError(f"its header is longer than is read here ({length} bytes)")
     text = bytearray()
     while len(text) < length and (data := source.read(length - len(text))):
         text += data
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise CutOffError(f"its header is no JSON ({str(error)[:100]})") from error
     if not isinstance(document, dict):
         raise CutOffError("its header is no JSON object")
     told = document.pop("__metadata__", {})
     tensors = {str(name): _stored(str(name), one) for name, one in document.items()}
-    end = max((one.place[1] for one in tensors.values()), default=0)
+    end = 0
+    for first, last in sorted(one.place for one in tensors.values()):
+        if first != end:
+            raise CutOffError("its tensors lie over each other, or leave bytes to none of them")
+        end = last
     if size >= 0 and end + 8 + length != size:
         raise CutOffError(f"it is cut off or too long: its header names {end + 8 + length} bytes, {size} are there")
     texts = {str(name): str(value)[:1000] for name, value in told.items()} if isinstance(told, dict) else {}
     return Header(tensors=tensors, metadata=texts)
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
 def _stored(name: str, told: Any) -> Stored:
     try:
         dtype, shape, (first, last) = told["dtype"], tuple(told["shape"]), told["data_offsets"]
-        sound = all(type(one) is int and one >= 0 for one in (*shape, first, last)) and dtype in _BITS
+        sound = all(type(one) is int and 0 <= one < _LARGEST for one in (*shape, first, last)) and dtype in _BITS
+        sound = sound and len(shape) <= _MOST_AXES
     except (KeyError, TypeError, ValueError):
         sound, dtype, shape, first, last = False, "", (), 0, 0
     if not sound or (last - first) * 8 != prod(shape) * _BITS[dtype]:

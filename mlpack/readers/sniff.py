@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.readers.paths import HEAD
+from mlpack.readers.zip_records import ends_as_zip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def sniff(path: Path, head: bytes) -> Sniffed:
         )
     if told := _beside(text):
         return told
-    if head.startswith(b"PK") and not zipfile.is_zipfile(path):
+    if head.startswith(b"PK") and not _ends_as_zip(path):
         return Sniffed(what="a zip archive that is cut off", hint=_AGAIN, broken=True)
     if head.startswith(b"PK"):
         return Sniffed(what="a zip archive")
@@ -105,6 +105,11 @@ def _beside(text: bytes) -> Sniffed | None:
             broken=True,
         )
     return None
+
+
+def _ends_as_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return ends_as_zip(file, path.stat().st_size)
 
 
 def _is_text(head: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.readers.allowlist import use_of
 from mlpack.readers.argument_checks import acts
-from mlpack.readers.formulas import computes_only
+from mlpack.readers.attributes import check_attributes, concerns
 from mlpack.readers.record import Record
 from mlpack.readers.values import Global, Instance
 
@@ -111,7 +111,7 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
                 _check_known(record, target, held, slots=place == 1 and len(state) == 2 and type(half) is dict)
         if held is None or not all(isinstance(key, _KEYS) for key in held):
             # A mapping that another object stands for is one for the loader too: what is in it has to be seen.
-            if target.class_name.startswith(_RUN_TEXTS):
+            if concerns(target, _RUN_TEXTS):
                 record.trick(target.class_name, "its state, parts of which run as code, is put together out of sight")
             elif held is not None:
                 record.suspect(target.class_name, "the names of its attributes are put together by the file")
@@ -216,15 +216,6 @@ def _check_attributes(record: Record, target: Instance, held: Mapping[Any, Any])
     if not _HOOKS.isdisjoint(held):
         hook = min(_HOOKS.intersection(held))
         record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
-    if target.class_name.startswith("statsmodels."):
-        _check_formula(record, target, held.get("formula"))
+    check_attributes(record, target, held)
     if not _SCIPY_TEMPLATE.fullmatch(str(held.get("_parse_arg_template", ""))):
         record.trick(target.class_name, "its state holds a text that scipy runs as code, and it is not scipy's own")
-
-
-def _check_formula(record: Record, target: Instance, formula: Any) -> None:
-    # statsmodels evaluates its formula, which is code, against the training table when it gets its state.
-    if formula is not None and not (isinstance(formula, str) and computes_only(formula)):
-        record.trick(
-            target.class_name, f"its formula is run as code, and does more than compute: {str(formula)[:80]!r}"
-        )

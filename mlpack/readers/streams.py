@@ -199,8 +199,13 @@ def unpacked(source: Source, compression: str, budget: Budget) -> Source:
 
 
 def inflated(source: Source, budget: Budget) -> Source:
-    """What a zip member's raw deflate data unpack to."""
-    return ChunkSource(_chunks(source, lambda: _Zlib(-15)), budget)
+    """What a zip member's raw deflate data unpack to: one stream, and nothing behind it."""
+    return ChunkSource(_chunks(source, lambda: _Zlib(-15), alone=True), budget)
+
+
+def single(source: Source, compression: str, budget: Budget) -> Source:
+    """What a compressed source unpacks to that holds one stream, and nothing behind it."""
+    return ChunkSource(_chunks(source, _decompressor(compression), alone=True), budget)
 
 
 class _Zlib:
@@ -242,7 +247,7 @@ def _decompressor(compression: str) -> Callable[[], Any]:
     }[compression]
 
 
-def _chunks(source: Source, make: Callable[[], Any]) -> Iterator[bytes]:
+def _chunks(source: Source, make: Callable[[], Any], *, alone: bool = False) -> Iterator[bytes]:
     # One file may hold several compressed streams one after the other, as gzip and bzip2 allow.
     data = source.read(CHUNK)
     while data:
@@ -262,5 +267,7 @@ def _chunks(source: Source, make: Callable[[], Any]) -> Iterator[bytes]:
             if out:
                 yield out
         data = inner.unused_data or source.read(CHUNK)
+        if data and alone:
+            raise CutOffError("bytes follow its compressed data")
         if data and not compression_of(data[:16]):
             return  # what follows a compressed stream and is none itself, no loader reads

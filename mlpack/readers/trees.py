@@ -138,10 +138,10 @@ def _stays(link: Path, root: Path) -> bool:
 
 
 def _zip(path: Path, file: BinaryIO, size: int) -> Tree:
-    try:
-        found = read_directory(file, size, Limits().members)
-    except CutOffError as stopped:
-        return Tree(path=path, container="zip", sizes={}, problem=str(stopped))
+    directory = read_directory(file, size, Limits().members)
+    if directory.problem:
+        return Tree(path=path, container="zip", sizes={}, problem=directory.problem)
+    found = directory.members
     members = {one.name: one for one in found if not one.escapes and not one.name.endswith("/")}
     return Tree(
         path=path,
@@ -163,9 +163,6 @@ def _tar(path: Path, file: BinaryIO, compression: str | None, size: int) -> Tree
                 escaping.append(member.written)
             else:
                 sizes[member.name] = member.size
-            if len(sizes) > Limits().members:
-                problem = f"the tar archive lists more than {Limits().members} members"
-                break
     except CutOffError as stopped:
         problem = str(stopped)
     return Tree(

@@ -16,6 +16,7 @@ _SIZES = {marker: struct.calcsize(form) for marker, form in _NUMBERS.items()} | 
 _CONSTANTS = {b"Z": None, b"T": True, b"F": False}
 _LENGTHS = frozenset({b"i", b"U", b"I", b"l", b"L"})
 _LONGEST_KEY = 1 << 16
+_MOST_PARTS = 3_000_000  # that are stepped over: seconds
 
 
 class UbjCursor:
@@ -26,6 +27,8 @@ class UbjCursor:
         self._buffer = b""
         self._place = 0
         self._budget: int | None = None
+        self._parts = 0
+        self.taken = 0
 
     def keys(self) -> Iterator[str]:
         """The keys of the object that begins here; after each the caller takes or skips its value."""
@@ -39,6 +42,7 @@ class UbjCursor:
         try:
             return self._value(self._marker(), 0)
         finally:
+            self.taken += most - self._budget
             self._budget = None
 
     def skip(self) -> None:
@@ -87,6 +91,9 @@ class UbjCursor:
         return found
 
     def _skip(self, marker: bytes, depth: int) -> None:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise CutOffError("its UBJSON has more parts than any model's")
         if marker in _CONSTANTS:
             return
         if marker in _SIZES:
@@ -137,9 +144,7 @@ class UbjCursor:
         return length
 
     def _marker(self) -> bytes:
-        while (marker := self._take(1)) == b"N":  # a no-op
-            pass
-        return marker
+        return self._take(1)
 
     def _peek(self) -> bytes:
         self._fill(1)

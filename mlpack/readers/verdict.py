@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlpack.artifacts.model import Finding, Safety
 from mlpack.readers.allowlist import danger_of, use_of
+from mlpack.readers.carried import is_carried
 from mlpack.readers.record import Record
 from mlpack.readers.values import Global
 
@@ -37,7 +38,7 @@ def _name(name: Global, record: Record) -> Finding | None:
     if use == "call" or (use == "name" and name not in record.called):
         return None
     danger = danger_of(name)
-    if danger and not _only_harmless(name, record):
+    if danger and not _only_harmless(name, record) and not is_carried(name, record):
         return Finding(callable=str(name), why=f"dangerous: {danger}", verdict="dangerous")
     if danger:
         return None  # told as a suspect

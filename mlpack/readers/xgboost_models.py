@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
+from mlpack.readers.counts import MOST_CLASSES, MOST_FEATURES, counted, scalars, whole
 from mlpack.readers.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.json_text import JsonCursor
 from mlpack.readers.limits import CutOffError
@@ -94,11 +95,17 @@ def looks_like_ubjson(head: bytes) -> bool:
 
 def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
     """The facts of what a pickled Booster holds, of which only how it begins and ends is known; None when it is not told."""
+    try:
+        return _buffer(head, tail)
+    except CutOffError:
+        return None
+
+
+def _buffer(head: bytes, tail: bytes) -> XGBoostFacts | None:
     if head.startswith(_MARK):
         told = _VERSION.findall(tail or head)
         facts = read_binary(head[len(_MARK) + 8 :])
-        version = tuple(map(int, told[-1])) if told else ()
-        return facts and (_with_version(facts, version) if version else facts)
+        return facts and (_with_version(facts, _version([part.decode() for part in told[-1]])) if told else facts)
     kind: Serialisation = "json" if looks_like_json(head) else "ubjson"
     if kind == "ubjson" and not looks_like_ubjson(head):
         return read_binary(head)
@@ -107,10 +114,11 @@ def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
         _walk(_cursor(MemorySource(head), kind), found)
     with suppress(CutOffError):
         _walk_tail(tail or head, kind, found)
-    try:
-        return _facts(found, kind)
-    except CutOffError:
-        return None
+    return _facts(found, kind)
+
+
+def _version(told: Any) -> tuple[int, ...]:
+    return tuple(counted(part, 9999, "in its version") for part in told)[:3]
 
 
 def _with_version(facts: XGBoostFacts, version: tuple[int, ...]) -> XGBoostFacts:
@@ -167,7 +175,8 @@ def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
     model = found.get("Model", found)
     learner, configured = model.get("learner", {}), config.get("learner", {})
     param = learner.get("learner_model_param") or configured.get("learner_model_param")
-    objective = (learner.get("objective") or configured.get("objective") or {}).get("name")
+    told = learner.get("objective") or configured.get("objective")
+    objective = told.get("name") if isinstance(told, dict) else None
     if not isinstance(param, dict) or not isinstance(objective, str):
         raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
     booster = learner.get("gradient_booster", {})
@@ -175,27 +184,27 @@ def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
     attributes = attributes if isinstance(attributes, dict) else {}
     inner = booster.get("gbtree", booster).get("model", {})
     try:
-        version = tuple(int(part) for part in model.get("version") or config.get("version") or ())
+        version = _version(model.get("version") or config.get("version") or ())
         return XGBoostFacts(
             serialisation=kind,
             version=version,
             objective=objective,
-            features=int(param.get("num_feature", 0)),
-            classes=int(param.get("num_class", 0)),
-            targets=int(param.get("num_target", 1)),
+            features=counted(param.get("num_feature", 0), MOST_FEATURES, "features"),
+            classes=counted(param.get("num_class", 0), MOST_CLASSES, "classes"),
+            targets=counted(param.get("num_target", 1), MOST_CLASSES, "targets"),
             booster="dart" if "gbtree" in booster else "gblinear" if "boosted_rounds" in inner else "gbtree",
             names=_texts(learner.get("feature_names")),
             types=_texts(learner.get("feature_types")),
             categories=_categories((inner.get("cats") or {}).get("enc") or []),
             estimator=_estimator(attributes),
-            best_iteration=int(attributes["best_iteration"]) if "best_iteration" in attributes else None,
+            best_iteration=whole(attributes["best_iteration"]) if "best_iteration" in attributes else None,
         )
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()
+    return tuple(map(str, value)) if isinstance(value, list) and all(isinstance(one, str) for one in value) else ()
 
 
 def _estimator(attributes: dict[str, Any]) -> str:
@@ -215,9 +224,11 @@ def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
     for place, one in enumerate(encoded):
         values, offsets = one.get("values") or [], one.get("offsets")
         if offsets is None and values:
-            found[place] = tuple(values)
+            found[place] = scalars(values)
         elif offsets:
             text = bytes(value & 255 for value in values)
+            if sorted(offsets) != offsets:
+                raise CutOffError("the names of its categories overlap")
             if text.isascii():  # else the offsets count letters where they should count bytes, and the names are lost
                 found[place] = tuple(text[start:stop].decode() for start, stop in pairwise(offsets))
     return found
@@ -229,8 +240,8 @@ def read_binary(head: bytes) -> XGBoostFacts | None:
     if len(head) < start + _BINARY_SIZE + 24:
         return None
     score, features, classes, extra, metrics, major, minor, targets = _BINARY.unpack_from(head, start)
-    sane = math.isfinite(score) and 0 < features < 1 << 28 and 0 <= classes < 1 << 20 and extra in (0, 1)
-    if not sane or metrics not in (0, 1) or major > 3 or minor > 99:
+    sane = math.isfinite(score) and 0 < features <= MOST_FEATURES and 0 <= classes <= MOST_CLASSES and extra in (0, 1)
+    if not sane or metrics not in (0, 1) or major > 3 or minor > 99 or targets > MOST_CLASSES:
         return None
     objective, place = _text(head, start + _BINARY_SIZE)
     booster, _ = _text(head, place)
@@ -240,9 +251,9 @@ def read_binary(head: bytes) -> XGBoostFacts | None:
         serialisation="binary",
         version=(major, minor) if major else (),
         objective=objective,
-        features=features,
-        classes=classes,
-        targets=max(targets, 1) if major > 1 or (major == 1 and minor >= 6) else 1,
+        features=counted(features, MOST_FEATURES, "features"),
+        classes=counted(classes, MOST_CLASSES, "classes"),
+        targets=counted(max(targets, 1), MOST_CLASSES, "targets") if (major, minor) >= (1, 6) else 1,
         booster=booster,
     )
 

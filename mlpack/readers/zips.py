@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from mlpack.readers.limits import Budget, CutOffError
-from mlpack.readers.streams import FileSource, Source, inflated, unpacked
+from mlpack.readers.streams import FileSource, Source, inflated, single
+from mlpack.readers.zip_records import Entry, data_start, directory_length, read_entries
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-_LOCAL_HEADER = 30  # PKWARE's appnote, 4.3.7
-_END = struct.Struct("<4s4H2LH")
-_COUNT_UNKNOWN = 0xFFFF
+_LONGEST_DOUBTED = 4 << 20  # bytes of a directory that is looked at although it cannot be relied on
 _INNER = 64 << 20  # the largest compressed archive inside an archive that is unpacked to look into it
 
 
@@ -25,55 +25,101 @@ class ZipMember:
 
     name: str
     method: int
-    offset: int
+    start: int
     size: int
     whole: int
     escapes: bool  # its name leads out of the folder that one unpacks into
 
 
-def read_directory(file: BinaryIO, size: int, limit: int) -> list[ZipMember]:
-    """All members of an archive; raises CutOffError when its directory is broken, cut off, or longer than `limit`."""
-    if _claimed(file, size) > limit:
-        raise CutOffError(f"the zip archive lists more than {limit} members")
+@dataclass(frozen=True, kw_only=True)
+class Directory:
+    """The members; `problem` says why the archive cannot be relied on: readers may take other members, or none."""
+
+    members: tuple[ZipMember, ...]
+    problem: str = ""
+
+
+def read_directory(file: BinaryIO, size: int, limit: int) -> Directory:
+    """All members of an archive, unless it has more than `limit`.
+
+    Of one that is broken, cut off or can be read in two ways, those that Python's zipfile finds: what is dangerous in them
+    is to be told all the same.
+    """
+    try:
+        return Directory(members=tuple(_member(one) for one in read_entries(file, size, limit)))
+    except CutOffError as stopped:
+        return Directory(members=tuple(_as_zipfile_reads(file, size, limit)), problem=str(stopped))
+
+
+def _member(one: Entry) -> ZipMember:
+    return ZipMember(
+        name=one.name,
+        method=one.method,
+        start=one.start,
+        size=one.size,
+        whole=one.whole,
+        escapes=_escapes(one.name),
+    )
+
+
+def _as_zipfile_reads(file: BinaryIO, size: int, limit: int) -> Iterator[ZipMember]:
+    if directory_length(file, size) > _LONGEST_DOUBTED:
+        return
     try:
         with zipfile.ZipFile(file) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise CutOffError(f"the zip archive is broken or cut off ({error})") from error
-    if len(infos) > limit:
-        raise CutOffError(f"the zip archive lists more than {limit} members")
-    return [
-        ZipMember(
-            name=info.filename,
-            method=info.compress_type,
-            offset=info.header_offset,
-            size=info.compress_size,
-            whole=info.file_size,
-            escapes=_escapes(info.orig_filename),
-        )
-        for info in infos
-    ]
+            infos = archive.infolist()[:limit]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return
+    for info in infos:
+        start = data_start(file, info.header_offset)
+        if start is not None:
+            yield ZipMember(
+                name=info.filename,
+                method=info.compress_type,
+                start=start,
+                size=info.compress_size,
+                whole=info.file_size,
+                escapes=_escapes(info.orig_filename),
+            )
 
 
 def open_member(file: BinaryIO, member: ZipMember, budget: Budget) -> Source:
-    """A member's bytes, without asking its checksum or its flags: loaders differ in which of them they obey."""
-    try:
-        file.seek(member.offset)
-        header = file.read(_LOCAL_HEADER)
-    except (OSError, ValueError, OverflowError):  # a directory that lies gives places that no file has
-        header = b""
-    if len(header) < _LOCAL_HEADER or header[:4] != MAGICS[0]:
-        raise CutOffError(f"the zip member {member.name!r} is not where the directory says")
-    name, extra = struct.unpack("<HH", header[26:])
-    start = member.offset + _LOCAL_HEADER + name + extra
-    source = FileSource(file, start, start + member.size)
+    """A member's bytes, without asking its checksum: loaders differ in whether they verify it.
+
+    Reading raises CutOffError when compressed data do not end where the member ends, or unpack to another length.
+    """
+    source = FileSource(file, member.start, member.start + member.size)
     if member.method == zipfile.ZIP_STORED:
         return source
     if member.method == zipfile.ZIP_DEFLATED:
-        return inflated(source, budget)
+        return Exact(inflated(source, budget), member.whole)
     if member.method == zipfile.ZIP_BZIP2:
-        return unpacked(source, "bz2", budget)
+        return Exact(single(source, "bz2", budget), member.whole)
     raise CutOffError(f"the zip member {member.name!r} is compressed in a way that is not read here ({member.method})")
+
+
+class Exact:
+    """A source that must have exactly so many bytes: readers differ in what they make of more or fewer."""
+
+    def __init__(self, source: Source, size: int) -> None:
+        self._source, self._left = source, size
+
+    def read(self, count: int) -> bytes:
+        """At most `count` bytes; raises CutOffError for one too many, or an end that comes too early."""
+        data = self._source.read(count)
+        self._count(len(data), ended=count > 0 and not data)
+        return data
+
+    def skip(self, count: int) -> int:
+        """Step over at most `count` bytes."""
+        skipped = self._source.skip(count)
+        self._count(skipped, ended=skipped < count)
+        return skipped
+
+    def _count(self, count: int, *, ended: bool) -> None:
+        self._left -= count
+        if self._left < 0 or (ended and self._left):
+            raise CutOffError("a zip member unpacks to another length than its header says")
 
 
 def open_inner(file: BinaryIO, member: ZipMember, budget: Budget) -> tuple[BinaryIO, int]:
@@ -115,18 +161,6 @@ class _Part(io.BytesIO):
         data = self._file.read(left if count is None or count < 0 else min(count, left))
         self._at += len(data)
         return data
-
-
-def _claimed(file: BinaryIO, size: int) -> int:
-    # The count stands in the last record; with more than 65534 members it stands in a zip64 record, and the size tells.
-    tail = min(size, _END.size + 0xFFFF)
-    file.seek(size - tail)
-    data = file.read(tail)
-    place = data.rfind(b"PK\x05\x06")
-    if place < 0 or place + _END.size > len(data):
-        return 0
-    _, _, _, _, count, length, _, _ = _END.unpack_from(data, place)
-    return int(length // 46) if count == _COUNT_UNKNOWN and length != 0xFFFFFFFF else int(count)
 
 
 def _escapes(name: str) -> bool:

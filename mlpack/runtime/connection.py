@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import http
 from collections import deque
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Deque, Optional
 
-import httptools
-
-from .errors import ClientGoneError, RequestError
+from .errors import BodiesFullError, ClientGoneError, RequestError
 from .exchange import Exchange, Serving
-from .offers import without_offers
-from .target import target_of
+from .parsing import Parser, RefusedError
+from .room import AN_EXCHANGE, FOR_HEADS
 from .wire import Head, Request, Response
 
-_MOST_HEAD = 64 * 1024  # bytes of a request's line and headers
 _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
 _MOST_LEARNT = 4096  # bytes of a head that are remembered
 _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
 _NO_HEAD = Head("-", "", b"", {}, "", expects=False)
+_RETRY = b"retry-after: 1\r\n"
 _GONE = Response(ClientGoneError.status, b"")
 _STUCK_S = 60.0  # a client that does not read its answer
 _LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
@@ -31,17 +29,14 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = Parser(self)
         self._transport: Any = None
         self._queued: Deque[Exchange] = deque()
-        self._url = b""
-        self._headers: Dict[bytes, bytes] = {}
         self._head = _NO_HEAD  # of the last request
         self._said = b""  # and its bytes up to its body, where they may come again
         self._size = 0  # of the body that they announce
         self._incoming: Optional[Exchange] = None  # whose body is arriving
-        self._in_head = False
-        self._head_bytes = 0
+        self._held = 0  # bytes of a head that has not come whole
         self._reading = True
         self._writing = True
         self._unsent = 0  # bytes that the client had not taken when last looked at
@@ -61,24 +56,28 @@ class Connection(asyncio.Protocol):
         """Parse what came."""
         if self._lingering or self._refusal:
             return
-        fresh = self.exchange is None and self._incoming is None and not self._queued and not self._in_head
-        size = self._size
-        if size and fresh and self._writing and len(data) == len(self._said) + size and data.startswith(self._said):
-            self._again(data[-size:])
+        parser = self._parser
+        fresh = self.exchange is None and self._incoming is None and not self._queued and not parser.in_head
+        if fresh and self._size and self._again(data):
             return
-        if b"pgrade" in data and (self._incoming is None):
-            data = without_offers(data)
         self._size = 0
-        if not self._parsed(data):
+        try:
+            parser.feed(data)
+        except RefusedError as refused:
+            if not self._has_ended():
+                self._refuse(refused.status)
+            return
+        if self._has_ended():
             return
         if fresh and len(self._queued) == 1 and self._incoming is None:
             self._learn(data)
         if self.exchange is None and self._queued:
             self._begin()
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MOST_HEAD:
-                self._refuse(431)
+        if parser.in_head:
+            self._held += len(data)
+            self._serving.room.free -= len(data)
+            if self._serving.room.free + FOR_HEADS < 0:
+                self._refuse(503)
 
     def eof_received(self) -> None:
         """The client sends no more; it is taken for gone."""
@@ -86,6 +85,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _error: Optional[Exception]) -> None:
         """The client has gone: whoever listens is told."""
         self._serving.connections.discard(self)
+        self._let_go()
         for exchange in (self.exchange, self._incoming, *self._queued):
             if exchange is not None:
                 exchange.lose()
@@ -106,44 +106,29 @@ class Connection(asyncio.Protocol):
 
     # from the parser
 
-    def on_message_begin(self) -> None:
+    def first_byte(self) -> None:
         """A request begins."""
-        self._url = b""
-        self._headers = {}
-        self._in_head = True
-        self._head_bytes = 0
         self._since = self._serving.now
 
-    def on_url(self, url: bytes) -> None:
-        """(A part of) its target."""
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
+    def head(self, head: Head, size: int, *, keep_alive: bool) -> None:
         """The head is whole: once all that came with it is parsed, the application may begin."""
-        self._in_head = False
-        parser = self._parser
-        path, query = target_of(self._url)
-        headers, self._headers = self._headers, {}  # trailers that come after a body are no headers
-        expects = headers.get(b"expect", b"").lower() == b"100-continue"
-        method = parser.get_method().decode("ascii")
-        self._head = Head(method, path, query, headers, parser.get_http_version(), expects)
-        keep_alive = parser.should_keep_alive()
-        exchange = Exchange(self, self._serving, Request(self._head), keep_alive=keep_alive, body=None)
+        self._let_go()
+        size += AN_EXCHANGE
+        if size > self._serving.room.free + FOR_HEADS:
+            raise RefusedError(503)
+        self._head = head
+        exchange = Exchange(self, self._serving, Request(head), keep_alive=keep_alive, body=None, size=size)
         self._incoming = exchange
         self._queued.append(exchange)
         if len(self._queued) >= _MOST_QUEUED:
             self.hold()
 
-    def on_body(self, body: bytes) -> None:
+    def piece(self, body: bytes) -> None:
         """A piece of the body."""
         if self._incoming is not None and not self._incoming.answered:
             self._incoming.feed(body)
 
-    def on_message_complete(self) -> None:
+    def end(self) -> None:
         """The request is whole."""
         exchange, self._incoming = self._incoming, None
         if exchange is not None:
@@ -191,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Let a client go that asks for nothing at the moment."""
-        if self.exchange is None and not self._queued and not self._in_head:
+        if self.exchange is None and not self._queued and not self._parser.in_head:
             self._transport.close()
 
     def check(self, now: float) -> None:
@@ -206,21 +191,11 @@ class Connection(asyncio.Protocol):
         elif self._lingering:
             if waited > _LINGER_S:
                 self._transport.close()
-        elif self._in_head:
+        elif self._parser.in_head:
             if waited > _HEAD_S:
                 self._refuse(408)
         elif self.exchange is None and waited > _IDLE_S:
             self._transport.close()
-
-    def _parsed(self, data: bytes) -> bool:
-        """Whether it was HTTP, and whoever sent it may go on."""
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if not self._has_ended():
-                self._refuse(400)
-            return False
-        return not self._has_ended()
 
     def _linger(self) -> None:
         """Say that nothing more comes, and let the client say the rest: closing at once could destroy the answer."""
@@ -233,8 +208,15 @@ class Connection(asyncio.Protocol):
     def _has_ended(self) -> bool:
         """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
         if self._lingering:
+            for exchange in self._queued:
+                exchange.lose()
             self._queued.clear()
         return self._lingering
+
+    def _let_go(self) -> None:
+        """Of what is counted of a head that is whole now, or will never be."""
+        self._serving.room.free += self._held
+        self._held = 0
 
     def _learn(self, data: bytes) -> None:
         """Remember the head of a request that came in one piece: clients say the same again and again.
@@ -251,11 +233,18 @@ class Connection(asyncio.Protocol):
         if whole and b"transfer-encoding" not in head.headers and said.count(b"\n") == said.count(b"\r\n"):
             self._said, self._size = said, size
 
-    def _again(self, body: bytes) -> None:
-        """A request whose head is known word by word, and all of its body: what the parser would say is known too."""
+    def _again(self, data: bytes) -> bool:
+        """Answer a request whose head is known word by word and whose body is whole: what the parser would say is known."""
+        size = self._size
+        if len(data) != len(self._said) + size or not data.startswith(self._said):
+            return False
+        if not self._writing or size > self._serving.room.free:
+            return False
         self._since = self._serving.now
-        self.exchange = Exchange(self, self._serving, Request(self._head), keep_alive=True, body=body)
+        body = data[-size:]
+        self.exchange = Exchange(self, self._serving, Request(self._head), keep_alive=True, body=body, size=size)
         self.exchange.begin()
+        return True
 
     def _begin(self) -> None:
         if self.exchange is None and self._queued and self._writing and not self._transport.is_closing():
@@ -264,8 +253,9 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """What is no request cannot be answered by a contract: a bare status, and the end, once all before it is answered."""
-        self._in_head = False
         self._refusal = status
+        self._parser.in_head = False
+        self._let_go()
         self.hold()
         half, self._incoming = self._incoming, None
         if half is not None and half is self.exchange:
@@ -273,6 +263,7 @@ class Connection(asyncio.Protocol):
             return
         if half is not None:
             self._queued.remove(half)
+            half.lose()
         if self._queued:
             self._begin()
         elif self.exchange is None:
@@ -280,12 +271,13 @@ class Connection(asyncio.Protocol):
 
     def _say_refusal(self) -> None:
         status = http.HTTPStatus(self._refusal)
+        busy = status.value == BodiesFullError.status
         response = Response(status.value, status.phrase.encode() + b"\n", b"text/plain")
         self.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
-            % (status, response.body[:-1], response.media_type, len(response.body), response.body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
+            % (status, response.body[:-1], response.media_type, len(response.body), _RETRY * busy, response.body)
         )
         self._linger()
         request = Request(_NO_HEAD)
-        request.error = RequestError.code
+        request.error = BodiesFullError.code if busy else RequestError.code
         self._serving.app.answered(request, response, 0.0)

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Iterator, MutableMapping, Optional
 
+from .cgroups import groups, is_count, text_of
+
 # OpenBLAS and MKL follow OMP_NUM_THREADS too; theirs is set beside it for builds that do not
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -20,7 +22,7 @@ def limit_threads(workers: int = 1, environ: Optional[MutableMapping[str, str]] 
     if "OMP_NUM_THREADS" in variables:
         return
     asked = variables.get("MLPACK_SERVE_WORKERS", "")
-    sharing = int(asked) if asked.isdigit() and int(asked) > 0 else max(1, workers)
+    sharing = int(asked) if is_count(asked) and int(asked) > 0 else max(1, workers)
     for name in _VARIABLES:
         variables.setdefault(name, str(max(1, available_cpus() // sharing)))
 
@@ -36,35 +38,21 @@ def available_cpus(root: Path = Path("/")) -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     """The CPUs that each group around this process grants, where one is limited. Source: cgroups(7), cpu.max, cpu.cfs_*."""
-    mounted = root / "sys" / "fs" / "cgroup"
-    for line in _text(root / "proc" / "self" / "cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        names, _, path = rest.partition(":")
-        groups = [mounted] if number == "0" else [mounted / names, mounted / "cpu"] if "cpu" in names.split(",") else []
-        for group in groups:
-            inner = group / path.strip("/")
-            for folder in dict.fromkeys([group, inner, *(one for one in inner.parents if group in one.parents)]):
-                quota = _v2(folder) if number == "0" else _v1(folder)
-                if quota is not None:
-                    yield quota
+    for folder, is_v2 in groups(root, "cpu"):
+        quota = _v2(folder) if is_v2 else _v1(folder)
+        if quota is not None:
+            yield quota
 
 
 def _v2(folder: Path) -> Optional[float]:
-    return _ratio(*(_text(folder / "cpu.max").split() or ["max"]))
+    return _ratio(*(text_of(folder / "cpu.max").split() or ["max"]))
 
 
 def _v1(folder: Path) -> Optional[float]:
-    return _ratio(_text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip())
+    return _ratio(text_of(folder / "cpu.cfs_quota_us").strip(), text_of(folder / "cpu.cfs_period_us").strip())
 
 
 def _ratio(quota: str, period: str = "100000") -> Optional[float]:
-    if not quota.isdigit() or not period.isdigit() or int(quota) == 0 or int(period) == 0:  # max, -1, no such file
+    if not is_count(quota) or not is_count(period) or int(quota) == 0 or int(period) == 0:  # max, -1, no such file
         return None
     return int(quota) / int(period)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return ""

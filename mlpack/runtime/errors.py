@@ -165,6 +165,12 @@ class QueueFullError(NotReadyError):
     code = "queue_full"
 
 
+class BodiesFullError(NotReadyError):
+    """The bodies of all requests that are inside are larger than `max_bodies`."""
+
+    code = "bodies_full"
+
+
 class ShuttingDownError(NotReadyError):
     """The server was told to stop, and the answer did not come in time."""
 

@@ -8,8 +8,9 @@ import http
 import time
 from typing import TYPE_CHECKING, Any, Dict, Optional, Set, Tuple
 
-from .errors import ClientGoneError, DeadlineError, ServeError, SlowBodyError
+from .errors import BodiesFullError, ClientGoneError, DeadlineError, ServeError, SlowBodyError
 from .measured import CURRENT
+from .room import Room
 from .watching import Watches
 from .wire import Request, Response
 
@@ -24,11 +25,12 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Serving:
-    """What all connections share: the application, the loop, the time, the Date header, whether the end has begun."""
+    """What all connections share: application, loop, room for requests, time, Date header, whether the end has begun."""
 
-    def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, app: App, loop: asyncio.AbstractEventLoop, room: Room) -> None:
         self.app = app
         self.loop = loop
+        self.room = room
         self.now = loop.time()
         self.stopping = False
         self.connections: Set[Connection] = set()
@@ -65,20 +67,30 @@ class Exchange:
     began = 0.0  # by the performance counter
     _size = 0  # of the body, so far
     _reading = False  # the application wants the body
+    _turned_away = False  # for want of room: its body is not kept
     _watched = False
     _awaited: Any = None  # the future that the application waits for
     _running: Any = None  # the application's coroutine
 
     def __init__(
-        self, connection: Connection, serving: Serving, request: Request, *, keep_alive: bool, body: Optional[bytes]
+        self,
+        connection: Connection,
+        serving: Serving,
+        request: Request,
+        *,
+        keep_alive: bool,
+        body: Optional[bytes],
+        size: int,
     ) -> None:
-        """`body` is None where it has not come yet."""
+        """`body` is None where it has not come yet; `size` is what it takes of the room so far."""
         self.request = request
         self.keep_alive = keep_alive
         self._connection = connection
         self._serving = serving
         self._whole = body is not None
         self._body = [] if body is None else [body]
+        self._held = size
+        serving.room.free -= size
         request.incoming = self
 
     def begin(self) -> None:
@@ -95,16 +107,27 @@ class Exchange:
             self._reading = True
             if self._size > _MOST_UNREAD:
                 self._connection.go_on()
-            while not self._whole and self._size <= limit:
+            while not self._whole and self._size <= limit and not self._turned_away:
                 await self._serving.loop.create_future()
+        if self._turned_away:
+            raise BodiesFullError("the bodies of other requests take all the memory for them; try again in a moment")
         if len(self._body) != 1:
             self._body = [b"".join(self._body)]  # and not the pieces beside the whole
         return self._body[0]
 
     def feed(self, piece: bytes) -> None:
         """A piece of the body has come."""
-        self._body.append(piece)
-        self._size += len(piece)
+        size, room = len(piece), self._serving.room
+        self._size += size
+        if self._turned_away:
+            return
+        if size <= room.free:
+            room.free -= size
+            self._held += size
+            self._body.append(piece)
+        else:
+            self._turned_away = True
+            self._drop()
         if self._reading:
             self._wake_reader()
         elif self._size > _MOST_UNREAD:
@@ -119,7 +142,7 @@ class Exchange:
     def lose(self) -> None:
         """The client has gone."""
         self.cancel(ClientGoneError("the client has gone"))
-        self._body = []  # the connection and its parser point to each other, and so would keep it for long
+        self._drop()  # the connection and its parser point to each other, and so would keep it for long
 
     def expire(self) -> None:
         """The time for an answer is over."""
@@ -175,9 +198,15 @@ class Exchange:
             self._connection.write(self._bytes(response))
         self._serving.app.answered(self.request, response, time.perf_counter() - self.began)
         self._running = None  # what points to itself would stay until the garbage collector comes
-        self._body = []
+        self._drop()
         del self.request.incoming
         self._connection.over(self)
+
+    def _drop(self) -> None:
+        """Keep the body no longer."""
+        self._body = []
+        self._serving.room.free += self._held
+        self._held = 0
 
     def _bytes(self, response: Response) -> bytes:
         status, body, media_type, headers = response

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import pickle
 import sys
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 _SHOWN = 5  # names in a message; a file can hold thousands
 
 
 class NotInspectedError(Exception):
     """The model file asks for something that inspection did not list, or that must not be reached by its name."""
+
+    exit_code = 1  # of the server, which does not start
 
 
 class Guard:
@@ -27,7 +31,7 @@ class Guard:
 
     def __init__(self, names: Mapping[str, Sequence[str]], own: Sequence[Path] = ()) -> None:
         self._names = {kind: frozenset(found) for kind, found in names.items()}
-        self._own = [str(folder.resolve()) for folder in own]
+        self._own = [folder.resolve() for folder in own]
         self.pickle = _restricted(self)
 
     @classmethod
@@ -52,27 +56,68 @@ class Guard:
         """What `find` (an unpickler's own `find_class`) resolves a listed global to; raises NotInspectedError."""
         self.check("globals", [f"{module}:{name}"])
         found = find(module, name)
+        self._check_own(module, name, found)
+        return found
+
+    def check_own(self, names: Iterable[str]) -> None:
+        """Raise NotInspectedError if the user's code only imports what one of these (`module:name`) is."""
+        for module, _, name in (one.partition(":") for one in names):
+            with suppress(ImportError):  # the framework says so itself, where it needs it
+                found = getattr(importlib.import_module(module), name.partition(".")[0], None)
+                self._check_own(module, name, found)
+
+    def _check_own(self, module: str, name: str, found: Any) -> None:
         if self._is_own(module) and not self._is_own(getattr(found, "__module__", None)):
             asked = ascii(f"{module}.{name}")[1:-1]
             raise NotInspectedError(f"the model file asks for {asked}, which is not defined in the user's code")
-        return found
+
+    @contextmanager
+    def around(self, *modules: str) -> Iterator[None]:
+        """While this is open, imported modules whose names begin so unpickle under this guard.
+
+        Whatever they unpickle by `pickle`, or by subclasses of Python's unpicklers of their own.
+        """
+        with ExitStack() as undo:
+            for module in [module for name, module in sys.modules.items() if name.startswith(modules)]:
+                for name, value in list(vars(module).items()):
+                    guarded = self._instead_of(value)
+                    if guarded is not None:
+                        undo.callback(setattr, module, name, value)
+                        setattr(module, name, guarded)
+            yield
+
+    def _instead_of(self, value: Any) -> Any:
+        if value is pickle:
+            return self.pickle
+        unpicklers = (pickle.Unpickler, pickle._Unpickler)  # noqa: SLF001 - joblib's base
+        return _guarded(self, value) if isinstance(value, type) and issubclass(value, unpicklers) else None
 
     def _is_own(self, module: Optional[str]) -> bool:
         """Whether the module is the user's: its file lies in the user's folders, or it is what a notebook defined."""
         if module in ("__main__", "__mp_main__"):
             return True
-        place = getattr(sys.modules.get(module or ""), "__file__", None)
-        if place is None:
-            return False
-        return any(str(Path(place).resolve()).startswith(folder + "/") for folder in self._own)
+        known = sys.modules.get(module or "")
+        file = getattr(known, "__file__", None)
+        places = (
+            [file] if file else list(getattr(known, "__path__", ()))
+        )  # a package without an __init__.py has no file
+        return any(Path(place).resolve().is_relative_to(folder) for place in places for folder in self._own)
+
+
+def _guarded(guard: Guard, unpickler: Any) -> Any:
+    """A subclass of an unpickler's class that asks the guard for every name."""
+
+    class Guarded(unpickler):  # type: ignore[misc]  # an Any: joblib's class or Python's
+        def find_class(self, module: str, name: str, /) -> Any:
+            return guard.find_class(module, name, super().find_class)
+
+    Guarded.__name__ = Guarded.__qualname__ = unpickler.__name__
+    return Guarded
 
 
 def _restricted(guard: Guard) -> ModuleType:
     """A module with the interface of `pickle` whose unpickler asks the guard for every name."""
-
-    class Unpickler(pickle.Unpickler):
-        def find_class(self, module: str, name: str, /) -> Any:
-            return guard.find_class(module, name, super().find_class)
+    Unpickler = _guarded(guard, pickle.Unpickler)  # noqa: N806 - a class
 
     def load(file: Any, **how: Any) -> Any:
         return Unpickler(file, **how).load()

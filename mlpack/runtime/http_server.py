@@ -13,6 +13,7 @@ from .exchange import Serving
 
 if TYPE_CHECKING:
     from .app import App
+    from .room import Room
 
 DRAIN_S = 7.0  # of the 10 s that platforms give between SIGTERM and SIGKILL
 BACKLOG = 2048
@@ -23,15 +24,16 @@ _LAST_READ_S = 0.05  # what clients had sent when the end began is read and answ
 class Server:
     """Serves the application over HTTP/1.1 until `should_exit` is set, by whatever thread or signal handler."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, room: Room) -> None:
         self.should_exit = False
         self.when_closed: Callable[[], None] = _nothing  # called once nobody is let in any more
         self._app = app
+        self._room = room
 
     async def serve(self, sockets: Sequence[Any]) -> None:
         """Answer on the sockets; returns when all who were inside at the end have their answers, or the drain is over."""
         loop = asyncio.get_running_loop()
-        serving = Serving(self._app, loop)
+        serving = Serving(self._app, loop, self._room)
         serving.tick(_date())
         servers = [await loop.create_server(lambda: Connection(serving), sock=one, backlog=BACKLOG) for one in sockets]
         checked = serving.now

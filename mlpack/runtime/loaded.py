@@ -17,7 +17,7 @@ from .calls import call
 from .card import Card, Signature
 from .chatter import chatter_logged
 from .errors import BadInputError, ModelFailedError, QueueFullError, ServeError
-from .guard import Guard
+from .guard import Guard, NotInspectedError
 from .jobs import Job, settle
 from .logs import Log
 from .measured import CURRENT
@@ -200,9 +200,13 @@ class LoadedModel:
         try:
             model = load_model(self._loader, self.card, self._log)
         except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
-            self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
             self.failed = True
-            self._log.failure(self.reason, error, model=self.card.name)
+            if isinstance(error, NotInspectedError):
+                self.reason = f"the model is not loaded: {error}"
+                self._log.write("critical", self.reason, model=self.card.name)
+            else:
+                self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
+                self._log.failure(self.reason, error, model=self.card.name)
             on_failure()
             return None
         seconds = time.perf_counter() - started

@@ -66,6 +66,7 @@ def serve(
         signal.signal(number, stop.on_signal)
 
     from .errors import StartError
+    from .guard import NotInspectedError
     from .logs import SEVERITIES, start_log
 
     log = start_log("info")
@@ -79,7 +80,7 @@ def serve(
         chosen, host, port = _settings(settings, list(argv), log)
         log.level = SEVERITIES[chosen.log]
         return _serve(loader, Card.read(folder / card).led_by(signature), chosen, (host, port), log, stop)
-    except StartError as error:
+    except (StartError, NotInspectedError) as error:
         log.write("critical", str(error))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the edge: the log is the only place where it can be told
@@ -116,12 +117,14 @@ class _Service:
         from .loaded import LoadedModel
         from .models import Models
         from .protocols import all_routes
+        from .room import room_for
 
         self.model = LoadedModel(card, loader, log, settings, metrics)
         self.models = stop.models = Models(self.model, self.model, metrics)
         routes = all_routes(self.models, settings)
         metrics.know(route.path for route in routes)
-        self.server = stop.server = Server(App(routes, settings, log, metrics))
+        room = room_for(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
+        self.server = stop.server = Server(App(routes, settings, log, metrics), room)
         self.server.should_exit = stop.wanted
 
 
@@ -216,13 +219,18 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 def _warmups(models: Models, settings: Settings) -> Any:
     """For every signature what to ask first: the card's sample, else values made from the signature."""
     from .errors import ServeError, StartError
-    from .protocols.examples import example
+    from .protocols.examples import example, volume
     from .protocols.rows import Rows
 
     found = []
     for signature in models.card.signatures:
         rows = Rows(signature, settings.max_rows)
         sample = models.sample_for(signature)[: settings.max_rows]
+        if volume(signature) > settings.max_body_bytes:
+            raise StartError(
+                f"one row of the signature {signature.name} has {volume(signature)} values, more than a request's body may "
+                f"hold ({settings.max_body}); if that is right, raise MLPACK_SERVE_MAX_BODY and the memory"
+            )
         candidates = [sample] if sample else [[example(signature, number)] for number in (1, 0.5, 0)]
         try:
             found.append((signature, [rows.decode(instances)[0] for instances in candidates]))

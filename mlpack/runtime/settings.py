@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, ClassVar, Dict, List, Mapping, Tuple, Union, get_type_hints
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Union, get_type_hints
 
 MODES = ("auto", "on", "off")
 LEVELS = ("debug", "info", "warning", "error")
+AUTO = "auto"
 PREFIX = "MLPACK_SERVE_"
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _WORDS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
@@ -69,6 +70,10 @@ class Settings:
     )
     deadline_s: float = _setting(60.0, "Seconds from a request's arrival to its answer at most; later is 504.")
     max_body: Union[int, str] = _setting("32MiB", "Size of a request's body at most; more is answered with 413.")
+    max_bodies: Union[int, str] = _setting(
+        "auto",
+        "Size of all requests' bodies together at most; more is answered with 503, Retry-After. auto: a quarter of the memory.",
+    )
     log: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
     log_payloads: bool = _setting(False, "Whether log lines tell the first rows of each request and answer.")
 
@@ -78,6 +83,8 @@ class Settings:
         for name in ("workers", "max_rows", "queue_rows", "deadline_s"):
             _positive(name, getattr(self, name))
         _positive("max_body", parse_size(self.max_body))
+        if self.max_bodies_bytes is not None:
+            _positive("max_bodies", self.max_bodies_bytes)
         if self.log not in LEVELS:
             raise ValueError(f"log: {self.log!r} is not one of {', '.join(LEVELS)}")
 
@@ -85,6 +92,11 @@ class Settings:
     def max_body_bytes(self) -> int:
         """`max_body` in bytes."""
         return parse_size(self.max_body)
+
+    @property
+    def max_bodies_bytes(self) -> Optional[int]:
+        """`max_bodies` in bytes, None where it follows the memory."""
+        return None if self.max_bodies == AUTO else parse_size(self.max_bodies)
 
     @classmethod
     def describe(cls) -> List[Tuple[str, Any, str]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Signature
+from mlpack.readers.pickles import read_pickles
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,10 +73,17 @@ def assemble(
         "options": {},
         "mlpack": "0.1.0",
         "signatures": [signature.to_json() for signature in signatures],
+        "guard": {"globals": _globals(folder / "model" / "model.pkl")},
         **card,
     }
     (folder / "model.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
+
+
+def _globals(model: Path) -> list[str]:
+    """What inspection lists for the image's guard."""
+    pickles = read_pickles(model)
+    return [] if pickles is None else [name.reference for name in pickles.globals]
 
 
 @dataclass

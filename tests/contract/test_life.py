@@ -11,11 +11,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlpack.artifacts.model import TensorSpec
 from tests.contract import models, scripted
 from tests.contract.conftest import Serve
 from tests.contract.crowd import crowd
@@ -50,6 +52,14 @@ def test_a_model_that_cannot_be_loaded_ends_the_process(serve: Serve) -> None:
     assert server.ended() == 1
     told = [line for line in server.log() if line["severity"] == "ERROR"]
     assert "this file is rotten" in told[0]["message"]
+
+
+def test_a_row_that_no_request_could_hold_ends_the_start(serve: Serve) -> None:
+    """A file may say that it takes a billion values: no memory is taken for them, and the log says what to do."""
+    wide = replace(scripted.SIGNATURE, inputs=(TensorSpec(name="input", dtype="FP64", shape=(-1, 10**9)),))
+    server = serve(**{**scripted.APP, "signatures": (wide,), "sample": None}, ready=False)
+    assert server.ended() == 1
+    assert "1000000000 values" in server.log()[-1]["message"]
 
 
 def test_a_failing_warm_up_is_told_and_never_ready(serve: Serve) -> None:

@@ -100,18 +100,19 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
 def remembered_port(state: State, name: str, *, runs: bool) -> int:
     """Give the port of a service that runs; else the one it had, unless a stranger took it."""
     path = state.root / "ports.json"
-    try:
-        ports: dict[str, int] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        ports = {}
-    if name not in ports or not (runs or _free(ports[name])):
-        others = set(ports.values())
-        port = next((p for p in PORTS if p not in others and _free(p)), None)
-        if port is None:
-            raise EngineError(f"No port of {PORTS} is free on 127.0.0.1.", "Free one.")
-        ports[name] = port
-        write(path, json.dumps(ports))
-    return ports[name]
+    with locked(state, "ports"):  # two that start at once would choose the same
+        try:
+            ports: dict[str, int] = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):
+            ports = {}
+        if name not in ports or not (runs or _free(ports[name])):
+            others = set(ports.values())
+            port = next((p for p in PORTS if p not in others and _free(p)), None)
+            if port is None:
+                raise EngineError(f"No port of {PORTS} is free on 127.0.0.1.", "Free one.")
+            ports[name] = port
+            write(path, json.dumps(ports))
+        return ports[name]
 
 
 def _free(port: int) -> bool:

@@ -28,7 +28,7 @@ def inspected(path: Path, **options: Any) -> ModelInfo:
 
 def answers(info: ModelInfo, rows: list[Any]) -> dict[str, Any]:
     """By method what the loader answers to rows; each answer is of the data type and shape that its signature declares."""
-    loader = _loader(info.format)
+    loader = loader_of(info.format)
     model = loader.load(str(info.path), dict(info.options), Guard(info.names))
     found = {}
     for told in info.signatures:
@@ -53,7 +53,8 @@ def assert_equal(found: Any, wanted: Any) -> None:
         assert found.tolist() == wanted.tolist()
 
 
-def _loader(name: str) -> ModuleType:
+def loader_of(name: str) -> ModuleType:
+    """A format's own loader, as a module."""
     path = load("formats", name).loader
     spec = importlib.util.spec_from_file_location(f"loader_of_{name}", path)
     assert spec is not None

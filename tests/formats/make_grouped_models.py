@@ -1,6 +1,6 @@
 """Makes TorchScript models whose forward takes and gives several tensors in one, and answers them by this project's loader.
 
-usage: make_grouped_models.py FOLDER made | make_grouped_models.py FOLDER answer CARDS.json LOADER.py
+usage: make_grouped_models.py FOLDER made | make_grouped_models.py FOLDER answer CARDS.json LOADER.py GUARD.py
 
 The first writes NAME.pt and, in answers.json, the rows and torch's own answers; the second prints the loader's for the cards.
 """
@@ -144,13 +144,20 @@ def leaves(answer: Any) -> list[Tensor]:
     return [one for part in (answer.values() if isinstance(answer, dict) else answer) for one in leaves(part)]
 
 
-def answer(cards: dict[str, Any], loader_file: str) -> None:
-    """Prints what the loader answers to each model's rows, by the outputs' names."""
-    spec = importlib.util.spec_from_file_location("loader", loader_file)
+def module(name: str, path: str) -> Any:
+    """A file as a module."""
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
-    loader = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loader)
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[name] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+def answer(cards: dict[str, Any], loader_file: str, guard_file: str) -> None:
+    """Prints what the loader answers to each model's rows, by the outputs' names."""
+    loader, guard = module("loader", loader_file), module("guard", guard_file)
     told = json.loads((FOLDER / "answers.json").read_text())
     kinds = {"FP32": "float32", "INT64": "int64"}
     found = {}
@@ -161,13 +168,14 @@ def answer(cards: dict[str, Any], loader_file: str) -> None:
         )
         signature = SimpleNamespace(batch=card["signature"].get("batch", "any"), inputs=inputs, outputs=outputs)
         arrays = {one.name: np.array(told[name]["inputs"][one.name], dtype=kinds[one.dtype]) for one in inputs}
-        answered = loader.predict(loader.load(str(FOLDER / f"{name}.pt"), card["options"], None), signature, arrays)
+        given = guard.Guard(card["guard"])
+        answered = loader.predict(loader.load(str(FOLDER / f"{name}.pt"), card["options"], given), signature, arrays)
         found[name] = {key: [str(array.dtype), array.tolist()] for key, array in answered.items()}
     sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":
     if sys.argv[2] == "answer":
-        answer(json.loads(Path(sys.argv[3]).read_text()), sys.argv[4])
+        answer(json.loads(Path(sys.argv[3]).read_text()), sys.argv[4], sys.argv[5])
     else:
         make()

@@ -275,8 +275,10 @@ def keras_models() -> None:
     own.save(FOLDER / "own.keras")
     keras_saved("own", own, features)
     added = keras.layers.Lambda(lambda x: x + 1)
-    keras.Sequential([keras.Input((4,), name="features"), added, keras.layers.Dense(1)]).save(FOLDER / "lambda.keras")
-    keras.Sequential([keras.Input((4,), name="features"), added, keras.layers.Dense(1)]).save(FOLDER / "lambda.h5")
+    shifted = keras.Sequential([keras.Input((4,), name="features"), added, keras.layers.Dense(1, name="out")])
+    shifted.save(FOLDER / "lambda.keras")
+    shifted.save(FOLDER / "lambda.h5")
+    keras_saved("lambda", shifted, features)
 
 
 def legacy_models() -> None:
@@ -293,9 +295,9 @@ def legacy_models() -> None:
     model.save(FOLDER / "lstm_saved", save_format="tf")
     loaded = tf.saved_model.load(str(FOLDER / "lstm_saved")).signatures
     answers("lstm_saved", loaded, {"serving_default": {"series": series}})
-    keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1)]).save(
-        FOLDER / "lambda2.h5"
-    )
+    added = keras.Sequential([keras.Input((4,), name="features"), keras.layers.Lambda(lambda x: x + 1, name="added")])
+    added.save(FOLDER / "lambda2.h5")
+    keras_saved("lambda2", added, {"features": numbers(4)})
     keras.Sequential([keras.Input((4,), sparse=True), keras.layers.Dense(2)]).save(FOLDER / "sparse", save_format="tf")
 
 

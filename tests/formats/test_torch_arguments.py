@@ -14,7 +14,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnknownFormatError
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import made, python
+from tests.formats.frameworks import ROOT, made, python
 
 pytestmark = pytest.mark.slow
 
@@ -53,10 +53,12 @@ def test_they_answer_as_torch(folder: Path, tmp_path: Path) -> None:
         info = told(folder / f"{name}.pt", rows(known[name]["inputs"]) if name in ("keyed", "masked", "any") else ())
         assert [one.name for one in info.signatures[0].outputs] == names
         assert [one.name for one in info.signatures[0].inputs] == list(known[name]["inputs"])
-        cards[name] = {"signature": info.signatures[0].to_json(), "options": dict(info.options)}
+        found = info.to_json()
+        cards[name] = {"signature": found["signatures"][0], "options": dict(info.options), "guard": found["guard"]}
     (tmp_path / "cards.json").write_text(json.dumps(cards))
     maker, loader = Path(__file__).with_name(MAKER), TorchFormat().loader
-    words = [str(python()), str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader)]
+    guard = ROOT / "mlpack" / "runtime" / "guard.py"
+    words = [str(python()), str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader), str(guard)]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]
     for name, answered in json.loads(ended.stdout).items():

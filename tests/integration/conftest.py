@@ -28,6 +28,7 @@ from mlpack.packages.settings import read_settings
 from mlpack.packages.variables import uv_variables
 from tests.integration.cli import told
 from tests.integration.clouds import PROJECT, REGION, Cloud, start_cloud, stop_cloud
+from tests.shared import once
 
 ROOT = Path(__file__).parents[2]
 BASE = "python:3.11-slim"
@@ -101,8 +102,8 @@ def iris(fresh_name: Name, tmp_path_factory: pytest.TempPathFactory) -> Packed:
 
 @pytest.fixture(scope="session")
 def cloud(engine_environment: None) -> Iterator[Cloud]:  # noqa: ARG001  # asked for what it sets
-    """The local Cloud Run; it ends with the session, unless the shell had it already."""
-    mine = "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN" not in os.environ
+    """The local Cloud Run, one for each worker; it ends with the session, unless the shell had it already."""
+    mine = "PYTEST_XDIST_WORKER" in os.environ or "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN" not in os.environ
     yield start_cloud()
     if mine:
         stop_cloud()
@@ -116,27 +117,14 @@ def pushed(iris: Packed, cloud: Cloud) -> str:
 
 
 @pytest.fixture(scope="session")
-def python_with(tmp_path_factory: pytest.TempPathFactory) -> MakePython:
-    """Makes environments of Python 3.11 with the given requirements, from where pip would take them; each once."""
+def python_with() -> MakePython:
+    """Makes environments of Python 3.11 with the given requirements, from where pip would take them; each once a run."""
 
     @functools.cache
     def make(*requirements: str) -> Path:
-        folder = tmp_path_factory.mktemp("env")
-        variables = uv_variables(read_settings(os.environ, folder))
-        env = {name: value for name, value in {**os.environ, **variables}.items() if value}
-        found = subprocess.run(
-            [uv(), "venv", "--quiet", "--no-config", "--python", "3.11", folder / "venv"],
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if found.returncode:
-            pytest.skip(f"no Python 3.11 here, and none to be had: {found.stderr}")
-        python = folder / "venv" / "bin" / "python"
-        command = [uv(), "pip", "install", "--quiet", "--no-config", "--only-binary", ":all:", "--python", str(python)]
-        subprocess.run([*command, *requirements], env=env, check=True)
-        return python
+        mark = hashlib.sha256("\n".join(requirements).encode()).hexdigest()[:16]
+        folder = once(f"env-{mark}", functools.partial(make_environment, requirements))
+        return folder / "venv" / "bin" / "python"
 
     return make
 
@@ -153,6 +141,24 @@ def packed_example(example: str, folder: Path, name: str) -> Packed:
         shutil.copy(ROOT / "examples" / example / file, folder)
     subprocess.run([sys.executable, "make_model.py"], cwd=folder, check=True, capture_output=True)
     return Packed(folder=folder, name=name, built=told("build", "--name", name, cwd=folder))
+
+
+def make_environment(requirements: tuple[str, ...], folder: Path) -> None:
+    """An environment in folder/venv; skips the test where there is no Python 3.11."""
+    variables = uv_variables(read_settings(os.environ, folder))
+    env = {name: value for name, value in {**os.environ, **variables}.items() if value}
+    found = subprocess.run(
+        [uv(), "venv", "--quiet", "--no-config", "--python", "3.11", folder / "venv"],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip(f"no Python 3.11 here, and none to be had: {found.stderr}")
+    python = folder / "venv" / "bin" / "python"
+    command = [uv(), "pip", "install", "--quiet", "--no-config", "--only-binary", ":all:", "--python", str(python)]
+    subprocess.run([*command, *requirements], env=env, check=True)
 
 
 def containers_of(engine: DockerEngine, image: str) -> set[str]:

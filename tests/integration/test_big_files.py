@@ -21,6 +21,7 @@ from mlpack.engines.base import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.model_image import MODEL_LABEL, model_digest, model_reference
 from mlpack.errors import DiskFullError, UnreadableModelError
+from tests.extra import extra
 from tests.integration.big import write_big_model
 from tests.integration.cli import MLPACK, PATIENCE_S, told
 from tests.integration.conftest import BASE, MakeBundle, Name
@@ -129,7 +130,7 @@ def test_a_model_that_changes_leaves_no_image(engine: DockerEngine, bundle_of: M
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGINT, *extra(signal.SIGTERM)])
 def test_an_interrupted_sending_leaves_nothing(
     engine: DockerEngine,
     fresh_name: Name,

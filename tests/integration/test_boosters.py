@@ -12,17 +12,24 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.extra import extra
 from tests.formats.booster_models import Made, make
 from tests.integration.cli import predictions, served, told
 from tests.integration.conftest import Name
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
-# One environment each for the first four; what follows is built on layers that are there by then, or needs few of its own.
+# One of each library and way to keep a model; then what shows the same with other models of these libraries.
 NAMES = (
-    "xgb-classes.ubj", "xgb-soft.ubj", "lgb-table.txt", "cat-classes.cbm", "cat-text.cbm", "table.skops", "lgb-classes.pkl",
-    "xgb-classes.pkl", "cat-classes.pkl", "formula.pkl", "smote.pkl",
-)  # fmt: skip
+    "xgb-classes.ubj",
+    "lgb-table.txt",
+    "cat-classes.cbm",
+    "table.skops",
+    "lgb-classes.pkl",
+    "formula.pkl",
+    "smote.pkl",
+)
+MORE = ("xgb-soft.ubj", "cat-text.cbm", "xgb-classes.pkl", "cat-classes.pkl")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +47,7 @@ def _assert_same(found: Any, wanted: Any) -> None:
         assert found == wanted.tolist()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *extra(*MORE)])
 def test_it_goes_the_line(made: dict[str, Made], name: str, fresh_name: Name, tmp_path: Path) -> None:
     """Built and tested as it is, it gives sixty rows the answers that its own library gave, missing and extreme values included."""
     one = made[name]

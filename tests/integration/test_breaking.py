@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mlpack.engines.docker import DockerEngine
+from tests.hostile import P4, call, look_up, text
 from tests.integration.cli import mlpack, refused
 from tests.integration.conftest import BASE, MakeBundle, Name, Packed, file_of
 
@@ -95,7 +96,7 @@ BROKEN_SERVERS = {
     # Ready before the model is there; it never comes.
     "predict": """
 import loader, time
-loader.load = lambda path, options: time.sleep(600)
+loader.load = lambda path, options, guard: time.sleep(600)
 from mlpack.runtime.models import Models
 Models.why_not_ready = lambda self: ""
 """,
@@ -125,7 +126,7 @@ MakeBroken = Any
 def broken(iris: Packed, engine: DockerEngine, bundle_of: MakeBundle, fresh_name: Name) -> MakeBroken:
     """Makes an image of iris' whose loader or start is changed; gives its name."""
 
-    def make(name: str, *, loader: str = "", serve: str = "") -> str:
+    def make(name: str, *, loader: str = "", serve: str = "", model: bytes = b"") -> str:
         files, steps = [], [f"FROM {iris.built['tags'][0]}", "USER 0:0"]
         if loader:
             steps.append("RUN mv /app/loader.py /app/sound.py\nCOPY loader.py /app/")
@@ -135,6 +136,9 @@ def broken(iris: Packed, engine: DockerEngine, bundle_of: MakeBundle, fresh_name
                 "RUN mv /app/serve.py /app/kept.py\nCOPY head.py /app/\nRUN cat /app/head.py /app/kept.py > /app/serve.py"
             )
             files.append(file_of("head.py", (SERVE + serve).encode()))
+        if model:
+            steps.append("COPY model.pkl /app/model/")
+            files.append(file_of("model.pkl", model))
         steps.append("USER 65532:65532")
         tag = f"{fresh_name('broken-' + name.replace('_', '-'))}:1"
         engine.build(bundle_of("\n".join(steps), files=tuple(files)), tags=(tag,), on_progress=lambda _: None)
@@ -168,6 +172,21 @@ def test_a_failure_is_shown_to_people(broken: MakeBroken, tmp_path: Path) -> Non
     assert "the container's log" in done.stderr
     assert "the model needs more coffee" in done.stderr
     assert "checks failed: ready" in done.stderr
+
+
+def test_the_image_refuses_what_inspection_did_not_see(broken: MakeBroken, tmp_path: Path) -> None:
+    """Another model than the inspected one asks for one more name: the service ends at once, with one line that names it."""
+    evil = P4 + call(look_up("os", "system"), text("echo it ran; sleep 600")) + b"."
+    done = mlpack("test", broken("swapped", model=evil), cwd=tmp_path)
+    assert done.code == 6
+    assert "FAIL ready" in done.stdout
+    lines = [json.loads(one) for one in done.stderr.splitlines() if one.startswith("{")]
+    line = next(one for one in lines if one["severity"] == "CRITICAL")
+    assert line["message"] == (
+        "the model is not loaded: the model file asks for os:system, which inspection did not see (globals)"
+    )
+    assert "it ran" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_out_of_memory_is_named(broken: MakeBroken, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A fixed sample of the real files on PyPI: each is what the table says, and five of them go the line to an answer."""
+"""A fixed sample of the real files on PyPI: each is what the table says, and some of them go the line to an answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def answers(tmp_path: Path, name: str, file: str, image: str, instances: list[An
 @pytest.mark.parametrize(
     ("name", "file", "width"),
     [
-        ("pdftext", "models/dt.joblib", 19),
+        pytest.param("pdftext", "models/dt.joblib", 19, marks=pytest.mark.extra),
         ("phishing-url-detector", "phishing_url_detector/models/phishing_detector.joblib", 5),
     ],
 )
@@ -84,6 +84,7 @@ def test_onnx(tmp_path: Path, fresh_name: Name) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.extra
 def test_tensorflow_lite(tmp_path: Path, fresh_name: Name) -> None:
     """A quantised network of pictures that takes one at a time: fifty as the interpreter itself answers them."""
     file = "fer/data/emotion_model_quantized.tflite"
@@ -101,6 +102,7 @@ def test_tensorflow_lite(tmp_path: Path, fresh_name: Name) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.extra
 def test_lightgbm(tmp_path: Path, fresh_name: Name) -> None:
     """Sentinel's cloud detector: fifty pixels, some with missing values, as LightGBM itself answers them."""
     file = "s2cloudless/models/pixel_s2_cloud_detector_lightGBM_v0.1.txt"

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.engines.docker import DockerEngine
+from tests.extra import few
 from tests.integration.cli import MLPACK, TRACEBACK, told
 from tests.integration.conftest import BASE, Name, Packed, containers_of
 from tests.integration.networks import working_folder
@@ -113,7 +114,7 @@ def sleepy(here: Path) -> tuple[Path, str]:
 # each stage -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", few(SIGNALS, signal.SIGINT))
 def test_while_a_large_file_is_read(tmp_path: Path, number: signal.Signals) -> None:
     """Inspect of a compressed file."""
     folder = tmp_path / "here"
@@ -131,7 +132,7 @@ def test_while_a_large_file_is_read(tmp_path: Path, number: signal.Signals) -> N
         command.end(number)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", few(SIGNALS, signal.SIGINT))
 def test_while_packages_are_resolved(here: Path, number: signal.Signals) -> None:
     """An index that takes the question and never answers."""
     with hanging() as (port, asked):
@@ -142,7 +143,7 @@ def test_while_packages_are_resolved(here: Path, number: signal.Signals) -> None
     assert [path for path in here.rglob(".*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", few(SIGNALS, signal.SIGINT))
 def test_while_uv_looks_for_a_set(here: Path, number: signal.Signals) -> None:
     """A uv that was started for it goes too."""
     with hanging(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", then_hang=b"uv/") as (port, asked):
@@ -197,7 +198,7 @@ def test_while_a_container_runs(
     assert not (here / ".mlpack" / "receipts").exists()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", few(SIGNALS, signal.SIGINT))
 def test_while_an_image_is_pushed(here: Path, iris: Packed, number: signal.Signals) -> None:
     """A registry that never answers."""
     with hanging() as (port, asked):

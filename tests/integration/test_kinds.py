@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.extra import few
 from tests.integration.cli import assert_same, predictions, refused, served, told
 from tests.integration.conftest import Name
 
@@ -27,7 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few(KINDS, "bundle", "text", "isolation", "two-outputs", "flags"))
 def test_a_kind_of_model(models: Path, fresh_name: Name, kind: str) -> None:
     """Built and tested as it is, it answers with the values, and the kinds of values, that it gave where it was trained."""
     file, options = f"{kind}.pkl", ("--entry", "model") if kind == "bundle" else ()

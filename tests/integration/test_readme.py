@@ -80,16 +80,15 @@ def test_every_command_named_exists() -> None:
     """A `mlpack ...` or `make ...` anywhere in README is a command, an option or a target that there is."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z-]+)", README)) <= targets
-    for words in {
-        tuple(found.split())
-        for found in re.findall(
-            r"mlpack ((?:inspect|render|build|test|run|push|deploy|status|rollback|traffic|delete|init)[^`|\n]*)",
-            README,
-        )
-    }:
-        options = [word for word in words if word.startswith("--")]
-        shown = run(["mlpack", words[0], "--help"], ROOT).stdout
-        assert all(option in shown for option in options), words
+    named: dict[str, set[str]] = {}
+    for found in re.findall(
+        r"mlpack ((?:inspect|render|build|test|run|push|deploy|status|rollback|traffic|delete|init)[^`|\n]*)", README
+    ):
+        command, *words = found.split()
+        named.setdefault(command, set()).update(word for word in words if word.startswith("--"))
+    for command, options in named.items():
+        shown = run(["mlpack", command, "--help"], ROOT).stdout
+        assert [option for option in options if option not in shown] == [], command
 
 
 def test_the_config_shown_is_taken(tmp_path: Path) -> None:

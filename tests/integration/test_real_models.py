@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.extra import few
 from tests.integration.cli import ask, assert_same, mlpack, predictions, served, told
 from tests.integration.conftest import MakePython, Name, Packed
 
@@ -89,7 +90,7 @@ ON_PYPI = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("found", ON_PYPI, ids=lambda found: found.package.partition("=")[0])
+@pytest.mark.parametrize("found", few(ON_PYPI, ON_PYPI[0]), ids=lambda found: found.package.partition("=")[0])
 def test_a_model_from_pypi(found: Found, python_with: MakePython, fresh_name: Name, tmp_path: Path) -> None:
     """Inspected, built and tested as it comes; 60 rows, extreme ones too, get the values of its own scikit-learn."""
     file = fetch(found, tmp_path)

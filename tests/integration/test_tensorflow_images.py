@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.extra import extra
 from tests.formats.frameworks import made
 from tests.integration.cli import ask, refused, served, told
 from tests.integration.conftest import Name
@@ -27,7 +28,7 @@ class Doubled(keras.layers.Layer):
 """
 
 
-@pytest.mark.parametrize("name", ["softmax", "two", "named", "one", "examples"])
+@pytest.mark.parametrize("name", ["two", "named", "one", "examples", *extra("softmax")])
 def test_a_saved_model(tmp_path: Path, fresh_name: Name, name: str) -> None:
     """Several outputs, signatures, named inputs with texts from a table, a batch of one, serialized examples."""
     folder = _taken("tensorflow", name, tmp_path)
@@ -51,7 +52,7 @@ def test_a_saved_model_in_an_archive(tmp_path: Path, fresh_name: Name) -> None:
     _goes_the_line(folder, "packed.tar.gz", "softmax", fresh_name, [])
 
 
-@pytest.mark.parametrize("file", ["sequential.keras", "functional.keras", "sequential.h5", "exported"])
+@pytest.mark.parametrize("file", ["functional.keras", "sequential.h5", *extra("sequential.keras", "exported")])
 def test_a_keras_3_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
     """A .keras archive, one with two inputs and two outputs, HDF5, and what Keras exports as a SavedModel."""
     folder = _taken("keras", file, tmp_path)
@@ -66,7 +67,13 @@ def test_a_layer_of_ones_own(tmp_path: Path, fresh_name: Name) -> None:
     _goes_the_line(folder, "own.keras", "own", fresh_name, ["--include", "layers.py"])
 
 
-@pytest.mark.parametrize("file", ["lstm.h5", "lstm_saved"])
+def test_a_lambda_layer(tmp_path: Path, fresh_name: Name) -> None:
+    """Code that the file holds itself is served with --trust, on the Python that compiled it."""
+    folder = _taken("legacy", "lambda2.h5", tmp_path)
+    _goes_the_line(folder, "lambda2.h5", "lambda2", fresh_name, ["--trust", "--python", "3.11"])
+
+
+@pytest.mark.parametrize("file", ["lstm.h5", *extra("lstm_saved")])
 def test_a_keras_2_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
     """What Keras 2 wrote is served by tf-keras on tensorflow-cpu; `tensorflow`, which tf-keras asks for, is not installed."""
     folder = _taken("legacy", file, tmp_path)
@@ -79,7 +86,7 @@ def test_a_keras_2_model(tmp_path: Path, fresh_name: Name, file: str) -> None:
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    """No signature, weights alone, a Lambda, Python and files in the graph: each refused before anything is resolved."""
+    """No signature, weights alone, Python and files in the graph, a Lambda without --trust: refused before anything is resolved."""
     folder = _taken("tensorflow", "mute", tmp_path)
     assert "signatures" in refused(3, "model", "build", "mute", cwd=folder)["error"]["hint"]
     for name, said in (("reading", "ReadFile"), ("python", "EagerPyFunc")):
@@ -87,7 +94,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         assert said in refused(3, "unsafe", "build", name, "--trust", cwd=folder)["error"]["message"]
     for kind, file in (("keras", "lambda.keras"), ("keras", "lambda.h5"), ("legacy", "lambda2.h5")):
         _taken(kind, file, tmp_path)
-        assert "Lambda" in refused(3, "unsafe", "build", file, "--trust", cwd=folder)["error"]["message"]
+        assert "Lambda" in refused(3, "unsafe", "build", file, cwd=folder)["error"]["message"]
     _taken("keras", "sequential.weights.h5", tmp_path)
     assert "predictor" in refused(3, "model", "build", "sequential.weights.h5", cwd=folder)["error"]["hint"]
 
@@ -113,7 +120,9 @@ def _answers(folder: Path, name: str) -> dict[str, Any]:
 def _goes_the_line(folder: Path, file: str, name: str, fresh_name: Name, options: list[str]) -> None:
     """Inspected, built, tested; then asked for every signature's rows, all at once, and compared by value."""
     found = told("inspect", file, cwd=folder)
-    assert found["safety"]["verdict"] == ("unknown" if "--include" in options else "safe"), found["safety"]
+    assert found["safety"]["verdict"] == ("unknown" if {"--include", "--trust"} & set(options) else "safe"), found[
+        "safety"
+    ]
     told("build", file, "--name", fresh_name(name.lower().replace("_", "-")), *options, cwd=folder)
     report = told("test", cwd=folder)
     assert report["ok"] is True, report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
 from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
 from mlpack.pipeline.owncode import OwnCode, Settled, settle
+from mlpack.pipeline.prepare import Asked, prepare
+from tests.unit.locks import make_lock
 
 CLEANER = "class Cleaner:\n    def transform(self, X):\n        return X\n"
 SCRIPT = '''"""How churn was trained."""
@@ -421,6 +424,16 @@ class Other(Cleaner): pass
     cleaner = bound["Cleaner"]()  # type: ignore[operator]  # it is the script's class
     assert (cleaner.transform("k"), cleaner.transform("z"), cleaner.level, cleaner.extra()) == (24, 30, 3, 1)
     assert {"Other", "os", "print"}.isdisjoint(bound)
+
+
+def test_the_card_records_what_trust_covered(tmp_path: Path) -> None:
+    """Names that only --trust let through are listed in the model's guard; what included code covers is not."""
+    (tmp_path / "mine.py").write_text(CLEANER)
+    (tmp_path / "m.pkl").write_bytes(b"N.")
+    served = make_lock(tmp_path / "m.pkl").info.signatures
+    info = replace(info_needing(tmp_path / "m.pkl", "mine.Cleaner", "functools.reduce"), signatures=served)
+    prepared = prepare(lambda: info, info.path, Asked(include=(tmp_path / "mine.py",), trust=True, cwd=tmp_path))
+    assert prepared.info.to_json()["guard"]["trusted"] == ["functools.reduce"]
 
 
 @pytest.mark.parametrize("name", ["os.system", "helper.run", "Cleaner.transform"])

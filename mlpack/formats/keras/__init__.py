@@ -15,6 +15,7 @@ from mlpack.formats.keras.files import KerasFile, read_architecture, read_archiv
 from mlpack.formats.keras.judging import Judged, judge
 from mlpack.formats.keras.packages import Needs, needs_of
 from mlpack.formats.keras.signatures import signature_of
+from mlpack.readers.bytecode import KNOWN
 from mlpack.readers.hdf5 import MAGIC
 from mlpack.readers.limits import CutOffError
 
@@ -71,7 +72,7 @@ class KerasFormat:
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
     told = architecture(config)
-    judged = judge(config, found.escaping, found.outside)
+    judged = judge(config, found.escaping, found.outside, found.others)
     alone = found.container == "json"
     signature = None if alone else signature_of(told, own=bool(judged.own))
     needs = needs_of(found.version, artifact.framework)
@@ -90,9 +91,10 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         steps=told.layers[:100],
         methods=("predict",),
         warnings=_warnings(found, judged),
-        details=_details(found, told),
+        details={**_details(found, told), **_by_value(judged)},
         options=_options(found, told, judged, needs),
         excludes=needs.excludes,
+        names=judged.names,
         advice="" if signature else _ALONE if alone else _SHAPELESS,
     )
 
@@ -150,6 +152,13 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     if isinstance(loss := (found.training or {}).get("loss"), str):
         details["loss"] = loss
     return details
+
+
+def _by_value(judged: Judged) -> dict[str, Any]:
+    """Which Pythons may have compiled the code in Lambda layers."""
+    if judged.pythons is None:
+        return {}
+    return {"by_value": {"tool": "keras", "pythons": [one for one in KNOWN if one in judged.pythons]}}
 
 
 def _options(found: KerasFile, told: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:

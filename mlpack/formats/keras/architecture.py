@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.formats.keras.shapes import Shape, output_shape
+from mlpack.formats.keras.shapes import HIGHEST_RANK, LONGEST, Shape, output_shape
 
 _DTYPES = {
     "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
@@ -98,7 +98,9 @@ def _name(layer: Mapping[str, Any]) -> str:
 
 
 def _shape(value: Any) -> Shape | None:
-    if not isinstance(value, list) or not all(one is None or isinstance(one, int) for one in value):
+    if not isinstance(value, list) or len(value) > HIGHEST_RANK:
+        return None
+    if not all(one is None or (isinstance(one, int) and abs(one) < LONGEST) for one in value):
         return None
     return tuple(value)
 
@@ -183,12 +185,16 @@ class _Graph:
     def __init__(self, layers: list[dict[str, Any]]) -> None:
         self._layers = {_name(layer): layer for layer in layers}
         self._known: dict[str, Shape | None] = {}
+        # Layers whose output a table takes alone -> the size of the smallest such table.
+        self._below: dict[str, int] = {}
+        for layer in self._layers.values():
+            size = _table_size(layer)
+            if size is not None and len(sources := _sources(layer)) == 1:
+                self._below[sources[0]] = min(size, self._below.get(sources[0], size))
 
     def input(self, name: str) -> Tensor:
         layer = self._layers.get(name, {})
-        tables = (_table_size(one) for one in self._layers.values() if _sources(one) == [name])
-        below = min((size for size in tables if size is not None), default=None)
-        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=below)
+        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=self._below.get(name))
 
     def output(self, name: str) -> Tensor:
         layer = self._layers.get(name, {})

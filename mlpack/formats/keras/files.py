@@ -20,6 +20,7 @@ from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_NPZ = "model.weights.npz"  # read by early releases of Keras 3 with whatever pickles it holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class KerasFile:
     weights: tuple[tuple[str, Dataset], ...] = ()
     escaping: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()  # weights that lie in other files
+    others: tuple[str, ...] = ()  # files of weights that are not read here
 
     @property
     def parameters(self) -> int:
@@ -88,6 +90,7 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
             weights=weights,
             escaping=tree.escaping,
             outside=outside,
+            others=(_NPZ,) if _NPZ in tree else (),
         )
 
 
@@ -138,11 +141,26 @@ def _object(text: str | bytes, name: str) -> Mapping[str, Any]:
     if len(text) > _LONGEST_JSON:
         raise CutOffError(f"its {name} is longer than is read here")
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
+    except _TwiceError as error:
+        raise ValueError(f"its {name} names {error} twice") from error
     except ValueError as error:
         raise ValueError(f"its {name} is no JSON") from error
     if not isinstance(found, dict):
         raise ValueError(f"its {name} is no JSON object")  # noqa: TRY004  # what is told is the file's fault
+    return found
+
+
+class _TwiceError(Exception):
+    """A key stands twice in a JSON object, of which readers take one or the other."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(repr(key)[:80])
+        found[key] = value
     return found
 
 

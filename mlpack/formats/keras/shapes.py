@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Shape = tuple[int | None, ...]
+HIGHEST_RANK, LONGEST = 254, 1 << 63  # of a tensor and of one axis, in TensorFlow
 
 # Layers whose output has the shape of their input.
 _SAME = frozenset({
@@ -23,7 +24,16 @@ def output_shape(layer: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Sh
     config = layer.get("config")
     if not isinstance(config, Mapping) or not inputs:
         return None
-    name = str(layer.get("class_name"))
+    try:
+        found = _by_rule(str(layer.get("class_name")), config, inputs)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        return None  # a configuration that is not as Keras writes it tells no shape
+    if found is None or len(found) > HIGHEST_RANK or any(one is not None and abs(one) >= LONGEST for one in found):
+        return None
+    return found
+
+
+def _by_rule(name: str, config: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Shape | None:
     if name == "Concatenate":
         return _concatenated(config, inputs)
     first = inputs[0]
@@ -34,10 +44,7 @@ def output_shape(layer: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Sh
     if name in _RECURRENT:
         return _recurrent(config, first)
     rule = _RULES.get(name)
-    try:
-        return None if rule is None else rule(config, first)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-        return None  # a configuration that is not as Keras writes it tells no shape
+    return None if rule is None else rule(config, first)
 
 
 def _dense(config: Mapping[str, Any], shape: Shape) -> Shape:
@@ -137,7 +144,7 @@ def _concatenated(config: Mapping[str, Any], inputs: Sequence[Shape | None]) -> 
 def _product(lengths: Shape) -> int | None:
     found = 1
     for one in lengths:
-        if one is None:
+        if one is None or abs(found) >= LONGEST:
             return None
         found *= one
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlpack.artifacts.model import Batch, Signature, TensorSpec
 from mlpack.formats.keras.architecture import Architecture, Tensor
-from mlpack.formats.keras.layers import LAYERS
+from mlpack.formats.keras.permitted import LAYERS
 
 # Standard layers whose answer for a row may hang on the other rows, or that call what a file names.
 _NOT_ALONE = frozenset({

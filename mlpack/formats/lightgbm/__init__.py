@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.formats.base import Artifact, Kind
+from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.limits import told_of
 
@@ -31,6 +32,8 @@ class LightGBMFormat:
         """What the model is; None when the file is no LightGBM model. Raises UnreadableModelError for a broken one."""
         with told_of(artifact.name, "a LightGBM model"):
             facts = read_lightgbm(artifact.open, artifact.head, artifact.size) if artifact.head else None
+            if facts is not None and facts.categories:
+                counted(len(facts.names), MOST_COLUMNS, "columns, some of them categories")
         return None if facts is None else _info(artifact, facts)
 
 
@@ -81,16 +84,17 @@ def _known(facts: LightGBMFacts) -> dict[int, tuple[object, ...]]:
 
 def _signature(facts: LightGBMFacts) -> Signature:
     known = _known(facts)
-    matrix = TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names)))
-    columns = tuple(
-        TensorSpec(name=name, dtype="BYTES" if _text(known.get(place, ())) else "FP64", shape=(-1,))
-        for place, name in enumerate(facts.names)
-    )
+    inputs: tuple[TensorSpec, ...] = (TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names))),)
+    if known:
+        inputs = tuple(
+            TensorSpec(name=name, dtype="BYTES" if _text(known.get(place, ())) else "FP64", shape=(-1,))
+            for place, name in enumerate(facts.names)
+        )
     shape = (-1, facts.classes) if facts.classes > 1 else (-1,)
     return Signature(
         name="predict",
         method="predict",
-        inputs=columns if known else (matrix,),
+        inputs=inputs,
         outputs=(TensorSpec(name="predict", dtype="FP64", shape=shape),),
         layout="columns" if known else "matrix",
         columns=facts.names,

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
@@ -16,9 +14,11 @@ from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
 from mlpack.readers.limits import CutOffError
+from mlpack.readers.yaml_text import read_yaml
 
 MLMODEL = "MLmodel"
 _LONGEST = 1 << 20
+_LONGEST_WORD = 1000
 # A flavour's keys for the file or folder that holds the model, in the order in which a folder's flavours are preferred.
 _FLAVOURS = {
     "sklearn": ("pickled_model",), "xgboost": ("data",), "lightgbm": ("data",), "catboost": ("data",),
@@ -83,9 +83,8 @@ class MLflowFormat:
 def _document(artifact: Artifact) -> Mapping[str, Any]:
     assert artifact.tree is not None  # noqa: S101 - asked by the caller
     try:
-        text = artifact.tree.read(MLMODEL, _LONGEST).decode("utf-8")
-        document = yaml.safe_load(text)
-    except (CutOffError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        document = read_yaml(artifact.tree.read(MLMODEL, _LONGEST).decode("utf-8"))
+    except (CutOffError, UnicodeDecodeError) as error:
         raise UnreadableModelError(
             f"the {MLMODEL} of {artifact.path.name} is no YAML that can be read.",
             hint="Save the model again with MLflow.",
@@ -152,11 +151,12 @@ def _joined(
         signatures = (declared,)
     requirements: tuple[Requirement, ...] = tuple(pinned(one, pins) for one in inner.requirements)
     own = next((one.version for one in requirements if one.distribution == inner.framework), None)
+    example = document.get("saved_input_example_info")
     told = {
         "flavour": name,
         "flavours": sorted(map(str, document.get("flavors", {}))),
-        "mlflow_version": str(document.get("mlflow_version", "")),
-        "input_example": str((document.get("saved_input_example_info") or {}).get("artifact_path", "")),
+        "mlflow_version": str(document.get("mlflow_version", ""))[:_LONGEST_WORD],
+        "input_example": str(example.get("artifact_path", ""))[:_LONGEST_WORD] if isinstance(example, dict) else "",
     }
     return replace(
         inner,

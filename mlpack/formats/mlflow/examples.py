@@ -22,7 +22,7 @@ def example_of(tree: Tree, document: Mapping[str, Any]) -> tuple[Any, ...]:
     if name not in tree:
         return ()
     try:
-        rows = _rows(json.loads(tree.read(name, _LONGEST)))
+        rows = _rows(json.loads(tree.read(name, _LONGEST), parse_constant=lambda _: None))
     except (CutOffError, OSError, ValueError, RecursionError):
         return ()
     return tuple(rows[:_MOST])

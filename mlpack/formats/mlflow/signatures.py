@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import Signature, TensorSpec
+from mlpack.readers.counts import MOST_FEATURES
 
 # https://mlflow.org/docs/latest/ml/model/signatures: column types; numbers of a table stay FP64, which may be missing.
 _COLUMNS = {
@@ -61,11 +62,15 @@ def _spec(item: Any, default: str) -> TensorSpec | None:
     tensor = item.get("tensor-spec")
     if isinstance(tensor, dict):
         dtype, shape = _TENSORS.get(str(tensor.get("dtype"))), tensor.get("shape")
-        if dtype is None or not isinstance(shape, list) or not all(isinstance(size, int) for size in shape):
+        if dtype is None or not isinstance(shape, list) or not all(_is_axis(size) for size in shape):
             return None
         return TensorSpec(name=name, dtype=dtype, shape=(-1, *shape[1:]))
     column = _COLUMNS.get(str(item.get("type")))
     return None if column is None else TensorSpec(name=name, dtype=column, shape=(-1,))
+
+
+def _is_axis(size: Any) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool) and -1 <= size <= MOST_FEATURES
 
 
 def overlaid(own: Signature, declared: Signature | None) -> Signature:

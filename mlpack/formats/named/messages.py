@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mlpack.formats.named.known import Known, coreml, graphdef
-from mlpack.readers.limits import KIB
+from mlpack.readers.limits import KIB, CutOffError
 from mlpack.readers.protobuf import BYTES, VARINT, Field, fields
 from mlpack.readers.streams import Source
 
@@ -25,6 +26,8 @@ _COREML = {
 }  # fmt: skip
 _OP = re.compile(r"_?[A-Z]\w*(>\w+)?")
 _NAME = 4 * KIB
+_MOST_FIELDS = 1_000_000  # of all messages that are looked at
+_MOST_TEXT = 64 * KIB * KIB  # of all names
 _DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 7: "string", 9: "int64", 10: "bool"}
 
 
@@ -50,22 +53,46 @@ def may_be_graphdef(head: bytes) -> bool:
 def read_coreml(source: Source) -> Known | None:
     """What a Core ML model is; None when the message is another. Raises CutOffError."""
     version, kind, description = 0, "", {}
-    for field in fields(source):
+    left = _Left()
+    for field in left.counted(fields(source)):
         if field.number == 1 and field.wire == VARINT:
             version = field.value
         elif field.number == 2 and field.wire == BYTES:
-            description = _description(field)
+            description = _description(field, left)
         elif field.number in _COREML:
             kind = _COREML[field.number]
     return coreml({"specification": version, "model": kind, **description}) if kind else None
 
 
-def _description(message: Field) -> dict[str, Any]:
+class _Left:
+    """What may still be read of a file: fields, and bytes of names."""
+
+    def __init__(self) -> None:
+        self._fields, self._text = _MOST_FIELDS, _MOST_TEXT
+
+    def counted(self, found: Iterable[Field]) -> Iterator[Field]:
+        """The same fields; raises CutOffError when they are more than any model's."""
+        for field in found:
+            self._fields -= 1
+            if self._fields < 0:
+                raise CutOffError("it has more parts than any model")
+            yield field
+
+    def text(self, field: Field) -> str:
+        """A field's text; raises CutOffError when all of them are more than any model's."""
+        found = field.text(_NAME)
+        self._text -= len(found) + 64
+        if self._text < 0:
+            raise CutOffError("its names take more than any model's")
+        return found
+
+
+def _description(message: Field, left: _Left) -> dict[str, Any]:
     """Names of the inputs and outputs."""
     names: dict[str, list[str]] = {"inputs": [], "outputs": []}
-    for field in message.fields():
+    for field in left.counted(message.fields()):
         if field.number in (1, 10) and field.wire == BYTES:
-            name = next((one.text(_NAME) for one in field.fields() if one.number == 1), "")
+            name = next((left.text(one) for one in left.counted(field.fields()) if one.number == 1), "")
             names["inputs" if field.number == 1 else "outputs"].append(name)
     return dict(names)
 
@@ -75,12 +102,13 @@ def read_graphdef(source: Source) -> Known | None:
     inputs: list[dict[str, Any]] = []
     operators: Counter[str] = Counter()
     last: dict[str, None] = {}
-    for field in fields(source):
+    left = _Left()
+    for field in left.counted(fields(source)):
         if field.number not in (1, 2, 3, 4) or (field.number == 1 and field.wire != BYTES):
             return None
         if field.number != 1:
             continue
-        name, op, taken, dtype = _node(field)
+        name, op, taken, dtype = _node(field, left)
         if not _OP.fullmatch(op):
             return None
         operators[op] += 1
@@ -96,28 +124,28 @@ def read_graphdef(source: Source) -> Known | None:
     return graphdef({"inputs": inputs[:50], "outputs": outputs, "nodes": operators.total(), "operators": dict(counted)})
 
 
-def _node(message: Field) -> tuple[str, str, list[str], str]:
+def _node(message: Field, left: _Left) -> tuple[str, str, list[str], str]:
     """A NodeDef's name, operator, inputs, and the dtype of a placeholder."""
     name = op = dtype = ""
     taken: list[str] = []
-    for field in message.fields():
+    for field in left.counted(message.fields()):
         if field.number == 1:
-            name = field.text(_NAME)
+            name = left.text(field)
         elif field.number == 2:
-            op = field.text(_NAME)
+            op = left.text(field)
         elif field.number == 3:
-            taken.append(field.text(_NAME))
+            taken.append(left.text(field))
         elif field.number == 5 and op.startswith("Placeholder"):
-            dtype = _dtype(field) or dtype
+            dtype = _dtype(field, left) or dtype
     return name, op, taken, dtype
 
 
-def _dtype(entry: Field) -> str:
+def _dtype(entry: Field, left: _Left) -> str:
     """The type in a map's entry whose key is `dtype`."""
     key = ""
-    for field in entry.fields():
+    for field in left.counted(entry.fields()):
         if field.number == 1:
-            key = field.text(_NAME)
+            key = left.text(field)
         elif field.number == 2 and key == "dtype":
             return next((_DTYPES.get(one.value, str(one.value)) for one in field.fields() if one.number == 6), "")
     return ""

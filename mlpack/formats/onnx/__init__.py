@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Content, Finding, ModelInfo, Requirement, Safety
+from mlpack.artifacts.model import Content, ModelInfo, Requirement
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import SCALED_TOGETHER, Artifact, Kind
 from mlpack.formats.onnx.external import companions
 from mlpack.formats.onnx.independence import rows_are_scaled_together
+from mlpack.formats.onnx.operators import judge, listed_names
 from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
 from mlpack.formats.onnx.signatures import Asked, asked
 from mlpack.formats.onnx.versions import EXTENSIONS, OWN_DOMAINS, oldest_reader, too_old
@@ -20,8 +21,6 @@ from mlpack.readers.limits import CutOffError
 
 _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?")
 _BUILT_IN_LOCALES = frozenset({"", "C", "POSIX", "C.UTF-8", "C.utf8"})
-# Operators of onnxruntime's own that call a Python function named in the file.
-_CALLS_PYTHON = frozenset({("com.microsoft", "PythonOp"), ("com.microsoft", "PythonOpGrad"), (EXTENSIONS, "PyOp")})
 _OWN_LOADER = "a predictor of your own (`predictor: predict.py`)"
 
 
@@ -89,7 +88,7 @@ class _Facts:
             root_class="onnx.ModelProto",
             task=self.asked.task,
             signatures=(signature,) if signature else (),
-            safety=self._safety(),
+            safety=judge(self.model),
             size=self.artifact.size + sum(self.beside.values()),
             requirements=(onnxruntime, *([_EXTENSIONS] if extensions else [])),
             contents=tuple(
@@ -104,6 +103,7 @@ class _Facts:
             locales=tuple(sorted(name for name in self.model.locales if _LOCALE.fullmatch(name))),
             companions=tuple(self.beside),
             advice="" if signature else self._advice(),
+            names={"operators": listed_names(self.model)},
         )
 
     def _domains(self) -> set[str]:
@@ -113,24 +113,6 @@ class _Facts:
         """Operators that neither onnxruntime nor the file itself has."""
         known = OWN_DOMAINS | {EXTENSIONS}
         return [one for one in self.model.operators if one[0] not in known and one not in self.model.functions]
-
-    def _safety(self) -> Safety:
-        findings = [
-            Finding(
-                callable=f"{domain}.{op}", why="the operator calls a Python function of its own", verdict="dangerous"
-            )
-            for domain, op in self.model.operators
-            if (domain, op) in _CALLS_PYTHON
-        ]
-        findings += [
-            Finding(
-                callable=f"{domain}.{op}", why="an operator of a library that the file does not hold", verdict="unknown"
-            )
-            for domain, op in self._foreign()[:20]
-        ]
-        verdicts = {one.verdict for one in findings}
-        verdict = next((one for one in ("dangerous", "unknown") if one in verdicts), "safe")
-        return Safety(verdict=verdict, findings=tuple(findings))  # type: ignore[arg-type]  # one of the three words
 
     def _warnings(self) -> Iterator[str]:
         if foreign := self._foreign():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
 
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 
 
-def companions(artifact: Artifact, locations: Iterable[str]) -> Mapping[str, int]:
-    """The files by their names relative to the model's folder, with their sizes in bytes.
+def companions(artifact: Artifact, locations: Mapping[str, int]) -> Mapping[str, int]:
+    """The files by their names relative to the model's folder, with their sizes in bytes; `locations` has the bytes they need.
 
-    Raises UnsafeModelError when a name leads out of the folder, UnreadableModelError when a file is missing.
+    Raises UnsafeModelError when a name leads out of the folder, UnreadableModelError when a file is missing or too short.
     """
-    names = sorted(set(locations))
+    names = sorted(locations)
     outside = [name for name in names if not _stays(name)]
     sizes = {} if outside else {name: _size(artifact, name) for name in names}
     outside += [name for name, size in sizes.items() if size == _OUTSIDE]
@@ -31,16 +31,24 @@ def companions(artifact: Artifact, locations: Iterable[str]) -> Mapping[str, int
             hint="Put them beside the model, under these names.",
             info={"contents": [{"key": name, "kind": "missing", "servable": False, "detail": ""} for name in missing]},
         )
+    short = [name for name, size in sizes.items() if size < locations[name]]
+    if short:
+        raise UnreadableModelError(
+            f"{artifact.name} keeps tensors in {short[0]}, which is shorter than they are.",
+            hint="Fetch the files beside the model again.",
+        )
     return sizes
 
 
 _MISSING, _OUTSIDE = -2, -3
+_OWN_MEMORY = "_ORT_MEM_ADDR_"  # onnxruntime's own mark: what follows as an offset is an address in its memory
 
 
 def _stays(name: str) -> bool:
     path = PurePosixPath(name)
     printable = all(32 <= ord(letter) != 127 for letter in name)
-    return bool(name) and printable and not path.is_absolute() and ".." not in path.parts and "\\" not in name
+    inside = not path.is_absolute() and ".." not in path.parts and "\\" not in name and not PureWindowsPath(name).drive
+    return bool(name) and printable and inside and _OWN_MEMORY not in name
 
 
 def _size(artifact: Artifact, name: str) -> int:

@@ -96,7 +96,7 @@ def _answer(answer: Any, classes: Any) -> Any:
 def _threads() -> int:
     """OMP_NUM_THREADS, else as many as the container may use; onnxruntime itself would count the machine's cores."""
     said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdigit() and int(said) > 0:
+    if said.isdecimal() and int(said) > 0:
         return int(said)
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, period = _limit("/sys/fs/cgroup/cpu.max") or (
@@ -113,7 +113,7 @@ def _limit(path: str) -> Any:
             quota, period = file.read().split()
     except (OSError, ValueError):
         return None
-    return (int(quota), int(period)) if quota.isdigit() else (0, 0)
+    return (int(quota), int(period)) if quota.isdecimal() else (0, 0)
 
 
 def _number(path: str) -> int:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
+from mlpack.formats.onnx.layouts import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, OPSET, TRAINING, VALUES
+from mlpack.formats.onnx.tensors import TensorInfo, pair_of, read_sparse, read_tensor
 from mlpack.formats.onnx.values import NAME, Value, value_of
+from mlpack.readers.limits import CutOffError
 from mlpack.readers.protobuf import BYTES, VARINT, Field, fields, signed, varints
 from mlpack.readers.streams import Source
 
 _MOST_LABELS = 20_000
 _MOST_METADATA = 100
+_VALUES = frozenset(VALUES.values())
 _LABELS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 
 
@@ -34,7 +37,8 @@ class Model:
     """All that is known of an ONNX file. `opsets` by domain ("" is ai.onnx); `nodes` those of the main graph.
 
     `operators` counts every operator, also of functions and inner graphs; `functions` are those that the file defines itself,
-    `external` the files beside it that hold tensors, `parameters` how many numbers all its tensors hold.
+    `external` the files beside it that hold tensors and how many bytes
+    each must have, `parameters` how many numbers all its tensors hold.
     """
 
     ir_version: int
@@ -51,7 +55,7 @@ class Model:
     functions: frozenset[tuple[str, str]]
     locales: frozenset[str]
     initializers: frozenset[str]
-    external: tuple[str, ...]
+    external: Mapping[str, int]
     parameters: int
 
 
@@ -68,7 +72,7 @@ def looks_like_onnx(head: bytes) -> bool:
 def read_model(source: Source) -> Model | None:
     """What the file says; None when it holds no graph. Raises CutOffError when it is broken or cut off."""
     reader = _Reader()
-    for field in fields(source):
+    for field in MODEL.of(fields(source)):
         reader.take(field)
     return reader.model()
 
@@ -87,9 +91,10 @@ class _Reader:
         self.nodes: list[Node] = []
         self.operators: Counter[tuple[str, str]] = Counter()
         self.functions: set[tuple[str, str]] = set()
+        self.overloads: set[tuple[str, str, str]] = set()
         self.locales: set[str] = set()
         self.initializers: set[str] = set()
-        self.external: dict[str, None] = {}
+        self.external: dict[str, int] = {}
         self.parameters = 0
 
     def take(self, field: Field) -> None:
@@ -106,10 +111,19 @@ class _Reader:
             domain, version = _opset(field)
             self.opsets[domain] = max(version, self.opsets.get(domain, 0))
         elif field.number == 14 and len(self.metadata) < _MOST_METADATA:
-            key, text = _pair(field)
+            key, text = pair_of(field)
             self.metadata[key] = text
-        elif field.number == 25:
+        elif field.number in (20, 25):
+            self._beside_the_graph(field)
+
+    def _beside_the_graph(self, field: Field) -> None:
+        """Graphs of training, and functions."""
+        if field.number == 25:
             self._function(field)
+            return
+        for one in TRAINING.of(field.fields()):
+            if one.number in (1, 2):
+                self._graph(one, main=False)
 
     def model(self) -> Model | None:
         if self.graph is None:
@@ -130,13 +144,13 @@ class _Reader:
             functions=frozenset(self.functions),
             locales=frozenset(self.locales),
             initializers=frozenset(self.initializers),
-            external=tuple(self.external),
+            external=dict(self.external),
             parameters=self.parameters,
         )
 
     def _graph(self, graph: Field, *, main: bool) -> str:
         name = ""
-        for field in graph.fields():
+        for field in GRAPH.of(graph.fields()):
             if field.number == 1:
                 node = self._node(field)
                 if main:
@@ -144,7 +158,7 @@ class _Reader:
             elif field.number == 2:
                 name = field.text(NAME)
             elif field.number in (5, 15):
-                inner = self._tensor(field) if field.number == 5 else self._sparse(field)
+                inner = self._tensors([read_tensor(field)] if field.number == 5 else read_sparse(field))
                 if main and inner:
                     self.initializers.add(inner)
             elif main and field.number == 11:
@@ -158,13 +172,17 @@ class _Reader:
         outputs: list[str] = []
         op = domain = ""
         found: dict[str, int | str | tuple[str | int, ...]] = {}
-        for field in node.fields():
+        names: set[str] = set()
+        for field in NODE.of(node.fields()):
             if field.number in (1, 2):
                 (inputs if field.number == 1 else outputs).append(field.text(NAME))
             elif field.number == 4:
                 op = field.text(NAME)
             elif field.number == 5:
-                self._attribute(field, found)
+                name = self._attribute(field, found)
+                if name in names:
+                    raise CutOffError(f"a node has the attribute {name[:100]!r} twice")
+                names.add(name)
             elif field.number == 7:
                 domain = field.text(NAME)
         domain = "" if domain == "ai.onnx" else domain
@@ -183,53 +201,62 @@ class _Reader:
             labels=labels,
         )
 
-    def _attribute(self, attribute: Field, found: dict[str, int | str | tuple[str | int, ...]]) -> None:
-        """One attribute. Writers keep the fields' order, so a forest's millions of numbers are stepped over as one."""
+    def _attribute(self, attribute: Field, found: dict[str, int | str | tuple[str | int, ...]]) -> str:
+        """One attribute's name. The millions of numbers of a forest are stepped over, each looked at in passing.
+
+        Raises CutOffError for values of two kinds, or of another kind than its type: readers take different ones.
+        """
         name = ""
+        kind = 0
+        values: set[int] = set()
         labels: list[str | int] = []
-        for field in attribute.fields():
+        for field in ATTRIBUTE.of(attribute.fields()):
+            if field.number in _VALUES:
+                values.add(field.number)
             if field.number == 1:
                 name = field.text(NAME)
-            elif field.number == 3 and name == "axis":
+            elif field.number == 20:
+                kind = field.value
+            elif (field.number, name) == (3, "axis"):
                 found[name] = field.signed
-            elif field.number == 4 and name == "locale":
+            elif (field.number, name) == (4, "locale"):
                 found[name] = field.text(NAME)
-            elif field.number == 5:
-                self._tensor(field)
-            elif field.number in (6, 11):
-                self._graph(field, main=False)
-            elif field.number in (7, 8, 9):
-                if name not in _LABELS or len(labels) > _MOST_LABELS:
-                    return
+            elif field.number in (7, 8, 9) and name in _LABELS and len(labels) <= _MOST_LABELS:
                 labels += _labels(field)
+            else:
+                self._value(field)
+        if len(values) > 1 or (values and kind and values != {VALUES.get(kind)}):
+            raise CutOffError(f"the attribute {name[:100]!r} of a node has values of two kinds")
         if labels:
             found[name] = tuple(labels)
-
-    def _tensor(self, tensor: Field) -> str:
-        """A TensorProto's name; its numbers are not read, the file that holds them is remembered."""
-        name = ""
-        dims: list[int] = []
-        for field in tensor.fields():
-            if field.number == 1:
-                dims += varints(field.read()) if field.wire == BYTES else [field.value]
-            elif field.number == 8:
-                name = field.text(NAME)
-            elif field.number == 13:
-                key, text = _pair(field)
-                if key == "location":
-                    self.external[text] = None
-        self.parameters += prod(dims) if all(0 <= size < 1 << 48 for size in dims) else 0
         return name
 
-    def _sparse(self, tensor: Field) -> str:
-        """A SparseTensorProto's name, which is that of its values."""
-        return next((self._tensor(field) for field in tensor.fields() if field.number == 1), "")
+    def _value(self, field: Field) -> None:
+        """What lies in an attribute: tensors and graphs are counted, numbers stepped over."""
+        if field.number in (5, 10):
+            self._tensors([read_tensor(field)])
+        elif field.number in (22, 23):
+            self._tensors(read_sparse(field))
+        elif field.number in (6, 11):
+            self._graph(field, main=False)
+        elif field.number in (7, 8, 9):
+            field.skip_run()
+
+    def _tensors(self, found: list[TensorInfo]) -> str:
+        """Count tensors; the name of the first."""
+        for one in found:
+            self.parameters += one.count
+            if one.part is not None:
+                self.external[one.part.location] = max(one.part.end, self.external.get(one.part.location, 0))
+        return found[0].name if found else ""
 
     def _function(self, function: Field) -> None:
-        name = domain = ""
-        for field in function.fields():
+        name = domain = overload = ""
+        for field in FUNCTION.of(function.fields()):
             if field.number == 1:
                 name = field.text(NAME)
+            elif field.number == 11:
+                self._attribute(field, {})
             elif field.number == 7:
                 self._node(field)
             elif field.number == 9:
@@ -237,6 +264,11 @@ class _Reader:
                 self.opsets.setdefault(key, version)
             elif field.number == 10:
                 domain = field.text(NAME)
+            elif field.number == 13:
+                overload = field.text(NAME)
+        if (domain, name, overload) in self.overloads:
+            raise CutOffError(f"it defines the function {name[:100]!r} twice")
+        self.overloads.add((domain, name, overload))
         self.functions.add((domain, name))
 
 
@@ -249,20 +281,9 @@ def _labels(field: Field) -> list[str | int]:
 
 def _opset(field: Field) -> tuple[str, int]:
     domain, version = "", 0
-    for one in field.fields():
+    for one in OPSET.of(field.fields()):
         if one.number == 1:
             domain = one.text(NAME)
         elif one.number == 2:
             version = one.signed
     return "" if domain == "ai.onnx" else domain, version
-
-
-def _pair(field: Field) -> tuple[str, str]:
-    """A StringStringEntryProto; of a long text its beginning is not told, only that it is long."""
-    key = text = ""
-    for one in field.fields():
-        if one.number == 1:
-            key = one.text(NAME)
-        elif one.number == 2:
-            text = one.text(NAME) if one.value <= NAME else f"({one.value} bytes)"
-    return key, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlpack.formats.onnx.layouts import TYPE, VALUE
 from mlpack.readers.limits import KIB
 from mlpack.readers.protobuf import BYTES, VARINT, Field
 
@@ -30,7 +31,7 @@ def value_of(field: Field) -> Value:
     """What a ValueInfoProto says; raises CutOffError when it is broken or cut off."""
     name = ""
     found = Value(name="", kind="untyped")
-    for one in field.fields():
+    for one in VALUE.of(field.fields()):
         if one.number == 1:
             name = one.text(NAME)
         elif one.number == 2:
@@ -40,7 +41,7 @@ def value_of(field: Field) -> Value:
 
 def _type(field: Field) -> Value:
     found = Value(name="", kind="untyped")
-    for one in field.fields():
+    for one in TYPE.of(field.fields()):
         if one.number in _KINDS and one.wire == BYTES:
             found = _typed(one, _KINDS[one.number])
     return found

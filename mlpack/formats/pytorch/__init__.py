@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Finding, ModelInfo, Safety
+from mlpack.artifacts.model import Finding, ModelInfo, Safety, Verdict
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
-from mlpack.formats.pytorch.modules import inspect_module, is_module
+from mlpack.formats.pytorch.modules import inspect_module, is_module, module_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import held_in, tensor_of
 from mlpack.formats.pytorch.torchscript import inspect_script
 from mlpack.formats.pytorch.weights import KEYS, inspect_safetensors, inspect_weights
+from mlpack.readers.carried import fault_of, shown
 from mlpack.readers.contents import kind
-from mlpack.readers.values import Instance, PickleFile
+from mlpack.readers.values import PickleFile
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files from before 1.6
+_MOST_SOURCE = 8 << 20  # of all source in a package
 _OBJECT = 3  # which of their pickles is the object
 
 
@@ -88,9 +91,10 @@ def _archived(artifact: Artifact) -> ModelInfo | None:
 
 def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
     """What `torch.save` was given: a module, a state dict or checkpoint, or something else that holds one."""
-    if isinstance(root, Instance) and is_module(root):
-        return inspect_module(artifact, root)
-    held = {key: value for key, value in held_in(root).items() if is_module(value)}
+    module = module_of(root)
+    if module is not None:
+        return inspect_module(artifact, module)
+    held = {key: one for key, value in held_in(root).items() if (one := module_of(value)) is not None}
     if isinstance(root, list | tuple) and len(held) > 1:
         return _other(artifact, root)  # which of them is meant nothing tells
     if held and artifact.entry is None:  # an entry names the function that makes a module for the weights
@@ -131,15 +135,32 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         "extern": archive.text(".data/extern_modules", 4096).split()[:50],
     }
     told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
-    code = next((name for name in archive.tree.names if name.endswith(".py")), None)
-    if code is None or told.safety.verdict == "dangerous":
+    findings = list(_carried(archive))
+    if not findings or told.safety.verdict == "dangerous":
         return told
-    carried = Finding(
-        callable=f"torch.package {code}",
-        why="Python code that the archive carries, and that opening it runs",
-        verdict="unknown",
-    )
-    return replace(told, safety=Safety(verdict="unknown", findings=(*told.safety.findings, carried)))
+    verdict: Verdict = "dangerous" if any(one.verdict == "dangerous" for one in findings) else "unknown"
+    return replace(told, safety=Safety(verdict=verdict, findings=(*told.safety.findings, *findings)))
+
+
+def _carried(archive: TorchArchive) -> Iterator[Finding]:
+    """A finding for each source in a package that is dangerous, else one for all of them, with the first lines of one."""
+    safe, left = [], _MOST_SOURCE
+    for name in archive.tree.names:
+        if not name.lower().endswith(".py"):
+            continue
+        text = archive.text(name, left + 1)
+        left -= len(text)
+        fault = "is longer than what is read of it" if left < 0 else fault_of(text)
+        if fault:
+            why = f"dangerous: opening the archive runs this source, which {fault}: {shown(text)}"
+            yield Finding(callable=f"torch.package {name}", why=why, verdict="dangerous")
+        else:
+            safe.append((name, text))
+        if left < 0:
+            return
+    for name, text in safe[:1]:
+        why = f"Python code that the archive carries, and that opening it runs: {shown(text)}"
+        yield Finding(callable=f"torch.package {name}", why=why, verdict="unknown")
 
 
 def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *, root_class: str) -> ModelInfo:

@@ -66,10 +66,10 @@ def _kind(root: Tree, program: str) -> Kind | None:
         return "exported"
     if ".data/extern_modules" in root:
         return "package"
-    if "data.pkl" not in root:
+    lower = {name.lower() for name in root.names}  # torch's reader takes a name in any case
+    if "data.pkl" not in lower:
         return None
-    scripted = "constants.pkl" in root and any(name.startswith("code/") for name in root.names)
-    return "torchscript" if scripted else "saved"
+    return "torchscript" if "constants.pkl" in lower else "saved"  # torch.load hands any such file to torch.jit.load
 
 
 def _pickles(pickle: PickleFile | None, prefix: str) -> dict[str, Any]:

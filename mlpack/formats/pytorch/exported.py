@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from mlpack.artifacts.model import DTYPES, Batch, Finding, ModelInfo, Safety, Signature, TensorSpec
+from mlpack.artifacts.model import DTYPES, Batch, ModelInfo, Signature, TensorSpec
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import columns_of_rows, signature_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.programs import document_of, judge_program
 from mlpack.formats.pytorch.tensors import Tensor, summary
 from mlpack.readers.limits import CutOffError
 
-_MOST = 64 << 20
 # torch._export.serde.schema.ScalarType
 _DTYPES = {
     1: "UINT8", 2: "INT8", 3: "INT16", 4: "INT32", 5: "INT64", 6: "FP16", 7: "FP32", 8: "FP64", 9: "complex32",
@@ -50,10 +50,7 @@ class _Program:
 
     def __init__(self, artifact: Artifact, archive: TorchArchive) -> None:
         self.artifact, self.archive = artifact, archive
-        text = archive.tree.read(archive.program, _MOST)
-        if len(text) >= _MOST:
-            raise CutOffError(f"it is larger than {_MOST >> 20} MiB")
-        self.document: dict[str, Any] = json.loads(text)
+        self.document: dict[str, Any] = document_of(archive, archive.program)
         module = self.document["graph_module"]
         self.graph, self.told = module["graph"], module["signature"]
         self.values: dict[str, Any] = self.graph["tensor_values"]
@@ -74,6 +71,7 @@ class _Program:
         signature, rows = self._signature(inputs, outputs, warnings)
         pickle = self.artifact.pickle
         tensors = dict(self._weights())
+        safety, names = judge_program(pickle, self.archive)
         return ModelInfo(
             path=self.artifact.path,
             format="pytorch",
@@ -82,7 +80,7 @@ class _Program:
             root_class="torch.export.ExportedProgram",
             task=None,
             signatures=(signature,) if signature else (),
-            safety=self._safety(),
+            safety=safety,
             size=self.artifact.size,
             requirements=requirements,
             methods=("forward",),
@@ -98,6 +96,7 @@ class _Program:
             advice=""
             if signature
             else "Its inputs cannot come with a request; write a predictor of your own: `predictor: predict.py`.",
+            names=names,
         )
 
     def _recorded(self) -> str | None:
@@ -194,22 +193,6 @@ class _Program:
                     shape = tuple(one for one in sizes if isinstance(one, int))
                     full = spec[key].get(f"{key}_name") or name
                     yield str(full), Tensor(dtype=_DTYPES.get(meta["dtype"], "unknown"), shape=shape)
-
-    def _safety(self) -> Safety:
-        """The pickles' verdict; operations of others' libraries would have to be in the image."""
-        pickle = self.artifact.pickle
-        safety = pickle.safety if pickle is not None else Safety(verdict="safe")
-        targets = {str(node.get("target", "")) for node in self.graph.get("nodes", ())}
-        spaces = {found.group(1) for one in targets if (found := re.match(r"torch\.ops\.(\w+)\.", one))}
-        own = {"aten", "prim", "prims", "higher_order", "quantized", "quantized_decomposed", "_native"}
-        findings = tuple(
-            Finding(callable=f"torch.ops.{space}", why="operations of a library of others", verdict="unknown")
-            for space in sorted(spaces - own)
-        )
-        if not findings:
-            return safety
-        verdict = "dangerous" if safety.verdict == "dangerous" else "unknown"
-        return Safety(verdict=verdict, findings=(*safety.findings, *findings))  # type: ignore[arg-type]  # two literals
 
 
 def _axis(size: dict[str, Any]) -> int | str:

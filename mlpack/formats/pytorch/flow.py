@@ -15,6 +15,7 @@ from mlpack.formats.pytorch.plain import PLAIN
 from mlpack.formats.pytorch.script import Method, Script
 from mlpack.formats.pytorch.shapes import OPERATIONS, UNKNOWN, Demands, Flowing
 from mlpack.formats.pytorch.tensors import tensor_of
+from mlpack.readers.counts import is_whole
 from mlpack.readers.values import Instance
 
 _DEEPEST = 40
@@ -179,7 +180,7 @@ class _Walk:
         path = ast.unparse(node)
         if path.startswith("__torch__."):
             return _Named(path)
-        if path.startswith("CONSTANTS.c") and path[11:].isdigit() and int(path[11:]) < len(self.constants):
+        if path.startswith("CONSTANTS.c") and is_whole(path[11:]) and int(path[11:]) < len(self.constants):
             return _held(self.constants[int(path[11:])])
         owner = self.value(node.value, scope)
         return _held(owner.attributes().get(node.attr, UNKNOWN)) if isinstance(owner, Instance) else UNKNOWN

@@ -1,43 +1,100 @@
-"""The verdict on TorchScript: its classes run in torch's own interpreter, so what counts are the operations it may use."""
+"""The verdict on TorchScript: its classes run in torch's own interpreter, so what counts are the operators it may use."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mlpack.artifacts.model import Finding, Safety
+from mlpack.formats.pytorch.archive import TorchArchive
+from mlpack.formats.pytorch.operators import judged, listed, plain_names
 from mlpack.formats.pytorch.script import Script
+from mlpack.formats.pytorch.tokens import Named
+from mlpack.readers.limits import MIB, CutOffError
 from mlpack.readers.values import PickleFile
 
-# Operations that reach out of the interpreter: torch's own schemas that name files or other machines.
-_REACHING = {
-    "torch.save": "writes a file",
-    "torch.from_file": "maps a file of the machine into memory, or makes one",
-    "rpc_sync": "runs code on other machines",
-    "rpc_async": "runs code on other machines",
-    "rpc_remote": "runs code on other machines",
-}
-# Classes of torch's own C++ that hold quantized weights; the code in an archive names them and does not hold them.
-_OWN_CLASSES = "__torch__.torch.classes.quantized."
-_OWN_OPS = ("prim", "aten", "quantized", "prepacked", "_quantized", "mkldnn", "torchvision")
+_MOST = 16 * MIB  # of all code: what is beyond is not read, and the verdict says so
+_COMPILED = "__torch__.torch.classes."
+_FLATBUFFER = b"PTMF"  # behind four bytes of any kind: older releases of torch read such a file as another format
 
 
-def judge_script(pickle: PickleFile, script: Script) -> Safety:
-    """The pickles' verdict without TorchScript's own classes, and with what the code itself reaches for."""
-    findings = [
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The verdict, and the names that the image compares with the file."""
+
+    safety: Safety
+    names: Mapping[str, tuple[str, ...]]
+
+
+def judge_script(pickle: PickleFile, archive: TorchArchive, script: Script, head: bytes) -> Judged:
+    """The pickles' verdict without TorchScript's own classes, and with all that the code names."""
+    named, findings = _read(archive)
+    compiled = {f"{one.module}.{one.name}" for one in pickle.globals if one.module.startswith(_COMPILED)}
+    classes = named.classes | compiled
+    methods = {name for name in named.attributes & plain_names() if f"aten::{name}" in listed()}
+    own = methods & named.declared  # may be the module's own, or torch's: nothing in the text decides that
+    operators = named.operators | {f"aten::{name}" for name in methods}
+    findings += [
         one
         for one in pickle.safety.findings
-        if not one.callable.startswith(_OWN_CLASSES)
+        if not one.callable.startswith(_COMPILED)
         and not (one.callable.startswith("__torch__.") and script.class_text(one.callable))
     ]
-    text = script.all_code()
-    for name, why in _REACHING.items():
-        if re.search(rf"\b{re.escape(name)}\(", text):
-            findings.append(Finding(callable=f"TorchScript {name}", why=f"dangerous: {why}", verdict="dangerous"))
-    for space in sorted(set(re.findall(r"\bops\.(\w+)\.", text)) - set(_OWN_OPS)):
-        why = f"operations of a library of others (`{space}`), which the image would need"
-        findings.append(Finding(callable=f"TorchScript ops.{space}", why=why, verdict="unknown"))
+    findings += judged(operators - {f"aten::{name}" for name in own} | named.operators, classes)
+    findings += [_ambiguous(one) for one in judged({f"aten::{name}" for name in own} - named.operators)]
+    if head[4:8] == _FLATBUFFER:
+        findings.append(_danger("the file", "its first bytes are also those of another format of torch's"))
+    unread = pickle.problem or (pickle.safety.verdict == "unknown" and not pickle.safety.findings)
+    return Judged(
+        safety=_safety(findings, unread=bool(unread)),
+        names={"operators": tuple(sorted(operators)), "types": tuple(sorted(classes))},
+    )
+
+
+def _safety(findings: list[Finding], *, unread: bool) -> Safety:
     verdicts = {one.verdict for one in findings}
     if "dangerous" in verdicts:
         return Safety(verdict="dangerous", findings=tuple(findings))
-    unread = pickle.problem or (pickle.safety.verdict == "unknown" and not pickle.safety.findings)
     return Safety(verdict="unknown" if verdicts or unread else "safe", findings=tuple(findings))
+
+
+def _read(archive: TorchArchive) -> tuple[Named, list[Finding]]:
+    """All that the archive's code names, and what is wrong with the code itself. Names are read as torch does, in any case."""
+    named, findings, left = Named(), [], _MOST
+    lower = [name.lower() for name in archive.tree.names]
+    if len(set(lower)) != len(lower):
+        findings.append(
+            _danger("the archive", "two of its members differ by capital letters only: torch may read either")
+        )
+    for name in archive.tree.names:
+        if not name.lower().endswith(".py"):
+            continue
+        try:
+            data = archive.tree.read(name, left + 1)
+        except CutOffError as stopped:
+            findings.append(_unread(f"{name} cannot be read: {stopped}"))
+            continue
+        left -= len(data)
+        if left < 0:
+            findings.append(_unread(f"it holds more than {_MOST // MIB} MiB of code"))
+            break
+        named.read(data.decode("latin-1"))
+        if named.odd:
+            told = named.odd.encode("unicode_escape").decode()
+            findings.append(_danger(f"TorchScript {name}", f"its text is not as torch writes it ({told})"))
+            break
+    return named, findings
+
+
+def _danger(what: str, why: str) -> Finding:
+    return Finding(callable=what, why=f"dangerous: {why}", verdict="dangerous")
+
+
+def _unread(why: str) -> Finding:
+    return Finding(callable="TorchScript code", why=f"not read to its end: {why}", verdict="unknown")
+
+
+def _ambiguous(one: Finding) -> Finding:
+    """An operator that has the name of something that the model declares itself."""
+    why = f"the model has an attribute of this operator's name, which {one.why.removeprefix('dangerous: ')}"
+    return Finding(callable=one.callable, why=f"{why}: build with --trust if you know the file", verdict="unknown")

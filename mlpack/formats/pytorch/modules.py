@@ -14,23 +14,35 @@ from mlpack.formats.pytorch.asked import (
     lengths_open,
     signature_of,
 )
+from mlpack.formats.pytorch.hooks import with_hooks
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.readers.values import Instance
+from mlpack.readers.values import Global, Instance
 
 _LAYERS = "torch.nn.modules."
+_GRAPH = "torch.fx.graph_module.reduce_graph_module"
 _DYNAMIC = ("torch.ao.nn.quantized.dynamic.", "torch.nn.quantized.dynamic.")
 # What passes a tensor on with its shape, so that the next layer tells.
 _SAME = (".activation.", ".dropout.", ".batchnorm.", ".normalization.", ".instancenorm.", ".linear.Identity")
 _NOT_SAME = (".activation.MultiheadAttention", ".activation.GLU")
 
 
-def is_module(value: Any) -> bool:
-    """Whether a pickled object is an nn.Module: its state has the three tables that every module keeps."""
+def module_of(value: Any) -> Instance | None:
+    """The nn.Module that a pickled object is, by the three tables that every module keeps; None for any other.
+
+    A graph module of torch.fx is pickled as a call with its state and source.
+    """
     if not isinstance(value, Instance):
-        return False
-    return {"_parameters", "_buffers", "_modules"} <= value.attributes().keys()
+        return None
+    if isinstance(value.callable, Global) and str(value.callable) == _GRAPH and value.args:
+        value = Instance(Global("torch.fx.graph_module", "GraphModule"), state=value.args[0])
+    return value if {"_parameters", "_buffers", "_modules"} <= value.attributes().keys() else None
+
+
+def is_module(value: Any) -> bool:
+    """Whether a pickled object is an nn.Module."""
+    return module_of(value) is not None
 
 
 def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> ModelInfo:
@@ -71,7 +83,7 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         root_class=root.class_name,
         task=None,
         signatures=(signature,) if signature else (),
-        safety=pickle.safety,
+        safety=with_hooks(pickle.safety, root),
         size=artifact.size,
         requirements=requirements,
         missing_modules=missing,

@@ -6,6 +6,7 @@ import sys
 
 from mlpack.artifacts.model import Requirement
 from mlpack.formats.base import Artifact
+from mlpack.readers.counts import is_whole
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.values import PickleFile
 
@@ -38,4 +39,4 @@ def requirements_of(
 
 def _old(version: str | None) -> bool:
     parts = (version or "").split(".")
-    return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) < _NUMPY_2
+    return len(parts) > 1 and is_whole(parts[0]) and is_whole(parts[1]) and (int(parts[0]), int(parts[1])) < _NUMPY_2

@@ -46,6 +46,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
     tensors = dict(_tensors(root))
     tensors = tensors or {f"CONSTANTS.c{n}": one for n, one in enumerate(map(tensor_of, _constants(archive))) if one}
     signature = asked.signature()
+    judged = judge_script(artifact.pickle, archive, script, artifact.head)
     return ModelInfo(
         path=artifact.path,
         format="pytorch",
@@ -54,7 +55,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         root_class=f"torch.jit {_plain(qualified)}" if qualified else "torch.jit",
         task=None,
         signatures=(signature,) if signature else (),
-        safety=judge_script(artifact.pickle, script),
+        safety=judged.safety,
         size=artifact.size,
         requirements=requirements,
         methods=("forward",) if asked.method else (),
@@ -69,6 +70,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         },
         options={"kind": "torchscript", "arguments": asked.arguments, "dtype": floating(tensors)},
         advice="" if signature else asked.advice,
+        names=judged.names,
     )
 
 

@@ -10,7 +10,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
-from mlpack.formats.savedmodel.judging import foreign, judge
+from mlpack.formats.savedmodel.judging import foreign, judge, listed_names
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
 from mlpack.readers.limits import CutOffError
@@ -18,6 +18,7 @@ from mlpack.readers.sniff import is_pointer
 from mlpack.readers.trees import Tree
 
 _FILE = "saved_model.pb"
+_OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same in parts, and as text
 _SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
 _INDEX = "variables/variables.index"
 _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
@@ -54,6 +55,12 @@ class SavedModelFormat:
             return None
         if tree.container != "folder" and artifact.packed is None:
             return None  # asked again as the archive's content, which is what the image holds
+        if others := [name for name in _OTHERS if name in tree]:
+            raise UnreadableModelError(
+                f"{artifact.name} holds {_FILE} and {' and '.join(others)}: TensorFlow's releases load different ones.",
+                hint="Delete the one that is not meant.",
+                info={"format": "savedmodel", "framework": "tensorflow", "size": sum(tree.sizes.values())},
+            )
         try:
             with tree.open(_FILE) as source:
                 graphs = read_graphs(source)
@@ -99,6 +106,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         options={"tags": graph.tags, "legacy": needs_keras_2(version, graph)},
         excludes=excludes_of(version, graph),
         advice=advice,
+        names={"operators": listed_names(graph)},
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mlpack.formats.savedmodel.nodes import Function, Node, name_of, read_function, read_node
+from mlpack.formats.savedmodel.objects import Objects, read_objects
 from mlpack.formats.savedmodel.parts import Functions
-from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.protobuf import Field, fields, signed
+from mlpack.readers.layouts import Layout, entry
+from mlpack.readers.limits import CutOffError
+from mlpack.readers.protobuf import BYTES, FIXED32, VARINT, Field, fields, signed
 from mlpack.readers.streams import Source
 
 # TensorFlow's DataType enum (types.proto) -> Open Inference names; bfloat16 is served as FP32.
@@ -15,29 +18,39 @@ _DTYPES = {
     1: "FP32", 2: "FP64", 3: "INT32", 4: "UINT8", 5: "INT16", 6: "INT8", 7: "BYTES", 9: "INT64", 10: "BOOL", 14: "FP32",
     17: "UINT16", 19: "FP16", 22: "UINT32", 23: "UINT64",
 }  # fmt: skip
-# Operations that call functions of the library (control flow, datasets); of these the attributes are read.
-_CALLS = (
-    "Call",
-    "If",
-    "While",
-    "Case",
-    "For",
-    "Dataset",
-    "Defun",
-    "BatchFunction",
-    "Iterator",
-    "Gradient",
-    "Launch",
-    "Xla",
+_META = Layout(what="MetaGraphDef", one=dict.fromkeys((1, 2, 3, 7), BYTES), many=dict.fromkeys((4, 5, 6), BYTES))
+_MODEL = Layout(what="SavedModel", one={1: VARINT}, many={2: BYTES})
+_ABOUT = Layout(what="MetaInfoDef", one={**dict.fromkeys((1, 2, 3, 5, 6), BYTES), 7: VARINT}, many={4: BYTES, 8: BYTES})
+_GRAPH = Layout(what="GraphDef", one={2: BYTES, 3: VARINT, 4: BYTES, 5: BYTES}, many={1: BYTES})
+_LIBRARY = Layout(what="FunctionDefLibrary", many={1: BYTES, 2: BYTES, 3: BYTES})
+_GRADIENT = Layout(what="GradientDef", one={1: BYTES, 2: BYTES})
+_SAVER = Layout(
+    what="SaverDef", one={**dict.fromkeys((1, 2, 3), BYTES), **dict.fromkeys((4, 5, 7), VARINT), 6: FIXED32}
 )
-_LONGEST_NAME = 64 * 1024
+_COLLECTION = Layout(what="CollectionDef", one=dict.fromkeys(range(1, 6), BYTES), choice=frozenset(range(1, 6)))
+_NAMES = Layout(what="CollectionDef's list", many={1: BYTES})
+_SIGNATURE = Layout(what="SignatureDef", one={3: BYTES}, many=dict.fromkeys((1, 2, 4), BYTES))
+_TENSOR = Layout(
+    what="TensorInfo",
+    one={1: BYTES, 2: VARINT, 3: BYTES, 4: BYTES, 5: BYTES},
+    choice=frozenset({1, 4, 5}),
+)
+_SHAPE = Layout(what="TensorShapeProto", one={3: VARINT}, many={2: BYTES})
+_ASSET = Layout(what="AssetFileDef", one={1: BYTES, 2: BYTES})
+_ANY = Layout(what="Any", one={1: BYTES, 2: BYTES})
+_SPARSE = Layout(what="TensorInfo.CooSparse", one={1: BYTES, 2: BYTES, 3: BYTES})
+_COMPOSITE = Layout(what="TensorInfo.CompositeTensor", one={1: BYTES}, many={2: BYTES})
+_ENTRY = entry("map's entry")
+_ASSETS = "saved_model_assets"
+_DEEPEST = 20
+_SAVERS_OWN = "savers"  # the collection that lists the savers themselves
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
     """A signature's tensor: `dtype` is "" for one that the protocol does not know, `shape` None when its rank is open.
 
-    `node` is what computes it; `composite` says that it is ragged or sparse.
+    `node` is what computes it; `composite` says that it is ragged or sparse, and `parts` are the nodes of its parts.
     """
 
     name: str
@@ -45,6 +58,7 @@ class Tensor:
     shape: tuple[int, ...] | None
     node: str
     composite: bool = False
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +71,12 @@ class Call:
     outputs: tuple[Tensor, ...]
 
 
-@dataclass
-class Function:
-    """What a function (or the graph itself, named "") holds: operations by name, and the functions that they call."""
+@dataclass(frozen=True, kw_only=True)
+class Saver:
+    """What restores the model's variables when it is loaded: the tensor that is given their place, and the operation."""
 
-    name: str
-    ops: set[str] = field(default_factory=set)
-    calls: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Node:
-    """A node of the graph itself."""
-
-    name: str = ""
-    op: str = ""
-    inputs: list[str] = field(default_factory=list)
-    calls: set[str] = field(default_factory=set)
-    texts: list[str] = field(default_factory=list)
+    filename: str = ""
+    restore: str = ""
 
 
 @dataclass
@@ -86,9 +88,37 @@ class MetaGraph:
     calls: list[Call] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     functions: dict[str, Function] = field(default_factory=dict)
-    assets: list[str] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)  # what the objects in it call themselves: _tf_keras_network, optimizer
-    composites: Functions = field(default_factory=Functions)
+    gradients: dict[str, str] = field(default_factory=dict)
+    asset_files: list[tuple[str, str]] = field(default_factory=list)  # a name, and the node that becomes the path
+    older_assets: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # as version 1 wrote them, read where there are no others
+    saver: Saver = field(default_factory=Saver)
+    collections: set[str] = field(default_factory=set)
+    collected: list[bytes] = field(
+        default_factory=list
+    )  # what its collections name: operations that loading runs, variables
+    objects: Objects = field(default_factory=Objects)
+
+    @property
+    def assets(self) -> list[str]:
+        """The names of the asset files."""
+        return [name for name, _ in self.asset_files or self.older_assets]
+
+    @property
+    def asset_nodes(self) -> list[str]:
+        """The nodes that become the assets' paths, in the same order."""
+        return [node for _, node in self.asset_files or self.older_assets]
+
+    @property
+    def kinds(self) -> set[str]:
+        """What the objects in it call themselves: _tf_keras_network, optimizer."""
+        return self.objects.kinds
+
+    @property
+    def composites(self) -> Functions:
+        """The functions that take ragged or sparse tensors."""
+        return self.objects.composites
 
     @property
     def ops(self) -> set[str]:
@@ -101,159 +131,167 @@ def read_graphs(source: Source) -> list[MetaGraph]:
 
     Format: tensorflow/core/protobuf/saved_model.proto. Raises CutOffError for what is broken, cut off, or out of proportion.
     """
-    found = [_graph(one) for one in fields(source) if one.number == 2 and one.wire == 2]
+    found = [_graph(one) for one in _MODEL.of(fields(source)) if one.number == 2]
     if not found:
         raise CutOffError("it holds no graph")
+    if len({frozenset(one.tags) for one in found}) < len(found):
+        raise CutOffError("it holds two graphs with the same tags")
     return found
 
 
 def _graph(message: Field) -> MetaGraph:
     graph = MetaGraph()
-    for part in message.fields():
+    for part in _META.of(message.fields()):
         if part.number == 1:
             _about(part, graph)
         elif part.number == 2:
             _definition(part, graph)
+        elif part.number == 3:
+            texts = {one.number: name_of(one) for one in _SAVER.of(part.fields()) if one.number in (1, 3)}
+            graph.saver = Saver(filename=node_of(texts.get(1, "")), restore=node_of(texts.get(3, "")))
+        elif part.number == 4:
+            _collection(part, graph)
         elif part.number == 5:
             graph.calls.append(_call(part))
         elif part.number == 6:
-            graph.assets += [_name(one) for one in part.fields() if one.number == 2]
+            graph.asset_files.append(_asset(part))
         elif part.number == 7:
-            _objects(part, graph)
+            graph.objects = read_objects(part)
+    if len({call.name for call in graph.calls}) < len(graph.calls):
+        raise CutOffError("it has a signature twice")
     return graph
 
 
 def _about(message: Field, graph: MetaGraph) -> None:
-    for part in message.fields():
+    for part in _ABOUT.of(message.fields()):
         if part.number == 4:
-            graph.tags.append(_name(part))
+            graph.tags.append(name_of(part))
         elif part.number == 5:
-            graph.version = _name(part)
+            graph.version = name_of(part)
 
 
 def _definition(message: Field, graph: MetaGraph) -> None:
-    for part in message.fields():
+    names: set[str] = set()
+    for part in _GRAPH.of(message.fields()):
         if part.number == 1:
-            graph.nodes.append(_node(part, inputs=True))
+            node = read_node(part)
+            if node.name in names:
+                raise CutOffError(f"its graph has two nodes of the name {node.name[:100]!r}")
+            names.add(node.name)
+            graph.nodes.append(node)
         elif part.number == 2:
-            for one in part.fields():
-                if one.number == 1:
-                    function = _function(one)
-                    graph.functions[function.name] = function
+            for one in _LIBRARY.of(part.fields()):
+                _library(one, graph)
 
 
-def _function(message: Field) -> Function:
-    function = Function(name="")
-    for part in message.fields():
+def _library(part: Field, graph: MetaGraph) -> None:
+    if part.number == 1:
+        function = read_function(part)
+        if function.name in graph.functions:
+            raise CutOffError(f"it has two functions of the name {function.name[:100]!r}")
+        graph.functions[function.name] = function
+    elif part.number == 2:
+        names = {one.number: name_of(one) for one in _GRADIENT.of(part.fields())}
+        graph.gradients[names.get(1, "")] = names.get(2, "")
+
+
+def _collection(message: Field, graph: MetaGraph) -> None:
+    key = ""
+    for part in _ENTRY.of(message.fields()):
         if part.number == 1:
-            function.name = next((_name(one) for one in part.fields() if one.number == 1), "")
-        elif part.number == 3:
-            node = _node(part, inputs=False)
-            function.ops.add(node.op)
-            function.calls |= node.calls | {node.op}
-            function.ops |= {f"PrintV2 to {text}" for text in node.texts if text.startswith("file:")}
-    return function
-
-
-def _node(message: Field, *, inputs: bool) -> Node:
-    node = Node()
-    for part in message.fields():
-        if part.number == 1:
-            node.name = _name(part)
-        elif part.number == 2:
-            node.op = _name(part)
-        elif part.number == 3 and inputs:
-            node.inputs.append(_name(part).lstrip("^").partition(":")[0])
-        elif part.number == 5 and (not node.op or node.op.startswith("Print") or any(one in node.op for one in _CALLS)):
-            _attribute(part, node)
-    return node
-
-
-def _attribute(entry: Field, node: Node) -> None:
-    """What an attribute tells that the verdict asks for: functions that are called, where something is printed."""
-    for part in entry.fields():
-        if part.number != 2:
+            key = name_of(part)
+            if key in graph.collections:
+                raise CutOffError(f"it has the collection {key[:100]!r} twice")
+            graph.collections.add(key)
             continue
-        for value in part.fields():
-            if value.number == 2 and value.wire == 2 and node.op.startswith("Print"):
-                node.texts.append(value.text(MIB))
-            elif value.number == 10:
-                node.calls |= set(_called(value))
-            elif value.number == 1 and value.wire == 2:
-                for one in value.fields():
-                    if one.number == 9:
-                        node.calls |= set(_called(one))
+        for kind in _COLLECTION.of(part.fields()):
+            if kind.number in (1, 2) and key != _SAVERS_OWN:
+                graph.collected += [one.read() for one in _NAMES.of(kind.fields())]
+            elif kind.number == 5 and key == _ASSETS:
+                for one in _NAMES.of(kind.fields()):
+                    graph.older_assets += [_asset(value) for value in _ANY.of(one.fields()) if value.number == 2]
 
 
-def _called(message: Field) -> Iterator[str]:
-    for part in message.fields():
+def _asset(message: Field) -> tuple[str, str]:
+    """An asset's file name, and the node that becomes its path."""
+    node = name = ""
+    for part in _ASSET.of(message.fields()):
         if part.number == 1:
-            yield _name(part)
+            node = next((name_of(one) for one in _TENSOR.of(part.fields()) if one.number == 1), "")
+        else:
+            name = name_of(part)
+    return name, node_of(node)
 
 
-def _call(entry: Field) -> Call:
+def node_of(tensor: str) -> str:
+    """The node that an input or a tensor's name belongs to: `^name`, `name:0`, `name:output:0`."""
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+def _call(pair: Field) -> Call:
     name = method = ""
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
-    for part in entry.fields():
+    for part in _ENTRY.of(pair.fields()):
         if part.number == 1:
-            name = _name(part)
+            name = name_of(part)
         elif part.number == 2:
-            for one in part.fields():
+            for one in _SIGNATURE.of(part.fields()):
                 if one.number == 1:
                     inputs.append(_tensor(one))
                 elif one.number == 2:
                     outputs.append(_tensor(one))
                 elif one.number == 3:
-                    method = _name(one)
+                    method = name_of(one)
+    if max(len(inputs) - len({one.name for one in inputs}), len(outputs) - len({one.name for one in outputs})):
+        raise CutOffError(f"its signature {name[:100]!r} has a tensor twice")
     inputs.sort(key=lambda tensor: tensor.name)
     outputs.sort(key=lambda tensor: tensor.name)
     return Call(name=name, method=method, inputs=tuple(inputs), outputs=tuple(outputs))
 
 
-def _tensor(entry: Field) -> Tensor:
+def _tensor(pair: Field) -> Tensor:
     name = node = dtype = ""
     shape: tuple[int, ...] | None = ()
     composite = False
-    for part in entry.fields():
+    parts: tuple[str, ...] = ()
+    for part in _ENTRY.of(pair.fields()):
         if part.number == 1:
-            name = _name(part)
+            name = name_of(part)
         elif part.number == 2:
-            for one in part.fields():
+            for one in _TENSOR.of(part.fields()):
                 if one.number == 1:
-                    node = _name(one).partition(":")[0]
+                    node = node_of(name_of(one))
                 elif one.number == 2:
                     dtype = _DTYPES.get(one.value, "")
                 elif one.number == 3:
                     shape = _shape(one)
                 elif one.number in (4, 5):
-                    composite = True
-    return Tensor(name=name, dtype=dtype, shape=shape, node=node, composite=composite)
+                    composite, parts = True, tuple(_parts(one, 0))
+    return Tensor(name=name, dtype=dtype, shape=shape, node=node, composite=composite, parts=parts)
+
+
+def _parts(message: Field, depth: int) -> Iterator[str]:
+    """The nodes of a CooSparse (field 4 of a TensorInfo) or a CompositeTensor."""
+    if depth > _DEEPEST:
+        raise CutOffError("its composite tensors are nested too deep")
+    if message.number == 4:
+        yield from (node_of(name_of(one)) for one in _SPARSE.of(message.fields()))
+        return
+    for component in _COMPOSITE.of(message.fields()):
+        for one in _TENSOR.of(component.fields()) if component.number == 2 else ():
+            if one.number == 1:
+                yield node_of(name_of(one))
+            elif one.number in (4, 5):
+                yield from _parts(one, depth + 1)
 
 
 def _shape(message: Field) -> tuple[int, ...] | None:
     lengths: list[int] = []
-    for part in message.fields():
+    for part in _SHAPE.of(message.fields()):
         if part.number == 3 and part.value:
             return None
         if part.number == 2:
             # A length of 0 is protobuf's default, and is not written.
             lengths.append(next((signed(one.value) for one in part.fields() if one.number == 1), 0))
     return tuple(lengths)
-
-
-def _objects(message: Field, graph: MetaGraph) -> None:
-    """The object graph: what its objects call themselves, and which functions take ragged or sparse tensors."""
-    for part in message.fields():
-        if part.number == 2:
-            graph.composites.read_function(part)
-        elif part.number == 1:
-            for one in part.fields():
-                if one.number == 4:
-                    graph.kinds |= {_name(inner) for inner in one.fields() if inner.number == 1}
-                elif one.number == 8:
-                    graph.composites.read_bare(one)
-
-
-def _name(part: Field) -> str:
-    return part.text(_LONGEST_NAME)

@@ -1,140 +1,81 @@
-"""The verdict on a SavedModel's operations: files that are touched, Python that is run, operations that TensorFlow has not."""
+"""The verdict on a SavedModel: operators that are known to compute are allowed, and everything else is named."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from pathlib import Path
+import hashlib
+from collections.abc import Iterator
 
 from mlpack.artifacts.model import Finding, Safety, Verdict
+from mlpack.formats.savedmodel.attributes import fault_of
 from mlpack.formats.savedmodel.graph import MetaGraph
+from mlpack.formats.savedmodel.nodes import Node
+from mlpack.formats.savedmodel.operators import ALLOWED, CONDITIONAL, DANGEROUS, kind_of
+from mlpack.formats.savedmodel.savers import stray_savers
+from mlpack.formats.savedmodel.tables import stray_tables
 
-_FILES = "reads or writes files of the machine that runs it"
-_PYTHON = "runs Python code of the process that serves it"
-_NETWORK = "opens network connections"
-_DANGEROUS = {
-    **dict.fromkeys(
-        [
-            "ReadFile",
-            "WriteFile",
-            "MatchingFiles",
-            "MatchingFilesDataset",
-            "ExperimentalMatchingFilesDataset",
-            "WholeFileReader",
-            "WholeFileReaderV2",
-            "ReaderRead",
-            "ReaderReadV2",
-            "ReaderReadUpTo",
-            "ReaderReadUpToV2",
-            "TFRecordReader",
-            "TFRecordReaderV2",
-            "TextLineReader",
-            "TextLineReaderV2",
-            "FixedLengthRecordReader",
-            "FixedLengthRecordReaderV2",
-            "LMDBReader",
-            "RecordInput",
-            "TFRecordDataset",
-            "TFRecordDatasetV2",
-            "TextLineDataset",
-            "FixedLengthRecordDataset",
-            "FixedLengthRecordDatasetV2",
-            "CSVDataset",
-            "CSVDatasetV2",
-            "ExperimentalCSVDataset",
-            "LMDBDataset",
-            "ExperimentalLMDBDataset",
-            "SqlDataset",
-            "ExperimentalSqlDataset",
-            "DatasetToTFRecord",
-            "ExperimentalDatasetToTFRecord",
-            "SaveDataset",
-            "SaveDatasetV2",
-            "LoadDataset",
-            "SnapshotDataset",
-            "SnapshotDatasetV2",
-            "ListSnapshotChunksDataset",
-            "SnapshotChunkDataset",
-            "SnapshotDatasetReader",
-            "SnapshotNestedDatasetReader",
-            "CacheDataset",
-            "CacheDatasetV2",
-            "DistributedSave",
-            "ImmutableConst",
-            "LoadAndRemapMatrix",
-            "DumpTensor",
-            "DebugIdentity",
-            "DebugIdentityV2",
-            "DebugIdentityV3",
-            "FileSystemSetConfiguration",
-            "GenerateVocabRemapping",
-            "CreateSummaryFileWriter",
-            "CreateSummaryDbWriter",
-            "WriteSummary",
-            "WriteRawProtoSummary",
-            "WriteGraphSummary",
-        ],
-        _FILES,
-    ),
-    **dict.fromkeys(["PyFunc", "PyFuncStateless", "EagerPyFunc"], _PYTHON),
-    **dict.fromkeys(
-        [
-            "RpcCall",
-            "RpcClient",
-            "RpcServer",
-            "RpcServerRegister",
-            "RpcServerStart",
-            "RemoteCall",
-            "DataServiceDataset",
-            "DataServiceDatasetV2",
-            "DataServiceDatasetV3",
-            "DataServiceDatasetV4",
-            "BigtableClient",
-        ],
-        _NETWORK,
-    ),
-}
-# What saves and restores a model's own variables: in every SavedModel, and asked by no signature.
-_SAVERS = frozenset({
-    "Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints",
-})  # fmt: skip
-_SAVER_FUNCTION = re.compile(r"__inference__traced_(save|restore)_\d+")
-_SAVER_NODE = re.compile(r"save(_\d+)?/")
-_TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+_TRUST = "build with --trust if you know where the file comes from"
 
 
 def judge(graph: MetaGraph) -> Safety:
-    """What asking the graph's signatures could do beside computing."""
+    """What loading the model and calling its signatures could do beside computing."""
     findings: dict[str, Finding] = {}
 
     def found(op: str, why: str, verdict: Verdict) -> None:
         told = f"dangerous: {why}" if verdict == "dangerous" else why
         findings.setdefault(op, Finding(callable=f"tensorflow.{op}"[:200], why=told, verdict=verdict))
 
-    ops = graph.ops
-    for op in sorted(ops & set(_DANGEROUS)):
-        found(op, _DANGEROUS[op], "dangerous")
-    for op in sorted(op for op in ops if op.startswith("PrintV2 to ")):
-        found(op, _FILES, "dangerous")
-    for node in graph.nodes:
-        if any(text.startswith("file:") for text in node.texts):
-            found("PrintV2", _FILES, "dangerous")
-    for op in sorted(_stray_savers(graph)):
-        found(op, _FILES, "dangerous")
-    if ops & _TABLES and not graph.assets:
-        told = "it reads a file that is not among the model's assets: build with --trust if you know where the file comes from"
-        found("InitializeTableFromTextFileV2", told, "unknown")
-    for op in sorted(ops - _known() - set(graph.functions) - {""}):
-        if not op.startswith("PrintV2 to "):
-            found(op, _foreign(op), "unknown")
+    for op in sorted(operators_of(graph)):
+        kind = kind_of(op)
+        if kind in DANGEROUS:
+            found(op, DANGEROUS[kind], "dangerous")
+        elif kind not in (*ALLOWED, *CONDITIONAL):
+            found(op, _inner(op) if kind else _foreign(op), "unknown")
+    for op in sorted(stray_savers(graph)):
+        found(op, DANGEROUS["files"], "dangerous")
+    for name in stray_tables(graph):
+        why = f"{name[:100]!r} reads a file that is not one of the model's assets"
+        found("InitializeTableFromTextFileV2", why, "dangerous")
+    for node in _nodes(graph):
+        why, dangerous = fault_of(node)
+        if why:
+            found(node.op, why if dangerous else f"{why}: {_TRUST}", "dangerous" if dangerous else "unknown")
+    for name in sorted(_missing(graph)):
+        found(name, f"a function that is called, and that the file does not hold: {_TRUST}", "unknown")
     told_first = sorted(findings.values(), key=lambda one: one.verdict != "dangerous")
     return Safety(verdict=told_first[0].verdict if told_first else "safe", findings=tuple(told_first))
 
 
+def operators_of(graph: MetaGraph) -> frozenset[str]:
+    """Every operator of the graph and of its functions, without the functions themselves; a name that is both counts."""
+    own = {name for name in graph.functions if not kind_of(name)}
+    return frozenset(graph.ops - own)
+
+
+def listed_names(graph: MetaGraph) -> tuple[str, ...]:
+    """What the image lets the file hold: every operator, and of attributes that decide what one does their digests."""
+    texts = {
+        f"{node.op} {key} sha256:{hashlib.sha256(value).hexdigest()}"
+        for node in _nodes(graph)
+        for key, value in node.texts.items()
+    }
+    return tuple(sorted(graph.ops | texts))
+
+
 def foreign(graph: MetaGraph) -> tuple[str, ...]:
-    """The operations that TensorFlow itself does not have."""
-    ops = (op for op in graph.ops if not op.startswith("PrintV2 to "))
-    return tuple(sorted(set(ops) - _known() - set(graph.functions) - {""}))
+    """The operators that TensorFlow itself does not have."""
+    return tuple(sorted(op for op in operators_of(graph) if not kind_of(op)))
+
+
+def _nodes(graph: MetaGraph) -> Iterator[Node]:
+    yield from graph.nodes
+    for function in graph.functions.values():
+        yield from function.nodes.values()
+
+
+def _missing(graph: MetaGraph) -> set[str]:
+    """The functions that attributes and gradients name and that are not there."""
+    named = set().union(*(node.calls for node in _nodes(graph))) | {*graph.gradients, *graph.gradients.values()}
+    return named - set(graph.functions)
 
 
 def _foreign(op: str) -> str:
@@ -144,30 +85,5 @@ def _foreign(op: str) -> str:
     )
 
 
-def _stray_savers(graph: MetaGraph) -> set[str]:
-    """Operations that save or restore, and are not only those that keep the model's own variables."""
-    own = {name for name, one in graph.functions.items() if _SAVER_FUNCTION.fullmatch(name) and one.ops & _SAVERS}
-    stray: set[str] = set()
-    for name, function in graph.functions.items():
-        if name not in own and function.ops & _SAVERS:
-            stray |= function.ops & _SAVERS
-        if function.calls & own and name not in own:  # the saver's function, called by another
-            stray |= set().union(*(graph.functions[one].ops & _SAVERS for one in function.calls & own))
-    savers = {
-        node.name: node.op for node in graph.nodes
-        if node.op in _SAVERS or node.calls & own or node.op in own
-    }  # fmt: skip
-    asked = {tensor.node for call in graph.calls for tensor in call.outputs}
-    for node in graph.nodes:
-        if node.op in _SAVERS and not _SAVER_NODE.match(node.name):
-            stray.add(node.op)
-        if node.name not in savers and not _SAVER_NODE.match(node.name):
-            asked.update(node.inputs)
-    stray |= {"SaveV2" for name in asked if name in savers or _SAVER_NODE.match(name)}
-    return stray
-
-
-@cache
-def _known() -> frozenset[str]:
-    text = Path(__file__).with_name("ops.txt").read_text(encoding="utf-8")
-    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+def _inner(op: str) -> str:
+    return f"an operation that is not known as harmless ({op}): {_TRUST}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Sequence, Set
 
 import numpy as np
 
+_TELLING = ("output_stream", "descriptor_source", "vocab_file", "module")  # as in nodes.py
 _ABOUT_PLACES = ("Graph execution error", "Detected at node", "File ", "<stack traces", "[[", "{{", "Stack trace")
 
 
@@ -21,15 +23,40 @@ def prepare(options: Mapping[str, Any]) -> None:
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
-def load(path: str, options: Mapping[str, Any], guard: Any) -> Any:  # noqa: ARG001 - the file names nothing
-    """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2."""
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Any:
+    """The model in the folder; `options` has `tags`, and `legacy` for one that holds objects of Keras 2.
+
+    What TensorFlow's own parser finds in the file must be what inspection listed.
+    """
     prepare(options)
     import tensorflow as tf
 
+    tags = list(options.get("tags") or ["serve"])
+    guard.check("operators", _operators(path, tags))
     _threads(tf)
     if options.get("legacy"):
         import tf_keras  # noqa: F401 - knows the classes that the file's objects were made of
-    return tf.saved_model.load(path, tags=list(options.get("tags") or ["serve"]))
+    return tf.saved_model.load(path, tags=tags)
+
+
+def _operators(path: str, tags: Sequence[str]) -> Set[str]:
+    """Every operator of the graph with these tags and of its functions, and digests of attributes that decide what one does."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    with open(os.path.join(path, "saved_model.pb"), "rb") as file:  # noqa: PTH118, PTH123 - a loader stays plain
+        saved.ParseFromString(file.read())
+    found: Set[str] = set()
+    for graph in saved.meta_graphs:
+        if len(saved.meta_graphs) > 1 and set(graph.meta_info_def.tags) != set(tags):
+            continue
+        bodies = [graph.graph_def.node, *(one.node_def for one in graph.graph_def.library.function)]
+        for node in (node for body in bodies for node in body):
+            found.add(node.op)
+            for key in _TELLING:
+                if node.attr[key].s if key in node.attr else b"":
+                    found.add(f"{node.op} {key} sha256:{hashlib.sha256(node.attr[key].s).hexdigest()}")
+    return found
 
 
 def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -57,7 +84,7 @@ def predict(model: Any, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, 
 def _threads(tf: Any) -> None:
     """TensorFlow takes a thread for each of the machine's cores, also where the container may use fewer."""
     asked = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    if asked and asked.isdigit() and int(asked) > 0:
+    if asked and asked.isdecimal() and int(asked) > 0:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(int(asked))
             tf.config.threading.set_inter_op_parallelism_threads(min(2, int(asked)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mlpack.readers.limits import MIB, CutOffError
+from mlpack.readers.limits import CutOffError
 from mlpack.readers.protobuf import Field
 
 _KINDS = {1: "sparse", 3: "ragged"}  # struct.proto: TypeSpecProto.TypeSpecClass
@@ -24,27 +24,11 @@ class Functions:
         asked = frozenset(names)
         return next((kind for name, kind in self.composite.items() if self.keywords.get(name) == asked), "")
 
-    def read_function(self, entry: Field) -> None:
-        """An entry of `concrete_functions`."""
-        name = kind = ""
-        for part in entry.fields():
-            if part.number == 1:
-                name = part.text(MIB)
-            elif part.number == 2:
-                told = (next(_kinds(one, 0), "") for one in part.fields() if one.number == 3)
-                kind = next((one for one in told if one), "")
+    def read_signature(self, name: str, arguments: Field) -> None:
+        """The arguments of a function, a StructuredValue."""
+        kind = next(_kinds(arguments, 0), "")
         if kind:
             self.composite[name] = kind
-
-    def read_bare(self, message: Field) -> None:
-        """A node's `bare_concrete_function`."""
-        name, keywords = "", set()
-        for part in message.fields():
-            if part.number == 1:
-                name = part.text(MIB)
-            elif part.number == 2:
-                keywords.add(part.text(MIB))
-        self.keywords[name] = frozenset(keywords)
 
 
 def _kinds(value: Field, depth: int) -> Iterator[str]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
-from mlpack.errors import UsageError
+from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_key, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
@@ -68,8 +68,18 @@ class SklearnFormat:
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
         """What the model is; None when the pickle holds no estimator.
 
-        Raises UsageError when `artifact.entry` names nothing that is there, or nothing that can be served.
+        Raises UsageError when `artifact.entry` names nothing that is there, or nothing that can be served, and
+        UnreadableModelError for estimators that hold each other.
         """
+        try:
+            return self._inspect(artifact)
+        except RecursionError as error:
+            raise UnreadableModelError(
+                f"{artifact.name} cannot be read as a model: its estimators hold each other without end, or very deep.",
+                hint="Save the model again, or fetch the file again.",
+            ) from error
+
+    def _inspect(self, artifact: Artifact) -> ModelInfo | None:
         skops = _skops(artifact)
         pickle = with_verdict(skops.file, artifact.pickle) if skops else artifact.pickle
         if pickle is None or not pickle.members or pickle.container not in ("pickle", "joblib", "skops"):
@@ -115,7 +125,7 @@ class _Facts:
             self.told["skops"] = skops_requirement(skops)
         self.word = parse_word(artifact.framework)
         self.versions = sorted(
-            {str(one.get("_sklearn_version")) for one in held if one.get("_sklearn_version")}, key=_version_key
+            {version for one in held if (version := version_of(one.get("_sklearn_version")))}, key=version_key
         )
 
     def bundle(self, root: Any) -> ModelInfo:
@@ -199,6 +209,7 @@ class _Facts:
             warnings=self._warnings(model, inputs, listed, missing),
             details=self._details(inputs),
             options=self._options(inputs),
+            names={"types": self.skops.names} if self.skops else {},
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
         )
 
@@ -211,8 +222,8 @@ class _Facts:
 
     def _recorded(self, model: Estimator | None) -> str | None:
         """The version of scikit-learn that the file records: the model's own, else the newest of its parts."""
-        own = model.get("_sklearn_version") if model is not None else None
-        return str(own) if own else next(reversed(self.versions), None)
+        own = version_of(model.get("_sklearn_version")) if model is not None else None
+        return own or next(reversed(self.versions), None)
 
     def _configured(self) -> bool:
         """Whether a step was told to hand on DataFrames (`set_output`)."""
@@ -281,7 +292,3 @@ def _steps(model: Estimator | None) -> list[tuple[str, Any]]:
     if model is None:
         return []
     return [(name, "passthrough" if step is None else step) for name, step in steps(model)]
-
-
-def _version_key(version: str) -> list[int]:
-    return [int(part) if part.isdigit() else -1 for part in version.split(".")]

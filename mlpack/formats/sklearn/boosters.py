@@ -135,5 +135,5 @@ def _ends(held: Any) -> tuple[bytes, bytes]:
     if isinstance(held, Blob):
         return held.head, held.tail
     if isinstance(held, str):
-        held = held.encode()
+        held = held.encode(errors="replace")
     return (bytes(held), bytes(held)) if isinstance(held, bytes | bytearray) else (b"", b"")

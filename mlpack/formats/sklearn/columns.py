@@ -120,17 +120,22 @@ _HOLDERS: dict[str, Callable[[Estimator, Sequence[str], int], list[Column]]] = {
 def _places(chosen: Any, names: Sequence[str]) -> list[int]:
     """Which columns a ColumnTransformer's third element chooses: names, numbers, a mask or a slice of either."""
     if isinstance(chosen, Instance) and chosen.class_name.endswith(".slice"):
-        bounds = [_place(bound, names) for bound in (*chosen.args, None, None, None)[:3]]
-        if isinstance(chosen.args[1] if len(chosen.args) > 1 else None, str) and bounds[1] is not None:
-            bounds[1] += 1  # a slice by names includes its end
-        return list(range(len(names))[slice(*bounds)])
+        return _sliced((*chosen.args, None, None, None)[:3], names)
     if isinstance(chosen, slice):
-        return list(range(len(names))[chosen])
+        return _sliced((chosen.start, chosen.stop, chosen.step), names)
     values = [chosen] if isinstance(chosen, str | int) else sequence(chosen) or []
     if values and all(isinstance(value, bool) for value in values):
         return [place for place, value in enumerate(values) if value and place < len(names)]
     places = [_place(value, names) for value in values]
-    return [place for place in places if place is not None]
+    return [place for place in places if place is not None and place < len(names)]
+
+
+def _sliced(told: tuple[Any, ...], names: Sequence[str]) -> list[int]:
+    start, stop = (_place(bound, names) for bound in told[:2])
+    if isinstance(told[1], str) and stop is not None:
+        stop += 1  # a slice by names includes its end
+    step = told[2] if isinstance(told[2], int) and told[2] else None
+    return list(range(len(names))[slice(start, stop, step)])
 
 
 def _place(value: Any, names: Sequence[str]) -> int | None:
@@ -162,6 +167,7 @@ def _told(model: Estimator, width: int) -> list[Column]:
         return [
             Column(dtype=dtype or None, categories=known or None)
             for dtype, known in zip(like.dtypes, like.categories, strict=True)
+            if len(like.dtypes) == width
         ] or [_NUMBER] * width
     told = boosted(model)
     if told is None or told.count != width:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from mlpack.readers.values import Array, Global, Instance
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +112,21 @@ def estimators_in(root: Any) -> list[Estimator]:
     return [found for value in walk(root) if (found := estimator(value)) is not None]
 
 
+def count_of(value: Any, most: int) -> int | None:
+    """A whole number as a count; None for what is none, or more than `most`."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most else None
+
+
+def version_of(value: Any) -> str | None:
+    """A release as a file records it; None for what is no version."""
+    return value if isinstance(value, str) and _VERSION.fullmatch(value) else None
+
+
+def version_key(version: str) -> list[int]:
+    """What versions are ordered by."""
+    return [int(part) if part.isascii() and part.isdigit() else -1 for part in version.split(".")]
+
+
 def scalar(value: Any) -> Scalar:
     """A label or category as a JSON value: NaN and what has no JSON form become null."""
     if isinstance(value, float):
@@ -146,7 +163,7 @@ def shape(value: Any) -> tuple[int, ...]:
         return value.shape
     if isinstance(value, Instance):
         inner = value.attributes().get("_shape")
-        if isinstance(inner, tuple) and all(isinstance(size, int) for size in inner):
+        if isinstance(inner, tuple) and all(isinstance(size, int) and size >= 0 for size in inner):
             return inner
     return ()
 
@@ -160,7 +177,7 @@ def data_type(value: Any) -> str:
         return type_of_scalars(value.values() or [])
     if letter == "b":
         return "BOOL"
-    if letter in "iuf" and width.isdigit():
+    if letter in "iuf" and width in ("1", "2", "4", "8", "16"):
         return {"i": "INT", "u": "UINT", "f": "FP"}[letter] + str(int(width) * 8)
     return "BYTES"
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.boosters import boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, shape
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, count_of, data_type, scalar, sequence, shape
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import core, inner, members, steps
+from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS
 from mlpack.readers.values import Array
 
 # Where versions before 0.24 (which have no n_features_in_) keep the number of columns: attribute, axis of its shape.
@@ -48,7 +49,11 @@ def _first_inside(model: Estimator) -> list[Any]:
         return real[:1]
     if model.name == "FeatureUnion":
         pairs = sequence(model.get("transformer_list")) or []
-        return [pair[1] for pair in pairs if isinstance(pair, list | tuple) and pair[1] not in (*PASSTHROUGH, None)]
+        return [
+            pair[1]
+            for pair in pairs
+            if isinstance(pair, list | tuple) and len(pair) > 1 and pair[1] not in (*PASSTHROUGH, None)
+        ]
     if model.name.startswith(("Stacking", "Voting")):
         return members(model)[:20]
     below = inner(model) if model.kind is not None else None
@@ -80,14 +85,14 @@ def _own_count(model: Estimator) -> int | None:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
             return count
-        if isinstance(count, list | tuple) and len(count) == 2 and isinstance(count[1], int):
-            return count[1]  # feature_engine's (rows, columns)
+        if isinstance(count, list | tuple) and len(count) == 2 and count_of(count[1], MOST_COLUMNS):
+            return int(count[1])  # feature_engine's (rows, columns)
     names = sequence(model.get("feature_names_in_"))
     if names:
         return len(names)
     support = model.get("shape_fit_")
-    if isinstance(support, tuple) and len(support) == 2 and isinstance(support[1], int):
-        return support[1]
+    if isinstance(support, tuple) and len(support) == 2 and count_of(support[1], MOST_COLUMNS):
+        return int(support[1])
     return 1 if model.name == "IsotonicRegression" else _count_by_shape(model)
 
 
@@ -97,7 +102,7 @@ def _count_by_shape(model: Estimator) -> int | None:
         return (shape(layers[0]) or (None,))[0]
     for name, axis in _SHAPES:
         size = shape(model.get(name))
-        if size and len(size) > max(axis, 0):
+        if size and len(size) > max(axis, 0) and size[axis]:
             return size[axis]
     categories = sequence(model.get("categories_"))
     return len(categories) if categories else None
@@ -131,7 +136,11 @@ def class_labels(model: Estimator) -> list[Any]:
     if isinstance(held, list | tuple):
         arrays = [one for one in held if isinstance(one, Array)]
         return arrays or [list(held)]
-    if held is None and isinstance(count := answering.get("n_classes_"), int) and answering.package == "xgboost":
+    if (
+        held is None
+        and answering.package == "xgboost"
+        and (count := count_of(answering.get("n_classes_"), MOST_CLASSES))
+    ):
         return [list(range(count))]  # XGBClassifier's labels are 0..n-1 and not in its state
     return [] if held is None else [held]
 
@@ -185,8 +194,8 @@ def _regression_outputs(model: Estimator) -> int:
         return like.width
     if model.get("_predict_1d") is True or model.name in ("SVR", "NuSVR", "SGDRegressor", "LinearSVR"):
         return 0
-    count = model.get("n_outputs_")
-    if isinstance(count, int):
+    count = count_of(model.get("n_outputs_"), MOST_CLASSES)
+    if count is not None:
         return count if count > 1 else 0
     if model.name in ("PLSRegression", "PLSCanonical", "CCA"):
         return (shape(model.get("coef_", "_coef_")) or (-1,))[0]

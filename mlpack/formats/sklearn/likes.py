@@ -16,6 +16,7 @@ _SERIES = ("statsmodels.tsa.",)
 # Where PyOD's detectors keep a table as wide as their input.
 _TABLES = (("X_train", 1), ("X_train_", 1), ("training_data", 1), ("hist_", 1), ("components_", 1), ("_mean", 0))
 _MOST_CATEGORIES = 1000
+_MOST_COLUMNS = 100_000  # of a table that a formula is computed with
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
@@ -84,6 +85,13 @@ def _manager(frame: Any) -> Instance | None:
     return manager if isinstance(manager, Instance) and len(manager.args) == 2 else None
 
 
+def _blocks(frame: Any) -> list[Any]:
+    """A pickled DataFrame's blocks of columns of one data type."""
+    manager = _manager(frame)
+    found = manager.args[0] if manager else ()
+    return list(found) if isinstance(found, list | tuple) else []
+
+
 def _columns(frame: Any) -> tuple[str, ...]:
     """A pickled DataFrame's column names, () when they are not texts or not to be had."""
     manager = _manager(frame)
@@ -110,7 +118,12 @@ def _arrow_texts(told: Any) -> list[str]:
     places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])
     large = isinstance(told[0], Instance) and told[0].args[:1] == ("large_string",)
     length, offset = told[1], told[3]
-    whole = isinstance(length, int) and isinstance(offset, int) and 0 <= length <= 100_000 and 0 <= offset <= 100_000
+    whole = (
+        isinstance(length, int)
+        and isinstance(offset, int)
+        and 0 <= length <= _MOST_COLUMNS
+        and 0 <= offset <= _MOST_COLUMNS
+    )
     if not whole or not all(isinstance(one, bytes | bytearray) for one in (places, content)):
         return []
     form = f"<{offset + length + 1}{'q' if large else 'i'}"
@@ -122,9 +135,8 @@ def _arrow_texts(told: Any) -> list[str]:
 
 def _kinds(frame: Any) -> list[str]:
     """A pickled DataFrame's data types by column, "" for one that is not told."""
-    manager = _manager(frame)
     found: dict[int, str] = {}
-    for block in manager.args[0] if manager else ():
+    for block in _blocks(frame):
         if isinstance(block, Instance) and len(block.args) >= 2:
             kind = _kind(block.args[0])
             found.update(dict.fromkeys(_places(block.args[1]), kind))
@@ -133,11 +145,10 @@ def _kinds(frame: Any) -> list[str]:
 
 def _known(frame: Any, count: int) -> list[tuple[Any, ...]]:
     """The different texts in each column of a pickled DataFrame, () for numbers, and where there are many."""
-    manager = _manager(frame)
     found: list[tuple[Any, ...]] = [()] * count
-    for block in manager.args[0] if manager else ():
+    for block in _blocks(frame):
         places = _places(block.args[1]) if isinstance(block, Instance) and len(block.args) >= 2 else []
-        if not places or places[-1] >= count or _kind(block.args[0]) != "BYTES":
+        if not places or max(places) >= count or _kind(block.args[0]) != "BYTES":
             continue
         texts = next(_texts(block.args[0]), [])
         rows = len(texts) // len(places)
@@ -157,9 +168,9 @@ def _kind(values: Any) -> str:
 
 def _places(placement: Any) -> list[int]:
     if isinstance(placement, Instance) and len(placement.args) == 3:
-        bounds = [bound if isinstance(bound, int) else None for bound in placement.args]
-        return list(range(100_000))[slice(*bounds)]
-    return [place for place in sequence(placement) or [] if isinstance(place, int)]
+        start, stop, step = (bound if isinstance(bound, int) else None for bound in placement.args)
+        return list(range(_MOST_COLUMNS))[start : stop : step or None]
+    return [place for place in sequence(placement) or [] if isinstance(place, int) and 0 <= place < _MOST_COLUMNS]
 
 
 def _pyod(model: Estimator) -> Like:

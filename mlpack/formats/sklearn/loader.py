@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import json
 import mmap
-import pickle
 import re
 import sys
 import threading
 import warnings
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+import zipfile
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
-_COMPRESSED = (
-    b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"BZh", b"\xfd7zXZ\x00", b"]\x00\x00", b"\x04\x22M\x18", b"ZF",
-)  # fmt: skip
-_JOBLIB_MARKS = (b"NumpyArrayWrapper", b"NDArrayWrapper", b"ZNDArrayWrapper")
+_COMPRESSED = re.compile(rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\x00|\]\x00\x00|\x04\x22M\x18|ZF")
+_JOBLIB_MARK = b"ArrayWrapper"  # Numpy..., ND... and ZNDArrayWrapper
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -56,11 +56,12 @@ class Model:
             _work_alone(part)
 
 
-def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
+def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    return Model(_pick(_unpickle(path, options.get("trusted")), options.get("entry")), options.get("categorical") or ())
+    found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
+    return Model(found, options.get("categorical") or ())
 
 
 def wrap(estimator: Any) -> Model:
@@ -84,9 +85,9 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         said = str(error).split("\n")[0][:300]
         if known and not isinstance(error, (TypeError, AttributeError)) and _VALUE_FAULTS.search(str(error)):
             raise InputError(said) from error
-        if known and any(_has_gap(array) for array in inputs.values()):
+        if known and any(_any_of(type(None), array) for array in inputs.values()):
             raise InputError(f"a value is missing, and the model fails on it ({said})") from error
-        if any(_has_bytes(array) for array in inputs.values()):
+        if any(_any_of(bytes, array) for array in inputs.values()):
             raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
@@ -120,28 +121,42 @@ def _trust_parameters() -> None:
             sys.modules["sklearn"].set_config(skip_parameter_validation=True)
 
 
-def _unpickle(path: str, trusted: Any) -> Any:
-    """What the file holds; of a skops file `trusted` are the types that were judged, or that the user trusts."""
-    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
-        if trusted is None and not _is_joblib(file):
-            return pickle.load(file)  # noqa: S301 - the model itself, in its own container
+def _unpickle(path: str, trusted: Any, guard: Any) -> Any:
+    """What the file holds; `trusted` is there for a skops file, of which the guard lists all types."""
     if trusted is not None:
-        import skops.io
+        return _skops(path, guard)
+    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
+        if not _is_joblib(file):
+            return guard.pickle.load(file)
+    joblib = importlib.import_module("joblib")
+    with guard.around("joblib.numpy_pickle", "numpy.lib"):  # object arrays are pickles that numpy reads
+        return joblib.load(path)
 
-        return skops.io.load(path, trusted=list(trusted))
-    import joblib
 
-    return joblib.load(path)
+def _skops(path: str, guard: Any) -> Any:
+    """What a skops file holds; the guard raises when its schema names what the card does not list."""
+    names: List[str] = []
+
+    def note(part: Dict[str, Any]) -> Dict[str, Any]:
+        names.extend([f"{part.get('__module__')}:{part['__class__']}"] if "__class__" in part else ())
+        return part
+
+    with zipfile.ZipFile(path) as archive:
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise ValueError("the archive holds two files of the same name")
+        json.loads(archive.read("schema.json"), object_hook=note)
+    guard.check("types", names)
+    guard.check_own(names)
+    trusted = [name.replace(":", ".") for name in guard.listed("types")]
+    return importlib.import_module("skops.io").load(path, trusted=trusted)
 
 
 def _is_joblib(file: Any) -> bool:
     """Whether joblib wrote the file: plain pickles load several times faster by pickle itself."""
-    head = file.read(6)
-    file.seek(0)
-    if head.startswith(_COMPRESSED):
+    if _COMPRESSED.match(file.peek(6)):
         return True
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(mark) >= 0 for mark in _JOBLIB_MARKS)
+        return content.find(_JOBLIB_MARK) >= 0
 
 
 def _pick(found: Any, entry: Any) -> Any:
@@ -156,10 +171,8 @@ def _pick(found: Any, entry: Any) -> Any:
 
 
 def _member(found: Any, key: Any) -> Any:
-    if isinstance(found, Mapping):
-        return found[key] if key in found else found[int(key)]
-    if isinstance(found, (list, tuple)):
-        return found[int(key)]
+    if isinstance(found, (Mapping, list, tuple)):
+        return found[key] if isinstance(found, Mapping) and key in found else found[int(key)]
     return getattr(found, str(key))
 
 
@@ -171,11 +184,9 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
-    if signature.layout == "matrix":
-        if model.frames and signature.columns:
-            return _named(model, signature, values)
-        return values
-    return _texts(values, model.missing)
+    if signature.layout != "matrix":
+        return _texts(values, model.missing)
+    return _named(model, signature, values) if model.frames and signature.columns else values
 
 
 def _texts(array: Any, missing: Any) -> Any:
@@ -189,15 +200,10 @@ def _texts(array: Any, missing: Any) -> Any:
     return array
 
 
-def _has_bytes(array: Any) -> bool:
-    """Whether a text came as bytes, because it is no UTF-8."""
-    return array.dtype == object and any(isinstance(value, bytes) for value in array.ravel())
-
-
-def _has_gap(array: Any) -> bool:
-    if array.dtype == object:
-        return any(value is None for value in array.ravel())
-    return bool(array.dtype.kind == "f" and np.isnan(array).any())
+def _any_of(kind: type, array: Any) -> bool:
+    """Whether there is a text that is no UTF-8 (it came as bytes), or a missing value (None, or NaN among numbers)."""
+    numbers = kind is not bytes and array.dtype.kind == "f"
+    return bool(np.isnan(array).any()) if numbers else any(isinstance(value, kind) for value in array.ravel())
 
 
 def _stack(arrays: Sequence[Any]) -> Any:
@@ -223,10 +229,9 @@ def _named(model: Model, signature: Any, values: Any) -> Any:
         import pandas as pd
     except ImportError:  # then nothing in the model looks at names
         return values
-    index = model.columns.get(id(signature))
-    if index is None:
-        index = model.columns[id(signature)] = pd.Index(signature.columns)
-    return pd.DataFrame(values, columns=index)
+    if id(signature) not in model.columns:
+        model.columns[id(signature)] = pd.Index(signature.columns)
+    return pd.DataFrame(values, columns=model.columns[id(signature)])
 
 
 def _array(answer: Any) -> Any:
@@ -252,14 +257,11 @@ def _parts(estimator: Any) -> Iterator[Any]:
     seen = {id(estimator)}
     while waiting and len(seen) < _MOST_PARTS:
         part = waiting.pop()
-        below: Tuple[Any, ...] = ()
-        if isinstance(part, (list, tuple)):
-            below = tuple(part)
-        elif isinstance(part, Mapping):
-            below = tuple(part.values())
-        elif hasattr(part, "get_params") and not isinstance(part, type):
+        own = hasattr(part, "get_params") and not isinstance(part, type)
+        if own:
             yield part
-            below = tuple(getattr(part, "__dict__", {}).values())
+        held = getattr(part, "__dict__", {}) if own else part
+        below = held.values() if isinstance(held, Mapping) else held if isinstance(held, (list, tuple)) else ()
         for one in below:
             if id(one) not in seen and (isinstance(one, (list, tuple, Mapping)) or hasattr(one, "get_params")):
                 seen.add(id(one))
@@ -275,15 +277,12 @@ def _wants_frames(part: Any) -> bool:
     """Whether names may matter between or before the steps: then an array in place of a DataFrame is not the same."""
     configured = getattr(part, "_sklearn_output_config", None) or {}
     foreign = not type(part).__module__.startswith(("sklearn.", "lightgbm.", "catboost."))
-    foreign = foreign and (not type(part).__module__.startswith("xgboost.") or _old_xgboost())
+    xgboost = re.findall(r"\d+", getattr(sys.modules.get("xgboost"), "__version__", "9"))[
+        :2
+    ]  # before 1.6 it refuses an array
+    foreign = foreign and (not type(part).__module__.startswith("xgboost.") or list(map(int, xgboost)) < [1, 6])
     own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
     return foreign or own_function or configured.get("transform", "default") != "default"
-
-
-def _old_xgboost() -> bool:
-    """Whether an XGBoost is loaded that refuses an array in place of a DataFrame."""
-    version = getattr(sys.modules.get("xgboost"), "__version__", "9")
-    return [int(number) for number in re.findall(r"\d+", version)[:2]] < [1, 6]
 
 
 def _work_alone(part: Any) -> None:

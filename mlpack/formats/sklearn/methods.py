@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Task
 from mlpack.formats.sklearn.boosters import boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, sequence
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, sequence, version_key, version_of
 from mlpack.formats.sklearn.kinds import METHODS, PASSTHROUGH, SEARCHES
 
 # A meta-estimator's fitted part that answers for it, by class name.
@@ -188,6 +188,5 @@ def _foreign_step(value: Any) -> bool:
 
 def before(model: Estimator, version: tuple[int, int]) -> bool:
     """Whether the file records an older scikit-learn than (major, minor)."""
-    recorded = str(model.get("_sklearn_version") or "")
-    numbers = recorded.split(".")[:2]
-    return all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) < version
+    numbers = version_key(version_of(model.get("_sklearn_version")) or "")[:2]
+    return -1 not in numbers and tuple(numbers) < version

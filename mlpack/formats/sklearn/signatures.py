@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
 from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import Column, columns_of
-from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence, shape
+from mlpack.formats.sklearn.estimators import Estimator, count_of, estimator, sequence, shape
 from mlpack.formats.sklearn.features import (
     class_labels,
     class_type,
@@ -19,9 +19,10 @@ from mlpack.formats.sklearn.features import (
     output_count,
 )
 from mlpack.formats.sklearn.independence import ASKED_ALONE
-from mlpack.formats.sklearn.kinds import LABELS, TEXT, UNSUPPORTED
+from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
+from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS
 
 _SAME_WIDTH = frozenset({
     "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer", "Binarizer", "OrdinalEncoder",
@@ -37,6 +38,7 @@ _INT32_LABELS = frozenset({"KMeans", "MiniBatchKMeans", "BisectingKMeans", "SGDO
 
 
 UNFITTED = "it was never fitted"
+_MOST_LISTED = 200_000  # columns that are looked at one by one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,11 @@ def inputs_of(model: Estimator) -> Inputs:
 
 
 def _hides_text(model: Estimator) -> bool:
-    later = [estimator(step[1]) for step in (sequence(model.get("steps")) or []) if isinstance(step, list | tuple)]
+    later = [
+        estimator(step[1])
+        for step in (sequence(model.get("steps")) or [])
+        if isinstance(step, list | tuple) and len(step) > 1
+    ]
     return model.name == "Pipeline" and any(one is not None and one.own and one.name in TEXT for one in later)
 
 
@@ -98,6 +104,8 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         if all(map(never_fitted, first)):
             return Inputs(problem=UNFITTED)
         return Inputs(problem="the file does not tell how many columns it takes", askable=True)
+    if count > _MOST_LISTED:
+        return _wide(count, names, first)
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
     told = [Column(used=False)] * count
     for one in first:
@@ -126,6 +134,14 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         categorical=categorical,
         assumed=tuple(name for name, column in zip(labels, told, strict=True) if column.used and column.dtype is None),
     )
+
+
+def _wide(count: int, names: tuple[str, ...], first: list[Estimator]) -> Inputs:
+    """The input of a model with so many columns that they are not looked at one by one: numbers, as of hashed text."""
+    plain = all(one.own and one.name not in ENCODERS | {"ColumnTransformer"} for one in first)
+    if names or not plain or count > MOST_COLUMNS:
+        return Inputs(problem=f"it says that it takes {count} columns, which is more than can be listed")
+    return Inputs(specs=(TensorSpec(name="input", dtype="FP64", shape=(-1, count)),))
 
 
 def _by_formula(one: Estimator) -> bool:
@@ -225,8 +241,8 @@ def _probabilities(model: Estimator) -> tuple[TensorSpec, ...]:
     if core(model).package == "pyod":
         return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, 2)),)
     if core(model).name.endswith("GaussianMixture"):
-        width = core(model).get("n_components")
-        return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width if isinstance(width, int) else -1)),)
+        width = count_of(core(model).get("n_components"), MOST_CLASSES) or -1
+        return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width)),)
     width = len(labels) if len(labels) > 1 else _length(labels[0]) if labels else -1
     dtype = "FP32" if core(model).package == "xgboost" else "FP64"
     return (TensorSpec(name="predict_proba", dtype=dtype, shape=(-1, width)),)

@@ -15,6 +15,9 @@ from mlpack.readers.limits import MIB, CutOffError
 
 # Custom operators that the runtime brings itself.
 _KNOWN = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
+_NEWER = (
+    "holds parts that are not known here and may name other files: build with --trust if you know where it comes from"
+)
 _MOST_PACKED = 256 * MIB  # of a packed file, which is read into memory: its tables refer to each other back and forth
 
 
@@ -49,6 +52,8 @@ class TfliteFormat:
             Finding(callable=name, why="a custom operator that the runtime does not have", verdict="unknown")
             for name in foreign
         )
+        if model.newer:
+            findings += (Finding(callable="tflite.Model", why=_NEWER, verdict="unknown"),)
         return ModelInfo(
             path=artifact.path,
             format="tflite",
@@ -63,6 +68,7 @@ class TfliteFormat:
             warnings=tuple(_warnings(model, problem, foreign)),
             details=_details(model),
             advice="" if signatures else _advice(foreign),
+            names={"operators": model.custom},
         )
 
 

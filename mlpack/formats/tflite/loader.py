@@ -119,4 +119,4 @@ def _silent() -> Iterator[None]:
 def _threads() -> int:
     """OMP_NUM_THREADS, else one: the interpreter gains little from more, and workers are there for that."""
     said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdigit() and int(said) > 0 else 1
+    return int(said) if said.isdecimal() and int(said) > 0 else 1

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlpack.readers.flatbuffers import Bytes, Table, root
+from mlpack.readers.limits import CutOffError
 
 # TensorType -> V2's name; the rest has none there.
 DTYPES = {
@@ -13,6 +14,7 @@ DTYPES = {
     12: "UINT64", 15: "UINT32", 16: "UINT16",
 }  # fmt: skip
 _CUSTOM = 32
+_FIELDS = 8  # of a Model; newer ones name buffers in other files
 _STATEFUL = frozenset({129, 142, 143, 144})  # CALL_ONCE, VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE
 _MOST_TENSORS = 2000  # of a graph's edge
 
@@ -42,7 +44,10 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """What the file says: `custom` are operators by name that TensorFlow Lite itself may not have."""
+    """What the file says: `custom` are operators by name that TensorFlow Lite itself may not have.
+
+    `newer` says that the file holds more than this schema knows, such as the names of files with its numbers.
+    """
 
     version: int
     description: str
@@ -51,6 +56,7 @@ class Model:
     stateful: bool
     operators: int
     metadata: tuple[str, ...]
+    newer: bool
 
 
 def read_model(data: Bytes) -> Model:
@@ -58,6 +64,9 @@ def read_model(data: Bytes) -> Model:
     table = root(data)
     graphs = list(table.tables(2, 1000))
     codes = [_code(one) for one in table.tables(1, 10_000)]
+    for one in table.tables(4):
+        if one.scalar(1, "Q") + one.scalar(2, "Q") > data.size:
+            raise CutOffError("one of its buffers lies outside the file")
     calls = [_signature(one, graphs) for one in table.tables(7, 100)]
     if not calls and graphs:
         calls = [_main(graphs[0])]
@@ -65,7 +74,8 @@ def read_model(data: Bytes) -> Model:
         version=table.scalar(0, "I"),
         description=table.text(3),
         calls=tuple(sorted(calls, key=lambda one: one.key != "serving_default")),
-        custom=tuple(sorted({name for code, name in codes if code == _CUSTOM and name})),
+        custom=tuple(sorted({name or "(without a name)" for code, name in codes if code == _CUSTOM})),
+        newer=any(table.has(field) for field in range(_FIELDS, _FIELDS + 32)),
         stateful=any(code in _STATEFUL for code, _ in codes),
         operators=sum(one.count(3) for one in graphs),
         metadata=tuple(one.text(0) for one in table.tables(6, 1000)),
@@ -111,8 +121,8 @@ def _tensor(table: Table, name: str) -> Tensor:
     shape = table.numbers(0, "i", 64)
     free = table.numbers(7, "i", 64)
     told = table.table(4)
-    scales = told.numbers(2, "f", 1 << 20) if told is not None else ()
-    zeros = told.numbers(3, "q", 1 << 20) if told is not None else ()
+    scales = told.numbers(2, "f") if told is not None and told.count(2) == 1 else ()
+    zeros = told.numbers(3, "q") if told is not None and told.count(3) == 1 else ()
     return Tensor(
         name=name or table.text(3),
         dtype=DTYPES.get(table.scalar(1, "b"), ""),

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
 from mlpack.formats.base import Artifact, Kind
+from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import told_of
 from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
 from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
@@ -32,6 +33,8 @@ class XGBoostFormat:
         """What the model is; None when the file is no XGBoost model. Raises UnreadableModelError for a broken one."""
         with told_of(artifact.name, "an XGBoost model"):
             facts = read_xgboost(artifact.open, artifact.head, artifact.size) if artifact.head else None
+            if facts is not None and facts.categories:
+                counted(facts.features, MOST_COLUMNS, "columns, some of them categories")
         return None if facts is None else _info(artifact, facts)
 
 
@@ -73,8 +76,8 @@ def _classes(facts: XGBoostFacts) -> tuple[Scalar, ...] | None:
 
 def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tuple[Signature, ...]:
     names = facts.names if len(facts.names) == facts.features else ()
-    coded = {place for place, kind in enumerate(facts.types) if kind == "c"} & set(facts.categories)
-    labels = names or tuple(f"x{place}" for place in range(facts.features))
+    coded = {place for place, kind in enumerate(facts.types[: facts.features]) if kind == "c"} & set(facts.categories)
+    labels = names or (tuple(f"x{place}" for place in range(facts.features)) if coded else ())
     outputs = {"predict": TensorSpec(name="predict", dtype="FP32", shape=_shape(facts))}
     if facts.estimator == "classifier":
         width = facts.targets if facts.targets > 1 else max(facts.classes, 2)
@@ -82,14 +85,14 @@ def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tupl
         outputs["predict"] = TensorSpec(name="predict", dtype="INT64", shape=shape)
         if facts.objective.startswith("binary:logistic") or facts.objective == "multi:softprob":
             outputs["predict_proba"] = TensorSpec(name="predict_proba", dtype="FP32", shape=(-1, width))
-    matrix = TensorSpec(name="input", dtype="FP64", shape=(-1, facts.features))
+    inputs: tuple[TensorSpec, ...] = (TensorSpec(name="input", dtype="FP64", shape=(-1, facts.features)),)
+    if coded:
+        inputs = tuple(_column(facts, label, place in coded, place) for place, label in enumerate(labels))
     return tuple(
         Signature(
             name=name,
             method=name,
-            inputs=tuple(_column(facts, label, place in coded, place) for place, label in enumerate(labels))
-            if coded
-            else (matrix,),
+            inputs=inputs,
             outputs=(output,),
             layout="columns" if coded else "matrix",
             classes=classes,
@@ -152,7 +155,7 @@ def _warnings(facts: XGBoostFacts) -> list[str]:
         )
     unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
     if unnamed:
-        which = ", ".join(facts.names[place] if facts.names else str(place) for place in unnamed[:10])
+        which = ", ".join(facts.names[place] if place < len(facts.names) else str(place) for place in unnamed[:10])
         told.append(
             f"The file does not keep the values of the categories in {which} (XGBoost does from 3.1 on, when they are ASCII): "
             "send the codes that pandas gave them."

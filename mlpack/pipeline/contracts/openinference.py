@@ -150,7 +150,7 @@ def _binary(session: Session) -> str:
     headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(asked))}
     answer = success(session.client.ask("POST", f"{_at(session)}/infer", asked + b"".join(parts), headers))
     length = answer.headers.get("inference-header-content-length", "")
-    if not length.isdigit():
+    if not length.isdecimal():
         raise BrokenPromiseError("the answer has no Inference-Header-Content-Length")
     _compare(json.loads(answer.body[: int(length)])["outputs"], answer.body[int(length) :], wanted)
     return f"{len(answer.body) - int(length)} bytes, equal to the JSON answer"

@@ -24,6 +24,17 @@ def example(signature: Signature, number: float = 1) -> Any:
     return next(iter(record.values())) if signature.layout == "tensors" and len(record) == 1 else record
 
 
+def volume(signature: Signature) -> int:
+    """How many values one instance takes, as far as the signature tells."""
+    whole = 0
+    for spec in signature.inputs:
+        values = 1
+        for size in spec.shape[1:]:
+            values *= size if isinstance(size, int) and size >= 0 else _UNKNOWN_AXIS
+        whole += values
+    return whole
+
+
 def example_document(signature: Signature, sample: Sequence[Any]) -> Dict[str, List[Any]]:
     """A whole body for `/predict`: the sample's first row where there is one."""
     return {"instances": [sample[0] if sample else example(signature)]}

@@ -269,7 +269,7 @@ class Compose:
         return sorted((self._folder / "releases").glob("r*.yaml"))
 
     def _newest(self) -> int:
-        return max((int(file.stem[1:5]) for file in self._releases() if file.stem[1:5].isdigit()), default=0)
+        return max((int(file.stem[1:5]) for file in self._releases() if file.stem[1:5].isdecimal()), default=0)
 
     def _current(self) -> str | None:
         """The release whose file compose.yaml is."""

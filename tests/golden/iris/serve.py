@@ -30,6 +30,7 @@ SETTINGS = Settings(
     # queue_rows=20000,  # Rows that may wait for the model at most; more is answered with 503, Retry-After.
     # deadline_s=60.0,  # Seconds from a request's arrival to its answer at most; later is 504.
     # max_body='32MiB',  # Size of a request's body at most; more is answered with 413.
+    # max_bodies='auto',  # Size of all requests' bodies together at most; more is answered with 503, Retry-After. auto: a quarter of the memory.
     # log='info',  # Least severity that is logged: debug, info, warning or error.
     # log_payloads=False,  # Whether log lines tell the first rows of each request and answer.
 )

@@ -19,8 +19,10 @@ from tests.engine.state import locked, open_state, remembered_port
 from tests.engine.web import loopback, status
 
 ROOT = Path(__file__).parents[3]
-# Each clone of the project has its own, so that one's sources do not restart another's.
-NAME = f"cloudrun-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+# Each clone of the project has its own, so that one's sources do not restart another's; and each worker of its tests, so
+# that none meets the faults that another arms.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+NAME = f"cloudrun-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}" + (f"-{WORKER}" if WORKER else "")
 REGISTRY = f"{NAME}-registry"
 
 
@@ -50,11 +52,13 @@ def start(env: Mapping[str, str]) -> str:
 
 
 def end(env: Mapping[str, str]) -> None:
-    """End the stand-in and its containers; the engine stays."""
+    """End the stand-in and its containers, and those of test workers that were killed; the engine stays."""
     state = open_state(env)
-    with locked(state, NAME):
-        stop(state, NAME)
-        _remove_what_is_left(find_engine(env, state) or state.host, state.root / NAME)
+    workers = [path.stem for path in state.run.glob(f"{NAME}-gw*.json")]
+    for name in (NAME, *workers):
+        with locked(state, name):
+            stop(state, name)
+            _remove_what_is_left(find_engine(env, state) or state.host, state.root / name)
 
 
 def _remove_what_is_left(host: str, folder: Path) -> None:

@@ -30,17 +30,18 @@ def held(field: int, *parts: bytes | str) -> bytes:
     return varint(field << 3 | 2) + varint(len(data)) + data
 
 
-def node(name: str, op: str, *inputs: str, calls: Sequence[str] = (), prints: str = "") -> bytes:
-    """A NodeDef."""
-    called = [held(5, held(1, "f"), held(2, held(10, held(1, one)))) for one in calls]
-    if prints:
-        called.append(held(5, held(1, "output_stream"), held(2, held(2, prints))))
+def node(name: str, op: str, *inputs: str, calls: Sequence[str] = (), **texts: str | bytes) -> bytes:
+    """A NodeDef; `texts` are attributes that are texts."""
+    called = [held(5, held(1, f"f{place}"), held(2, held(10, held(1, one)))) for place, one in enumerate(calls)]
+    called += [held(5, held(1, key), held(2, held(2, text))) for key, text in texts.items()]
     return held(1, name) + held(2, op) + b"".join(held(3, one) for one in inputs) + b"".join(called)
 
 
-def function(name: str, *nodes: bytes) -> bytes:
+def function(name: str, *nodes: bytes, arguments: Sequence[str] = ()) -> bytes:
     """A FunctionDef."""
-    return held(1, held(1, name)) + b"".join(held(3, one) for one in nodes)
+    return held(1, held(1, name), *(held(2, held(1, one)) for one in arguments)) + b"".join(
+        held(3, one) for one in nodes
+    )
 
 
 def tensor(name: str, dtype: str, shape: Shape, at: str = "") -> bytes:
@@ -66,15 +67,16 @@ def graph(
     version: str = "2.15.1",
     assets: Sequence[str] = (),
     kinds: Sequence[str] = (),
+    objects: Sequence[bytes] = (),
 ) -> bytes:
-    """A MetaGraphDef."""
+    """A MetaGraphDef; the nodes of its `assets` are asset_0, asset_1 ..., `objects` are fields of its object graph."""
     about = held(1, *(held(4, tag) for tag in tags), held(5, version))
     library = held(2, *(held(1, one) for one in functions))
     definition = held(2, *(held(1, one) for one in nodes), library)
-    objects = held(7, *(held(1, held(4, held(1, kind))) for kind in kinds))
+    made = held(7, *(held(1, held(4, held(1, kind))) for kind in kinds), *objects)
     return about + definition + b"".join(held(5, one) for one in signatures) + b"".join(
-        held(6, held(2, name)) for name in assets
-    ) + objects  # fmt: skip
+        held(6, held(1, held(1, f"asset_{place}:0")), held(2, name)) for place, name in enumerate(assets)
+    ) + made  # fmt: skip
 
 
 def saved(folder: Path, *graphs: bytes, files: Mapping[str, bytes] | None = None) -> Path:

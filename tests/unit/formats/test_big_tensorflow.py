@@ -68,7 +68,7 @@ def archive(path: Path) -> Path:
     place = directory - (1 << 20) + size
     grown = grown[: end + 16] + place.to_bytes(4, "little") + grown[end + 20 :]
     with path.open("wb") as file:
-        file.write(data[:directory])
+        file.write(data[:directory].replace((1 << 20).to_bytes(8, "little"), size.to_bytes(8, "little"), 2))
         file.seek(place)
         file.write(grown)
     weights.unlink()

@@ -72,7 +72,8 @@ def test_two_gigabytes_of_an_archive_are_not_read(tmp_path: Path) -> None:
     last = directory.rindex(b"PK\x01\x02")
     directory[last + 20 : last + 28] = struct.pack("<LL", size, size)
     directory[-6:-2] = struct.pack("<L", end + size)
-    path.write_bytes(whole[:end])
+    local = whole.rindex(b"PK\x03\x04")
+    path.write_bytes(whole[: local + 18] + struct.pack("<LL", size, size) + whole[local + 26 : end])
     with path.open("r+b") as file:
         file.truncate(end + size)
         file.seek(end + size)

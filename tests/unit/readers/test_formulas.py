@@ -16,7 +16,12 @@ from mlpack.readers.pickles import read_pickles
     "formula",
     [
         "y ~ a + b", "y ~ a*b - 1", "np.log(y) ~ np.log1p(a) + C(g)", "y ~ C(g, Treatment('x'))", "y ~ I(a**2) + a:b",
-        "y ~ bs(a, df=4)", "y ~ Q('odd name') + center(b)", "y ~ a + (b > 0.5)",
+        "y ~ bs(a, df=4)", "y ~ Q('odd name') + center(b)", "y ~ a + (b > 0.5)", "y ~ Q('weight (kg)')", "~ a", "y ~ 1",
+        "y ~ bs(x, knots=[1, 2.5, -3], degree=3, include_intercept=False)", "y ~ bs(x, knots=(1, 2))", "y ~ C(g, Sum)",
+        "y ~ C(g, Treatment(reference='b'))", "y ~ C(g, levels=['a', 'b'])", "y ~ C(Q('a b'), Treatment('x'))",
+        "y ~ (a + b)**2", "gr\u00f6\u00dfe ~ x", "y ~ I(g == 'car')", "y ~ np.where(x > 2, 1, 0)", "y ~ I(10**x)",
+        "y ~ te(cr(x, df=3), cr(z, df=3, constraints='center'))", "y ~ I((a > 1) & ~(b < 2))", "y ~ .", "y ~ a %in% b",
+        "y ~ I(x % 2) + I(x / 10**3) + I(-x**2)", "y ~ I(x**(1 / 3)) + np.power(x, 2)", "y ~ a +\n  b", "y ~ a^2 | b",
     ],
 )  # fmt: skip
 def test_formulas_that_compute(formula: str) -> None:
@@ -30,6 +35,21 @@ def test_formulas_that_compute(formula: str) -> None:
         "y ~ __import__('os').system('id')", "y ~ os.system('id')", "y ~ eval('1')", "y ~ open('x')", "y ~ np.load('x')",
         "y ~ np.log.__globals__['os']", "y ~ (lambda: 1)()", "y ~ a; import os", "y ~ {a}", "y ~ 'a' 'b'.join(x)",
         "y ~ C (g).x.y(1)", "y ~ 0['a'](1)", "y ~ a(1)", "y ~ np.ctypeslib . load_library ('x')", 'y ~ f"{x}"',
+        # Texts: three quotes, prefixes, backslashes, joined ones, and brackets that only one of the two parsers counts.
+        "y ~ I(x + (''' ' ''' and 1))", 'y ~ I(x + """a""")', "y ~ b'x'", "y ~ I(rb'x')", "y ~ Q(u'a')", "y ~ I('\\n')",
+        "y ~ Q('a' 'b')", "y ~ I('a'*9)", "y ~ Q(')+eval(\"1\")+Q(')", "y ~ I(''.x)", "y ~ Q('a\nb')", "y ~ Q('`')",
+        # Names: keywords, attributes, what Python reads as another name.
+        "y ~ I(x if y else z)", "y ~ I(not x)", "y ~ I(x for x in y)", "y ~ a.b", "y ~ a . b", "y ~ np.exp", "y ~ x.",
+        "y ~ \u212fxec", "y ~ \uff45val(x)", "y ~ \uff3f\uff3fimport\uff3f\uff3f", "y ~ C(x, Treatment.code)", "y ~ numpy.load(x)",
+        # What patsy calls for a contrast.
+        "y ~ C(x, exit)", "y ~ C(x, contrast=exit)", "y ~ C(x, Q('exit'))", "y ~ C(x, 1, exit)",
+        # Numbers that take all memory, other kinds of numbers.
+        "y ~ I(9**9**9)", "y ~ I((9**9)**9)", "y ~ I(9**999)", "y ~ I([1]*999999)", "y ~ 1j", "y ~ 0x10", "y ~ 1_0", "y ~ 1if",
+        "y ~ I(1 << 99)", "y ~ 1.real", "y ~ 1 .real",
+        # Other syntax of Python and of formulaic.
+        "y ~ `a`", "y ~ a[0]", "y ~ I((1, 2)[0])", "y ~ I(x := 3)", "y ~ I(x # a", "y ~ I(x\\\n)", "y ~ I(*x)", "y ~ I(**x)",
+        "y ~ a @ b", "y ~ I(a:b)", "y ~ I(x)(y)", "y ~ 'a'(x)", "y ~ I(a=b)", "y ~ a=b", "y ~ np.log(x, out=y)", "y ~ x y",
+        "y ~ a\x0cb", "y ~ a\u00a0b", "y ~ \u2026", "y ~ a ? b", "y ~ $a", "y ~", "", "(", "(" * 99 + "a" + ")" * 99,
     ],
 )  # fmt: skip
 def test_formulas_that_do_more(formula: str) -> None:

@@ -54,7 +54,9 @@ def tree_of(path: Path) -> Tree:
 
 
 @pytest.mark.parametrize(
-    "make", [as_folder, as_zip, as_tar("w"), as_tar("w:gz"), as_tar("w:bz2"), as_tar("w:xz")], ids=str
+    "make",
+    [as_folder, as_zip, as_tar("w"), as_tar("w:gz"), as_tar("w:bz2"), as_tar("w:xz")],
+    ids=["folder", "zip", "tar", "tar.gz", "tar.bz2", "tar.xz"],
 )
 def test_the_same_files_wherever_they_lie(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     """Names, sizes and bytes are the same in a folder, a zip and every tar, and below a folder of it."""

@@ -10,6 +10,7 @@ import pytest
 
 from mlpack.runtime.errors import ServeError
 from mlpack.runtime.exchange import Exchange, Serving
+from mlpack.runtime.room import Room
 from mlpack.runtime.wire import Head, Request, Response
 
 HEAD = Head("POST", "/predict", b"", {}, "1.1", expects=False)
@@ -55,11 +56,11 @@ class Line:
 
 def begun(handler: Handler) -> tuple[Exchange, App, Line]:
     app, line = App(handler), Line()
-    serving: Any = Serving(app, asyncio.get_running_loop())  # type: ignore[arg-type]  # as far as it is asked here
+    serving: Any = Serving(app, asyncio.get_running_loop(), Room(0))  # type: ignore[arg-type]  # as far as it is asked here
     asked: Any = line
     request = Request(HEAD)
     request.max_body = 100
-    exchange = Exchange(asked, serving, request, keep_alive=True, body=b"{}")
+    exchange = Exchange(asked, serving, request, keep_alive=True, body=b"{}", size=0)
     exchange.begin()
     return exchange, app, line
 

@@ -40,7 +40,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     """One vocabulary: the defaults of `serve:` in mlpack.yaml."""
     assert dataclasses.asdict(Settings()) == {
         "port": 8080, "workers": 1, "batch": {"mode": "auto", "max_rows": 1024, "max_bytes": "64MB"}, "max_rows": 10_000,
-        "queue_rows": 20_000, "deadline_s": 60.0, "max_body": "32MiB", "log": "info",
+        "queue_rows": 20_000, "deadline_s": 60.0, "max_body": "32MiB", "max_bodies": "auto", "log": "info",
         "log_payloads": False,
     }  # fmt: skip
 
@@ -74,8 +74,8 @@ def test_pydantic_takes_the_same_class() -> None:
     "serve",
     [
         {"max_row": 5}, {"batch": {"max_row": 5}}, {"max_rows": 0}, {"max_rows": "many"}, {"port": 70_000}, {"log": "loud"},
-        {"max_body": "32 bananas"}, {"batch": {"max_bytes": "x"}}, {"deadline_s": -1}, {"deadline_s": float("nan")},
-        {"workers": 1.5}, {"queue_rows": None}, {"batch": 5}, {"deadline_s": float("inf")},
+        {"max_body": "32 bananas"}, {"max_bodies": "some"}, {"max_bodies": 0}, {"batch": {"max_bytes": "x"}}, {"deadline_s": -1},
+        {"deadline_s": float("nan")},        {"workers": 1.5}, {"queue_rows": None}, {"batch": 5}, {"deadline_s": float("inf")},
     ],
 )  # fmt: skip
 def test_pydantic_refuses_what_does_not_fit(serve: Any) -> None:

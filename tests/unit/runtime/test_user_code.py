@@ -46,7 +46,7 @@ def make_loader() -> Any:
         return {"predict": values.sum(axis=1) * model.inner, "rest": np.zeros(len(values))}
 
     return SimpleNamespace(
-        load=lambda path, options: SimpleNamespace(inner=2.0, path=path, options=options),
+        load=lambda path, options, _: SimpleNamespace(inner=2.0, path=path, options=options),
         predict=predict,
         wrap=lambda inner: SimpleNamespace(inner=inner),
         unwrap=lambda model: model.inner,

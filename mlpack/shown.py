@@ -1,0 +1,43 @@
+"""Texts that came out of files, logs and answers, made harmless to print: shown(), shown_lines(), shown_json()."""
+
+from __future__ import annotations
+
+import re
+
+# What CI systems obey in a log: GitHub's `::name::` where a line begins, and anywhere `##[name]` and the like of others.
+_FIRST = re.compile(r"^( *):(?=:)")
+_ANYWHERE = re.compile(r"##(?=\w*\[)")
+
+
+def shown(text: str) -> str:
+    """A text on one line that is only read: never obeyed by a terminal, nor by a CI system, nor laid out anew.
+
+    Line ends, control characters, and those that have no width or turn the direction of writing become escapes as Python
+    writes them, so that a reader sees that they are there.
+    """
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _escaped(char) for char in text)
+    if "::" in text:
+        text = _FIRST.sub(r"\1\\x3a", text)
+    return _ANYWHERE.sub(r"#\\x23", text) if "##" in text else text
+
+
+def shown_lines(text: str) -> list[str]:
+    """The same for a text of several lines, such as a log: those of its own stay, each by itself."""
+    return [shown(line.expandtabs(4)) for line in text.splitlines()]
+
+
+def shown_json(text: str) -> str:
+    """A JSON document that means the same, for a terminal and a CI log."""
+    if not text.isascii():
+        text = "".join(char if char == "\n" or char.isprintable() else _json_escaped(char) for char in text)
+    return _ANYWHERE.sub(r"#\\u0023", text) if "##" in text else text
+
+
+def _escaped(char: str) -> str:
+    return ascii(char)[1:-1]
+
+
+def _json_escaped(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -1,0 +1,30 @@
+"""A minute of fuzzing, on all cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.loaders.client import FRAMEWORKS_PYTHON, ROOT
+
+
+@pytest.mark.slow
+def test_a_minute_of_generated_files_breaks_no_promise(tmp_path: Path) -> None:
+    """Whatever a real loader reaches, inspection listed; no file crashes inspection, or takes 10 s or 500 MB of it."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz", "--seconds", "60", "--findings", str(tmp_path / "findings")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    assert "no failures" in ran.stdout
+    if FRAMEWORKS_PYTHON.exists():
+        assert "not run" not in ran.stdout, ran.stdout

@@ -1,0 +1,57 @@
+"""The room for requests follows the container's memory, as the kernel tells it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlpack.runtime import room
+from mlpack.runtime.room import memory_limit, room_for
+
+MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+MIB = 2**20
+
+
+def v2(root: Path, limit: str) -> Path:
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("0::/\n")
+    (root / "sys/fs/cgroup").mkdir(parents=True)
+    (root / "sys/fs/cgroup/memory.max").write_text(limit)
+    return root
+
+
+def v1(root: Path, limit: str) -> Path:
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("5:memory:/docker/abc\n4:cpu:/docker/abc\n")
+    (root / "sys/fs/cgroup/memory").mkdir(parents=True)
+    (root / "sys/fs/cgroup/memory/memory.limit_in_bytes").write_text(limit)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("67108864\n", 64 * MIB),
+        ("max\n", MACHINE),
+        ("9223372036854771712\n", MACHINE),
+        ("", MACHINE),
+        ("\u00b2", MACHINE),
+    ],
+)
+def test_the_limit_is_the_groups_or_the_machines(tmp_path: Path, text: str, limit: int) -> None:
+    """Both versions of cgroups; what is no limit, or no number, leaves the machine's memory."""
+    assert memory_limit(v2(tmp_path / "v2", text)) == limit
+    assert memory_limit(v1(tmp_path / "v1", text)) == limit
+    assert memory_limit(tmp_path) == MACHINE
+
+
+def test_workers_share_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the memory, or what is set, for all workers together; one body has room always."""
+    monkeypatch.setattr(room, "memory_limit", lambda: 512 * MIB)
+    assert room_for(None, 32 * MIB).free == 128 * MIB
+    assert room_for(None, MIB, workers=4).free == 32 * MIB
+    assert 32 * MIB < room_for(None, 32 * MIB, workers=4).free < 33 * MIB
+    assert room_for(64 * MIB, MIB, workers=2).free == 32 * MIB
+    assert 32 * MIB < room_for(1, 32 * MIB).free < 33 * MIB
