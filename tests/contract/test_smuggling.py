@@ -84,7 +84,7 @@ def test_trailers_have_an_end(iris: Server) -> None:
             with contextlib.suppress(BlockingIOError):
                 said = client.recv(65536)
                 if said:
-                    assert said.startswith(b"HTTP/1.1 400 ")
+                    assert said.startswith(b"HTTP/1.1 431 ")
                     break
             client.setblocking(True)
     assert iris.request("GET", "/livez").status == 200

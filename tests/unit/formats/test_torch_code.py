@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mlpack.artifacts.model import Safety
+from mlpack.errors import UnreadableModelError
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.formats.pytorch.expressions import is_expression, tree_faults
 from mlpack.formats.pytorch.tokens import Named
@@ -89,8 +90,8 @@ def test_code_is_read_to_its_end(tmp_path: Path) -> None:
 def test_archives_that_torch_may_read_otherwise(tmp_path: Path) -> None:
     """Names that differ by capitals, a second format's first bytes, TorchScript without code: none is safe."""
     code = b"class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.save(x, 'f')\n"
-    both = judged(tmp_path / "both.pt", {**script("x"), "a/CODE/__torch__.PY": code})
-    assert both.verdict == "dangerous"
+    with pytest.raises(UnreadableModelError, match="twice"):
+        judged(tmp_path / "both.pt", {**script("x"), "a/CODE/__torch__.PY": code})
     capitals = script("x")
     capitals["a/Code/__TORCH__.Py"] = code
     del capitals["a/code/__torch__.py"]
