@@ -174,7 +174,7 @@ def _check_partial(record: Record, target: Instance, state: Any) -> None:
     right = isinstance(state, tuple) and len(state) == 4 and target.args[:1] == state[:1]
     if not right or not isinstance(state[0], Global) or type(state[1]) is not tuple or not isinstance(state[2], dict):
         record.trick(target.class_name, "it calls what the file has put together itself")
-    elif any(map(acts, (*state[1], *state[2].values()))):
+    elif use_of(state[0]) is not None and any(map(acts, (*state[1], *state[2].values()))):
         record.trick(target.class_name, "it gives a function to a function, which may call it")
 
 
