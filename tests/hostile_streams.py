@@ -88,6 +88,12 @@ STREAMS = {
     "a field outside of its element": P4 + array(of_type("V8", type_state(
         0, names=text("a") + b"\x85", fields=state_of(a=of_type("u8") + b"K\x04\x86"), size=8
     )), b"C\x08" + b"A" * 8, 1) + b".",
+    **{f"a field that is {what}": P4 + array(of_type("V8", type_state(
+        0, names=text("a") + b"\x85", fields=state_of(a=part + b"K\x00\x86"), size=8
+    )), b"C\x08" + b"A" * 8, 1) + b"." for what, part in {"a class": b"cnumpy\nfloat64\n", "a text": text("f8")}.items()},
+    "a base that is a class": P4 + array(
+        of_type("V8", type_state(0, size=8).replace(b"N", b"cnumpy\nfloat64\nK\x01\x86", 1)), b"C\x08" + b"A" * 8, 1
+    ) + b".",
     "fields over each other": P4 + array(of_type("V8", type_state(
         27, names=text("a") + text("b") + b"\x86", fields=state_of(a=of_type("O8") + b"K\x00\x86", b=of_type("u8") + b"K\x00\x86"),
         size=8,
@@ -105,6 +111,21 @@ STREAMS = {
     + b"b.",
     "a memo number without end": P4 + b"Nr\xff\xff\xff\x7f.",
 }  # fmt: skip
+UNIT = {
+    "a date without a unit": b"K\x03" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00",
+    **{
+        f"a date with {what}": b"K\x04" + text("<") + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00" + metadata
+        for what, metadata in {
+            "no metadata": b"N",
+            "an unknown unit": b"N(" + text("q") + b"K\x01K\x01K\x01t\x86",
+            "a unit of two parts": b"N" + text("ns") + b"K\x01\x86\x86",
+            "no steps": b"N(" + text("ns") + b"K\x00K\x01K\x01t\x86",
+            "a divisor": b"N(" + text("ns") + b"K\x01K\x02K\x01t\x86",
+            "metadata that are no dict": b"K\x01(" + text("ns") + b"K\x01K\x01K\x01t\x86",
+        }.items()
+    },
+}
+STREAMS |= {why: P4 + array(of_type("M8", state), b"C\x08" + bytes(8), 1) + b"." for why, state in UNIT.items()}
 STREAMS |= {
     f"flags {flags} of an object": P4 + array(of_type("O8", type_state(flags)), b"C\x08" + b"A" * 8, 1) + b"."
     for flags in (0, 1, 3, 5, 17, 61)

@@ -31,6 +31,7 @@ _TYPES = {
     "uint64": "u8", "uint32": "u4", "uint16": "u2", "uint8": "u1", "bool_": "b1", "bool": "b1", "object_": "O8",
     "void": "V0", "record": "V0",
 }  # fmt: skip
+_UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
 _WIDTHS = {"b": "1", "i": "1248", "u": "1248", "f": ("2", "4", "8", "16"), "c": ("8", "16", "32"), "O": "48"}
 # numpy's flags of a dtype, which it keeps in the state: that elements hold references, are a list in a pickle, are pointers,
 # start as zeros, and need the interpreter; the others say only how an element is read.
@@ -133,6 +134,7 @@ def _with_state(value: Instance, plain: DType, depth: int) -> DType:
     if order not in ("<", ">", "|", "=", b"<", b">", b"|", b"=") or type(size) is not int or type(flags) is not int:
         _odd("its state is not numpy's")
     letter = plain.form[1]
+    _check_metadata(value, letter)
     if letter not in "SUV":
         if size not in (-1, plain.itemsize):
             _odd("its size is not that of its kind")
@@ -153,6 +155,24 @@ def _with_state(value: Instance, plain: DType, depth: int) -> DType:
         fields=tuple((name, part.form) for name, part in parts),
         pointer=pointer,
     )
+
+
+def _check_metadata(value: Instance, letter: str) -> None:
+    """Refuse metadata in another form than numpy's: a dict; for dates with the unit, without which numpy crashes."""
+    metadata = value.state[8] if len(value.state) > 8 else None
+    if letter in "mM":
+        what = value.args[0]
+        if what not in ("M8", "m8", b"M8", b"m8") or type(metadata) is not tuple or len(metadata) != 2:
+            _odd("its state holds no unit of time")
+        metadata, unit = metadata
+        if type(unit) is not tuple or len(unit) != 4 or not all(type(one) is int for one in unit[1:]):
+            _odd("its unit of time is not in numpy's form")
+        name, count, divisor, events = unit
+        name = name.decode("latin-1") if isinstance(name, bytes) else name
+        if name not in _UNITS or not 0 < count <= _LARGEST or (divisor, events) != (1, 1):
+            _odd("its unit of time is not in numpy's form")
+    if metadata is not None and type(metadata) is not dict:
+        _odd("its metadata are no dict")
 
 
 def _form(plain: DType, size: int, order: str, state: tuple[Any, ...]) -> str:
@@ -178,11 +198,18 @@ def _check_flags(flags: int, *, has_object: bool, pointer: bool) -> None:
 def _base(base: Any, size: int, depth: int) -> DType:
     if not isinstance(base, tuple) or len(base) != 2:
         _odd("its base is not numpy's")
-    inner = dtype_of(base[0], depth + 1)
+    inner = _part(base[0], depth)
     shape = base[1] if isinstance(base[1], tuple) else (base[1],)
     if not all(type(extent) is int and extent >= 0 for extent in shape) or inner.itemsize * prod(shape) != size:
         _odd("its size is not that of its base")
     return inner
+
+
+def _part(value: Any, depth: int) -> DType:
+    """The dtype of a part, which must be one already: numpy does not look, and crashes on anything else."""
+    if not isinstance(value, Instance):
+        _odd("a part of it is no dtype")
+    return dtype_of(value, depth + 1)
 
 
 def _fields(names: Any, fields: Any, size: int, depth: int) -> tuple[tuple[str, DType], ...]:
@@ -197,7 +224,7 @@ def _fields(names: Any, fields: Any, size: int, depth: int) -> tuple[tuple[str, 
         field = fields.get(name)
         if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
             _odd("its fields are not in numpy's form")
-        inner = dtype_of(field[0], depth + 1)
+        inner = _part(field[0], depth)
         if field[1] < 0 or field[1] + inner.itemsize > size:
             _odd("a field lies outside of it")
         places.append((field[1], field[1] + inner.itemsize))
@@ -214,8 +241,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _unit(state: tuple[Any, ...]) -> str | None:
-    meta = state[8] if len(state) > 8 else None
-    if isinstance(meta, tuple) and len(meta) == 2 and isinstance(meta[1], tuple) and meta[1]:
-        unit = meta[1][0]
-        return unit.decode("latin-1") if isinstance(unit, bytes) else str(unit)
-    return None
+    metadata = state[8] if len(state) > 8 else None
+    if not isinstance(metadata, tuple):
+        return None
+    unit = metadata[1][0]  # its form is checked
+    return unit.decode("latin-1") if isinstance(unit, bytes) else str(unit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import stat
 import struct
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from mlpack.errors import UnreadableModelError
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.npy import MAGIC as NPY
 from mlpack.readers.npy import read_npy
-from mlpack.readers.polyglots import second_format
+from mlpack.readers.polyglots import second_behind, second_format
 from mlpack.readers.record import Record
 from mlpack.readers.safetensors import announced
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
@@ -29,6 +30,8 @@ from mlpack.readers.zips import ZipMember, open_inner, open_member, read_directo
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error)
 _HEAD = 512  # a tar is told by them
 _LAYERS = 3  # a pickle may be compressed twice, not without end
+# Where torch, torch.export and TensorFlow keep tensors' raw bytes in an archive; no loader unpickles them.
+_RAW = re.compile(r"(^|/)(data|\.data|tensors|constants|weights|variables)/[^/]+$")
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
 
@@ -44,7 +47,7 @@ def read_pickles(
         reading = _Reading(path, file, size, limits or Limits(), on_progress)
         try:
             return reading.read()
-        except _FAULTS as error:  # each part tells of its own faults; what it did not expect stops here
+        except _FAULTS as error:  # what no part of the reader expected
             raise UnreadableModelError(
                 f"{path} cannot be read: {type(error).__name__} while it was read as a pickle",
                 hint="Save the model again, or fetch the file again.",
@@ -87,6 +90,7 @@ class _Reading:
         self.end = size  # where what may be a pickle ends
         self.budget = Budget(limits, size)
         self.on_progress = on_progress
+        self.held = 0  # where the pickle ends that the file begins with
         self.container, self.problem = "pickle", ""
         self.members: list[Member] = []
         self.notes: dict[str, None] = {}
@@ -108,6 +112,7 @@ class _Reading:
             if announced(head, self.size):  # tensors follow, gigabytes that nobody unpickles
                 self.end = 8 + int.from_bytes(head[:8], "little")
             self._layer(self._whole, head, "", 0)
+            self.problem = self.problem or second_behind(self.file, self.size, self.held)
         if not self.found and not self.problem:
             return None
         for why in self.record.outside:
@@ -138,7 +143,9 @@ class _Reading:
         elif head.startswith(NPY):
             self._npy(make, name)
         else:
-            self._take(walk(make, self.budget, name=name), name)
+            walked = walk(make, self.budget, name=name)
+            self.held = walked.end if not name and not depth else 0
+            self._take(walked, name)
 
     def _compressed(self, make: Callable[[], Source], compression: str, name: str, depth: int) -> None:
         def inner() -> Source:
@@ -171,15 +178,18 @@ class _Reading:
         if not has_pickle:
             self.members.append(Member(name=name, root=array, protocol=0))
             return
+        start = source.place if isinstance(source, FileSource) and not name else 0
         walked = walk(lambda: source, self.budget, name=name, inside=".npy")
+        self.held = start and start + walked.end
+        walked.sure = True
         self._take(walked, name)
         if not walked.recognised:
             self.problem = self.problem or "the .npy holds objects, and no pickle of them follows"
 
     def _take(self, walked: Walked, name: str) -> None:
         """Add what a walk found, if it was a pickle at all."""
-        if not walked.recognised or (walked.problem and not _expected(name) and not walked.record.names):
-            return  # tensors' bytes in a zip may begin like a pickle: without a name looked up they are none
+        if not _is_pickle(walked, name):
+            return
         self.found = True
         self.members += walked.members
         self.record.merge(walked.record)
@@ -286,6 +296,14 @@ class _Reading:
         self.members += [replace(one, name=f"{name}/{one.name}".rstrip("/")) for one in inner.members]
         if told is not None and told.problem:
             self.problem = self.problem or f"in {name!r}: {told.problem}"
+
+
+def _is_pickle(walked: Walked, name: str) -> bool:
+    named = bool(walked.record.names)
+    if not walked.recognised:
+        return bool(name) and _expected(name) and (named or not walked.stuck)
+    # Tensors' bytes in a zip may begin like a pickle: without a name looked up they are none.
+    return not walked.problem or named or _expected(name) or (walked.sure and not _RAW.search(name))
 
 
 def _expected(name: str) -> bool:

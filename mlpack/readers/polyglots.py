@@ -44,6 +44,18 @@ def second_format(file: BinaryIO, size: int) -> str:
     return ""
 
 
+def second_behind(file: BinaryIO, size: int, held: int) -> str:
+    """Why a file of pickles, or of no known format, is a zip archive as well; "" when it is none.
+
+    `held` is where the pickle ends that the file begins with, which may hold an archive as bytes; 0 for another file.
+    Readers of zip archives look for the end record near the end, and some do not mind what follows it.
+    """
+    file.seek(0)
+    if file.read(8)[4:] != b"TFL3" and ends_as_zip(file, size, after=held):
+        return f"{_TWO} a zip archive and another format"
+    return ""
+
+
 _TWO = "it can be read in two ways, as"
 
 

@@ -36,6 +36,9 @@ class Walked:
     problem: str = ""
     joblib: bool = False
     recognised: bool = False
+    sure: bool = False  # it is a pickle, whether or not it can be read: its header says so, or what it lies in
+    stuck: bool = False  # it could not be read to its end, and no loader reads further either
+    end: int = 0  # where the last pickle ends that was read to its end
     torch: bool = False  # torch's format from before 1.6
 
 
@@ -64,11 +67,12 @@ def _walk(machine: Machine, name: str) -> Walked:
             try:
                 root = machine.load()
             except CutOffError as stopped:
-                _stopped(machine, walked, name, str(stopped), start)
+                _stopped(machine, walked, name, stopped, start)
                 break
             if not walked.members and not machine.headed:
                 walked.recognised = bool(machine.record.names) or machine.at_end() or _only_blanks(machine)
             walked.recognised = walked.recognised or machine.headed
+            walked.end = machine.offset
             walked.torch = walked.torch or (not walked.members and isinstance(root, int) and root == _TORCH_LEGACY)
             walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
             walked.record.merge(machine.record)
@@ -86,9 +90,11 @@ def _only_blanks(machine: Machine) -> bool:
     return machine.ended and len(left) <= _BLANKS and not left.strip()
 
 
-def _stopped(machine: Machine, walked: Walked, name: str, why: str, start: int) -> None:
+def _stopped(machine: Machine, walked: Walked, name: str, stopped: CutOffError, start: int) -> None:
+    why = str(stopped)
     dangerous = judge(machine.record).verdict == "dangerous"
     if not walked.members:
+        walked.sure, walked.stuck = machine.known_protocol, isinstance(stopped, StuckError)
         # Text and other files begin with letters that happen to be opcodes; a real pickle gets somewhere.
         got_on = bool(machine.record.called) or (
             machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo)

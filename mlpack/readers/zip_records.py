@@ -81,10 +81,11 @@ def data_start(file: BinaryIO, offset: int) -> int | None:
     return offset + _LOCAL.size + int(names) + int(extras)
 
 
-def ends_as_zip(file: BinaryIO, size: int, *, exactly: bool = False) -> bool:
+def ends_as_zip(file: BinaryIO, size: int, *, exactly: bool = False, after: int = 0) -> bool:
     """Whether some reader would open the file as a zip archive, whatever it begins with.
 
     Such a reader looks for the end record in the last 64 KiB. `exactly`: only an archive that ends where the file ends.
+    `after`: only one whose end record lies there or further on.
     """
     tail = min(size, _END.size + _LONGEST_COMMENT)
     data = _at(file, size - tail, tail)
@@ -93,6 +94,8 @@ def ends_as_zip(file: BinaryIO, size: int, *, exactly: bool = False) -> bool:
         if place + _END.size <= len(data):
             _, _, _, _, count, length, offset, comment = _END.unpack_from(data, place)
             end = size - tail + place
+            if end < after:
+                return False
             fits = not exactly or place + _END.size + comment == len(data)
             starts = (offset, end - length, end - length - _LOCATOR.size - _END64.size)
             saturated = _FULL32 in (length, offset) or count == _FULL16

@@ -6,15 +6,15 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from tests.fuzz.cases import Failure, generator
 from tests.fuzz.summary import Summary
-from tests.fuzz.worker import Orders, work
+from tests.fuzz.worker import REPLACED_AFTER, Orders, work
 
 _HANGS = 90  # seconds for one input: inspection's own limit is 10, and each loader has one
 _LONGEST_START = 300  # seconds until the first input is checked, on a busy machine
@@ -32,15 +32,25 @@ class Worker:
     kind: str = ""
     number: int = 0
     since: float = field(default_factory=time.monotonic)
+    over: bool = False  # it ended, and its last message was taken
 
 
 def run(
-    kinds: Sequence[str], *, seconds: float, seed: int, jobs: int, source: str, folder: Path, quiet: bool = False
+    kinds: Sequence[str],
+    *,
+    seconds: float,
+    seed: int,
+    jobs: int,
+    source: str,
+    folder: Path,
+    quiet: bool = False,
+    most: int = REPLACED_AFTER,
 ) -> Summary:
-    """Fuzz for so long; Ctrl-C ends it early, with what was counted until then."""
+    """Fuzz for so long; Ctrl-C ends it early, with what was counted until then. A process checks `most` inputs."""
     summary = Summary(folder=folder)
     context = multiprocessing.get_context("spawn")
-    workers = [_start(context, kinds, dict.fromkeys(kinds, seed + place), jobs, source) for place in range(jobs)]
+    orders = Orders(kinds=tuple(kinds), first={}, step=jobs, source=source, most=most)
+    workers = [_start(context, replace(orders, first=dict.fromkeys(kinds, seed + place))) for place in range(jobs)]
     began = told = time.monotonic()
     starting = True
     try:
@@ -52,10 +62,10 @@ def run(
             for place, worker in enumerate(workers):
                 if worker.kind and now - worker.since > _HANGS:
                     os.kill(worker.process.pid, signal.SIGKILL)
-                if not worker.process.is_alive() and not worker.channel.poll():
+                if worker.over:
                     _ended(worker, summary)
                     worker.channel.close()
-                    workers[place] = _start(context, kinds, worker.next, jobs, source)
+                    workers[place] = _start(context, replace(orders, first=worker.next))
             if not quiet and now - told > _BETWEEN:
                 told = now
                 print(f"{now - began:5.0f} s: {summary.line()}", flush=True)
@@ -68,13 +78,12 @@ def run(
     return summary
 
 
-def _start(context: Any, kinds: Sequence[str], numbers: Mapping[str, int], jobs: int, source: str) -> Worker:
+def _start(context: Any, orders: Orders) -> Worker:
     ours, theirs = context.Pipe(duplex=False)
-    orders = Orders(kinds=tuple(kinds), first=dict(numbers), step=jobs, source=source)
     process = context.Process(target=work, args=(orders, theirs), daemon=False)
     process.start()
     theirs.close()
-    return Worker(process=process, channel=ours, orders=orders, next=dict(numbers))
+    return Worker(process=process, channel=ours, orders=orders, next=dict(orders.first))
 
 
 def _take(worker: Worker, summary: Summary) -> bool:
@@ -82,7 +91,7 @@ def _take(worker: Worker, summary: Summary) -> bool:
     try:
         message = worker.channel.recv()
     except (EOFError, OSError):
-        worker.process.join(5)
+        worker.over = True
         return False
     if message[0] == "ready":
         summary.missing.update(message[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.loaders.client import FRAMEWORKS_PYTHON, ROOT
+from tests.fuzz.runner import run
 
 
 @pytest.mark.slow
@@ -28,3 +29,10 @@ def test_a_minute_of_generated_files_breaks_no_promise(tmp_path: Path) -> None:
     assert "no failures" in ran.stdout
     if FRAMEWORKS_PYTHON.exists():
         assert "not run" not in ran.stdout, ran.stdout
+
+
+def test_a_process_that_ends_is_replaced(tmp_path: Path) -> None:
+    """A worker's process checks so many inputs, then another one goes on with the next."""
+    summary = run(["protobuf"], seconds=8, seed=1, jobs=1, source="", folder=tmp_path, quiet=True, most=3)
+    assert summary.inputs["protobuf"] > 3
+    assert not summary.failures

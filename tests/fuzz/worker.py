@@ -21,17 +21,18 @@ from tests.fuzz.loaders.sandbox import end_with_parent
 
 _WEIGHTS = {"pickle": 6.0, "zip": 2.0, "hdf5": 1.0, "protobuf": 1.0}  # shares of the time
 _WARM = 20  # inputs made in advance
-_REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
+REPLACED_AFTER = 20_000  # inputs; generators and readers fill caches
 _MOST_MEMORY = 8 << 30  # bytes of address space: a reader that takes more is stopped, and has long failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """What a worker does: inputs `first`, `first + step`, ... of each kind, until it is ended."""
+    """What a worker does: inputs `first`, `first + step`, ... of each kind, until it is ended, or `most` of them are checked."""
 
     kinds: Sequence[str]
     first: Mapping[str, int]
     step: int
+    most: int = REPLACED_AFTER
     source: str = ""  # the checkout whose mlpack is tested; "" is this one
 
 
@@ -48,7 +49,7 @@ def work(orders: Orders, runner: Connection) -> None:
         runner.send(("ready", bench.missing))
         numbers = dict(orders.first)
         spent = dict.fromkeys(orders.kinds, 0.0)
-        for done in range(_REPLACED_AFTER):
+        for done in range(orders.most):
             kind = min(orders.kinds, key=lambda one: spent[one] / _WEIGHTS[one])
             number = numbers[kind]
             numbers[kind] += orders.step

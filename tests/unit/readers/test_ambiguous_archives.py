@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import random
@@ -11,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -227,6 +229,12 @@ def _tar(name: str) -> bytes:
     return buffer.getvalue()
 
 
+def _saved(array: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
 POLYGLOTS: dict[str, Callable[[], bytes]] = {
     "zip and old tar": lambda: _old_header(zipped(b"a" * 600)),
     "pickle and old tar": lambda: _old_header(b"\x80\x04N." + bytes(600)),
@@ -234,6 +242,10 @@ POLYGLOTS: dict[str, Callable[[], bytes]] = {
     "pickle and zip": lambda: pickle.dumps([1, 2]) + zipped(b"a"),
     "pickle and HDF5": lambda: pickle.dumps([1, 2]).ljust(512, b"\0") + HDF5 + bytes(100),
     "zip and HDF5": lambda: _one(b"a" * 482, HDF5),
+    "pickle and zip with bytes behind it": lambda: pickle.dumps([1, 2]) + bytes(4) + zipped(b"a") + bytes(3),
+    "array and zip with bytes behind it": lambda: _saved(np.array([1, None])) + zipped(b"a") + bytes(3),
+    "text and zip with bytes behind it": lambda: b"what else is there" + zipped(b"a") + bytes(3),
+    "gzip and zip with bytes behind it": lambda: gzip.compress(pickle.dumps([1, 2])) + zipped(b"a") + bytes(3),
     "HDF5 and zip": lambda: HDF5 + bytes(100) + zipped(b"a") + b"trailing",
 }
 
@@ -249,17 +261,51 @@ def test_files_of_two_formats(name: str, tmp_path: Path) -> None:
     assert told.problem
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.npy", _saved(np.array([None]))[:128] + b"\x80\1\x95\x20" + bytes(7) + b"\x95" + bytes(8) + b"N."),
+        ("a.npy", _saved(np.array([None]))[:128] + b"\xff"),
+        ("model.bin", b"\x80\4\x95\4\0\0\0\0\0\0\0\x95\0\0\0\0\0\0\0\0cos\nsystem\n."),
+        ("model.pkl", b"\x95\x0c\0\0\0\0\0\0\0cos\nsystem\n."),
+        ("model.pkl", b"cos\nsystem\n\x95\1\0\0\0\0\0\0\0."),
+        ("model.pkl", b"cos\nsystem\n"),
+    ],
+)
+def test_a_member_that_is_a_pickle_counts_though_it_cannot_be_read(name: str, data: bytes, tmp_path: Path) -> None:
+    """A problem in a pickle inside an archive is reported, also before the first name; its name or content says it is one."""
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as made:
+        made.writestr(name, data)
+    told = read_pickles(tmp_path / "m.zip")
+    assert told is not None
+    assert told.safety.verdict != "safe"
+    assert told.problem
+
+
+def test_tensors_that_begin_like_a_pickle_are_none(tmp_path: Path) -> None:
+    """The raw bytes of a tensor in an archive of torch may be anything."""
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as made:
+        made.writestr("m/data.pkl", pickle.dumps([1]))
+        made.writestr("m/data/0", b"\x80\2\xff\xff\x80\4\x95")
+    told = read_pickles(tmp_path / "m.pt")
+    assert told is not None
+    assert (told.safety.verdict, told.problem) == ("safe", "")
+
+
 def test_archives_inside_other_files_are_no_second_format(tmp_path: Path) -> None:
     """A pickle that holds an archive as bytes, a tar whose first member is HDF5, TensorFlow Lite's labels behind the model."""
     (tmp_path / "m.pkl").write_bytes(pickle.dumps({"saved": zipped(b"a")}))
+    (tmp_path / "m.npy").write_bytes(_saved(np.array([zipped(b"a"), None])))
+    (tmp_path / "tensors.bin").write_bytes(pickle.dumps([1]) + b"PK\5\6" + bytes(range(100)))
     with tarfile.open(tmp_path / "m.tar", "w") as made:
         info = tarfile.TarInfo("m.h5")
         info.size = 108
         made.addfile(info, io.BytesIO(HDF5 + bytes(100)))
     (tmp_path / "m.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(100) + zipped(b"labels.txt"))
-    told = read_pickles(tmp_path / "m.pkl")
-    assert told is not None
-    assert (told.safety.verdict, told.problem) == ("safe", "")
+    for name in ("m.pkl", "m.npy", "tensors.bin"):
+        told = read_pickles(tmp_path / name)
+        assert told is not None
+        assert (told.safety.verdict, told.problem) == ("safe", ""), name
     assert read_pickles(tmp_path / "m.tar") is None
     assert read_pickles(tmp_path / "m.tflite") is None
 

@@ -60,8 +60,9 @@ def test_numpy_reads_an_object_array_without_joblib(tmp_path: Path) -> None:
 
 
 DTYPES: list[Any] = [
-    "f8", ">f4", "c16", "U5", "S3", "V8", "M8[ns]", "m8[D]", "O", "?", [("a", "f8"), ("b", "O")], [("x", "f4", (2, 2))],
+    "f8", ">f4", "c16", "U5", "S3", "V8", "M8[ns]", "m8[D]", "m8", ">M8[25s]", "O", "?", [("a", "f8"), ("b", "O")], [("x", "f4", (2, 2))],
     np.dtype([("a", "i1"), ("b", "f8")], align=True), np.dtype((np.record, [("a", "i4"), ("b", "U3")])),
+    np.dtype("M8[us]", metadata={"a": 1}), np.dtype("f8", metadata={"a": 1}),
     np.dtype([(("title", "name"), "f8")]), np.dtype({"names": ["a", "b"], "formats": ["i4", "O"], "offsets": [8, 0]}),
 ]  # fmt: skip
 
