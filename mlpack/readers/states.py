@@ -135,7 +135,7 @@ def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, s
     for key, value in held.items():
         if not isinstance(key, str):
             continue
-        if key.startswith("__") and key.endswith("__") and not (key in _TEXTS and isinstance(value, (str, type(None)))):
+        if key.startswith("__") and key.endswith("__") and not _is_note(key, value):
             record.trick(name, f"the file sets {key[:80]} on an object, which changes what it does")
         elif key in _METHOD_NAMES and not _all_methods(value):
             record.trick(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")
@@ -146,6 +146,11 @@ def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, s
                 record.trick(
                     name, f"its attribute {key[:80]} is a function of the file's choice, which may stand for a method"
                 )
+
+
+def _is_note(key: str, value: Any) -> bool:
+    """A text for people, or torch.jit's empty note in a module that it has compiled: nothing calls it."""
+    return (key in _TEXTS and isinstance(value, (str, type(None)))) or (key == "__overloads__" and value == {})
 
 
 def _all_methods(value: Any) -> bool:
