@@ -27,7 +27,7 @@ from tests.integration.conftest import Packed
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 # A setting of the server with which it starts and refuses what it is asked (413), and one with which it ends at once.
-REFUSES, ENDS = "MLPACK_SERVE_MAX_BODY=1", "MLPACK_SERVE_MAX_ROWS=nonsense"
+REFUSES, ENDS = "MLPACK_SERVE_MAX_BODY=10", "MLPACK_SERVE_MAX_ROWS=nonsense"
 
 
 @pytest.fixture(autouse=True)

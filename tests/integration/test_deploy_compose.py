@@ -80,7 +80,7 @@ def test_compose_releases_replaces_puts_back_and_goes_back(iris: Packed, folder:
     assert (second["previous"], second["verified"]) == (first["revision"], "golden")
     [container] = engine._client.containers(filters={"label": f"com.docker.compose.project=mlpack-{service}"})
     assert "TAX=5$ each" in engine._client.inspect_container(container["Id"])["Config"]["Env"]
-    for env, code in (("MLPACK_SERVE_MAX_BODY=1", "deploy_check"), ("MLPACK_SERVE_MAX_ROWS=x", "deploy_start")):
+    for env, code in (("MLPACK_SERVE_MAX_BODY=10", "deploy_check"), ("MLPACK_SERVE_MAX_ROWS=x", "deploy_start")):
         told_so = refused(8, code, *words, "--env", env, cwd=folder)
         assert told_so["service"] == service
         assert ask(first["url"], body) == expected
