@@ -70,6 +70,7 @@ STREAMS = {
     "a wrapper made by newObj": P4 + wrapped(5, b"csklearn.metrics._dist_metrics\nnewObj\n" + WRAPPER + b"\x85R") + EVIL + b".",
     "arguments that are no tuple": P4 + b"ccopyreg\n_reconstructor\n](" + WRAPPER + b"cbuiltins\nobject\nNeR.",
     "a wrapper by a dotted name": P4 + wrapped(1, b"cjoblib\nnumpy_pickle.NumpyArrayWrapper\n)\x81") + b"\xff.",
+    "a wrapper in a module that has it not": P4 + wrapped(1, b"cjoblib.numpy_pickle_compat\nNumpyArrayWrapper\n)\x81") + b"\xff.",
     "a wrapper's name in escapes": P4 + text("joblib.numpy_pickle") + b"V\\u004eumpyArrayWrapper\n\x93)\x810N.",
     "a name in octal escapes": P4 + b"S'\\157s'\n0N.",
     "a wrapper with another state": P4 + wrapped(1, more=b"N") + b"\xff.",

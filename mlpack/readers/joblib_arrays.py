@@ -17,12 +17,14 @@ from mlpack.readers.limits import CutOffError
 from mlpack.readers.opcodes import Machine, is_opcode
 from mlpack.readers.values import Array, Global, Instance
 
-_MODULES = frozenset(
-    f"{home}joblib.{module}"
+_WRAPPERS = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
+_CLASSES = frozenset(
+    (f"{home}joblib.{module}", name)
     for home in ("", "sklearn.externals.")
     for module in ("numpy_pickle", "numpy_pickle_compat")
+    for name in _WRAPPERS
+    if (module, name) != ("numpy_pickle_compat", "NumpyArrayWrapper")  # which is not there
 )
-_WRAPPERS = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 _STATES = {
     "NumpyArrayWrapper": ({"subclass", "shape", "order", "dtype"}, {"allow_mmap", "numpy_array_alignment_bytes"}),
     "NDArrayWrapper": ({"filename", "subclass"}, {"allow_mmap"}),
@@ -35,7 +37,7 @@ _SUBCLASSES = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy.matr
 
 def is_wrapper_class(value: Any) -> bool:
     """True for a class of joblib's whose objects its loader replaces by arrays."""
-    return isinstance(value, Global) and value.name in _WRAPPERS and value.module in _MODULES
+    return isinstance(value, Global) and (value.module, value.name) in _CLASSES
 
 
 def may_be_wrapper_class(name: Global) -> bool:
