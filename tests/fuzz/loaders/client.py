@@ -109,7 +109,7 @@ class Loaders:
                     found.append(Reached(loader=running, status="crashed", signal=answer["died"]))
                     return found
                 self._ask(asked)  # it ended before this request, which it may have taken with it
-            elif answer["number"] != self._number:
+            elif answer.get("number") != self._number:
                 continue  # an answer to an earlier request
             elif "begins" in answer:
                 running = answer["begins"]
@@ -138,6 +138,8 @@ class Loaders:
 
     def _await_ready(self) -> None:
         answer = self._answer(_LONGEST_START)
+        while "ready" not in answer and "missing" not in answer:  # what a process said that ended in the meantime
+            answer = self._answer(_LONGEST_START)
         self._serving = answer.get("ready", 0)
         self.missing = answer.get("missing", "")
 
