@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +46,14 @@ def test_a_name_that_inspection_does_not_list_is_a_failure(loader: str, loaders:
     assert [one.promise for one in broken_promises(_BLIND, reached)] == ["unlisted"]
     listed = Seen(verdict="unknown", globals=frozenset({("os", "system")}))
     assert not list(broken_promises(listed, reached))
+
+
+def test_a_loader_that_ends_between_two_files_mixes_up_no_answers(loaders: Loaders, tmp_path: Path) -> None:
+    """A process that is ended too late, when it has answered, costs no file its own answer."""
+    for name in ("system", "popen", "getcwd"):
+        reached = loaders.run(_file(tmp_path, b"cos\n%s\n." % name.encode()), ["pickle", "joblib"])
+        assert [one.globals for one in reached] == [{("os", name)}] * 2
+        os.kill(loaders._serving, signal.SIGKILL)
 
 
 def test_a_file_that_inspection_refuses_may_hold_anything(loaders: Loaders, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ class Loaders:
     missing: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _serving: int = 0
+    _number: int = 0
     _rest: bytes = field(default=b"", repr=False)
 
     def start(self) -> bool:
@@ -95,26 +96,34 @@ class Loaders:
         return found
 
     def _run(self, path: Path, loaders: Sequence[str], request: Mapping[str, Any]) -> list[Reached]:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        line = json.dumps({"path": str(path), "loaders": list(loaders), **request}).encode() + b"\n"
-        self._process.stdin.write(line)
-        self._process.stdin.flush()
         found: list[Reached] = []
         running = ""
+        self._number += 1
+        asked = {"path": str(path), "loaders": list(loaders), "number": self._number, **request}
+        self._ask(asked)
         while True:
             answer = self._answer(_LONGEST)
-            if "begins" in answer:
+            if "died" in answer:
+                self._await_ready()
+                if running:
+                    found.append(Reached(loader=running, status="crashed", signal=answer["died"]))
+                    return found
+                self._ask(asked)  # it ended before this request, which it may have taken with it
+            elif answer.get("number") != self._number:
+                continue  # an answer to an earlier request
+            elif "begins" in answer:
                 running = answer["begins"]
             elif "ended" in answer:
                 events = tuple(tuple(one) for one in answer["events"])
                 found.append(Reached(loader=running, status=answer["status"], events=events, found=answer["found"]))
-            elif "died" in answer:
-                found.append(Reached(loader=running, status="crashed", signal=answer["died"]))
-                self._await_ready()
-                return found
             else:
                 return found
+
+    def _ask(self, request: Mapping[str, Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
 
     def stop(self) -> None:
         """End the processes."""
@@ -129,6 +138,8 @@ class Loaders:
 
     def _await_ready(self) -> None:
         answer = self._answer(_LONGEST_START)
+        while "ready" not in answer and "missing" not in answer:  # what a process said that ended in the meantime
+            answer = self._answer(_LONGEST_START)
         self._serving = answer.get("ready", 0)
         self.missing = answer.get("missing", "")
 

@@ -53,16 +53,20 @@ def main() -> None:
 def _serve(requests: BinaryIO, answers: BinaryIO, events: Events, loaders: dict[str, Loader]) -> None:
     sandbox.enter()
     faulthandler.disable()
+    sys.unraisablehook = lambda _: None  # Python's own opens the source to show a line of it: no effect of the file
     sys.setrecursionlimit(1000)
     events.watch()
     _say(answers, ready=os.getpid())
     while line := requests.readline():
-        request = json.loads(line)
+        try:
+            request = json.loads(line)
+        except ValueError:  # the rest of a line that an earlier process began to read, and which is sent again
+            continue
         for name in request["loaders"]:
             if name in loaders:
-                _say(answers, begins=name)
-                _say(answers, ended=name, **_run(loaders[name], events, request))
-        _say(answers, done=True)
+                _say(answers, number=request["number"], begins=name)
+                _say(answers, number=request["number"], ended=name, **_run(loaders[name], events, request))
+        _say(answers, number=request["number"], done=True)
 
 
 def _run(loader: Loader, events: Events, request: dict[str, Any]) -> dict[str, Any]:
