@@ -12,6 +12,9 @@ from mlpack.readers.limits import CutOffError
 _NUMBER, _FLOAT, _TEXT, _ENUM, _VARIABLE = 0, 1, 3, 8, 9
 _MOST_VALUES = 100_000
 _FLOATS = {2: "e", 4: "f", 8: "d"}
+_OPAQUE = 5
+# IEEE's layouts by size: place of the sign; exponent's place and width, mantissa's place and width, the exponent's bias.
+_IEEE = {2: (15, (10, 5, 0, 10, 15)), 4: (31, (23, 8, 0, 23, 127)), 8: (63, (52, 11, 0, 52, 1023))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +44,22 @@ def datatype(cursor: Cursor) -> Kind:
     form = cursor.number(1) & 15
     bits = cursor.number(3)
     size = cursor.number(4)
+    if form in (_NUMBER, _FLOAT) and not _is_usual(cursor, form, bits, size):
+        return Kind(form=_OPAQUE, size=size)
     if form == _NUMBER:
         return Kind(form=form, size=size, signed=bool(bits & 8), little=not bits & 1)
     return Kind(form=form, size=size, little=not bits & 1, text=form == _VARIABLE and bits & 15 == 1)
+
+
+def _is_usual(cursor: Cursor, form: int, bits: int, size: int) -> bool:
+    """Whether a number has the layout that numpy knows: HDF5 computes the value of any other from its description."""
+    if (cursor.number(2), cursor.number(2)) != (0, size * 8):
+        return False
+    if form == _NUMBER:
+        return bits & ~0b1001 == 0
+    sign, layout = _IEEE.get(size, (0, ()))
+    described = (*(cursor.number(1) for _ in range(4)), cursor.number(4))
+    return described == layout and bits & ~1 == 0x20 | sign << 8
 
 
 def extents(cursor: Cursor, _blocks: Blocks) -> tuple[int, ...]:
@@ -76,6 +92,8 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
     for extent in shape:
         count *= extent
     if count > _MOST_VALUES:
+        return name, None
+    if kind.form == _OPAQUE:
         return name, None
     values = [_value(kind, cursor, blocks) for _ in range(count)]
     return name, values[0] if not shape and values else values
