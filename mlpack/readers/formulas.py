@@ -64,11 +64,6 @@ class _Token:
     text: str
 
 
-def computes_only(formula: str) -> bool:
-    """True when a formula names columns and calls nothing but functions that are known to compute."""
-    return objection(formula) is None
-
-
 def objection(formula: str) -> str | None:
     """What in a formula is more than computing, in a few words; None when all of it is in the grammar."""
     try:

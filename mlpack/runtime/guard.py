@@ -98,9 +98,8 @@ class Guard:
             return True
         known = sys.modules.get(module or "")
         file = getattr(known, "__file__", None)
-        places = (
-            [file] if file else list(getattr(known, "__path__", ()))
-        )  # a package without an __init__.py has no file
+        # a package without an __init__.py has folders instead of a file
+        places = [file] if file else list(getattr(known, "__path__", ()))
         return any(Path(place).resolve().is_relative_to(folder) for place in places for folder in self._own)
 
 
