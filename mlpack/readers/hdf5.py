@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.readers.hdf5_blocks import UNDEFINED, Blocks, Cursor, RandomAccess
+from mlpack.readers.hdf5_blocks import UNDEFINED, Blocks, Cursor, RandomAccess, utf8
 from mlpack.readers.hdf5_values import Kind, attribute, datatype, extents
 from mlpack.readers.limits import CutOffError
 
@@ -161,5 +161,5 @@ def _link(cursor: Cursor) -> tuple[str, int]:
     flags = cursor.number(1)
     kind = cursor.number(1) if flags & 8 else 0
     cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
-    name = cursor.take(cursor.number(1 << (flags & 3))).decode("utf-8", "replace")
+    name = utf8(cursor.take(cursor.number(1 << (flags & 3))))
     return name, kind

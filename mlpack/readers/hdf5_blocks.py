@@ -184,7 +184,7 @@ class Blocks:
             end = names.find(b"\0", start, start + _LONGEST_NAME)
             if start >= len(names) or end < 0:
                 raise CutOffError("an HDF5 group names a member that its heap does not hold")
-            yield names[start:end].decode("utf-8", "replace"), address
+            yield utf8(names[start:end]), address
 
     def text(self, address: int, index: int, length: int) -> bytes:
         """An object of a global heap, which must have `length` bytes."""
@@ -239,3 +239,11 @@ class _Second:
         kind, length, flags = cursor.number(1), cursor.number(2), cursor.number(1)
         cursor.skip(self._order)
         return kind, length, flags
+
+
+def utf8(data: bytes) -> str:
+    """A name or a text; raises CutOffError unless it is UTF-8, because libraries differ in how they read other bytes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise CutOffError("a name or a text in the HDF5 file is not UTF-8") from None

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.readers.hdf5_blocks import Blocks, Cursor
+from mlpack.readers.hdf5_blocks import Blocks, Cursor, utf8
 from mlpack.readers.limits import CutOffError
 
 _NUMBER, _FLOAT, _TEXT, _ENUM, _VARIABLE = 0, 1, 3, 8, 9
@@ -83,7 +83,7 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
     for size in sizes:
         padded = -(-size // 8) * 8 if version == 1 else size
         parts.append(cursor.take(padded)[:size])
-    name = parts[0].split(b"\0")[0].decode("utf-8", "replace")
+    name = utf8(parts[0].split(b"\0")[0])
     if flags & 3:
         raise CutOffError(f"the type of the HDF5 attribute {name[:100]!r} lies elsewhere, where it is not read")
     kind = datatype(Cursor(parts[1], blocks))
@@ -121,4 +121,4 @@ def _decoded(data: bytes) -> str:
     data = data.rstrip(b"\0")
     if b"\0" in data:  # libraries differ in whether it ends there
         raise CutOffError("an HDF5 text goes on behind its end")
-    return data.decode("utf-8", "replace")
+    return utf8(data)
