@@ -52,13 +52,19 @@ def look_up(m: Machine, module: str, name: str) -> Global:
     known = m.known.get((module, name))
     if known is None:
         known = Global(module, name)
-        if m.other and use_of(known) is None and (module.partition(".")[0] not in m.roots or name in _OF_NUMPY):
+        if m.other and use_of(known) is None and _mistaken(m, module, name):
             raise StuckError(f"it looks up {name[:100]!r} in {module[:100]!r}, which is no module that has it")
         m.known[module, name] = known
     if may_be_wrapper_class(known):
         m.record.trick(str(known), "it leads to joblib's wrapper of an array in a way that joblib never writes")
     m.record.names[known] = None
     return known
+
+
+def _mistaken(m: Machine, module: str, name: str) -> bool:
+    """Whether memo numbers, which differ behind an array, made a name of two texts that are no name in the first reading."""
+    nowhere = module.partition(".")[0] not in m.roots or name in _OF_NUMPY
+    return nowhere and m.seen(module) and m.seen(name)
 
 
 @handles(b"i")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from mlpack.readers.bytewindow import LOADER, ByteWindow, StuckError, TrickError
@@ -46,8 +46,8 @@ class Machine(ByteWindow):
 
     `joblib` says that arrays may follow their wrappers, as joblib writes them. `other` is a second reading of the same
     stream, as a loader reads it that does not know joblib: it may come upon an array's bytes, which are no opcodes. Then
-    `roots` are the modules, by the first part of their names, that can be there at all. Frames of nested pickles (joblib's
-    object arrays) are kept in `outer`.
+    `roots` are the modules, by the first part of their names, that can be there at all, and `seen(text)` is true for a text
+    that the first reading met. Frames of nested pickles (joblib's object arrays) are kept in `outer`.
     """
 
     def __init__(
@@ -58,9 +58,10 @@ class Machine(ByteWindow):
         joblib: bool = True,
         other: bool = False,
         roots: frozenset[str] = frozenset(),
+        seen: Callable[[str], bool] = lambda _text: False,
     ) -> None:
         super().__init__(source, budget)
-        self.joblib, self.other, self.roots = joblib, other, roots
+        self.joblib, self.other, self.roots, self.seen = joblib, other, roots, seen
         self.limits = budget.limits
         self.record = Record()
         self.known: dict[tuple[str, str], Global] = {}
@@ -76,6 +77,7 @@ class Machine(ByteWindow):
         self.marks: list[int] = []
         self.memo: list[Any] = []
         self.sparse: dict[int, Any] = {}
+        self.inner_memos: list[Collection[Any]] = []  # those of the nested pickles that were read to their end
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
         self.young: list[Instance] = []  # dtypes that wait for their state, innermost last
         self.waiting: Instance | None = None  # joblib's wrapper that waits for its state
@@ -201,6 +203,7 @@ class Machine(ByteWindow):
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
 
     def _return_array(self, inner: Any) -> None:
+        self.inner_memos += [self.memo, self.sparse.values()]
         self.stack, self.marks, self.memo, self.sparse, array = self.outer.pop()
         if not isinstance(inner, Array):
             raise TrickError("joblib.numpy_pickle.NumpyArrayWrapper", "what lies in the place of its array is none")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from mlpack.readers import literals, objects, outside, structures  # noqa: F401  # each registers its opcodes
@@ -40,6 +41,7 @@ class Walked:
     stuck: bool = False  # it could not be read to its end, and no loader reads further either
     end: int = 0  # where the last pickle ends that was read to its end
     torch: bool = False  # torch's format from before 1.6
+    memos: list[Collection[Any]] = field(default_factory=list)  # what the first pickle memoized, where it is read twice
 
 
 def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
@@ -52,6 +54,7 @@ def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: 
         walked.problem = walked.problem or "bytes that joblib takes for an array are opcodes for other loaders"
     elif machine.plain_goes_on:
         _walk_plainly(make, budget, walked)
+    walked.memos.clear()
     return walked
 
 
@@ -66,7 +69,11 @@ def _walk(machine: Machine, name: str) -> Walked:
             start = machine.offset
             try:
                 root = machine.load()
+                if machine.plain_goes_on and not walked.members:
+                    walked.memos = _memos(machine)
             except CutOffError as stopped:
+                if not walked.members:
+                    walked.memos = _memos(machine)
                 _stopped(machine, walked, name, stopped, start)
                 break
             if not walked.members and not machine.headed:
@@ -83,6 +90,11 @@ def _walk(machine: Machine, name: str) -> Walked:
     if walked.torch:
         walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
     return walked
+
+
+def _memos(machine: Machine) -> list[Collection[Any]]:
+    outer = [each for _, _, memo, sparse, _ in machine.outer for each in (memo, sparse.values())]
+    return [*machine.inner_memos, *outer, machine.memo, machine.sparse.values()]
 
 
 def _only_blanks(machine: Machine) -> bool:
@@ -123,8 +135,18 @@ def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) ->
 
     It ends with the first pickle, mostly because these bytes are none.
     """
+
+    @cache
+    def texts() -> frozenset[str]:
+        return frozenset(value for memo in walked.memos for value in memo if isinstance(value, str))
+
     machine = Machine(
-        make(), Budget(budget.limits, budget.size), joblib=False, other=True, roots=_roots(walked.record.names)
+        make(),
+        Budget(budget.limits, budget.size),
+        joblib=False,
+        other=True,
+        roots=_roots(walked.record.names),
+        seen=lambda text: text in texts(),
     )
     known = set(walked.record.names)
     try:

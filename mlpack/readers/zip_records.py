@@ -26,6 +26,7 @@ _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF  # the value stands in a zip64 field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 _ENCRYPTED, _DESCRIPTOR, _STRONG, _UTF8, _MASKED = 1, 1 << 3, 1 << 6, 1 << 11, 1 << 13
 _STORED = 0
+_FOLDER = 0x10  # in a member's external attributes, by MS-DOS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,7 @@ def _directory(data: bytes, count: int) -> list[Entry]:
         if place + _CENTRAL.size > len(data) or data[place : place + 4] != b"PK\x01\x02" or len(entries) == count:
             raise CutOffError("the zip archive's directory is broken, or holds other than its end record says")
         head = _CENTRAL.unpack_from(data, place)
-        _, _, _, flags, method, _, _, crc, size, whole, names, extras, comments, disk, _, _, offset = head
+        _, _, _, flags, method, _, _, crc, size, whole, names, extras, comments, disk, _, attributes, offset = head
         place += _CENTRAL.size
         raw, extra = data[place : place + names], data[place + names : place + names + extras]
         place += names + extras + comments
@@ -180,6 +181,8 @@ def _directory(data: bytes, count: int) -> list[Entry]:
             raise CutOffError(f"the zip member {name!r} is encrypted")
         if (method == _STORED and size != whole) or (name.endswith("/") and whole):
             raise CutOffError(f"the zip member {name!r} has sizes that contradict each other")
+        if attributes & _FOLDER and not name.endswith("/"):  # torch's reader then gives memory that nobody wrote
+            raise CutOffError(f"the zip member {name!r} is a file by its name and a folder by its attributes")
         entries.append(
             Entry(name=name, raw=raw, flags=flags, method=method, crc=crc, offset=offset, size=size, whole=whole)
         )
