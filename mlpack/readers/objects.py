@@ -111,8 +111,8 @@ def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool
             m.settle()
             m.waiting = wrapper = Instance(callable_, args)
             return wrapper
-        if is_dtype(callable_) and not new:
-            return _dtype(m, callable_, args)
+        if is_dtype(callable_):
+            return _dtype(m, callable_, args, kwargs)
         _check_named(m, callable_, args, kwargs, new=new)
     else:
         m.settle()
@@ -170,7 +170,9 @@ def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool
     return str(callable_) in _WRITE_BYTES and all(type(one) is str for one in args)
 
 
-def _dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> Instance:
+def _dtype(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any) -> Instance:
+    if kwargs:
+        raise TrickError(str(callable_), "it makes a dtype in a form that numpy never writes")
     made = Instance(callable_, args)
     dtype_of(made)
     m.young.append(made)
