@@ -56,6 +56,8 @@ class Summary:
             return
         if len(found.kept) >= _KEPT and len(made.data) >= found.kept[-1][0]:
             return
+        if found.count == 1:
+            print(f"FAILURE {key}, input {number}: {failure.detail}"[:400], flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{kind}-{number}{made.suffix}"
         path.write_bytes(made.data)

@@ -41,7 +41,7 @@ class _Visit:
         if depth > _DEEPEST or len(self.seen) > _MOST or address in self.seen:
             return
         self.seen.add(address)
-        self.attributes[path] = {name: _value(group, name) for name in group.attrs}
+        self.attributes[path] = {_plain(name): _value(group, name) for name in group.attrs}
         for name in group:
             inner = f"{path}/{name}".lstrip("/")
             link = group.get(name, getlink=True)

@@ -93,13 +93,16 @@ class Inert(metaclass=InertType):
 
     events: Events
     container = False  # whether it stands for a kind of list, dict or set, which have these methods, or cannot be known
+    can_be_called = True  # whether objects of the real class have `__call__`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG004 - any are accepted
         """Make an instance, as NEWOBJ does."""
         return object.__new__(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - any are accepted
-        """Record that an object which the file made is called."""
+        """Record that an object which the file made is called; raise TypeError, as Python does, when it cannot be."""
+        if not self.can_be_called:
+            raise TypeError(f"{type(self).__qualname__!r} object is not callable")
         self.events.add("call", f"{type(self).__module__}.{type(self).__qualname__}", "__call__")
         return object.__new__(type(self))
 
@@ -142,7 +145,10 @@ class Names:
                 self._inert.clear()
             real = _loaded(*pair)
             container = real is None or (isinstance(real, type) and issubclass(real, (list, dict, set, deque)))
-            named = {"__module__": ascii(module), "__qualname__": ascii(name), "container": container}
+            # What is not installed beside this loader is installed beside another one.
+            called = any("__call__" in vars(one) for one in real.__mro__) if isinstance(real, type) else real is not None
+            named: dict[str, Any] = {"__module__": ascii(module), "__qualname__": ascii(name)}
+            named |= {"container": container, "can_be_called": called}
             self._inert[pair] = InertType("Inert", (Inert,), named)
         return self._inert[pair]
 
