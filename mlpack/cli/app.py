@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli import (
+from mlpack.cli.commands import (
     build,
     clean,
     delete,
@@ -25,8 +25,8 @@ from mlpack.cli import (
     test,
     traffic,
 )  # fmt: skip
-from mlpack.cli import run as run_
-from mlpack.cli.console import Console
+from mlpack.cli.commands import run as run_
+from mlpack.cli.output.console import Console
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
 from mlpack.version import __version__
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.image import Image
-from mlpack.cli.console import Console
-from mlpack.cli.context import cache_dir, make_context
 from mlpack.cli.local import SHARED_CACHE
+from mlpack.cli.output.console import Console
+from mlpack.cli.wiring import cache_dir, make_context
 from mlpack.errors import EngineError, EngineUnavailableError
 
 
@@ -66,8 +66,8 @@ def remove(console: Console, item: Leftover) -> bool:
 
 def _images(console: Console) -> Iterator[Leftover]:
     """The images that mlpack built, and those that hold a large model alone."""
-    from mlpack.engines.images import BUNDLE_LABEL
-    from mlpack.engines.model_image import MODEL_LABEL
+    from mlpack.engines.docker.images import BUNDLE_LABEL
+    from mlpack.engines.docker.model_image import MODEL_LABEL
 
     engine = make_context(None, console=console).engine
     for kind, label in (("image", BUNDLE_LABEL), ("model", MODEL_LABEL)):

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack.cli.console import Console
+from mlpack.cli.output.console import Console
 from mlpack.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.image import Image
     from mlpack.artifacts.report import Report
-    from mlpack.cli.context import Context
-    from mlpack.pipeline.contracts.base import Contract
+    from mlpack.checks.contracts.base import Contract
+    from mlpack.cli.wiring import Context
 
 _BUNDLE_LABEL = "dev.mlpack.bundle"
 
@@ -32,9 +32,9 @@ def check_contracts(
     junit: Path | None,
 ) -> int:
     """Checks the contracts named in `words`, separated by commas; 0, or raises CheckFailedError. There is no receipt."""
-    from mlpack.cli.context import make_context, remembered_config
+    from mlpack.checks.conformance import Question, check_image, check_url
     from mlpack.cli.testing import limits_of, show_check, write_junit
-    from mlpack.pipeline.conformance import Question, check_image, check_url
+    from mlpack.cli.wiring import make_context, remembered_config
 
     contracts = _named(words)
     if engine == "process":
@@ -72,7 +72,7 @@ def check_contracts(
 
 
 def _named(words: str) -> list[Contract]:
-    from mlpack.pipeline.contracts import CONTRACTS, contract
+    from mlpack.checks.contracts import CONTRACTS, contract
 
     names = list(dict.fromkeys(word.strip().lower() for word in words.split(",") if word.strip()))
     unknown = [name for name in names if name not in CONTRACTS]
@@ -84,7 +84,7 @@ def _named(words: str) -> list[Contract]:
 
 def _image(context: Context, reference: str | None) -> tuple[Image, dict[str, Any] | None]:
     """The image and its card; no card where mlpack did not build it."""
-    from mlpack.cli.context import no_image
+    from mlpack.cli.wiring import no_image
 
     if reference is None:
         found = context.image(None)

@@ -9,17 +9,17 @@ from typing import Any
 
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.service import Deployment, Plan
-from mlpack.cli.console import Console
+from mlpack.checks.golden import golden_of
+from mlpack.cli.output.ci_summary import deploy_summary, failure_summary, write_summary
+from mlpack.cli.output.console import Console
 from mlpack.cli.shelving import Shelving
 from mlpack.cli.sources import make_ready, open_source
-from mlpack.cli.summary import deploy_summary, failure_summary, write_summary
 from mlpack.cli.targeting import make_target, remember_deployed
 from mlpack.cli.testing import expectation
 from mlpack.errors import DeployError, MlpackError, UsageError
 from mlpack.pipeline.deploy import deploy
-from mlpack.pipeline.golden import golden_of
-from mlpack.pipeline.receipts import write_whole
 from mlpack.plugins import load
+from mlpack.workspace import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlpack.cli.console import Console, human_size
-from mlpack.cli.context import Context, cache_dir, make_context
+from mlpack.cli.output.console import Console, human_size
+from mlpack.cli.wiring import Context, cache_dir, make_context
 from mlpack.errors import MlpackError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _index(context: Context) -> Iterator[Finding]:
 
 def _clock(index: str, settings: PackageSettings) -> Iterator[Finding]:
     """This machine's clock beside the index's, asked with the user's own login, proxy and certificates."""
-    from mlpack.packages.web import fetch
+    from mlpack.packages.index.http import fetch
 
     if not index:
         return

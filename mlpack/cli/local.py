@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack.cli.console import Console
-from mlpack.cli.context import Context, cache_dir, make_context
+from mlpack.cli.output.console import Console
+from mlpack.cli.wiring import Context, cache_dir, make_context
 from mlpack.errors import EngineError, IndexUnreachableError, ResolveError, UnsafeModelError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.artifacts.bundle import Bundle
     from mlpack.artifacts.lock import Lock
-    from mlpack.engines.account import Account
     from mlpack.engines.base import Limits, Running
+    from mlpack.engines.process.account import Account
     from mlpack.packages.interpreters import Interpreter
     from mlpack.pipeline.prepare import Prepared
 
@@ -56,8 +56,8 @@ def make_local(
 
     Raises what the line raises.
     """
-    from mlpack.engines.account import serving_account
     from mlpack.engines.base import Limits
+    from mlpack.engines.process.account import serving_account
 
     console.warn(_NOT_THE_IMAGE)
     of_file = {_KEYS.get(name, name): value for name, value in words.items() if name not in {"include", "trust"}}

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack.cli.console import Console
+from mlpack.checks.smoke import Expectation
+from mlpack.cli.output.console import Console
 from mlpack.errors import UsageError
-from mlpack.pipeline.receipts import write_whole
-from mlpack.pipeline.smoke import Expectation
+from mlpack.workspace import write_whole
 
 if TYPE_CHECKING:
     from mlpack.config import Config

@@ -8,11 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mlpack.cli.console import Console
+from mlpack.checks.client import Client, Unanswered
+from mlpack.checks.requests import sample_rows
+from mlpack.cli.output.console import Console
 from mlpack.engines.base import Running
 from mlpack.errors import CheckFailedError
-from mlpack.pipeline.asking import Client, Unanswered
-from mlpack.pipeline.questions import sample_rows
 
 
 def serve(console: Console, running: Running, card: Mapping[str, Any], *, what: str, told: Mapping[str, Any]) -> int:

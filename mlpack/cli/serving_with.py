@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlpack.cli.context import Context
+from mlpack.cli.wiring import Context
 from mlpack.errors import UsageError
 
 TF_SERVING = "tf-serving"
@@ -13,7 +13,7 @@ TF_SERVING = "tf-serving"
 def write_tf_serving(context: Context, server: str, out: Path, *, trust: bool) -> int:
     """Writes a SavedModel with TensorFlow Serving's Dockerfile; raises UsageError for another server's name, or own code."""
     from mlpack.pipeline.render import model_name, put, slug
-    from mlpack.pipeline.tfserving import render_tf_serving
+    from mlpack.pipeline.tensorflow_serving import render_tf_serving
 
     if server != TF_SERVING:
         raise UsageError(f"no server {server!r} is known", hint=f"--serve-with {TF_SERVING}, or leave it out.")

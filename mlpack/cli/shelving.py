@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.image import Released
-from mlpack.cli.context import Context
 from mlpack.cli.sources import Ready
-from mlpack.engines.artifact_registry import ArtifactRegistry, GooglePublisher, Shelf, shelf_of
-from mlpack.engines.google_login import GoogleLogin, is_google
-from mlpack.engines.registry import attach
+from mlpack.cli.wiring import Context
 from mlpack.errors import UsageError
 from mlpack.pipeline.push import push
+from mlpack.registries.artifact_registry import ArtifactRegistry, GooglePublisher, Shelf, shelf_of
+from mlpack.registries.google_login import GoogleLogin, is_google
+from mlpack.registries.referrers import attach
 from mlpack.targets.base import Home
 
 

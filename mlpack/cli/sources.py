@@ -10,20 +10,20 @@ from typing import Any
 
 from mlpack.artifacts.image import Image, Released
 from mlpack.artifacts.report import Report
-from mlpack.cli.building import show
-from mlpack.cli.console import Console
-from mlpack.cli.context import Context, make_context, remembered_config
-from mlpack.cli.summary import test_summary, write_summary
+from mlpack.checks.smoke import verify
+from mlpack.cli.output.ci_summary import test_summary, write_summary
+from mlpack.cli.output.console import Console
+from mlpack.cli.output.image import show
 from mlpack.cli.testing import expectation, refuse_failed, show_check
-from mlpack.engines.google_login import GoogleLogin
-from mlpack.engines.registry import attachments
-from mlpack.engines.registry_images import pushed_image
+from mlpack.cli.wiring import Context, make_context, remembered_config
 from mlpack.errors import NotVerifiedError
 from mlpack.pipeline.build import build, refuse_large
 from mlpack.pipeline.push import RECEIPT_TYPE
-from mlpack.pipeline.receipts import passing, receipt_path, remember_last, report_of, require_receipt, write_receipt
 from mlpack.pipeline.render import model_name, slug
-from mlpack.pipeline.smoke import verify
+from mlpack.registries.google_login import GoogleLogin
+from mlpack.registries.images import pushed_image
+from mlpack.registries.referrers import attachments
+from mlpack.workspace import passing, receipt_path, remember_last, report_of, require_receipt, write_receipt
 
 _PLATFORM = "linux/amd64"
 

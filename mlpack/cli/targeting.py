@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from mlpack.artifacts.service import Service
-from mlpack.cli.console import Console
+from mlpack.cli.output.console import Console
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
-from mlpack.pipeline.receipts import FOLDER, write_whole
+from mlpack.workspace import FOLDER, write_whole
 
 _NOTE = "deployed.json"
 _PAIRS = ("env", "secrets", "labels")
@@ -48,7 +48,7 @@ def ready_made(
     console: Console, config: Path | None, target: str | None, words: Mapping[str, Any], more: Sequence[str] | None
 ) -> Any:
     """The Keeper for a command that looks after a service which is there."""
-    from mlpack.cli.context import make_context, remembered_config
+    from mlpack.cli.wiring import make_context, remembered_config
 
     context = make_context(None, console=console, config=config or remembered_config())
     return make_target(context.config, target, words, tuple(more or ()), folder=context.folder, name=None)

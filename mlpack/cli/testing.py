@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from mlpack.artifacts.report import Check, Report
-from mlpack.cli.console import Console, human_size
-from mlpack.cli.summary import test_summary, write_summary
+from mlpack.checks.smoke import Expectation
+from mlpack.cli.output.ci_summary import test_summary, write_summary
+from mlpack.cli.output.console import Console, human_size
 from mlpack.engines.base import Limits
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
-from mlpack.pipeline.receipts import write_whole
-from mlpack.pipeline.smoke import Expectation
 from mlpack.shown import shown
+from mlpack.workspace import write_whole
 
 if TYPE_CHECKING:
     from mlpack.config import Test

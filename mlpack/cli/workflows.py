@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from mlpack.cli.console import Console
 from mlpack.cli.options import Ci
+from mlpack.cli.output.console import Console
 from mlpack.config import find_config, load_config
 from mlpack.errors import UsageError
-from mlpack.pipeline.receipts import write_whole
 from mlpack.pipeline.render import model_name, slug
 from mlpack.templating import render
+from mlpack.workspace import write_whole
 
 _FILES = {
     Ci.github: (".github/workflows/mlpack.yml", "ci-github.yml.j2"),

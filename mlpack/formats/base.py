@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.readers.archives.trees import Tree
+from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.streams import FileSource, Source
-from mlpack.readers.trees import Tree
-from mlpack.readers.values import PickleFile
 
 # Said of a model that quantizes as it goes; its rows must not share a call.
 SCALED_TOGETHER = "It quantizes by the range of what it is given, so rows are asked one at a time."

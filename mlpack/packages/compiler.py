@@ -15,10 +15,10 @@ from mlpack.errors import ResolveError
 from mlpack.packages.failures import failure
 from mlpack.packages.names import normalise
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.settings.toml import load_toml
+from mlpack.packages.settings.variables import uv_variables
 from mlpack.packages.target import Target
-from mlpack.packages.toml import load_toml
 from mlpack.packages.uvbin import uv_binary, without_uv
-from mlpack.packages.variables import uv_variables
 from mlpack.shell import run
 
 TIMEOUT_S = 600

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import version_key
-from mlpack.packages.pages import IndexFile
 from mlpack.packages.pythons import wheels_of
 
 # Measured over all releases of scikit-learn from 0.24.0 to 1.9.1: with 14 days each has a set with wheels; with 30, 1.2.2

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from mlpack.errors import IndexUnreachableError, ResolveError
+from mlpack.packages.index.http import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 from mlpack.packages.names import normalise, redact
 from mlpack.packages.target import Target
-from mlpack.packages.web import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 
 
 class NoSetError(ResolveError):

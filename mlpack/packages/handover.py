@@ -12,11 +12,11 @@ from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.index import is_loopback, local_path
+from mlpack.packages.index.http import with_login
 from mlpack.packages.local import locked_hashes
 from mlpack.packages.names import strip_login
 from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
-from mlpack.packages.variables import pip_variables, uv_variables
-from mlpack.packages.web import with_login
+from mlpack.packages.settings.variables import pip_variables, uv_variables
 from mlpack.packages.wheels import parse_wheel
 
 FOLDER = "build"  # in the context

@@ -13,10 +13,10 @@ from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.compiler import LockedPackage, LockedWheel
 from mlpack.packages.index import ask_all, is_loopback, local_path, page
+from mlpack.packages.index.http import download
 from mlpack.packages.names import normalise
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.together import at_once
-from mlpack.packages.web import download
 from mlpack.packages.wheels import parse_wheel
 
 _AGAIN = "Resolve again with --refresh."

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from mlpack.errors import PythonTooOldError, ResolveError
+from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, same_version, version_key
-from mlpack.packages.pages import IndexFile
 from mlpack.packages.wheels import parse_wheel
 
 PREFERRED = "3.11"

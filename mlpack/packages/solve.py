@@ -10,9 +10,9 @@ from mlpack.packages.compiler import LockedPackage, compile_lock
 from mlpack.packages.era import Era, find_era, was_there
 from mlpack.packages.failures import NoSetError
 from mlpack.packages.index import ask_all
+from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.installer import server_and_installer
 from mlpack.packages.names import parse_requirement
-from mlpack.packages.pages import IndexFile
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 from mlpack.packages.wanted import Wanted

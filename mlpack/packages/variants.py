@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from mlpack.errors import IndexUnreachableError, ResolveError
 from mlpack.packages.compiler import LockedPackage
 from mlpack.packages.index import ask, ask_all
+from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, normalise, parse_requirement, same_version, version_key
-from mlpack.packages.pages import IndexFile
 from mlpack.packages.pythons import SUPPORTED
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.wanted import Wanted

@@ -19,9 +19,9 @@ from mlpack.errors import DiskFullError, ResolveError
 from mlpack.packages.failures import failure
 from mlpack.packages.interpreters import Interpreter
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.settings.variables import uv_variables
 from mlpack.packages.target import Target
 from mlpack.packages.uvbin import uv_binary, without_uv
-from mlpack.packages.variables import uv_variables
 from mlpack.shell import run
 
 SCHEMA = 1  # goes up when the way of making one changes what comes out

@@ -10,8 +10,8 @@ from typing import Any
 
 from mlpack.artifacts.image import Released
 from mlpack.artifacts.service import Deployment, Live, Place, Plan, Proof, Service, Staged
+from mlpack.checks.golden import Asked, Golden, ask
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
-from mlpack.pipeline.golden import Asked, Golden, ask
 from mlpack.targets.base import Keeper, OnStep, Target
 
 _SLOWER = 2.0  # so many times the serving revision's p95 is worth a word

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.discovery.unrecognised import AS_TORCH, by_pickle_alone
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
-from mlpack.pipeline.unrecognised import AS_TORCH, by_pickle_alone
 
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
 

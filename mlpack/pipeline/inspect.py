@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo, Safety
+from mlpack.discovery.candidates import candidates
+from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
+from mlpack.discovery.remarks import by_value, remarks
+from mlpack.discovery.unrecognised import broken, found_in, some, unknown
 from mlpack.errors import (
     AmbiguousFormatError,
     MlpackError,
@@ -17,16 +21,12 @@ from mlpack.errors import (
     UnsafeModelError,
 )
 from mlpack.formats.base import Artifact, Format
-from mlpack.pipeline.candidates import candidates
-from mlpack.pipeline.packed import Inside, copied, files_inside, folders_inside, may_hold_pickles
-from mlpack.pipeline.remarks import by_value, remarks
-from mlpack.pipeline.unrecognised import broken, found_in, some, unknown
+from mlpack.readers.archives.trees import Tree, open_tree
 from mlpack.readers.digests import sha256_of
 from mlpack.readers.limits import Budget, Limits
 from mlpack.readers.paths import HEAD, Place, look, shown, unreadable
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.trees import Tree, open_tree
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.values import PickleFile
 
 __all__ = ["document", "failure_document", "inspect", "sha256_of"]
 

@@ -18,11 +18,11 @@ from mlpack.errors import (
     UsageError,
 )
 from mlpack.pipeline.gate import refuse_dangerous, refuse_mute, refuse_unsafe
-from mlpack.pipeline.owncode import OwnCode, settle
-from mlpack.pipeline.predictors import Contract, read_contract, signatures_for
-from mlpack.pipeline.sources import read_source
-from mlpack.readers.bytecode import KNOWN
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.bytecode import KNOWN
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.usercode.coverage import OwnCode, settle
+from mlpack.usercode.predictors import Contract, read_contract, signatures_for
+from mlpack.usercode.python_source import read_source
 
 OWN_FORMAT = "own"  # of a file that only the user's predictor can read
 _MOST_FILES = 200

@@ -11,8 +11,8 @@ from mlpack.artifacts.image import Image, Released
 from mlpack.engines.base import OnProgress, Progress, Publisher
 from mlpack.errors import RegistryError, UsageError
 from mlpack.pipeline.build import content_tag
-from mlpack.pipeline.receipts import report_of
 from mlpack.pipeline.render import LABEL_BUNDLE
+from mlpack.workspace import report_of
 
 RECEIPT_TYPE = "application/vnd.mlpack.receipt.v1+json"
 # Hangs a document on an image: (host/repository@sha256:..., artifact type, bytes).

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
+from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
-from mlpack.pipeline.modelfiles import OnBytes, model_files, model_root
-from mlpack.pipeline.owncode import OwnCode
 from mlpack.readers.bundled import bytes_of
 from mlpack.templating import render as fill
+from mlpack.usercode.coverage import OwnCode
 from mlpack.version import __version__
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlpack.artifacts.bundle import BundleFile
+from mlpack.readers.archives.trees import open_tree
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.trees import open_tree
 
 CHUNK = 1024 * 1024
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack.readers.archives.zip_records import ends_as_zip
 from mlpack.readers.paths import HEAD
-from mlpack.readers.zip_records import ends_as_zip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,13 @@ import re
 import time
 from typing import List
 
-from .access import Access
 from .errors import ModelFailedError, ServeError
-from .logs import Log
-from .metrics import Metrics
-from .routing import Router
+from .http.messages import Request, Response, Route
+from .http.routing import Router
 from .settings import Settings
-from .wire import Request, Response, Route
+from .telemetry.access_log import Access
+from .telemetry.logs import Log
+from .telemetry.metrics import Metrics
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
     import socket
 
     from .card import Card
-    from .loaded import LoadedModel
-    from .logs import Log
-    from .metrics import Metrics
-    from .models import Models
+    from .models.loaded import LoadedModel
+    from .models.registry import Models
     from .settings import Settings
+    from .telemetry.logs import Log
+    from .telemetry.metrics import Metrics
 
 _BACKLOG = 2048
 _ALL = "0.0.0.0"  # noqa: S104 - a container is reached from outside; who reaches it is the platform's matter
@@ -66,8 +66,8 @@ def serve(
         signal.signal(number, stop.on_signal)
 
     from .errors import StartError
-    from .guard import NotInspectedError
-    from .logs import SEVERITIES, start_log
+    from .models.guard import NotInspectedError
+    from .telemetry.logs import SEVERITIES, start_log
 
     log = start_log("info")
     try:
@@ -94,7 +94,9 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     started = time.perf_counter()
     listener = _listen(address)
 
-    from .metrics import Metrics  # once the port is bound, so that nobody is refused while all this is imported
+    from .telemetry.metrics import (
+        Metrics,  # once the port is bound, so that nobody is refused while all this is imported
+    )
 
     if settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
@@ -113,11 +115,11 @@ class _Service:
 
     def __init__(self, loader: Any, card: Card, settings: Settings, log: Log, stop: _Stop, metrics: Metrics) -> None:
         from .app import App
-        from .http_server import Server
-        from .loaded import LoadedModel
-        from .models import Models
+        from .http.body_budget import room_for
+        from .http.server import Server
+        from .models.loaded import LoadedModel
+        from .models.registry import Models
         from .protocols import all_routes
-        from .room import room_for
 
         self.model = LoadedModel(card, loader, log, settings, metrics)
         self.models = stop.models = Models(self.model, self.model, metrics)
@@ -131,8 +133,8 @@ class _Service:
 def _serve_with_workers(
     loader: Any, card: Card, settings: Settings, listener: socket.socket, log: Log, stop: _Stop
 ) -> int:
-    from .logs import start_log
-    from .metrics import Metrics
+    from .telemetry.logs import start_log
+    from .telemetry.metrics import Metrics
     from .workers import Preloaded, Workers, watch_parent
 
     _Service(loader, card, settings, log, _Stop(), Metrics())  # imports all that the workers share
@@ -219,8 +221,8 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 def _warmups(models: Models, settings: Settings) -> Any:
     """For every signature what to ask first: the card's sample, else values made from the signature."""
     from .errors import ServeError, StartError
+    from .protocols.encoding.rows import Rows
     from .protocols.examples import example, volume
-    from .protocols.rows import Rows
 
     found = []
     for signature in models.card.signatures:

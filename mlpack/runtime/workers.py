@@ -11,9 +11,9 @@ import warnings
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .card import Card
-from .loaded import load_model
-from .logs import Log
-from .metrics import Metrics
+from .models.loaded import load_model
+from .telemetry.logs import Log
+from .telemetry.metrics import Metrics
 
 _LOOK_S = 0.05  # between two looks at the children
 _END_S = 9.0  # of the 10 s that platforms give

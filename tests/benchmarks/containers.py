@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Limits
-from mlpack.engines.containers import RUN_LABEL, _host_config
 from mlpack.engines.docker import DockerEngine
+from mlpack.engines.docker.containers import RUN_LABEL, _host_config
 from mlpack.errors import EngineError
 from tests.benchmarks.measuring import tell
 from tests.benchmarks.moments import BARE, first_answer

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Signature
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mlpack.pipeline.conformance import Question, check_url
-from mlpack.pipeline.contracts import CONTRACTS, contract
+from mlpack.checks.conformance import Question, check_url
+from mlpack.checks.contracts import CONTRACTS, contract
 from tests.contract.served import Server
 from tests.standins.other_server import other_server
 

@@ -18,8 +18,8 @@ import pytest
 import uv
 
 from mlpack.artifacts.model import Signature, TensorSpec
-from mlpack.pipeline.conformance import Question, check_url
-from mlpack.pipeline.contracts import CONTRACTS, contract
+from mlpack.checks.conformance import Question, check_url
+from mlpack.checks.contracts import CONTRACTS, contract
 from tests.contract.served import ROOT, assemble
 
 pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.slow]

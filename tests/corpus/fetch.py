@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from mlpack.packages.index import ask
+from mlpack.packages.index.http import download
 from mlpack.packages.settings import PackageSettings, read_settings
-from mlpack.packages.web import download
 
 HERE = Path(__file__).parent
 _MOST_BYTES = 1 << 30  # of one archive, and of what is taken out of it

@@ -14,8 +14,8 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.pipeline.inspect import inspect
 from mlpack.plugins import load
 from mlpack.runtime.card import Signature
-from mlpack.runtime.guard import Guard
-from mlpack.runtime.protocols.casting import cast
+from mlpack.runtime.models.guard import Guard
+from mlpack.runtime.protocols.encoding.casting import cast
 
 FORMATS = ("sklearn", "xgboost", "lightgbm", "catboost", "mlflow")
 _KINDS = {"BYTES": "OU", "BOOL": "b", "I": "i", "F": "f"}

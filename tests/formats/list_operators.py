@@ -1,4 +1,4 @@
-"""Checks or writes mlpack/formats/pytorch/operators.tsv: torch's registered operators, each with what a file may do with it.
+"""Checks or writes mlpack/formats/pytorch/torchscript/operators.tsv: torch's registered operators, each with what a file may do with it.
 
 usage: python tests/formats/list_operators.py [--write]
 

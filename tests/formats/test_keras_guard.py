@@ -167,7 +167,7 @@ def test_with_the_verdict_overridden_nothing_runs(tmp_path: Path) -> None:
         assert info.safety.verdict == "unknown"
         honest.append([str(own), info.names, dict(info.options), [[1.0, 2.0, 3.0, 4.0]]])
     (tmp_path / "jobs.json").write_text(json.dumps([*jobs, *honest]))
-    words = (ROOT / "mlpack/formats/keras/loader.py", ROOT / "mlpack/runtime/guard.py", tmp_path / "jobs.json")
+    words = (ROOT / "mlpack/formats/keras/loader.py", ROOT / "mlpack/runtime/models/guard.py", tmp_path / "jobs.json")
     told = run(LOAD, *map(str, words))
     for (which, *_), (kind, said) in zip(jobs, told, strict=False):
         assert kind in ("NotInspectedError", "UnreadableError"), (which, kind, said)

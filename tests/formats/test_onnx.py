@@ -20,15 +20,15 @@ from sklearn.datasets import load_iris
 
 from mlpack.artifacts.model import ModelInfo, Signature
 from mlpack.config import Settings
-from mlpack.engines.context import content_of
+from mlpack.engines.docker.build_context import content_of
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.onnx import OnnxFormat, loader
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.render import Recipe, render
-from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature as Served
-from mlpack.runtime.guard import Guard
-from mlpack.runtime.protocols.rows import Rows
+from mlpack.runtime.models.calls import call
+from mlpack.runtime.models.guard import Guard
+from mlpack.runtime.protocols.encoding.rows import Rows
 from tests.formats import onnx_models as made
 from tests.formats.onnx_operators import missing
 from tests.messages import varint

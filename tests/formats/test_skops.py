@@ -20,7 +20,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from mlpack.errors import MlpackError, UnknownFormatError, UnreadableModelError
-from mlpack.runtime.guard import Guard, NotInspectedError
+from mlpack.runtime.models.guard import Guard, NotInspectedError
 from tests.formats.answering import inspected, loader_of
 from tests.formats.booster_models import numbers
 

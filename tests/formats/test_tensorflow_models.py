@@ -208,7 +208,7 @@ def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
 
 def test_the_image_refuses_operators_that_were_not_inspected(tmp_path: Path) -> None:
     """A file that writes when it is loaded, with the card of a harmless one: refused before TensorFlow loads it."""
-    parts = (ROOT / "mlpack/formats/savedmodel/loader.py", ROOT / "mlpack/runtime/guard.py")
+    parts = (ROOT / "mlpack/formats/savedmodel/loader.py", ROOT / "mlpack/runtime/models/guard.py")
     names, said, early, late = asked(GUARDED, str(tmp_path), str(tmp_path / "canary"), *map(str, parts))
     assert "WriteFile" in said
     assert (early, late) == (False, True)

@@ -15,10 +15,10 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.tflite import TfliteFormat, loader
 from mlpack.pipeline.inspect import inspect
-from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature as Served
-from mlpack.runtime.guard import Guard
-from mlpack.runtime.protocols.rows import Rows
+from mlpack.runtime.models.calls import call
+from mlpack.runtime.models.guard import Guard
+from mlpack.runtime.protocols.encoding.rows import Rows
 from tests.formats.tflite_models import TYPES, adding
 
 

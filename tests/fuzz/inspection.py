@@ -16,7 +16,7 @@ from typing import Any
 
 from mlpack.errors import MlpackError
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from tests.fuzz.cases import Failure
 
 LONGEST = 10  # seconds of processor time, so that a busy machine is no fault of inspection

@@ -22,10 +22,10 @@ from docker.errors import APIError
 from mlpack.artifacts.bundle import Bundle, BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
-from mlpack.engines.containers import RUN_LABEL
 from mlpack.engines.docker import DockerEngine
+from mlpack.engines.docker.containers import RUN_LABEL
 from mlpack.packages.settings import read_settings
-from mlpack.packages.variables import uv_variables
+from mlpack.packages.settings.variables import uv_variables
 from tests.integration.cli import told
 from tests.integration.clouds import PROJECT, REGION, Cloud, start_cloud, stop_cloud
 from tests.shared import once

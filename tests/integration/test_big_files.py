@@ -19,7 +19,7 @@ import pytest
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.engines.base import Progress
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.model_image import MODEL_LABEL, model_digest, model_reference
+from mlpack.engines.docker.model_image import MODEL_LABEL, model_digest, model_reference
 from mlpack.errors import DiskFullError, UnreadableModelError
 from tests.extra import extra
 from tests.integration.big import write_big_model

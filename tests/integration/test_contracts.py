@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mlpack.artifacts.report import Report
+from mlpack.checks.conformance import Question, check_image
+from mlpack.checks.contracts import CONTRACTS, contract
 from mlpack.engines.base import Limits
 from mlpack.engines.docker import DockerEngine
-from mlpack.pipeline.conformance import Question, check_image
-from mlpack.pipeline.contracts import CONTRACTS, contract
 from tests.integration.cli import mlpack, refused, told
 from tests.integration.conftest import BASE, ROOT, Name, Packed
 

@@ -22,7 +22,6 @@ from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Limits, Progress, Running
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.registry import attach, attachments, manifest_digest
 from mlpack.errors import (
     BaseImageError,
     BuildError,
@@ -33,6 +32,7 @@ from mlpack.errors import (
     RegistryUnreachableError,
     UnreadableModelError,
 )
+from mlpack.registries.referrers import attach, attachments, manifest_digest
 from tests.integration.conftest import BASE, ROOT, MakeBundle, bundle_for, file_of
 from tests.ports import free_port
 

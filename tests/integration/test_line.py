@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.registry import attachments
+from mlpack.registries.referrers import attachments
 from tests.integration.cli import PATIENCE_S, ask, assert_same, mlpack, predictions, refused, running, served, told
 from tests.integration.conftest import ROOT, Name, Packed, containers_of, packed_example
 

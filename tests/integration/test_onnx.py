@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from mlpack.pipeline.contracts import CONTRACTS
+from mlpack.checks.contracts import CONTRACTS
 from tests.formats import onnx_models as made
 from tests.integration.cli import ask, served, told
 from tests.integration.conftest import Name

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.engines.unpacked import PREFIX
+from mlpack.engines.process.unpacked import PREFIX
 from tests.extra import few
 from tests.integration.cli import MLPACK, PATIENCE_S, Done, ask, mlpack, predictions, refused, told
 from tests.unit.engines.processes import is_gone, status_of

@@ -16,12 +16,12 @@ from mlpack.artifacts.model import Requirement
 from mlpack.packages.compiler import compile_lock
 from mlpack.packages.era import CAPS, find_era
 from mlpack.packages.index import ask_all
+from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, normalise, parse_requirement, version_key
-from mlpack.packages.pages import IndexFile
 from mlpack.packages.pythons import SUPPORTED, usable_pythons, wheels_of
 from mlpack.packages.settings import PackageSettings, read_settings
+from mlpack.packages.settings.variables import uv_variables
 from mlpack.packages.target import Target
-from mlpack.packages.variables import uv_variables
 from mlpack.packages.wheels import parse_wheel
 from mlpack.pipeline.resolve import ResolveOptions, resolve
 from tests.extra import few

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mlpack.checks.contracts import CONTRACTS
 from mlpack.engines.docker import DockerEngine
-from mlpack.pipeline.contracts import CONTRACTS
 from tests.formats.frameworks import made
 from tests.integration.cli import mlpack, predictions, refused, served, told
 from tests.integration.conftest import Name

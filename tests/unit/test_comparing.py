@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mlpack.pipeline.comparing import columns_of, difference, problem_with
-from mlpack.pipeline.questions import rows_for, sample_rows, wrong_type, wrong_width
+from mlpack.checks.comparison import columns_of, difference, problem_with
+from mlpack.checks.requests import rows_for, sample_rows, wrong_type, wrong_width
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 from mlpack.artifacts.image import Image, Released
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Deployment
+from mlpack.checks.golden import Golden, ask, golden_of
+from mlpack.checks.smoke import Expectation
 from mlpack.cli.deploying import refuse_platform
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.pipeline.deploy import deploy, rollback, share
-from mlpack.pipeline.golden import Golden, ask, golden_of
-from mlpack.pipeline.smoke import Expectation
 from tests.standins.small_target import SmallTarget, small_target
 
 IMAGE = Image(id="sha256:1", tags=("small:1",), size=1, platform="linux/amd64", card={}, labels={})

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.cli.console import Console
 from mlpack.cli.diagnosis import clock, diagnose, room
+from mlpack.cli.output.console import Console
 from tests.unit.packages.standin_index import Release, serve
 
 PIP = Release("pip", "25.0", "2025-01-26T00:00:00Z")

@@ -12,15 +12,15 @@ import yaml
 
 from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
+from mlpack.checks.contracts import CONTRACTS
 from mlpack.config import Config, Settings, load_config
-from mlpack.pipeline.contracts import CONTRACTS
-from mlpack.pipeline.predictors import FUNCTIONS, read_contract
 from mlpack.pipeline.render import Recipe, render
-from mlpack.pipeline.sources import parse_source
 from mlpack.plugins import BUILT_IN, load
 from mlpack.runtime import errors as serve_errors
-from mlpack.runtime.logs import SEVERITIES
 from mlpack.runtime.protocols import PROTOCOLS
+from mlpack.runtime.telemetry.logs import SEVERITIES
+from mlpack.usercode.predictors import FUNCTIONS, read_contract
+from mlpack.usercode.python_source import parse_source
 from tests import docs_tables
 from tests.unit.locks import make_lock
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from mlpack.errors import ModelError
 from mlpack.pipeline.inspect import inspect
 from mlpack.plugins import load, names
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from tests.hostile import CANARY, make_hostile
 from tests.hostile_models import Hostile, make_hostile_models
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.model_image import THRESHOLD, model_reference, parted, taken_from
-from mlpack.engines.room import free_at, needed, require_room
+from mlpack.engines.docker.disk_space import free_at, needed, require_room
+from mlpack.engines.docker.model_image import THRESHOLD, model_reference, parted, taken_from
 from mlpack.errors import DiskFullError
 
 DOCKERFILE = "FROM base\n# COPY . is not meant\nCOPY mlpack/ model.json /app/\nCOPY model/ /app/model/\nCOPY --from=deps /model/ /x\n"

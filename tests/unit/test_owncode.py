@@ -12,8 +12,8 @@ import pytest
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
 from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
-from mlpack.pipeline.owncode import OwnCode, Settled, settle
 from mlpack.pipeline.prepare import Asked, prepare
+from mlpack.usercode.coverage import OwnCode, Settled, settle
 from tests.unit.locks import make_lock
 
 CLEANER = "class Cleaner:\n    def transform(self, X):\n        return X\n"

@@ -14,7 +14,7 @@ import pytest
 
 from mlpack.artifacts.model import ModelInfo, Safety, Signature, TensorSpec
 from mlpack.config import Settings
-from mlpack.engines.context import content_of
+from mlpack.engines.docker.build_context import content_of
 from mlpack.errors import AmbiguousFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.pipeline.inspect import inspect

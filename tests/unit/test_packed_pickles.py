@@ -13,12 +13,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.discovery.model_files import model_files
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.modelfiles import model_files
 from mlpack.pipeline.prepare import unrecognised
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from tests.hostile import P2
 from tests.unit.test_packed import tarred, zipped
 

@@ -11,9 +11,9 @@ from mlpack.artifacts.model import ModelInfo, Signature
 from mlpack.errors import ConfigError, ModelError, ResolveError, UnsafeModelError
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.predictors import read_contract, signatures_for
 from mlpack.pipeline.prepare import Asked, Prepared, prepare
-from mlpack.pipeline.sources import parse_source
+from mlpack.usercode.predictors import read_contract, signatures_for
+from mlpack.usercode.python_source import parse_source
 from tests.unit.locks import make_lock
 
 

@@ -11,7 +11,7 @@ from mlpack.artifacts.report import Check, Report, Verified
 from mlpack.errors import NotVerifiedError, UsageError
 from mlpack.pipeline.build import content_tag, tag_text
 from mlpack.pipeline.push import split_reference
-from mlpack.pipeline.receipts import last_built, receipt_path, remember_last, report_of, require_receipt, write_receipt
+from mlpack.workspace import last_built, receipt_path, remember_last, report_of, require_receipt, write_receipt
 
 IMAGE = Image(
     id="sha256:" + "ab" * 32,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlpack.errors import ConfigError
-from mlpack.pipeline.samples import read_sample
+from mlpack.readers.samples import read_sample
 
 ROWS = [
     {"age": 31, "pay": 1.5, "city": "Oslo", "member": True},

@@ -19,9 +19,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlpack.artifacts.report import Check, Report
-from mlpack.cli import summary
 from mlpack.cli.app import run
-from mlpack.cli.console import Console
+from mlpack.cli.output import ci_summary as summary
+from mlpack.cli.output.console import Console
 from mlpack.cli.testing import write_junit
 from mlpack.config import Settings
 from mlpack.errors import MlpackError

@@ -1,6 +1,6 @@
 """Tables as text: aligned, folded between words, or stacked, and never cut."""
 
-from mlpack.cli.tables import lines_of
+from mlpack.cli.output.tables import lines_of
 
 ROWS = [("id", "sha256:" + "a" * 64), ("because", "one two three four five six seven"), ("took", "1 s")]
 

@@ -12,7 +12,7 @@ from mlpack.cli.app import app
 from mlpack.errors import UsageError
 from mlpack.formats.savedmodel import SavedModelFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.tfserving import render_tf_serving
+from mlpack.pipeline.tensorflow_serving import render_tf_serving
 from tests.unit.formats.saved_models import ADDS, graph, saved
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tf-serving" / "Dockerfile"

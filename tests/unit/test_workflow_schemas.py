@@ -12,8 +12,8 @@ from check_jsonschema import main
 from click.testing import CliRunner
 
 from mlpack.artifacts.report import Report
-from mlpack.cli.console import Console
 from mlpack.cli.options import Ci
+from mlpack.cli.output.console import Console
 from mlpack.cli.workflows import write_workflow
 from mlpack.targets.compose.file import Wanted, write_file
 

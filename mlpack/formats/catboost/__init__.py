@@ -7,7 +7,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.formats.base import Artifact, Kind
-from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
+from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import told_of
 
 _LABELS = {str: "BYTES", bool: "BOOL", int: "INT64", float: "FP64"}

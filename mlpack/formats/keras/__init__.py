@@ -15,9 +15,9 @@ from mlpack.formats.keras.files import KerasFile, read_architecture, read_archiv
 from mlpack.formats.keras.judging import Judged, judge
 from mlpack.formats.keras.packages import Needs, needs_of
 from mlpack.formats.keras.signatures import signature_of
-from mlpack.readers.bytecode import KNOWN
 from mlpack.readers.hdf5 import MAGIC
 from mlpack.readers.limits import CutOffError
+from mlpack.readers.pickles.bytecode import KNOWN
 
 _AGAIN = "Save the model again, or fetch the file again."
 _WEIGHTS = (

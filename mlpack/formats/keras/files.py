@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.formats.base import Artifact
+from mlpack.readers.archives.trees import Tree, open_tree
 from mlpack.readers.hdf5 import Dataset, Hdf5
-from mlpack.readers.hdf5_blocks import RandomAccess
+from mlpack.readers.hdf5.blocks import RandomAccess
 from mlpack.readers.limits import MIB, CutOffError
 from mlpack.readers.streams import CHUNK, FileSource, Source, Window, peek, spooled
-from mlpack.readers.trees import Tree, open_tree
 
 _LONGEST_JSON = 16 * MIB
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"

@@ -21,8 +21,8 @@ from mlpack.formats.keras.permitted import (
     has_symbol,
     has_typespec,
 )
-from mlpack.readers.allowlist import danger_of
-from mlpack.readers.values import Global
+from mlpack.readers.pickles.values import Global
+from mlpack.readers.verdicts.allowlist import danger_of
 
 # What Keras writes for values that JSON has no words for.
 _VALUES = frozenset({

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Finding
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.marshalled import Code, read_code
+from mlpack.readers.pickles.marshalled import Code, read_code
 
 _MOST_CODE = 1 << 20  # bytes of all functions of a file
 _SHOWN = 240

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlpack.formats.keras.architecture import nodes
+from mlpack.readers.encodings.protobuf import BYTES, fields
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import BYTES, fields
 
 Kind = Literal[
     "class", "function", "text", "typespec", "registered", "scope", "symbol", "member", "operation", "file", "code"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.formats.base import Artifact, Kind
+from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
-from mlpack.readers.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.limits import told_of
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entropy")

@@ -13,8 +13,8 @@ from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
+from mlpack.readers.encodings.yaml_text import read_yaml
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.yaml_text import read_yaml
 
 MLMODEL = "MLmodel"
 _LONGEST = 1 << 20

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlpack.artifacts.model import Signature, TensorSpec
+from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.trees import Tree
 
 _LONGEST = 4 << 20
 _MOST = 20

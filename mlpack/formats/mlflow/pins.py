@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import Requirement
+from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.trees import Tree
 
 _REQUIREMENTS = "requirements.txt"
 _LONGEST = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mlpack.formats.named.known import PREDICTOR, Known, other
-from mlpack.readers.xgboost_models import looks_like_config
+from mlpack.readers.boosters.xgboost_models import looks_like_config
 
 _XGBOOST = "Pack the model itself, where it was trained: `model.save_model('model.ubj')`."
 _LIGHTGBM = (

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from mlpack.formats.named.known import PREDICTOR, Known, coreml, other, spacy
+from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.trees import Tree
 
 # What Hugging Face's libraries write beside weights in several files, and what TensorFlow writes beside its own.
 _SHARDED = (

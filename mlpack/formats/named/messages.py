@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mlpack.formats.named.known import Known, coreml, graphdef
+from mlpack.readers.encodings.protobuf import BYTES, VARINT, Field, fields
 from mlpack.readers.limits import KIB, CutOffError
-from mlpack.readers.protobuf import BYTES, VARINT, Field, fields
 from mlpack.readers.streams import Source
 
 # Core ML's Model.proto: the field that is there says what kind of model it is.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mlpack.readers.layouts import Layout
-from mlpack.readers.protobuf import BYTES, FIXED32, FIXED64, VARINT
+from mlpack.readers.encodings.protobuf import BYTES, FIXED32, FIXED64, VARINT
+from mlpack.readers.encodings.protobuf_layouts import Layout
 
 MODEL = Layout(
     what="ModelProto",

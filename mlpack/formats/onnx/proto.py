@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from mlpack.formats.onnx.layouts import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE, OPSET, TRAINING, VALUES
 from mlpack.formats.onnx.tensors import TensorInfo, pair_of, read_sparse, read_tensor
 from mlpack.formats.onnx.values import NAME, Value, value_of
+from mlpack.readers.encodings.protobuf import BYTES, VARINT, Field, fields, signed, varints
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import BYTES, VARINT, Field, fields, signed, varints
 from mlpack.readers.streams import Source
 
 _MOST_LABELS = 20_000

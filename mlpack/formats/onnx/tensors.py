@@ -8,8 +8,8 @@ from math import prod
 
 from mlpack.formats.onnx.layouts import PAIR, SPARSE, TENSOR
 from mlpack.formats.onnx.values import NAME
+from mlpack.readers.encodings.protobuf import BYTES, Field, varints
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import BYTES, Field, varints
 
 _MOST_AXES = 64
 _LARGEST = 1 << 48

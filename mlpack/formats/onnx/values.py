@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlpack.formats.onnx.layouts import TYPE, VALUE
+from mlpack.readers.encodings.protobuf import BYTES, VARINT, Field
 from mlpack.readers.limits import KIB
-from mlpack.readers.protobuf import BYTES, VARINT, Field
 
 NAME = 4 * KIB  # bytes; longer names are no names
 _KINDS = {1: "tensor", 4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional"}

@@ -16,9 +16,9 @@ from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import held_in, tensor_of
 from mlpack.formats.pytorch.torchscript import inspect_script
 from mlpack.formats.pytorch.weights import KEYS, inspect_safetensors, inspect_weights
-from mlpack.readers.carried import fault_of, shown
-from mlpack.readers.contents import kind
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.contents import kind
+from mlpack.readers.pickles.values import PickleFile
+from mlpack.readers.verdicts.carried import fault_of, shown
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files from before 1.6
 _MOST_SOURCE = 8 << 20  # of all source in a package

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlpack.formats.base import Artifact
+from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.trees import Tree
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.values import PickleFile
 
 Kind = Literal["torchscript", "saved", "exported", "package"]
 _PROGRAMS = ("serialized_exported_program.json",)  # torch 2.1 to 2.6; later ones lie in models/

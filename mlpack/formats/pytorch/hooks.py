@@ -7,10 +7,10 @@ from typing import Any
 
 from mlpack.artifacts.model import Finding, Safety
 from mlpack.formats.pytorch.tensors import tensor_of
-from mlpack.readers.allowlist import danger_of, use_of
-from mlpack.readers.carried import METHODS
-from mlpack.readers.contents import pairs
-from mlpack.readers.values import Global, Instance
+from mlpack.readers.pickles.contents import pairs
+from mlpack.readers.pickles.values import Global, Instance
+from mlpack.readers.verdicts.allowlist import danger_of, use_of
+from mlpack.readers.verdicts.carried import METHODS
 
 _TABLES = {"_parameters", "_buffers", "_modules"}
 # torch's own hooks that compute a layer's weights, and all that their state may hold.

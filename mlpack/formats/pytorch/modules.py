@@ -18,7 +18,7 @@ from mlpack.formats.pytorch.hooks import with_hooks
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.readers.values import Global, Instance
+from mlpack.readers.pickles.values import Global, Instance
 
 _LAYERS = "torch.nn.modules."
 _GRAPH = "torch.fx.graph_module.reduce_graph_module"

@@ -8,7 +8,7 @@ from mlpack.artifacts.model import Requirement
 from mlpack.formats.base import Artifact
 from mlpack.readers.counts import is_whole
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.values import PickleFile
 
 _NUMPY_2 = (2, 3)  # torch before 2.3 was compiled for numpy 1
 

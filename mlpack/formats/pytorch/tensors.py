@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from mlpack.readers.contents import pairs
-from mlpack.readers.values import Global, Instance, PersistentId
+from mlpack.readers.pickles.contents import pairs
+from mlpack.readers.pickles.values import Global, Instance, PersistentId
 
 # torch's storage classes and dtypes -> Open Inference names where there is one, else torch's own word.
 DTYPES = {

@@ -13,9 +13,9 @@ from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.readers.contents import detail, kind
+from mlpack.readers.encodings.safetensors import announced, read_header
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.safetensors import announced, read_header
+from mlpack.readers.pickles.contents import detail, kind
 from mlpack.readers.sniff import sniff
 
 # Where training loops keep the state dict in a checkpoint, the likeliest first.

@@ -13,9 +13,9 @@ from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge, listed_names
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
+from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.sniff import is_pointer
-from mlpack.readers.trees import Tree
 
 _FILE = "saved_model.pb"
 _OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same in parts, and as text

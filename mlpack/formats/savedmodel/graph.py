@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from mlpack.formats.savedmodel.nodes import Function, Node, name_of, read_function, read_node
 from mlpack.formats.savedmodel.objects import Objects, read_objects
 from mlpack.formats.savedmodel.parts import Functions
-from mlpack.readers.layouts import Layout, entry
+from mlpack.readers.encodings.protobuf import BYTES, FIXED32, VARINT, Field, fields, signed
+from mlpack.readers.encodings.protobuf_layouts import Layout, entry
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import BYTES, FIXED32, VARINT, Field, fields, signed
 from mlpack.readers.streams import Source
 
 # TensorFlow's DataType enum (types.proto) -> Open Inference names; bfloat16 is served as FP32.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mlpack.readers.layouts import Layout, entry
+from mlpack.readers.encodings.protobuf import BYTES, FIXED32, VARINT, Field
+from mlpack.readers.encodings.protobuf_layouts import Layout, entry
 from mlpack.readers.limits import MIB, CutOffError
-from mlpack.readers.protobuf import BYTES, FIXED32, VARINT, Field
 
 LONGEST_NAME = 64 * 1024
 _DEEPEST = 20  # attributes of functions that are attributes

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from mlpack.formats.savedmodel.nodes import name_of
 from mlpack.formats.savedmodel.parts import Functions
-from mlpack.readers.layouts import Layout, entry
+from mlpack.readers.encodings.protobuf import BYTES, VARINT, Field, varints
+from mlpack.readers.encodings.protobuf_layouts import Layout, entry
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import BYTES, VARINT, Field, varints
 
 _GRAPH = Layout(what="SavedObjectGraph", many={1: BYTES, 2: BYTES})
 _KINDS = frozenset({4, 5, 6, 7, 8, 9, 10, 12})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from mlpack.readers.encodings.protobuf import Field
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import Field
 
 _KINDS = {1: "sparse", 3: "ragged"}  # struct.proto: TypeSpecProto.TypeSpecClass
 _DEEPEST = 30

@@ -17,10 +17,10 @@ from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
-from mlpack.readers.contents import contents, entries, kind, pairs
 from mlpack.readers.limits import told_of
+from mlpack.readers.pickles.contents import contents, entries, kind, pairs
+from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops, read_skops, with_verdict
-from mlpack.readers.values import PickleFile
 
 _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 

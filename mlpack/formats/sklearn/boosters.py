@@ -9,13 +9,13 @@ from typing import Any
 
 from mlpack.artifacts.model import Requirement, Task
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
-from mlpack.readers.catboost_models import PLOTTING, CatBoostFacts, read_catboost
-from mlpack.readers.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
+from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, read_catboost
+from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
+from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer
+from mlpack.readers.boosters.xgboost_versions import xgboost_requirement
 from mlpack.readers.limits import CutOffError
+from mlpack.readers.pickles.values import Blob, Instance
 from mlpack.readers.streams import MemorySource
-from mlpack.readers.values import Blob, Instance
-from mlpack.readers.xgboost_models import XGBoostFacts, read_buffer
-from mlpack.readers.xgboost_versions import xgboost_requirement
 
 PACKAGES = ("lightgbm", "xgboost", "catboost")
 EXCLUDES = {"catboost": PLOTTING}

@@ -12,7 +12,7 @@ from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type
 from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import inner, steps
-from mlpack.readers.values import Array, Instance
+from mlpack.readers.pickles.values import Array, Instance
 
 _IMPUTERS = frozenset({"SimpleImputer", "Imputer"})
 _DEPTH = 25  # pipelines in pipelines; deeper ones are not looked into

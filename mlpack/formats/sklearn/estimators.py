@@ -11,7 +11,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.kinds import SKLEARN, Kind, relative
-from mlpack.readers.values import Array, Global, Instance
+from mlpack.readers.pickles.values import Array, Global, Instance
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})

@@ -11,7 +11,7 @@ from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import core, inner, members, steps
 from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS
-from mlpack.readers.values import Array
+from mlpack.readers.pickles.values import Array
 
 # Where versions before 0.24 (which have no n_features_in_) keep the number of columns: attribute, axis of its shape.
 _SHAPES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.formats.sklearn.estimators import Estimator, walk
-from mlpack.readers.values import Global, Instance
+from mlpack.readers.pickles.values import Global, Instance
 
 # Packages whose estimators answer a row without looking at the others, and what their state is made of.
 _KNOWN = frozenset({

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, sequence, shape, walk
-from mlpack.readers.values import Array, Instance
+from mlpack.readers.pickles.values import Array, Instance
 
 _SERIES = ("statsmodels.tsa.",)
 # Where PyOD's detectors keep a table as wide as their input.

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops
-from mlpack.readers.values import PickleFile
 
 # These work through scikit-learn's classes, so they need it even where the file does not name it.
 _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")

@@ -10,7 +10,7 @@ from mlpack.artifacts.model import Batch, Finding, Layout, ModelInfo, Requiremen
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
-from mlpack.readers.flatbuffers import Bytes, opened
+from mlpack.readers.encodings.flatbuffers import Bytes, opened
 from mlpack.readers.limits import MIB, CutOffError
 
 # Custom operators that the runtime brings itself.

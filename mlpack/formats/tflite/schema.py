@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mlpack.readers.flatbuffers import Bytes, Table, root
+from mlpack.readers.encodings.flatbuffers import Bytes, Table, root
 from mlpack.readers.limits import CutOffError
 
 # TensorType -> V2's name; the rest has none there.

@@ -7,10 +7,10 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
 from mlpack.formats.base import Artifact, Kind
+from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost
+from mlpack.readers.boosters.xgboost_versions import xgboost_requirement, xgboost_version
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import told_of
-from mlpack.readers.xgboost_models import XGBoostFacts, read_xgboost
-from mlpack.readers.xgboost_versions import xgboost_requirement, xgboost_version
 
 _SHOWN = {"json": "JSON", "ubjson": "UBJSON", "binary": "the old binary form"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Iterator, List, Protocol, Tuple
 
-from ..models import Models
+from ..http.messages import Route
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Route
 
 # module in this folder: class in it. Where two contracts claim a path, the earlier line has it.
 PROTOCOLS = {

@@ -13,16 +13,16 @@ from ..errors import (
     UnknownModelError,
     UnknownVersionError,
 )
-from ..models import Models
-from ..predictor import Arrays
+from ..http.messages import Request, Response
+from ..models.predictor import Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response
-from .casting import shown
+from .encoding.casting import shown
+from .encoding.fitting import fit
+from .encoding.rows import Rows
+from .encoding.tables import from_columns, from_split
+from .encoding.text import dump
 from .examples import example_document
-from .fitting import fit
-from .rows import Rows
-from .tables import from_columns, from_split
-from .text import dump
 
 
 class Answering:

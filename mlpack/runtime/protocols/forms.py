@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Dict
 
 from ..errors import ServeError
-from ..wire import Response
-from .text import dump
+from ..http.messages import Response
+from .encoding.text import dump
 
 
 def own_form(error: ServeError) -> Response:

@@ -6,12 +6,12 @@ from typing import Any, List, NamedTuple
 
 from ..card import Signature
 from ..errors import BadInputError
-from ..models import Models
-from ..predictor import Arrays
+from ..http.messages import Request, Response, Route
+from ..models.predictor import Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
-from .casting import shown
+from .encoding.casting import shown
 from .forms import mlflow_form
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")

@@ -6,13 +6,13 @@ import re
 from typing import Any, Callable, Dict, List, Optional
 
 from ..card import Card
-from ..models import Models
+from ..http.messages import Request, Response, Route
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from . import forms
 from .answering import Answering
+from .encoding.text import dump
 from .schemas import Schema, any_of, prediction_schema, request_schema, row_schema
-from .text import dump
 
 _TEXT: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "boolean"}

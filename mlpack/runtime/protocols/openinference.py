@@ -8,16 +8,16 @@ import numpy as np
 
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, UnsupportedError
-from ..models import Models
-from ..predictor import Array, Arrays
+from ..http.messages import Request, Response, Route
+from ..models.predictor import Array, Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
-from .casting import shown
-from .fitting import NUMPY
+from .encoding.casting import shown
+from .encoding.fitting import NUMPY
+from .encoding.text import dump, parse
+from .encoding.wire_tensors import Part, read_tensors, split_body, write_tensor
 from .forms import text_form
-from .text import dump, parse
-from .wiretensors import Part, read_tensors, split_body, write_tensor
 
 _LENGTH = b"inference-header-content-length"
 _EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration"]

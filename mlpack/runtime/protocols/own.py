@@ -6,15 +6,15 @@ from typing import Any, Dict, List, Tuple
 
 from ..card import Signature
 from ..errors import BadInputError, RequestError
-from ..models import Models
-from ..predictor import Arrays
+from ..http.messages import Request, Response, Route
+from ..models.predictor import Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
-from .answers import predictions
-from .casting import shown
+from .encoding.answers import predictions
+from .encoding.casting import shown
+from .encoding.text import dump, parse
 from .forms import own_form
-from .text import dump, parse
 
 _FORMS = ("instances", "features", "columns")
 _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of values for each)'

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import List
 
-from ..memory import Memory
-from ..models import Models
+from ..http.messages import Request, Response, Route
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
+from ..telemetry.memory import Memory
 from .forms import own_form
 
 

@@ -7,17 +7,17 @@ from typing import List, Tuple
 
 from ..card import Signature
 from ..errors import MediaTypeError, NotAcceptableError
-from ..models import Models
-from ..predictor import Arrays
+from ..http.messages import Request, Response, Route
+from ..models.predictor import Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
-from .answers import predictions
-from .csvrows import read_csv, read_lines, write_csv, write_lines
+from .encoding.answers import predictions
+from .encoding.csv_rows import read_csv, read_lines, write_csv, write_lines
+from .encoding.npy import read_npy, write_npy
+from .encoding.text import dump, parse
 from .forms import mlflow_form
 from .mlflow import Body
-from .npy import read_npy, write_npy
-from .text import dump, parse
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
 _ALIASES = {"application/x-jsonlines": _LINES, "application/jsonl": _LINES, "application/x-ndjson": _LINES}

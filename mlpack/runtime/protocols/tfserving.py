@@ -6,16 +6,16 @@ from typing import Any, Dict, List
 
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, UnsupportedError
-from ..models import Models
-from ..predictor import Arrays
+from ..http.messages import Request, Response, Route
+from ..models.predictor import Arrays
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
-from .answers import predictions, tensors, with_base64
-from .binary import as_text, from_base64
-from .casting import shown
+from .encoding.answers import predictions, tensors, with_base64
+from .encoding.binary import as_text, from_base64
+from .encoding.casting import shown
+from .encoding.text import dump, dump_with_tokens, parse
 from .forms import text_form
-from .text import dump, dump_with_tokens, parse
 
 _DEFAULT = "serving_default"
 _TYPES = {

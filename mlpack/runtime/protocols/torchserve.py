@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import List
 
-from ..models import Models
+from ..http.messages import Request, Response, Route
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
 from .forms import torchserve_form
 from .own import Own

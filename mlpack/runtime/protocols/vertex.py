@@ -7,9 +7,9 @@ import re
 from typing import List, Mapping, Optional
 
 from ..errors import StartError
-from ..models import Models
+from ..http.messages import Request, Response, Route
+from ..models.registry import Models
 from ..settings import Settings
-from ..wire import Request, Response, Route
 from .answering import Answering
 from .forms import own_form
 from .own import Own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import cache
 
-from mlpack.readers.allowlist import allowed
+from mlpack.readers.verdicts.allowlist import allowed
 
 _HIDDEN = (
     ("os", "system"),

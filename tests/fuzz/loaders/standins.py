@@ -146,7 +146,9 @@ class Names:
             real = _loaded(*pair)
             container = real is None or (isinstance(real, type) and issubclass(real, (list, dict, set, deque)))
             # What is not installed beside this loader is installed beside another one.
-            called = any("__call__" in vars(one) for one in real.__mro__) if isinstance(real, type) else real is not None
+            called = (
+                any("__call__" in vars(one) for one in real.__mro__) if isinstance(real, type) else real is not None
+            )
             named: dict[str, Any] = {"__module__": ascii(module), "__qualname__": ascii(name)}
             named |= {"container": container, "can_be_called": called}
             self._inert[pair] = InertType("Inert", (Inert,), named)

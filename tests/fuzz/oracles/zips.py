@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from mlpack.readers.archives.zips import open_member, read_directory
 from mlpack.readers.limits import Budget, CutOffError, Limits
-from mlpack.readers.zips import open_member, read_directory
 from tests.fuzz.cases import Failure, Input, Outcome
 from tests.fuzz.generators import archives
 from tests.fuzz.inspection import Seen, Watch, pickles

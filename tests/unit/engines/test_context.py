@@ -13,7 +13,7 @@ import pytest
 
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.engines.base import Progress
-from mlpack.engines.context import tar_stream, with_progress
+from mlpack.engines.docker.build_context import tar_stream, with_progress
 from mlpack.errors import UnreadableModelError
 from mlpack.readers.bundled import CHUNK
 

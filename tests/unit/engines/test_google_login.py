@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.engines.artifact_registry import ArtifactRegistry, Shelf
-from mlpack.engines.credentials import remedy
-from mlpack.engines.google_login import GoogleLogin
 from mlpack.errors import RegistryAuthError
+from mlpack.registries.artifact_registry import ArtifactRegistry, Shelf
+from mlpack.registries.credentials import remedy
+from mlpack.registries.google_login import GoogleLogin
 from tests.standins.google_tokens import GoogleTokens
 
 REGISTRY = "europe-west1-docker.pkg.dev"

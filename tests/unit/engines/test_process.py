@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.account import Account, serving_account
 from mlpack.engines.base import Limits
-from mlpack.engines.output import KeptOutput
 from mlpack.engines.process import ProcessEngine, ProcessRunning
-from mlpack.engines.unpacked import PREFIX, unpacked
+from mlpack.engines.process.account import Account, serving_account
+from mlpack.engines.process.output import KeptOutput
+from mlpack.engines.process.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
 from tests.ports import free_port
 from tests.unit.engines.processes import PATIENCE_S, SERVE, bundle, file_of, is_gone, status_of, tells

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.engines.base_images import base_images, failed_base
-from mlpack.engines.complaints import kind_of
-from mlpack.engines.credentials import Credentials, find_credentials, registry_header
-from mlpack.engines.pushes import failed_push
-from mlpack.engines.references import parse_reference
-from mlpack.engines.registry import attach, attachments, manifest_digest
+from mlpack.artifacts.references import parse_reference
+from mlpack.engines.docker.base_images import base_images, failed_base
+from mlpack.engines.docker.push import failed_push
 from mlpack.errors import (
     BaseImageError,
     DiskFullError,
@@ -24,6 +21,9 @@ from mlpack.errors import (
     RegistryUnreachableError,
     UsageError,
 )
+from mlpack.registries.credentials import Credentials, find_credentials, registry_header
+from mlpack.registries.failures import kind_of
+from mlpack.registries.referrers import attach, attachments, manifest_digest
 from tests.standins.token_registry import PASSWORD, USER, token_registry
 
 KIND = "application/vnd.mlpack.receipt+json"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mlpack.engines.base import Progress
-from mlpack.engines.steps import Steps, plain, short
-from mlpack.engines.trace import Log, Status, Vertex, read_trace
+from mlpack.engines.docker.steps import Steps, plain, short
+from mlpack.engines.docker.trace import Log, Status, Vertex, read_trace
 
 # As BuildKit's control.proto numbers them: a message is (number, value) pairs; a value an int, bytes, or a message.
 Message = list[tuple[int, Any]]

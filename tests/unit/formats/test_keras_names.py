@@ -19,9 +19,9 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.keras import _model
 from mlpack.formats.keras.files import KerasFile
-from mlpack.pipeline.owncode import settle
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.marshalled import read_code
+from mlpack.readers.pickles.marshalled import read_code
+from mlpack.usercode.coverage import settle
 from tests.unit.formats.test_keras import ARTIFACT, DENSE, FEATURES, archive, hdf5, layer, looked_at, sequential
 
 # `lambda x: tf.reduce_sum(x) + 1`, compiled by these releases of Python.

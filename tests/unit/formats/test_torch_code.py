@@ -12,10 +12,10 @@ import pytest
 from mlpack.artifacts.model import Safety
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.pytorch import TorchFormat
-from mlpack.formats.pytorch.expressions import is_expression, tree_faults
-from mlpack.formats.pytorch.tokens import Named
+from mlpack.formats.pytorch.exported.expressions import is_expression, tree_faults
+from mlpack.formats.pytorch.torchscript.tokens import Named
 from mlpack.pipeline.inspect import inspect
-from mlpack.readers.carried import fault_of
+from mlpack.readers.verdicts.carried import fault_of
 from tests.formats.torch_hostile import archive, script
 
 _IMPORTS = "import torch\nfrom torch import device\nimport torch.fx._pytree as fx_pytree\nfrom math import inf\n"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mlpack.packages.era import CAPS, Era, find_era, was_there
-from mlpack.packages.pages import IndexFile
+from mlpack.packages.index.pages import IndexFile
 
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
 

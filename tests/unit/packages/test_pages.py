@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mlpack.packages.pages import parse_page
+from mlpack.packages.index.pages import parse_page
 
 ADDRESS = "https://host/simple/six/"
 

@@ -14,12 +14,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mlpack.readers import allowlist, arguments
-from mlpack.readers.allowlist import allowed, danger_of, renamed, use_of
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.record import Record
-from mlpack.readers.values import Global
-from mlpack.readers.verdict import judge
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.record import Record
+from mlpack.readers.pickles.values import Global
+from mlpack.readers.verdicts import allowlist, arguments
+from mlpack.readers.verdicts.allowlist import allowed, danger_of, renamed, use_of
+from mlpack.readers.verdicts.verdict import judge
 from tests.unit.readers.models import every_model, numbers
 
 LISTS = Path(allowlist.__file__).parent

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.trees import open_tree
-from mlpack.readers.zips import read_directory
+from mlpack.readers.archives.trees import open_tree
+from mlpack.readers.archives.zips import read_directory
+from mlpack.readers.pickles.files import read_pickles
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 

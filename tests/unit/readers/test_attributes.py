@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Bunch
 
 from mlpack.artifacts.model import Safety
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 
 _EVIL = "y ~ os.system('id')"
 

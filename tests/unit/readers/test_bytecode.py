@@ -11,9 +11,9 @@ import cloudpickle  # type: ignore[import-untyped]  # it has no types
 import dill  # type: ignore[import-untyped]  # it has no types
 import pytest
 
-from mlpack.readers.bytecode import compilers, tool_of
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.bytecode import compilers, tool_of
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.values import PickleFile
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 # cloudpickle 3.1.2 of `lambda x, y: x in y and x is not None` as a def, and of a class with one method, under two Pythons.

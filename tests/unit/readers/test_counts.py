@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mlpack.readers.counts import counted, is_whole, scalars, whole
-from mlpack.readers.documents import pick
-from mlpack.readers.json_text import JsonCursor
+from mlpack.readers.encodings.documents import pick
+from mlpack.readers.encodings.json_text import JsonCursor
+from mlpack.readers.encodings.yaml_text import read_yaml
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import MemorySource
-from mlpack.readers.yaml_text import read_yaml
 
 SOURCES = Path(__file__).parents[3] / "mlpack"
 

@@ -11,8 +11,8 @@ import joblib
 import numpy as np
 import pytest
 
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.values import Array, Instance, PickleFile
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.values import Array, Instance, PickleFile
 
 ARRAYS = [
     np.arange(6.0).reshape(2, 3),

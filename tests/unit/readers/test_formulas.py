@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlpack.readers.formulas import objection
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.verdicts.formulas import objection
 
 
 @pytest.mark.parametrize(

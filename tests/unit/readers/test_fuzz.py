@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 
 VALUE = {"labels": np.array(["no", "yes"], dtype=object), "weights": np.arange(5.0), "n": [1, 2.5, ("a", None)]}
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from tests.hostile import CANARY, Case, make_hostile
 
 SECONDS = 10

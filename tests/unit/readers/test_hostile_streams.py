@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from joblib import numpy_pickle
 
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.values import PickleFile
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.values import PickleFile
 from tests.hostile import P4, call, look_up, text
 from tests.hostile_streams import CALLS, EVIL, MODEL, STREAMS, array, of_type, state_of, wrapped
 

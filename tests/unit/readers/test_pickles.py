@@ -21,8 +21,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlpack.errors import UnreadableModelError
-from mlpack.readers.pickles import read_pickles
-from mlpack.readers.values import Array, Instance, PickleFile
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.readers.pickles.values import Array, Instance, PickleFile
 
 GIB = 1 << 30
 
@@ -187,7 +187,7 @@ def test_a_gigabyte_of_array_is_stepped_over(tmp_path: Path) -> None:
         file.seek(GIB, 1)
         file.write(data[zeros + 160_000 :])
     program = (
-        "import sys, time; from pathlib import Path; from mlpack.readers.pickles import read_pickles;"
+        "import sys, time; from pathlib import Path; from mlpack.readers.pickles.files import read_pickles;"
         "began = time.process_time(); told = read_pickles(Path(sys.argv[1])); took = time.process_time() - began;"
         "print(told.safety.verdict, told.problem or '-', told.root['w'].shape[0], told.root['end'], took,"
         " next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
+from mlpack.readers.encodings.protobuf import Field, fields, signed, varints
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.protobuf import Field, fields, signed, varints
 from mlpack.readers.streams import FileSource
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from mlpack.readers.encodings.safetensors import read_header
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.safetensors import read_header
 from mlpack.readers.streams import MemorySource
 
 

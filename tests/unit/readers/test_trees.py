@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from mlpack.readers.archives.trees import Tree, open_tree
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.trees import Tree, open_tree
 
 FILES = {"model/saved_model.pb": b"graph", "model/variables/variables.index": b"v" * 70_000, "notes.txt": b""}
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack.runtime.batching import Part, Waiting, joined, shared_out
 from mlpack.runtime.card import Signature
-from mlpack.runtime.jobs import Job, size_of
+from mlpack.runtime.models.batching import Part, Waiting, joined, shared_out
+from mlpack.runtime.models.pending import Job, size_of
 
 
 def signature(name: str = "predict") -> Signature:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack.runtime.calls import call
 from mlpack.runtime.card import Signature
+from mlpack.runtime.models.calls import call
 
 
 def signature(batch: str, outputs: list[dict[str, Any]]) -> Signature:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mlpack.runtime.errors import ServeError
-from mlpack.runtime.exchange import Exchange, Serving
-from mlpack.runtime.room import Room
-from mlpack.runtime.wire import Head, Request, Response
+from mlpack.runtime.http.body_budget import Room
+from mlpack.runtime.http.exchange import Exchange, Serving
+from mlpack.runtime.http.messages import Head, Request, Response
 
 HEAD = Head("POST", "/predict", b"", {}, "1.1", expects=False)
 Handler = Callable[[Request], Awaitable[bytes]]

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from joblib import numpy_pickle
 
-from mlpack.readers.pickles import read_pickles
-from mlpack.runtime.guard import Guard, NotInspectedError
+from mlpack.readers.pickles.files import read_pickles
+from mlpack.runtime.models.guard import Guard, NotInspectedError
 from tests.contract.served import SKLEARN_LOADER
 from tests.hostile import P4, call, look_up, text
 

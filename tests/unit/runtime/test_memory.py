@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from mlpack.runtime.memory import Memory, proportional
+from mlpack.runtime.telemetry.memory import Memory, proportional
 
 ROLLUP = """5608793f9000-7ffc40698000 ---p 00000000 00:00 0                          [rollup]
 Rss:             1123544 kB

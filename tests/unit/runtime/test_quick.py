@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpack.runtime.quick import know_arrays
+from mlpack.runtime.models.quick import know_arrays
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.runtime import room
-from mlpack.runtime.room import memory_limit, room_for
+from mlpack.runtime.http import body_budget as room
+from mlpack.runtime.http.body_budget import memory_limit, room_for
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 MIB = 2**20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlpack.runtime.errors import NoRouteError, ServeError, WrongVerbError
-from mlpack.runtime.routing import Router
-from mlpack.runtime.wire import Request, Response, Route
+from mlpack.runtime.http.messages import Request, Response, Route
+from mlpack.runtime.http.routing import Router
 
 
 async def handler(_request: Request) -> Response:

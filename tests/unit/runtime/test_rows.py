@@ -10,8 +10,8 @@ import pytest
 
 from mlpack.runtime.card import Signature, TensorSpec
 from mlpack.runtime.errors import BadInputError, TooManyRowsError
+from mlpack.runtime.protocols.encoding.rows import Rows
 from mlpack.runtime.protocols.examples import example
-from mlpack.runtime.protocols.rows import Rows
 
 
 def signature(

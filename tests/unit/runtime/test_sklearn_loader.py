@@ -20,9 +20,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, StandardScaler
 
-from mlpack.readers.pickles import read_pickles
+from mlpack.readers.pickles.files import read_pickles
 from mlpack.runtime.card import Signature, TensorSpec
-from mlpack.runtime.guard import Guard
+from mlpack.runtime.models.guard import Guard
 from tests.contract.served import SKLEARN_LOADER
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlpack.runtime.card import Signature
-from mlpack.runtime.summaries import of_inputs, of_outputs
+from mlpack.runtime.telemetry.summaries import of_inputs, of_outputs
 
 
 def signature(layout: str, method: str = "predict", classes: Any = None) -> Signature:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlpack.runtime.errors import BadJsonError
-from mlpack.runtime.protocols.text import MAX_DEPTH, dump, parse
+from mlpack.runtime.protocols.encoding.text import MAX_DEPTH, dump, parse
 
 
 def nested(depth: int, rng: random.Random | None = None) -> bytes:

@@ -16,7 +16,7 @@ import pytest
 from mlpack.artifacts.model import Signature as Declared
 from mlpack.artifacts.model import TensorSpec
 from mlpack.runtime.card import Signature
-from mlpack.runtime.userpredictor import UserPredictor
+from mlpack.runtime.models.user_predictor import UserPredictor
 
 RAW = TensorSpec(name="instances", dtype="BYTES", shape=(-1,))
 MATRIX = TensorSpec(name="input", dtype="FP64", shape=(-1, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlpack.runtime.watching import Watches
+from mlpack.runtime.http.deadlines import Watches
 
 
 class Asked:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from mlpack.runtime.connection import Connection
 from mlpack.runtime.errors import ServeError
-from mlpack.runtime.exchange import Serving
-from mlpack.runtime.room import Room
-from mlpack.runtime.wire import Request, Response
+from mlpack.runtime.http.body_budget import Room
+from mlpack.runtime.http.connection import Connection
+from mlpack.runtime.http.exchange import Serving
+from mlpack.runtime.http.messages import Request, Response
 
 ROOM = 2**24
 

@@ -1,0 +1,1 @@
+"""Checks of a running service: smoke checks, serving contracts, golden requests, comparison of answers."""

@@ -1,0 +1,102 @@
+"""A contract to check: Contract; and what its checks share: Session, and the words for what was seen."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlpack.checks.checklist import BrokenPromiseError
+from mlpack.checks.client import Answer, Client
+from mlpack.checks.contracts.subject import Subject
+
+Promise = Callable[["Session"], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """A dialect of HTTP, as its platform or clients speak it.
+
+    `checks` gives each promise by its name, for what is known of the model: its rows (`asks`), and its name (`named`). `ready`
+    is the path that means ready. The platform starts the container with `command` after its entrypoint and the variables
+    `env`, in which `{port}` stands for the port, and ends it by SIGTERM, killing it after `grace_s`.
+    """
+
+    name: str
+    ready: str
+    checks: Callable[[Subject], Iterable[tuple[str, Promise]]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    own_port: bool = False  # the platform chooses the port; elsewhere it is where the server always listens
+    grace_s: float | None = None
+    asks: bool = True
+    any_answer: bool = False  # to answer at all is to be ready
+    named: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A running service that is asked. `heard` keeps the predictions for the subject's rows, by contract."""
+
+    client: Client
+    subject: Subject
+    heard: dict[str, list[Any]]
+
+    def hear(self, contract: str, predictions: Any) -> str:
+        """Keeps predictions, one for each row of the subject, or breaks."""
+        rows = len(self.subject.rows)
+        if not isinstance(predictions, list) or len(predictions) != rows:
+            count = f"{len(predictions)} predictions" if isinstance(predictions, list) else "no list of predictions"
+            raise BrokenPromiseError(f"{rows} rows asked, {count} answered: {str(predictions)[:200]}")
+        self.heard.setdefault(contract, [_as_text(one) for one in predictions])
+        return str(predictions)[:80]
+
+
+def _as_text(value: Any) -> Any:
+    """The value with each `{"b64": ...}` of a text as that text: some contracts say so by an output's name, others do not."""
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) != ["b64"] or not isinstance(value["b64"], str):
+        return {name: _as_text(one) for name, one in value.items()}
+    try:
+        return base64.b64decode(value["b64"], validate=True).decode("utf-8")
+    except ValueError:  # no Base64, or no text
+        return value
+
+
+def success(answer: Answer) -> Answer:
+    """The answer, which must be 200."""
+    if answer.status != 200:
+        raise BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
+    return answer
+
+
+def json_of(answer: Answer, *, keys: Sequence[str] = ()) -> Any:
+    """The JSON of a success, an object with these keys where there are any."""
+    try:
+        value = success(answer).json()
+    except ValueError:
+        raise BrokenPromiseError(f"no JSON: {answer.text[:200]}") from None
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise BrokenPromiseError(f"no {', '.join(missing)} in {answer.text[:200]}")
+    return value
+
+
+def refused(answer: Answer, statuses: Iterable[int] = range(400, 500), *, text: str | None = None) -> str:
+    """A refusal with one of the statuses, whose JSON has a text under the key `text`."""
+    if answer.status not in statuses:
+        wanted = "4xx" if statuses == range(400, 500) else " or ".join(map(str, statuses))
+        raise BrokenPromiseError(f"expected {wanted}, got {answer.status} {answer.text[:300]}")
+    if text is None:
+        return f"{answer.status} {answer.text[:80]}"
+    try:
+        told = answer.json()[text]
+    except (ValueError, KeyError, TypeError, IndexError):
+        told = None
+    if not isinstance(told, str) or not told:
+        raise BrokenPromiseError(f'{answer.status} without a text under "{text}": {answer.text[:200]}')
+    return f"{answer.status} {told}"[:80]

@@ -1,0 +1,87 @@
+"""SageMaker's container contract: the word `serve`, /ping and /invocations."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator
+
+from mlpack.checks.checklist import BrokenPromiseError
+from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused, success
+from mlpack.checks.contracts.subject import Subject
+
+_LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
+
+
+def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+    if subject.labels is not None:
+        yield "sagemaker_label", _label
+    yield "sagemaker_ping", _ping
+    yield "sagemaker_json", _json
+    if subject.flat:
+        if _sayable(subject):
+            yield "sagemaker_csv", lambda session: _lines(session, "text/csv", _csv(subject))
+        lines = "\n".join(json.dumps(row) for row in subject.rows)
+        yield "sagemaker_jsonlines", lambda session: _lines(session, "application/jsonlines", lines)
+    yield (
+        "sagemaker_unknown_type",
+        lambda session: refused(
+            session.client.post_raw("/invocations", b"x", content_type="application/x-mlpack-nothing")
+        ),
+    )
+    yield "sagemaker_bad_json", lambda session: refused(session.client.post_raw("/invocations", b"{"))
+
+
+CONTRACT = Contract(
+    name="sagemaker",
+    ready="/ping",
+    checks=_checks,
+    env={"SAGEMAKER_BIND_TO_PORT": "{port}"},
+    command=("serve",),
+    own_port=True,
+    grace_s=30,
+)
+
+
+def _label(session: Session) -> str:
+    told = (session.subject.labels or {}).get(_LABEL)
+    if told != "true":
+        raise BrokenPromiseError(f"the image has no label {_LABEL}=true, so SageMaker cannot choose its port")
+    return f"{_LABEL}=true"
+
+
+def _ping(session: Session) -> str:
+    began = time.perf_counter()
+    success(session.client.get("/ping"))
+    seconds = time.perf_counter() - began
+    if seconds > 2:
+        raise BrokenPromiseError(f"it took {seconds:.1f} s; SageMaker waits for 2")
+    return f"200 after {seconds * 1000:.0f} ms"
+
+
+def _json(session: Session) -> str:
+    answer = json_of(session.client.post("/invocations", {"instances": list(session.subject.rows)}))
+    if isinstance(answer, dict) and "predictions" in answer:
+        return session.hear("sagemaker", answer["predictions"])
+    return str(answer)[:80]
+
+
+def _sayable(subject: Subject) -> bool:
+    """Whether CSV has a word for every cell: an empty text is a missing value there, and not every reader takes NUL."""
+    return not any(cell == "" or (isinstance(cell, str) and "\0" in cell) for row in subject.flat for cell in row)
+
+
+def _csv(subject: Subject) -> str:
+    text = io.StringIO(newline="")
+    cells = [["" if cell is None else cell if isinstance(cell, str) else json.dumps(cell) for cell in row]
+             for row in subject.flat]  # fmt: skip
+    csv.writer(text, lineterminator="\n").writerows(cells)
+    return text.getvalue()
+
+
+def _lines(session: Session, kind: str, text: str) -> str:
+    """Each container takes the types that it likes: an answer, or 415."""
+    answer = session.client.post_raw("/invocations", text.encode(), content_type=kind)
+    return "415: not taken" if answer.status == 415 else success(answer).text[:80]

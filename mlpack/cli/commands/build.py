@@ -1,0 +1,99 @@
+"""`mlpack build`: from a model file to a tagged image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Entry,
+    Framework,
+    Gpu,
+    Include,
+    ModelPath,
+    Name,
+    Platform,
+    Predictor,
+    Python,
+    Quiet,
+    Refresh,
+    Sample,
+    Signature,
+    Trust,
+    Version,
+    Wheelhouse,
+)  # fmt: skip
+from mlpack.cli.output.console import Console
+
+
+def build(
+    path: ModelPath = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="One more tag; may be given again.")] = None,
+    name: Name = None,
+    version: Version = None,
+    entry: Entry = None,
+    signature: Signature = None,
+    framework: Framework = None,
+    python: Python = None,
+    platform: Platform = None,
+    wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
+    gpu: Gpu = None,
+    trust: Trust = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
+    ] = False,
+    max_size: Annotated[
+        str | None, typer.Option("--max-size", help="Exit 6 when the image is larger, such as 600MB.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
+    refresh: Refresh = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+    json: AsJson = False,
+) -> int:
+    """Build a tested-ready image of a model: resolved, rendered, built, tagged.
+
+    \b
+    mlpack build model.pkl
+    mlpack build model.pkl --name churn --version 1.4.0
+    mlpack build model.pkl --include clean.py
+    mlpack build bundle.joblib --entry model -t registry.example.com/ml/churn:candidate
+    """
+    from mlpack.cli.output.image import document, show
+    from mlpack.cli.wiring import make_context
+    from mlpack.pipeline.build import build as run_build
+    from mlpack.pipeline.build import refuse_large
+    from mlpack.workspace import remember_last
+
+    console = Console(json=json, quiet=quiet)
+    overrides = {
+        "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
+        "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
+    }  # fmt: skip
+    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    prepared = context.prepare(trust=trust)
+    engine = context.engine  # without one, all that follows would be for nothing
+    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared)
+    with console.progress("building") as on_progress:
+        image = run_build(
+            bundle,
+            builder=engine,
+            extra_tags=tuple(tag or ()),
+            force=force,
+            use_cache=not no_cache,
+            on_progress=on_progress,
+        )
+    remember_last(image, context.folder, config=context.config.file, model=prepared.info.path.resolve())
+    show(console, image, bundle.lock.reasons)
+    refuse_large(image, context.config.build.max_bytes, document(image))
+    console.document(document(image))
+    console.text("Next: mlpack test")
+    console.brief(image.tags[0])
+    return 0

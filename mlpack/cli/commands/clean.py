@@ -1,0 +1,56 @@
+"""`mlpack clean`: removes what mlpack made: images, caches, the working folder's notes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.options import AsJson
+from mlpack.cli.output.console import Console, human_size
+
+
+def clean(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Of the images those of these names alone.")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Images that mlpack built, and large models beside them.")
+    ] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Locks and environments in the user's cache.")] = False,
+    folder: Annotated[bool, typer.Option("--folder", help="Receipts and notes (.mlpack) of this folder.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: AsJson = False,
+) -> int:
+    """Remove what mlpack made; without a choice, all of it. Sizes are shown first, and it asks.
+
+    \b
+    mlpack clean
+    mlpack clean --images --yes
+    mlpack clean churn mlpack-model
+    """
+    from mlpack.cli.cleaning import find, remove
+    from mlpack.errors import UsageError
+
+    console = Console(json=json)
+    everything = not (names or images or cache or folder)
+    found = find(
+        console,
+        images=images or everything or bool(names),
+        cache=cache or everything,
+        folder=folder or everything,
+        names=tuple(names or ()),
+    )
+    console.table([(human_size(item.size), item.kind, item.name) for item in found], header=("size", "what", "name"))
+    if not found:
+        console.text("Nothing to remove.")
+    elif not yes:
+        if json or not console.interactive:
+            raise UsageError("nobody to ask", hint="--yes removes what is listed without asking.")
+        console.agree(f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?")
+    removed = [item for item in found if remove(console, item)]
+    console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
+    console.text(
+        f"Removed at most {human_size(sum(item.size for item in removed))}: layers may be shared." if removed else ""
+    )
+    return 0

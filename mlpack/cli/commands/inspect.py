@@ -1,0 +1,65 @@
+"""`mlpack inspect`: what a model file is, wants and needs, and whether it is safe."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.options import AsJson, ConfigFile, Entry, Framework, ModelPath, Quiet
+from mlpack.cli.output.console import Console
+
+
+class Threshold(str, Enum):
+    """The verdict from which on --fail-on fails."""
+
+    unknown = "unknown"
+    dangerous = "dangerous"
+
+
+_FAILING = {Threshold.unknown: {"unknown", "dangerous"}, Threshold.dangerous: {"dangerous"}}
+
+
+def inspect(
+    path: ModelPath = None,
+    entry: Entry = None,
+    framework: Framework = None,
+    digest: Annotated[bool, typer.Option("--digest", help="The file's sha256 too (reads all of it).")] = False,
+    fail_on: Annotated[
+        Threshold | None, typer.Option("--fail-on", help="Exit 3 at this verdict, or a worse one.")
+    ] = None,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+    json: AsJson = False,
+) -> int:
+    """Tell what a model file is, wants and needs, and whether it is safe. Nothing in it is run.
+
+    \b
+    mlpack inspect model.pkl
+    mlpack inspect bundle.joblib --entry model
+    mlpack inspect model.pkl --json --fail-on unknown
+    """
+    from mlpack.cli.output.model import show
+    from mlpack.cli.wiring import make_context
+    from mlpack.errors import ModelError, UnsafeModelError
+    from mlpack.pipeline.inspect import document, failure_document, sha256_of
+
+    console = Console(json=json, quiet=quiet)
+    context = make_context(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
+    try:
+        info = context.inspect()
+    except ModelError as error:
+        error.document = failure_document(context.path or Path(), error)
+        raise
+    found = document(info, sha256_of(info.path) if digest else None)
+    show(console, info, found)
+    console.brief(info.safety.verdict)
+    if fail_on is not None and info.safety.verdict in _FAILING[fail_on]:
+        names = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
+        told = UnsafeModelError(f"{info.path.name} is {info.safety.verdict}: {names}", hint="--fail-on asked for this.")
+        told.document = found
+        raise told
+    console.document(found)
+    return 0

@@ -1,0 +1,92 @@
+"""`mlpack render`: the folder that an image is built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpack.cli.options import (
+    AsJson,
+    ConfigFile,
+    Entry,
+    Framework,
+    Gpu,
+    Include,
+    ModelPath,
+    Name,
+    Platform,
+    Predictor,
+    Python,
+    Quiet,
+    Refresh,
+    Sample,
+    Signature,
+    Trust,
+    Version,
+    Wheelhouse,
+)  # fmt: skip
+from mlpack.cli.output.console import Console
+
+
+def render(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write; new or empty.")],
+    path: ModelPath = None,
+    buildkit: Annotated[bool, typer.Option("--buildkit", help="With BuildKit's cache and bind mounts.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds files already.")] = False,
+    name: Name = None,
+    version: Version = None,
+    entry: Entry = None,
+    signature: Signature = None,
+    framework: Framework = None,
+    python: Python = None,
+    platform: Platform = None,
+    wheelhouse: Wheelhouse = None,
+    include: Include = None,
+    predictor: Predictor = None,
+    sample: Sample = None,
+    gpu: Gpu = None,
+    serve_with: Annotated[
+        str | None,
+        typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image."),
+    ] = None,
+    trust: Trust = False,
+    refresh: Refresh = False,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+    json: AsJson = False,
+) -> int:
+    """Write the folder that the image is built from: plain `docker build` takes it, mlpack is needed no more.
+
+    \b
+    mlpack render model.pkl -o churn/
+    docker build -t churn churn/
+    """
+    from mlpack.cli.serving_with import write_tf_serving
+    from mlpack.cli.wiring import make_context
+    from mlpack.errors import UsageError
+    from mlpack.pipeline.render import write
+
+    console = Console(json=json, quiet=quiet)
+    overrides = {
+        "name": name, "version": version, "entry": entry, "framework": framework, "python": python,
+        "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
+        "build.platform": platform, "build.wheelhouse": wheelhouse,
+    }  # fmt: skip
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
+        raise UsageError(
+            f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
+        )
+    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    if serve_with is not None:
+        return write_tf_serving(context, serve_with, out, trust=trust)
+    prepared = context.prepare(trust=trust)
+    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
+    write(bundle, out, buildkit=buildkit)
+    console.document({"folder": str(out), "digest": bundle.digest, "files": [file.name for file in bundle.files]})
+    for reason in bundle.lock.reasons:
+        console.note(f"- {reason}")
+    console.brief(str(out))
+    console.text(f"Wrote {out}. Build it with: docker build -t {bundle.name} {out}")
+    return 0

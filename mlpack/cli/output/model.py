@@ -1,0 +1,127 @@
+"""How an inspected model looks to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.cli.output.console import Console, human_size
+
+_WORDS = {
+    "safe": "safe: everything that loading it calls is known",
+    "unknown": "unknown: loading it runs code that mlpack does not know",
+    "dangerous": "DANGEROUS: loading it would run commands or code",
+}
+
+
+def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
+    """Prints what was found, a line each; what is not known has no line."""
+    rows = [(label, value) for label, value in _facts(info, found) if value]
+    console.table(rows, styles=("bold", ""))
+    for finding in info.safety.findings[:20]:
+        console.text(f"  {finding.callable}: {finding.why}")
+    if len(info.safety.findings) > 20:
+        console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
+    if info.contents:
+        console.text()
+        console.text("It is a bundle. It holds:")
+        console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
+        keys = [content.key for content in info.contents if content.servable]
+        if keys and info.entry is None:
+            console.text(f"Serve one of them with --entry {keys[0]}")
+    if info.advice:
+        console.text()
+        console.text(f"Not served as it is. {info.advice}")
+    for warning in info.warnings:
+        console.warn(warning)
+
+
+def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
+    framework = " ".join(part for part in (info.framework, info.framework_version) if part)
+    container = ", ".join(
+        part
+        for part in (
+            info.format,
+            f"protocol {info.protocol}" if info.protocol is not None else "",
+            info.compression or "",
+        )
+        if part
+    )
+    return [
+        ("file", f"{info.path.name}  {human_size(info.size)}  ({container})"),
+        ("inside", info.packed or ""),
+        ("sha256", str(found.get("digest") or "")),
+        ("framework", framework),
+        ("model", info.root_class),
+        ("known", _known(info)),
+        ("steps", " > ".join(f"{name} ({class_.rpartition('.')[2]})" for name, class_ in info.steps)),
+        ("weights", _weights(info)),
+        ("task", info.task or ""),
+        ("classes", _short(list(info.classes or ()))),
+        ("input", _input(info.signatures[0]) if info.signatures else ""),
+        ("output", _outputs(info.signatures[0]) if info.signatures else ""),
+        ("signatures" if _tensors(info) else "methods", ", ".join(signature.name for signature in info.signatures)),
+        (
+            "needs",
+            ", ".join(_requirement(item.distribution, item.version, item.constraint) for item in info.requirements),
+        ),
+        ("your code", ", ".join(info.missing_modules)),
+        ("safety", _safety(info)),
+    ]
+
+
+def _safety(info: ModelInfo) -> str:
+    if info.safety.verdict == "unknown" and not info.safety.findings:
+        return "unknown: it is only recognised, and was not read to its end"
+    return _WORDS[info.safety.verdict]
+
+
+def _known(info: ModelInfo) -> str:
+    """What little is known of a model that is only recognised."""
+    if info.signatures or not info.advice or "parameters" in info.details:
+        return ""
+    plain = {key: value for key, value in info.details.items() if value and not isinstance(value, (dict, list))}
+    lists = {key: _short(value, 8) for key, value in info.details.items() if value and isinstance(value, list)}
+    return "; ".join(f"{key} {value}" for key, value in (plain | lists).items())
+
+
+def _weights(info: ModelInfo) -> str:
+    """How many tensors a file of weights holds, where its format counts them."""
+    details = info.details
+    if not details.get("tensors") or "parameters" not in details:
+        return ""
+    dtypes = ", ".join(details.get("dtypes") or ())
+    return f"{details['tensors']} tensors, {details.get('parameters', 0):,} parameters, {dtypes}"
+
+
+def _tensors(info: ModelInfo) -> bool:
+    return bool(info.signatures) and info.signatures[0].layout == "tensors"
+
+
+def _outputs(signature: Signature) -> str:
+    """The outputs by name, where the names are the file's own; an estimator's go by its method."""
+    if signature.layout != "tensors" and signature.outputs[0].name.startswith(signature.method):
+        return ""
+    return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.outputs], 12)
+
+
+def _shape(shape: tuple[int | str, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _input(signature: Signature) -> str:
+    if signature.layout == "columns":
+        return _short([f"{spec.name}: {spec.dtype}" for spec in signature.inputs], 12)
+    if signature.layout == "tensors":
+        return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.inputs], 12)
+    names = f": {_short(list(signature.columns), 8)}" if signature.columns else ""
+    return ", ".join(f"{spec.dtype} {list(spec.shape)}" for spec in signature.inputs) + names
+
+
+def _requirement(name: str, version: str | None, constraint: str) -> str:
+    return f"{name}=={version}" if version else f"{name}{constraint}"
+
+
+def _short(values: list[Any], most: int = 10) -> str:
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown + (f", ... ({len(values)})" if len(values) > most else "")

@@ -1,0 +1,86 @@
+"""The model's own files as the bundle holds them: hashed while they stream, under names that need no quoting anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import ModelError
+from mlpack.readers.archives.trees import open_tree
+from mlpack.readers.bundled import bytes_of
+from mlpack.readers.limits import CutOffError
+
+OnBytes = Callable[[int, int], None]
+
+
+def model_files(info: ModelInfo, on_bytes: OnBytes | None) -> Iterator[BundleFile]:
+    """Every file of the model below `model/`, in the order of their names; its own name stays in the card.
+
+    Raises ModelError for what cannot be read, or holds nothing.
+    """
+    try:
+        found = list(_found(info))
+        total, done = sum(max(file.size, 0) for file in found), 0
+        for file in found:
+            digest, size = hashlib.sha256(), 0
+            for chunk in bytes_of(file):
+                digest.update(chunk)
+                size += len(chunk)
+                if on_bytes is not None:
+                    on_bytes(done + size, max(total, done + size))
+            done += size
+            yield replace(file, size=size, sha256=digest.hexdigest())
+    except (OSError, CutOffError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelError(f"cannot read {info.path}: {why}", hint="Was it moved while it was packed?") from error
+
+
+def model_root(info: ModelInfo) -> str:
+    """Where in the bundle the model is: `model/` and the name of its file or folder."""
+    return f"model/{_safe(info.packed.rpartition('/')[2] if info.packed else _stem(info))}"
+
+
+def _found(info: ModelInfo) -> Iterator[BundleFile]:
+    """The files, not hashed yet; an archive's are taken out of it one by one, never all at once."""
+    root = model_root(info)
+    if info.packed is None and info.path.is_file():
+        yield _unread(root, info.path, info.path.stat().st_size)
+        for name in info.companions:
+            beside = info.path.parent / name
+            yield _unread(f"model/{name}", beside.resolve(), beside.stat().st_size)
+        return
+    tree = open_tree(info.path)
+    if tree is None:
+        return
+    if info.packed and info.packed in tree:
+        yield _unread(root, info.path, tree.sizes[info.packed], info.packed)
+        for name in info.companions:
+            member = (PurePosixPath(info.packed).parent / name).as_posix()
+            yield _unread(f"model/{name}", info.path, tree.sizes[member], member)
+        return
+    inside = tree.below(info.packed or "")
+    for name, size in inside.sizes.items():
+        if inside.container == "folder":
+            yield _unread(f"{root}/{name}", (info.path / name).resolve(), size)
+        else:
+            yield _unread(f"{root}/{name}", info.path, size, inside.prefix + name)
+
+
+def _unread(name: str, source: Path, size: int, member: str | None = None) -> BundleFile:
+    return BundleFile(name=name, size=size, sha256="", source=source, member=member)
+
+
+def _stem(info: ModelInfo) -> str:
+    """A file's or folder's own name; an archive's without the ending that says how it is packed."""
+    if info.packed is None:
+        return info.path.name
+    return re.sub(r"\.(zip|tar|tgz|tbz2?|txz|tar\.\w+)$", "", info.path.name, flags=re.IGNORECASE)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", name).lstrip("._") or "model"

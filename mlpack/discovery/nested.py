@@ -1,0 +1,108 @@
+"""Models inside a folder or an archive: which folders and files of a Tree to ask the formats about, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from mlpack.artifacts.model import ModelInfo
+from mlpack.errors import MlpackError
+from mlpack.readers.archives.trees import Tree
+from mlpack.readers.archives.zips import MAGICS as ZIP
+from mlpack.readers.limits import Budget, CutOffError
+from mlpack.readers.paths import HEAD
+from mlpack.readers.streams import compression_of
+
+# Endings of models that lie in an archive as a file of their own.
+_SUFFIXES = frozenset({
+    ".onnx", ".tflite", ".h5", ".hdf5", ".keras", ".cbm", ".ubj", ".safetensors", ".json", ".txt", ".model", ".pb", ".gguf",
+    ".bin", ".ftz", ".mlmodel", ".pmml", ".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk", ".pt", ".pth", ".pt2",
+    ".ckpt", ".skops", ".gz", ".z", ".xz", ".bz2", ".lz4",
+})  # fmt: skip
+_PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk"})
+_DEPTH = 3
+_MOST_FOLDERS = 200
+_MOST_FILES = 40
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """A model in a tree: the name of its folder or file below the root, and what it is, or why that cannot be told."""
+
+    name: str
+    info: ModelInfo | None = None
+    error: MlpackError | None = None
+
+
+def folders_inside(tree: Tree, ask: Callable[[Tree, str], ModelInfo | None]) -> list[Inside]:
+    """The folders that are models, outermost first; `ask(the folder's tree, its name)`. Nothing below a model is asked."""
+    found: list[Inside] = []
+    for folder in _folders(tree):
+        if any(folder.startswith(f"{one.name}/") for one in found):
+            continue
+        try:
+            info = ask(tree.below(folder), folder)
+        except MlpackError as error:
+            found.append(Inside(name=folder, error=error))
+        else:
+            if info is not None:
+                found.append(Inside(name=folder, info=info))
+    return found
+
+
+def files_inside(
+    tree: Tree, ask: Callable[[Tree, str, int, bytes], ModelInfo | None], folders: Sequence[Inside] = ()
+) -> list[Inside]:
+    """The files that are models; `ask(tree, name, size, first bytes)`. Files of the `folders` that are models are theirs.
+
+    A lone compressed file is asked whatever its name; SageMaker's own containers give theirs a name without an ending.
+    """
+    loose = [name for name in tree.names if not any(name.startswith(f"{one.name}/") for one in folders)]
+    suffixes = {name: PurePosixPath(name).suffix.lower() for name in loose}
+    likely = [name for name in loose if tree.container == "packed" or suffixes[name] in _SUFFIXES]
+    likely += [name for name in loose if not suffixes[name] and name not in likely]
+    asked = (_asked(tree, name, ask) for name in likely[:_MOST_FILES])
+    return [one for one in asked if one is not None]
+
+
+def may_hold_pickles(name: str, head: bytes) -> bool:
+    """Whether a file may hold pickles by its name or first bytes: one itself, compressed, or an archive of them."""
+    if PurePosixPath(name).suffix.lower() in _PICKLES:
+        return True
+    return head[:1] == b"\x80" or head[:4] in ZIP or compression_of(head) is not None
+
+
+@contextmanager
+def copied(tree: Tree, name: str, budget: Budget) -> Iterator[Path]:
+    """A file of an archive as a file of its own for a while, to be read in any order; raises CutOffError for a bomb."""
+    last = PurePosixPath(name).name
+    with TemporaryDirectory(prefix="mlpack-") as folder:
+        path = Path(folder) / (last if last.isprintable() and len(last.encode()) < _LONGEST_NAME else "model")
+        with path.open("wb") as file:
+            for chunk in tree.stream(name):
+                budget.spend_output(len(chunk))
+                file.write(chunk)
+        yield path
+
+
+def _asked(tree: Tree, name: str, ask: Callable[[Tree, str, int, bytes], ModelInfo | None]) -> Inside | None:
+    try:
+        info = ask(tree, name, tree.sizes[name], tree.read(name, HEAD))
+    except CutOffError:
+        return None  # what cannot be unpacked is told where the archive is unknown
+    except MlpackError as error:
+        return Inside(name=name, error=error)
+    return None if info is None else Inside(name=name, info=info)
+
+
+def _folders(tree: Tree) -> Iterator[str]:
+    """Every folder of the tree to a depth of three, outermost first, sorted."""
+    seen: set[str] = set()
+    for name in tree.names:
+        parts = name.split("/")[:-1][:_DEPTH]
+        seen.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    yield from sorted(seen, key=lambda folder: (folder.count("/"), folder))[:_MOST_FOLDERS]

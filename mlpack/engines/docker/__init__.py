@@ -1,0 +1,299 @@
+"""The Docker engine: builds, runs and pushes through the engine's API, without the docker command."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.references import parse_reference
+from mlpack.engines.base import EngineFacts, Limits, OnProgress
+from mlpack.engines.docker.address import Address, find_address
+from mlpack.engines.docker.client import Client, open_client, told
+from mlpack.engines.docker.containers import DockerRunning, run_container
+from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
+from mlpack.engines.docker.images import BUNDLE_LABEL, find_image, list_images, read_card
+from mlpack.errors import ImageNotFoundError
+from mlpack.registries.credentials import Login, registry_header
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Seconds for a registry's answer about a base image; without a network the engine's name server may take minutes.
+_REGISTRY_PATIENCE = 15
+
+
+class DockerEngine:
+    """A Builder, Runner and Publisher. It connects when first asked; close it, or use it as a `with`.
+
+    `classic` (or MLPACK_CLASSIC=1) builds by the classic builder even where BuildKit is.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> None:
+        self._environ = environ
+        self._classic = classic or environ.get("MLPACK_CLASSIC", "") not in {"", "0"}
+        self._lock = threading.RLock()
+        self._opened: tuple[Address, Client] | None = None
+        self._facts: EngineFacts | None = None
+
+    @classmethod
+    def connect(cls, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> Self:
+        """The engine that the docker CLI would use, connected.
+
+        Raises EngineUnavailableError: not installed, not running, not allowed, told apart.
+        """
+        engine = cls(environ, classic=classic)
+        engine._open()
+        return engine
+
+    def close(self) -> None:
+        """Close the connections; the next question opens them again."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened[1].close()
+            self._opened = None
+            self._facts = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def facts(self) -> EngineFacts:
+        """What the engine says of itself; asked once."""
+        with self._lock, told(self.address, "a look at the engine"):
+            if self._facts is None:
+                found = _facts(self._client, self.address)
+                self._facts = replace(found, buildkit=found.buildkit and not self._classic)
+            return self._facts
+
+    def base_digest(self, reference: str, platform: str) -> str | None:
+        """The digest that a registry gives for a base image, else the one that the engine has it under, else None.
+
+        It is the digest of the index where there is one; one that has no image for the platform (`linux/amd64`) gives
+        None too, and its building then says so.
+        """
+        name = parse_reference(reference)
+        if name.digest:
+            return name.digest
+        return self._registry_digest(reference, platform) or self._local_digest(reference, platform)
+
+    def build(
+        self,
+        bundle: Bundle,
+        *,
+        tags: tuple[str, ...],
+        on_progress: OnProgress,
+        use_cache: bool = True,
+    ) -> Image:
+        """The image, built and tagged.
+
+        Raises BuildError (its `detail` holds the failing step's last lines), BaseImageError, DiskFullError,
+        EngineUnavailableError; UnreadableModelError when a file changed while it was sent. On Ctrl-C the build ends.
+        """
+        # what only a build needs: most builds find their image
+        from mlpack.engines.docker.buildkit import Builder, build_image
+
+        started = time.monotonic()
+        facts = self.facts()
+        with told(self.address, "the build"):
+            image_id = build_image(
+                self._client,
+                bundle,
+                builder=Builder(buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)),
+                tags=tags,
+                on_progress=on_progress,
+                use_cache=use_cache,
+            )
+        image = self._existing(image_id)
+        # The engine lists the tags in an order of its own, and earlier ones of the same image with them.
+        return replace(image, tags=tags or image.tags, card=bundle.card, seconds=time.monotonic() - started)
+
+    def find(self, reference: str) -> Image | None:
+        """The image that a reference or an id names, None when the engine has none.
+
+        `card` is what the label dev.mlpack.card tells; see `card` for the whole. An image without the label
+        dev.mlpack.bundle was not built by mlpack.
+        """
+        with told(self.address, "a look at the image"):
+            return find_image(self._client, reference)
+
+    def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
+        """The newest image that was built from the bundle of this digest for the platform, None when there is none."""
+        found = self.images(label=f"{BUNDLE_LABEL}={bundle_digest}")
+        return next((image for image in found if image.platform == platform), None)
+
+    def images(self, *, label: str = BUNDLE_LABEL) -> tuple[Image, ...]:
+        """The images that bear a label (`name` or `name=value`), newest first; by default all that mlpack built."""
+        with told(self.address, "the listing of images"):
+            return list_images(self._client, label)
+
+    def card(self, image_id: str) -> dict[str, Any]:
+        """The ModelCard out of an image, which is not run. Raises ImageNotFoundError when it holds none."""
+        with told(self.address, "the reading of the image's card"):
+            self._existing(image_id)
+            return read_card(self._client, image_id)
+
+    def tag(self, image: Image, tags: Iterable[str]) -> Image:
+        """Give an image more names; a name that another image has moves to this one."""
+        with told(self.address, "the tagging of the image"):
+            for tag in tags:
+                name = parse_reference(tag)
+                self._client.tag(image.id, name.name, name.tag or "latest", force=True)
+        return replace(image, tags=tuple(dict.fromkeys((*image.tags, *tags))))
+
+    def remove_tag(self, reference: str) -> None:
+        """Take a name away; an image that has no other goes with it. A name that is not there is no error."""
+        from docker.errors import NotFound
+
+        with told(self.address, "the removal of the tag"), contextlib.suppress(NotFound):
+            self._client.remove_image(reference)
+
+    def layers(self, image_id: str) -> list[tuple[str, int]]:
+        """What made each layer, and its bytes; newest first."""
+        with told(self.address, "a look at the layers"):
+            return layer_sizes(self._client, image_id)
+
+    def packages(self, image_id: str) -> list[tuple[str, int]]:
+        """The distributions in the image and their bytes, largest first."""
+        with told(self.address, "a look into the image"):
+            return package_sizes(self._client, image_id)
+
+    @contextmanager
+    def run(
+        self,
+        image: Image,
+        *,
+        limits: Limits,
+        env: Mapping[str, str],
+        port: int,
+        publish: int = 0,
+        command: tuple[str, ...] = (),
+        host_network: bool = False,
+    ) -> Iterator[DockerRunning]:
+        """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
+
+        It is told `port` as PORT, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
+        the engine's machine itself. On an engine elsewhere the port is open on its machine meanwhile. Raises EngineError
+        (port taken, no start), ImageNotFoundError.
+        """
+        with run_container(
+            self._client,
+            self.address,
+            image,
+            limits=limits,
+            env=env,
+            port=port,
+            publish=publish,
+            command=command,
+            host_network=host_network,
+        ) as running:
+            yield running
+
+    def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
+        """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.
+
+        The login is that of Docker's config and its helpers, or `login`. Raises RegistryAuthError, RegistryNotFoundError
+        (no such repository, or no right to it), RegistryUnreachableError (network), else RegistryPushError.
+        """
+        from mlpack.engines.docker.push import push_image
+
+        self.tag(image, (reference,))
+        with told(self.address, "the push"):
+            return push_image(self._client, parse_reference(reference), on_progress, login=login)
+
+    @property
+    def address(self) -> Address:
+        """Where the engine is."""
+        return self._open()[0]
+
+    @property
+    def _client(self) -> Client:
+        return self._open()[1]
+
+    def _open(self) -> tuple[Address, Client]:
+        with self._lock:
+            if self._opened is None:
+                address = find_address(self._environ)
+                self._opened = (address, open_client(address))
+            return self._opened
+
+    def _root(self, facts: EngineFacts) -> Path | None:
+        """Where the engine keeps its images, None when it is elsewhere."""
+        root = str(facts.details.get("root_dir") or "")
+        return Path(root) if root and self.address.url.startswith("unix://") else None
+
+    def _existing(self, image_id: str) -> Image:
+        image = self.find(image_id)
+        if image is None:
+            raise ImageNotFoundError(f"the engine has no image {image_id}", hint="Build it with `mlpack build`.")
+        return image
+
+    def _registry_digest(self, reference: str, platform: str) -> str | None:
+        """What the engine hears from the registry, by its own network and mirrors; None when it hears nothing."""
+        import requests
+        from docker.errors import DockerException
+
+        header = {"X-Registry-Auth": registry_header(parse_reference(reference).registry, needed=False)}
+        url = self._client._url("/distribution/{0}/json", reference)  # noqa: SLF001  # its own sends no helper's login
+        try:
+            answer = self._client._get(url, headers=header, timeout=_REGISTRY_PATIENCE)  # noqa: SLF001
+            self._client._raise_for_status(answer)  # noqa: SLF001
+            found = answer.json()
+        except (DockerException, requests.RequestException, ValueError):
+            return None
+        known = {f"{entry.get('os')}/{entry.get('architecture')}" for entry in found.get("Platforms") or ()}
+        return str(found["Descriptor"]["digest"]) if not known or platform in known else None
+
+    def _local_digest(self, reference: str, platform: str) -> str | None:
+        from docker.errors import NotFound
+
+        with told(self.address, "a look at the base image"):
+            try:
+                inspected = self._client.inspect_image(reference)
+            except NotFound:
+                return None
+        here = f"{inspected['Os']}/{inspected['Architecture']}"
+        name = parse_reference(reference)
+        digests = [parse_reference(text) for text in inspected.get("RepoDigests") or ()]
+        same = (d.digest for d in digests if (d.registry, d.repository) == (name.registry, name.repository))
+        return next(same, None) if here == platform else None
+
+
+def _facts(client: Client, address: Address) -> EngineFacts:
+    version, info = client.version(), client.info()
+    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    podman = any("podman" in part.lower() for part in parts)
+    # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
+    ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
+    api = tuple(map(int, str(version["ApiVersion"]).split(".")))
+    return EngineFacts(
+        name="Podman" if podman else "Docker",
+        version=str(version["Version"]),
+        platform=f"{version['Os']}/{version['Arch']}",
+        buildkit=not podman
+        and version["Os"] == "linux"
+        and api >= (1, 39)
+        and ping.headers.get("Builder-Version") != "1",
+        details={
+            "root_dir": info.get("DockerRootDir", ""),
+            "cpus": info.get("NCPU"),
+            "memory": info.get("MemTotal"),
+            "storage": info.get("Driver", ""),
+            "cgroup": str(info.get("CgroupVersion", "")),
+            "api": str(version["ApiVersion"]),
+            "url": address.url,
+        },
+    )

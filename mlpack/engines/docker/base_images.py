@@ -1,0 +1,107 @@
+"""The images that a Dockerfile builds on: which they are, and fetching those that the engine lacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import closing
+
+from mlpack.artifacts.references import parse_reference
+from mlpack.engines.base import OnProgress
+from mlpack.engines.docker.client import Client, explanation
+from mlpack.engines.docker.layers import LayerProgress
+from mlpack.engines.docker.stream import post_stream
+from mlpack.errors import BaseImageError, DiskFullError, EngineError
+from mlpack.registries.credentials import registry_header
+from mlpack.registries.failures import cause, kind_of
+
+_INSTRUCTION = re.compile(
+    r"^[ \t]*(?:ARG[ \t]+(\w+)=(\S+)|FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+
+
+def base_images(dockerfile: str, build_args: Mapping[str, str]) -> tuple[str, ...]:
+    """The references that its FROM lines name, in their order, without stages of its own and `scratch`."""
+    known: dict[str, str] = {}
+    stages: set[str] = {"scratch"}
+    found: dict[str, None] = {}
+    for name, value, reference, stage in _INSTRUCTION.findall(dockerfile):
+        if name:
+            known.setdefault(name, build_args.get(name, value.strip("\"'")))
+            continue
+        image = _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), reference)
+        if image.lower() not in stages:
+            found[image] = None
+        if stage:
+            stages.add(stage.lower())
+    return tuple(found)
+
+
+def fetch(client: Client, reference: str, on_progress: OnProgress) -> None:
+    """Pull an image unless the engine has it, with the user's credentials, which BuildKit itself would not be given.
+
+    A base that the engine has is also what lets a build go on without a network: BuildKit would ask the registry for a
+    name that it has only in its cache. Raises BaseImageError, DiskFullError.
+    """
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        client.inspect_image(reference)
+    except ImageNotFound:
+        pass
+    else:
+        return
+    name = parse_reference(reference)
+    layers = LayerProgress(on_progress)
+    answer = post_stream(
+        client,
+        "/images/create",
+        params={"fromImage": name.name, "tag": name.digest or name.tag or "latest"},
+        headers={"X-Registry-Auth": registry_header(name.registry, needed=False)},
+    )
+    try:
+        with closing(answer):
+            for item in answer:
+                if "error" in item:
+                    raise failed_base(reference, str(item["error"]))
+                layers.take(item)
+    except APIError as error:
+        raise failed_base(reference, explanation(error)) from error
+
+
+def failed_base(reference: str, text: str) -> EngineError:
+    """The failure to fetch a base image, told apart by the engine's words."""
+    kind, why = kind_of(text), cause(text)
+    if kind == "disk":
+        return DiskFullError(
+            f"the engine's disk is full: no room for the base image {reference}",
+            hint="Free some (`docker system prune`), then build again.",
+            detail=text,
+        )
+    if kind == "network":
+        return BaseImageError(
+            f"the base image {reference} could not be fetched: its registry cannot be reached ({why})",
+            hint="See to the engine's network and proxy, or load the image into the engine (`docker load`).",
+            detail=text,
+        )
+    if kind in {"login", "denied"}:
+        return BaseImageError(
+            f"the base image {reference} could not be fetched: its registry asks for a login that may read it ({why})",
+            hint=f"`docker login {parse_reference(reference).registry}`, or name another with `build: base:`.",
+            detail=text,
+        )
+    if kind == "platform":
+        return BaseImageError(
+            f"the base image {reference} does not exist for this platform ({why})",
+            hint="Name another with `build: base:`, or another `--platform`.",
+            detail=text,
+        )
+    if kind == "missing":
+        return BaseImageError(
+            f"there is no base image {reference}: its registry does not know it",
+            hint="See to its spelling, or name another with `build: base:`.",
+            detail=text,
+        )
+    return BaseImageError(f"the base image {reference} could not be fetched: {why}", detail=text)

@@ -1,0 +1,206 @@
+"""One build through the engine's API, by BuildKit or the classic builder: all that is known of it stands here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import textwrap
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.engines.base import OnProgress
+from mlpack.engines.docker.base_images import base_images, failed_base, fetch
+from mlpack.engines.docker.build_cache import is_secret, sweep_contexts
+from mlpack.engines.docker.build_context import with_progress
+from mlpack.engines.docker.client import Client, explanation
+from mlpack.engines.docker.disk_space import free_at, needed, require_room
+from mlpack.engines.docker.model_image import has_model, parted, send_model
+from mlpack.engines.docker.steps import Step, Steps, plain
+from mlpack.engines.docker.stream import post_stream
+from mlpack.errors import BuildError, DiskFullError, EngineError, UsageError
+
+CLASSIC_DOCKERFILE = "Dockerfile.classic"
+_METADATA_STEP = re.compile(r"\[internal\] load metadata for (\S+)")
+_FROM_STEP = re.compile(r"\[[^]]*\] FROM (?:--\S+ )?(\S+)")
+_RUN_FAILED = re.compile(
+    r"(?:executor failed running|process) .*?(exit code: \d+)$|.*(returned a non-zero code: \d+)$", re.DOTALL
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Builder:
+    """How an engine builds: `buildkit` whether by BuildKit; `platform` is its own, as `linux/amd64`.
+
+    `root` is where it keeps its images, None when that is on another machine.
+    """
+
+    buildkit: bool
+    platform: str
+    root: Path | None = None
+
+
+def build_image(
+    client: Client,
+    bundle: Bundle,
+    *,
+    builder: Builder,
+    tags: tuple[str, ...],
+    on_progress: OnProgress,
+    use_cache: bool,
+) -> str:
+    """Build and tag; gives the image's id. Leaving it early, by Ctrl-C or any error of ours, ends the build there too.
+
+    What holds for `POST /build?version=2` without a session beside it, tried on the engine 20.10:
+
+    - `RUN --mount=type=cache` and `type=bind` work; `type=secret` and `ssh` do not, nor credentials for the base image
+      (`X-Registry-Config` is not looked at). So a base that is not there yet is pulled first.
+    - The context travels whole, in the request's body, at each build; so a large model goes there before, once, as an
+      image of its own (see model_image.py). The engine keeps its answer back until the body is read to its end, so
+      news of the upload is ours.
+    - The news are objects of `moby.buildkit.trace`; the image's id comes as `moby.image.id`.
+    - 20.10's own Dockerfile frontend has no `COPY --link`, no here-documents, no `--exclude`.
+    - The context stays in the engine's cache, where no later build finds it: with secrets in it, it is swept out.
+    - A `buildid` lets `POST /build/cancel` end the build; the classic builder ends when the connection does.
+
+    Raises BuildError, BaseImageError, DiskFullError, and the SDK's own errors (see client.told).
+    """
+    from docker.errors import APIError
+
+    dockerfile, files = _dockerfile(bundle, buildkit=builder.buildkit)
+    platform = bundle.lock.platform
+    bases = base_images(_text(bundle, dockerfile), bundle.build_args)
+    model: tuple[BundleFile, ...] = ()
+    # `COPY --from` looks for an image of the platform that is built for, and an imported one has the engine's own.
+    if platform == builder.platform:
+        files, model = parted(dockerfile, files)
+    _supply(client, model, bases if platform == builder.platform else (), on_progress, files=files, root=builder.root)
+    build_id = uuid.uuid4().hex
+    params: dict[str, object] = {
+        "version": "2" if builder.buildkit else "1",
+        "buildid": build_id,
+        "dockerfile": dockerfile,
+        "t": list(tags),
+        "labels": json.dumps(bundle.labels, sort_keys=True),
+        "buildargs": json.dumps({**_proxies(client), **bundle.build_args}, sort_keys=True),
+        "nocache": "0" if use_cache else "1",
+        "rm": "1",
+        "forcerm": "1",
+    }
+    # The classic builder would look for another base when told its own platform's name.
+    if builder.buildkit or platform != builder.platform:
+        params["platform"] = platform
+    steps = Steps(on_progress)
+    answer = post_stream(
+        client,
+        "/build",
+        params=params,
+        headers={"Content-Type": "application/x-tar"},
+        body=with_progress(files, on_progress),
+    )
+    try:
+        with closing(answer):
+            for item in answer:
+                steps.take(item)
+    except APIError as error:
+        raise _failure(explanation(error), None, bases) from error
+    except BaseException:
+        _cancel(client, build_id)
+        raise
+    finally:
+        if builder.buildkit and any(map(is_secret, bundle.private)):
+            sweep_contexts(client)
+    if steps.error:
+        raise _failure(steps.error, steps.failed, bases)
+    if steps.image_id is None:
+        raise EngineError("the engine ended the build without an image and without a word", hint="See its own log.")
+    steps.finish()
+    return steps.image_id
+
+
+def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFile, ...]]:
+    files = (*bundle.files, *bundle.private)
+    names = {file.name for file in files}
+    name = bundle.dockerfile if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
+    if name not in names:
+        raise UsageError(f"the bundle has no file {name!r} to build by", hint=f"It holds: {', '.join(sorted(names))}.")
+    return name, files
+
+
+def _supply(
+    client: Client,
+    model: tuple[BundleFile, ...],
+    bases: tuple[str, ...],
+    on_progress: OnProgress,
+    *,
+    files: tuple[BundleFile, ...],
+    root: Path | None,
+) -> None:
+    """Before the build: see that the engine has the room, the base images, and a large model as an image of its own."""
+    there = bool(model) and has_model(client, model)
+    size = sum(file.size for file in model or files)
+    require_room(needed(size, there=there), free_at(root), root)
+    for base in bases:
+        fetch(client, base, on_progress)
+    if model and not there:
+        send_model(client, model, on_progress)
+
+
+def _text(bundle: Bundle, name: str) -> str:
+    file = next(file for file in (*bundle.files, *bundle.private) if file.name == name)
+    content = file.content if file.content is not None else file.source.read_bytes() if file.source else b""
+    return content.decode("utf-8", "replace")
+
+
+def _proxies(client: Client) -> dict[str, str]:
+    """The proxies of Docker's config, as the docker CLI hands them to a build; no layer or cache key holds them."""
+    return dict(client._proxy_configs.get_environment())  # noqa: SLF001  # the SDK's own build does so
+
+
+def _cancel(client: Client, build_id: str) -> None:
+    """Ask the engine to end a build; it may have ended, or the engine be gone: that is no news."""
+    with contextlib.suppress(Exception):
+        client._post(client._url("/build/cancel"), params={"id": build_id}, timeout=5).close()  # noqa: SLF001
+
+
+def _failure(text: str, step: Step | None, bases: tuple[str, ...]) -> EngineError:
+    """A failed build: by the step that broke it and the engine's words."""
+    title = step.title if step else ""
+    detail = "\n".join(step.lines) if step else ""
+    if base := _base_of(title, text, bases):
+        return failed_base(base, text)
+    if any("no space left on device" in words.lower() for words in (text, detail)):
+        return DiskFullError(
+            f"the engine's disk is full{f', at `{title}`' if title else ''}",
+            hint="Free some (`docker system prune`, `docker builder prune`), then build again.",
+            detail=detail,
+        )
+    reason = _reason(text)
+    if title:
+        return BuildError(
+            f"the build failed at `{textwrap.shorten(title, 120, placeholder=' ...')}`: {reason}",
+            hint="Its last lines are above; the Dockerfile is what `mlpack render` writes." if detail else "",
+            detail=detail,
+        )
+    return BuildError(f"the build failed: {reason}", detail=detail)
+
+
+def _base_of(title: str, text: str, bases: tuple[str, ...]) -> str | None:
+    """The base image whose fetching failed, None when something else did."""
+    found = _METADATA_STEP.match(title) or _FROM_STEP.match(title)
+    if found:
+        return next((base for base in bases if plain(base) == found[1]), found[1])
+    return next((base for base in bases if f"{base}: " in text and "failed to" in text), None)
+
+
+def _reason(text: str) -> str:
+    """The engine's last words: of a failed command the exit code alone, as the message names the command already."""
+    whole = " ".join(text.split()).rstrip(".")
+    if found := _RUN_FAILED.match(whole):
+        return (
+            (found[1] or found[2]).replace("returned a non-zero code", "exit code").replace("exit code: ", "exit code ")
+        )
+    return re.sub(r"^failed to (?:solve|create|compute)[^:]*: (?:failed to create LLB definition: )?", "", whole)

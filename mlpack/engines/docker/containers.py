@@ -1,0 +1,218 @@
+"""A container that runs an image, held by limits, for as long as a `with` lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlpack.artifacts.image import Image
+from mlpack.engines.base import Exit, Limits, Stats
+from mlpack.engines.docker.address import Address
+from mlpack.engines.docker.client import Client, explanation, told
+from mlpack.engines.docker.memory import PeakMemory
+from mlpack.errors import EngineError, ImageNotFoundError
+
+RUN_LABEL = "dev.mlpack.run"
+_SETTLED_S = 3.0  # within which a request that nobody waits for any more has had its effect
+_PORT_TAKEN = ("port is already allocated", "address already in use", "ports are not available")
+
+
+class DockerRunning:
+    """A service in a container: `url` reaches it from here, `id` is the container's.
+
+    When it ended at once it has no port, and `url` leads nowhere: ask `alive`.
+    """
+
+    def __init__(self, client: Client, address: Address, container: str, url: str) -> None:
+        self.id = container
+        self.url = url
+        self._client = client
+        self._address = address
+        self._memory = PeakMemory(client, container)
+        self._memory.start()
+
+    def stats(self) -> Stats:
+        """What it has used so far, a last look included."""
+        self._memory.look()
+        return Stats(peak_memory=self._memory.peak)
+
+    def logs(self) -> str:
+        """All it has written, stdout and stderr in their order."""
+        with told(self._address, "the reading of the container's log"):
+            text: bytes = self._client.logs(self.id, stdout=True, stderr=True)
+            return text.decode("utf-8", "replace")
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return bool(self._state()["Running"])
+
+    def stop(self, *, grace_s: float) -> Exit:
+        """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); tells how it ended."""
+        self._memory.look()  # afterwards nothing is to be seen
+        started = time.monotonic()
+        with told(self._address, "the stopping of the container"):
+            self._client.stop(self.id, timeout=math.ceil(grace_s))
+        seconds = time.monotonic() - started
+        state = self._state()
+        return Exit(code=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]), seconds=seconds)
+
+    def unwatch(self) -> None:
+        """End the watching of its memory."""
+        self._memory.stop()
+
+    def _state(self) -> dict[str, Any]:
+        with told(self._address, "a look at the container"):
+            state: dict[str, Any] = self._client.inspect_container(self.id)["State"]
+            return state
+
+
+@contextlib.contextmanager
+def run_container(
+    client: Client,
+    address: Address,
+    image: Image,
+    *,
+    limits: Limits,
+    env: Mapping[str, str],
+    port: int,
+    publish: int,
+    command: tuple[str, ...],
+    host_network: bool,
+) -> Iterator[DockerRunning]:
+    """Run an image; the container is removed on every way out. See DockerEngine.run."""
+    name = f"mlpack-{uuid.uuid4().hex[:12]}"
+    running: DockerRunning | None = None
+    told_of = False  # whether the engine has said that there is a container, or that there is none
+    try:
+        with _start_told(address, image, publish or port):
+            # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
+            container = client.create_container(
+                image.id,
+                command=list(command) or None,
+                name=name,
+                environment={**env, "PORT": str(port)},
+                user=limits.user or None,
+                ports=None if host_network else [port],
+                labels={RUN_LABEL: name},
+                host_config=_host_config(client, address, limits, port, publish, host_network=host_network),
+                # A model asks nobody: the proxy of Docker's config, perhaps with a password, is not its business.
+                use_config_proxy=False,
+            )["Id"]
+            told_of = True
+            client.start(container)
+            at = port if host_network else _published(client.inspect_container(container), port)
+        running = DockerRunning(client, address, container, f"http://{_in_url(address.host)}:{at}")
+        yield running
+    except Exception:
+        told_of = True
+        raise
+    finally:
+        if running is not None:
+            running.unwatch()
+        _remove(client, name, told_of=told_of)
+
+
+@contextlib.contextmanager
+def unstarted(client: Client, image_id: str) -> Iterator[str]:
+    """The id of a container that is never started, which is the API's only way to a file of an image."""
+    name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    try:
+        made = client.create_container(
+            image_id, name=name, command=["-"], labels={RUN_LABEL: name}, use_config_proxy=False
+        )
+        told_of = True
+        yield made["Id"]
+    except Exception:
+        told_of = True
+        raise
+    finally:
+        _remove(client, name, told_of=told_of)
+
+
+def _host_config(
+    client: Client, address: Address, limits: Limits, port: int, publish: int, *, host_network: bool
+) -> Any:
+    # On an engine elsewhere its loopback is out of our reach: there the port is open on all its addresses.
+    on = "127.0.0.1" if address.local else "0.0.0.0"  # noqa: S104  # see above
+    return client.create_host_config(
+        mem_limit=limits.memory,
+        memswap_limit=limits.memory,
+        nano_cpus=_nano_cpus(client, limits.cpus),
+        pids_limit=limits.pids,
+        read_only=limits.read_only,
+        tmpfs={"/tmp": f"size={limits.tmp_bytes},mode=1777"} if limits.tmp_bytes else None,  # noqa: S108  # in the container
+        cap_drop=None if limits.capabilities else ["ALL"],
+        security_opt=["no-new-privileges"],
+        network_mode="host" if host_network else None,
+        port_bindings=None if host_network else {port: (on, publish or None)},
+        # Readable through the API whatever the engine's default driver is, and bounded.
+        log_config={"Type": "json-file", "Config": {"max-size": "64m"}},
+    )
+
+
+def _nano_cpus(client: Client, cpus: float | None) -> int | None:
+    """CPUs in the engine's unit; it refuses more than it has."""
+    return None if cpus is None else int(min(cpus, client.info()["NCPU"]) * 1e9)
+
+
+@contextlib.contextmanager
+def _start_told(address: Address, image: Image, port: int) -> Iterator[None]:
+    """The failures to start a container, told apart."""
+    from docker.errors import APIError, ImageNotFound
+
+    with told(address, "the start of the container"):
+        try:
+            yield
+        except ImageNotFound as error:
+            raise ImageNotFoundError(
+                f"the engine has no image {image.id}", hint="Build it again with `mlpack build`."
+            ) from error
+        except APIError as error:
+            words = explanation(error)
+            if any(sign in words.lower() for sign in _PORT_TAKEN):
+                raise EngineError(
+                    f"port {port} of the engine's machine is taken", hint="Choose another with `--port`.", detail=words
+                ) from error
+            raise EngineError(f"the container did not start: {words}", detail=words) from error
+
+
+def _published(inspected: dict[str, Any], port: int) -> int:
+    bound = (inspected["NetworkSettings"].get("Ports") or {}).get(f"{port}/tcp") or []
+    return int(bound[0]["HostPort"]) if bound else 0
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _remove(client: Client, name: str, *, told_of: bool) -> None:
+    """Remove a container with its volumes, whether it runs or not, and even when Ctrl-C is pressed once more."""
+    try:
+        _remove_once(client, name, told_of=told_of)
+    except KeyboardInterrupt:
+        _remove_once(client, name, told_of=told_of)
+        raise
+
+
+def _remove_once(client: Client, name: str, *, told_of: bool) -> None:
+    """Remove it; one that Ctrl-C met while it was made or started may come to be, or become removable, a little later."""
+    from docker.errors import APIError, NotFound
+
+    ends = time.monotonic() + _SETTLED_S
+    while True:
+        try:
+            client.remove_container(name, v=True, force=True)
+        except NotFound:
+            if told_of:
+                return
+        except APIError:  # it is being started, or removed by someone else
+            pass
+        else:
+            return
+        if time.monotonic() > ends:
+            return
+        time.sleep(0.1)

@@ -1,0 +1,1 @@
+"""Model files of XGBoost, LightGBM and CatBoost as data."""

@@ -1,0 +1,78 @@
+"""What lies in a value of a pickle, listed for people and for `--entry`: dictionaries, lists and tuples by their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mlpack.artifacts.model import Content
+from mlpack.readers.pickles.values import Array, Global, Instance
+
+_MOST = 200  # entries listed; a dictionary of words has thousands and tells nothing by them
+_DEPTH = 3
+_DICTS = ("collections.OrderedDict", "collections.defaultdict", "sklearn.utils.Bunch", "sklearn.utils._bunch.Bunch")
+
+
+def pairs(value: Any) -> list[tuple[str, Any]] | None:
+    """The (key, value) pairs of a container, keys as text (a list's are 0, 1, ...); None when it is no container."""
+    if isinstance(value, dict):
+        return [(str(key), item) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [(str(place), item) for place, item in enumerate(value)]
+    if isinstance(value, Instance) and value.class_name in _DICTS:
+        return [(str(key), item) for key, item in value.mapping]
+    return None
+
+
+def entries(root: Any) -> dict[str, Any]:
+    """Everything in a container by its key, and what lies in inner containers by dotted keys (`models.0`); bounded."""
+    found: dict[str, Any] = {}
+    _collect(root, "", 0, found)
+    return found
+
+
+def _collect(value: Any, prefix: str, depth: int, found: dict[str, Any]) -> None:
+    for key, item in (pairs(value) or [])[:_MOST]:
+        if len(found) >= _MOST:
+            return
+        found[prefix + key] = item
+        if depth + 1 < _DEPTH and not _plain(item):
+            _collect(item, f"{prefix}{key}.", depth + 1, found)
+
+
+def _plain(value: Any) -> bool:
+    """A container of text and numbers only, which is one thing to a reader."""
+    return all(isinstance(item, str | bytes | int | float | None) for _, item in (pairs(value) or [])[:_MOST])
+
+
+def contents(root: Any, servable: Callable[[Any], bool] = lambda _: False) -> tuple[Content, ...]:
+    """What a container holds, each with its class or plain type; `servable` says of a value whether it can be served."""
+    return tuple(
+        Content(key=key, kind=kind(value), servable=servable(value), detail=detail(value))
+        for key, value in entries(root).items()
+    )
+
+
+def kind(value: Any) -> str:
+    """A value's class as a dotted name, or its plain type."""
+    if isinstance(value, Instance):
+        return value.class_name
+    if isinstance(value, Global):
+        return str(value)
+    return "numpy.ndarray" if isinstance(value, Array) else type(value).__name__
+
+
+def detail(value: Any) -> str:
+    """A few words about a value: an array's type and shape, a container's size, a short scalar itself."""
+    if isinstance(value, Array):
+        return f"{value.dtype} {'x'.join(map(str, value.shape))}".strip()
+    if isinstance(value, Global):
+        return "a class or function, by its name"
+    if isinstance(value, bool | int | float) or value is None:
+        return str(value)[:60]
+    if isinstance(value, str):
+        return repr(value[:60])
+    inside = pairs(value)
+    if inside is None:
+        return ""
+    return f"{len(inside)} items" + (f": {', '.join(key for key, _ in inside[:5])}" if isinstance(value, dict) else "")

@@ -1,0 +1,311 @@
+"""Reads whatever holds pickles (plain, compressed, joblib, npy, npz, zip) as data, and says whether it is safe."""
+
+from __future__ import annotations
+
+import gc
+import re
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from mlpack.errors import UnreadableModelError
+from mlpack.readers.archives.polyglots import second_behind, second_format
+from mlpack.readers.archives.tars import is_tar, tar_members
+from mlpack.readers.archives.zips import MAGICS as ZIP
+from mlpack.readers.archives.zips import ZipMember, open_inner, open_member, read_directory
+from mlpack.readers.encodings.npy import MAGIC as NPY
+from mlpack.readers.encodings.npy import read_npy
+from mlpack.readers.encodings.safetensors import announced
+from mlpack.readers.limits import Budget, CutOffError, Limits
+from mlpack.readers.pickles.record import Record
+from mlpack.readers.pickles.values import Instance, Member, PickleFile
+from mlpack.readers.pickles.walking import Walked, walk
+from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
+from mlpack.readers.verdicts.verdict import judge
+
+_FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error)
+_HEAD = 512  # a tar is told by them
+_LAYERS = 3  # a pickle may be compressed twice, not without end
+# Where torch, torch.export and TensorFlow keep tensors' raw bytes in an archive; no loader unpickles them.
+_RAW = re.compile(r"(^|/)(data|\.data|tensors|constants|weights|variables)/[^/]+$")
+_PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
+
+
+def read_pickles(
+    path: Path, *, limits: Limits | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> PickleFile | None:
+    """The pickles of a file as data; None when, by content, it holds none.
+
+    Nothing of the file is run or imported. `on_progress(done, total)` is told bytes of the file. What is wrong inside is
+    told in `PickleFile.problem`, with what was found before; UnreadableModelError is for a file that cannot be opened.
+    """
+    with _opened(path) as (file, size), _no_collection():
+        reading = _Reading(path, file, size, limits or Limits(), on_progress)
+        try:
+            return reading.read()
+        except _FAULTS as error:  # what no part of the reader expected
+            raise UnreadableModelError(
+                f"{path} cannot be read: {type(error).__name__} while it was read as a pickle",
+                hint="Save the model again, or fetch the file again.",
+            ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block
+            raise UnreadableModelError(f"{path} is not a regular file", hint="give the path of a model file")
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UnreadableModelError(f"{path} cannot be read: {why}", hint="check the path and its rights") from error
+    with file:
+        yield file, status.st_size
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    # Millions of live objects and no garbage: the collector would go through them again and again.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Reading:
+    """One file being read: what was found so far."""
+
+    def __init__(
+        self, path: Path, file: BinaryIO, size: int, limits: Limits, on_progress: Callable[[int, int], None] | None
+    ) -> None:
+        self.path, self.file, self.size = path, file, size
+        self.end = size  # where what may be a pickle ends
+        self.budget = Budget(limits, size)
+        self.on_progress = on_progress
+        self.held = 0  # where the pickle ends that the file begins with
+        self.container, self.problem = "pickle", ""
+        self.members: list[Member] = []
+        self.notes: dict[str, None] = {}
+        self.record = Record()
+        self.found = False
+        self.inside = 0  # how many archives it lies in
+        self.compression: str | None = None
+
+    def read(self) -> PickleFile | None:
+        """All that the file holds, or None."""
+        self.file.seek(0)
+        head = self.file.read(_HEAD)
+        self.problem = second_format(self.file, self.size)
+        if head[:4] in ZIP:
+            self._zip()
+        elif is_tar(head):
+            self._tar(None)
+        else:
+            if announced(head, self.size):  # tensors follow, gigabytes that nobody unpickles
+                self.end = 8 + int.from_bytes(head[:8], "little")
+            self._layer(self._whole, head, "", 0)
+            self.problem = self.problem or second_behind(self.file, self.size, self.held)
+        if not self.found and not self.problem:
+            return None
+        for why in self.record.outside:
+            self.problem = self.problem or f"cannot be loaded as a plain pickle: {why}"
+        return PickleFile(
+            container=self.container,
+            compression="zlib" if self.compression == "zfile" else self.compression,
+            members=tuple(self.members),
+            globals=tuple(self.record.names),
+            safety=judge(self.record, self.problem),
+            protocol=self.members[0].protocol if self.members else None,
+            numpy_major=self.record.numpy_major,
+            pythons=self.record.pythons,
+            problem=self.problem,
+            notes=tuple(self.notes),
+        )
+
+    def _whole(self) -> Source:
+        progress = self.on_progress
+        tell = (lambda done: progress(done, self.size)) if progress else None
+        return FileSource(self.file, 0, self.end, tell)
+
+    def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
+        """Read what `make` opens and `head` begins: compressed, a .npy, or a pickle."""
+        compression = None if not name and not depth and announced(head, self.size) else compression_of(head)
+        if compression and depth < _LAYERS:
+            self._compressed(make, compression, name, depth)
+        elif head.startswith(NPY):
+            self._npy(make, name)
+        else:
+            walked = walk(make, self.budget, name=name)
+            self.held = walked.end if not name and not depth else 0
+            self._take(walked, name)
+
+    def _compressed(self, make: Callable[[], Source], compression: str, name: str, depth: int) -> None:
+        def inner() -> Source:
+            return unpacked(make(), compression, self.budget)
+
+        try:
+            head, _ = peek(inner(), _HEAD)
+        except CutOffError as stopped:
+            if not _expected(name):
+                return  # a zip member that happens to begin so
+            self.problem = self.problem or str(stopped)
+            head = b""
+        if not depth and not name:
+            self.compression = compression
+        if is_tar(head) and not name:
+            self._tar(inner())
+        elif head:
+            self._layer(inner, head, name, depth + 1)
+
+    def _npy(self, make: Callable[[], Source], name: str) -> None:
+        if not name:
+            self.container = "npy"
+        self.found = True
+        try:
+            source = make()
+            array, has_pickle = read_npy(source, self.budget.limits.kept_array)
+        except CutOffError as stopped:
+            self.problem = self.problem or str(stopped)
+            return
+        if not has_pickle:
+            self.members.append(Member(name=name, root=array, protocol=0))
+            return
+        start = source.place if isinstance(source, FileSource) and not name else 0
+        walked = walk(lambda: source, self.budget, name=name, inside=".npy")
+        self.held = start and start + walked.end
+        walked.sure = True
+        self._take(walked, name)
+        if not walked.recognised:
+            self.problem = self.problem or "the .npy holds objects, and no pickle of them follows"
+
+    def _take(self, walked: Walked, name: str) -> None:
+        """Add what a walk found, if it was a pickle at all."""
+        if not _is_pickle(walked, name):
+            return
+        self.found = True
+        self.members += walked.members
+        self.record.merge(walked.record)
+        self.notes.update(dict.fromkeys(walked.notes))
+        if walked.joblib and not name:
+            self.container = "joblib"
+        where = f"in {name!r}: " if name else ""
+        if walked.problem:
+            self.problem = self.problem or where + walked.problem
+        for wrapper in walked.wrappers:
+            self._side_file(wrapper)
+
+    def _side_file(self, wrapper: Instance) -> None:
+        """Read an array file that joblib before 0.10 laid beside the pickle: loading the one loads the other."""
+        filename = wrapper.attributes().get("filename")
+        if not isinstance(filename, str) or Path(filename).name != filename or "\\" in filename:
+            self.record.trick(wrapper.class_name, "it loads a file that does not lie beside it")
+            return
+        side = self.path.parent / filename
+        if not side.is_file():
+            self.problem = self.problem or f"it keeps an array in a file of its own, {filename!r}, which is missing"
+            return
+        self.notes[f"an array lies in {filename!r} beside it"] = None
+        with _opened(side) as (file, size):
+            inner = _Reading(side, file, size, self.budget.limits, None)
+            told = inner.read()
+        self.record.merge(inner.record)
+        if told and told.problem:
+            self.problem = self.problem or f"in {filename!r}: {told.problem}"
+
+    def _zip(self) -> None:
+        self.container = "zip"
+        directory = read_directory(self.file, self.size, self.budget.limits.members)
+        self.problem = self.problem or directory.problem or ("" if directory.members else "the zip archive is empty")
+        for number, member in enumerate(directory.members):
+            if self.on_progress and not number % 1000:
+                self.on_progress(min(member.start, self.size), self.size)
+            if member.escapes:
+                self.found = True
+                self.record.trick(
+                    member.name[:200], "the archive member's name leads out of the folder it is unpacked in"
+                )
+            if not member.size:
+                continue
+            try:
+                self._member(member)
+            except CutOffError as stopped:
+                self.problem = self.problem or f"in {member.name!r}: {stopped}"
+                self.found = self.found or _expected(member.name)
+
+    def _tar(self, source: Source | None) -> None:
+        """Read the members of a tar, of a compressed one out of what it unpacks to."""
+        self.container = "tar"
+        try:
+            for member in tar_members(self.file, source):
+                if member.name is None:
+                    self.found = True
+                    self.record.trick(member.written[:200], "the archive member's name leads out of its folder")
+                elif member.size:
+                    self._tarred(member.name, member.source)
+        except CutOffError as stopped:
+            self.problem = self.problem or str(stopped)
+
+    def _tarred(self, name: str, source: Source) -> None:
+        """Read a tar's member: a copy of what may need a second look, the bytes themselves of anything else."""
+        head, source = peek(source, _HEAD)
+        if head[:4] not in ZIP and not head.startswith((NPY, b"\x80")) and compression_of(head) is None:
+            self._take(walk(lambda: source, self.budget, name=name, inside=".tar"), name)
+            return
+        with spooled(source) as (file, size):
+            if head[:4] in ZIP:
+                self._inner(name, file, size)
+            else:
+                self._layer(lambda: FileSource(file, 0, size), head, name, 0)
+
+    def _member(self, member: ZipMember) -> None:
+        """Read a member if it is a pickle, or an archive of pickles, by content, whatever its name."""
+
+        def make() -> Source:
+            return open_member(self.file, member, self.budget)
+
+        head, _ = peek(make(), _HEAD)
+        if head[:4] in ZIP:
+            self._inner_zip(member)
+        elif head:
+            self._layer(make, head, member.name, 0)
+        if head.startswith(NPY) and member.name.endswith(".npy"):
+            self.container = "npz"
+
+    def _inner_zip(self, member: ZipMember) -> None:
+        """Read an archive inside the archive: torch.export keeps sample inputs in one."""
+        file, size = open_inner(self.file, member, self.budget)
+        self._inner(member.name, file, size)
+
+    def _inner(self, name: str, file: BinaryIO, size: int) -> None:
+        if self.inside >= _LAYERS:
+            self.problem = self.problem or f"in {name!r}: archives lie in archives, deeper than {_LAYERS}"
+            return
+        inner = _Reading(self.path, file, size, self.budget.limits, None)
+        inner.budget, inner.inside = self.budget, self.inside + 1
+        told = inner.read()
+        self.record.merge(inner.record)
+        self.found = self.found or inner.found
+        self.members += [replace(one, name=f"{name}/{one.name}".rstrip("/")) for one in inner.members]
+        if told is not None and told.problem:
+            self.problem = self.problem or f"in {name!r}: {told.problem}"
+
+
+def _is_pickle(walked: Walked, name: str) -> bool:
+    named = bool(walked.record.names)
+    if not walked.recognised:
+        return bool(name) and _expected(name) and (named or not walked.stuck)
+    # Tensors' bytes in a zip may begin like a pickle: without a name looked up they are none.
+    return not walked.problem or named or _expected(name) or (walked.sure and not _RAW.search(name))
+
+
+def _expected(name: str) -> bool:
+    # The file itself, or a zip member whose name promises a pickle.
+    return not name or name.endswith(_PICKLE_NAMES)

@@ -1,0 +1,174 @@
+"""All pickles of one stream, walked one after the other as a loader in a loop would: Walked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.limits import Budget, CutOffError
+from mlpack.readers.pickles import literals, objects, outside, structures  # noqa: F401  # each registers its opcodes
+from mlpack.readers.pickles.bytewindow import StuckError
+from mlpack.readers.pickles.opcodes import Machine
+from mlpack.readers.pickles.record import Record
+from mlpack.readers.pickles.values import Global, Instance, Member
+from mlpack.readers.streams import Source
+from mlpack.readers.verdicts.allowlist import allowed
+from mlpack.readers.verdicts.verdict import judge
+
+# torch's format before 1.6: this number, a version, the system, the object, the storages' keys; then raw storages.
+_TORCH_LEGACY = 0x1950A86A20F9469CFC6C
+_TORCH_PICKLES = 5
+_ENOUGH = 64  # so many bytes without a fault are no accident
+_BLANKS = 64
+
+
+@dataclass(kw_only=True)
+class Walked:
+    """What a stream holds. `recognised` is false when it is, by content, no pickle."""
+
+    members: list[Member] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+    wrappers: list[Instance] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problem: str = ""
+    joblib: bool = False
+    recognised: bool = False
+    sure: bool = False  # it is a pickle, whether or not it can be read: its header says so, or what it lies in
+    stuck: bool = False  # it could not be read to its end, and no loader reads further either
+    end: int = 0  # where the last pickle ends that was read to its end
+    torch: bool = False  # torch's format from before 1.6
+    memos: list[Collection[Any]] = field(default_factory=list)  # what the first pickle memoized, where it is read twice
+
+
+def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
+    """Walk the stream that `make` opens. `inside` names what a lone pickle lies in (a .npy), whose bytes may follow it."""
+    machine = Machine(make(), budget, joblib=inside != ".npy")  # numpy reads the pickle in a .npy itself
+    walked = _walk(machine, name)
+    walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
+    walked.wrappers = machine.wrappers
+    if machine.plain_goes_on and inside:
+        walked.problem = walked.problem or "bytes that joblib takes for an array are opcodes for other loaders"
+    elif machine.plain_goes_on:
+        _walk_plainly(make, budget, walked)
+    walked.memos.clear()
+    return walked
+
+
+def _walk(machine: Machine, name: str) -> Walked:
+    walked = Walked()
+    try:
+        while not walked.members or not machine.at_end():
+            if walked.members and _only_blanks(machine):
+                break
+            machine.start()
+            machine.record = Record()
+            start = machine.offset
+            try:
+                root = machine.load()
+                if machine.plain_goes_on and not walked.members:
+                    walked.memos = _memos(machine)
+            except CutOffError as stopped:
+                if not walked.members:
+                    walked.memos = _memos(machine)
+                _stopped(machine, walked, name, stopped, start)
+                break
+            if not walked.members and not machine.headed:
+                walked.recognised = bool(machine.record.names) or machine.at_end() or _only_blanks(machine)
+            walked.recognised = walked.recognised or machine.headed
+            walked.end = machine.offset
+            walked.torch = walked.torch or (not walked.members and isinstance(root, int) and root == _TORCH_LEGACY)
+            walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
+            walked.record.merge(machine.record)
+    except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
+        walked.problem = walked.problem or str(stopped)
+    if walked.torch and len(walked.members) < _TORCH_PICKLES:
+        walked.problem = walked.problem or f"it is cut off: {len(walked.members)} of torch's {_TORCH_PICKLES} pickles"
+    if walked.torch:
+        walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
+    return walked
+
+
+def _memos(machine: Machine) -> list[Collection[Any]]:
+    outer = [each for _, _, memo, sparse, _ in machine.outer for each in (memo, sparse.values())]
+    return [*machine.inner_memos, *outer, machine.memo, machine.sparse.values()]
+
+
+def _only_blanks(machine: Machine) -> bool:
+    left = machine.buf[machine.pos : machine.end]
+    return machine.ended and len(left) <= _BLANKS and not left.strip()
+
+
+def _stopped(machine: Machine, walked: Walked, name: str, stopped: CutOffError, start: int) -> None:
+    why = str(stopped)
+    dangerous = judge(machine.record).verdict == "dangerous"
+    if not walked.members:
+        walked.sure, walked.stuck = machine.known_protocol, isinstance(stopped, StuckError)
+        # Text and other files begin with letters that happen to be opcodes; a real pickle gets somewhere.
+        got_on = bool(machine.record.called) or (
+            machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo)
+        )
+        walked.recognised = machine.headed or dangerous or got_on
+        walked.problem = why
+        walked.record.merge(machine.record)
+        root = machine.outer[0][0] if machine.outer else machine.stack
+        walked.members.append(Member(name=name, root=_first(root), protocol=machine.protocol))
+    elif walked.torch and len(walked.members) < _TORCH_PICKLES:
+        walked.problem = f"torch's pickle {len(walked.members) + 1} of {_TORCH_PICKLES} cannot be read: {why}"
+        walked.record.merge(machine.record)
+    elif dangerous or (machine.known_protocol and not walked.torch) or "memo entry" in why or machine.record.called:
+        walked.problem = why
+        walked.record.merge(machine.record)
+    elif not walked.torch:  # there the tensors' bytes follow
+        walked.notes.append(f"what follows byte {start} is no pickle; loaders do not read it")
+
+
+def _first(stack: list[Any]) -> Any:
+    return stack[0] if stack else None
+
+
+def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
+    """Read the stream as a loader does that does not know joblib: it takes the bytes of an array for opcodes.
+
+    It ends with the first pickle, mostly because these bytes are none.
+    """
+
+    @cache
+    def texts() -> frozenset[str]:
+        return frozenset(value for memo in walked.memos for value in memo if isinstance(value, str))
+
+    machine = Machine(
+        make(),
+        Budget(budget.limits, budget.size),
+        joblib=False,
+        other=True,
+        roots=_roots(walked.record.names),
+        seen=lambda text: text in texts(),
+    )
+    known = set(walked.record.names)
+    try:
+        machine.load()
+    except StuckError:
+        pass
+    except CutOffError as stopped:
+        walked.problem = walked.problem or f"loaders other than joblib read it differently: {stopped}"
+    walked.record.merge(machine.record)
+    if not machine.record.names.keys() <= known:
+        walked.notes.append("bytes that joblib takes for an array are opcodes for other loaders")
+
+
+def _roots(names: Iterable[Global]) -> frozenset[str]:
+    """The modules that there can be where the file is loaded, by the first parts of their names."""
+    return frozenset({name.module.partition(".")[0] for name in (*names, *_known_names())}) | _INSTALLED
+
+
+def _known_names() -> Iterator[Global]:
+    return (Global(*name) for name in allowed())
+
+
+_INSTALLED = (
+    frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | frozenset(PYTHON2) | {"__main__", "__mp_main__"}
+)

@@ -1,0 +1,184 @@
+"""Attributes that make an object run a text, open files or call functions, when it gets its state or later when it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlpack.readers.pickles.record import Record
+from mlpack.readers.pickles.values import Array, Global, Instance
+from mlpack.readers.verdicts.allowlist import use_of
+from mlpack.readers.verdicts.formulas import objection
+
+_FORMULA_KEYS = ("formula", "model_spec", "design_info")  # parts of the names of attributes
+_SPEC_KEYS = ("model_spec", "design_info")
+_RESTORE = ("restore_model_spec", "restore_design_info")  # statsmodels: compute the formula while the state is set
+_PARTS = ("model", "data", "_results")  # of statsmodels' objects: where it looks for a formula
+_TABLES = ("frame", "orig_endog", "orig_exog")  # what a formula is computed with
+_OF_TABLES = frozenset({
+    "pandas", "numpy", "pyarrow", "datetime", "builtins", "__builtin__", "copyreg", "copy_reg", "_codecs", "decimal", "pytz",
+    "dateutil", "zoneinfo", "uuid", "fractions",
+})  # fmt: skip
+_TABLE_CLASSES = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "pandas.core.series.Series", "pandas.Series")
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+_MOST_VALUES = 2_000_000
+
+_VECTORIZERS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
+# Attributes of estimators that are called with what a request brings.
+_CALLED = ("func", "inverse_func", "analyzer", "tokenizer", "preprocessor", "metric", "kernel", "score_func", "weights")
+_MAKES_TABLES = ("pandas", "builtins", "__builtin__", "collections")
+_REDUCTIONS = ("max", "min", "amax", "amin", "sum")  # without an axis they give one of the values
+_DEEPEST_PARTIAL = 5
+
+
+def check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
+    """Note attributes of an object that run a text, open files that a request names, or call what loading calls."""
+    _check_formulas(record, target, held)
+    _check_files(record, target, held)
+    for name in _CALLED:
+        if name in held:
+            _check_called(record, target, name, held)
+
+
+def concerns(target: Instance, prefix: str | tuple[str, ...]) -> bool:
+    """Whether an object is, or may be, of a class whose dotted name starts so: any constructor may be given the class."""
+    return any(str(name).startswith(prefix) for name in _globals_of(target))
+
+
+def _globals_of(value: Any, depth: int = 0) -> Iterator[Global]:
+    """The names that an object is made from: its callable and what that is given, not what is put in it later."""
+    if isinstance(value, Global):
+        yield value
+    elif isinstance(value, Instance) and depth < 8:
+        yield from _globals_of(value.callable, depth + 1)
+        for one in (*value.args[:8], *value.items[:8]):
+            yield from _globals_of(one, depth + 1)
+    elif isinstance(value, list | tuple) and depth < 8:
+        for one in value[:8]:
+            yield from _globals_of(one, depth + 1)
+
+
+def _check_formulas(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
+    # statsmodels computes its formula, which is code, with the training table when it gets its state, and a `model_spec`
+    # that is a text with the rows of a request.
+    restores = any(name in held for name in _RESTORE)
+    own = concerns(target, "statsmodels.")
+    for name, value in held.items():
+        if isinstance(name, str) and any(part in name for part in _FORMULA_KEYS if own or part in _SPEC_KEYS):
+            _check_formula(record, target, value)
+    if restores:
+        if not (own and target.class_name.startswith("statsmodels.")):
+            record.trick(target.class_name, "its state makes statsmodels compute a formula, and its class is hidden")
+        _check_formula(record, target, held.get("formula", 0))
+        _check_tables(record, target, held)
+    if own:
+        for name in _PARTS:
+            part = held.get(name)
+            if isinstance(part, Instance) and not part.class_name.startswith("statsmodels."):
+                record.trick(target.class_name, f"its {name!r} is no part of a model of statsmodels")
+
+
+def _check_formula(record: Record, target: Instance, formula: Any) -> None:
+    if formula is None or name_only(formula):
+        return
+    if isinstance(formula, dict):
+        for one in formula.values():
+            _check_formula(record, target, one)
+    elif isinstance(formula, Instance):
+        record.suspect(target.class_name, "its formula is an object, which is not read")
+    else:
+        why = objection(formula) if isinstance(formula, str) else "it is no text"
+        if why is not None:
+            record.trick(
+                target.class_name,
+                f"its formula is run as code, and does more than compute ({why}): {_short(formula)}",
+            )
+
+
+def name_only(formula: Any) -> bool:
+    """Whether a value says only if there is a formula."""
+    return isinstance(formula, bool)
+
+
+def _short(formula: Any) -> str:
+    return repr(formula[:80] if isinstance(formula, str) else type(formula).__name__)
+
+
+def _check_tables(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
+    """A formula calls methods of what it is computed with: numpy those of objects in arrays, patsy `__getitem__`."""
+    for name in ("frame",) if "frame" in held else _TABLES:
+        table = held.get(name)
+        plain = table is None or type(table) is dict or isinstance(table, Array)
+        if isinstance(table, Instance) and table.class_name in _TABLE_CLASSES:
+            plain = True
+        if not (plain and _is_table(table)):
+            record.trick(
+                target.class_name, f"its formula is computed with {name!r}, which holds more than a table's values"
+            )
+
+
+def _is_table(table: Any) -> bool:
+    seen: set[int] = set()
+    left = [table]
+    while left:
+        value = left.pop()
+        if type(value) in _PLAIN or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if len(seen) > _MOST_VALUES:
+            return False
+        if isinstance(value, Global):
+            if value.module.partition(".")[0] not in _OF_TABLES:
+                return False
+        elif isinstance(value, Instance):
+            left += [value.callable, *value.args, *value.kwargs.values(), value.state, *value.items]
+            left += [part for pair in value.mapping for part in pair]
+        elif isinstance(value, dict):
+            left += [*value, *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            left += value
+        elif isinstance(value, Array):
+            left += value.objects or ()
+    return True
+
+
+def _check_files(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
+    # By the attributes as well, as a class of one's own may build on scikit-learn's.
+    reads = "input" in held and ("decode_error" in held or target.class_name.endswith(_VECTORIZERS))
+    if reads and not (type(held["input"]) is str and held["input"] == "content"):
+        record.trick(
+            target.class_name,
+            f"with input={_value(held['input'])} it opens the files that a request names: "
+            'call set_params(input="content") on it, and save it again',
+        )
+
+
+def _value(value: Any) -> str:
+    return repr(value[:40]) if isinstance(value, str) else "an object"
+
+
+def _check_called(record: Record, target: Instance, name: str, held: Mapping[Any, Any]) -> None:
+    """Functions of an estimator: what the allow-list lets loading call has not been looked at for calls with a request."""
+    value, depth = held[name], 0
+    while isinstance(value, Instance) and value.class_name == "functools.partial" and depth < _DEEPEST_PARTIAL:
+        state = value.state if isinstance(value.state, tuple) and value.state else value.args
+        value, depth = (state[0] if state else None), depth + 1
+    if isinstance(value, Instance) and value.class_name == "functools.partial":
+        record.trick(target.class_name, f"its {name!r} is nested too deeply")
+    if isinstance(value, Global) and use_of(value) == "call" and not _makes_tables(value):
+        record.trick(target.class_name, f"its {name!r} calls {value} with what a request brings")
+    if name == "func" and _takes_one_value(value, held):
+        record.suspect(target.class_name, "its function takes one value out of a request: build with --trust")
+
+
+def _makes_tables(name: Global) -> bool:
+    return name.module.partition(".")[0] in _MAKES_TABLES and not name.name.startswith("_")
+
+
+def _takes_one_value(function: Any, held: Mapping[Any, Any]) -> bool:
+    # A text in place of a table: the booster behind it takes that for the name of a file.
+    if isinstance(function, Instance) and function.class_name == "operator.itemgetter":
+        return any(isinstance(one, int) and not isinstance(one, bool) for one in function.args)
+    named = isinstance(function, Global) and function.module == "numpy" and function.name in _REDUCTIONS
+    given = held.get("kw_args")
+    return named and not (isinstance(given, dict) and given.get("axis") is not None)

@@ -1,0 +1,71 @@
+"""The verdict on what a walk met: safe, unknown or dangerous, each finding with its reason and remedy."""
+
+from __future__ import annotations
+
+from mlpack.artifacts.model import Finding, Safety
+from mlpack.readers.pickles.record import Record
+from mlpack.readers.pickles.values import Global
+from mlpack.readers.verdicts.allowlist import danger_of, use_of
+from mlpack.readers.verdicts.carried import is_carried
+
+# Libraries that people know by name: their code is fetched from the index, not brought along.
+_BY_VALUE = ("cloudpickle", "dill", "joblib.externals.cloudpickle")
+
+
+def judge(record: Record, problem: str = "") -> Safety:
+    """`safe` only when every name is allowed for its use, nothing odd was met, and all was read (`problem` is empty)."""
+    findings: dict[tuple[str, str], Finding] = {}
+    for callable_, why in record.tricks:
+        findings[callable_, why] = Finding(callable=callable_, why=f"dangerous: {why}", verdict="dangerous")
+    for name in record.names:
+        finding = _name(name, record)
+        if finding:
+            findings.setdefault((finding.callable, ""), finding)
+    for callable_, why in record.suspects:
+        if not any(finding.callable == callable_ for finding in findings.values()):
+            findings[callable_, why] = Finding(callable=callable_, why=f"{why}: {_TRUST}", verdict="unknown")
+    told = sorted(findings.values(), key=lambda finding: finding.verdict != "dangerous")
+    if any(finding.verdict == "dangerous" for finding in told):
+        return Safety(verdict="dangerous", findings=tuple(told))
+    return Safety(verdict="unknown" if told or problem or record.outside else "safe", findings=tuple(told))
+
+
+_TRUST = "build with --trust if you know where the file comes from"
+
+
+def _name(name: Global, record: Record) -> Finding | None:
+    use = use_of(name)
+    if use == "call" or (use == "name" and name not in record.called):
+        return None
+    danger = danger_of(name)
+    if danger and not _only_harmless(name, record) and not is_carried(name, record):
+        return Finding(callable=str(name), why=f"dangerous: {danger}", verdict="dangerous")
+    if danger:
+        return None  # told as a suspect
+    return Finding(callable=str(name), why=_unknown(name, called=use == "name"), verdict="unknown")
+
+
+def _only_harmless(name: Global, record: Record) -> bool:
+    # Python pickles a bound method through getattr, dill a class through setattr: the walk looked at each call.
+    if name.name not in ("getattr", "setattr") or name.module not in ("builtins", "__builtin__"):
+        return False
+    return any(callable_ == f"builtins.{name.name}" for callable_, _ in record.suspects)
+
+
+def _unknown(name: Global, *, called: bool) -> str:
+    root = name.module.partition(".")[0]
+    if called:
+        return f"the file calls it, and it is only known as harmless when it is not called: {_TRUST}"
+    if name.module.startswith(_BY_VALUE):
+        tool = "dill" if root == "dill" else "cloudpickle"
+        return f"contains code by value: needs {tool} in the image, and {_TRUST}"
+    if root == "__torch__":
+        return f"a class in TorchScript, whose code lies in the archive and runs in torch's own interpreter: {_TRUST}"
+    if root in ("builtins", "__builtin__"):
+        return f"a built-in that is not known as harmless: {_TRUST}"
+    if root in ("__main__", "__mp_main__"):
+        return "defined in the script or notebook that wrote the file: build with --include FILE, which defines it"
+    return (
+        f"code of `{root}` that is not on the allow-list: if it is your own, build with --include and its file or folder; "
+        f"if it is a package, name it under `requirements:` and {_TRUST}"
+    )

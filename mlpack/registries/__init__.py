@@ -1,0 +1,1 @@
+"""Container registries: logins, reading images and attached documents, Artifact Registry."""

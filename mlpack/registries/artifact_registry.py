@@ -1,0 +1,220 @@
+"""Artifact Registry: its repositories, made when they are missing, and the publisher that pushes into them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from mlpack.artifacts.image import Image
+from mlpack.engines.base import OnProgress
+from mlpack.engines.docker.address import is_loopback
+from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError, UsageError
+from mlpack.registries.credentials import Login
+from mlpack.registries.google_login import MISSING, GoogleLogin, default_credentials
+
+REPOSITORY = "mlpack"  # where images go when the user names no place
+_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY"
+_WAIT_S = 300
+_VERSIONS = 2  # of an image: itself, and the receipt that hangs on it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """A Docker repository of Artifact Registry by project, location and name."""
+
+    project: str
+    location: str
+    name: str = REPOSITORY
+
+    @property
+    def parent(self) -> str:
+        """The location's resource name."""
+        return f"projects/{self.project}/locations/{self.location}"
+
+    @property
+    def resource(self) -> str:
+        """The repository's resource name."""
+        return f"{self.parent}/repositories/{self.name}"
+
+    @property
+    def usual_uri(self) -> str:
+        """Where Google would have it; what the service answers counts."""
+        return f"{self.location}-docker.pkg.dev/{self.project.replace(':', '/')}/{self.name}"
+
+
+def shelf_of(reference: str) -> Shelf | None:
+    """The repository that `LOCATION-docker.pkg.dev/PROJECT/NAME/...` lies in, None for another host."""
+    host, _, path = reference.partition("/")
+    parts = path.split("/")
+    if not host.endswith("-docker.pkg.dev") or len(parts) < 3:
+        return None
+    project = ":".join(parts[:2]) if "." in parts[0] and len(parts) > 3 else parts[0]
+    name = parts[2] if ":" in project else parts[1]
+    return Shelf(project=project, location=host.removesuffix("-docker.pkg.dev"), name=name)
+
+
+class ArtifactRegistry:
+    """The control plane; connects when first asked. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._endpoint = environ.get(_VARIABLE, "").rstrip("/")
+        self._opened: Any = None
+
+    def find(self, shelf: Shelf) -> str | None:
+        """The repository's address as the service tells it, None when there is no such repository."""
+        client = self._client
+        from google.api_core.exceptions import NotFound
+
+        with _told(shelf):
+            try:
+                found = client.get_repository(name=shelf.resource)
+            except NotFound:
+                return None
+        return str(found.registry_uri) or shelf.usual_uri
+
+    def keep(self, shelf: Shelf, *, newest: int | None = None) -> str:
+        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many images stay.
+
+        Policies of others stay, too.
+        """
+        client = self._client
+        from google.api_core.exceptions import Conflict, NotFound
+
+        with _told(shelf):
+            try:
+                found = client.get_repository(name=shelf.resource)
+            except NotFound:
+                with suppress(Conflict):  # somebody made it in between
+                    client.create_repository(
+                        parent=shelf.parent, repository_id=shelf.name, repository=_repository()
+                    ).result(timeout=_WAIT_S)
+                found = client.get_repository(name=shelf.resource)
+            if newest is not None:
+                client.update_repository(
+                    repository=_repository(
+                        name=shelf.resource, policies={**found.cleanup_policies, **_policies(newest)}
+                    ),
+                    update_mask={"paths": ["cleanup_policies"]},
+                )
+        return str(found.registry_uri) or shelf.usual_uri
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            self._opened = _connect(self._endpoint)
+        return self._opened
+
+
+class _Pusher(Protocol):
+    def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
+        """As an engine pushes."""
+
+
+class GooglePublisher:
+    """A Publisher: a token as fresh as can be, once more with a new one on a refusal, the repository made when missing."""
+
+    def __init__(self, engine: _Pusher, login: GoogleLogin, registry: ArtifactRegistry) -> None:
+        self._engine = engine
+        self._registry = registry
+        self.login = login
+
+    def push(self, image: Image, reference: str, *, on_progress: OnProgress) -> str:
+        """Pushes as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
+        try:
+            return self._engine.push(image, reference, on_progress=on_progress, login=self.login)
+        except RegistryAuthError:  # tokens end in the middle of long pushes; the layers that arrived are kept
+            self.login.renew()
+        except RegistryNotFoundError:
+            shelf = shelf_of(reference)
+            if shelf is None or self._registry.find(shelf) is not None:
+                raise
+            self._registry.keep(shelf)
+        return self._engine.push(image, reference, on_progress=on_progress, login=self.login)
+
+
+def _connect(endpoint: str) -> Any:
+    try:
+        from google.api_core.client_options import ClientOptions
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud import artifactregistry_v1
+    except ImportError as error:
+        raise UsageError("Google's client libraries are missing", hint=MISSING) from error
+    try:
+        credentials = default_credentials()
+    except GoogleAuthError as error:
+        raise _no_credentials(error) from error
+    if not endpoint:
+        return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials)
+    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise UsageError(f"{_VARIABLE}: {endpoint} is not encrypted", hint="Plain http is for this machine alone.")
+    options = ClientOptions(api_endpoint=f"{parts.scheme}://{parts.netloc}")
+    return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials, transport="rest", client_options=options)
+
+
+def _no_credentials(error: Exception) -> RegistryAuthError:
+    return RegistryAuthError(
+        f"no Google credentials for Artifact Registry: {error.args[0] if error.args else error}",
+        hint="`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
+    )
+
+
+def _repository(*, name: str = "", policies: Mapping[str, Any] | None = None) -> Any:
+    from google.cloud import artifactregistry_v1
+
+    return artifactregistry_v1.Repository(
+        name=name,
+        format_=artifactregistry_v1.Repository.Format.DOCKER,
+        description="images of models, pushed by mlpack",
+        cleanup_policies=policies or {},
+    )
+
+
+def _policies(newest: int) -> dict[str, Any]:
+    """Everything older than a day may go, but the newest so many of each image stay: a KEEP alone deletes nothing."""
+    from google.cloud import artifactregistry_v1
+
+    policy = artifactregistry_v1.CleanupPolicy
+    return {
+        "mlpack-delete": policy(
+            id="mlpack-delete",
+            action=policy.Action.DELETE,
+            condition=artifactregistry_v1.CleanupPolicyCondition(
+                tag_state=artifactregistry_v1.CleanupPolicyCondition.TagState.ANY, older_than=timedelta(days=1)
+            ),
+        ),
+        "mlpack-keep": policy(
+            id="mlpack-keep",
+            action=policy.Action.KEEP,
+            most_recent_versions=artifactregistry_v1.CleanupPolicyMostRecentVersions(keep_count=_VERSIONS * newest),
+        ),
+    }
+
+
+@contextmanager
+def _told(shelf: Shelf) -> Iterator[None]:
+    """Google's failures in the words of this house."""
+    from google.api_core import exceptions as google
+    from google.auth.exceptions import GoogleAuthError
+
+    where = shelf.resource
+    try:
+        yield
+    except (google.Forbidden, google.Unauthorized) as error:
+        raise RegistryAuthError(
+            f"Artifact Registry does not let this account at {where}: {error.message}",
+            hint="It needs roles/artifactregistry.writer, and roles/artifactregistry.admin to make the repository.",
+        ) from error
+    except GoogleAuthError as error:
+        raise _no_credentials(error) from error
+    except (google.ServiceUnavailable, google.RetryError, google.DeadlineExceeded) as error:
+        raise RegistryUnreachableError(
+            f"Artifact Registry does not answer: {error}", hint="See to the network, its proxy and certificates."
+        ) from error
+    except google.GoogleAPICallError as error:
+        raise RegistryError(f"Artifact Registry failed at {where}: {error.message}", hint="Try again.") from error

@@ -1,0 +1,83 @@
+"""The user's logins to registries: from Docker's config and its credential helpers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlpack.artifacts.references import DOCKER_HUB
+from mlpack.engines.docker.address import config_file
+from mlpack.errors import RegistryAuthError
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Credentials:
+    """A login; `identity_token` stands for user and password where a registry gave one. Never shown by repr."""
+
+    username: str = ""
+    password: str = ""
+    identity_token: str = ""
+
+
+# Gives a registry's login, anew each time; None for none.
+Login = Callable[[str], Credentials | None]
+
+
+def remedy(registry: str, login: Login | None) -> str:
+    """What makes a refused login good: the login's own word for it, else Docker's."""
+    return str(getattr(login, "remedy", "")) or f"`docker login {registry}`"
+
+
+def find_credentials(registry: str) -> Credentials | None:
+    """The login for a registry (`host` or `host:port`), None when there is none.
+
+    Asked anew each time, as helpers give short-lived tokens. Raises RegistryAuthError when a helper fails.
+    """
+    from docker import auth
+    from docker.errors import DockerException
+
+    path = config_file(os.environ)
+    if not path.is_file():
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a helper that is missing: the error says it too
+            found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
+    except (DockerException, OSError, ValueError) as error:
+        raise RegistryAuthError(
+            f"the login for {registry} cannot be had from {path}: {error}",
+            hint=f"See that the credential helper named there is installed and works, or `docker login {registry}`.",
+        ) from error
+    entry = {key.lower(): value for key, value in (found or {}).items()}
+    given = Credentials(
+        username=entry.get("username") or "",
+        password=entry.get("password") or "",
+        identity_token=entry.get("identitytoken") or "",
+    )
+    return given if given.username or given.identity_token else None
+
+
+def registry_header(registry: str, *, needed: bool = True, login: Login | None = None) -> str:
+    """The value of X-Registry-Auth for the engine: the login, or an empty object, which an engine wants to see too.
+
+    Where it is not `needed` (public images are read without) a broken helper is no error. `login` instead of Docker's.
+    """
+    try:
+        found = (login or find_credentials)(registry)
+    except RegistryAuthError:
+        if needed:
+            raise
+        found = None
+    address = "https://index.docker.io/v1/" if registry == DOCKER_HUB else registry
+    fields = {} if found is None else {"serveraddress": address, **_login(found)}
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+
+
+def _login(found: Credentials) -> dict[str, str]:
+    if found.identity_token:
+        return {"identitytoken": found.identity_token}
+    return {"username": found.username, "password": found.password}

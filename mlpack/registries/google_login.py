@@ -1,0 +1,82 @@
+"""The login to Google's registries: Docker's own where it is set up, else a fresh token of Application Default Credentials."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from mlpack.errors import RegistryAuthError, UsageError
+from mlpack.registries.credentials import Credentials, find_credentials
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_USER = "oauth2accesstoken"  # Artifact Registry's name for whoever shows an access token
+
+
+class GoogleLogin:
+    """A Login. `always` takes the token even where Docker's config knows another login for the host.
+
+    The token is fetched when first asked for, which is after the build; `renew` drops it.
+    """
+
+    def __init__(self, *, always: bool = False) -> None:
+        self._always = always
+        self._google: Any = None
+        self.remedy = ""  # what makes it good when it is refused; "" for Docker's own way
+
+    def __call__(self, registry: str) -> Credentials | None:
+        """The login for a registry, None when Docker's config has none and no Google credentials are here."""
+        own = None if self._always else find_credentials(registry)
+        if own is not None:
+            return own
+        token = self._token(registry)
+        self.remedy = "" if token is None else REMEDY
+        return None if token is None else Credentials(username=_USER, password=token)
+
+    def renew(self) -> None:
+        """The next login is made with a new token."""
+        self._google = None
+
+    def _token(self, registry: str) -> str | None:
+        try:
+            from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+            from google.auth.transport.requests import Request
+        except ImportError as error:
+            if not self._always:
+                return None
+            raise UsageError("Google's client libraries are missing", hint=MISSING) from error
+        try:
+            if self._google is None:
+                self._google = default_credentials()
+            if not self._google.valid:  # a token lives for an hour, and some pushes longer
+                self._google.refresh(Request())
+        except DefaultCredentialsError as error:
+            if not self._always:
+                return None
+            raise RegistryAuthError(
+                f"no Google credentials for {registry}",
+                hint="`gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS.",
+            ) from error
+        except GoogleAuthError as error:
+            raise RegistryAuthError(
+                f"Google gives no token for {registry}: {error.args[0] if error.args else error}",
+                hint="`gcloud auth application-default login` signs in anew; a key file may have been revoked.",
+            ) from error
+        return str(self._google.token)
+
+
+def default_credentials() -> Any:
+    """Application Default Credentials; raises Google's own DefaultCredentialsError where there are none."""
+    import google.auth
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+        return google.auth.default(scopes=[_SCOPE])[0]
+
+
+REMEDY = "`gcloud auth application-default login`, with an account that has roles/artifactregistry.writer there"
+MISSING = "Install them: pip install 'mlpack-cli[cloudrun]'."
+
+
+def is_google(registry: str) -> bool:
+    """Whether a registry's host is one of Google's."""
+    return registry == "gcr.io" or registry.endswith(("-docker.pkg.dev", ".gcr.io"))

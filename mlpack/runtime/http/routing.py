@@ -1,0 +1,88 @@
+"""Which route answers a path: a plain one by one look-up, one with `{names}` in it by pattern."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Pattern, Tuple
+
+from ..errors import NoRouteError, WrongVerbError
+from .messages import Route, Tell
+
+Verbs = Dict[str, Route]
+_MOST_REMEMBERED = 256  # paths whose pattern is known; beyond, each is matched anew
+
+
+class Router:
+    """The routes of all contracts. Where several claim a path the one of the lowest `rank` has it, then the first."""
+
+    def __init__(self, routes: List[Route]) -> None:
+        self._plain: Dict[str, Verbs] = {}
+        self._patterns: Dict[str, Tuple[Pattern[str], Verbs]] = {}
+        self._remembered: Dict[str, Tuple[Verbs, Dict[str, str]]] = {}
+        self._tells: Dict[str, Tell] = {}
+        for route in sorted(routes, key=lambda one: one.rank):
+            if route.rank <= 0 or not self._answered(route):
+                self._add(route)
+        self._remembered.clear()
+        self._first = routes[0].tell
+
+    def find(self, method: str, path: str) -> Tuple[Route, Dict[str, str]]:
+        """The route, and what stood in the places of its names; raises NoRouteError, WrongVerbError."""
+        verbs = self._plain.get(path)
+        route = verbs.get(method) if verbs is not None else None
+        if route is not None:
+            return route, _NO_NAMES
+        matched, names = self._match(path)
+        route = matched.get(method)
+        if route is not None:
+            return route, names
+        allowed = sorted({**matched, **(verbs or {})})
+        if allowed:
+            raise WrongVerbError(
+                f"{path[:200]} answers {', '.join(allowed)}, not {method[:20]}",
+                detail={"allow": allowed},
+                headers={"Allow": ", ".join(allowed)},
+            )
+        known = sorted([*self._plain, *self._patterns])
+        raise NoRouteError(f"there is no {path[:200]}", detail={"routes": known})
+
+    def tell(self, path: str) -> Tell:
+        """How a failure on a path that no route answers is written: as the contract does whose paths begin like it."""
+        return self._tells.get(path.split("/", 2)[1] if path.startswith("/") else "", self._first)
+
+    def _add(self, route: Route) -> None:
+        if "{" in route.path:
+            _, verbs = self._patterns.setdefault(route.path, (_pattern(route.path), {}))
+        else:
+            verbs = self._plain.setdefault(route.path, {})
+        verbs.setdefault(route.method, route)
+        if route.method == "GET":
+            verbs.setdefault("HEAD", route)
+        first = route.path.split("/", 2)[1]
+        if first and "{" not in first:
+            self._tells.setdefault(first, route.tell)
+
+    def _answered(self, route: Route) -> bool:
+        return route.method in {**self._match(route.path)[0], **self._plain.get(route.path, {})}
+
+    def _match(self, path: str) -> Tuple[Verbs, Dict[str, str]]:
+        known = self._remembered.get(path)
+        if known is not None:
+            return known
+        for pattern, verbs in self._patterns.values():
+            match = pattern.fullmatch(path)
+            if match is not None:
+                found = (verbs, match.groupdict())
+                if len(self._remembered) < _MOST_REMEMBERED:
+                    self._remembered[path] = found
+                return found
+        return {}, _NO_NAMES
+
+
+_NO_NAMES: Dict[str, str] = {}
+
+
+def _pattern(path: str) -> Pattern[str]:
+    """`{name}` stands for one segment, or the part of one before a colon."""
+    literals = re.split(r"(\{\w+\})", path)
+    return re.compile("".join(f"(?P<{part[1:-1]}>[^/:]+)" if part[:1] == "{" else re.escape(part) for part in literals))

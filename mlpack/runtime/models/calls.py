@@ -1,0 +1,52 @@
+"""How often a loader is called for the rows of a request: once, or once a row, as the signature's `batch` says."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+
+from ..card import Signature
+from .predictor import Array, Arrays
+
+_OPEN = "..."  # in an output's shape: any further axes
+
+
+def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
+    """The loader's outputs for all rows; with `batch` one or none it is given one row at a time, and they are joined."""
+    if signature.batch == "any":
+        return loader.predict(model, signature, inputs)  # type: ignore[no-any-return]  # a module found by its name
+    rows = len(next(iter(inputs.values())))
+    answers: List[Dict[str, Any]] = [
+        loader.predict(model, signature, _row(inputs, row, signature)) for row in range(rows)
+    ]
+    ranks = {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
+    return {
+        name: _joined([_of_one(np.asarray(answer[name]), ranks.get(name), signature) for answer in answers])
+        for name in answers[0]
+    }
+
+
+def _row(inputs: Arrays, row: int, signature: Signature) -> Arrays:
+    if signature.batch == "one":
+        return {name: array[row : row + 1] for name, array in inputs.items()}
+    return {name: np.asarray(array[row], dtype=array.dtype) for name, array in inputs.items()}
+
+
+def _of_one(output: Array, rank: Any, signature: Signature) -> Array:
+    """One row's output without its batch axis, where it has one."""
+    batched = output.ndim == rank if rank is not None else output.shape[:1] == (1,)
+    if signature.batch != "one" or not batched or output.shape[:1] != (1,):
+        return output
+    row: Array = np.asarray(output[0], dtype=output.dtype)  # of texts output[0] is the text itself, and no array
+    return row
+
+
+def _joined(outputs: List[Array]) -> Array:
+    """The rows' outputs as one array; as lists in an object array where their shapes differ."""
+    if len({output.shape for output in outputs}) == 1:
+        return np.stack(outputs)
+    table = np.empty(len(outputs), dtype=object)
+    for place, output in enumerate(outputs):
+        table[place] = output.tolist()
+    return table

@@ -1,0 +1,1 @@
+"""Values on the wire (JSON, CSV, .npy, binary tensors) to arrays and back."""

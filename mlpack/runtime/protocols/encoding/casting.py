@@ -1,0 +1,165 @@
+"""JSON values into arrays, strictly: a value that is not of the tensor's dtype is named, never bent."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import islice
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import numpy as np
+
+from ...models.predictor import Array
+
+_INTEGERS: Dict[str, Any] = {
+    "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
+    "UINT8": np.uint8, "UINT16": np.uint16, "UINT32": np.uint32, "UINT64": np.uint64,
+}  # fmt: skip
+_FLOATS: Dict[str, Any] = {"FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+_FEW = 64  # values
+_NUMBERS = {float, int}
+NUMBERS_OR_NULL = {float, int, type(None)}
+_TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what a contract made of {"b64": ...}
+
+
+class Misfit(NamedTuple):
+    """A value that does not fit: its place in the flat sequence, what was expected, what it is."""
+
+    place: int
+    expected: str
+    got: str
+
+
+class CastError(ValueError):
+    """Values that do not fit their dtype: the first few of them."""
+
+    def __init__(self, misfits: List[Misfit]) -> None:
+        super().__init__(misfits[0].expected)
+        self.misfits = misfits
+
+
+def cast(values: Sequence[Any], dtype: str, *, infinite: bool = False) -> Array:
+    """The values as a 1-D array of an Open Inference dtype; BYTES as an object array of str.
+
+    null is a missing value in a float (NaN) and in BYTES (None). Whole floats are integers; booleans and texts are no numbers.
+    Infinity is a value of floats only where the contract has a word for it (`infinite`).
+
+    Raises:
+        CastError: a value is of another type, or out of the dtype's range.
+    """
+    types: Set[type] = set(map(type, values))
+    array: Optional[Array] = _CASTS[dtype](values, types)
+    if array is None and infinite and dtype in _FLOATS:
+        array = _floats(values, types, dtype, infinite=True)
+    if array is None:
+        raise CastError(list(islice(_misfits(values, dtype), 5)))
+    return array
+
+
+def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bool = False) -> Any:
+    if not types <= NUMBERS_OR_NULL:
+        return None
+    try:
+        array = np.array(values, dtype=np.float64)  # None becomes NaN
+    except OverflowError:  # an integer beyond the floats
+        return None
+    if dtype != "FP64":
+        with np.errstate(over="ignore"):
+            array = array.astype(_FLOATS[dtype])
+        few: Any = array.tolist() if array.size <= _FEW else ()
+    else:
+        few = values
+    return None if not infinite and _has_infinity(array, few) else array
+
+
+def _has_infinity(array: Array, few: Sequence[Any]) -> bool:
+    if array.size <= _FEW:  # numpy's own way costs more than the few values
+        return math.inf in few or -math.inf in few
+    return bool(np.isinf(array).any())
+
+
+def _integers(values: Sequence[Any], types: Set[type], dtype: str) -> Any:
+    if not types <= _NUMBERS:
+        return None
+    if float in types:
+        if not all(type(value) is int or value.is_integer() for value in values):
+            return None
+        values = [int(value) for value in values]
+    bounds = np.iinfo(_INTEGERS[dtype])
+    if values and not (int(bounds.min) <= min(values) and max(values) <= int(bounds.max)):
+        return None
+    return np.array(values, dtype=_INTEGERS[dtype])
+
+
+def _booleans(values: Sequence[Any], types: Set[type], _dtype: str) -> Any:
+    return np.array(values, dtype=np.bool_) if types <= {bool} else None
+
+
+def _texts(values: Sequence[Any], types: Set[type], _dtype: str) -> Any:
+    if not types <= _TEXT_OR_NULL:
+        return None
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _bound(
+    how: Callable[[Sequence[Any], Set[type], str], Any], dtype: str
+) -> Callable[[Sequence[Any], Set[type]], Any]:
+    return lambda values, types: how(values, types, dtype)
+
+
+_CASTS: Dict[str, Callable[[Sequence[Any], Set[type]], Any]] = {
+    **{dtype: _bound(_floats, dtype) for dtype in _FLOATS},
+    **{dtype: _bound(_integers, dtype) for dtype in _INTEGERS},
+    "BOOL": _bound(_booleans, "BOOL"),
+    "BYTES": _bound(_texts, "BYTES"),
+}
+
+
+def expectation(dtype: str) -> str:
+    """What a value of the dtype looks like in JSON, in words."""
+    if dtype in _FLOATS:
+        return f"a number or null ({dtype})"
+    if dtype in _INTEGERS:
+        bounds = np.iinfo(_INTEGERS[dtype])
+        return f"a whole number from {bounds.min} to {bounds.max} ({dtype})"
+    return "true or false (BOOL)" if dtype == "BOOL" else "a string or null (BYTES)"
+
+
+def shown(value: Any) -> str:
+    """The value as JSON for a message, cut short."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number beyond the range of FP64"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "an integer of more than 60 digits"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def shown_counts(counts: Dict[str, int]) -> str:
+    """Some of the names, each with its number."""
+    told = [f"{shown(name)} {count}" for name, count in islice(counts.items(), 10)]
+    return ", ".join([*told, *(["..."] if len(counts) > len(told) else [])])
+
+
+def _misfits(values: Sequence[Any], dtype: str) -> Iterator[Misfit]:
+    fits = _CASTS[dtype]
+    found = False
+    for index, value in enumerate(values):
+        if fits([value], {type(value)}) is None:
+            found = True
+            yield Misfit(index, expectation(dtype), shown(value))
+    if not found:  # cannot be: every cast judges value by value
+        yield Misfit(0, expectation(dtype), "values that do not fit together")
+
+
+def unravel(index: int, shape: Tuple[int, ...]) -> List[int]:
+    """The place in a tensor of `shape` that a flat index stands for."""
+    return [int(axis) for axis in np.unravel_index(index, shape)]

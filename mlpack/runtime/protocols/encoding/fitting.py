@@ -1,0 +1,170 @@
+"""Arrays by name, as binary contracts bring them, into a signature's inputs: judged and cast without a loop over values."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from ...card import Signature, TensorSpec
+from ...errors import BadInputError, TooManyRowsError
+from ...models.predictor import Array, Arrays
+from .casting import shown, shown_counts
+
+NUMPY: Dict[str, Any] = {
+    "BOOL": np.bool_, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8,
+    "UINT16": np.uint16, "UINT32": np.uint32, "UINT64": np.uint64, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64,
+}  # fmt: skip
+NAMES = {np.dtype(kind): name for name, kind in NUMPY.items()}
+
+
+def dtype_name(array: Array) -> str:
+    """The Open Inference name of an array's dtype; BYTES for all that is no number."""
+    return NAMES.get(array.dtype.newbyteorder("="), "BYTES")
+
+
+def fit(signature: Signature, tensors: Arrays, max_rows: int) -> Tuple[Arrays, int]:
+    """The signature's inputs, and how many rows they have; BYTES are object arrays of str (bytes where they are no UTF-8).
+
+    A matrix is one 2-D tensor of any name, or one tensor a column; columns are one tensor each, `[n]` or `[n, 1]`, or one
+    2-D tensor of them all; of tensors a single one may have any name.
+
+    Raises:
+        BadInputError: a name, shape or dtype does not fit; says which, and what was expected.
+        TooManyRowsError: more than `max_rows`.
+    """
+    for name, array in tensors.items():
+        if array.ndim == 0:
+            raise BadInputError(f"tensor {shown(name)} has no axis for rows; its shape is []")
+    counts = {name: len(array) for name, array in tensors.items()}
+    rows = next(iter(counts.values()), 0)
+    if len(set(counts.values())) > 1:
+        raise BadInputError(f"the tensors differ in their number of rows: {shown_counts(counts)}")
+    if rows == 0:
+        raise BadInputError("there are no rows")
+    if rows > max_rows:
+        raise TooManyRowsError(
+            f"{rows} rows are more than {max_rows}; send them in several requests",
+            detail={"rows": rows, "max_rows": max_rows},
+        )
+    if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
+        return {signature.inputs[0].name: _listed(_single(signature, tensors))}, rows
+    layout = {"matrix": _matrix, "columns": _columns}.get(signature.layout, _tensors)
+    return layout(signature, tensors), rows
+
+
+def _matrix(signature: Signature, tensors: Arrays) -> Arrays:
+    spec = signature.inputs[0]
+    width = spec.shape[-1]
+    if len(tensors) > 1 or set(tensors) == set(signature.columns):
+        _check_names(signature.columns or (spec.name,), tensors)
+        parts = [TensorSpec(name, spec.dtype, (-1,)) for name in signature.columns]
+        columns = [_cast(_flat(tensors[part.name]), part, signature) for part in parts]
+        return {spec.name: np.column_stack(columns)}
+    array = next(iter(tensors.values()))
+    known = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
+    if array.ndim != 2 or (known is not None and array.shape[1] != known) or array.shape[1] == 0:
+        wanted = [-1, -1 if known is None else known]
+        raise BadInputError(f"tensor {shown(spec.name)}: expected shape {wanted}, got {list(array.shape)}")
+    return {spec.name: _cast(array, spec, signature)}
+
+
+def _columns(signature: Signature, tensors: Arrays) -> Arrays:
+    names = [spec.name for spec in signature.inputs]
+    only = next(iter(tensors.values()))
+    if len(tensors) == 1 and only.ndim == 2 and only.shape[1] == len(names) and set(tensors) != set(names):
+        tensors = {name: only[:, place] for place, name in enumerate(names)}
+    _check_names(names, tensors)
+    return {spec.name: _cast(_flat(tensors[spec.name]), spec, signature) for spec in signature.inputs}
+
+
+def _tensors(signature: Signature, tensors: Arrays) -> Arrays:
+    if len(signature.inputs) == 1:
+        tensors = {signature.inputs[0].name: _single(signature, tensors)}
+    _check_names([spec.name for spec in signature.inputs], tensors)
+    return {spec.name: _cast(_shaped(tensors[spec.name], spec), spec, signature) for spec in signature.inputs}
+
+
+def _single(signature: Signature, tensors: Arrays) -> Array:
+    if len(tensors) != 1:
+        _check_names([signature.inputs[0].name], tensors)
+    return next(iter(tensors.values()))
+
+
+def _flat(array: Array) -> Array:
+    """A column of `[n]` or `[n, 1]` as `[n]`; the cast refuses any other shape."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _shaped(array: Array, spec: TensorSpec) -> Array:
+    if len(spec.shape) == 1:
+        return _flat(array)
+    wanted = spec.shape
+    fits = array.ndim == len(wanted) and all(
+        not isinstance(size, int) or size in (-1, given) for size, given in zip(wanted[1:], array.shape[1:])
+    )
+    if not fits:
+        shape = [-1, *wanted[1:]]
+        raise BadInputError(f"tensor {shown(spec.name)}: expected shape {shown_shape(shape)}, got {list(array.shape)}")
+    return array
+
+
+def shown_shape(shape: Any) -> str:
+    """A shape for a message: -1 and symbols as they are."""
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def _check_names(wanted: Any, tensors: Arrays) -> None:
+    missing = [name for name in wanted if name not in tensors]
+    unknown = [name for name in tensors if name not in set(wanted)]
+    if missing or unknown:
+        said: List[str] = []
+        for word, names in (("missing", missing), ("unknown", unknown)):
+            if names:
+                said.append(f"{word} {', '.join(map(shown, names[:10]))}")
+        raise BadInputError(
+            f"the tensors do not fit: {'; '.join(said)}", detail={"missing": missing, "unknown": unknown}
+        )
+
+
+def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
+    if len(spec.shape) == 1 and array.ndim != 1:
+        raise BadInputError(f"tensor {shown(spec.name)}: expected shape [-1] or [-1, 1], got {list(array.shape)}")
+    if (spec.dtype == "BYTES") != (array.dtype == object):
+        raise _misfit(array, spec)
+    if spec.dtype == "BYTES":
+        return array
+    kind = np.dtype(NUMPY[spec.dtype])
+    number = kind.kind != "b" and spec.name in signature.assumed  # a boolean is 0 or 1 where nothing told what it is
+    if (array.dtype.kind == "b") != (kind.kind == "b") and not number:
+        raise _misfit(array, spec)
+    if array.dtype == kind and array.dtype.isnative:
+        return array
+    if kind.kind in "iu":
+        return _whole(array, kind, spec)
+    with np.errstate(over="ignore"):
+        found = array.astype(kind)
+    if array.dtype.kind == "f" and found.itemsize < array.itemsize and (np.isinf(found) & ~np.isinf(array)).any():
+        raise BadInputError(f"tensor {shown(spec.name)}: a value is beyond the range of {spec.dtype}")
+    return found
+
+
+def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:
+    bounds = np.iinfo(kind)
+    if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
+        raise BadInputError(f"tensor {shown(spec.name)}: expected whole numbers ({spec.dtype}), got others")
+    if array.size and not (bounds.min <= int(array.min()) and int(array.max()) <= bounds.max):
+        raise BadInputError(f"tensor {shown(spec.name)}: a value is beyond the range of {spec.dtype}")
+    return array.astype(kind)
+
+
+def _misfit(array: Array, spec: TensorSpec) -> BadInputError:
+    return BadInputError(f"tensor {shown(spec.name)}: expected {spec.dtype}, got {dtype_name(array)}")
+
+
+def _listed(array: Array) -> Array:
+    """One row each, as plain values, for code that takes rows as they are."""
+    table = np.empty(len(array), dtype=object)
+    for place, row in enumerate(array.tolist()):
+        table[place] = row
+    return table

@@ -1,0 +1,217 @@
+"""Rows of JSON into a signature's arrays: lists, named records or single values, checked before anything is queued."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from ...card import Signature, TensorSpec
+from ...errors import BadInputError, TooManyRowsError
+from ...models.predictor import Array, Arrays
+from .casting import NUMBERS_OR_NULL, CastError, cast, expectation, shown
+from .tensors import cast_nested
+
+_MOST_PROBLEMS = 5
+
+
+class Rows:
+    """Decodes a list of instances for one signature. Made once for each signature, used for every request.
+
+    An instance is a list in the signature's order, an object by name, or, where a signature wants one value a row, the value.
+    `names` are the columns' or tensors', where the signature tells them, and `width` how many there are; `flat` says that a
+    row holds single values, `raw` that it is any JSON value.
+    """
+
+    def __init__(self, signature: Signature, max_rows: int, *, infinite: bool = False) -> None:
+        self.max_rows = max_rows
+        self.inputs = signature.inputs
+        self._infinite = infinite
+        self._assumed = frozenset(signature.assumed)
+        self.raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
+        self.matrix = signature.layout == "matrix"
+        self.flat = self.matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
+        if self.matrix:
+            last = signature.inputs[0].shape[-1]
+            self.width: Optional[int] = last if isinstance(last, int) and last >= 0 else len(signature.columns) or None
+            self.names = signature.columns if len(signature.columns) == self.width else ()
+        else:
+            self.width = len(signature.inputs)
+            self.names = tuple(spec.name for spec in signature.inputs)
+        self._pick = _picker(self.names)
+        self._plain = self.matrix and self.width is not None and self.inputs[0].dtype == "FP64"
+
+    def decode(self, instances: Any) -> Tuple[Arrays, int]:
+        """The signature's arrays, and how many rows they have.
+
+        Raises:
+            BadInputError: a row, a column or a value does not fit; says which, and what was expected.
+            TooManyRowsError: more than `max_rows`.
+        """
+        if type(instances) is not list:
+            raise BadInputError(f"the rows must be a list, not {shown(instances)}")
+        count = len(instances)
+        if count == 0:
+            raise BadInputError("there are no rows: the list is empty")
+        if count > self.max_rows:
+            raise TooManyRowsError(
+                f"{count} rows are more than {self.max_rows}; send them in several requests",
+                detail={"rows": count, "max_rows": self.max_rows},
+            )
+        if self.raw:
+            return {self.inputs[0].name: _as_they_are(instances)}, count
+        if count == 1 and self._plain:
+            array = self._one_row(instances)
+            if array is not None:
+                return {self.inputs[0].name: array}, 1
+        table = self._table(instances)
+        if self.matrix:
+            return {self.inputs[0].name: self._to_matrix(table)}, count
+        columns = zip(self.inputs, zip(*table))
+        return {spec.name: self._to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
+
+    def _one_row(self, instances: List[Any]) -> Optional[Array]:
+        """A single row of plain numbers, as most requests are, in half the time; None leaves it to what tells why."""
+        row = instances[0]
+        if type(row) is not list or len(row) != self.width or not NUMBERS_OR_NULL.issuperset(map(type, row)):
+            return None
+        if math.inf in row or -math.inf in row:
+            return None
+        try:
+            return np.array(instances, dtype=np.float64)
+        except OverflowError:  # an integer beyond the floats
+            return None
+
+    def expected(self) -> Dict[str, Any]:
+        """What a row must be, for error messages."""
+        if self.raw:
+            return {"row": "any JSON value that the model's own code takes"}
+        if self.matrix and not self.names:
+            many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
+            return {"row": f"a list of {many}", "value": expectation(self.inputs[0].dtype)}
+        dtypes = [self.inputs[0].dtype if self.matrix else spec.dtype for spec in self._column_specs()]
+        columns = [{"name": name, "value": expectation(dtype)} for name, dtype in zip(self.names, dtypes)]
+        return {"row": "an object with these keys, or a list in this order", "columns": columns}
+
+    def _column_specs(self) -> Sequence[Any]:
+        return self.inputs if not self.matrix else self.inputs * len(self.names)
+
+    def _table(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
+        """The rows as sequences of equal width."""
+        kinds = set(map(type, instances))
+        if kinds == {list}:
+            if self.flat or self.width != 1:
+                width = len(instances[0]) if self.width is None else self.width
+                if width and set(map(len, instances)) == {width}:
+                    return instances
+                raise _refusal(_wrong_widths(instances, width, self.names))
+        elif kinds == {dict}:
+            if not self.names:
+                raise BadInputError("this model's columns have no names: a row must be a list")
+            if set(map(len, instances)) == {self.width}:
+                try:
+                    return list(map(self._pick, instances))
+                except KeyError:
+                    pass
+            raise _refusal(_wrong_names(instances, self.names))
+        if not self.matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
+            return [(value,) for value in instances]
+        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
+
+    def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
+        """The values; where nothing told that the column holds numbers, a boolean is 0 or 1, as the model itself takes it."""
+        if spec.name in self._assumed and bool in map(type, values):
+            return [float(value) if type(value) is bool else value for value in values]
+        return values
+
+    def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
+        width = len(table[0])
+        spec = self.inputs[0]
+        try:
+            flat = list(chain.from_iterable(table))
+            return cast(flat, spec.dtype, infinite=self._infinite).reshape(len(table), width)
+        except CastError as error:
+            problems = []
+            for misfit in error.misfits:
+                row, place = divmod(misfit.place, width)
+                column: Any = self.names[place] if self.names else place
+                problems.append({"row": row, "column": column, "expected": misfit.expected, "got": misfit.got})
+            raise _refusal(problems) from error
+
+    def _to_column(self, values: Sequence[Any], spec: TensorSpec) -> Array:
+        if len(spec.shape) > 1:
+            return cast_nested(values, spec, infinite=self._infinite)
+        try:
+            return cast(values, spec.dtype, infinite=self._infinite)
+        except CastError as error:
+            problems = [
+                {"row": misfit.place, "column": spec.name, "expected": misfit.expected, "got": misfit.got}
+                for misfit in error.misfits
+            ]
+            raise _refusal(problems) from error
+
+
+def _as_they_are(instances: List[Any]) -> Array:
+    array = np.empty(len(instances), dtype=object)
+    for place, row in enumerate(instances):
+        array[place] = row
+    return array
+
+
+def _picker(names: Tuple[str, ...]) -> Callable[[Any], Tuple[Any, ...]]:
+    if len(names) == 1:
+        only = names[0]
+        return lambda record: (record[only],)
+    return itemgetter(*names) if names else tuple
+
+
+def _wrong_widths(instances: List[Any], width: int, names: Tuple[str, ...]) -> List[Dict[str, Any]]:
+    wanted = f"a list of {max(width, 1)} values" + (f" ({', '.join(names)})" if 0 < len(names) <= 20 else "")
+    return [
+        {"row": number, "expected": wanted, "got": f"a list of {len(row)}"}
+        for number, row in enumerate(instances)
+        if len(row) != width or not width
+    ]
+
+
+def _wrong_names(instances: List[Any], names: Tuple[str, ...]) -> List[Dict[str, Any]]:
+    problems: List[Dict[str, Any]] = []
+    known = set(names)
+    for number, record in enumerate(instances):
+        missing = [name for name in names if name not in record]
+        unknown = [name for name in record if name not in known]
+        if missing or unknown:
+            problem: Dict[str, Any] = {"row": number, "expected": f"exactly the {len(names)} named columns"}
+            said = []
+            for word, found in (("missing", missing), ("unknown", unknown)):
+                if found:
+                    problem[word] = found[:50]
+                    plural = "s" if len(found) > 1 else ""
+                    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+                    said.append(f"{word} column{plural} {', '.join(shown(name) for name in found[:10])}{more}")
+            problems.append({**problem, "got": "; ".join(said)})
+            if len(problems) == _MOST_PROBLEMS:
+                break
+    return problems
+
+
+def _wrong_kinds(instances: List[Any], *, named: bool, bare: bool) -> List[Dict[str, Any]]:
+    first = type(instances[0])
+    wanted = "a list of values" + (" or an object with named columns" if named else "")
+    rows = [number for number, row in enumerate(instances) if type(row) not in (list, dict)]
+    if not rows or bare:
+        wanted = "a row of the same kind as row 0 (all lists, all objects, or all values)"
+        rows = [number for number, row in enumerate(instances) if type(row) is not first]
+    return [{"row": number, "expected": wanted, "got": shown(instances[number])} for number in rows]
+
+
+def _refusal(problems: List[Dict[str, Any]]) -> BadInputError:
+    first = problems[0]
+    column = f", column {shown(first['column'])}" if "column" in first else ""
+    return BadInputError(
+        f"row {first['row']}{column}: expected {first['expected']}, got {first['got']}",
+        detail={"problems": problems[:_MOST_PROBLEMS]},
+    )

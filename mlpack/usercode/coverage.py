@@ -1,0 +1,298 @@
+"""The user's own code beside a model: what of the file's needs it covers, what goes into the image, what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
+from mlpack.errors import MissingCodeError, UnsafeModelError
+from mlpack.packages.names import normalise, parse_requirement
+from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.verdicts.allowlist import allowed
+from mlpack.usercode.included import Included, gather
+from mlpack.usercode.index import CodeIndex, Module
+from mlpack.usercode.missing import missing_code, missing_import
+from mlpack.usercode.slicing import slice_of
+
+FOLDER = "code"  # in the bundle, and below /app
+_MAINS = ("__main__", "__mp_main__")
+_BY_VALUE = ("cloudpickle", "dill")
+# The modules that a framework brings itself: naming them under `requirements:` does not vouch for what a file names in them.
+_FRAMEWORKS = {"keras": ("keras", "tf_keras", "tensorflow"), "tensorflow": ("tensorflow",)}
+_CHUNK = 1024 * 1024
+_TAKEN = (
+    "# Taken by mlpack from {shown}: what the model's file needs of it, without the code that ran when it was made.\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCode:
+    """Code that goes into the image. `paths` are looked up for modules there; `main` says which module has a `__main__` name.
+
+    `predictor` is the module of the user's own loader; `notes` tell what was left out or cut.
+    """
+
+    files: tuple[BundleFile, ...] = ()
+    paths: tuple[str, ...] = (FOLDER,)
+    main: Mapping[str, str] = field(default_factory=dict)
+    predictor: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The card's part: how the server finds the code."""
+        return {"paths": list(self.paths), "main": dict(self.main), "predictor": self.predictor}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """A model with its code: the info says what is covered; `open` are the callables that only --trust lets through."""
+
+    info: ModelInfo
+    code: OwnCode | None
+    open: tuple[str, ...]
+
+
+def settle(
+    info: ModelInfo,
+    *,
+    include: tuple[Path, ...] = (),
+    predictor: Path | None = None,
+    requirements: tuple[str, ...] = (),
+    cwd: Path,
+) -> Settled:
+    """What the included files bring to the model, told before anything is resolved or built; nothing of them is run.
+
+    Raises MissingCodeError (a name of the file that nothing defines), MissingPackageError (an import that nothing brings),
+    ConfigError (an include that is not there).
+    """
+    code = _Settling(info, include, predictor, requirements, cwd)
+    code.cover()
+    code.cut()
+    code.ask_for_packages()
+    return code.settled()
+
+
+class _Settling:
+    """One model's needs against one set of files."""
+
+    def __init__(
+        self,
+        info: ModelInfo,
+        include: tuple[Path, ...],
+        predictor: Path | None,
+        requirements: tuple[str, ...],
+        cwd: Path,
+    ) -> None:
+        self.info = info
+        self.cwd = cwd
+        self.included = _with_predictor(include, predictor, info.path)
+        self.index = CodeIndex(self.included)
+        self.notes = [*self.included.notes, *self.index.notes]
+        self.asked = {parse_requirement(line)[0] for line in requirements if line.strip()}
+        self.main: dict[str, Module] = {}
+        self.covered: dict[str, str] = {}  # callable -> why it is
+        self.open: list[str] = []
+        self.missing: list[tuple[str, str]] = []
+        self.wanted: dict[str, set[str]] = {}  # module -> names that the file takes from it
+        self.texts: dict[str, str] = {}  # target -> what stands there instead of the file
+        self.added: list[Requirement] = []
+        self.predictor = None if predictor is None else self._module_at(predictor)
+
+    def cover(self) -> None:
+        """Sorts every unknown callable: defined in included code, brought by a requirement, missing, or open."""
+        for finding in self.info.safety.findings:
+            if finding.verdict == "unknown":
+                self._cover(finding)
+        if self.missing:
+            raise missing_code(self.info.path, self.missing, self.index, self.cwd)
+        if self.covered:  # a method held of an object is as harmless as the object's own code
+            self.open = [name for name in self.open if name != "builtins.getattr"]
+
+    def _cover(self, finding: Finding) -> None:
+        name = finding.callable
+        root = name.partition(".")[0]
+        if root in _MAINS:
+            self._cover_main(name, name.partition(".")[2])
+        elif root in _FRAMEWORKS.get(self.info.framework or "", ()):
+            self.open.append(name)
+        elif (module := self.index.module_in(name)) is not None:
+            inner = name[len(module) + 1 :]
+            self._refuse_reached(module, inner)
+            if self.index.defines(module, inner) is False:
+                self.missing.append((module, inner))
+            else:
+                self.covered[name] = f"in your own code: {module}"
+                self.wanted.setdefault(module, set()).add(inner.partition(".")[0])
+        elif root in sys.stdlib_module_names or root in PYTHON2:
+            self.open.append(name)
+        elif root in DISTRIBUTIONS:
+            curated = any(there.partition(".")[0] == root for there, _ in allowed())
+            named = normalise(DISTRIBUTIONS[root]) in self.asked and not curated and root not in _BY_VALUE
+            if named:
+                self.covered[name] = f"of {DISTRIBUTIONS[root]}, which `requirements:` names"
+            else:
+                self.open.append(name)
+        elif self._may_bring(root):
+            self.covered[name] = "of a package that `requirements:` names"
+        else:
+            module, _, inner = name.rpartition(".")
+            self.missing.append((module, inner))
+
+    def _refuse_reached(self, module: str, inner: str) -> None:
+        """Raise UnsafeModelError for a name that leads through something else than a class of the included files."""
+        first, _, below = inner.partition(".")
+        if below and self.index.has_class(module, first) is False:
+            raise UnsafeModelError(
+                f"{self.info.path.name} is dangerous: loading it would call {module}.{inner}, "
+                f"and {first} is no class of {module}",
+                hint="Get the file anew from someone you trust, or have it saved again by its author.",
+            )
+
+    def _cover_main(self, callable_: str, name: str) -> None:
+        first = name.partition(".")[0]
+        module = self.index.main_module(first)
+        if module is None:
+            self.missing.append(("__main__", name))
+            return
+        self._refuse_reached(module.name, name)
+        self.main[first] = module
+        self.covered[callable_] = f"in your own code: {module.file.shown}"
+        self.wanted.setdefault(module.name, set()).add(first)
+
+    def cut(self) -> None:
+        """Where a script or notebook defines a `__main__` name, only what the file needs of it goes along."""
+        for module in list({module.file.target: module for module in self.main.values()}.values()):
+            if not module.notebook and not module.source.work:
+                continue
+            others = [one for one in self.index.reached(self._starts()) if one.file != module.file]
+            taken = [one for other in others for one in other.source.imports if one.module == module.name]
+            if any(not one.names for one in taken):
+                continue  # the whole module is imported, so what it runs is told with the others
+            names = {there for one in taken for there, _ in one.names} | self.wanted[module.name]
+            part = slice_of(module.source, frozenset(names))
+            text = _TAKEN.format(shown=module.file.path.name) + part.text
+            new = self.index.replaced(module, text)
+            self.texts[module.file.target] = text
+            self.main = {name: new if one.file == new.file else one for name, one in self.main.items()}
+            self.notes.append(
+                f"{module.file.shown}: only what defines {', '.join(sorted(names))} goes along, not the code that runs"
+            )
+            self.notes += [
+                f"{module.file.shown}:{line} is needed for it and runs at every start: {said}"
+                for line, said in part.work
+            ]
+
+    def ask_for_packages(self) -> None:
+        """Every package that the code imports comes with the image: known ones are added, others must be named."""
+        known = {normalise(one.distribution) for one in self.info.requirements}
+        for root, module, one in self.index.foreign(self.index.reached(self._starts())):
+            if normalise(root) in self.asked:
+                continue
+            if root in DISTRIBUTIONS:
+                name = normalise(DISTRIBUTIONS[root])
+                if name not in known | self.asked and not one.optional:
+                    known.add(name)
+                    self.added.append(Requirement(module=root, distribution=DISTRIBUTIONS[root]))
+            elif not one.optional and not self._may_bring(root):
+                told = missing_import(root, module, one, self.info.path, self.cwd)
+                if one.top or isinstance(told, MissingCodeError):
+                    raise told
+                self.notes.append(f"{told.message} when it is used: add it under `requirements:` in mlpack.yaml")
+
+    def settled(self) -> Settled:
+        """The outcome."""
+        named = [replace(one, why=self.covered[one.callable]) if one.callable in self.covered else one
+                 for one in self.info.safety.findings]  # fmt: skip
+        roots = {name.partition(".")[0] for name in self.covered}
+        missing = tuple(name for name in self.info.missing_modules if name not in roots)
+        info = replace(
+            self.info,
+            safety=Safety(verdict=self.info.safety.verdict, findings=tuple(named)),
+            requirements=(*self.info.requirements, *sorted(self.added, key=lambda one: one.distribution)),
+            missing_modules=missing,
+            warnings=tuple(told for told in self.info.warnings if missing or "hand it in with --include" not in told),
+        )
+        if not self.included.files:
+            return Settled(info=info, code=None, open=tuple(self.open))
+        self._tell_clashes()
+        self._tell_work()
+        code = OwnCode(
+            files=tuple(self._bundle_files()),
+            paths=tuple("/".join(filter(None, (FOLDER, root))) for root in self.included.roots),
+            main={name: module.name for name, module in sorted(self.main.items())},
+            predictor=self.predictor,
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+        return Settled(info=replace(info, signatures=_one_by_one(info)), code=code, open=tuple(self.open))
+
+    def _starts(self) -> set[str]:
+        """The modules that the server imports first."""
+        return set(self.wanted) | ({self.predictor} if self.predictor else set())
+
+    def _module_at(self, path: Path) -> str:
+        found = [name for name, module in self.index.modules.items() if module.file.path.resolve() == path.resolve()]
+        if not found:
+            raise MissingCodeError(f"{path} is no Python module", hint="`predictor:` names a .py file.")
+        return min(found, key=len)
+
+    def _may_bring(self, root: str) -> bool:
+        """Whether a requirement has this name, or is none that is known to be something else."""
+        other = {normalise(name) for name in DISTRIBUTIONS.values()}
+        return normalise(root) in self.asked or bool(self.asked - other)
+
+    def _tell_clashes(self) -> None:
+        tops = {name.partition(".")[0]: module for name, module in self.index.modules.items()}
+        self.notes += [
+            f"{module.file.shown} hides Python's own module `{top}` in the image"
+            for top, module in sorted(tops.items())
+            if top in sys.stdlib_module_names
+        ]
+
+    def _tell_work(self) -> None:
+        """Modules that do more than define when the server imports them; a predictor may, and a part that was cut is told."""
+        for module in self.index.reached(self._starts()):
+            if module.source.work and not module.cut and module.name != self.predictor:
+                line, said = module.source.work[0]
+                self.notes.append(f"{module.file.shown}:{line} runs at every start, when it is imported: {said}")
+
+    def _bundle_files(self) -> Iterable[BundleFile]:
+        for file in self.included.files:
+            text = self.texts.get(file.target)
+            if text is not None:
+                content = text.encode()
+                yield BundleFile(
+                    name=f"{FOLDER}/{file.target}",
+                    size=len(content),
+                    sha256=hashlib.sha256(content).hexdigest(),
+                    content=content,
+                )
+            else:
+                yield BundleFile(
+                    name=f"{FOLDER}/{file.target}", size=file.size, sha256=_sha256(file.path), source=file.path
+                )
+
+
+def _with_predictor(include: tuple[Path, ...], predictor: Path | None, model: Path) -> Included:
+    found = gather(include, model=model)
+    if predictor is None or any(file.path.resolve() == predictor.resolve() for file in found.files):
+        return found
+    return gather((*include, predictor), model=model)
+
+
+def _one_by_one(info: ModelInfo) -> tuple[Any, ...]:
+    """Whether own code answers a row without looking at the others is not known, so requests are not joined."""
+    return tuple(replace(one, batchable=False) for one in info.signatures)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

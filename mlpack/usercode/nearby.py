@@ -1,0 +1,120 @@
+"""Where a missing class may be: the user's own files around the model, looked through but never run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpack.errors import ConfigError
+from mlpack.usercode.notebooks import read_notebook
+from mlpack.usercode.python_source import Source, parse_source, read_source
+
+_MOST_FILES = 300
+_MOST_FOLDERS = 500
+_LARGEST = 20 * 1024 * 1024  # a notebook with pictures
+_DEPTH = 3
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """What to include: `include` as the user would type it, `file` that defines it, and the line (0 for a whole module)."""
+
+    include: str
+    file: str
+    line: int
+
+
+def find_class(name: str, model: Path, cwd: Path) -> Hint | None:
+    """The script or notebook around the model that defines a name of `__main__`; one that speaks of the model's file first."""
+    found: list[tuple[tuple[bool, bool, bool, str], Hint]] = []
+    for path in _files(model, cwd):
+        source = _source(path)
+        first = name.partition(".")[0]
+        imported = {here for one in source.imports for _, here in one.names}
+        if first in source.names and first not in imported:
+            shown = _typed(path, cwd)
+            rank = (model.name not in source.text, path.parent != model.parent.resolve(), path.suffix != ".py", shown)
+            found.append((rank, Hint(include=shown, file=shown, line=source.names[first])))
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def find_module(module: str, model: Path, cwd: Path) -> Hint | None:
+    """What to include so that a dotted module is there: its file, its package, or the folder that holds it."""
+    parts = module.split(".")
+    for path in _files(model, cwd):
+        if path.suffix != ".py":
+            continue
+        names = [*path.parts[:-1], path.stem] if path.name != "__init__.py" else list(path.parts[:-1])
+        if names[-len(parts) :] == parts:
+            top = (
+                path
+                if len(parts) == 1 and path.name != "__init__.py"
+                else Path(*path.parts[: len(names) - len(parts) + 1])
+            )
+            return Hint(include=_typed(top, cwd), file=_typed(path, cwd), line=0)
+    return None
+
+
+def _files(model: Path, cwd: Path) -> Iterator[Path]:
+    """Python files and notebooks below the model's folder and the working folder, in a fixed order; bounded."""
+    seen: set[Path] = set()
+    count = 0
+    for folder in dict.fromkeys((model.parent.resolve(), cwd.resolve())):
+        if folder in (Path.home(), Path(folder.anchor)):
+            places: Iterable[Path] = (folder,)  # nobody's project: not searched below
+        else:
+            places = _folders(folder)
+        for place in places:
+            for path in sorted(_entries(place)):
+                if path.suffix in (".py", ".ipynb") and path not in seen and path.is_file() and not path.is_symlink():
+                    seen.add(path)
+                    count += 1
+                    if path.stat().st_size <= _LARGEST:
+                        yield path
+                    if count >= _MOST_FILES:
+                        return
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    left = [(folder, 0)]
+    for _ in range(_MOST_FOLDERS):
+        if not left:
+            return
+        current, depth = left.pop(0)
+        yield current
+        if depth < _DEPTH:
+            below = (one for one in sorted(_entries(current)) if one.is_dir() and not one.is_symlink())
+            left += [
+                (one, depth + 1)
+                for one in below
+                if not one.name.startswith(".") and one.name not in _SKIPPED and not (one / "pyvenv.cfg").exists()
+            ]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []  # what may not be listed holds no hint
+
+
+def _source(path: Path) -> Source:
+    if path.suffix == ".py":
+        return read_source(path, path.name)
+    try:
+        text, _ = read_notebook(path)
+    except ConfigError:
+        return Source(shown=path.name, text="")
+    return parse_source(text, path.name)
+
+
+def _typed(path: Path, cwd: Path) -> str:
+    """The path as one types it here."""
+    try:
+        shown = os.path.relpath(path, cwd)
+    except ValueError:  # another drive
+        return str(path)
+    return str(path) if Path(shown).parts[:3] == ("..", "..", "..") else shown
