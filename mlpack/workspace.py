@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.artifacts.release import Verified
+from mlpack.artifacts.report import Check, Report
 from mlpack.errors import NotVerifiedError
 
 FOLDER = ".mlpack"

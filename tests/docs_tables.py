@@ -20,7 +20,7 @@ from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets import compose
 from mlpack.targets.cloudrun import settings as cloudrun
-from mlpack.targets.corners import Corner
+from mlpack.targets.settings import Corner
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -1,11 +1,9 @@
-"""A built image, and where a pushed one is: the answers of `build` and `push`."""
+"""A built image: what `build` returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-
-from mlpack.artifacts.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +22,3 @@ class Image:
     labels: dict[str, str]
     seconds: float = 0.0
     cached: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Released:
-    """An image in a registry, named by digest (`host/repo@sha256:...`), with the report that let it through.
-
-    `report` is None only after `--no-verify`.
-    """
-
-    reference: str
-    digest: str
-    tags: tuple[str, ...]
-    image: Image
-    report: Report | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -46,6 +47,16 @@ def parse_reference(text: str) -> Reference:
             hint="Write HOST[:PORT]/REPOSITORY[:TAG], the repository in lower case.",
         )
     return Reference(registry=registry, repository=repository, tag=tag or None, digest=digest or None, name=name)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -1,13 +1,10 @@
-"""What was checked of a running image: Report; and its proof for later steps: Verified."""
+"""What was checked of a running image: Report and its Checks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mlpack.artifacts.image import Image
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +57,4 @@ class Report:
             "peak_memory_mb": self.peak_memory_mb,
             "image_size": self.image_size,
             "golden": None if self.golden is None else dict(self.golden),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verified:
-    """An image with the report of its checks. Its JSON is the receipt; `time` is RFC 3339, UTC."""
-
-    image: Image
-    report: Report
-    mlpack_version: str
-    time: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The receipt as plain JSON values."""
-        return {
-            "schema": 1,
-            "image": self.image.id,
-            "platform": self.image.platform,
-            "tags": list(self.image.tags),
-            "bundle": self.image.labels.get("dev.mlpack.bundle", ""),
-            "report": self.report.to_json(),
-            "mlpack": self.mlpack_version,
-            "time": self.time,
         }

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.report import Report, Verified
+from mlpack.artifacts.release import Verified
+from mlpack.artifacts.report import Report
 from mlpack.checks.batching import batch_equals_singles, concurrent, mixed_batch, tolerance_of
 from mlpack.checks.checklist import Book, BrokenPromiseError, OnCheck
 from mlpack.checks.client import Client, Unanswered

@@ -129,7 +129,7 @@ def _lock_here(context: Context, prepared: Prepared, account: Account) -> tuple[
 
 def _environment(context: Context, lock: Lock, interpreter: Interpreter, account: Account) -> Path:
     """The environment's Python, told as a step of the work."""
-    from mlpack.engines.base import Progress
+    from mlpack.artifacts.progress import Progress
     from mlpack.packages.venvs import find_venv, make_venv
 
     folder = _kept_in(account)

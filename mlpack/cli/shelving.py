@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mlpack.artifacts.image import Released
+from mlpack.artifacts.release import Released
 from mlpack.cli.sources import Ready
 from mlpack.cli.wiring import Context
 from mlpack.errors import UsageError

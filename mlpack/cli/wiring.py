@@ -283,7 +283,7 @@ def cache_dir() -> Path:
 
 
 def _bytes(on_progress: Any, step: str, title: str) -> Any:
-    from mlpack.engines.base import Progress
+    from mlpack.artifacts.progress import Progress
 
     def told(current: int, total: int) -> None:
         on_progress(Progress(step=step, title=title, current=current, total=total))

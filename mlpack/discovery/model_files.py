@@ -12,7 +12,7 @@ from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import ModelError
 from mlpack.readers.archives.trees import open_tree
-from mlpack.readers.bundled import bytes_of
+from mlpack.readers.bundle_files import bytes_of
 from mlpack.readers.limits import CutOffError
 
 OnBytes = Callable[[int, int], None]

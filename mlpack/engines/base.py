@@ -1,35 +1,15 @@
-"""The three small interfaces of an engine: Builder, Runner, Publisher; and what they tell while they work."""
+"""The three small interfaces of an engine: Builder, Runner, Publisher."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """A line of news from long work: `step` is stable for one task, so that a display can update its row.
-
-    `current` and `total` are in bytes where they are known; `seconds` is set when the step ended; `log` is an output
-    line; `cached` marks a step that cost nothing; `error` a step that failed.
-    """
-
-    step: str
-    title: str
-    current: int | None = None
-    total: int | None = None
-    seconds: float | None = None
-    log: str = ""
-    cached: bool = False
-    error: str = ""
-
-
-OnProgress = Callable[[Progress], None]
+from mlpack.artifacts.progress import OnProgress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-from mlpack.engines.base import Builder, OnProgress
+from mlpack.artifacts.progress import OnProgress
+from mlpack.engines.base import Builder
 from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
 from mlpack.pipeline.render import LABEL_BUNDLE
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlpack.artifacts.image import Released
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.service import Deployment, Live, Place, Plan, Proof, Service, Staged
 from mlpack.checks.golden import Asked, Golden, ask
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from mlpack.artifacts.image import Image, Released
-from mlpack.engines.base import OnProgress, Progress, Publisher
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.progress import OnProgress, Progress
+from mlpack.artifacts.release import Released
+from mlpack.engines.base import Publisher
 from mlpack.errors import RegistryError, UsageError
 from mlpack.pipeline.build import content_tag
 from mlpack.pipeline.render import LABEL_BUNDLE

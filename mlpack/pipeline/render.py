@@ -15,7 +15,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
-from mlpack.readers.bundled import bytes_of
+from mlpack.readers.bundle_files import bytes_of
 from mlpack.templating import render as fill
 from mlpack.usercode.coverage import OwnCode
 from mlpack.version import __version__

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
-from mlpack.engines.base import OnProgress, Progress
+from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.errors import ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
 from mlpack.packages.era import WINDOW

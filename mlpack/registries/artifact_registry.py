@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mlpack.artifacts.image import Image
-from mlpack.engines.base import OnProgress
-from mlpack.engines.docker.address import is_loopback
+from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.references import is_loopback
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError, UsageError
 from mlpack.registries.credentials import Login
 from mlpack.registries.google_login import MISSING, GoogleLogin, default_credentials

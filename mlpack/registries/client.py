@@ -19,8 +19,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from mlpack.artifacts.references import DOCKER_HUB
-from mlpack.engines.docker.address import is_loopback
+from mlpack.artifacts.references import DOCKER_HUB, is_loopback
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError
 from mlpack.registries.credentials import Credentials, Login, find_credentials, remedy
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlpack.artifacts.references import DOCKER_HUB
-from mlpack.engines.docker.address import config_file
 from mlpack.errors import RegistryAuthError
+from mlpack.registries.docker_config import config_file
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-from mlpack.engines.base import Limits, Progress
+from mlpack.artifacts.progress import Progress
+from mlpack.engines.base import Limits
 from mlpack.engines.docker import DockerEngine
 from tests.benchmarks.baseline import by_hand, rendered, with_own_cache
 from tests.benchmarks.measuring import Figure, command_seconds, machine, table, tell

@@ -20,11 +20,11 @@ from sklearn.datasets import load_iris
 
 from mlpack.artifacts.model import ModelInfo, Signature
 from mlpack.config import Settings
-from mlpack.engines.docker.build_context import content_of
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.onnx import OnnxFormat, loader
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.render import Recipe, render
+from mlpack.readers.bundle_files import content_of
 from mlpack.runtime.card import Signature as Served
 from mlpack.runtime.models.calls import call
 from mlpack.runtime.models.guard import Guard

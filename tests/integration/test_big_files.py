@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.base import Progress
+from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.docker.model_image import MODEL_LABEL, model_digest, model_reference
 from mlpack.errors import DiskFullError, UnreadableModelError

@@ -20,7 +20,8 @@ import pytest
 
 from mlpack.artifacts.bundle import BundleFile
 from mlpack.artifacts.image import Image
-from mlpack.engines.base import Limits, Progress, Running
+from mlpack.artifacts.progress import Progress
+from mlpack.engines.base import Limits, Running
 from mlpack.engines.docker import DockerEngine
 from mlpack.errors import (
     BaseImageError,

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change, Live, Place, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Deployment
 from mlpack.checks.golden import Golden, ask, golden_of

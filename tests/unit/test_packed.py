@@ -14,11 +14,11 @@ import pytest
 
 from mlpack.artifacts.model import ModelInfo, Safety, Signature, TensorSpec
 from mlpack.config import Settings
-from mlpack.engines.docker.build_context import content_of
 from mlpack.errors import AmbiguousFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.render import Recipe, render
+from mlpack.readers.bundle_files import content_of
 from tests.unit.locks import make_lock
 
 ROWS = Signature(

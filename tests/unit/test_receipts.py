@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.report import Check, Report, Verified
+from mlpack.artifacts.release import Verified
+from mlpack.artifacts.report import Check, Report
 from mlpack.errors import NotVerifiedError, UsageError
 from mlpack.pipeline.build import content_tag, tag_text
 from mlpack.pipeline.push import split_reference

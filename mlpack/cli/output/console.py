@@ -17,7 +17,7 @@ from mlpack.shown import shown, shown_json, shown_lines
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-    from mlpack.engines.base import OnProgress
+    from mlpack.artifacts.progress import OnProgress
 
 
 class Console:

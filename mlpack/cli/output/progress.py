@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlpack.engines.base import OnProgress, Progress
+from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.shown import shown
 
 if TYPE_CHECKING:

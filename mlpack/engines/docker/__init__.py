@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
-from mlpack.engines.base import EngineFacts, Limits, OnProgress
+from mlpack.engines.base import EngineFacts, Limits
 from mlpack.engines.docker.address import Address, find_address
 from mlpack.engines.docker.client import Client, open_client, told
 from mlpack.engines.docker.containers import DockerRunning, run_container

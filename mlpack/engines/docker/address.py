@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from mlpack.artifacts.references import is_loopback
 from mlpack.errors import EngineUnavailableError
+from mlpack.registries.docker_config import config_file, config_folder, read_config
 
 DEFAULT_URL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "unix:///var/run/docker.sock"
 
@@ -60,40 +60,6 @@ def find_address(environ: Mapping[str, str]) -> Address:
     if name in {"", "default"}:
         return Address(url=DEFAULT_URL, named_by="the default socket", tls=_environment_tls(environ))
     return _context(config_folder(environ), name, named_by)
-
-
-def config_folder(environ: Mapping[str, str]) -> Path:
-    """Where the docker CLI keeps its configuration."""
-    return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-
-
-def config_file(environ: Mapping[str, str]) -> Path:
-    """The docker CLI's config.json, whether or not it is there."""
-    return config_folder(environ) / "config.json"
-
-
-def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What config.json says; empty when it is missing. Raises EngineUnavailableError when it is not JSON."""
-    path = config_file(environ)
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise EngineUnavailableError(
-            f"Docker's configuration {path} cannot be read: {error}", hint="Repair or remove that file."
-        ) from error
-    return config if isinstance(config, dict) else {}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _environment_tls(environ: Mapping[str, str]) -> Tls | None:

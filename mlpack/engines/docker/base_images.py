@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from contextlib import closing
 
+from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
-from mlpack.engines.base import OnProgress
 from mlpack.engines.docker.client import Client, explanation
 from mlpack.engines.docker.layers import LayerProgress
 from mlpack.engines.docker.stream import post_stream

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.base import OnProgress, Progress
-from mlpack.errors import UnreadableModelError
-from mlpack.readers.bundled import bytes_of
+from mlpack.artifacts.progress import OnProgress, Progress
+from mlpack.readers.bundle_files import content_of
 
 STEP = "context"
 TITLE = "send the bundle"
@@ -51,47 +49,7 @@ def with_progress(
     on_progress(Progress(step=step, title=title, current=total, total=total, seconds=time.monotonic() - started))
 
 
-def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterator[bytes]:
-    """The file's bytes, a mebibyte at a time, compared with the size and the digest that the bundle gives for them.
-
-    Raises UnreadableModelError when they are others; bytes of it may have been given by then. `doing` is for its words.
-    """
-    if file.source is None:
-        content = file.content or b""
-        if len(content) != file.size:
-            raise _changed(file, doing, f"{len(content)} bytes instead of {file.size}")
-        yield content
-        return
-    digest, left, longer = hashlib.sha256(), file.size, False
-    try:
-        for chunk in bytes_of(file):
-            longer = len(chunk) > left
-            if longer:
-                break
-            left -= len(chunk)
-            digest.update(chunk)
-            yield chunk
-    except OSError as error:
-        raise UnreadableModelError(
-            f"{file.source} could not be read while it was {doing}: {error.strerror}",
-            hint="See that the file stays where it is until this is done, then try again.",
-        ) from error
-    if longer:
-        raise _changed(file, doing, f"it is longer than the {file.size} bytes it had")
-    if left:
-        raise _changed(file, doing, f"it is {left} bytes shorter than before")
-    if file.sha256 and digest.hexdigest() != file.sha256:
-        raise _changed(file, doing, "its content is another")
-
-
 def _header(name: str, size: int, mode: int, kind: bytes) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.type = size, mode, kind
     return info.tobuf(tarfile.PAX_FORMAT)
-
-
-def _changed(file: BundleFile, doing: str, how: str) -> UnreadableModelError:
-    return UnreadableModelError(
-        f"{file.source or file.name} changed while it was {doing}: {how}",
-        hint="Let whatever writes the file finish, then try again.",
-    )

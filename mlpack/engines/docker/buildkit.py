@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.bundle import Bundle, BundleFile
-from mlpack.engines.base import OnProgress
+from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.base_images import base_images, failed_base, fetch
 from mlpack.engines.docker.build_cache import is_secret, sweep_contexts
 from mlpack.engines.docker.build_context import with_progress

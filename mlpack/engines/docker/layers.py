@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mlpack.engines.base import OnProgress, Progress
+from mlpack.artifacts.progress import OnProgress, Progress
 
 _FREE = {"Layer already exists", "Already exists"}
 _DONE = {"Pushed", "Pull complete"}

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.base import OnProgress
+from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.build_context import with_progress
 from mlpack.engines.docker.client import Client, explanation
 from mlpack.engines.docker.stream import post_stream

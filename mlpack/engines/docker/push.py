@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import Reference
-from mlpack.engines.base import OnProgress
 from mlpack.engines.docker.client import Client, explanation
 from mlpack.engines.docker.layers import LayerProgress
 from mlpack.engines.docker.stream import post_stream

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.engines.base import OnProgress, Progress
+from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.engines.docker.layers import LayerProgress
 from mlpack.engines.docker.trace import Log, Status, Trace, Vertex, read_trace
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlpack.artifacts.bundle import Bundle
-from mlpack.engines.docker.build_context import content_of
 from mlpack.engines.process.account import Account
 from mlpack.errors import DiskFullError, EngineError
+from mlpack.readers.bundle_files import content_of
 
 PREFIX = "mlpack-process-"
 _HELD = "held"  # locked for as long as the folder is in use; the lock ends with its process, however that ends

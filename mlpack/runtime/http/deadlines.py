@@ -1,14 +1,21 @@
-"""Requests that wait are watched: is their time up? Watches looks after all of them together."""
+"""Deadlines of waiting requests: Watches checks all of them together."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Deque, List
-
-if TYPE_CHECKING:
-    from .exchange import Exchange
+from typing import Deque, List, Protocol
 
 _YOUNG_S = 0.05  # most are answered sooner, and only once looked at
+
+
+class Waiting(Protocol):
+    """A request with a deadline; `began` is a time of the performance counter."""
+
+    answered: bool
+    began: float
+
+    def expire(self) -> None:
+        """End it: its deadline has passed."""
 
 
 class Watches:
@@ -20,14 +27,14 @@ class Watches:
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
-        self._young: Deque[Exchange] = deque()
-        self._old: List[Exchange] = []
+        self._young: Deque[Waiting] = deque()
+        self._old: List[Waiting] = []
 
     def __len__(self) -> int:
         """How many are remembered."""
         return len(self._young) + len(self._old)
 
-    def add(self, exchange: Exchange) -> None:
+    def add(self, exchange: Waiting) -> None:
         """It waits, from now on."""
         self._young.append(exchange)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import http
 import time
-from typing import TYPE_CHECKING, Any, Dict, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Protocol, Set, Tuple
 
 from ..errors import BodiesFullError, ClientGoneError, DeadlineError, ServeError, SlowBodyError
 from ..telemetry.measured import CURRENT
@@ -16,12 +16,38 @@ from .messages import Request, Response
 
 if TYPE_CHECKING:
     from ..app import App
-    from .connection import Connection
 
 _MOST_UNREAD = 256 * 1024  # bytes of a body that wait for the application; more stays with the client
 _MOST_HEADS = 64
 _STATUS_LINES = {int(one): b"HTTP/1.1 %d %s\r\n" % (one, one.phrase.encode()) for one in http.HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Client(Protocol):
+    """The connection that requests come on, as an exchange and the server use it."""
+
+    exchange: Optional[Exchange]  # the request in hand
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def hold(self) -> None:
+        """Read no more from the client for now."""
+
+    def go_on(self) -> None:
+        """Read from the client again."""
+
+    def over(self, exchange: Exchange) -> None:
+        """The exchange has its answer; the next one may begin."""
+
+    def abort(self) -> None:
+        """Close it at once."""
+
+    def close_if_idle(self) -> None:
+        """Close it unless a request is in hand."""
+
+    def check(self, now: float) -> None:
+        """Close it when it has been idle or slow for too long."""
 
 
 class Serving:
@@ -33,7 +59,7 @@ class Serving:
         self.room = room
         self.now = loop.time()
         self.stopping = False
-        self.connections: Set[Connection] = set()
+        self.connections: Set[Client] = set()
         self.watches = Watches(app.deadline_s)
         self.context = contextvars.copy_context()
         self._date = b""
@@ -74,7 +100,7 @@ class Exchange:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Client,
         serving: Serving,
         request: Request,
         *,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
@@ -23,7 +24,7 @@ from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of, refuse_oth
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.showing import service_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
-from mlpack.targets.corners import read_corner
+from mlpack.targets.settings import read_corner
 from mlpack.version import __version__
 
 _SETTLED_S = 3.0  # within which a call that nobody waits for any more has had its effect

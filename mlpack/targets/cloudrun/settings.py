@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
-from mlpack.targets.corners import Corner
+from mlpack.targets.settings import Corner
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")

@@ -10,14 +10,15 @@ from typing import Any
 
 from pydantic import Field
 
-from mlpack.artifacts.image import Image, Released
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Live, Place, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import Home, OnStep
 from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
 from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
-from mlpack.targets.corners import Corner, read_corner
+from mlpack.targets.settings import Corner, read_corner
 
 _FILE = "compose.yaml"
 

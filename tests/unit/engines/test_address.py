@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mlpack.artifacts.references import is_loopback
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.docker.address import DEFAULT_URL, Address, find_address, is_loopback
+from mlpack.engines.docker.address import DEFAULT_URL, Address, find_address
 from mlpack.engines.docker.client import unavailable
 from mlpack.errors import EngineUnavailableError
 from tests.ports import free_port

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.base import Progress
+from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker.build_context import tar_stream, with_progress
 from mlpack.errors import UnreadableModelError
-from mlpack.readers.bundled import CHUNK
+from mlpack.readers.bundle_files import CHUNK
 
 
 def in_memory(name: str, content: bytes, mode: int = 0o644) -> BundleFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle import Bundle, BundleFile
-from mlpack.engines.base import Progress
+from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.errors import EngineError, EngineUnavailableError
 from tests.integration.conftest import lock_for

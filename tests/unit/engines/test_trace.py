@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.engines.base import Progress
+from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker.steps import Steps, plain, short
 from mlpack.engines.docker.trace import Log, Status, Vertex, read_trace
 

@@ -17,7 +17,7 @@ from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.planning import Before, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
-from mlpack.targets.corners import read_corner
+from mlpack.targets.settings import read_corner
 
 IMAGE = Image(id="sha256:one", tags=("iris:1",), size=1, platform="linux/amd64", card={}, labels={})
 REPORT = Report(checks=(), cold_start_ms=2000.0, latency_ms={"p50": 2.0}, peak_memory_mb=130.0)

@@ -1,0 +1,75 @@
+"""The bytes that a bundle's file stands for, wherever they lie: in memory, on disk, or in an archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from mlpack.artifacts.bundle import BundleFile
+from mlpack.errors import UnreadableModelError
+from mlpack.readers.archives.trees import open_tree
+from mlpack.readers.limits import CutOffError
+
+CHUNK = 1024 * 1024
+
+
+def bytes_of(file: BundleFile) -> Iterator[bytes]:
+    """The file's bytes, at most a mebibyte at a time; raises OSError when they cannot be read any more."""
+    if file.source is None:
+        yield file.content or b""
+    elif file.member is not None:
+        yield from _member(file)
+    else:
+        with file.source.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
+
+
+def _member(file: BundleFile) -> Iterator[bytes]:
+    try:
+        tree = open_tree(file.source) if file.source else None
+        if tree is None or file.member is None or file.member not in tree:
+            raise FileNotFoundError(2, "it is no longer in the archive", str(file.member))
+        yield from tree.stream(file.member)
+    except CutOffError as stopped:
+        raise OSError(5, str(stopped), str(file.source)) from stopped
+
+
+def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterator[bytes]:
+    """The file's bytes, a mebibyte at a time, compared with the size and the digest that the bundle gives for them.
+
+    Raises UnreadableModelError when they are others; bytes of it may have been given by then. `doing` is for its words.
+    """
+    if file.source is None:
+        content = file.content or b""
+        if len(content) != file.size:
+            raise _changed(file, doing, f"{len(content)} bytes instead of {file.size}")
+        yield content
+        return
+    digest, left, longer = hashlib.sha256(), file.size, False
+    try:
+        for chunk in bytes_of(file):
+            longer = len(chunk) > left
+            if longer:
+                break
+            left -= len(chunk)
+            digest.update(chunk)
+            yield chunk
+    except OSError as error:
+        raise UnreadableModelError(
+            f"{file.source} could not be read while it was {doing}: {error.strerror}",
+            hint="See that the file stays where it is until this is done, then try again.",
+        ) from error
+    if longer:
+        raise _changed(file, doing, f"it is longer than the {file.size} bytes it had")
+    if left:
+        raise _changed(file, doing, f"it is {left} bytes shorter than before")
+    if file.sha256 and digest.hexdigest() != file.sha256:
+        raise _changed(file, doing, "its content is another")
+
+
+def _changed(file: BundleFile, doing: str, how: str) -> UnreadableModelError:
+    return UnreadableModelError(
+        f"{file.source or file.name} changed while it was {doing}: {how}",
+        hint="Let whatever writes the file finish, then try again.",
+    )
