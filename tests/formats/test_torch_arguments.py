@@ -57,7 +57,7 @@ def test_they_answer_as_torch(folder: Path, tmp_path: Path) -> None:
         cards[name] = {"signature": found["signatures"][0], "options": dict(info.options), "guard": found["guard"]}
     (tmp_path / "cards.json").write_text(json.dumps(cards))
     maker, loader = Path(__file__).with_name(MAKER), TorchFormat().loader
-    guard = ROOT / "mlpack" / "runtime" / "guard.py"
+    guard = ROOT / "mlpack" / "runtime" / "models" / "guard.py"
     words = [str(python()), str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader), str(guard)]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-3000:]

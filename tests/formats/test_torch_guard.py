@@ -15,7 +15,7 @@ from tests.formats.frameworks import ROOT, made, python
 
 pytestmark = pytest.mark.slow
 LOADER = ROOT / "mlpack" / "formats" / "pytorch" / "loader.py"
-GUARD = ROOT / "mlpack" / "runtime" / "guard.py"
+GUARD = ROOT / "mlpack" / "runtime" / "models" / "guard.py"
 HARMLESS = ("plain.pt", "keeping.pt", "plain.pt2", "plain_module.pt", "plain_weights.pt", "numbers.pt", "normed.pt")
 ASKED = ("graph.pt", "asked_hook.pt")  # unknown: with --trust they are served
 REFUSALS = ("NotInspectedError", "ValueError")

@@ -142,7 +142,7 @@ def test_every_label_is_there(tmp_path: Path) -> None:
 
 def test_every_check_is_there() -> None:
     """What `mlpack test` checks, by name; no other ones."""
-    texts = "\n".join((ROOT / "mlpack" / "pipeline" / name).read_text() for name in ("smoke.py", "questions.py"))
+    texts = "\n".join((ROOT / "mlpack" / "checks" / name).read_text() for name in ("smoke.py", "requests.py"))
     real = set(re.findall(r'(?:\.check\(\s*|\(|^\s+)"([a-z_]+)",\s*(?:lambda|partial)', texts, flags=re.MULTILINE))
     told = {row["check"].strip("`") for row in rows("testing.md", "check", "promise")}
     assert len(real) > 15
@@ -151,7 +151,7 @@ def test_every_check_is_there() -> None:
 
 def test_every_check_of_a_contract_is_there() -> None:
     """What `mlpack test --contract` checks, by contract and name; no other ones."""
-    texts = {path.stem: path.read_text() for path in (ROOT / "mlpack" / "pipeline" / "contracts").glob("*.py")}
+    texts = {path.stem: path.read_text() for path in (ROOT / "mlpack" / "checks" / "contracts").glob("*.py")}
     real = {name for text in texts.values() for name in re.findall(r'yield \(?\s*"(\w+)"', text)}
     real |= {f"mlflow_{form}" for form in re.findall(r'forms\["(\w+)"\]', texts["mlflow"])}
     real |= {f"{name}_sigterm" for name, text in texts.items() if "grace_s=" in text}
@@ -214,8 +214,10 @@ def test_the_python_shown_is_python() -> None:
 def test_every_field_of_the_log_is_there() -> None:
     """What the log's own code writes into a line is in the table."""
     told = {field for row in rows("image.md", "field", "in") for field in ticked(row["field"])}
-    real = set(re.findall(r'[{,]"(\w+)":', (ROOT / "mlpack" / "runtime" / "logs.py").read_text())) - set(SEVERITIES)
-    for path in sorted((ROOT / "mlpack" / "runtime").glob("*.py")):
+    real = set(re.findall(r'[{,]"(\w+)":', (ROOT / "mlpack" / "runtime" / "telemetry" / "logs.py").read_text())) - set(
+        SEVERITIES
+    )
+    for path in sorted((ROOT / "mlpack" / "runtime").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("log.write", "log.failure")):
                 real |= {word.arg for word in node.keywords if word.arg}

@@ -93,7 +93,7 @@ def test_two_gigabytes_stay_on_disk(tmp_path: Path) -> None:
 import os, resource
 from pathlib import Path
 from mlpack.artifacts.bundle import BundleFile
-from mlpack.engines.context import tar_stream
+from mlpack.engines.docker.build_context import tar_stream
 path = Path({str(tmp_path)!r}) / "model.pkl"
 with path.open("wb") as file:
     file.truncate(2 * 1024**3)

@@ -6,8 +6,8 @@ import sys
 
 PROGRAM = """
 import os
-from mlpack.runtime.chatter import chatter_logged
-from mlpack.runtime.logs import start_log
+from mlpack.runtime.telemetry.stderr import chatter_logged
+from mlpack.runtime.telemetry.logs import start_log
 
 log = start_log("info")
 try:

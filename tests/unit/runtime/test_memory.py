@@ -62,7 +62,7 @@ def test_it_is_asked_seldom_and_beside_the_loop() -> None:
 
 FAMILY = """
 import os
-from mlpack.runtime.metrics import Metrics
+from mlpack.runtime.telemetry.metrics import Metrics
 
 metrics, own = Metrics(3), os.getpid()
 child = os.fork()

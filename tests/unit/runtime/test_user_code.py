@@ -232,7 +232,7 @@ sys.path.insert(0, {str(tmp_path)!r})
 sys.path.insert(1, {str(Path(__file__).parents[3])!r})
 import loader
 from pathlib import Path
-from mlpack.runtime.owncode import bring
+from mlpack.runtime.models.user_code import bring
 for _ in range(2):
     bring(Path({str(tmp_path)!r}), {{"paths": ["code", "code/src"], "main": {{"Cleaner": "loader"}}}})
 for module in (b"__main__", b"__mp_main__", b"loader", b"src.loader"):
