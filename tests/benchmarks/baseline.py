@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import cast
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.engines.docker import DockerEngine

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.docker.model_image import MODEL_LABEL, model_digest, model_reference

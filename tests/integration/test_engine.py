@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.base import Limits, Running

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.build_context import with_progress
 from mlpack.engines.docker.client import Client, explanation

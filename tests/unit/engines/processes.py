@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
 

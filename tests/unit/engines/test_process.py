@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.base import Limits
 from mlpack.engines.process import ProcessEngine, ProcessRunning
 from mlpack.engines.process.account import Account, serving_account

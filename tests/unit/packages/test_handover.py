@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.handover import handover, holds_secrets
