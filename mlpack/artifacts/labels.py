@@ -5,4 +5,5 @@ CARD = "dev.mlpack.card"  # the card in brief, as JSON
 CARD_DIGEST = "dev.mlpack.card.digest"
 LOCK = "dev.mlpack.lock"
 VERSION = "dev.mlpack.version"  # of mlpack
+RUN = "dev.mlpack.run"  # of a container that mlpack started
 MODEL = "dev.mlpack.model"  # of an image that holds nothing but a large model

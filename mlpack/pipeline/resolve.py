@@ -93,7 +93,7 @@ def first_lock(choices: Iterable[tuple[str, ...]], lock: Callable[[tuple[str, ..
     for pythons in choices:
         try:
             return lock(pythons)
-        except IndexUnreachableError:
+        except IndexUnreachableError:  # noqa: PERF203 - two rounds at most
             raise
         except ResolveError as failed:
             error = failed

@@ -13,16 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
-from mlpack.engines.base import EngineFacts, Limits
+from mlpack.engines.base import EngineFacts, JobResult, Limits
 from mlpack.engines.docker.address import Address, find_address
 from mlpack.engines.docker.client import Client, open_client, told
 from mlpack.engines.docker.containers import DockerRunning, run_container
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
-from mlpack.engines.docker.images import BUNDLE_LABEL, find_image, list_images, read_card
+from mlpack.engines.docker.images import find_image, list_images, read_card
 from mlpack.errors import ImageNotFoundError
 from mlpack.registries.credentials import Login, registry_header
 
@@ -133,10 +134,10 @@ class DockerEngine:
 
     def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
         """The newest image that was built from the bundle of this digest for the platform, None when there is none."""
-        found = self.images(label=f"{BUNDLE_LABEL}={bundle_digest}")
+        found = self.images(label=f"{labels.BUNDLE}={bundle_digest}")
         return next((image for image in found if image.platform == platform), None)
 
-    def images(self, *, label: str = BUNDLE_LABEL) -> tuple[Image, ...]:
+    def images(self, *, label: str = labels.BUNDLE) -> tuple[Image, ...]:
         """The images that bear a label (`name` or `name=value`), newest first; by default all that mlpack built."""
         with told(self.address, "the listing of images"):
             return list_images(self._client, label)
@@ -202,6 +203,26 @@ class DockerEngine:
             host_network=host_network,
         ) as running:
             yield running
+
+    def job(
+        self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
+    ) -> JobResult:
+        """Run a container to its end, without a network: `command` replaces its entrypoint.
+
+        The files in its folder `outputs` come back, 16 MiB at most. Raises EngineError when it does not end in time, or writes
+        more; ImageNotFoundError.
+        """
+        from mlpack.engines.docker.jobs import run_job
+
+        return run_job(
+            self._client,
+            self.address,
+            image,
+            limits=limits,
+            command=command,
+            outputs=outputs,
+            timeout_s=timeout_s,
+        )
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.
