@@ -27,8 +27,8 @@ from mlpack.artifacts.service import Deployment
 from mlpack.checks.golden import golden_of
 from mlpack.checks.smoke import examine
 from mlpack.config import Config
-from mlpack.engines.base import Engine, Running
-from mlpack.errors import EngineError, UsageError
+from mlpack.engines.base import Running
+from mlpack.errors import UsageError
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
 from mlpack.pipeline.build import build, refuse_large
@@ -40,7 +40,7 @@ from mlpack.pipeline.push import push, stay
 from mlpack.pipeline.render import render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
 from mlpack.pipeline.tools import Options, Tools
-from mlpack.pipeline.verify import expectation_of, failed_checks, verify
+from mlpack.pipeline.verify import failed_checks, verify
 from mlpack.readers.samples import read_sample
 from mlpack.registries.destinations import Destination
 from mlpack.targets.base import Target
@@ -73,17 +73,8 @@ class Line:
             value = step(value)
             self.tools.reporter.reached(value)
             if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD:
-                _ = self.engine  # without one, the work of the next steps would be lost
+                _ = self.tools.engine  # without one, the work of the next steps would be lost
         return value
-
-    def expecting(self) -> Line:
-        """The line with the user's own request and answer, read from the files that mlpack.yaml or options name."""
-        return replace(self, options=replace(self.options, expectation=expectation_of(self.config.test)))
-
-    def for_target(self) -> Line:
-        """The line whose images are for the target's platform, unless mlpack.yaml names another one."""
-        target = self.tools.target(None)
-        return replace(self, options=replace(self.options, platform=target.platform if target else None))
 
     @property
     def model(self) -> Path:
@@ -94,7 +85,7 @@ class Line:
 
     def image(self, reference: str | None, *, foreign: bool = False) -> Image:
         """The engine's image of this name, else the one that was built last; `foreign` ones may have no card."""
-        return find_image(reference, engine=self.engine, workspace=self.tools.workspace, foreign=foreign)
+        return find_image(reference, engine=self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
 
     def released(self, reference: str) -> Released:
         """The image that a registry has under this reference with a digest, and its receipt."""
@@ -105,16 +96,6 @@ class Line:
             verified=self.options.verification != "skip",
             receipt=self.options.receipt,
         )
-
-    @property
-    def engine(self) -> Engine:
-        """The container engine, connected. Raises EngineError for a local runner, which has no images."""
-        if self.tools.local is not None:
-            raise EngineError(
-                "the process engine runs a model on this machine; it builds, tags and pushes no image",
-                hint="Leave --engine process out.",
-            )
-        return self.tools.connect()
 
     def serve_locally(self, bundle: Bundle, *, publish: int = 0) -> AbstractContextManager[Running]:
         """A running server of the bundle in a process of this machine."""
@@ -171,7 +152,8 @@ class Line:
 
     def _resolve(self, prepared: Prepared) -> Lock:
         if self.tools.local is None:
-            return self._lock(prepared, platform=self._platform)
+            chosen = self.config.build.platform or self.options.platform
+            return self._lock(prepared, platform=chosen or self.tools.platform())
         choices = self.tools.local.pythons(self.config.python or prepared.python)
         return first_lock(choices, lambda pythons: self._lock(prepared, platform=platform_here(), pythons=pythons))
 
@@ -193,7 +175,7 @@ class Line:
                 options=options,
                 settings=self.tools.packages(),
                 runtime_requirements=self.tools.runtime_requirements,
-                base_digest=self._base_digest,
+                base_digest=self.tools.base_digest,
                 cache_dir=self.tools.cache / "locks",
                 on_progress=on_progress,
                 refresh=self.options.refresh,
@@ -207,7 +189,7 @@ class Line:
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
                 # The classic builder keeps what it copies, so it gets wheels instead of a login.
-                keeps_secrets=lambda: not self.engine.facts().buildkit,
+                keeps_secrets=lambda: not self.tools.engine.facts().buildkit,
                 cache=self.tools.cache / "locks",
             )
             return render(
@@ -224,7 +206,7 @@ class Line:
         with self.tools.reporter.progress("building") as on_progress:
             image = build(
                 bundle,
-                builder=self.engine,
+                builder=self.tools.engine,
                 extra_tags=self.options.tags,
                 force=self.options.force,
                 use_cache=self.options.use_cache,
@@ -245,7 +227,7 @@ class Line:
         self.tools.reporter.testing(image.tags[0] if image.tags else image.id)
         verified, log = verify(
             image,
-            runner=self.engine,
+            runner=self.tools.engine,
             expectation=self.options.expectation,
             limits=self.options.limits,
             on_check=self.tools.reporter.check,
@@ -290,7 +272,7 @@ class Line:
         if destination is None:
             return stay(source)
         with self.tools.reporter.progress("pushing") as on_progress:
-            return push(source, engine=self.engine, destination=destination, on_progress=on_progress)
+            return push(source, engine=self.tools.engine, destination=destination, on_progress=on_progress)
 
     def _deploy(self, released: Released) -> Planned | Deployment:
         if released.plan is None:
@@ -329,23 +311,6 @@ class Line:
     @cached_property
     def _sample(self) -> list[Any] | None:
         return None if self.config.sample is None else read_sample(self.config.sample)
-
-    @property
-    def _platform(self) -> str:
-        """What the image is for: as configured, else the target's own, else the engine's, else this machine's."""
-        chosen = self.config.build.platform or self.options.platform
-        if chosen:
-            return chosen
-        try:
-            return self.engine.facts().platform
-        except EngineError:
-            return platform_here()
-
-    def _base_digest(self, base: str, platform: str) -> str | None:
-        try:
-            return self.engine.base_digest(base, platform)
-        except EngineError:
-            return None
 
 
 def _in_bytes(on_progress: OnProgress, step: str, title: str) -> Callable[[int, int], None]:

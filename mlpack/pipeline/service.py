@@ -1,4 +1,4 @@
-"""Services that run outside of the line: for `mlpack run`, for contract checks, and in a local process."""
+"""Around the line: a service for `mlpack run`, contract checks, and what a test expects or records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def serve(line: Line, start: Any, *, publish: int = 0) -> Iterator[Service]:
             yield Service(running=running, card=bundle.card, name=name, image=None)
         return
     image = line.run(start, Image)
-    with line.engine.run(image, limits=line.options.limits, env={}, port=8080, publish=publish) as running:
+    with line.tools.engine.run(image, limits=line.options.limits, env={}, port=8080, publish=publish) as running:
         name = image.tags[0] if image.tags else image.id
         yield Service(running=running, card=image.card, name=name, image=image.id)
 
@@ -53,11 +53,16 @@ def conform(
         image,
         contracts,
         replace(question, card=image.card or None),
-        runner=line.engine,
+        runner=line.tools.engine,
         limits=limits,
         port=port,
         on_check=reporter.check,
     )
+
+
+def expecting(line: Line) -> Line:
+    """The line with the user's own request and answer, read from the files that mlpack.yaml or options name."""
+    return replace(line, options=replace(line.options, expectation=expectation_of(line.config.test)))
 
 
 def recording(line: Line) -> tuple[Line, Recording]:

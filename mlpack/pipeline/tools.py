@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Plan
 from mlpack.checks.smoke import Expectation
 from mlpack.engines.base import Engine, Limits, LocalRunner, Running
+from mlpack.errors import EngineError
 from mlpack.formats.base import Format
 from mlpack.packages.settings import PackageSettings
 from mlpack.registries.destinations import Destination
@@ -65,6 +67,30 @@ class Tools:
     cache: Path
     workspace: Workspace
     reporter: Reporter
+
+    @property
+    def engine(self) -> Engine:
+        """The container engine, connected. Raises EngineError for a local runner, which has no images."""
+        if self.local is not None:
+            raise EngineError(
+                "the process engine runs a model on this machine; it builds, tags and pushes no image",
+                hint="Leave --engine process out.",
+            )
+        return self.connect()
+
+    def platform(self) -> str:
+        """The engine's own platform, else this machine's as an image's."""
+        try:
+            return self.engine.facts().platform
+        except EngineError:
+            return "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+
+    def base_digest(self, base: str, platform: str) -> str | None:
+        """The digest of a base image; None without an engine."""
+        try:
+            return self.engine.base_digest(base, platform)
+        except EngineError:
+            return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ def test_a_clock_that_is_off_is_told() -> None:
 
 def _diagnosed(folder: Path) -> Iterable[Finding]:
     line = make_line(console=Console(json=True))
-    return diagnose(engine=lambda: line.engine, settings=line.tools.packages, cache=folder)
+    return diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=folder)
 
 
 def test_the_clock_is_asked_with_the_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

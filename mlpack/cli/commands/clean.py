@@ -40,7 +40,7 @@ def clean(
     console = Console(json=json)
     everything = not (names or images or cache or folder)
     cleaner = Cleaner(
-        engine=lambda: make_line(console=console).engine,
+        engine=lambda: make_line(console=console).tools.engine,
         caches=(cache_dir(), SHARED_CACHE),
         folder=Path.cwd() / FOLDER,
         warn=console.warn,

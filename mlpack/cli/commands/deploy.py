@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import service_name
+    from mlpack.pipeline.service import expecting
     from mlpack.pipeline.tools import Options
     from mlpack.plugins import load
     from mlpack.registries.destinations import deploy_destination
@@ -156,9 +157,12 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         reporter=ConsoleReporter(console, plan_file=choices.write, yes=choices.yes),
         target=target,
         destination=destination,
-    ).expecting()
+    )
+    line = expecting(line)
     if path is not None:
-        return line.for_target(), path  # what does not fit the target is reported before anything is built
+        found = line.tools.target(None)
+        options = replace(line.options, platform=found.platform if found else None)
+        return replace(line, options=options), path  # what does not fit the target is reported before anything is built
     if source is not None and "@sha256:" in source:
         return line, line.released(source)
     return line, line.image(source)

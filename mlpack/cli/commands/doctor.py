@@ -20,7 +20,7 @@ def doctor(json: AsJson = False) -> int:
     from mlpack.maintenance.diagnosis import diagnose
 
     line = make_line(console=console)
-    findings = list(diagnose(engine=lambda: line.engine, settings=line.tools.packages, cache=cache_dir()))
+    findings = list(diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=cache_dir()))
     marks = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}
     console.table([(marks[item.state], item.name, item.seen) for item in findings], styles=("bold", "", ""))
     for item in findings:

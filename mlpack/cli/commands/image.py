@@ -28,7 +28,7 @@ def image(
     console = Console(json=json)
     line = make_line(console=console, config=config)
     found = line.image(image)
-    layers, packages = line.engine.layers(found.id), line.engine.packages(found.id)
+    layers, packages = line.tools.engine.layers(found.id), line.tools.engine.packages(found.id)
     console.document(
         {
             "id": found.id,

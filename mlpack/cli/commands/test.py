@@ -90,7 +90,7 @@ def test(
     from mlpack.cli.output.checks import conclude
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.cli.wiring import LOCAL, make_line
-    from mlpack.pipeline.service import recording
+    from mlpack.pipeline.service import expecting, recording
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
 
@@ -115,7 +115,7 @@ def test(
     )
     if contract is not None:
         return _contracts(console, line, image, contract, name=model_name, port=port)
-    line, kept = recording(line) if record else (line.expecting(), None)
+    line, kept = recording(line) if record else (expecting(line), None)
     if engine == LOCAL:
         return conclude(console, line.run(line.model, Report), engine=engine, receipt=None)
     verified = line.run(line.image(image), Verified)

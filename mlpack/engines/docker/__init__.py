@@ -20,7 +20,7 @@ from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
 from mlpack.engines.base import EngineFacts, JobResult, Limits
 from mlpack.engines.docker.address import Address, find_address
-from mlpack.engines.docker.client import Client, open_client, told
+from mlpack.engines.docker.client import Client, engine_facts, open_client, told
 from mlpack.engines.docker.containers import DockerRunning, run_container
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
 from mlpack.engines.docker.images import find_image, list_images, read_card
@@ -77,7 +77,7 @@ class DockerEngine:
         """What the engine says of itself; asked once."""
         with self._lock, told(self.address, "a look at the engine"):
             if self._facts is None:
-                found = _facts(self._client, self.address)
+                found = engine_facts(self._client, self.address)
                 self._facts = replace(found, buildkit=found.buildkit and not self._classic)
             return self._facts
 
@@ -292,30 +292,3 @@ class DockerEngine:
         digests = [parse_reference(text) for text in inspected.get("RepoDigests") or ()]
         same = (d.digest for d in digests if (d.registry, d.repository) == (name.registry, name.repository))
         return next(same, None) if here == platform else None
-
-
-def _facts(client: Client, address: Address) -> EngineFacts:
-    version, info = client.version(), client.info()
-    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
-    podman = any("podman" in part.lower() for part in parts)
-    # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
-    ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
-    api = tuple(map(int, str(version["ApiVersion"]).split(".")))
-    return EngineFacts(
-        name="Podman" if podman else "Docker",
-        version=str(version["Version"]),
-        platform=f"{version['Os']}/{version['Arch']}",
-        buildkit=not podman
-        and version["Os"] == "linux"
-        and api >= (1, 39)
-        and ping.headers.get("Builder-Version") != "1",
-        details={
-            "root_dir": info.get("DockerRootDir", ""),
-            "cpus": info.get("NCPU"),
-            "memory": info.get("MemTotal"),
-            "storage": info.get("Driver", ""),
-            "cgroup": str(info.get("CgroupVersion", "")),
-            "api": str(version["ApiVersion"]),
-            "url": address.url,
-        },
-    )

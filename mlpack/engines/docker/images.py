@@ -8,6 +8,7 @@ import tarfile
 from contextlib import closing
 from typing import Any
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.docker.client import Client
 from mlpack.engines.docker.containers import unstarted
