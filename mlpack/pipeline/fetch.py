@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,9 @@ def fetch(reference: str, *, sources: Sequence[Source], folder: Path, on_progres
     return source.fetch(reference, folder=folder, on_progress=on_progress)
 
 
-def find_image(reference: str | None, *, engine: Builder, workspace: Workspace, foreign: bool = False) -> Image:
+def find_image(
+    reference: str | None, *, engine: Callable[[], Builder], workspace: Workspace, foreign: bool = False
+) -> Image:
     """The engine's image of this name or id, else the one that was built last in the working folder, with its card.
 
     A `foreign` image, which mlpack did not build, has the card {}. Raises UsageError when none was built,
@@ -41,11 +43,11 @@ def find_image(reference: str | None, *, engine: Builder, workspace: Workspace, 
     name = reference or (last.image if last else None)
     if name is None:
         raise UsageError("no image is named, and none was built in this folder", hint="`mlpack build model.pkl` first.")
-    found = engine.find(name)
+    found = engine().find(name)
     if found is None:
         raise no_image(name)
     ours = not foreign or reference is None or labels.BUNDLE in found.labels
-    found = replace(found, card=engine.card(found.id) if ours else {})
+    found = replace(found, card=engine().card(found.id) if ours else {})
     return found if reference is not None or last is None else replace(found, tags=last.tags or found.tags)
 
 

@@ -85,7 +85,7 @@ class Line:
 
     def image(self, reference: str | None, *, foreign: bool = False) -> Image:
         """The engine's image of this name, else the one that was built last; `foreign` ones may have no card."""
-        return find_image(reference, engine=self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
+        return find_image(reference, engine=lambda: self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
 
     def released(self, reference: str) -> Released:
         """The image that a registry has under this reference with a digest, and its receipt."""

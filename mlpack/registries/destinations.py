@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.references import parse_reference
 from mlpack.errors import UsageError
 from mlpack.registries.artifact_registry import ArtifactRegistry, GooglePublisher, Pusher, Repository, repository_of
 from mlpack.registries.credentials import Login
@@ -106,6 +107,7 @@ def choose_destination(
             "no repository to push to is named",
             hint="--to host/repository, --project and --region, or `image: {repository: ...}` in mlpack.yaml.",
         )
+    parse_reference(name)  # a mistake in it is reported before anything is pushed
     return NamedRepository(name=name, keep=keep)
 
 
