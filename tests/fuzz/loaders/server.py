@@ -55,6 +55,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO, events: Events, loaders: dict[
     sandbox.enter()
     faulthandler.disable()
     sys.unraisablehook = lambda _: None  # Python's own opens the source to show a line of it: no effect of the file
+    warnings.showwarning = lambda *_args, **_more: None  # nor is the source that Python shows with a warning
     sys.setrecursionlimit(1000)
     events.watch()
     _say(answers, ready=os.getpid())
