@@ -32,6 +32,7 @@ def make_line(
     config: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     remembered: bool = False,
+    ignore_config: bool = False,
     engine: str = "docker",
     options: Options | None = None,
     reporter: Reporter | None = None,
@@ -43,13 +44,18 @@ def make_line(
     `target` and `destination` make theirs when the line needs them, with the image's name. Raises UsageError, ConfigError.
     """
     from mlpack.cli.output.reporter import ConsoleReporter
+    from mlpack.config import Config
     from mlpack.pipeline.line import Line
     from mlpack.pipeline.tools import Options, Tools
     from mlpack.plugins import load, names
     from mlpack.workspace import Workspace
 
     workspace = Workspace(Path.cwd())
-    loaded = load_config_for(path, workspace, config=config, remembered=remembered, overrides=overrides)
+    loaded = (
+        Config(model=path)
+        if ignore_config
+        else load_config_for(path, workspace, config=config, remembered=remembered, overrides=overrides)
+    )
     if engine == LOCAL:
         console.warn(_NOT_THE_IMAGE)
     tools = Tools(

@@ -63,16 +63,17 @@ class Line:
 
         Raises what the steps raise; Ctrl-C ends every step without leaving anything behind.
         """
+        after = self._plan if until in (Planned, Deployment) else self._release
         steps: dict[type, Callable[[Any], Any]] = {
             str: self._fetch, ModelInfo: self._prepare, Prepared: self._resolve, Lock: self._render, Bundle: self._build,
-            Image: self._verify, Verified: self._plan, Unverified: self._plan, Planned: self._push, Released: self._deploy,
+            Image: self._verify, Verified: after, Unverified: after, Planned: self._push, Released: self._deploy,
         }  # fmt: skip
         value = start
         while not isinstance(value, until):
             step = self._inspect if isinstance(value, Path) else steps[type(value)]
             value = step(value)
             self.tools.reporter.reached(value)
-            if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD:
+            if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
                 _ = self.tools.engine  # without one, the work of the next steps would be lost
         return value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,6 @@ def init(
     """
     from mlpack.artifacts.model import ModelInfo
     from mlpack.cli.wiring import make_line
-    from mlpack.config import Config
     from mlpack.errors import UsageError
     from mlpack.scaffold.config_file import write_config
     from mlpack.scaffold.workflows import write_workflow
@@ -41,8 +39,10 @@ def init(
         return 0
     if path is None:
         raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
-    line = make_line(path, console=console)
-    written = write_config(path, lambda: replace(line, config=Config(model=path)).run(path, ModelInfo), force=force)
+    line = make_line(
+        path, console=console, ignore_config=True
+    )  # the file that is there has no part in what replaces it
+    written = write_config(path, lambda: line.run(path, ModelInfo), force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
     first = f"fill in {written.predictor}, then " if written.predictor else ""
     console.text(f"Wrote {written.config}. Next: {first}mlpack build {path}")

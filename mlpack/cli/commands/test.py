@@ -114,7 +114,7 @@ def test(
         reporter=ConsoleReporter(console, junit=junit),
     )
     if contract is not None:
-        return _contracts(console, line, image, contract, name=model_name, port=port)
+        return _contracts(console, line, image, contract, request=request, name=model_name, port=port, junit=junit)
     line, kept = recording(line) if record else (expecting(line), None)
     if engine == LOCAL:
         return conclude(console, line.run(line.model, Report), engine=engine, receipt=None)
@@ -156,15 +156,26 @@ def _refuse_mixed(
 
 
 def _contracts(
-    console: Console, line: Line, image: str | None, names: str, *, name: str | None, port: int | None
+    console: Console,
+    line: Line,
+    image: str | None,
+    names: str,
+    *,
+    request: Path | None,
+    name: str | None,
+    port: int | None,
+    junit: Path | None,
 ) -> int:
     from mlpack.checks.conformance import Question
     from mlpack.checks.contracts import contracts_named
+    from mlpack.cli.output.checks import write_junit
     from mlpack.cli.output.contracts import conclude_contracts
     from mlpack.pipeline.service import conform
     from mlpack.pipeline.verify import read_json
 
     contracts = contracts_named(names)
-    question = Question(request=read_json(line.config.test.request), name=name)
+    question = Question(request=read_json(request), name=name)
     report, log = conform(line, image, contracts, question, port=port)
+    if junit is not None:
+        write_junit(report, junit)
     return conclude_contracts(console, report, log, [one.name for one in contracts])
