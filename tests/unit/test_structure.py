@@ -22,7 +22,7 @@ LAYERS = (
     {"registries"},
     {"readers", "packages", "templating", "config", "plugins", "workspace"},
     {"artifacts"},
-    {"shell", "shown", "errors", "version"},
+    {"http", "shell", "shown", "errors", "version"},
 )
 PLUGINS = ("formats", "engines", "targets", "sources")  # from above only their base.py, and never each other
 MOST_FILES = 20  # in one folder
