@@ -97,7 +97,7 @@ BROKEN_SERVERS = {
     "predict": """
 import loader, time
 loader.load = lambda path, options, guard: time.sleep(600)
-from mlpack.runtime.models import Models
+from mlpack.runtime.models.registry import Models
 Models.why_not_ready = lambda self: ""
 """,
     # Bad JSON is the server's own failure.
