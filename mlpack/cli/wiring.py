@@ -39,9 +39,9 @@ class Context:
     @cached_property
     def formats(self) -> dict[str, Format]:
         """Every model format that is installed, by name."""
-        from mlpack.plugins import load, names
+        from mlpack.formats.base import installed_formats
 
-        return {name: load("formats", name)() for name in names("formats")}
+        return installed_formats()
 
     @cached_property
     def engine(self) -> DockerEngine:
@@ -95,6 +95,7 @@ class Context:
 
     def lock(self, prepared: Prepared, *, refresh: bool = False, here: tuple[str, ...] = ()) -> Lock:
         """The model with everything it needs pinned; for this machine, with one of the Pythons `here`, when they are given."""
+        from mlpack.formats.base import distributions_for
         from mlpack.packages.interpreters import platform_here
         from mlpack.packages.settings import read_settings
         from mlpack.pipeline.resolve import ResolveOptions, resolve
@@ -109,6 +110,7 @@ class Context:
             apt=self.config.apt,
             pythons=here,
             gpu=self.config.build.gpu,
+            distributions=distributions_for(prepared.info.format, self.formats),
         )
         with self.console.progress("resolving packages") as on_progress:
             lock = resolve(
@@ -136,6 +138,7 @@ class Context:
             version=self.config.version,
             loader=self.formats[lock.info.format].loader if lock.info.format in self.formats else None,
             loader_note=lock.info.format,
+            dockerfile_note=self.formats[lock.info.format].dockerfile_note if lock.info.format in self.formats else "",
             code=prepared.code,
             options=prepared.options,
             signature=self.config.signature,

@@ -15,6 +15,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
+from mlpack.formats.base import OtherServer
 from mlpack.readers.bundle_files import bytes_of
 from mlpack.templating import render as fill
 from mlpack.usercode.coverage import OwnCode
@@ -35,13 +36,15 @@ LABEL_VERSION = "dev.mlpack.version"
 class Recipe:
     """What rendering needs beside the lock.
 
-    `loader` is the format's image half; `sample` a few instances (named records or rows); `private` serves the build alone.
+    `loader` is the format's image half, a file or a folder; `dockerfile_note` the format's comment in the Dockerfile; `sample`
+    a few instances (named records or rows); `private` serves the build alone.
     """
 
     name: str
     version: str | None = None
     loader: Path | None  # None when the user's own predictor does everything
     loader_note: str = ""
+    dockerfile_note: str = ""
     code: OwnCode | None = None
     signature: str | None = None
     serve: Settings
@@ -66,7 +69,7 @@ def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bu
         *_runtime_files(),
         card_file,
         *model,
-        *([_file("loader.py", recipe.loader.read_bytes())] if recipe.loader else []),
+        *_loader_files(recipe.loader),
         *(recipe.code.files if recipe.code else ()),
         _file("serve.py", fill("serve.py.j2", values, folder=recipe.templates).encode()),
     ]
@@ -138,6 +141,17 @@ def _runtime_files() -> Iterator[BundleFile]:
         yield _file(f"mlpack/runtime/{source.relative_to(_RUNTIME).as_posix()}", source.read_bytes())
 
 
+def _loader_files(loader: Path | None) -> Iterator[BundleFile]:
+    """The format's image half: `loader.py`, or the Python files of its folder below `loader/`."""
+    if loader is None:
+        return
+    if loader.is_file():
+        yield _file("loader.py", loader.read_bytes())
+        return
+    for source in sorted(loader.rglob("*.py")):
+        yield _file(f"loader/{source.relative_to(loader).as_posix()}", source.read_bytes())
+
+
 def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str, Any]:
     """The ModelCard: what the runtime, `mlpack test` and people read of the model."""
     if not model:
@@ -195,6 +209,9 @@ def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": recipe.loader_note or info.format,
         "loader": recipe.loader is not None,
+        "loader_folder": recipe.loader is not None and recipe.loader.is_dir(),
+        "note": recipe.dockerfile_note.splitlines(),
+        "test_folders": list(lock.test_folders),
         "code": recipe.code is not None,
         "main": sorted(recipe.code.main) if recipe.code else [],
         "predictor": recipe.code.predictor if recipe.code else None,
@@ -260,6 +277,39 @@ def _dockerfiles(values: dict[str, Any], recipe: Recipe) -> Iterator[BundleFile]
             "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",
         }
         yield _file(name, fill("Dockerfile.j2", {**values, **mounts}, folder=recipe.templates).encode())
+
+
+def render_for(
+    server: OtherServer,
+    info: ModelInfo,
+    *,
+    name: str,
+    version: str | None = None,
+    base: str | None = None,
+    templates: Path | None = None,
+    on_bytes: OnBytes | None = None,
+) -> tuple[BundleFile, ...]:
+    """The model and a Dockerfile for another server's image, sorted by name.
+
+    The model is served under the number `version` where it is one, else 1. Raises ModelError when the model changed or went
+    away, TemplateError.
+    """
+    root = model_root(info)
+    summary = f"{server.takes} of {info.framework} {info.framework_version or ''}".strip()
+    values = {
+        "name": name,
+        "summary": f"{summary}, from {info.path.name}",
+        "mlpack_version": __version__,
+        "base": base or server.base,
+        "root": root,
+        "number": version if version and version.isdecimal() else "1",
+    }
+    files = [
+        *model_files(info, on_bytes),
+        _file("Dockerfile", server.dockerfile(values, templates).encode()),
+        _file(".dockerignore", f"*\n!{root.partition('/')[0]}\n".encode()),
+    ]
+    return tuple(sorted(files, key=lambda file: file.name))
 
 
 def _digest_of(files: Iterable[BundleFile], platform: str) -> str:

@@ -12,15 +12,7 @@ from mlpack.cli.output.console import Console
 
 if TYPE_CHECKING:
     from mlpack.artifacts.model import ModelInfo
-
-
-# Files of weights alone, by what they are -> the predictor that is written to be filled in.
-_STUBS = {
-    "state_dict": "predict_weights.py.j2",
-    "checkpoint": "predict_weights.py.j2",
-    "safetensors": "predict_weights.py.j2",
-    "keras_weights": "predict_keras_weights.py.j2",
-}
+    from mlpack.formats.base import Format
 
 
 def init(
@@ -40,6 +32,7 @@ def init(
     from mlpack.cli.wiring import Context
     from mlpack.config import FILE_NAME, load_config
     from mlpack.errors import UsageError
+    from mlpack.packages.wanted import version_is_missing
     from mlpack.pipeline.render import model_name
     from mlpack.templating import render
     from mlpack.workspace import write_whole
@@ -55,14 +48,15 @@ def init(
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="--force replaces it.")
     # The file that is there has no say in what replaces it.
-    info = Context(console=console, config=load_config(None), path=path, folder=Path.cwd()).inspect()
-    stub = _stub(info, target.parent, force=force)
+    context = Context(console=console, config=load_config(None), path=path, folder=Path.cwd())
+    info = context.inspect()
+    stub = _stub(context.formats.get(info.format), info, target.parent, force=force)
     values = {
         "file": info.path.name,
         "name": model_name(info.path),
         "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
         "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],
-        "framework_known": info.framework_version is not None or info.framework != "scikit-learn",
+        "framework": info.framework if version_is_missing(info) else "",
         "missing": _needed(info),
         "include": _includes(info, target.parent),
         # Its methods are known, but not how many columns they take.
@@ -77,31 +71,16 @@ def init(
     return 0
 
 
-def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
-    """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
-    from mlpack.readers.counts import is_whole
-    from mlpack.templating import render
+def _stub(format_: Format | None, info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
+    """Write the predict.py to fill in that the format gives for this file; None where the file is served without one."""
     from mlpack.workspace import write_whole
 
-    tensors = dict(info.details.get("first_tensors") or {})
-    template = _STUBS.get(str(info.details.get("kind")))
-    if template is None:
+    text = None if format_ is None else format_.predictor_stub(info)
+    if text is None:
         return None
     target = folder / "predict.py"
-    if target.exists() and not force:
-        return target  # theirs, already filled in
-    first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
-    width = first[0 if info.format == "keras" else 1]  # a layer of Keras takes the first axis of its weights
-    values = {
-        "file": info.path.name,
-        "count": info.details.get("tensors", 0),
-        "tensors": list(tensors.items())[:8],
-        "width": int(width) if is_whole(width) else 1,
-        "keras": "tf_keras" if info.options.get("legacy") else "keras",
-        "safetensors": info.details["kind"] == "safetensors",
-        "key": info.details.get("state_dict_key") or "",
-    }
-    write_whole(target, render(template, values))
+    if force or not target.exists():  # one that is there is the user's, filled in already
+        write_whole(target, text)
     return target
 
 

@@ -63,7 +63,7 @@ def render(
     mlpack render model.pkl -o churn/
     docker build -t churn churn/
     """
-    from mlpack.cli.serving_with import write_tf_serving
+    from mlpack.cli.serving_with import write_for_server
     from mlpack.cli.wiring import make_context
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
@@ -80,7 +80,7 @@ def render(
         )
     context = make_context(path, console=console, config=config, overrides=overrides, include=include)
     if serve_with is not None:
-        return write_tf_serving(context, serve_with, out, trust=trust)
+        return write_for_server(context, serve_with, out, trust=trust)
     prepared = context.prepare(trust=trust)
     bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
     write(bundle, out, buildkit=buildkit)

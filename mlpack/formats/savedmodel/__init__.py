@@ -8,11 +8,13 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge, listed_names
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
+from mlpack.formats.savedmodel.tensorflow_serving import TENSORFLOW_SERVING
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.sniff import is_pointer
@@ -33,11 +35,20 @@ _DENSE = (
 )
 
 
-class SavedModelFormat:
+class SavedModelFormat(Format):
     """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
     stands_for_its_folder = _FILE
+    other_servers = (TENSORFLOW_SERVING,)
+    distributions = (
+        Distribution(
+            name="tensorflow",
+            cpu="tensorflow-cpu",
+            gpu="tensorflow[and-cuda]",
+            bounds=(("2.10", "protobuf<3.20"),),  # which its metadata allow, and it cannot be imported with
+        ),
+    )
     loader = Path(__file__).with_name("loader.py")
     kinds = (
         Kind(
@@ -107,6 +118,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         excludes=excludes_of(version, graph),
         advice=advice,
         names={"operators": listed_names(graph)},
+        framework_modules=("tensorflow",),
     )
 
 

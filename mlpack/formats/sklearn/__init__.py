@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.errors import UnreadableModelError, UsageError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
+from mlpack.formats.sklearn.distributions import DISTRIBUTIONS
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_key, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
@@ -25,7 +27,7 @@ from mlpack.readers.skops import Skops, read_skops, with_verdict
 _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 
 
-class SklearnFormat:
+class SklearnFormat(Format):
     """Pickles (plain or joblib's, compressed or not) of scikit-learn estimators and of those that follow its conventions.
 
     These are bundles of them, own classes that hold them, and the estimators of lightgbm, xgboost and catboost too.
@@ -33,6 +35,16 @@ class SklearnFormat:
 
     name = "sklearn"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".skops", ".model", ".mdl")
+    pickle_suffixes = MappingProxyType(
+        {
+            "stream": (".model", ".mdl", ".clf", ".est", ".skl"),
+            "zip": (".skops",),
+            "npz": (".skops",),  # skops keeps its arrays in such archives
+        }
+    )
+    frameworks = MappingProxyType({"sklearn": "scikit-learn", "statsmodels": "statsmodels"})
+    distributions = DISTRIBUTIONS
     kinds = (
         Kind(
             name="scikit-learn `.pkl`, `.joblib`, compressed or not",

@@ -12,6 +12,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.packages.settings import PackageSettings
 from mlpack.pipeline.resolve import ResolveOptions, resolve
+from tests.built_in import distributions
 from tests.unit.packages.standin_index import RUNTIME
 
 Resolve = Callable[..., Lock]
@@ -28,7 +29,7 @@ def lock_of(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
     ) -> Lock:
         return resolve(
             info,
-            options=ResolveOptions(**options),
+            options=ResolveOptions(**{"distributions": distributions(), **options}),
             settings=settings,
             runtime_requirements=RUNTIME,
             base_digest=lambda _base, _platform: digest,
