@@ -39,7 +39,7 @@ class KerasFormat(Format):
     """Models and weights that Keras 2 or 3 saved, as a .keras archive (also unzipped) or as HDF5."""
 
     name = "keras"
-    loader = Path(__file__).with_name("loader.py")
+    loader = Path(__file__).with_name("loader")
     suffixes = (".keras", ".h5", ".hdf5")
     suffixes_in_archives = (".json",)
     pickle_suffixes = MappingProxyType({"zip": (".keras",)})

@@ -32,7 +32,7 @@ class TorchFormat(Format):
     """Whatever torch writes: `.pt`, `.pth`, `.pt2`, `.safetensors`, by content."""
 
     name = "pytorch"
-    loader = Path(__file__).with_name("loader.py")
+    loader = Path(__file__).with_name("loader")
     suffixes = (".pt", ".pth", ".pt2", ".ckpt", ".safetensors", ".bin", ".mar")
     pickle_suffixes = MappingProxyType({"stream": _SUFFIXES, "zip": (*_SUFFIXES, ".bin", ".mar")})
     frameworks = MappingProxyType({"torch": "torch"})
