@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import tomllib
+from mlpack.packages.settings.toml import load_toml
 
 PAGE = Path(__file__).parents[1] / "docs" / "new-format.md"
 CARD = "SCORECARD\nlink logistic\nage 0.5\nincome -0.25\n"
@@ -16,7 +16,7 @@ def install(folder: Path) -> None:
     shown = re.findall(r"^`([\w/]+\.\w+)`:\n\n```\w+\n(.*?)^```", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
     files = dict(shown)
     assert len(files) == 4
-    project = tomllib.loads(files.pop("pyproject.toml"))["project"]
+    project = load_toml(files.pop("pyproject.toml"))["project"]
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 from mlpack.artifacts.model import ModelInfo
 from mlpack.cli.app import app
 from mlpack.errors import UsageError
-from mlpack.formats.savedmodel import SavedModelFormat
-from mlpack.formats.savedmodel.tensorflow_serving import TENSORFLOW_SERVING
+from mlpack.formats.savedmodel import TENSORFLOW_SERVING, SavedModelFormat
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.render import render_for
 from tests.unit.formats.saved_models import ADDS, graph, saved

@@ -8,16 +8,16 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Format, Kind
+from mlpack.formats.base import Artifact, Format, Kind, OtherServer
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge, listed_names
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
-from mlpack.formats.savedmodel.tensorflow_serving import TENSORFLOW_SERVING
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.sniff import is_pointer
+from mlpack.templating import render
 
 _FILE = "saved_model.pb"
 _OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same in parts, and as text
@@ -32,6 +32,21 @@ _DENSE = (
     "Save it with a signature of dense tensors, whose function makes them what the model takes "
     "(`tf.RaggedTensor.from_tensor(x, padding=0)`, `tf.sparse.from_dense(x)`) and its answers dense (`.to_tensor()`, "
     "`tf.sparse.to_dense`); or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
+)
+
+
+def _dockerfile(values: dict[str, Any], templates: Path | None) -> str:
+    return render("Dockerfile.tf-serving.j2", values, folder=templates)
+
+
+TENSORFLOW_SERVING = OtherServer(
+    name="tf-serving",
+    title="TensorFlow Serving",
+    takes="SavedModel",
+    hint="Leave --serve-with out; or save the model so (`model.export(path)`, `tf.saved_model.save`).",
+    base="tensorflow/serving",
+    port=8501,
+    dockerfile=_dockerfile,
 )
 
 
@@ -157,7 +172,7 @@ def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -
 
 
 def _details(graph: MetaGraph, graphs: list[MetaGraph], missing: tuple[str, ...]) -> dict[str, Any]:
-    keras = sorted(kind.removeprefix("_tf_keras_") for kind in graph.kinds if kind.startswith("_tf_keras_"))
+    keras = sorted(kind.removeprefix("_tf_keras_") for kind in graph.objects.kinds if kind.startswith("_tf_keras_"))
     return {
         "tags": graph.tags,
         **({"graphs": [one.tags for one in graphs]} if len(graphs) > 1 else {}),
