@@ -20,20 +20,20 @@ from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.streams import FileSource, Source
 from mlpack.templating import render
 
-# Said of a model that quantizes as it goes; its rows must not share a call.
+# The warning of a model that quantizes while it runs: its rows must not share a call.
 SCALED_TOGETHER = "It quantizes by the range of what it is given, so rows are asked one at a time."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A path and what was already read of it: the first bytes, and its pickle, if it holds one.
+    """A file, folder or archive member to inspect, and what is read of it already: its first bytes, its pickle if it has one.
 
-    `tree` lists what is in it where it is a folder or an archive (zip, tar, one gzipped file). With `packed` the path is an
-    archive, and that member (a file) is what is asked about; size, head and `open` are the member's then.
-    `entry` is the key in a bundle that the user chose to serve; `framework` is the user's word (`scikit-learn==1.0.2`);
-    `sample` a few rows as JSON values (records, lists, texts), for what the file does not tell. `ask` inspects another path
-    (a file that this one names), for formats that wrap another; of what lies in an archive `inside` does, by the name of a
-    file or folder below the tree's root. Both take rows too, for when the user gave none.
+    `tree` lists the files of a folder or an archive (zip, tar, one gzipped file). With `packed` the path is an archive, and
+    that member (a file) is inspected; size, head and `open` are the member's then. `entry` is the key in a bundle that the
+    user chose to serve; `framework` is the version that the user gives (`scikit-learn==1.0.2`); `sample` a few rows as JSON
+    values (records, lists, texts), for what the file does not record. For formats that wrap another, `ask` inspects another
+    path (a file that this one names), and `inside` a file or folder below the tree's root by its name. Both take rows too,
+    which count when the user gave none.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Artifact:
 
     @contextmanager
     def open(self) -> Iterator[Source]:
-        """The file's bytes, read forward; stepping over them costs nothing where they lie uncompressed."""
+        """The file's bytes, read forward; skipping them costs nothing where they are not compressed."""
         if self.packed is not None and self.tree is not None:
             with self.tree.open(self.packed) as source:
                 yield source
@@ -66,11 +66,11 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of file that a format reads, as the README's table tells of it.
+    """One kind of file that a format reads: a row of the table in docs/formats.md.
 
-    `reads` is what is known without running it, `serves` what answers in the image ("" where it is only recognised, and
-    "nothing: ..." where the file is no model);
-    `proof` is the test that takes such a file to an image and compares its answers ("" where none does).
+    `reads` is what is known without running it, `serves` what serves it in the image ("" where it is only recognised, and
+    "nothing: ..." where the file is no model). `proof` is the test that builds an image of such a file and compares its
+    answers ("" for none).
     """
 
     name: str
@@ -167,7 +167,7 @@ def stub_for_weights(template: str, info: ModelInfo, *, width_axis: int, **value
     The width is that of the first matrix among `details["first_tensors"]`, 1 when there is none.
     """
     tensors = dict(info.details.get("first_tensors") or {})
-    shapes = (told.rpartition(" ")[2].split("x") for told in tensors.values())
+    shapes = (described.rpartition(" ")[2].split("x") for described in tensors.values())  # "FP32 8x4"
     first = next((shape[width_axis] for shape in shapes if len(shape) == 2), "1")
     known = {
         "file": info.path.name,

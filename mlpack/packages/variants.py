@@ -49,10 +49,8 @@ def with_variant(
     excludes = {*wants.excludes, *chosen}
     excludes |= {needless for one in renamed if one.name not in chosen for needless in one.needless}
     variant = Variant(wants=replace(_renamed(wants, chosen), excludes=tuple(sorted(excludes))), settings=settings)
-    for one in by_cpu_index:
-        if (
-            one.name in _names(variant.wants) and platform == "linux/amd64"
-        ):  # elsewhere PyPI's own builds are without CUDA
+    for one in by_cpu_index if platform == "linux/amd64" else ():  # elsewhere PyPI's own builds are without CUDA
+        if one.name in _names(variant.wants):
             variant = _cpu_variant(variant, one, platform)
     return variant
 
