@@ -26,7 +26,8 @@ class Lock:
     time). `base` is the image as the user would name it, `base_digest` its `sha256:...` where the registry told it.
     `reasons` say in sentences why this Python, this cut-off, these caps. `cutoff` is an RFC 3339 time or None.
     `installer` is the same kind of text for uv alone, which installs the rest. `pages` are public find-links pages that hold
-    locked wheels, beside the user's own sources; with `gpu` the set is the one for CUDA.
+    locked wheels, beside the user's own sources; with `gpu` the set is the one for CUDA. `test_folders` are the top-level
+    packages whose test folders the image leaves out.
     """
 
     prepared: Prepared
@@ -41,6 +42,7 @@ class Lock:
     apt: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()
     gpu: bool = False
+    test_folders: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
 
     @property

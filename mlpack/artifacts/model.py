@@ -155,7 +155,8 @@ class ModelInfo:
     are files that belong to the model's file, by their names relative to its folder; `sample` holds rows that came along with
     the model; `advice` says what to do with a model that cannot be served as it is. `names` are all names that the file
     holds and that loading it resolves, by kind: `globals` of pickles (`module:qualified.name`), `types`, `operators`. The
-    card lists them under `guard`, and the image reaches no others.
+    card lists them under `guard`, and the image reaches no others. Naming one of `framework_modules` (top-level modules)
+    under `requirements:` does not make what the file names in it trusted.
     """
 
     path: Path
@@ -190,6 +191,7 @@ class ModelInfo:
     sample: tuple[Any, ...] = ()
     advice: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    framework_modules: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The card's part that the file decides: the same on every host, so without its path."""

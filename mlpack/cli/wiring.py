@@ -45,6 +45,7 @@ def make_line(
     """
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.config import Config
+    from mlpack.formats.base import installed_formats
     from mlpack.pipeline.line import Line
     from mlpack.pipeline.tools import Options, Tools
     from mlpack.plugins import load, names
@@ -59,7 +60,7 @@ def make_line(
     if engine == LOCAL:
         console.warn(_NOT_THE_IMAGE)
     tools = Tools(
-        formats={name: load("formats", name)() for name in names("formats")},
+        formats=installed_formats(),
         sources=[load("sources", name)() for name in names("sources")],
         engine_name=engine,
         connect=cache(lambda: _connect(engine)),

@@ -1,17 +1,16 @@
-"""Which files of a folder may be models, told by name and first bytes without reading further."""
+"""Which files of a folder may be models, by their names and first bytes, without reading further."""
 
 from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-_SUFFIXES = frozenset({
-    ".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk", ".model", ".mdl", ".pt", ".pth", ".onnx", ".h5", ".hdf5",
-    ".keras", ".cbm", ".ubj", ".tflite", ".safetensors", ".skops", ".gguf", ".ftz", ".mlmodel", ".pmml", ".ort",
-    ".bin", ".ckpt", ".pt2", ".mar",
-})  # fmt: skip
-_PACKED = frozenset({".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4"})
+from mlpack.formats.base import Format
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
+from mlpack.readers.streams import COMPRESSED_SUFFIXES
+
 # joblib < 0.10 keeps each array in a file beside the pickle: clf.pkl, clf.pkl_01.npy, ...
 _SIDE_FILE = re.compile(r"\.\w+_\d+\.npy(\.\w+)?$")
 _MOST_FILES = 40
@@ -19,11 +18,12 @@ _MOST_ENTRIES = 5000
 _DEPTH = 3
 
 
-def candidates(folder: Path) -> tuple[list[Path], bool]:
+def candidates(folder: Path, formats: Sequence[Format]) -> tuple[list[Path], bool]:
     """Files below a folder that may be models, sorted, and whether there are more than are listed.
 
     Looks three levels deep, follows no links, and passes by what is no regular file.
     """
+    suffixes = {*PICKLES, *COMPRESSED_SUFFIXES, *(suffix for one in formats for suffix in one.suffixes)}
     found: list[Path] = []
     left = [(folder, 1)]
     entries = 0
@@ -38,7 +38,7 @@ def candidates(folder: Path) -> tuple[list[Path], bool]:
             mode = item.lstat().st_mode
             if stat.S_ISDIR(mode) and depth < _DEPTH and not item.name.startswith("."):
                 left.append((item, depth + 1))
-            elif stat.S_ISREG(mode) and _likely(item):
+            elif stat.S_ISREG(mode) and _likely(item, suffixes):
                 found.append(item)
         if entries > _MOST_ENTRIES:
             break
@@ -46,11 +46,10 @@ def candidates(folder: Path) -> tuple[list[Path], bool]:
     return found[:_MOST_FILES], len(found) > _MOST_FILES or entries > _MOST_ENTRIES
 
 
-def _likely(file: Path) -> bool:
+def _likely(file: Path, suffixes: Collection[str]) -> bool:
     if _SIDE_FILE.search(file.name) or file.name.startswith("."):
         return False
-    suffix = file.suffix.lower()
-    if suffix in _SUFFIXES or (suffix in _PACKED and len(file.suffixes) > 0):
+    if file.suffix.lower() in suffixes:
         return True
     try:
         with file.open("rb") as stream:

@@ -10,19 +10,14 @@ from tempfile import TemporaryDirectory
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import MlpackError
+from mlpack.formats.base import Format
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.paths import HEAD
-from mlpack.readers.streams import compression_of
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
+from mlpack.readers.streams import COMPRESSED_SUFFIXES, compression_of
 
-# Endings of models that lie in an archive as a file of their own.
-_SUFFIXES = frozenset({
-    ".onnx", ".tflite", ".h5", ".hdf5", ".keras", ".cbm", ".ubj", ".safetensors", ".json", ".txt", ".model", ".pb", ".gguf",
-    ".bin", ".ftz", ".mlmodel", ".pmml", ".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk", ".pt", ".pth", ".pt2",
-    ".ckpt", ".skops", ".gz", ".z", ".xz", ".bz2", ".lz4",
-})  # fmt: skip
-_PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk"})
 _DEPTH = 3
 _MOST_FOLDERS = 200
 _MOST_FILES = 40
@@ -55,7 +50,11 @@ def folders_inside(tree: Tree, ask: Callable[[Tree, str], ModelInfo | None]) -> 
 
 
 def files_inside(
-    tree: Tree, ask: Callable[[Tree, str, int, bytes], ModelInfo | None], folders: Sequence[Inside] = ()
+    tree: Tree,
+    ask: Callable[[Tree, str, int, bytes], ModelInfo | None],
+    *,
+    formats: Sequence[Format],
+    folders: Sequence[Inside] = (),
 ) -> list[Inside]:
     """The files that are models; `ask(tree, name, size, first bytes)`. Files of the `folders` that are models are theirs.
 
@@ -63,7 +62,9 @@ def files_inside(
     """
     loose = [name for name in tree.names if not any(name.startswith(f"{one.name}/") for one in folders)]
     suffixes = {name: PurePosixPath(name).suffix.lower() for name in loose}
-    likely = [name for name in loose if tree.container == "packed" or suffixes[name] in _SUFFIXES]
+    known = {*PICKLES, *COMPRESSED_SUFFIXES}
+    known.update(suffix for one in formats for suffix in (*one.suffixes, *one.suffixes_in_archives))
+    likely = [name for name in loose if tree.container == "packed" or suffixes[name] in known]
     likely += [name for name in loose if not suffixes[name] and name not in likely]
     asked = (_asked(tree, name, ask) for name in likely[:_MOST_FILES])
     return [one for one in asked if one is not None]
@@ -71,7 +72,7 @@ def files_inside(
 
 def may_hold_pickles(name: str, head: bytes) -> bool:
     """Whether a file may hold pickles by its name or first bytes: one itself, compressed, or an archive of them."""
-    if PurePosixPath(name).suffix.lower() in _PICKLES:
+    if PurePosixPath(name).suffix.lower() in PICKLES:
         return True
     return head[:1] == b"\x80" or head[:4] in ZIP or compression_of(head) is not None
 

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from mlpack.formats.base import Format
 from mlpack.readers.paths import Place, shown
 from mlpack.readers.pickles.bytecode import tool_of
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.pickles.values import PickleFile
+from mlpack.readers.streams import COMPRESSED_SUFFIXES
 
-_PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
-_PACKED = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
-_TORCH = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
-_ANY = (*_PICKLES, *_PACKED, *_TORCH, ".model", ".mdl", ".bin", ".dat", ".clf", ".est", ".skl", "")
-_BY_CONTAINER = {
+# Endings that any file with pickles in it may have, by its container; a format adds its own. Other containers are streams.
+_ANY: dict[str, tuple[str, ...]] = {
+    "stream": (*PICKLES, *COMPRESSED_SUFFIXES, ".bin", ".dat", ""),
     "npy": (".npy",),
-    "npz": (".npz", ".skops"),  # skops keeps its arrays like that
-    "zip": (".zip", *_TORCH, ".bin", ".npz", ".skops", ".keras", ".mar"),
-    "tar": (".tar", ".tgz", ".tbz", ".tbz2", ".txz", *_PACKED),
+    "npz": (".npz",),
+    "zip": (".zip", ".npz"),
+    "tar": (".tar", ".tgz", ".tbz", ".tbz2", ".txz", *COMPRESSED_SUFFIXES),
 }
 
 
-def remarks(place: Place, pickle: PickleFile | None) -> list[str]:
+def remarks(place: Place, pickle: PickleFile | None, formats: Sequence[Format]) -> list[str]:
     """Warnings about the file itself: a name that promises something else, a link."""
     told = []
     suffix = place.path.suffix.lower()
-    if pickle is not None and suffix not in _BY_CONTAINER.get(pickle.container, _ANY):
+    if pickle is not None and suffix not in _usual(pickle.container, formats):
         told.append(f"The name ends in {suffix}, but the content is a {pickle.container} file.")
     if place.link:
         told.append(f"{shown(place.path)} is a symbolic link to {place.link}; the file it leads to was read.")
     return told
+
+
+def _usual(container: str, formats: Sequence[Format]) -> set[str]:
+    held = container if container in _ANY else "stream"
+    return {*_ANY[held], *(suffix for one in formats for suffix in one.pickle_suffixes.get(held, ()))}
 
 
 def by_value(pickle: PickleFile | None) -> dict[str, Any]:

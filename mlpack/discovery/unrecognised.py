@@ -5,33 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mlpack.artifacts.model import Content, Safety
+from mlpack.artifacts.model import Content
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Format
 from mlpack.readers.paths import Place, shown
 from mlpack.readers.pickles.contents import contents, kind, pairs
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.pickles.values import Global, PickleFile
 from mlpack.readers.sniff import NOTHING, sniff
-
-_PICKLES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
-# The framework that a pickle's modules tell, when no format knows the file.
-FRAMEWORKS = {
-    "sklearn": "scikit-learn", "torch": "torch", "tensorflow": "tensorflow", "keras": "keras", "lightgbm": "lightgbm",
-    "xgboost": "xgboost", "catboost": "catboost", "statsmodels": "statsmodels",
-}  # fmt: skip
-
-
-# How pickle and joblib write a tensor: as a whole file of torch's, which is loaded without a look at it.
-_INNER = "torch.storage._load_from_bytes"
-AS_TORCH = (
-    "Save it by torch: TorchScript, `torch.save(model, 'model.pt')` or `torch.save(model.state_dict(), 'weights.pt')`."
-)
-
-
-def by_pickle_alone(safety: Safety) -> bool:
-    """Whether all that is dangerous is how pickle writes torch's tensors."""
-    worst = {finding.callable for finding in safety.findings if finding.verdict == "dangerous"}
-    return worst == {_INNER}
+from mlpack.readers.verdicts.verdict import remedy_for
 
 
 def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelError:
@@ -65,7 +47,7 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     if pickle is None or not pickle.members:
         what = sniff(place.path, place.head)
         promised = place.path.suffix.lower()
-        if what.broken or promised in _PICKLES:
+        if what.broken or promised in PICKLES:
             named = "" if what.broken else f", not a model, though it is named {promised}"
             hint = what.hint or "Check that it is the right file, and that it was fetched whole."
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
@@ -86,11 +68,11 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     inside += f" with {held}" if held and isinstance(pickle.root, dict) else ""
     if len(pickle.members) > 1:
         inside = f"{len(pickle.members)} pickles ({some([kind(member.root) for member in pickle.members])})"
-    if by_pickle_alone(pickle.safety):
+    if (remedy := remedy_for(pickle.safety)) is not None:
         return UnknownFormatError(
-            f"{name} holds {kind(pickle.root)} with torch's tensors in it, written by pickle or joblib: "
-            "loading it would open what lies in it unchecked.",
-            hint=AS_TORCH,
+            f"{name} holds {kind(pickle.root)} with {remedy.parts} in it, written by pickle or joblib: "
+            "loading it would open files within the file without a check.",
+            hint=remedy.hint,
             info=found,
         )
     if pickle.safety.verdict == "dangerous":
@@ -108,8 +90,8 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     )
 
 
-def found_in(place: Place, pickle: PickleFile | None) -> dict[str, Any]:
-    """What is known of a file without any format's help, by the document's keys."""
+def found_in(place: Place, pickle: PickleFile | None, formats: Sequence[Format]) -> dict[str, Any]:
+    """What is known of a file before any format inspects it, by the document's keys."""
     found: dict[str, Any] = {"size": place.size, "framework": None}
     if pickle is None:
         return found
@@ -122,7 +104,9 @@ def found_in(place: Place, pickle: PickleFile | None) -> dict[str, Any]:
         )
     return found | {
         "format": pickle.container,
-        "framework": next((name for module, name in FRAMEWORKS.items() if module in roots), None),
+        "framework": next(
+            (name for one in formats for module, name in one.frameworks.items() if module in roots), None
+        ),
         "root_class": kind(pickle.root) if pickle.members else None,
         "contents": [content.to_json() for content in listed],
         "protocol": pickle.protocol,

@@ -14,7 +14,7 @@ from typing import Any
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.artifacts.prepared import Prepared
 
-SCHEMA = 1  # goes up when the way of resolving changes what comes out
+SCHEMA = 2  # goes up when the way of resolving changes what comes out
 
 
 def cache_key(inputs: dict[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlpack.errors import IndexUnreachableError, ResolveError
 from mlpack.packages.compiler import LockedPackage
+from mlpack.packages.distributions import Distribution
 from mlpack.packages.index import ask, ask_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, normalise, parse_requirement, same_version, version_key
@@ -15,16 +17,6 @@ from mlpack.packages.settings import PackageSettings
 from mlpack.packages.wanted import Wanted
 from mlpack.packages.wheels import parse_wheel
 
-# Where PyTorch's authors keep the builds without CUDA (pytorch.org, "Get started": Linux, Pip, CPU): a page of torch's alone.
-TORCH_CPU_PAGE = "https://download.pytorch.org/whl/cpu/torch/"
-# The plain distribution -> the one of the same version without CUDA, where the index has it for the platform.
-_CPU = {"tensorflow": "tensorflow-cpu", "xgboost": "xgboost-cpu"}
-# The plain distribution -> the one that brings CUDA along.
-_GPU = {"tensorflow": "tensorflow[and-cuda]", "onnxruntime": "onnxruntime-gpu"}
-# What the plain distribution pulls in for several GPUs at once, and never loads on a CPU.
-_NEEDLESS = {"xgboost": ("nvidia-nccl-cu12", "nvidia-nccl-cu13")}
-# What a framework's own metadata allow and it cannot import: before this release -> the bound.
-_BOUNDS = {"tensorflow": ((2, 10), "protobuf<3.20")}
 _CUDA = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
 
@@ -37,20 +29,30 @@ class Variant:
     reasons: tuple[str, ...] = ()
 
 
-def with_variant(wants: Wanted, *, gpu: bool, platform: str, settings: PackageSettings) -> Variant:
-    """The wants for a CPU, or with `gpu` for CUDA. Raises ResolveError where torch has no CPU build for the platform."""
-    wants = _bounded(wants)
+def with_variant(
+    wants: Wanted, *, gpu: bool, platform: str, settings: PackageSettings, known: Sequence[Distribution]
+) -> Variant:
+    """The wants for a CPU, or with `gpu` for CUDA; `known` are the distributions that differ between the two.
+
+    Raises ResolveError where a distribution with an index of builds for CPUs has none for the platform.
+    """
+    wants = _bounded(wants, known)
+    by_cpu_index = [one for one in known if one.cpu_index]
     if gpu:
-        return Variant(wants=_without_cpu_builds(_renamed(wants, _GPU), settings), settings=settings)
-    asked = {name for name in _CPU if name in _names(wants)}
-    offered = ask_all([_CPU[name] for name in asked], settings)
-    chosen = {name: _CPU[name] for name in asked if _has(offered[_CPU[name]], wants.pins.get(name), platform)}
-    excludes = {*wants.excludes, *(name for name in chosen)}
-    excludes |= {one for name in asked - set(chosen) for one in _NEEDLESS.get(name, ())}
-    wants = replace(_renamed(wants, chosen), excludes=tuple(sorted(excludes)))
-    if "torch" in _names(wants) and platform == "linux/amd64":  # elsewhere PyPI's own builds are without CUDA
-        return _torch(wants, platform, settings)
-    return Variant(wants=wants, settings=settings)
+        wants = _renamed(wants, {one.name: one.gpu for one in known if one.gpu})
+        for one in by_cpu_index:
+            wants = _without_cpu_builds(wants, one.name, settings)
+        return Variant(wants=wants, settings=settings)
+    renamed = [one for one in known if one.cpu and one.name in _names(wants)]
+    offered = ask_all([one.cpu for one in renamed], settings)
+    chosen = {one.name: one.cpu for one in renamed if _has(offered[one.cpu], wants.pins.get(one.name), platform)}
+    excludes = {*wants.excludes, *chosen}
+    excludes |= {needless for one in renamed if one.name not in chosen for needless in one.needless}
+    variant = Variant(wants=replace(_renamed(wants, chosen), excludes=tuple(sorted(excludes))), settings=settings)
+    for one in by_cpu_index if platform == "linux/amd64" else ():  # elsewhere PyPI's own builds are without CUDA
+        if one.name in _names(variant.wants):
+            variant = _cpu_variant(variant, one, platform)
+    return variant
 
 
 def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
@@ -64,63 +66,65 @@ def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
         )
 
 
-def _bounded(wants: Wanted) -> Wanted:
-    """The wants with the bounds that a framework forgot to write down."""
+def _bounded(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
+    """The wants with the constraints that a distribution's own metadata lack."""
     bounds = [
-        bound
-        for name, (before, bound) in _BOUNDS.items()
-        if name in wants.pins and version_key(wants.pins[name])[:2] < before
+        constraint
+        for one in known
+        if one.name in wants.pins
+        for release, constraint in one.bounds
+        if version_key(wants.pins[one.name]) < version_key(release)
     ]
     return replace(wants, constraints=tuple(sorted({*wants.constraints, *bounds})))
 
 
-def _torch(wants: Wanted, platform: str, settings: PackageSettings) -> Variant:
-    """Torch pinned to a build without CUDA: of the user's own sources, else of the page that PyTorch's authors keep."""
-    pin = wants.pins.get("torch") or _pinned_extra(wants)
-    version = _cpu_build(ask("torch", settings), pin, platform)
-    reasons: tuple[str, ...] = ()
+def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
+    """The distribution pinned to a build without CUDA: of the user's own sources, else of its authors' index for CPUs."""
+    wants, settings, reasons, name = variant.wants, variant.settings, variant.reasons, one.name
+    pin = wants.pins.get(name) or _pinned_extra(wants, name)
+    which = f"{name} {pin}" if pin else name
+    version = _cpu_build(ask(name, settings), pin, platform)
     if version is None and not settings.no_index:
-        settings = replace(settings, find_links=(*settings.find_links, TORCH_CPU_PAGE))
-        version = _cpu_build(_on_page(pin, settings), pin, platform)
+        settings = replace(settings, find_links=(*settings.find_links, one.cpu_page))
+        version = _cpu_build(_on_page(one, which, settings), pin, platform)
     if version is None:
         raise ResolveError(
-            f"there is no build of torch {pin or ''} without CUDA for {platform} in your package sources".replace(
-                "  ", " "
-            ),
-            hint="Put its wheel (pip download --no-deps --index-url https://download.pytorch.org/whl/cpu torch) into a folder "
-            "named by PIP_FIND_LINKS; or --gpu.",
+            f"there is no build of {which} without CUDA for {platform} in your package sources",
+            hint=f"Put its wheel ({_download(one)}) into a folder named by PIP_FIND_LINKS; or --gpu.",
         )
     if pin is None:
-        reasons = (
-            f"The file does not tell which version of torch made it: {version}, the newest without CUDA, is taken.",
-        )
-    line = f"torch=={version}"
-    extras = tuple(one for one in wants.extras if parse_requirement(one)[0] != "torch")
-    lines = tuple(sorted({*(one for one in wants.lines if parse_requirement(one)[0] != "torch"), line}))
-    newest = tuple(name for name in wants.newest if name != "torch")
-    wants = replace(wants, lines=lines, extras=extras, pins={**wants.pins, "torch": version}, newest=newest)
+        taken = f"The file does not tell which version of {name} made it: {version}, the newest without CUDA, is taken."
+        reasons = (*reasons, taken)
+    extras = tuple(line for line in wants.extras if parse_requirement(line)[0] != name)
+    others = (line for line in wants.lines if parse_requirement(line)[0] != name)
+    lines = tuple(sorted({*others, f"{name}=={version}"}))
+    newest = tuple(other for other in wants.newest if other != name)
+    wants = replace(wants, lines=lines, extras=extras, pins={**wants.pins, name: version}, newest=newest)
     return Variant(wants=wants, settings=settings, reasons=reasons)
 
 
-def _without_cpu_builds(wants: Wanted, settings: PackageSettings) -> Wanted:
-    """The wants with torch's builds for the CPU, which the user's own sources may hold, out of the question."""
-    if "torch" not in _names(wants):
+def _without_cpu_builds(wants: Wanted, name: str, settings: PackageSettings) -> Wanted:
+    """The wants without the distribution's builds for CPUs, which the user's own sources may hold."""
+    if name not in _names(wants):
         return wants
-    wheels = (parse_wheel(file.filename) for file in ask("torch", settings))
+    wheels = (parse_wheel(file.filename) for file in ask(name, settings))
     versions = sorted({wheel.version for wheel in wheels if wheel is not None and wheel.version.endswith("+cpu")})
-    return replace(wants, constraints=(*wants.constraints, *(f"torch!={version}" for version in versions)))
+    return replace(wants, constraints=(*wants.constraints, *(f"{name}!={version}" for version in versions)))
 
 
-def _on_page(pin: str | None, settings: PackageSettings) -> tuple[IndexFile, ...]:
+def _on_page(one: Distribution, which: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
     try:
-        return ask("torch", settings)
+        return ask(one.name, settings)
     except IndexUnreachableError as error:
         raise ResolveError(
-            f"no build of torch {pin or ''} without CUDA is in your package sources, and {TORCH_CPU_PAGE} cannot be reached",
-            hint="Put its wheel into a folder named by PIP_FIND_LINKS (pip download --no-deps --index-url "
-            "https://download.pytorch.org/whl/cpu torch); or --gpu.",
+            f"no build of {which} without CUDA is in your package sources, and {one.cpu_page} cannot be reached",
+            hint=f"Put its wheel into a folder named by PIP_FIND_LINKS ({_download(one)}); or --gpu.",
             detail=error.message,
         ) from error
+
+
+def _download(one: Distribution) -> str:
+    return f"pip download --no-deps --index-url {one.cpu_index} {one.name}"
 
 
 def _cpu_build(files: Iterable[IndexFile], pin: str | None, platform: str) -> str | None:
@@ -152,11 +156,11 @@ def _names(wants: Wanted) -> frozenset[str]:
     return frozenset(parse_requirement(line)[0] for line in (*wants.lines, *wants.extras))
 
 
-def _pinned_extra(wants: Wanted) -> str | None:
-    """The version of torch that the user's own requirements name exactly."""
+def _pinned_extra(wants: Wanted, name: str) -> str | None:
+    """The version of a distribution that the user's own requirements name exactly."""
     for line in wants.extras:
-        name, specifiers = parse_requirement(line)
-        if name == "torch" and specifiers.startswith("==") and "*" not in specifiers and "," not in specifiers:
+        found, specifiers = parse_requirement(line)
+        if found == name and specifiers.startswith("==") and "*" not in specifiers and "," not in specifiers:
             return specifiers.lstrip("=")
     return None
 
@@ -176,5 +180,5 @@ def _renamed(wants: Wanted, names: Mapping[str, str]) -> Wanted:
         lines=tuple(sorted(map(line, wants.lines))),
         extras=tuple(map(line, wants.extras)),
         newest=tuple(normalise(names.get(name, name).partition("[")[0]) for name in wants.newest),
-        constraints=tuple(sorted(line(one).replace("[and-cuda]", "") for one in wants.constraints)),
+        constraints=tuple(sorted(re.sub(r"\[.*?\]", "", line(one)) for one in wants.constraints)),
     )

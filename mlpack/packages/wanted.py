@@ -49,7 +49,11 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
             raise UsageError(f"--framework {framework} names no version", hint=f"Write --framework {name}==VERSION.")
         versions[name] = specifiers.removeprefix("==").removeprefix("=")
         order.setdefault(name)
-    _check_version(info, versions)
+    if _lacks_version(info, versions):
+        raise MissingVersionError(
+            f"the file does not tell which version of {info.framework} made it",
+            hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",
+        )
     kept = tuple(" ".join(line.split()) for line in extras if line.strip())
     for name, version in versions.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it came out of somebody's file
@@ -99,16 +103,16 @@ def _names_framework(info: ModelInfo) -> bool:
     return any(wanted_name in (normalise(one.distribution), normalise(one.module)) for one in info.requirements)
 
 
-def _check_version(info: ModelInfo, versions: Mapping[str, str]) -> None:
-    """The framework's version is known: recorded with its distribution, or said by the user."""
+def version_is_missing(info: ModelInfo) -> bool:
+    """Whether the user has to name the framework's version, because the file does not record it."""
+    return _lacks_version(info, _recorded(info)[0])
+
+
+def _lacks_version(info: ModelInfo, versions: Mapping[str, str]) -> bool:
+    """Whether the framework's version is not in `versions`, and the newest one is not known to read the file."""
     if info.framework is None:
-        return
+        return False
     name = normalise(info.framework)
     own = [one for one in info.requirements if name in (normalise(one.module), normalise(one.distribution))]
-    if not ({normalise(one.distribution) for one in own} | {name}) & set(versions) and not any(
-        one.newest for one in own
-    ):
-        raise MissingVersionError(
-            f"the file does not tell which version of {info.framework} made it",
-            hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",
-        )
+    recorded = ({normalise(one.distribution) for one in own} | {name}) & set(versions)
+    return not recorded and not any(one.newest for one in own)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mlpack.artifacts.model import ModelInfo
-from mlpack.discovery.unrecognised import AS_TORCH, by_pickle_alone
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
+from mlpack.readers.verdicts.verdict import remedy_for
 
 _ON_THIS_MACHINE = "; --engine process would load it on this machine, outside of any container"
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
@@ -15,8 +15,8 @@ def refuse_dangerous(info: ModelInfo, *, local: bool = False) -> None:
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
         hint = "Get the file anew from someone you trust, or have it saved again by its author."
-        if by_pickle_alone(info.safety):
-            hint = f"Its tensors lie in it as files of torch's own, which are opened unchecked. {AS_TORCH}"
+        if (remedy := remedy_for(info.safety)) is not None:
+            hint = f"It holds {remedy.parts} as files within the file, which are opened without a check. {remedy.hint}"
         if any(finding.callable.startswith("dill.") for finding in info.safety.findings):
             hint += (
                 " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."

@@ -70,7 +70,7 @@ def inspect(
 
 def _folder_of(path: Path, formats: Sequence[Format]) -> Path:
     """The folder that a file stands for by its name; any other path as it is."""
-    if path.name in {getattr(one, "stands_for_its_folder", None) for one in formats} and path.is_file():
+    if path.name in {one.stands_for_its_folder for one in formats} and path.is_file():
         return path.parent if path.parent.name else path.absolute().parent
     return path
 
@@ -94,7 +94,7 @@ class _Asking:
 
     def _file(self, place: Place) -> ModelInfo:
         pickle = read_pickles(place.path, on_progress=self.on_progress)
-        found = found_in(place, pickle)
+        found = found_in(place, pickle, self.formats)
         if pickle is not None and pickle.problem:
             raise broken(place, pickle, found)
         artifact = self._artifact(place.path, place.size, open_tree(place.path), head=place.head, pickle=pickle)
@@ -102,7 +102,9 @@ class _Asking:
         if info is None:
             raise unknown(place, pickle, found, self.formats)
         return replace(
-            info, warnings=(*info.warnings, *remarks(place, pickle)), details={**info.details, **by_value(pickle)}
+            info,
+            warnings=(*info.warnings, *remarks(place, pickle, self.formats)),
+            details={**info.details, **by_value(pickle)},
         )
 
     def _artifact(
@@ -165,7 +167,9 @@ class _Asking:
         if whole is not None:
             return _judged(replace(whole, packed=whole.packed or ""), archive.pickle)
         folders = folders_inside(archive.tree, ask)
-        only = _only(archive.path, [*folders, *files_inside(archive.tree, ask, folders)], found)
+        only = _only(
+            archive.path, [*folders, *files_inside(archive.tree, ask, formats=self.formats, folders=folders)], found
+        )
         return None if only is None else _judged(only, archive.pickle)
 
     def _copied(self, packed: Artifact, budget: Budget) -> ModelInfo | None:
@@ -174,7 +178,7 @@ class _Asking:
         with copied(packed.tree, packed.packed, budget) as path:
             place = look(path)
             pickle = read_pickles(path)
-            found = found_in(place, pickle)
+            found = found_in(place, pickle, self.formats)
             if pickle is not None and pickle.problem:
                 raise broken(replace(place, path=Path(packed.packed)), pickle, found)
             unpacked = self._artifact(path, place.size, open_tree(path), head=place.head, pickle=pickle)
@@ -203,7 +207,7 @@ class _Asking:
     def _one_of_the_files(self, folder: Path) -> ModelInfo:
         """The one file of a folder that is a model. Raises when none is, or several are."""
         name = shown(folder)
-        files, more = candidates(folder)
+        files, more = candidates(folder, self.formats)
         if not files:
             raise UnreadableModelError(
                 f"{name} is a folder without a model in it.", hint="Name the model file.", info={"contents": []}

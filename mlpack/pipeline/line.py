@@ -29,6 +29,7 @@ from mlpack.checks.smoke import examine
 from mlpack.config import Config
 from mlpack.engines.base import Running
 from mlpack.errors import UsageError
+from mlpack.formats.base import distributions_for
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
 from mlpack.pipeline.build import build, refuse_large
@@ -169,6 +170,7 @@ class Line:
             apt=self.config.apt,
             pythons=pythons,
             gpu=self.config.build.gpu,
+            distributions=distributions_for(prepared.info.format, self.tools.formats),
         )
         with self.tools.reporter.progress("resolving packages") as on_progress:
             return resolve(
@@ -194,12 +196,10 @@ class Line:
                 cache=self.tools.cache / "locks",
             )
             return render(
-                lock,
-                config=self.config,
-                loader=None if known is None else known.loader,
-                private=private,
+                lock, config=self.config, loader=known.loader if known else None,
+                note=known.dockerfile_note if known else "", private=private,
                 on_bytes=_in_bytes(on_progress, "hash", "model digest"),
-            )
+            )  # fmt: skip
 
     def _build(self, bundle: Bundle) -> Image | Report:
         if self.tools.local is not None:

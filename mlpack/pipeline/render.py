@@ -31,18 +31,20 @@ def render(
     *,
     config: Config,
     loader: Path | None,
+    note: str = "",
     private: tuple[BundleFile, ...] = (),
     on_bytes: OnBytes | None = None,
 ) -> Bundle:
     """The bundle of a locked model; `loader` is the format's image half, None when the user's predictor does everything.
 
-    `private` files serve the build alone. Raises TemplateError, and ModelError when the file changed or is gone.
+    `loader` is a file or a folder; `note` is the format's comment in the Dockerfile; `private` files serve the build alone.
+    Raises TemplateError, and ModelError when the file changed or is gone.
     """
     model = tuple(model_files(lock.info, on_bytes))
     name = bundle_name(config, lock.info)
     card = _card(lock, config, name, model)
     card_file = _file("model.json", (json.dumps(card, indent=2, ensure_ascii=True) + "\n").encode())
-    values = _values(lock, config, card, card_file, has_loader=loader is not None)
+    values = _values(lock, config, card, card_file, loader=loader, note=note)
     code = lock.prepared.code
     files = [
         *_dockerfiles(values, config),
@@ -53,7 +55,7 @@ def render(
         *_runtime_files(),
         card_file,
         *model,
-        *([_file("loader.py", loader.read_bytes())] if loader else []),
+        *_loader_files(loader),
         *(code.files if code else ()),
         _file("serve.py", fill("serve.py.j2", values, folder=config.templates).encode()),
     ]
@@ -134,6 +136,17 @@ def _runtime_files() -> Iterator[BundleFile]:
         yield _file(f"mlpack/runtime/{source.relative_to(_RUNTIME).as_posix()}", source.read_bytes())
 
 
+def _loader_files(loader: Path | None) -> Iterator[BundleFile]:
+    """The format's image half: `loader.py`, or the Python files of its folder below `loader/`."""
+    if loader is None:
+        return
+    if loader.is_file():
+        yield _file("loader.py", loader.read_bytes())
+        return
+    for source in sorted(loader.rglob("*.py")):
+        yield _file(f"loader/{source.relative_to(loader).as_posix()}", source.read_bytes())
+
+
 def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) -> dict[str, Any]:
     """The ModelCard: what the runtime, `mlpack test` and people read of the model."""
     if not model:
@@ -171,7 +184,7 @@ def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
 
 
 def _values(
-    lock: Lock, config: Config, card: dict[str, Any], card_file: BundleFile, *, has_loader: bool
+    lock: Lock, config: Config, card: dict[str, Any], card_file: BundleFile, *, loader: Path | None, note: str
 ) -> dict[str, Any]:
     info, code = lock.info, lock.prepared.code
     what = info.root_class.rpartition(".")[2] or info.format
@@ -192,7 +205,10 @@ def _values(
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
         "loader_note": info.format,
-        "loader": has_loader,
+        "loader": loader is not None,
+        "loader_folder": loader is not None and loader.is_dir(),
+        "note": note.splitlines(),
+        "test_folders": list(lock.test_folders),
         "code": code is not None,
         "main": sorted(code.main) if code else [],
         "predictor": code.predictor if code else None,

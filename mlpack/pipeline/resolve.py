@@ -13,6 +13,7 @@ from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.errors import IndexUnreachableError, ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
+from mlpack.packages.distributions import Distribution
 from mlpack.packages.era import WINDOW
 from mlpack.packages.index import ask_all, local_path
 from mlpack.packages.installer import UV_VERSION
@@ -21,12 +22,9 @@ from mlpack.packages.names import strip_login
 from mlpack.packages.pythons import usable_pythons, why_python
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.solve import Solution, solve
-from mlpack.packages.variants import TORCH_CPU_PAGE, refuse_cuda, with_variant
+from mlpack.packages.variants import refuse_cuda, with_variant
 from mlpack.packages.wanted import Wanted, wanted
 from mlpack.packages.wheels import PLATFORMS
-
-# Libraries of the system that a package loads and slim images lack.
-SYSTEM_LIBRARIES = {"lightgbm": ("libgomp1",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,8 @@ class ResolveOptions:
     `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
     ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the only
     ones that there are, best first, where the model runs without an image; () where every image is to be had. With `gpu`
-    the packages are those for CUDA; else nothing of CUDA is installed.
+    the packages are those for CUDA; else nothing of CUDA is installed. `distributions` are those that the formats know more
+    of than the index tells.
     """
 
     platform: str = "linux/amd64"
@@ -48,6 +47,7 @@ class ResolveOptions:
     apt: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
     gpu: bool = False
+    distributions: tuple[Distribution, ...] = ()
 
 
 def resolve(
@@ -112,7 +112,9 @@ def _resolve(
 ) -> Lock:
     """The lock, asked of the index and the registry."""
     on_progress(Progress(step="index", title=f"asking the package index for {', '.join(wants.pins) or 'packages'}"))
-    variant = with_variant(wants, gpu=options.gpu, platform=options.platform, settings=settings)
+    variant = with_variant(
+        wants, gpu=options.gpu, platform=options.platform, settings=settings, known=options.distributions
+    )
     wants, settings = variant.wants, variant.settings
     files = ask_all(wants.pins, settings)
     pythons = _there(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
@@ -149,8 +151,9 @@ def _resolve(
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
         apt=_apt(prepared.info, options, solution),
-        pages=tuple(place for place in settings.find_links if place == TORCH_CPU_PAGE),
+        pages=tuple(place for place in settings.find_links if place in {one.cpu_page for one in options.distributions}),
         gpu=options.gpu,
+        test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
     )
 
 
@@ -195,7 +198,8 @@ def _key(
 
 def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
     """The Debian packages of the user, of the model's format, and those that a locked package is known to need."""
-    needed = (library for package in solution.packages for library in SYSTEM_LIBRARIES.get(package.name, ()))
+    installed = {package.name for package in solution.packages}
+    needed = (library for one in options.distributions if one.name in installed for library in one.system_libraries)
     return tuple(sorted({*info.apt, *options.apt, *needed}))
 
 

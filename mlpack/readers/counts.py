@@ -9,8 +9,10 @@ from typing import Any
 from mlpack.readers.limits import CutOffError
 
 MOST_FEATURES = 1 << 20  # columns of a row: as JSON, several megabytes
+MOST_HASHED = 1 << 24  # columns of one matrix that are not listed: text that is hashed has a million and more
 MOST_COLUMNS = 1 << 16  # where each column is an input by itself
-MOST_CLASSES = 1 << 16
+MOST_CLASSES = 1 << 16  # of a booster, which the card lists
+MOST_OUTPUTS = 1 << 20  # of a row: an estimator's classes or targets, not listed
 _DIGITS = 18
 _LARGE = 1 << 64
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from mlpack.errors import UnreadableModelError
 
 KIB, MIB = 1 << 10, 1 << 20
-MOST_COLUMNS = 1 << 24  # that a model can take: text that is hashed has a million and more
-MOST_CLASSES = 1 << 20  # or outputs
 
 
 class CutOffError(Exception):

@@ -23,8 +23,6 @@ class Sniffed:
 _AGAIN = "Fetch or export the file again."
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (4, b"TFL3", "a TensorFlow Lite model"),
-    (0, b"CBM1", "a CatBoost model"),
     (0, b"%PDF", "a PDF document"),
     (0, b"\x7fELF", "a program"),
     (0, b"MZ", "a Windows program"),

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from mlpack.readers.limits import Budget, CutOffError
 
 CHUNK = 1 << 18
+COMPRESSED_SUFFIXES = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
 _KEPT_IN_MEMORY = 8 << 20
 
 # First bytes -> the compression's name. `BZh` alone may begin a pickle (BINBYTES), so bzip2's block magic is asked for too.

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.config import FILE_NAME, load_config
 from mlpack.errors import UsageError
+from mlpack.formats.base import Format
+from mlpack.packages.wanted import version_is_missing
 from mlpack.pipeline.render import model_name
-from mlpack.readers.counts import is_whole
 from mlpack.templating import render
 from mlpack.usercode.nearby import find_class, find_module
 from mlpack.workspace import write_atomically
-
-# Files of weights alone, by what they are -> the predictor that is written to be filled in.
-_STUBS = {
-    "state_dict": "predict_weights.py.j2",
-    "checkpoint": "predict_weights.py.j2",
-    "safetensors": "predict_weights.py.j2",
-    "keras_weights": "predict_keras_weights.py.j2",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +25,21 @@ class Written:
     predictor: Path | None
 
 
-def write_config(path: Path, inspect: Callable[[], ModelInfo], *, force: bool) -> Written:
+def write_config(
+    path: Path, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
+) -> Written:
     """Write mlpack.yaml beside the model. Raises UsageError when it exists, unless `force`, and what `inspect` raises."""
     target = (path if path.is_dir() else path.parent) / FILE_NAME
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="--force replaces it.")
     info = inspect()
-    stub = _stub(info, target.parent, force=force)
+    stub = _stub(formats.get(info.format), info, target.parent, force=force)
     values = {
         "file": info.path.name,
         "name": model_name(info.path),
         "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
         "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],
-        "framework_known": info.framework_version is not None or info.framework != "scikit-learn",
+        "framework": info.framework if version_is_missing(info) else "",
         "missing": _needed(info),
         "include": _includes(info, target.parent),
         # Its methods are known, but not how many columns they take.
@@ -57,27 +52,14 @@ def write_config(path: Path, inspect: Callable[[], ModelInfo], *, force: bool) -
     return Written(config=target, predictor=stub)
 
 
-def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
-    """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
-    tensors = dict(info.details.get("first_tensors") or {})
-    template = _STUBS.get(str(info.details.get("kind")))
-    if template is None:
+def _stub(format_: Format | None, info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
+    """Write the predict.py to fill in that the format gives for this file; None where the file is served without one."""
+    text = None if format_ is None else format_.predictor_stub(info)
+    if text is None:
         return None
     target = folder / "predict.py"
-    if target.exists() and not force:
-        return target  # theirs, already filled in
-    first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
-    width = first[0 if info.format == "keras" else 1]  # a layer of Keras takes the first axis of its weights
-    values = {
-        "file": info.path.name,
-        "count": info.details.get("tensors", 0),
-        "tensors": list(tensors.items())[:8],
-        "width": int(width) if is_whole(width) else 1,
-        "keras": "tf_keras" if info.options.get("legacy") else "keras",
-        "safetensors": info.details["kind"] == "safetensors",
-        "key": info.details.get("state_dict_key") or "",
-    }
-    write_atomically(target, render(template, values))
+    if force or not target.exists():  # one that is there is the user's, filled in already
+        write_atomically(target, text)
     return target
 
 

@@ -23,8 +23,6 @@ from mlpack.usercode.slicing import slice_of
 
 _MAINS = ("__main__", "__mp_main__")
 _BY_VALUE = ("cloudpickle", "dill")
-# The modules that a framework brings itself: naming them under `requirements:` does not vouch for what a file names in them.
-_FRAMEWORKS = {"keras": ("keras", "tf_keras", "tensorflow"), "tensorflow": ("tensorflow",)}
 _CHUNK = 1024 * 1024
 _TAKEN = (
     "# Taken by mlpack from {shown}: what the model's file needs of it, without the code that ran when it was made.\n"
@@ -101,7 +99,7 @@ class _Settling:
         root = name.partition(".")[0]
         if root in _MAINS:
             self._cover_main(name, name.partition(".")[2])
-        elif root in _FRAMEWORKS.get(self.info.framework or "", ()):
+        elif root in self.info.framework_modules:
             self.open.append(name)
         elif (module := self.index.module_in(name)) is not None:
             inner = name[len(module) + 1 :]

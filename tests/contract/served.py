@@ -49,14 +49,17 @@ def assemble(
     settings: str = "",
     **card: Any,
 ) -> Path:
-    """Lay out `folder` as the image's /app. `loader` is a file or its text; `settings` the arguments of Settings()."""
+    """Lay out `folder` as the image's /app. `loader` is a file, its text or a folder; `settings` the arguments of Settings()."""
     (folder / "model").mkdir(parents=True)
     if isinstance(model, Path):
         shutil.copyfile(model, folder / "model" / "model.pkl")
     else:
         (folder / "model" / "model.pkl").write_bytes(model)
-    text = loader.read_text(encoding="utf-8") if isinstance(loader, Path) else loader
-    (folder / "loader.py").write_text(text, encoding="utf-8")
+    if isinstance(loader, Path) and loader.is_dir():
+        shutil.copytree(loader, folder / "loader", ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        text = loader.read_text(encoding="utf-8") if isinstance(loader, Path) else loader
+        (folder / "loader.py").write_text(text, encoding="utf-8")
     (folder / "serve.py").write_text(SERVE.format(settings=settings), encoding="utf-8")
     (folder / "mlpack").mkdir()
     (folder / "mlpack" / "__init__.py").write_text("", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from mlpack.plugins import load
 from mlpack.runtime.card import Signature
 from mlpack.runtime.models.guard import Guard
 from mlpack.runtime.protocols.encoding.casting import cast
+from tests.loading import module_at
 
 FORMATS = ("sklearn", "xgboost", "lightgbm", "catboost", "mlflow")
 _KINDS = {"BYTES": "OU", "BOOL": "b", "I": "i", "F": "f"}
@@ -55,13 +55,7 @@ def assert_equal(found: Any, wanted: Any) -> None:
 
 def loader_of(name: str) -> ModuleType:
     """A format's own loader, as a module."""
-    path = load("formats", name).loader
-    spec = importlib.util.spec_from_file_location(f"loader_of_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(load("formats", name).loader, f"loader_of_{name}")
 
 
 def _arrays(signature: Signature, rows: list[Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.shared import once
 
 ROOT = Path(__file__).parents[2]
+GUARD = ROOT / "mlpack" / "runtime" / "models" / "guard.py"
 PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
 
 
@@ -20,11 +22,17 @@ def made(maker: str, kind: str) -> Path:
     python()
 
     def make(folder: Path) -> None:
-        command = [str(PYTHON), str(Path(__file__).with_name(maker)), str(folder), kind]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr[-3000:]
+        run(str(Path(__file__).with_name(maker)), str(folder), kind)
 
     return once(f"{Path(maker).stem}-{kind}", make)
+
+
+def run(*words: str) -> str:
+    """What the frameworks' Python prints with these words; it finds `tests.loading`. Skips where there is none."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run([python(), *words], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout
 
 
 def python() -> Path:

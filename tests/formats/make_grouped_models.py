@@ -1,13 +1,12 @@
 """Makes TorchScript models whose forward takes and gives several tensors in one, and answers them by this project's loader.
 
-usage: make_grouped_models.py FOLDER made | make_grouped_models.py FOLDER answer CARDS.json LOADER.py GUARD.py
+usage: make_grouped_models.py FOLDER made | make_grouped_models.py FOLDER answer CARDS.json LOADER GUARD.py
 
 The first writes NAME.pt and, in answers.json, the rows and torch's own answers; the second prints the loader's for the cards.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pickle
 import sys
@@ -18,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from tests.loading import module_at
 
 FOLDER = Path(sys.argv[1])
 
@@ -144,20 +145,9 @@ def leaves(answer: Any) -> list[Tensor]:
     return [one for part in (answer.values() if isinstance(answer, dict) else answer) for one in leaves(part)]
 
 
-def module(name: str, path: str) -> Any:
-    """A file as a module."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made
-    spec.loader.exec_module(made)
-    return made
-
-
 def answer(cards: dict[str, Any], loader_file: str, guard_file: str) -> None:
     """Prints what the loader answers to each model's rows, by the outputs' names."""
-    loader, guard = module("loader", loader_file), module("guard", guard_file)
+    loader, guard = module_at(loader_file, "loader"), module_at(guard_file, "guard")
     told = json.loads((FOLDER / "answers.json").read_text())
     kinds = {"FP32": "float32", "INT64": "int64"}
     found = {}

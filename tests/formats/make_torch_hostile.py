@@ -1,6 +1,6 @@
 """Makes hostile files of torch's kinds with torch itself, and loads them by this project's loader.
 
-usage: make_torch_hostile.py FOLDER made | make_torch_hostile.py FOLDER loaded GUARDS.json LOADER.py GUARD.py
+usage: make_torch_hostile.py FOLDER made | make_torch_hostile.py FOLDER loaded GUARDS.json LOADER GUARD.py
 
 The first writes the files, each of which would make a file FOLDER/canary-NAME if torch ran it, and harmless twins; the second
 loads each with a guard of the names in GUARDS.json (by file), and prints what came of it.
@@ -9,7 +9,6 @@ loads each with a guard of the names in GUARDS.json (by file), and prints what c
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import sys
 import zipfile
@@ -21,6 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from tests.loading import module_at
 
 FOLDER = Path(sys.argv[1])
 
@@ -236,7 +237,7 @@ def hooked() -> None:
 
 def loaded(guards: dict[str, Any], loader_file: str, guard_file: str) -> None:
     """Prints of each file whether it was loaded, or the error."""
-    loader, guard = module("loader", loader_file), module("guard", guard_file)
+    loader, guard = module_at(loader_file, "loader"), module_at(guard_file, "guard")
     sys.modules["made"] = SimpleNamespace(make=lambda: nn.Sequential(nn.Linear(4, 2)))  # type: ignore[assignment]
     found: dict[str, str] = {}
     for file, given in guards.items():
@@ -255,17 +256,6 @@ def outcome(load: Callable[[], Any]) -> str:
     except Exception as error:  # noqa: BLE001 - whatever it is, the test reads it
         return f"{type(error).__name__}: {error}"
     return "loaded"
-
-
-def module(name: str, path: str) -> Any:
-    """A file as a module."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made
-    spec.loader.exec_module(made)
-    return made
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def answered(path: Path) -> bool:
     """Whether a model is told of (and what is told can be written), else refused by an error of ours."""
     try:
-        info = inspect(path, formats=FORMATS)  # type: ignore[arg-type]  # formats of different classes
+        info = inspect(path, formats=FORMATS)
     except MlpackError:
         return False
     json.dumps(document(info, None), allow_nan=False)
@@ -284,7 +284,7 @@ def test_a_wide_model_is_a_model(name: str, tmp_path: Path) -> None:
     told = [f"c{one.decode()}" for one in names.split()]
     data = lgb(names) if name.endswith("txt") else xgb(num_feature="100000", feature_names=told, num_class="3")
     (tmp_path / name).write_bytes(data)
-    info = inspect(tmp_path / name, formats=FORMATS)  # type: ignore[arg-type]  # formats of different classes
+    info = inspect(tmp_path / name, formats=FORMATS)
     assert info.n_features_in == len(info.feature_names) == 100_000
 
 

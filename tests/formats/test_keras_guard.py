@@ -6,7 +6,6 @@ import base64
 import json
 import marshal
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,21 +27,17 @@ from mlpack.formats.keras.permitted import (
     has_function,
 )
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import ROOT, made, python
+from tests.formats import frameworks
+from tests.formats.frameworks import made
 
 pytestmark = pytest.mark.slow
 
 MAKER = "make_tf_models.py"
 LOAD = """
-import importlib.util, json, sys
+import json, sys
+from tests.loading import module_at
 
-def module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-loader, guard = module("loader", sys.argv[1]), module("guard", sys.argv[2])
+loader, guard = module_at(sys.argv[1], "loader"), module_at(sys.argv[2], "guard")
 import numpy as np
 told = []
 for path, names, options, rows in json.load(open(sys.argv[3])):
@@ -83,9 +78,7 @@ print(json.dumps({
 
 def run(program: str, *words: str) -> Any:
     """What a program tells that runs with the frameworks."""
-    ended = subprocess.run([python(), "-c", program, *words], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(frameworks.run("-c", program, *words).splitlines()[-1])
 
 
 def code(source: str) -> str:
@@ -167,7 +160,7 @@ def test_with_the_verdict_overridden_nothing_runs(tmp_path: Path) -> None:
         assert info.safety.verdict == "unknown"
         honest.append([str(own), info.names, dict(info.options), [[1.0, 2.0, 3.0, 4.0]]])
     (tmp_path / "jobs.json").write_text(json.dumps([*jobs, *honest]))
-    words = (ROOT / "mlpack/formats/keras/loader.py", ROOT / "mlpack/runtime/models/guard.py", tmp_path / "jobs.json")
+    words = (KerasFormat.loader, frameworks.GUARD, tmp_path / "jobs.json")
     told = run(LOAD, *map(str, words))
     for (which, *_), (kind, said) in zip(jobs, told, strict=False):
         assert kind in ("NotInspectedError", "UnreadableError"), (which, kind, said)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from mlpack.formats.keras.permitted import LAYERS, OTHERS
 from mlpack.formats.savedmodel import SavedModelFormat
 from mlpack.formats.savedmodel.operators import registered
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import ROOT, made, python
+from tests.formats.frameworks import GUARD, made, run
 
 pytestmark = pytest.mark.slow
 
@@ -61,31 +60,25 @@ print(json.dumps({
 }))
 """
 ECHO = """
-import importlib.util, sys
+import sys
 from types import SimpleNamespace
 import numpy as np, tensorflow as tf
+from tests.loading import module_at
 
 model = tf.Module()
 model.serve = tf.function(lambda blob: {"echo": tf.reverse(blob, [0])}, input_signature=[tf.TensorSpec([None], tf.string, name="blob")])
 tf.saved_model.save(model, sys.argv[2], signatures={"serving_default": model.serve})
-spec = importlib.util.spec_from_file_location("loader", sys.argv[1])
-loader = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(loader)
+loader = module_at(sys.argv[1], "loader")
 signature = SimpleNamespace(name="serving_default", outputs=[SimpleNamespace(name="echo")])
 blobs = np.array([bytes([0x89, 0xFF, 0]), "\u00c5"], dtype=object)
 print(ascii(loader.predict(loader.load(sys.argv[2], {}, SimpleNamespace(check=lambda kind, names: None)), signature, {"blob": blobs})["echo"].tolist()))
 """
 GUARDED = """
-import importlib.util, json, os, sys
+import json, os, sys
 import tensorflow as tf
+from tests.loading import module_at
 v1 = tf.compat.v1
 folder, canary = sys.argv[1:3]
-
-def module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
 
 for name in ("harmless", "hostile"):
     with tf.Graph().as_default(), v1.Session() as session:
@@ -95,7 +88,7 @@ for name in ("harmless", "hostile"):
         builder = v1.saved_model.Builder(f"{folder}/{name}")
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, main_op=first)
         builder.save()
-loader, guard = module("loader", sys.argv[3]), module("guard", sys.argv[4])
+loader, guard = module_at(sys.argv[3], "loader"), module_at(sys.argv[4], "guard")
 names = sorted(loader._operators(f"{folder}/harmless", ["serve"]))
 listed = guard.Guard({"operators": names})
 loader.load(f"{folder}/harmless", {}, listed)
@@ -125,17 +118,13 @@ def looked_at(path: Path) -> ModelInfo:
 
 def asked(program: str, *words: str) -> Any:
     """What a program says that runs with the frameworks."""
-    ended = subprocess.run([python(), "-c", program, *words], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(run("-c", program, *words).splitlines()[-1])
 
 
 def test_bytes_that_are_no_text_come_back_whole(tmp_path: Path) -> None:
     """A SavedModel's strings are bytes: UTF-8 is told as a text, all else as it is."""
-    loader = ROOT / "mlpack" / "formats" / "savedmodel" / "loader.py"
-    command = [str(python()), "-c", ECHO, str(loader), str(tmp_path / "echo")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert ended.stdout.splitlines()[-1:] == [r"['\xc5', b'\x89\xff\x00']"], ended.stderr[-3000:]
+    said = run("-c", ECHO, str(SavedModelFormat.loader), str(tmp_path / "echo"))
+    assert said.splitlines()[-1:] == [r"['\xc5', b'\x89\xff\x00']"]
 
 
 def test_signatures_are_those_that_tensorflow_tells() -> None:
@@ -208,7 +197,7 @@ def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
 
 def test_the_image_refuses_operators_that_were_not_inspected(tmp_path: Path) -> None:
     """A file that writes when it is loaded, with the card of a harmless one: refused before TensorFlow loads it."""
-    parts = (ROOT / "mlpack/formats/savedmodel/loader.py", ROOT / "mlpack/runtime/models/guard.py")
+    parts = (SavedModelFormat.loader, GUARD)
     names, said, early, late = asked(GUARDED, str(tmp_path), str(tmp_path / "canary"), *map(str, parts))
     assert "WriteFile" in said
     assert (early, late) == (False, True)

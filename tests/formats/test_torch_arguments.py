@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnknownFormatError
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import ROOT, made, python
+from tests.formats.frameworks import GUARD, made, run
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +56,8 @@ def test_they_answer_as_torch(folder: Path, tmp_path: Path) -> None:
         cards[name] = {"signature": found["signatures"][0], "options": dict(info.options), "guard": found["guard"]}
     (tmp_path / "cards.json").write_text(json.dumps(cards))
     maker, loader = Path(__file__).with_name(MAKER), TorchFormat().loader
-    guard = ROOT / "mlpack" / "runtime" / "models" / "guard.py"
-    words = [str(python()), str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader), str(guard)]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    for name, answered in json.loads(ended.stdout).items():
+    said = run(str(maker), str(folder), "answer", str(tmp_path / "cards.json"), str(loader), str(GUARD))
+    for name, answered in json.loads(said).items():
         assert list(answered) == OUTPUTS[name]
         for spec, (dtype, values), wanted in zip(
             cards[name]["signature"]["outputs"], answered.values(), known[name]["answer"], strict=True

@@ -11,11 +11,9 @@ import pytest
 
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import ROOT, made, python
+from tests.formats.frameworks import GUARD, made, python, run
 
 pytestmark = pytest.mark.slow
-LOADER = ROOT / "mlpack" / "formats" / "pytorch" / "loader.py"
-GUARD = ROOT / "mlpack" / "runtime" / "models" / "guard.py"
 HARMLESS = ("plain.pt", "keeping.pt", "plain.pt2", "plain_module.pt", "plain_weights.pt", "numbers.pt", "normed.pt")
 ASKED = ("graph.pt", "asked_hook.pt")  # unknown: with --trust they are served
 REFUSALS = ("NotInspectedError", "ValueError")
@@ -47,12 +45,10 @@ def outcomes(folder: Path, hostile: list[str]) -> dict[str, str]:
         given[file] = given[next(twin for start, twin in twins.items() if file.startswith(start))]
     guards = folder / "guards.json"
     guards.write_text(json.dumps(given))
-    command = [str(python()), str(Path(__file__).with_name("make_torch_hostile.py")), str(folder), "loaded"]
-    ended = subprocess.run(
-        [*command, str(guards), str(LOADER), str(GUARD)], capture_output=True, text=True, check=False
+    program = str(Path(__file__).with_name("make_torch_hostile.py"))
+    found: dict[str, str] = json.loads(
+        run(program, str(folder), "loaded", str(guards), str(TorchFormat.loader), str(GUARD))
     )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    found: dict[str, str] = json.loads(ended.stdout)
     return found
 
 

@@ -22,6 +22,7 @@ import pytest
 from mlpack.engines.process.unpacked import PREFIX
 from tests.extra import few
 from tests.integration.cli import MLPACK, PATIENCE_S, Done, ask, mlpack, predictions, refused, told
+from tests.new_format import CARD, install
 from tests.unit.engines.processes import is_gone, status_of
 
 pytestmark = [
@@ -359,6 +360,20 @@ def test_the_demo_falls_back(place: Path, env: Mapping[str, str], tested: Done) 
     assert done.stdout.rstrip().endswith("]}")
     assert "predictions" in done.stdout.rsplit("$ curl", 1)[1]
     assert leftovers(env) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tested")
+def test_a_format_of_another_package(place: Path, env: Mapping[str, str]) -> None:
+    """The scorecard of docs/new-format.md passes every check by its own loader, whose folder the server imports."""
+    site, folder = place / "site", place / "cards"
+    site.mkdir()
+    folder.mkdir()
+    install(site)
+    (folder / "churn.card").write_text(CARD)
+    found = told("test", *HERE, folder, cwd=folder, env={**env, "PYTHONPATH": str(site)})
+    assert found["ok"] is True
+    refused(3, "unreadable", "test", *HERE, folder, cwd=folder, env=env)  # without the package no file is a model
 
 
 def ask_fails(url: str) -> bool:

@@ -25,6 +25,7 @@ from mlpack.packages.settings.variables import uv_variables
 from mlpack.packages.target import Target
 from mlpack.packages.wheels import parse_wheel
 from mlpack.pipeline.resolve import ResolveOptions, resolve
+from tests.built_in import distributions
 from tests.extra import few
 from tests.unit.packages.models import sklearn_model
 
@@ -66,7 +67,7 @@ def locked(version: str, settings: PackageSettings, cache: Path) -> Lock:
     """The lock of a model made with a scikit-learn."""
     return resolve(
         Prepared(info=sklearn_model(version, Requirement(module="pandas", distribution="pandas"))),
-        options=ResolveOptions(),
+        options=ResolveOptions(distributions=distributions()),
         settings=settings,
         runtime_requirements=RUNTIME,
         base_digest=lambda _base, _platform: None,
@@ -153,7 +154,7 @@ def test_every_python_with_an_image_can_be_locked(settings: PackageSettings, tmp
             version = {"3.9": "1.6.1", "3.10": "1.7.2"}.get(python, "1.9.1")
             lock = resolve(
                 Prepared(info=sklearn_model(version)),
-                options=ResolveOptions(python=python, platform=platform),
+                options=ResolveOptions(python=python, platform=platform, distributions=distributions()),
                 settings=settings,
                 runtime_requirements=RUNTIME,
                 base_digest=lambda _base, _platform: None,

@@ -53,16 +53,18 @@ def make_lock(path: Path, *, info: ModelInfo | None = None, **changes: Any) -> L
         "base_digest": "sha256:" + "a" * 64,
         "requirements": REQUIREMENTS,
         "installer": INSTALLER,
+        "test_folders": ("imblearn", "joblib", "numpy", "pandas", "scipy", "sklearn", "statsmodels"),
         "reasons": ("Python 3.11: scikit-learn 1.9.1 has wheels for it",),
     }
     return Lock(**{**values, **changes})
 
 
-def render_lock(lock: Lock, *, loader: Path | None = None, name: str = "iris", **changes: Any) -> Bundle:
+def render_lock(
+    lock: Lock, *, loader: Path | None = None, note: str = "", name: str = "iris", **changes: Any
+) -> Bundle:
     """The bundle of a lock; `changes` are keys of mlpack.yaml, fields of Prepared, or private files."""
     prepared = {key: changes.pop(key) for key in ("code", "sample", "options") if key in changes}
     private = changes.pop("private", ())
     config = Config(name=name, **changes)
-    return render(
-        replace(lock, prepared=replace(lock.prepared, **prepared)), config=config, loader=loader, private=private
-    )
+    lock = replace(lock, prepared=replace(lock.prepared, **prepared))
+    return render(lock, config=config, loader=loader, note=note, private=private)

@@ -13,9 +13,10 @@ import pytest
 
 from mlpack.artifacts.model import ModelInfo, Safety, Signature, TensorSpec
 from mlpack.errors import AmbiguousFormatError, UnreadableModelError, UnsafeModelError
-from mlpack.formats.base import Artifact
+from mlpack.formats.base import Artifact, Format
 from mlpack.pipeline.inspect import inspect
 from mlpack.readers.bundle_files import content_of
+from tests import built_in
 from tests.unit.locks import make_lock, render_lock
 
 ROWS = Signature(
@@ -27,7 +28,7 @@ ROWS = Signature(
 )
 
 
-class Boxes:
+class Boxes(Format):
     """A format for these tests: a folder with `box.cfg`, or a file that begins with BOX."""
 
     name = "boxes"
@@ -117,7 +118,8 @@ def test_a_folder_of_one_file_is_the_file(tmp_path: Path, suffix: str) -> None:
     """Beside a configuration, whatever it may be called."""
     (tmp_path / f"weights{suffix}").write_bytes(b"BOX1")
     (tmp_path / "config.json").write_text("{}")
-    assert look(tmp_path).path.name == f"weights{suffix}"
+    info = inspect(tmp_path, formats=[*built_in.formats().values(), Boxes()])
+    assert (info.format, info.path.name) == ("boxes", f"weights{suffix}")
 
 
 def test_two_models_are_told_apart_and_a_broken_one_is_said(tmp_path: Path) -> None:

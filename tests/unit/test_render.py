@@ -34,7 +34,7 @@ HOSTILE = [
 
 def bundle_of(path: Path, **changes: Any) -> Bundle:
     path.write_bytes(b"\x80\x04N.")
-    return render_lock(make_lock(path), loader=LOADER, **changes)
+    return render_lock(make_lock(path), **{"loader": LOADER, **changes})
 
 
 def text_of(bundle: Bundle, name: str) -> str:
@@ -142,6 +142,36 @@ def test_a_written_folder_is_whole(tmp_path: Path) -> None:
     assert {"Dockerfile", "serve.py", "loader.py", "model.json", "model/model.pkl", "requirements.lock"} <= names
     assert "Dockerfile.classic" not in names
     assert "--mount" not in (tmp_path / "out" / "Dockerfile").read_text()
+
+
+def test_a_loader_of_several_files(tmp_path: Path) -> None:
+    """A format's folder `loader/` goes whole into the image in place of loader.py, without what Python made of it."""
+    folder = tmp_path / "loader"
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "__pycache__" / "calls.pyc").write_bytes(b"")
+    (folder / "__init__.py").write_text("from .calls import load, predict\n")
+    (folder / "calls.py").write_text("def load(): ...\ndef predict(): ...\n")
+    bundle = bundle_of(tmp_path / "model.pkl", loader=folder)
+    assert [file.name for file in bundle.files if "loader" in file.name] == ["loader/__init__.py", "loader/calls.py"]
+    dockerfile = text_of(bundle, "Dockerfile")
+    assert "\nCOPY loader/ /app/loader/\nCOPY serve.py /app/\n" in dockerfile
+    assert "loader.py" not in dockerfile
+    assert "!loader\n" in text_of(bundle, ".dockerignore")
+    assert "\nimport loader " in text_of(bundle, "serve.py")
+
+
+def test_a_formats_note_is_a_comment_of_the_dockerfile(tmp_path: Path) -> None:
+    """Each line of it above the loader; a line cannot become an instruction."""
+    text = text_of(bundle_of(tmp_path / "model.pkl", note="One line.\nRUN \x85 another\r"), "Dockerfile")
+    assert "\n# One line.\n# RUN\n# another\nCOPY loader.py serve.py /app/\n" in text
+
+
+def test_no_test_folder_is_removed_where_no_format_names_one(tmp_path: Path) -> None:
+    """Without names there is no pattern that would match every package."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    bundle = render_lock(make_lock(path, test_folders=()), loader=LOADER)
+    assert "find /opt/venv" not in text_of(bundle, "Dockerfile")
 
 
 def test_a_template_may_not_use_unknown_names(tmp_path: Path) -> None:

@@ -2,17 +2,18 @@
 
 import json
 import os
+import pickle
 from pathlib import Path
 
-import pytest
+from sklearn.linear_model import LinearRegression
 from typer.testing import CliRunner
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.cli.app import app
 from mlpack.errors import UsageError
-from mlpack.formats.savedmodel import SavedModelFormat
+from mlpack.formats.savedmodel import TENSORFLOW_SERVING, SavedModelFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.tensorflow_serving import render_tf_serving
+from mlpack.pipeline.other_server import render_for
 from tests.unit.formats.saved_models import ADDS, graph, saved
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tf-serving" / "Dockerfile"
@@ -24,7 +25,7 @@ def model(tmp_path: Path) -> ModelInfo:
 
 def test_the_dockerfile_is_what_the_golden_file_says(tmp_path: Path) -> None:
     """FROM tensorflow/serving, the model under its number, MODEL_NAME; rendered, never built here."""
-    files = {file.name: file for file in render_tf_serving(model(tmp_path), name="churn", version="7")}
+    files = {file.name: file for file in render_for(TENSORFLOW_SERVING, model(tmp_path), name="churn", version="7")}
     text = (files["Dockerfile"].content or b"").decode()
     if os.environ.get("MLPACK_UPDATE_GOLDEN"):
         GOLDEN.parent.mkdir(parents=True, exist_ok=True)
@@ -49,8 +50,11 @@ def test_the_command_writes_the_folder(tmp_path: Path) -> None:
 def test_what_tensorflow_serving_cannot_take(tmp_path: Path) -> None:
     """Another format, another server's name and code of one's own are refused, each with a way out."""
     info = model(tmp_path)
-    with pytest.raises(UsageError, match="SavedModels"):
-        render_tf_serving(ModelInfo(**{**vars(info), "format": "keras"}), name="churn")
+    other = tmp_path / "line.pkl"
+    other.write_bytes(pickle.dumps(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])))
+    ended = CliRunner().invoke(app, ["render", str(other), "--serve-with", "tf-serving", "-o", str(tmp_path / "out")])
+    assert isinstance(ended.exception, UsageError)
+    assert ended.exception.message == "TensorFlow Serving takes a SavedModel; line.pkl is sklearn"
     for words in (["--serve-with", "torchserve"], ["--serve-with", "tf-serving", "--include", __file__]):
         ended = CliRunner().invoke(app, ["render", str(info.path), "-o", str(tmp_path / "out"), *words])
         assert isinstance(ended.exception, UsageError) or ended.exit_code == 2

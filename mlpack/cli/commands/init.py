@@ -42,7 +42,7 @@ def init(
     line = make_line(
         path, console=console, ignore_config=True
     )  # the file that is there has no part in what replaces it
-    written = write_config(path, lambda: line.run(path, ModelInfo), force=force)
+    written = write_config(path, lambda: line.run(path, ModelInfo), formats=line.tools.formats, force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
     first = f"fill in {written.predictor}, then " if written.predictor else ""
     console.text(f"Wrote {written.config}. Next: {first}mlpack build {path}")

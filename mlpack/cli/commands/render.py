@@ -98,10 +98,14 @@ def render(
 
 def _for_another_server(console: Console, line: Line, server: str, out: Path) -> int:
     from mlpack.artifacts.prepared import Prepared
-    from mlpack.pipeline.tensorflow_serving import write_tf_serving
+    from mlpack.pipeline.other_server import write_for_server
 
-    name, files = write_tf_serving(line.run(line.model, Prepared), server, out, config=line.config)
-    console.document({"folder": str(out), "files": [file.name for file in files]})
+    prepared = line.run(line.model, Prepared)
+    written = write_for_server(prepared, server, out, config=line.config, formats=line.tools.formats)
+    console.document({"folder": str(out), "files": [file.name for file in written.files]})
     console.brief(str(out))
-    console.text(f"Wrote {out}. mlpack does not build it: docker build -t {name} {out}; docker run -p 8501:8501 {name}")
+    console.text(
+        f"Wrote {out}. mlpack does not build it: docker build -t {written.image} {out}; "
+        f"docker run -p {written.port}:{written.port} {written.image}"
+    )
     return 0

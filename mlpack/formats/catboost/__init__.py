@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import told_of
 
@@ -16,11 +17,14 @@ _MULTILABEL = ("MultiLogloss", "MultiCrossEntropy")
 _PROBABLE = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", *_MULTILABEL)
 
 
-class CatBoostFormat:
+class CatBoostFormat(Format):
     """Files that `save_model` writes, as .cbm or as JSON."""
 
     name = "catboost"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".cbm",)
+    suffixes_in_archives = (".json",)
+    frameworks = MappingProxyType({"catboost": "catboost"})
     kinds = (
         Kind(
             name="CatBoost `.cbm`, JSON",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind, stub_for_weights
 from mlpack.formats.keras.architecture import Architecture, architecture
 from mlpack.formats.keras.files import KerasFile, read_architecture, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
@@ -30,13 +31,19 @@ _SHAPELESS = (
     "INPUTS in a predictor of your own: `predictor: predict.py` in mlpack.yaml."
 )
 _MOST_WEIGHTS = 200
+_WEIGHTS_ALONE = "keras_weights"  # the kind in the details
+_MODULES = ("keras", "tf_keras", "tensorflow")
 
 
-class KerasFormat:
+class KerasFormat(Format):
     """Models and weights that Keras 2 or 3 saved, as a .keras archive (also unzipped) or as HDF5."""
 
     name = "keras"
-    loader = Path(__file__).with_name("loader.py")
+    loader = Path(__file__).with_name("loader")
+    suffixes = (".keras", ".h5", ".hdf5")
+    suffixes_in_archives = (".json",)
+    pickle_suffixes = MappingProxyType({"zip": (".keras",)})
+    frameworks = MappingProxyType({"tensorflow": "tensorflow", "keras": "keras"})
     kinds = (
         Kind(
             name="Keras `.keras`, `.h5`",
@@ -69,6 +76,13 @@ class KerasFormat:
                 info={"format": "keras", "framework": "keras", "size": artifact.size},
             ) from error
 
+    def predictor_stub(self, info: ModelInfo) -> str | None:
+        """A predictor for weights alone, whose model the user builds."""
+        if info.details.get("kind") != _WEIGHTS_ALONE:
+            return None
+        keras = "tf_keras" if info.options.get("legacy") else "keras"
+        return stub_for_weights("predict_keras_weights.py.j2", info, width_axis=0, keras=keras)
+
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
     told = architecture(config)
@@ -96,6 +110,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         excludes=needs.excludes,
         names=judged.names,
         advice="" if signature else _ALONE if alone else _SHAPELESS,
+        framework_modules=_MODULES,
     )
 
 
@@ -116,6 +131,7 @@ def _weights(artifact: Artifact, found: KerasFile) -> ModelInfo:
         options={"legacy": needs.legacy},
         excludes=needs.excludes,
         advice=_WEIGHTS,
+        framework_modules=_MODULES,
     )
 
 
@@ -141,7 +157,7 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
     if told is not None:
         details["layers"] = len(told.layers)
     else:
-        details["kind"] = "keras_weights"
+        details["kind"] = _WEIGHTS_ALONE
         first = (one for one in found.weights if one[1].shape)
         details["first_tensors"] = {
             name: f"{one.dtype} {'x'.join(map(str, one.shape))}" for name, one in islice(first, 8)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import told_of
@@ -14,11 +16,14 @@ _CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entro
 _OWN_RELEASE = {"v4": ">=4"}  # what writes this form; newer releases read every older one
 
 
-class LightGBMFormat:
+class LightGBMFormat(Format):
     """Files that `Booster.save_model` writes."""
 
     name = "lightgbm"
     loader = Path(__file__).with_name("loader.py")
+    suffixes_in_archives = (".txt",)
+    frameworks = MappingProxyType({"lightgbm": "lightgbm"})
+    distributions = (Distribution(name="lightgbm", system_libraries=("libgomp1",)),)
     kinds = (
         Kind(
             name="LightGBM text",

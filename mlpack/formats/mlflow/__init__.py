@@ -9,7 +9,7 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
@@ -34,7 +34,7 @@ _INSIDE = {
 _OWN = "write a predictor of your own that loads it, and name it in mlpack.yaml: `predictor: predict.py`"
 
 
-class MLflowFormat:
+class MLflowFormat(Format):
     """Folders that MLflow's `save_model` writes and its runs keep as artifacts."""
 
     name = "mlflow"

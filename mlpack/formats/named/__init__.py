@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlpack.artifacts.model import ModelInfo, Safety
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.named.files import by_head
 from mlpack.formats.named.folders import by_files
 from mlpack.formats.named.known import Known
@@ -11,11 +11,13 @@ from mlpack.formats.named.messages import may_be_coreml, may_be_graphdef, read_c
 from mlpack.readers.limits import CutOffError
 
 
-class NamedFormat:
+class NamedFormat(Format):
     """Kinds of models that no loader here serves."""
 
     name = "named"
     loader = None
+    suffixes = (".gguf", ".ftz", ".mlmodel", ".pmml", ".ort")
+    suffixes_in_archives = (".pb",)
     kinds = (
         Kind(name="GGUF", reads="version, architecture, number of tensors"),
         Kind(name="Core ML `.mlmodel`, `.mlpackage`", reads="kind of model, inputs and outputs"),

@@ -10,13 +10,14 @@ from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo, Requirement
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import SCALED_TOGETHER, Artifact, Kind
+from mlpack.formats.base import SCALED_TOGETHER, Artifact, Format, Kind
 from mlpack.formats.onnx.external import companions
 from mlpack.formats.onnx.independence import rows_are_scaled_together
 from mlpack.formats.onnx.operators import judge, listed_names
 from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
 from mlpack.formats.onnx.signatures import Asked, asked
 from mlpack.formats.onnx.versions import EXTENSIONS, OWN_DOMAINS, oldest_reader, too_old
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.limits import CutOffError
 
 _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}(\.[A-Za-z0-9-]{1,20})?(@[a-z]{1,20})?")
@@ -24,11 +25,13 @@ _BUILT_IN_LOCALES = frozenset({"", "C", "POSIX", "C.UTF-8", "C.utf8"})
 _OWN_LOADER = "a predictor of your own (`predictor: predict.py`)"
 
 
-class OnnxFormat:
+class OnnxFormat(Format):
     """ONNX files, with their tensors inside or in files beside them."""
 
     name = "onnx"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".onnx",)
+    distributions = (Distribution(name="onnxruntime", gpu="onnxruntime-gpu"),)
     kinds = (
         Kind(
             name="ONNX `.onnx`, also with external data, also gzipped or zipped",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import Finding, ModelInfo, Safety, Verdict
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind, stub_for_weights
 from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
 from mlpack.formats.pytorch.modules import inspect_module, is_module, module_of
@@ -16,20 +17,27 @@ from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import held_in, tensor_of
 from mlpack.formats.pytorch.torchscript import inspect_script
 from mlpack.formats.pytorch.weights import KEYS, inspect_safetensors, inspect_weights
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.pickles.contents import kind
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.verdicts.carried import fault_of, shown
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files from before 1.6
+_SUFFIXES = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
 _MOST_SOURCE = 8 << 20  # of all source in a package
 _OBJECT = 3  # which of their pickles is the object
 
 
-class TorchFormat:
+class TorchFormat(Format):
     """Whatever torch writes: `.pt`, `.pth`, `.pt2`, `.safetensors`, by content."""
 
     name = "pytorch"
-    loader = Path(__file__).with_name("loader.py")
+    loader = Path(__file__).with_name("loader")
+    suffixes = (".pt", ".pth", ".pt2", ".ckpt", ".safetensors", ".bin", ".mar")
+    pickle_suffixes = MappingProxyType({"stream": _SUFFIXES, "zip": (*_SUFFIXES, ".bin", ".mar")})
+    frameworks = MappingProxyType({"torch": "torch"})
+    # Its authors keep the builds without CUDA on an index of their own (pytorch.org, "Get started": Linux, Pip, CPU).
+    distributions = (Distribution(name="torch", cpu_index="https://download.pytorch.org/whl/cpu"),)
     kinds = (
         Kind(
             name="TorchScript `.pt` (traced, scripted, frozen)",
@@ -74,6 +82,14 @@ class TorchFormat:
         if _is_legacy(pickle):
             return _saved(artifact, pickle.members[_OBJECT].root)
         return None
+
+    def predictor_stub(self, info: ModelInfo) -> str | None:
+        """A predictor for weights alone, whose module the user builds."""
+        kind = info.details.get("kind")
+        if kind not in ("state_dict", "checkpoint", "safetensors"):
+            return None
+        key = info.details.get("state_dict_key") or ""
+        return stub_for_weights("predict_weights.py.j2", info, width_axis=1, safetensors=kind == "safetensors", key=key)
 
 
 def _archived(artifact: Artifact) -> ModelInfo | None:

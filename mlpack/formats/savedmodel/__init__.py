@@ -8,14 +8,16 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind, OtherServer
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
 from mlpack.formats.savedmodel.judging import foreign, judge, listed_names
 from mlpack.formats.savedmodel.packages import excludes_of, nearest, needs_keras_2, requirements_of
 from mlpack.formats.savedmodel.signatures import calls_of, composite, signatures_of
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.sniff import is_pointer
+from mlpack.templating import render
 
 _FILE = "saved_model.pb"
 _OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same in parts, and as text
@@ -33,11 +35,35 @@ _DENSE = (
 )
 
 
-class SavedModelFormat:
+def _dockerfile(values: dict[str, Any], templates: Path | None) -> str:
+    return render("Dockerfile.tf-serving.j2", values, folder=templates)
+
+
+TENSORFLOW_SERVING = OtherServer(
+    name="tf-serving",
+    title="TensorFlow Serving",
+    takes="SavedModel",
+    hint="Leave --serve-with out; or save the model so (`model.export(path)`, `tf.saved_model.save`).",
+    base="tensorflow/serving",
+    port=8501,
+    dockerfile=_dockerfile,
+)
+
+
+class SavedModelFormat(Format):
     """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
 
     name = "savedmodel"
     stands_for_its_folder = _FILE
+    other_servers = (TENSORFLOW_SERVING,)
+    distributions = (
+        Distribution(
+            name="tensorflow",
+            cpu="tensorflow-cpu",
+            gpu="tensorflow[and-cuda]",
+            bounds=(("2.10", "protobuf<3.20"),),  # which its metadata allow, and it cannot be imported with
+        ),
+    )
     loader = Path(__file__).with_name("loader.py")
     kinds = (
         Kind(
@@ -107,6 +133,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         excludes=excludes_of(version, graph),
         advice=advice,
         names={"operators": listed_names(graph)},
+        framework_modules=("tensorflow",),
     )
 
 
@@ -145,7 +172,7 @@ def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -
 
 
 def _details(graph: MetaGraph, graphs: list[MetaGraph], missing: tuple[str, ...]) -> dict[str, Any]:
-    keras = sorted(kind.removeprefix("_tf_keras_") for kind in graph.kinds if kind.startswith("_tf_keras_"))
+    keras = sorted(kind.removeprefix("_tf_keras_") for kind in graph.objects.kinds if kind.startswith("_tf_keras_"))
     return {
         "tags": graph.tags,
         **({"graphs": [one.tags for one in graphs]} if len(graphs) > 1 else {}),

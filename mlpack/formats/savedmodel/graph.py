@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mlpack.formats.savedmodel.nodes import Function, Node, name_of, read_function, read_node
+from mlpack.formats.savedmodel.nodes import Function, Node, entry_of, name_of, read_function, read_node
 from mlpack.formats.savedmodel.objects import Objects, read_objects
-from mlpack.formats.savedmodel.parts import Functions
 from mlpack.readers.encodings.protobuf import BYTES, FIXED32, VARINT, Field, fields, signed
 from mlpack.readers.encodings.protobuf_layouts import Layout, entry
 from mlpack.readers.limits import CutOffError
@@ -90,14 +89,11 @@ class MetaGraph:
     functions: dict[str, Function] = field(default_factory=dict)
     gradients: dict[str, str] = field(default_factory=dict)
     asset_files: list[tuple[str, str]] = field(default_factory=list)  # a name, and the node that becomes the path
-    older_assets: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # as version 1 wrote them, read where there are no others
+    # assets as version 1 wrote them, read where there are no others
+    older_assets: list[tuple[str, str]] = field(default_factory=list)
     saver: Saver = field(default_factory=Saver)
     collections: set[str] = field(default_factory=set)
-    collected: list[bytes] = field(
-        default_factory=list
-    )  # what its collections name: operations that loading runs, variables
+    collected: list[bytes] = field(default_factory=list)  # what these name: operations that loading runs, variables
     objects: Objects = field(default_factory=Objects)
 
     @property
@@ -109,16 +105,6 @@ class MetaGraph:
     def asset_nodes(self) -> list[str]:
         """The nodes that become the assets' paths, in the same order."""
         return [node for _, node in self.asset_files or self.older_assets]
-
-    @property
-    def kinds(self) -> set[str]:
-        """What the objects in it call themselves: _tf_keras_network, optimizer."""
-        return self.objects.kinds
-
-    @property
-    def composites(self) -> Functions:
-        """The functions that take ragged or sparse tensors."""
-        return self.objects.composites
 
     @property
     def ops(self) -> set[str]:
@@ -196,15 +182,11 @@ def _library(part: Field, graph: MetaGraph) -> None:
 
 
 def _collection(message: Field, graph: MetaGraph) -> None:
-    key = ""
-    for part in _ENTRY.of(message.fields()):
-        if part.number == 1:
-            key = name_of(part)
-            if key in graph.collections:
-                raise CutOffError(f"it has the collection {key[:100]!r} twice")
-            graph.collections.add(key)
-            continue
-        for kind in _COLLECTION.of(part.fields()):
+    for key, collection in entry_of(message, _ENTRY):
+        if key in graph.collections:
+            raise CutOffError(f"it has the collection {key[:100]!r} twice")
+        graph.collections.add(key)
+        for kind in _COLLECTION.of(collection.fields()) if collection is not None else ():
             if kind.number in (1, 2) and key != _SAVERS_OWN:
                 graph.collected += [one.read() for one in _NAMES.of(kind.fields())]
             elif kind.number == 5 and key == _ASSETS:
@@ -232,17 +214,14 @@ def _call(pair: Field) -> Call:
     name = method = ""
     inputs: list[Tensor] = []
     outputs: list[Tensor] = []
-    for part in _ENTRY.of(pair.fields()):
-        if part.number == 1:
-            name = name_of(part)
-        elif part.number == 2:
-            for one in _SIGNATURE.of(part.fields()):
-                if one.number == 1:
-                    inputs.append(_tensor(one))
-                elif one.number == 2:
-                    outputs.append(_tensor(one))
-                elif one.number == 3:
-                    method = name_of(one)
+    for name, signature in entry_of(pair, _ENTRY):  # noqa: B007 - there is one
+        for one in _SIGNATURE.of(signature.fields()) if signature is not None else ():
+            if one.number == 1:
+                inputs.append(_tensor(one))
+            elif one.number == 2:
+                outputs.append(_tensor(one))
+            elif one.number == 3:
+                method = name_of(one)
     if max(len(inputs) - len({one.name for one in inputs}), len(outputs) - len({one.name for one in outputs})):
         raise CutOffError(f"its signature {name[:100]!r} has a tensor twice")
     inputs.sort(key=lambda tensor: tensor.name)
@@ -255,19 +234,16 @@ def _tensor(pair: Field) -> Tensor:
     shape: tuple[int, ...] | None = ()
     composite = False
     parts: tuple[str, ...] = ()
-    for part in _ENTRY.of(pair.fields()):
-        if part.number == 1:
-            name = name_of(part)
-        elif part.number == 2:
-            for one in _TENSOR.of(part.fields()):
-                if one.number == 1:
-                    node = node_of(name_of(one))
-                elif one.number == 2:
-                    dtype = _DTYPES.get(one.value, "")
-                elif one.number == 3:
-                    shape = _shape(one)
-                elif one.number in (4, 5):
-                    composite, parts = True, tuple(_parts(one, 0))
+    for name, info in entry_of(pair, _ENTRY):  # noqa: B007 - there is one
+        for one in _TENSOR.of(info.fields()) if info is not None else ():
+            if one.number == 1:
+                node = node_of(name_of(one))
+            elif one.number == 2:
+                dtype = _DTYPES.get(one.value, "")
+            elif one.number == 3:
+                shape = _shape(one)
+            elif one.number in (4, 5):
+                composite, parts = True, tuple(_parts(one, 0))
     return Tensor(name=name, dtype=dtype, shape=shape, node=node, composite=composite, parts=parts)
 
 

@@ -6,13 +6,16 @@ import hashlib
 from collections.abc import Iterator
 
 from mlpack.artifacts.model import Finding, Safety, Verdict
-from mlpack.formats.savedmodel.attributes import fault_of
 from mlpack.formats.savedmodel.graph import MetaGraph
 from mlpack.formats.savedmodel.nodes import Node
 from mlpack.formats.savedmodel.operators import ALLOWED, CONDITIONAL, DANGEROUS, kind_of
 from mlpack.formats.savedmodel.savers import stray_savers
 from mlpack.formats.savedmodel.tables import stray_tables
 
+_FILES = "reads or writes files of the machine that runs it"
+# Operations in a module of MLIR that leave it; their names stand in the module as they are.
+_LEAVING = (b"custom_call", b"send_v", b"recv_v", b"infeed", b"outfeed")
+_MLIR = b"ML\xefR"
 _TRUST = "build with --trust if you know where the file comes from"
 
 
@@ -36,7 +39,7 @@ def judge(graph: MetaGraph) -> Safety:
         why = f"{name[:100]!r} reads a file that is not one of the model's assets"
         found("InitializeTableFromTextFileV2", why, "dangerous")
     for node in _nodes(graph):
-        why, dangerous = fault_of(node)
+        why, dangerous = _fault_of(node)
         if why:
             found(node.op, why if dangerous else f"{why}: {_TRUST}", "dangerous" if dangerous else "unknown")
     for name in sorted(_missing(graph)):
@@ -87,3 +90,24 @@ def _foreign(op: str) -> str:
 
 def _inner(op: str) -> str:
     return f"an operation that is not known as harmless ({op}): {_TRUST}"
+
+
+def _fault_of(node: Node) -> tuple[str, bool]:
+    """What a node's attribute makes it do, and whether that is known to be dangerous; "" where it only computes.
+
+    Some operators read a file, write one, or run code with one attribute and only compute with another.
+    """
+    if node.op == "PrintV2":
+        return (_FILES if node.texts.get("output_stream", b"").startswith(b"file:") else ""), True
+    if node.op in ("DecodeProtoV2", "EncodeProto"):
+        source = node.texts.get("descriptor_source", b"")
+        return ("" if source in (b"", b"local://") or source.startswith(b"bytes://") else _FILES), True
+    if node.op == "FixedUnigramCandidateSampler":
+        return (_FILES if node.texts.get("vocab_file") else ""), True
+    if node.op == "XlaCallModule":
+        module = node.texts.get("module", b"")
+        leaves = not module.startswith(_MLIR) or any(name in module for name in _LEAVING)
+        return ("runs a compiled module that may call code outside of itself" if leaves else ""), False
+    if node.op == "Const" and node.variant:
+        return "holds an object that is not a tensor", False
+    return "", False

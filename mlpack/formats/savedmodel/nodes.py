@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mlpack.readers.encodings.protobuf import BYTES, FIXED32, VARINT, Field
@@ -109,6 +110,23 @@ def name_of(part: Field) -> str:
     return part.text(LONGEST_NAME)
 
 
+def entry_of(message: Field, layout: Layout) -> Iterator[tuple[str, Field | None]]:
+    """The key and the value of a map's entry (None where it is the default), as the one pair of an iterator.
+
+    The value is read before the iterator goes on. Raises CutOffError for a value before its key.
+    """
+    key = ""
+    missing = True
+    for part in layout.of(message.fields()):
+        if part.number == 1:
+            key = name_of(part)
+        else:
+            missing = False
+            yield key, part
+    if missing:
+        yield key, None
+
+
 def _signature(message: Field) -> tuple[str, tuple[str, ...]]:
     name = ""
     arguments: list[str] = []
@@ -124,16 +142,12 @@ def _attribute(message: Field, node: Node, keys: set[str], depth: int) -> None:
     """One attribute of a node (depth 0), or of a function that one of its attributes names."""
     if depth > _DEEPEST:
         raise CutOffError("the functions that its attributes name are nested too deep")
-    key = ""
-    for part in _ATTRIBUTE.of(message.fields()):
-        if part.number == 1:
-            key = name_of(part)
-            if key in keys:
-                raise CutOffError(f"a node has the attribute {key[:100]!r} twice")
-            keys.add(key)
-        else:
-            for value in _VALUE.of(part.fields()):
-                _value(value, key, node, depth)
+    for key, attribute in entry_of(message, _ATTRIBUTE):
+        if key in keys:
+            raise CutOffError(f"a node has the attribute {key[:100]!r} twice")
+        keys.add(key)
+        for value in _VALUE.of(attribute.fields()) if attribute is not None else ():
+            _value(value, key, node, depth)
 
 
 def _value(value: Field, key: str, node: Node, depth: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlpack.formats.savedmodel.nodes import name_of
+from mlpack.formats.savedmodel.nodes import entry_of, name_of
 from mlpack.formats.savedmodel.parts import Functions
 from mlpack.readers.encodings.protobuf import BYTES, VARINT, Field, varints
 from mlpack.readers.encodings.protobuf_layouts import Layout, entry
@@ -24,7 +24,7 @@ _ASSET = Layout(what="SavedAsset", one={1: VARINT})
 _FUNCTION = Layout(what="SavedFunction", one={2: BYTES}, many={1: BYTES})
 _BARE = Layout(what="SavedBareConcreteFunction", one={1: BYTES, 3: VARINT, 4: BYTES}, many={2: BYTES})
 _CONCRETE = Layout(what="SavedConcreteFunction", one={3: BYTES, 4: BYTES}, many={2: VARINT})
-_PAIR = entry("SavedObjectGraph's entry")
+_ENTRY = entry("SavedObjectGraph's entry")
 
 
 @dataclass
@@ -75,19 +75,14 @@ def _object(message: Field, number: int, objects: Objects) -> None:
 
 
 def _concrete(pair: Field, objects: Objects) -> None:
-    name = ""
-    for part in _PAIR.of(pair.fields()):
-        if part.number == 1:
-            name = name_of(part)
-            if name in objects.bound:
-                raise CutOffError(f"it describes the function {name[:100]!r} twice")
-            objects.functions.add(name)
-            objects.bound[name] = ()
-        else:
-            bound: list[int] = []
-            for one in _CONCRETE.of(part.fields()):
-                if one.number == 2:
-                    bound += varints(one.read()) if one.wire == BYTES else [one.value]
-                elif one.number == 3:
-                    objects.composites.read_signature(name, one)
-            objects.bound[name] = bound
+    for name, function in entry_of(pair, _ENTRY):
+        if name in objects.bound:
+            raise CutOffError(f"it describes the function {name[:100]!r} twice")
+        objects.functions.add(name)
+        bound: list[int] = []
+        for one in _CONCRETE.of(function.fields()) if function is not None else ():
+            if one.number == 2:
+                bound += varints(one.read()) if one.wire == BYTES else [one.value]
+            elif one.number == 3:
+                objects.composites.read_signature(name, one)
+        objects.bound[name] = bound

@@ -48,7 +48,7 @@ def needs_keras_2(version: str | None, graph: MetaGraph) -> bool:
     pinned = nearest(version)
     if pinned is not None and _number(pinned) < _KERAS_3:
         return False
-    return any(kind.startswith(_KERAS_2) for kind in graph.kinds)
+    return any(kind.startswith(_KERAS_2) for kind in graph.objects.kinds)
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ def signatures_of(calls: Sequence[Call], graph: MetaGraph) -> tuple[tuple[Signat
 def composite(calls: Sequence[Call], graph: MetaGraph) -> bool:
     """Whether a signature asks for or gives a ragged or sparse tensor."""
     return any(
-        graph.composites.kind_of(tensor.name for tensor in call.inputs)
+        graph.objects.composites.kind_of(tensor.name for tensor in call.inputs)
         or any(tensor.composite for tensor in (*call.inputs, *call.outputs))
         for call in calls
     )
@@ -57,7 +57,7 @@ def _problem(call: Call, graph: MetaGraph) -> str:
             return f"{tensor.name} is a sparse or ragged tensor"
         if not tensor.dtype:
             return f"{tensor.name} has a data type that JSON cannot carry"
-    if kind := graph.composites.kind_of(tensor.name for tensor in call.inputs):
+    if kind := graph.objects.composites.kind_of(tensor.name for tensor in call.inputs):
         parts = ", ".join(tensor.name for tensor in call.inputs[:8])
         return f"it takes a {kind} tensor, and {parts} are the parts of it, which are no rows"
     return ""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.errors import UnreadableModelError, UsageError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_key, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
-from mlpack.formats.sklearn.packages import parse_word, requirements_of, skops_requirement
+from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
 from mlpack.readers.limits import told_of
@@ -25,7 +26,7 @@ from mlpack.readers.skops import Skops, read_skops, with_verdict
 _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 
 
-class SklearnFormat:
+class SklearnFormat(Format):
     """Pickles (plain or joblib's, compressed or not) of scikit-learn estimators and of those that follow its conventions.
 
     These are bundles of them, own classes that hold them, and the estimators of lightgbm, xgboost and catboost too.
@@ -33,6 +34,16 @@ class SklearnFormat:
 
     name = "sklearn"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".skops", ".model", ".mdl")
+    pickle_suffixes = MappingProxyType(
+        {
+            "stream": (".model", ".mdl", ".clf", ".est", ".skl"),
+            "zip": (".skops",),
+            "npz": (".skops",),  # skops keeps its arrays in such archives
+        }
+    )
+    frameworks = MappingProxyType({"sklearn": "scikit-learn", "statsmodels": "statsmodels"})
+    distributions = TESTED
     kinds = (
         Kind(
             name="scikit-learn `.pkl`, `.joblib`, compressed or not",

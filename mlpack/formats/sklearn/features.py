@@ -10,7 +10,7 @@ from mlpack.formats.sklearn.estimators import Estimator, any_instance, count_of,
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import core, inner, members, steps
-from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS
+from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 from mlpack.readers.pickles.values import Array
 
 # Where versions before 0.24 (which have no n_features_in_) keep the number of columns: attribute, axis of its shape.
@@ -85,13 +85,13 @@ def _own_count(model: Estimator) -> int | None:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
             return count
-        if isinstance(count, list | tuple) and len(count) == 2 and count_of(count[1], MOST_COLUMNS):
+        if isinstance(count, list | tuple) and len(count) == 2 and count_of(count[1], MOST_HASHED):
             return int(count[1])  # feature_engine's (rows, columns)
     names = sequence(model.get("feature_names_in_"))
     if names:
         return len(names)
     support = model.get("shape_fit_")
-    if isinstance(support, tuple) and len(support) == 2 and count_of(support[1], MOST_COLUMNS):
+    if isinstance(support, tuple) and len(support) == 2 and count_of(support[1], MOST_HASHED):
         return int(support[1])
     return 1 if model.name == "IsotonicRegression" else _count_by_shape(model)
 
@@ -139,7 +139,7 @@ def class_labels(model: Estimator) -> list[Any]:
     if (
         held is None
         and answering.package == "xgboost"
-        and (count := count_of(answering.get("n_classes_"), MOST_CLASSES))
+        and (count := count_of(answering.get("n_classes_"), MOST_OUTPUTS))
     ):
         return [list(range(count))]  # XGBClassifier's labels are 0..n-1 and not in its state
     return [] if held is None else [held]
@@ -194,7 +194,7 @@ def _regression_outputs(model: Estimator) -> int:
         return like.width
     if model.get("_predict_1d") is True or model.name in ("SVR", "NuSVR", "SGDRegressor", "LinearSVR"):
         return 0
-    count = count_of(model.get("n_outputs_"), MOST_CLASSES)
+    count = count_of(model.get("n_outputs_"), MOST_OUTPUTS)
     if count is not None:
         return count if count > 1 else 0
     if model.name in ("PLSRegression", "PLSCanonical", "CCA"):

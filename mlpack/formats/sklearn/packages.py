@@ -7,12 +7,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops
 
 # These work through scikit-learn's classes, so they need it even where the file does not name it.
 _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
+
+# Distributions with large folders of tests in their packages, which the image leaves out.
+TESTED = tuple(
+    Distribution(name=name, test_folders=(module,))
+    for name, module in (
+        ("imbalanced-learn", "imblearn"),
+        ("joblib", "joblib"),
+        ("numpy", "numpy"),
+        ("pandas", "pandas"),
+        ("scikit-learn", "sklearn"),
+        ("scipy", "scipy"),
+        ("statsmodels", "statsmodels"),
+    )
+)
 
 
 def requirements_of(

@@ -22,7 +22,7 @@ from mlpack.formats.sklearn.independence import ASKED_ALONE
 from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
-from mlpack.readers.limits import MOST_CLASSES, MOST_COLUMNS
+from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 
 _SAME_WIDTH = frozenset({
     "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer", "Binarizer", "OrdinalEncoder",
@@ -139,7 +139,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
 def _wide(count: int, names: tuple[str, ...], first: list[Estimator]) -> Inputs:
     """The input of a model with so many columns that they are not looked at one by one: numbers, as of hashed text."""
     plain = all(one.own and one.name not in ENCODERS | {"ColumnTransformer"} for one in first)
-    if names or not plain or count > MOST_COLUMNS:
+    if names or not plain or count > MOST_HASHED:
         return Inputs(problem=f"it says that it takes {count} columns, which is more than can be listed")
     return Inputs(specs=(TensorSpec(name="input", dtype="FP64", shape=(-1, count)),))
 
@@ -241,7 +241,7 @@ def _probabilities(model: Estimator) -> tuple[TensorSpec, ...]:
     if core(model).package == "pyod":
         return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, 2)),)
     if core(model).name.endswith("GaussianMixture"):
-        width = count_of(core(model).get("n_components"), MOST_CLASSES) or -1
+        width = count_of(core(model).get("n_components"), MOST_OUTPUTS) or -1
         return (TensorSpec(name="predict_proba", dtype="FP64", shape=(-1, width)),)
     width = len(labels) if len(labels) > 1 else _length(labels[0]) if labels else -1
     dtype = "FP32" if core(model).package == "xgboost" else "FP64"

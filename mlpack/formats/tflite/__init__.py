@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Batch, Finding, Layout, ModelInfo, Requirement, Safety, Signature, TensorSpec
 from mlpack.errors import UnreadableModelError
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
 from mlpack.readers.encodings.flatbuffers import Bytes, opened
 from mlpack.readers.limits import MIB, CutOffError
@@ -21,11 +21,12 @@ _NEWER = (
 _MOST_PACKED = 256 * MIB  # of a packed file, which is read into memory: its tables refer to each other back and forth
 
 
-class TfliteFormat:
+class TfliteFormat(Format):
     """TensorFlow Lite files, with signatures or without, quantised or not."""
 
     name = "tflite"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".tflite",)
     kinds = (
         Kind(
             name="TensorFlow Lite `.tflite`",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
-from mlpack.formats.base import Artifact, Kind
+from mlpack.formats.base import Artifact, Format, Kind
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement, xgboost_version
 from mlpack.readers.counts import MOST_COLUMNS, counted
@@ -15,11 +17,18 @@ from mlpack.readers.limits import told_of
 _SHOWN = {"json": "JSON", "ubjson": "UBJSON", "binary": "the old binary form"}
 
 
-class XGBoostFormat:
+class XGBoostFormat(Format):
     """Files that `save_model` of a Booster or of the scikit-learn interface writes."""
 
     name = "xgboost"
     loader = Path(__file__).with_name("loader.py")
+    suffixes = (".ubj", ".model")
+    suffixes_in_archives = (".json",)
+    frameworks = MappingProxyType({"xgboost": "xgboost"})
+    distributions = (
+        # the plain distribution requires NCCL, which is for several GPUs
+        Distribution(name="xgboost", cpu="xgboost-cpu", needless=("nvidia-nccl-cu12", "nvidia-nccl-cu13")),
+    )
     kinds = (
         Kind(
             name="XGBoost `.json`, `.ubj`, old binary `.model`",

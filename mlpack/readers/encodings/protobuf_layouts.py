@@ -13,24 +13,29 @@ from mlpack.readers.limits import CutOffError
 class Layout:
     """Field numbers with their wire types: `one` may be there once, `many` any number of times (numbers also packed).
 
-    Of the fields in `choice` (a oneof) one alone may be there. `what` is the message's name. Fields of other numbers are
-    those of newer releases: protobuf ignores them as this reader does.
+    Of the fields in `choice` (a oneof) one alone may be there. `ordered` fields come in the order of their numbers, as every
+    writer writes them. `what` is the message's name. Fields of other numbers are those of newer releases: protobuf ignores
+    them as this reader does.
     """
 
     what: str
     one: Mapping[int, int] = field(default_factory=dict)
     many: Mapping[int, int] = field(default_factory=dict)
     choice: frozenset[int] = frozenset()
+    ordered: bool = False
 
     def of(self, fields: Iterable[Field]) -> Iterator[Field]:
         """The message's known fields.
 
         Raises CutOffError for a field that is there twice (one library takes the first, another the last, a third merges
-        them), for two of a choice, and for a field of another wire type than its own (which libraries skip or refuse).
+        them), for two of a choice, for a field of another wire type than its own (which libraries skip or refuse), and for a
+        field of an `ordered` message that comes too late: a reader that goes forward would miss what it belongs to.
         """
         seen: set[int] = set()
         for one in fields:
             number = one.number
+            if self.ordered and any(number < before for before in seen):
+                raise CutOffError(f"a {self.what} in it is not in the order in which it is written (field {number})")
             wire = self.one.get(number)
             if wire is not None:
                 if number in seen or (number in self.choice and seen & self.choice):
@@ -48,5 +53,5 @@ class Layout:
 
 
 def entry(what: str) -> Layout:
-    """The layout of a map's entry whose key is a text and whose value is a text or a message."""
-    return Layout(what=what, one={1: BYTES, 2: BYTES})
+    """The layout of a map's entry: a key that is a text, then a value that is a text or a message."""
+    return Layout(what=what, one={1: BYTES, 2: BYTES}, ordered=True)

@@ -27,6 +27,8 @@ from mlpack.readers.pickles.walking import Walked, walk
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
 from mlpack.readers.verdicts.verdict import judge
 
+# Endings that pickles commonly have, whichever framework's objects they hold.
+SUFFIXES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error)
 _HEAD = 512  # a tar is told by them
 _LAYERS = 3  # a pickle may be compressed twice, not without end

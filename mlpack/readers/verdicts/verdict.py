@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mlpack.artifacts.model import Finding, Safety
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Global
@@ -10,6 +12,31 @@ from mlpack.readers.verdicts.carried import is_carried
 
 # Libraries that people know by name: their code is fetched from the index, not brought along.
 _BY_VALUE = ("cloudpickle", "dill", "joblib.externals.cloudpickle")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """How to save objects again that pickle writes in a dangerous way; `parts` names them ("torch's tensors")."""
+
+    parts: str
+    hint: str
+
+
+# A dangerous callable that plain pickles hold because of how they were saved, and not by an attacker's doing alone.
+_REMEDIES = {
+    # pickle and joblib write a tensor as a whole file of torch's, which is loaded without a check
+    "torch.storage._load_from_bytes": Remedy(
+        parts="torch's tensors",
+        hint="Save it by torch: TorchScript, `torch.save(model, 'model.pt')` or "
+        "`torch.save(model.state_dict(), 'weights.pt')`.",
+    )
+}
+
+
+def remedy_for(safety: Safety) -> Remedy | None:
+    """The remedy where nothing is dangerous but one way of saving, None otherwise."""
+    worst = {finding.callable for finding in safety.findings if finding.verdict == "dangerous"}
+    return _REMEDIES.get(worst.pop()) if len(worst) == 1 else None
 
 
 def judge(record: Record, problem: str = "") -> Safety:

@@ -22,7 +22,9 @@ def bring(folder: Path, code: Mapping[str, Any]) -> None:
             )  # before the server's own files, as a script's folder came first where it was trained
         for ours in ("loader", "serve"):
             if (folder / path / (ours + ".py")).is_file() or (folder / path / ours).is_dir():
-                sys.modules.pop(ours, None)  # the user's module of that name is meant from now on
+                # The user's module of that name is meant from now on; the server holds its own already.
+                for name in [one for one in sys.modules if one == ours or one.startswith(ours + ".")]:
+                    del sys.modules[name]
     main = sys.modules["__main__"]
     sys.modules.setdefault("__mp_main__", main)  # where a class lives that a worker process pickled
     for name, module in (code.get("main") or {}).items():

@@ -178,6 +178,6 @@ def _meta_graph(w: Writer) -> bytes:
 def _tf_node(w: Writer, number: int) -> bytes:
     called = w.message(10, w.text(1, w.rng.choice(["f", "g", "h"])))
     value = w.rng.choice([called, w.text(2, "text"), w.number(3, 5), w.message(1, called)])
-    attribute = w.message(5, w.text(1, "f"), w.message(2, value))
+    attribute = w.message(5, w.text(1, w.rng.choice(("f", "f", "output_stream"))), w.message(2, value))
     parts = [w.text(1, "n"), w.text(2, w.rng.choice(_OPERATORS)), w.text(3, "x")]
     return w.message(number, *parts, *[attribute] * w.rng.randint(0, 1))

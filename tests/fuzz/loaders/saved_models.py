@@ -9,9 +9,14 @@ from typing import Any
 
 from tests.fuzz.loaders.groups import Loader
 
+_DECIDING = frozenset({"output_stream", "descriptor_source", "vocab_file", "module"})
+
 
 def loaders() -> dict[str, Loader]:
-    """`tensorflow` gives, for each graph, its operations, its functions as [name, operation] (and [name, ""]), and its assets."""
+    """`tensorflow` gives, for each graph, its operations, its functions as [name, operation] (and [name, ""]), and its assets.
+
+    `texts` are the attributes that decide what an operation does, as [operation, attribute, hexadecimal].
+    """
     found = importlib.util.find_spec("tensorflow")
     if found is None or not found.submodule_search_locations:
         raise ImportError("No module named 'tensorflow'")
@@ -32,6 +37,13 @@ def loaders() -> dict[str, Loader]:
                     for op in {"", *(node.op for node in one.node_def)}
                 ),
                 "assets": sorted(one.filename for one in graph.asset_file_def),
+                "texts": sorted(
+                    [node.op, key, node.attr[key].s.hex()]
+                    for nodes in (graph.graph_def.node, *(one.node_def for one in graph.graph_def.library.function))
+                    for node in nodes
+                    for key in _DECIDING.intersection(node.attr)
+                    if node.attr[key].s
+                ),
             }
             for graph in model.meta_graphs
         ]

@@ -69,6 +69,12 @@ def _saved(path: Path) -> Seen:
             "operations": sorted({node.op for node in graph.nodes}),
             "functions": sorted([name, op] for name, one in graph.functions.items() for op in {"", *one.ops}),
             "assets": sorted(graph.assets),
+            "texts": sorted(
+                [node.op, key, text.hex()]
+                for nodes in (graph.nodes, *(one.nodes.values() for one in graph.functions.values()))
+                for node in nodes
+                for key, text in node.texts.items()
+            ),
         }
         for graph in read_graphs(MemorySource(path.read_bytes()))
     ]
@@ -80,7 +86,7 @@ def _saved_differences(own: list[Any], other: list[Any]) -> Iterator[Failure]:
         yield _different("tensorflow", "graphs", f"{len(own)} here, {len(other)} there")
         return
     for mine, theirs in zip(own, other, strict=True):
-        for what in ("operations", "functions", "assets"):
+        for what in ("operations", "functions", "assets", "texts"):
             hidden = [one for one in theirs[what] if one not in mine[what]]
             if hidden:
                 yield _different("tensorflow", what, f"{mine[what]} here, {theirs[what]} there")

@@ -217,6 +217,19 @@ def test_what_protobuf_reads_otherwise_is_unreadable(made: bytes, tmp_path: Path
         looked_at(saved(tmp_path / "m", made, files={}))
 
 
+def test_a_value_before_its_key_is_unreadable(tmp_path: Path) -> None:
+    """TensorFlow takes it; a reader that goes forward would not know which attribute the text belongs to."""
+    text, key = held(2, held(2, "file:///tmp/x")), held(1, "output_stream")
+    for name, entry in (("first", (key, text)), ("last", (text, key))):
+        prints = held(1, "p") + held(2, "PrintV2") + held(5, *entry)
+        path = saved(tmp_path / name, graph(ADDS, nodes=[prints]), files={})
+        if name == "first":
+            assert looked_at(path).safety.verdict == "dangerous"
+        else:
+            with pytest.raises(UnreadableModelError, match="order"):
+                looked_at(path)
+
+
 def test_two_graphs_and_two_files(tmp_path: Path) -> None:
     """Two graphs with the same tags, and the model in a second form beside it: TensorFlow's releases take different ones."""
     with pytest.raises(UnreadableModelError, match="same tags"):

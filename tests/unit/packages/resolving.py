@@ -13,6 +13,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.prepared import Prepared
 from mlpack.packages.settings import PackageSettings
 from mlpack.pipeline.resolve import ResolveOptions, resolve
+from tests.built_in import distributions
 from tests.unit.packages.standin_index import RUNTIME
 
 Resolve = Callable[..., Lock]
@@ -29,7 +30,7 @@ def lock_of(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
     ) -> Lock:
         return resolve(
             Prepared(info=info),
-            options=ResolveOptions(**options),
+            options=ResolveOptions(**{"distributions": distributions(), **options}),
             settings=settings,
             runtime_requirements=RUNTIME,
             base_digest=lambda _base, _platform: digest,

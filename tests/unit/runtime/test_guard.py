@@ -23,17 +23,13 @@ from mlpack.readers.pickles.files import read_pickles
 from mlpack.runtime.models.guard import Guard, NotInspectedError
 from tests.contract.served import SKLEARN_LOADER
 from tests.hostile import P4, call, look_up, text
+from tests.loading import module_at
 
 ORDERED = OrderedDict(a=1)
 
 
 def loader_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("loader_with_guard", SKLEARN_LOADER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(SKLEARN_LOADER, "loader_with_guard")
 
 
 def listed(path: Path) -> Guard:

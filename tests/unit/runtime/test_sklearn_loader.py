@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import pickle
 from pathlib import Path
 from types import ModuleType
@@ -24,16 +23,12 @@ from mlpack.readers.pickles.files import read_pickles
 from mlpack.runtime.card import Signature, TensorSpec
 from mlpack.runtime.models.guard import Guard
 from tests.contract.served import SKLEARN_LOADER
+from tests.loading import module_at
 
 
 @pytest.fixture
 def loader() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("loader_under_test", SKLEARN_LOADER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(SKLEARN_LOADER, "loader_under_test")
 
 
 def load(loader: ModuleType, path: Path, options: dict[str, Any]) -> Any:

@@ -243,3 +243,21 @@ bring(Path({str(tmp_path)!r}), {{}})
     (tmp_path / "run.py").write_text(script)
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, check=False, cwd="/")
     assert (done.stderr, done.stdout.split()) == ("", ["mine"] * 4 + ["2"])
+
+
+def test_a_users_package_hides_the_files_of_the_loaders_folder(tmp_path: Path) -> None:
+    """A package `loader` of the user's is whole: none of its modules is the one of that name in the format's loader."""
+    for folder, kind in ((tmp_path, "ours"), (tmp_path / "code", "mine")):
+        (folder / "loader").mkdir(parents=True)
+        (folder / "loader" / "__init__.py").write_text("from .calls import Cleaner\n")
+        (folder / "loader" / "calls.py").write_text(f"class Cleaner:\n    kind = {kind!r}\n")
+    script = f"""import sys
+sys.path[:0] = [{str(tmp_path)!r}, {str(Path(__file__).parents[3])!r}]
+import loader
+from pathlib import Path
+from mlpack.runtime.models.user_code import bring
+bring(Path({str(tmp_path)!r}), {{"paths": ["code"], "main": {{"Cleaner": "loader.calls"}}}})
+print(loader.Cleaner.kind, Cleaner.kind)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout.split()) == ("", ["ours", "mine"])

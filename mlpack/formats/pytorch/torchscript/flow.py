@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mlpack.artifacts.model import TensorSpec
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.tensors import tensor_of
-from mlpack.formats.pytorch.torchscript.changes import changed_by, changed_in
 from mlpack.formats.pytorch.torchscript.grouped import Group, record
 from mlpack.formats.pytorch.torchscript.plain import PLAIN
 from mlpack.formats.pytorch.torchscript.script import Method, Script
@@ -20,6 +19,11 @@ from mlpack.readers.pickles.values import Instance
 
 _DEEPEST = 40
 _MOST_STEPS = 20_000
+# Calls that change a list or dictionary in its place.
+_CHANGING = frozenset({
+    "torch._set_item", "torch.append", "torch.extend", "torch.insert", "torch.pop", "torch.popitem", "torch.clear",
+    "torch.update", "torch.setdefault", "torch.Delete", "torch.reverse", "torch.remove", "torch.sort",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ class _Walk:
             return args[1]
         if path == "unchecked_cast" and len(args) == 2:
             return args[1]
-        if (name := changed_by(node)) and isinstance(scope.get(name), list | dict):
+        if (name := _changed_by(node)) and isinstance(scope.get(name), list | dict):
             return _change(path, name, args, scope)
         if path.startswith("torch.") and path.count(".") == 1:
             return self._operation(path[6:], args)
@@ -231,7 +235,7 @@ class _Walk:
 
 def _forget_changed(node: ast.stmt, scope: dict[str, Any]) -> None:
     """Lists and dictionaries that a statement may change are not known any more."""
-    scope.update({name: UNKNOWN for name in changed_in(node) if isinstance(scope.get(name), list | dict)})
+    scope.update({name: UNKNOWN for name in _changed_in(node) if isinstance(scope.get(name), list | dict)})
 
 
 def _lost(args: Sequence[Any]) -> Any:
@@ -280,3 +284,16 @@ def _held(value: Any) -> Any:
         inner = value.args[0]
         return [_held(one) for one in inner] if isinstance(inner, list | tuple) else UNKNOWN
     return value
+
+
+def _changed_by(call: ast.Call) -> str:
+    """The name of what a call changes; "" when it changes nothing that has a name."""
+    first = call.args[0] if call.args else None
+    return first.id if isinstance(first, ast.Name) and ast.unparse(call.func) in _CHANGING else ""
+
+
+def _changed_in(node: ast.stmt) -> Iterator[str]:
+    """The names of all that calls below a statement change."""
+    for one in ast.walk(node):
+        if isinstance(one, ast.Call) and (name := _changed_by(one)):
+            yield name
