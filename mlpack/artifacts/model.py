@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mlpack.artifacts.notice import Notice
+
 Verdict = Literal["safe", "unknown", "dangerous"]
 Layout = Literal["columns", "matrix", "tensors"]
 Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_detector"]
@@ -180,7 +182,7 @@ class ModelInfo:
     numpy_major: int | None = None
     protocol: int | None = None
     compression: str | None = None
-    warnings: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     packed: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -192,6 +194,11 @@ class ModelInfo:
     advice: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     framework_modules: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The texts of the notices."""
+        return tuple(notice.text for notice in self.notices)
 
     def to_json(self) -> dict[str, Any]:
         """The card's part that the file decides: the same on every host, so without its path."""

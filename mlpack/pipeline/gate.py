@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.notice import reason_of
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 from mlpack.readers.verdicts.verdict import remedy_for
 
@@ -64,8 +65,7 @@ def refuse_mute(info: ModelInfo) -> None:
             f"{info.path.name} is a bundle; it holds {', '.join(keys)}", hint=f"Say which to serve: --entry {keys[0]}"
         )
     if info.methods:
-        why = next((told for told in info.warnings if told.startswith("No signature: ")), "")
-        reason = why.removeprefix("No signature: ").partition(";")[0] or "the file does not tell what it takes"
+        reason = reason_of(info.notices) or "the file does not tell what it takes"
         raise ModelError(
             f"{info.path.name} can be loaded, but not asked: {reason}",
             hint="Give a few rows as it was trained on: --sample rows.csv (where it was trained: "
@@ -79,8 +79,7 @@ def refuse_mute(info: ModelInfo) -> None:
 
 def _what(info: ModelInfo) -> str:
     """Why there is nothing to ask, as the format told it."""
-    told = next((one for one in info.warnings if one.startswith("No signature: ")), "")
-    return told.removeprefix("No signature: ").partition(";")[0].rstrip(".") or f"it is {info.root_class}"
+    return reason_of(info.notices) or f"it is {info.root_class}"
 
 
 def _some(names: tuple[str, ...] | list[str], most: int = 6) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo, Safety
+from mlpack.artifacts.notice import notices
 from mlpack.discovery.candidates import candidates
 from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
 from mlpack.discovery.opaque import opaque_model
@@ -103,7 +104,7 @@ class _Asking:
             raise unknown(place, pickle, found, self.formats)
         return replace(
             info,
-            warnings=(*info.warnings, *remarks(place, pickle, self.formats)),
+            notices=(*info.notices, *notices(remarks(place, pickle, self.formats))),
             details={**info.details, **by_value(pickle)},
         )
 

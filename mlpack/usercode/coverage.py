@@ -11,6 +11,7 @@ from typing import Any
 
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
+from mlpack.artifacts.notice import NoticeCode
 from mlpack.artifacts.prepared import CODE_FOLDER, UserCode
 from mlpack.errors import MissingCodeError, UnsafeModelError
 from mlpack.packages.names import normalise, parse_requirement
@@ -196,7 +197,7 @@ class _Settling:
             safety=Safety(verdict=self.info.safety.verdict, findings=tuple(named)),
             requirements=(*self.info.requirements, *sorted(self.added, key=lambda one: one.distribution)),
             missing_modules=missing,
-            warnings=tuple(told for told in self.info.warnings if missing or "hand it in with --include" not in told),
+            notices=tuple(one for one in self.info.notices if missing or one.code is not NoticeCode.CODE_MISSING),
         )
         if not self.included.files:
             return Settled(info=info, code=None, open=tuple(self.open))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.cli.app import app
+from mlpack.errors import UnreadableModelError
 from mlpack.formats.keras import KerasFormat
 from mlpack.formats.keras.permitted import LAYERS, OTHERS
 from mlpack.formats.savedmodel import SavedModelFormat
@@ -80,26 +81,47 @@ from tests.loading import module_at
 v1 = tf.compat.v1
 folder, canary = sys.argv[1:3]
 
-for name in ("harmless", "hostile"):
+for name in ("harmless", "hostile", "printing"):
     with tf.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None], name="x")
-        first = tf.io.write_file(canary, "x") if name == "hostile" else tf.no_op()
+        if name == "hostile":
+            first = tf.io.write_file(canary, "x")
+        elif name == "printing":
+            first = tf.print("x", output_stream=f"file://{canary}.print")
+        else:
+            first = tf.no_op()
         signature = v1.saved_model.predict_signature_def({"x": x}, {"y": tf.identity(x)})
         builder = v1.saved_model.Builder(f"{folder}/{name}")
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, main_op=first)
         builder.save()
+# The attribute that names the file, with its value before its key: TensorFlow reads it all the same.
+with open(f"{folder}/printing/saved_model.pb", "rb+") as file:
+    text = file.read()
+    start = text.index(b"\\n\\routput_stream\\x12")
+    key, value = text[start : start + 15], text[start + 15 : start + 17 + text[start + 16]]
+    assert text.count(key + value) == 1
+    file.seek(0)
+    file.write(text.replace(key + value, value + key))
+
 loader, guard = module_at(sys.argv[3], "loader"), module_at(sys.argv[4], "guard")
 names = sorted(loader._operators(f"{folder}/harmless", ["serve"]))
-listed = guard.Guard({"operators": names})
+listed = guard.Guard({"operators": [*names, "PrintV2", "StringFormat"]})
 loader.load(f"{folder}/harmless", {}, listed)
-try:
-    loader.load(f"{folder}/hostile", {}, listed)
-    said = ""
-except guard.NotInspectedError as error:
-    said = str(error)
-early = os.path.exists(canary)
-tf.saved_model.load(f"{folder}/hostile", tags=["serve"])
-print(json.dumps([names, said, early, os.path.exists(canary)]))
+
+
+def refused(name):
+    try:
+        loader.load(f"{folder}/{name}", {}, listed)
+    except guard.NotInspectedError as error:
+        return str(error)
+
+
+said = [refused("hostile"), refused("printing")]
+canaries = [canary, f"{canary}.print"]
+early = [os.path.exists(one) for one in canaries]
+for name in ("hostile", "printing"):
+    tf.saved_model.load(f"{folder}/{name}", tags=["serve"])
+print(json.dumps([names, said, early, [os.path.exists(one) for one in canaries]]))
 """
 STUB = """
 import json, sys
@@ -196,13 +218,16 @@ def test_weights_with_the_stub_filled_in(tmp_path: Path) -> None:
 
 
 def test_the_image_refuses_operators_that_were_not_inspected(tmp_path: Path) -> None:
-    """A file that writes when it is loaded, with the card of a harmless one: refused before TensorFlow loads it."""
+    """Files that write when they are loaded, with the card of a harmless one: refused before TensorFlow loads them."""
     parts = (SavedModelFormat.loader, GUARD)
     names, said, early, late = asked(GUARDED, str(tmp_path), str(tmp_path / "canary"), *map(str, parts))
-    assert "WriteFile" in said
-    assert (early, late) == (False, True)
+    assert "WriteFile" in said[0]
+    assert "PrintV2 output_stream sha256:" in said[1]
+    assert (early, late) == ([False, False], [True, True])
     assert tuple(names) == looked_at(tmp_path / "harmless").names["operators"]
     assert looked_at(tmp_path / "hostile").safety.verdict == "dangerous"
+    with pytest.raises(UnreadableModelError, match="order"):
+        looked_at(tmp_path / "printing")
 
 
 def test_keras_2_is_told_from_keras_3() -> None:

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mlpack.artifacts.notice import notices
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.report import Check, Report
 from mlpack.cli.app import run
@@ -178,7 +179,7 @@ def test_no_file_speaks_through_what_is_rendered(tmp_path: Path) -> None:
     signature = replace(lock.info.signatures[0], columns=(EVIL, "::b"), classes=(EVIL, "::error::b"), name=EVIL)
     info = replace(
         lock.info, root_class=EVIL, framework=EVIL, framework_version=EVIL, signatures=(signature,), classes=(EVIL,),
-        steps=((EVIL, EVIL),), warnings=(EVIL,),
+        steps=((EVIL, EVIL),), notices=notices((EVIL,)),
     )  # fmt: skip
     evil = replace(lock, prepared=Prepared(info=info), reasons=(EVIL,))
     for file in render_lock(evil, loader=Path(__file__)).files:

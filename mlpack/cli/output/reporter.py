@@ -8,6 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.notice import NoticeCode
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.release import Planned
@@ -63,9 +64,9 @@ class ConsoleReporter:
             case Prepared():
                 for note in value.code.notes if value.code else ():
                     self._console.note(f"- {note}")
-                for warning in value.info.warnings:
-                    if warning.startswith("The file does not tell"):  # the service would refuse what the model takes
-                        self._console.warn(warning)
+                for notice in value.info.notices:
+                    if notice.code is NoticeCode.ASSUMED:  # the service would refuse what the model takes
+                        self._console.warn(notice.text)
             case Bundle():
                 self._reasons = value.lock.reasons
             case Image():

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
+from mlpack.artifacts.notice import notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
 from mlpack.readers.limits import told_of
@@ -62,7 +63,7 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
         n_features_in=len(columns),
         feature_names=tuple(one.name for one in columns) if all(one.name for one in facts.features) else (),
         classes=facts.classes if facts.loss not in _MULTILABEL else None,
-        warnings=tuple(_warnings(facts, columns)),
+        notices=notices(_warnings(facts, columns)),
         details={
             "serialisation": facts.serialisation,
             "loss": facts.loss,

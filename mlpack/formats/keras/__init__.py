@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.notice import Notice, assumed, code_missing, notices
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind, stub_for_weights
 from mlpack.formats.keras.architecture import Architecture, architecture
@@ -104,7 +105,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         missing_modules=_missing(judged),
         steps=told.layers[:100],
         methods=("predict",),
-        warnings=_warnings(found, judged),
+        notices=notices(_warnings(found, judged)),
         details={**_details(found, told), **_by_value(judged)},
         options=_options(found, told, judged, needs),
         excludes=needs.excludes,
@@ -139,15 +140,15 @@ def _missing(judged: Judged) -> tuple[str, ...]:
     return tuple(sorted({path.rpartition(".")[0] for path in judged.own.values()}))
 
 
-def _warnings(found: KerasFile, judged: Judged) -> tuple[str, ...]:
-    told = []
+def _warnings(found: KerasFile, judged: Judged) -> list[Notice | str]:
+    told: list[Notice | str] = []
     if judged.own:
-        told.append(f"Needs code that Keras does not have: {', '.join(judged.own)}; hand it in with --include.")
+        told.append(code_missing("Keras does not have", judged.own))
     if found.version is None and found.container != "json":
-        told.append("The file does not tell which version of Keras made it; the newest of its kind is taken.")
+        told.append(assumed("The file does not tell which version of Keras made it; the newest of its kind is taken."))
     if found.backend not in (None, "tensorflow"):
         told.append(f"It was saved with Keras's {found.backend} backend, and is served with TensorFlow's.")
-    return tuple(told)
+    return told
 
 
 def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:

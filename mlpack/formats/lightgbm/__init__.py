@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
+from mlpack.artifacts.notice import Notice, assumed, notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
@@ -64,7 +65,7 @@ def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
         methods=("predict",),
         n_features_in=len(facts.names),
         feature_names=facts.names,
-        warnings=tuple(_warnings(facts)),
+        notices=notices(_warnings(facts)),
         details={
             "text_version": facts.version,
             "objective": facts.objective or "the user's own",
@@ -112,7 +113,8 @@ def _text(values: tuple[object, ...]) -> bool:
     return any(isinstance(value, str) for value in values)
 
 
-def _warnings(facts: LightGBMFacts) -> list[str]:
+def _warnings(facts: LightGBMFacts) -> list[Notice]:
     if facts.categories and not _known(facts):
-        return ["The file does not tell which columns its categories belong to: send the codes that pandas gave them."]
+        text = "The file does not tell which columns its categories belong to: send the codes that pandas gave them."
+        return [assumed(text)]
     return []

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature
+from mlpack.artifacts.notice import NoticeCode
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.mlflow.examples import example_of, fits
@@ -165,7 +166,7 @@ def _joined(
         signatures=signatures,
         methods=inner.methods or tuple(one.name for one in signatures),
         details={**inner.details, "mlflow": told},
-        warnings=tuple(
-            one for one in inner.warnings if signatures == inner.signatures or not one.startswith("No signature")
+        notices=tuple(
+            one for one in inner.notices if signatures == inner.signatures or one.code is not NoticeCode.NO_SIGNATURE
         ),
     )

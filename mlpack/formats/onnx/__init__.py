@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo, Requirement
+from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import SCALED_TOGETHER, Artifact, Format, Kind
 from mlpack.formats.onnx.external import companions
@@ -100,7 +101,7 @@ class _Facts:
             n_features_in=width if isinstance(width, int) and width > 0 else None,
             feature_names=tuple(one.name for one in inputs) if signature and signature.layout == "columns" else (),
             classes=self.asked.classes,
-            warnings=tuple(self._warnings()),
+            notices=notices(self._warnings()),
             details=self._details(),
             options={"extensions": True} if extensions else {},
             locales=tuple(sorted(name for name in self.model.locales if _LOCALE.fullmatch(name))),
@@ -117,11 +118,11 @@ class _Facts:
         known = OWN_DOMAINS | {EXTENSIONS}
         return [one for one in self.model.operators if one[0] not in known and one not in self.model.functions]
 
-    def _warnings(self) -> Iterator[str]:
+    def _warnings(self) -> Iterator[Notice | str]:
         if foreign := self._foreign():
-            yield f"No signature: onnxruntime does not have its operators {_some(foreign)}."
+            yield no_signature(f"onnxruntime does not have its operators {_some(foreign)}")
         elif self.asked.problem:
-            yield f"No signature: {self.asked.problem}."
+            yield no_signature(self.asked.problem)
         if self.asked.signature is not None and rows_are_scaled_together(self.model):
             yield SCALED_TOGETHER
         if self.asked.unserved:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import Finding, ModelInfo, Safety, Verdict
+from mlpack.artifacts.notice import no_signature
 from mlpack.formats.base import Artifact, Format, Kind, stub_for_weights
 from mlpack.formats.pytorch.archive import TorchArchive, open_archive
 from mlpack.formats.pytorch.exported import inspect_exported
@@ -198,7 +199,7 @@ def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *
         requirements=requirements,
         missing_modules=missing,
         protocol=pickle.protocol,
-        warnings=(f"No signature: it is {what}.",),
+        notices=(no_signature(f"it is {what}"),),
         details=details,
         advice=advice,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, TensorSpec
+from mlpack.artifacts.notice import Notice, code_missing, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.asked import (
     OPEN,
@@ -56,7 +57,8 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
     inputs = inputs_of_rows(artifact.sample) or (() if any(map(lengths_open, wanted)) else wanted)
     columns = columns_of_rows(artifact.sample, inputs)
     signature = signature_of(inputs, outputs_of(root), columns=columns) if inputs else None
-    warnings, advice = [], ""
+    warnings: list[Notice | str] = []
+    advice = ""
     if any(name.module.startswith(_DYNAMIC) for name in pickle.globals):
         warnings.append(SCALED_TOGETHER)
         signature = replace(signature, batch="one") if signature else None
@@ -68,13 +70,13 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         told = f"{root.class_name} takes" + "".join(
             f" {one.dtype} {list(one.shape)}: the lengths are not told" for one in wanted
         )
-        warnings.append(f"No signature: {told}." if wanted else f"No signature: the file does not tell what {told}.")
+        warnings.append(no_signature(told if wanted else f"the file does not tell what {told}"))
     elif not artifact.sample:
         warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
     if key:
         warnings.append(f"It is a checkpoint whose {key!r} is the module.")
     if missing:
-        warnings.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
+        warnings.append(code_missing("no known package has", missing))
     return ModelInfo(
         path=artifact.path,
         format="pytorch",
@@ -91,7 +93,7 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         steps=tuple((name, _class(child)) for name, child in _children(root)[:50]),
         numpy_major=pickle.numpy_major,
         protocol=pickle.protocol,
-        warnings=tuple(warnings),
+        notices=notices(warnings),
         details={"kind": "module", "container": pickle.container, **({"key": key} if key else {}), **summary(tensors)},
         options={"kind": "module", "dtype": floating(tensors), **({"key": key} if key else {})},
         advice=advice,

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSpec
+from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
@@ -142,16 +143,16 @@ def _info(
     entry = _entry(artifact)
     inputs = inputs_of_rows(artifact.sample) if entry else ()
     signatures = ()
-    warnings = []
+    warnings: list[Notice | str] = []
     advice = library_of(artifact) + _ADVICE.format(file=artifact.name)
     if not entry:
-        warnings.append(f"No signature: it is {what}, weights without the code that uses them.")
+        warnings.append(no_signature(f"it is {what}, weights without the code that uses them"))
     elif not inputs:
         advice = (
             "Give a few rows: --sample rows.json, a list with a row each, or records by forward's argument names; whole "
             "numbers are INT64, others FP32."
         )
-        warnings.append(f"No signature: weights do not tell what the module of {entry} takes.")
+        warnings.append(no_signature(f"weights do not tell what the module of {entry} takes"))
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
         columns = columns_of_rows(artifact.sample, inputs)
@@ -174,7 +175,7 @@ def _info(
         entry=entry,
         methods=("forward",) if entry else (),
         protocol=protocol,
-        warnings=tuple(warnings),
+        notices=notices(warnings),
         details={**details, **summary(tensors)},
         options={**options, "dtype": floating(tensors)},
         advice="" if signatures else advice,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.notice import Notice, assumed, notices
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind, OtherServer
 from mlpack.formats.savedmodel.graph import MetaGraph, read_graphs
@@ -127,7 +128,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         size=sum(tree.sizes.values()),
         requirements=requirements_of(version, graph),
         methods=tuple(call.name for call in calls),
-        warnings=(*problems, *_warnings(version, graph, missing)),
+        notices=notices((*problems, *_warnings(version, graph, missing))),
         details=_details(graph, graphs, missing),
         options={"tags": graph.tags, "legacy": needs_keras_2(version, graph)},
         excludes=excludes_of(version, graph),
@@ -154,8 +155,8 @@ def _missing(tree: Tree, graph: MetaGraph) -> tuple[str, ...]:
     return (*missing, *(f"assets/{name}" for name in graph.assets if f"assets/{name}" not in tree))
 
 
-def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -> list[str]:
-    told = []
+def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -> list[Notice | str]:
+    told: list[Notice | str] = []
     if missing:
         told.append(f"Files are missing: {', '.join(missing[:5])}.")
     taken = nearest(version)
@@ -165,7 +166,7 @@ def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -
             "SavedModels of its older releases."
         )
     if version is None:
-        told.append("The file does not tell which version of TensorFlow made it; the newest is taken.")
+        told.append(assumed("The file does not tell which version of TensorFlow made it; the newest is taken."))
     if others := foreign(graph):
         told.append(f"Needs operations that TensorFlow does not have: {', '.join(others[:10])}.")
     return told

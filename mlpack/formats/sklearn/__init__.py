@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo
+from mlpack.artifacts.notice import Notice, assumed, code_missing, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
@@ -217,7 +218,7 @@ class _Facts:
             numpy_major=self.pickle.numpy_major,
             protocol=self.pickle.protocol,
             compression=self.pickle.compression,
-            warnings=self._warnings(model, inputs, listed, missing),
+            notices=notices(self._warnings(model, inputs, listed, missing)),
             details=self._details(inputs),
             options=self._options(inputs),
             names={"types": self.skops.names} if self.skops else {},
@@ -263,8 +264,8 @@ class _Facts:
 
     def _warnings(
         self, model: Estimator | None, inputs: Inputs, listed: tuple[Content, ...], missing: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        told = list(self.pickle.notes)
+    ) -> list[Notice | str]:
+        told: list[Notice | str] = list(self.pickle.notes)
         if len(self.versions) > 1:
             told.append(f"Parts were made with different versions of scikit-learn: {', '.join(self.versions)}.")
         if len(self.pickle.members) > 1:
@@ -279,7 +280,7 @@ class _Facts:
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.askable else ""
             what = "fit it, and save it then" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
-            told.append(f"No signature: {inputs.problem}; {what}.")
+            told.append(no_signature(inputs.problem, what))
         elif model is not None and core(model).kind is None:
             told.append(
                 f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
@@ -291,12 +292,14 @@ class _Facts:
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
             told.append(
-                f"The file does not tell what these columns hold; taken as numbers: {names}. "
-                "If some hold text, give a few rows with --sample."
+                assumed(
+                    f"The file does not tell what these columns hold; taken as numbers: {names}. "
+                    "If some hold text, give a few rows with --sample."
+                )
             )
         if missing:
-            told.append(f"Needs code that no known package has: {', '.join(missing)}; hand it in with --include.")
-        return tuple(told)
+            told.append(code_missing("no known package has", missing))
+        return told
 
 
 def _steps(model: Estimator | None) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.model import Batch, Finding, Layout, ModelInfo, Requirement, Safety, Signature, TensorSpec
+from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
@@ -66,7 +67,7 @@ class TfliteFormat(Format):
             safety=Safety(verdict="unknown" if findings else "safe", findings=findings),
             size=artifact.size,
             requirements=(Requirement(module="ai_edge_litert", distribution="ai-edge-litert", newest=True),),
-            warnings=tuple(_warnings(model, problem, foreign)),
+            notices=notices(_warnings(model, problem, foreign)),
             details=_details(model),
             advice="" if signatures else _advice(foreign),
             names={"operators": model.custom},
@@ -138,11 +139,11 @@ def _spec(tensor: Tensor, batch: Batch) -> TensorSpec:
     return TensorSpec(name=tensor.name, dtype=tensor.dtype, shape=(-1, *(tensor.shape if whole else tensor.shape[1:])))
 
 
-def _warnings(model: Model, problem: str, foreign: list[str]) -> Iterator[str]:
+def _warnings(model: Model, problem: str, foreign: list[str]) -> Iterator[Notice | str]:
     if foreign:
-        yield f"No signature: the runtime does not have its operators {', '.join(foreign[:3])}."
+        yield no_signature(f"the runtime does not have its operators {', '.join(foreign[:3])}")
     elif problem:
-        yield f"No signature: {problem}."
+        yield no_signature(problem)
     quantised = sorted({one.name for call in model.calls for one in call.inputs if one.scale is not None})
     if quantised:
         names = ", ".join(quantised[:3])

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, TensorSpec
+from mlpack.artifacts.notice import notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost
@@ -65,7 +66,7 @@ def _info(artifact: Artifact, facts: XGBoostFacts) -> ModelInfo:
         n_features_in=facts.features,
         feature_names=facts.names,
         classes=classes,
-        warnings=tuple(_warnings(facts)),
+        notices=notices(_warnings(facts)),
         details=_details(facts),
         options=_options(facts),
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import DTYPES, Batch, ModelInfo, Signature, TensorSpec
+from mlpack.artifacts.notice import notices
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
@@ -85,7 +86,7 @@ class _Program:
             requirements=requirements,
             methods=("forward",),
             protocol=pickle.protocol if pickle is not None else None,
-            warnings=tuple(warnings),
+            notices=notices(warnings),
             details={
                 "kind": "exported",
                 "schema": ".".join(str(one) for one in (self.document.get("schema_version") or {}).values()),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
+from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.asked import (
@@ -60,7 +61,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         requirements=requirements,
         methods=("forward",) if asked.method else (),
         protocol=artifact.pickle.protocol,
-        warnings=tuple(asked.warnings),
+        notices=notices(asked.warnings),
         details={
             "kind": "torchscript",
             "torchscript_version": archive.text("version", 16).strip(),
@@ -85,7 +86,7 @@ class _Asked:
 
     def __post_init__(self) -> None:
         self.method = self.script.method(self.qualified) if self.qualified else None
-        self.warnings: list[str] = []
+        self.warnings: list[Notice | str] = []
         self.advice = ""
         self.arguments: list[dict[str, Any]] = []
         self.described = ""
@@ -212,7 +213,7 @@ class _Asked:
         return None
 
     def _mute(self, why: str, advice: str) -> None:
-        self.warnings.append(f"No signature: {why}.")
+        self.warnings.append(no_signature(why))
         self.advice = advice
 
     def _tell_state(self) -> None:

@@ -1,0 +1,33 @@
+"""Notices: a code decides, the text is for people."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from mlpack.artifacts.notice import NoticeCode, assumed, no_signature, notices, reason_of
+from mlpack.errors import ModelError
+from mlpack.formats.sklearn import SklearnFormat
+from mlpack.pipeline.gate import refuse_mute
+from mlpack.pipeline.inspect import inspect
+
+
+def test_the_reason_is_found_by_its_code() -> None:
+    """A remark that reads like a notice of another kind is not taken for one."""
+    looks_like_one = notices(["No signature: because I say so."])
+    assert reason_of(looks_like_one) == ""
+    found = (*looks_like_one, assumed("It takes numbers."), no_signature("it is empty", "fill it"))
+    assert reason_of(found) == "it is empty"
+    assert [one.code for one in found] == [NoticeCode.REMARK, NoticeCode.ASSUMED, NoticeCode.NO_SIGNATURE]
+    assert found[-1].text == "No signature: it is empty; fill it."
+
+
+def test_the_refusal_gives_the_reason(tmp_path: Path) -> None:
+    """A model that was never fitted: the build's error has the reason of the notice, and inspect's warning its advice too."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(LogisticRegression()))
+    info = inspect(path, formats=[SklearnFormat()])
+    assert info.to_json()["warnings"] == ["No signature: it was never fitted; fit it, and save it then."]
+    with pytest.raises(ModelError, match=r"it was never fitted$"):
+        refuse_mute(info)
