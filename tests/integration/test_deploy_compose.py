@@ -107,7 +107,7 @@ def test_a_stage_without_traffic_waits_for_its_share(iris: Packed, folder: Path,
     assert [(one["name"], one["percent"], one["proven"]) for one in waiting["revisions"]] == [
         (aside["revision"], 0, False)
     ]
-    assert "nothing serves yet" in waiting["message"]
+    assert "no revision serves yet" in waiting["message"]
     first = told(*aside["share"].split()[1:], cwd=folder)
     assert running(engine, service) == [f"mlpack-{service}"]
     assert ask(first["url"], body) == ask(f"http://127.0.0.1:{port}", body) == expected
@@ -166,5 +166,5 @@ def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None
     words = ("deploy", iris.image, "--target", "compose", "--yes")
     found = refused(2, "config", *words, "--region", "europe-west1", cwd=folder)
     assert "region" in found["error"]["message"]
-    assert "Known here" in found["error"]["hint"]
+    assert "Available settings" in found["error"]["hint"]
     assert [path.name for path in (folder / ".mlpack").iterdir()] == ["receipts"]
