@@ -20,7 +20,7 @@ from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets import compose
 from mlpack.targets.cloudrun import settings as cloudrun
-from mlpack.targets.settings import Corner
+from mlpack.targets.settings import TargetSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -175,8 +175,8 @@ def _formats() -> str:
     return _table(("file", "read without running it", "served by", "seen here"), rows)
 
 
-def _corner(kind: type[Corner]) -> str:
-    """A target's corner of mlpack.yaml."""
+def _target_settings(kind: type[TargetSettings]) -> str:
+    """The keys of a target's section in mlpack.yaml."""
     fields = kind.model_fields.items()
     return _table(
         ("setting", "default", "meaning"),
@@ -205,7 +205,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
-    "cloudrun": lambda: _corner(cloudrun.Settings), "compose": lambda: _corner(compose.Settings),
+    "cloudrun": lambda: _target_settings(cloudrun.Settings), "compose": lambda: _target_settings(compose.Settings),
 }  # fmt: skip
 
 if __name__ == "__main__":

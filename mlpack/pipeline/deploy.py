@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mlpack.artifacts.release import Released
 from mlpack.artifacts.service import Deployment, Live, Place, Plan, Proof, Service, Staged
 from mlpack.checks.golden import Asked, Golden, ask
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
-from mlpack.targets.base import Keeper, OnStep, Target
+from mlpack.targets.base import OnStep, Target
 
 _SLOWER = 2.0  # so many times the serving revision's p95 is worth a word
 
@@ -40,7 +40,7 @@ def deploy(
         _prove(plan.live.place, golden, seen, "live", on_step)
         return _deployment(plan, plan.live, seen, golden)
     try:
-        staged = target.stage(plan, released, on_step)
+        staged = target.stage(plan, released.release, on_step)
         if staged.serving is not None and not staged.serving.closed:
             on_step("asking what serves now, to compare")
             seen.asked["before"] = ask(staged.serving, golden).to_json()
@@ -58,40 +58,43 @@ def deploy(
     return _deployment(plan, live, seen, golden)
 
 
-def refuse_platform(image: Image, platform: str | None) -> None:
-    """Raise DeployError for an image of another platform than the target's, with the command that builds the right one."""
-    if platform is not None and image.platform != platform:
+def refuse_platform(image: Image, platforms: Sequence[str]) -> None:
+    """Raise DeployError for an image of another platform than the target's, with the command that builds the right one.
+
+    `platforms` are those that the target runs; without any, it runs the engine's own.
+    """
+    if platforms and image.platform not in platforms:
         raise DeployError(
-            f"the image is for {image.platform}, and the target runs {platform} only",
-            hint=f"`mlpack build --platform {platform}`, then test and deploy that one.",
+            f"the image is for {image.platform}, and the target runs {' and '.join(platforms)} only",
+            hint=f"`mlpack build --platform {platforms[0]}`, then test and deploy that one.",
             code="deploy_platform",
         )
 
 
-def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, str]:
+def rollback(target: Target, to: str | None, on_step: OnStep) -> tuple[Service, str]:
     """All traffic to an earlier revision: the named one, else the newest that served before what serves now.
 
     Gives the service as it is then, and the revision that served before.
     """
-    service = keeper.status()
+    service = target.status()
     serving = service.serving
     names = [revision.name for revision in service.revisions]
     if to is not None and to not in names:
         raise missing_revision(service, to)
     older = service.revisions[names.index(serving.name) + 1 :] if serving else service.revisions
-    target = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
-    if target is None:
+    chosen = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
+    if chosen is None:
         raise DeployError(
             f"{service.name} has no earlier revision to go back to",
             hint="`mlpack status` lists its revisions; `mlpack rollback --to REVISION` names one.",
             code="deploy_missing",
         )
-    return keeper.route({target: 100}, on_step), serving.name if serving else ""
+    return target.route({chosen: 100}, on_step), serving.name if serving else ""
 
 
-def share(keeper: Keeper, shares: Mapping[str, int], on_step: OnStep) -> Service:
+def share(target: Target, shares: Mapping[str, int], on_step: OnStep) -> Service:
     """The traffic shared by percent between revisions that are there and ready; raises DeployError before anything moves."""
-    service = keeper.status()
+    service = target.status()
     known = {revision.name: revision for revision in service.revisions}
     for name, percent in shares.items():
         if name not in known:
@@ -101,7 +104,7 @@ def share(keeper: Keeper, shares: Mapping[str, int], on_step: OnStep) -> Service
                 f"{name} cannot serve: {known[name].message or 'it is not ready'}",
                 hint="Choose a ready one: `mlpack status`.",
             )
-    return keeper.route(shares, on_step)
+    return target.route(shares, on_step)
 
 
 def missing_revision(service: Service, name: str) -> DeployError:

@@ -1,40 +1,45 @@
-"""The two interfaces of a deployment target: Target releases a service, Keeper manages an existing one."""
+"""The interface of a deployment target, which releases a service and manages it afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.report import Report
+from mlpack.artifacts.release import Release
 from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
+from mlpack.registries.destinations import OwnRegistry
+from mlpack.targets.settings import TargetSettings
 
 OnStep = Callable[[str], None]  # called with a short description of the current step
 
 
-@dataclass(frozen=True, kw_only=True)
-class Home:
-    """The project and region whose own registry a target takes its images from."""
-
-    project: str
-    region: str
-
-
 class Target(Protocol):
-    """Releases an image in steps; each step can be rolled back until the last one is verified."""
+    """A service at one place where services run.
 
-    platform: str | None  # the only one that it runs, None for the engine's own
-    home: Home | None  # None: the image stays on the engine that built it
+    A release goes through `plan`, `stage` and `promote`; `restore` rolls it back until the last one is verified. The other
+    methods manage an existing service and raise DeployError (code `deploy_missing`) if it does not exist.
+    """
+
+    name: ClassVar[str]  # that of `--target NAME`, of the section in mlpack.yaml and of the entry point
+    needs_registry: ClassVar[bool] = True  # False: it also runs images that are only in the engine that built them
+    platforms: ClassVar[tuple[str, ...]] = ()  # of the images that it runs, the usual one first; (): the engine's own
+    settings: ClassVar[type[TargetSettings]]  # reads `deploy: {NAME: ...}` in mlpack.yaml
+
     service: str
-    where: Mapping[str, str]  # what a later command needs beside the service's name to find it again
+    where: Mapping[str, str]  # the settings that later commands need to find the service again
+    own_registry: OwnRegistry | None = None  # where images go if mlpack.yaml names no repository
 
-    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:
-        """What will change if the image, known by `reference` once it is pushed, is released; changes nothing."""
+    def __init__(self, service: str, settings: Any, *, folder: Path, templates: Path | None) -> None:
+        """Make the target of one service; `folder` is the working folder, `templates` that of the user's own.
 
-    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
+        It raises UsageError or DeployError if the service cannot be reached from here, before anything is built for it.
+        """
+
+    def plan(self, release: Release) -> Plan:
+        """What will change if this is released; changes nothing. A reference has no digest yet if the image is not pushed."""
+
+    def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
         """Start the release without traffic, until it is ready. Raises DeployError; then call `restore`."""
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
@@ -46,10 +51,6 @@ class Target(Protocol):
         Raises DeployStateError, which describes the remaining state, if the rollback fails.
         """
 
-
-class Keeper(Protocol):
-    """Manages an existing service; raises DeployError (code `deploy_missing`) if it does not exist."""
-
     def status(self) -> Service:
         """The service with its current and earlier revisions."""
 
@@ -59,15 +60,5 @@ class Keeper(Protocol):
     def delete(self, on_step: OnStep) -> None:
         """Delete the service."""
 
-    def place(self) -> Place:
-        """The address of the service."""
-
-
-class Kind(Protocol):
-    """The plugin of a target: makes a Target for a service from the target's section in mlpack.yaml."""
-
-    def __call__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> Any:
-        """The Target, which is also a Keeper; raises ConfigError for invalid settings.
-
-        `folder` is the working folder, `templates` that of the user's own.
-        """
+    def endpoint(self) -> Place:
+        """Where the service answers."""

@@ -11,19 +11,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mlpack.errors import ConfigError
 
 
-class Corner(BaseModel):
-    """What every target's settings are: unknown keys are errors, values never change."""
+class TargetSettings(BaseModel):
+    """The section of a target in mlpack.yaml: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-CornerType = TypeVar("CornerType", bound=Corner)
+SettingsType = TypeVar("SettingsType", bound=TargetSettings)
 
 
-def read_corner(kind: type[CornerType], target: str, corner: Mapping[str, Any]) -> CornerType:
-    """The settings of one target; raises ConfigError for what does not fit."""
+def read_settings(kind: type[SettingsType], target: str, section: Mapping[str, Any]) -> SettingsType:
+    """The settings of a target from its section; raises ConfigError for a wrong key or value."""
     try:
-        return kind.model_validate(dict(corner))
+        return kind.model_validate(dict(section))
     except ValidationError as error:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]

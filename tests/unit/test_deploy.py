@@ -29,7 +29,7 @@ def target() -> Iterator[SmallTarget]:
 
 
 def release(target: SmallTarget, *, golden: Golden | None = GOLDEN, traffic: bool = True) -> Deployment:
-    plan = target.plan(IMAGE, None, "small")
+    plan = target.plan(RELEASED.release)
     return deploy(plan, RELEASED, target=target, golden=golden, on_step=lambda _: None, traffic=traffic)
 
 
@@ -59,7 +59,7 @@ def test_a_wrong_answer_never_gets_the_traffic(target: SmallTarget, answer: obje
     assert "r0 serves" in told.value.message
     assert told.value.document["restored"] == "r0 serves"
     assert target.calls[-2:] == ["stage", "restore"]
-    assert not ask(target.place(), GOLDEN).errors
+    assert not ask(target.endpoint(), GOLDEN).errors
 
 
 @pytest.mark.parametrize("step", ["stage", "promote"])
@@ -82,7 +82,7 @@ def test_what_cannot_be_put_back_is_exit_9(target: SmallTarget) -> None:
         release(target)
     assert told.value.exit == 9
     assert "golden requests" in told.value.message
-    assert "the door is jammed" in told.value.message
+    assert "the front server is stuck" in told.value.message
 
 
 def test_ctrl_c_puts_back_too(target: SmallTarget) -> None:
@@ -97,10 +97,10 @@ def test_ctrl_c_puts_back_too(target: SmallTarget) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deploy(target.plan(IMAGE, None, "small"), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
+        deploy(target.plan(RELEASED.release), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
     assert target.calls[-1] == "restore"
     assert steps[-1] == "r0 serves"
-    assert not ask(target.place(), GOLDEN).errors
+    assert not ask(target.endpoint(), GOLDEN).errors
 
 
 def test_without_traffic_it_stays_aside(target: SmallTarget) -> None:
@@ -181,16 +181,17 @@ def test_an_answer_is_judged_by_the_signature(target: SmallTarget, answer: objec
     signature = {"method": "predict", "outputs": [{"name": "y", "dtype": "FP64", "shape": [-1]}]}
     target.answers = answer
     golden = Golden(request={"instances": [[1]]}, answer=None, signature=signature)
-    staged = target.stage(target.plan(IMAGE, None, "small"), RELEASED, lambda _: None)
+    staged = target.stage(target.plan(RELEASED.release), RELEASED.release, lambda _: None)
     assert bool(ask(staged.place, golden).errors) == bool(wrong)
 
 
 def test_another_processor_is_refused_before_the_push() -> None:
     """An image of an Arm laptop does not get as far as the registry; the command that mends it is told."""
     arm = replace(IMAGE, platform="linux/arm64")
-    refuse_platform(IMAGE, "linux/amd64")
-    refuse_platform(arm, None)
+    refuse_platform(IMAGE, ("linux/amd64",))
+    refuse_platform(arm, ())
+    refuse_platform(arm, ("linux/amd64", "linux/arm64"))
     with pytest.raises(DeployError) as told:
-        refuse_platform(arm, "linux/amd64")
+        refuse_platform(arm, ("linux/amd64",))
     assert (told.value.exit, told.value.code) == (8, "deploy_platform")
     assert "mlpack build --platform linux/amd64" in told.value.hint

@@ -32,12 +32,12 @@ def delete(
     if not yes and not console.interactive:
         raise UsageError("deleting needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = deployed_service(config, target, words, set_)
-    found = keeper.status()
+    deployed = deployed_service(config, target, words, set_)
+    found = deployed.status()
     console.text(f"{found.name} on {found.target}, {len(found.revisions)} revisions, {found.url}")
     if not yes:
         console.confirm("Delete it?")
-    keeper.delete(lambda step: console.note(f"- {step}"))
+    deployed.delete(lambda step: console.note(f"- {step}"))
     console.document({"deleted": found.name, "target": found.target})
     console.text(f"{found.name} is gone")
     return 0

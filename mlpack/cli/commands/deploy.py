@@ -117,34 +117,37 @@ def _run(console: Console, line: Line, start: Any, *, dry_run: bool) -> int:
 def _line(console: Console, source: str | None, choices: DeployChoices, *, config: Path | None) -> tuple[Line, Any]:
     """The line and where it starts: a model's path, an image of the engine, or one that is in a registry already."""
     from mlpack.cli.output.reporter import ConsoleReporter
-    from mlpack.cli.target_choice import make_target
+    from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import service_name
     from mlpack.pipeline.service import expecting
     from mlpack.pipeline.tools import Options
-    from mlpack.plugins import load
     from mlpack.registries.destinations import deploy_destination
 
-    if choices.target is not None:  # a misspelt one is reported first, whatever else is wrong
-        load("targets", choices.target)
     if not (choices.yes or choices.dry_run or console.interactive):
         raise UsageError(
             "a deploy needs confirmation, and no terminal is there to ask",
             hint="--yes confirms; --dry-run only shows the plan.",
         )
+    workspace = Workspace(Path.cwd())
     path = Path(source) if source is not None and Path(source).exists() else None
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if path is None else service_name(loaded, path)
-        found: Target = make_target(
-            loaded, choices.target, choices.settings, choices.more, workspace=Workspace(Path.cwd()), name=named
-        )
-        return found
+        return make_target(loaded, choices.target, choices.settings, choices.more, workspace=workspace, name=named)
 
     def destination(loaded: Config, found: Target | None, name: str) -> Destination | None:
-        home = None if found is None else found.home
-        return deploy_destination(home, loaded.image.repository, image=name, keep=choices.keep)
+        if found is None:
+            return None
+        return deploy_destination(
+            loaded.image.repository,
+            target=found.name,
+            needs_registry=found.needs_registry,
+            own=found.own_registry,
+            image=name,
+            keep=choices.keep,
+        )
 
     line = make_line(
         path,
@@ -161,11 +164,11 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         target=target,
         destination=destination,
     )
-    line = expecting(line)
+    platforms = target_class(line.config, choices.target, workspace).platforms
+    line = expecting(replace(line, options=replace(line.options, platforms=platforms)))
     if path is not None:
-        found = line.tools.target(None)
-        options = replace(line.options, platform=found.platform if found else None)
-        return replace(line, options=options), path  # what does not fit the target is reported before anything is built
+        line.tools.target(None)  # wrong settings are reported before anything is built
+        return line, path
     if source is not None and "@sha256:" in source:
         return line, line.released(source)
     return line, line.image(source)

@@ -40,8 +40,8 @@ def rollback(
 
     console = Console(json=json, quiet=quiet)
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = deployed_service(config, target, words, set_)
-    found, before = run_rollback(keeper, to, lambda step: console.note(f"- {step}"))
+    deployed = deployed_service(config, target, words, set_)
+    found, before = run_rollback(deployed, to, lambda step: console.note(f"- {step}"))
     serving = found.serving
     console.document(found.to_json() | {"revision": serving.name if serving else None, "previous": before})
     show_service(console, found)

@@ -43,8 +43,8 @@ def traffic(
     console = Console(json=json, quiet=quiet)
     wanted = read_shares(shares)
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = deployed_service(config, target, words, set_)
-    found = share(keeper, wanted, lambda step: console.note(f"- {step}"))
+    deployed = deployed_service(config, target, words, set_)
+    found = share(deployed, wanted, lambda step: console.note(f"- {step}"))
     console.document(found.to_json())
     show_service(console, found)
     return 0

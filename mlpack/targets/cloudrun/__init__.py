@@ -7,14 +7,13 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.report import Report
+from mlpack.artifacts.release import Release
 from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
-from mlpack.targets.base import Home, OnStep
+from mlpack.registries.destinations import OwnRegistry, ProjectRegistry
+from mlpack.targets.base import OnStep, Target
 from mlpack.targets.cloudrun.access import Access, access_of
 from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
@@ -24,35 +23,37 @@ from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of, refuse_oth
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.showing import service_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
-from mlpack.targets.settings import read_corner
+from mlpack.targets.settings import TargetSettings
 from mlpack.version import __version__
 
 _SETTLED_S = 3.0  # within this time, an abandoned call has taken effect
 
 
-class CloudRun:
-    """A Target and Keeper for one service. It connects at its first use.
+class CloudRun(Target):
+    """A service of Cloud Run. It connects at its first use.
 
     Raises UsageError without Google's libraries, DeployError without credentials.
     """
 
-    platform: str | None = "linux/amd64"
+    name: ClassVar[str] = "cloudrun"
+    platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
+    settings: ClassVar[type[TargetSettings]] = Settings
 
-    def __init__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> None:  # noqa: ARG002  # every target is made alike
-        self._settings = read_corner(Settings, "cloudrun", corner)
-        project, region = where_of(self._settings, name, os.environ)
-        self.service = name
-        self.home: Home | None = Home(project=project, region=region)
+    def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:  # noqa: ARG002  # its files need no folder and no template
+        self._settings = settings
+        project, region = where_of(settings, service, os.environ)
+        self.service = service
+        self.own_registry: OwnRegistry | None = ProjectRegistry(project=project, region=region)
         self.where: Mapping[str, str] = {"project": project, "region": region}
         # Fail now, before a model is built for a service that this machine cannot reach.
-        address_of(self._settings.api_endpoint)
-        self._calls = Calls(project, region, name, self._settings, find_credentials())
+        address_of(settings.api_endpoint)
+        self._calls = Calls(project, region, service, settings, find_credentials())
         self._name = self._calls.name
-        self._asked = False  # whether a call that makes something was sent
+        self._sent = False  # whether a call that creates something was sent
 
-    # Target -----------------------------------------------------------------------------------------
+    # Release ----------------------------------------------------------------------------------------
 
-    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:
+    def plan(self, release: Release) -> Plan:
         """What will change against what serves now, and what it costs; reads, and changes nothing."""
         service = self._calls.find()
         before = Before(service=None)
@@ -67,27 +68,26 @@ class CloudRun:
         plan = plan_of(
             before,
             self._settings,
-            image,
-            report,
-            reference,
+            release.single(self.name),
             service=self.service,
             where=self.where,
             run=uuid.uuid4().hex,
         )
         return plan if plan.changes or service is None else plan.at(self._live(service, before.serving or "", None))
 
-    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
+    def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
         """Create a private service; or a new revision of an existing one, with a tag and without traffic."""
         before: Before = plan.before
         wanted: Wanted = plan.wanted
-        request = wanted.service_of(self._name if plan.exists else "", released.reference, plan.run)
+        reference = release.single(self.name).reference
+        request = wanted.service_of(self._name if plan.exists else "", reference, plan.run)
         request.client, request.client_version = "mlpack", __version__
         mask = ["template"]
         if before.serving:
             request.traffic = targets(before.shares, before.tags, staged=True)
             mask = [*mask, "traffic"]
-        self._asked = True
-        on_step(f"creating {'a revision without traffic' if plan.exists else 'the service'} from {released.reference}")
+        self._sent = True
+        on_step(f"creating {'a revision without traffic' if plan.exists else 'the service'} from {reference}")
         if plan.exists:
             request.etag = before.etag
             service = self._calls.update(request, mask, f"updating {self.service}")
@@ -139,7 +139,7 @@ class CloudRun:
                 detail=error.detail,
             ) from error
 
-    # Keeper -----------------------------------------------------------------------------------------
+    # Manage -----------------------------------------------------------------------------------------
 
     def status(self) -> Service:
         """The service with its newest revisions, and why a revision is not ready."""
@@ -160,12 +160,12 @@ class CloudRun:
         on_step(f"deleting {self.service}")
         self._calls.delete()
 
-    def place(self) -> Place:
+    def endpoint(self) -> Place:
         """The service's address, with a token if one is needed and available."""
         service = self._calls.get()
         return self._place(service, str(service.uri), access_of(self._calls.api.services, service))
 
-    # What follows from them -------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------------
 
     def _restored(self, plan: Plan, on_step: OnStep) -> str:
         before: Before = plan.before
@@ -193,7 +193,7 @@ class CloudRun:
             service = self._calls.find()
             if service is not None and service.template.annotations.get(RUN_NOTE) == plan.run:
                 return service
-            if not self._asked or service is not None or time.monotonic() > until:
+            if not self._sent or service is not None or time.monotonic() > until:
                 return None
             time.sleep(0.3)
 

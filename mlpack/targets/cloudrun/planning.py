@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change, Plan
 from mlpack.errors import DeployError
@@ -88,16 +88,15 @@ class Wanted:
 def plan_of(
     before: Before,
     settings: Settings,
-    image: Image,
-    report: Report | None,
-    reference: str,
+    component: Component,
     *,
     service: str,
     where: Mapping[str, str],
     run: str,
 ) -> Plan:
     """The plan. Raises UsageError for sizes that Cloud Run does not take."""
-    template = template_of(before.base, settings, image_id=image.id, reference=reference, report=report)
+    report, reference = component.report, component.reference
+    template = template_of(before.base, settings, image_id=component.image.id, reference=reference, report=report)
     labels = {**(dict(before.service.labels) if before.service is not None else {}), **settings.labels}
     wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference)
     changes = changes_between(_before(before, settings), _after(before, wanted))

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
-from mlpack.targets.settings import Corner
+from mlpack.targets.settings import TargetSettings
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -30,7 +30,7 @@ _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
 
 
-class Vpc(Corner):
+class Vpc(TargetSettings):
     """The way into a VPC: a connector, or a network and subnet."""
 
     connector: str | None = None
@@ -39,7 +39,7 @@ class Vpc(Corner):
     egress: Literal["private-ranges-only", "all-traffic"] = "private-ranges-only"
 
 
-class Settings(Corner):
+class Settings(TargetSettings):
     """The keys of the section; None keeps the service's setting, or uses what the test measured."""
 
     project: str | None = Field(default=None, description="Google Cloud project")

@@ -6,24 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from pydantic import Field
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.report import Report
+from mlpack.artifacts.release import Component, Release
 from mlpack.artifacts.service import Live, Place, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
-from mlpack.targets.base import Home, OnStep
+from mlpack.targets.base import OnStep, Target
 from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
 from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
-from mlpack.targets.settings import Corner, read_corner
+from mlpack.targets.settings import TargetSettings
 
 _FILE = "compose.yaml"
 
 
-class Settings(Corner):
+class Settings(TargetSettings):
     """`deploy: {compose: ...}`."""
 
     folder: Path | None = Field(default=None, description="folder of compose.yaml; default: .mlpack/compose/SERVICE")
@@ -43,47 +41,48 @@ class Before:
     release: str | None
 
 
-class Compose:
-    """A Target and Keeper: the service is a compose project, its releases are files beside it."""
+class Compose(Target):
+    """A service is a compose project; its revisions are files beside it."""
 
-    platform: str | None = None
-    home: Home | None = None
+    name: ClassVar[str] = "compose"
+    needs_registry: ClassVar[bool] = False
+    settings: ClassVar[type[TargetSettings]] = Settings
 
-    def __init__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> None:
-        self.service = name
+    def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:
+        self.service = service
         self.where: Mapping[str, str] = {}
-        self._settings = read_corner(Settings, "compose", corner)
-        self._folder = folder / (self._settings.folder or Path(".mlpack") / "compose" / name)
+        self._settings = settings
+        self._folder = folder / (settings.folder or Path(".mlpack") / "compose" / service)
         self._templates = templates
-        self._main = Project(f"mlpack-{name}", self._folder / _FILE)
-        self._next = Project(f"mlpack-{name}-next", self._folder / "next.yaml")
+        self._main = Project(f"mlpack-{service}", self._folder / _FILE)
+        self._next = Project(f"mlpack-{service}-next", self._folder / "next.yaml")
 
-    # Target -----------------------------------------------------------------------------------------
+    # Release ----------------------------------------------------------------------------------------
 
-    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:  # noqa: ARG002  # the id names it
+    def plan(self, release: Release) -> Plan:
         """What will change in compose.yaml, setting by setting."""
-        before = self._before()
+        component, before = release.single(self.name), self._before()
         port = self._settings.port or port_of(before.text, self.service) or 8080
-        wanted = self._wanted(image, report, port, self._main)
+        wanted = self._wanted(component, port, self._main)
         text = write_file(wanted, self._templates)
         changes = changes_of(before.text, text, self.service)
         current = before.release
         return Plan(
-            target="compose",
+            target=self.name,
             service=self.service,
             exists=before.text is not None,
             changes=changes,
             document=text,
             file_name=_FILE,
-            run=f"r{self._newest() + 1:04d}-{image.id.removeprefix('sha256:')[:12]}",
-            live=self._live(image.id, current, None) if current and not changes and self._main.up() else None,
+            run=f"r{self._newest() + 1:04d}-{component.image.id.removeprefix('sha256:')[:12]}",
+            live=self._live(component.image.id, current, None) if current and not changes and self._main.up() else None,
             before=before,
-            # One that dies while it is tried must stay dead, to be found out.
-            wanted=replace(self._wanted(image, report, free_port(), self._next), restart="no"),
+            # A container that exits while it is staged must not be restarted, so that the failure is seen.
+            wanted=replace(self._wanted(component, free_port(), self._next), restart="no"),
         )
 
-    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
-        """The release beside the one that serves: a project of its own, on a free port."""
+    def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
+        """Start the release beside the current one: a project of its own, on a free port."""
         command()  # fails here, before there is anything to roll back
         port = port_of(plan.document, self.service)
         if port != port_of(self._main.text(), self.service):
@@ -91,10 +90,10 @@ class Compose:
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
         self._release(plan.run).write_text(plan.document, encoding="utf-8", newline="\n")
         self._untried(plan.run).touch()
-        on_step(f"starting {plan.run}, from image {released.digest[:19]}, on a separate port")
+        on_step(f"starting {plan.run}, from image {release.single(self.name).image.id[:19]}, on a separate port")
         place = Place(url=f"http://127.0.0.1:{plan.wanted.port}")
         self._next.start(write_file(plan.wanted, self._templates), place.url)
-        serving = self.place() if plan.exists and self._main.up() else None
+        serving = self.endpoint() if plan.exists and self._main.up() else None
         return Staged(revision=plan.run, place=place, serving=serving, previous=plan.before.release)
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
@@ -120,7 +119,7 @@ class Compose:
             ) from error
         return self._outcome(plan.before) if changed else ""
 
-    # Keeper -----------------------------------------------------------------------------------------
+    # Manage -----------------------------------------------------------------------------------------
 
     def status(self) -> Service:
         """The releases that have a file, newest first; the one in compose.yaml has all the traffic while it runs."""
@@ -131,7 +130,7 @@ class Compose:
                 hint="`mlpack deploy --target compose` creates it; --service selects another one.",
                 code="deploy_missing",
             )
-        url, up = self.place().url, self._main.up()
+        url, up = self.endpoint().url, self._main.up()
         ready = up and is_ready(url)
         revisions = tuple(
             Revision(
@@ -150,7 +149,7 @@ class Compose:
         elif current is None:
             message = f"no revision serves yet; `mlpack traffic {releases[-1].stem}=100` starts the newest"
         return Service(
-            target="compose",
+            target=self.name,
             name=self.service,
             url=url,
             ready=ready,
@@ -196,12 +195,12 @@ class Compose:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
-    def place(self) -> Place:
+    def endpoint(self) -> Place:
         """Its port on this machine; that of the newest release where none has served yet."""
         newest = next((file.read_text(encoding="utf-8") for file in reversed(self._releases())), None)
         return Place(url=f"http://127.0.0.1:{port_of(self._main.text() or newest, self.service) or 8080}")
 
-    # What follows from them -------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------------
 
     def _start_main(self, text: str) -> None:
         self._main.start(text, f"http://127.0.0.1:{port_of(text, self.service)}")
@@ -235,20 +234,20 @@ class Compose:
     def _before(self) -> Before:
         return Before(text=self._main.text(), release=self._current())
 
-    def _wanted(self, image: Image, report: Report | None, port: int, project: Project) -> Wanted:
+    def _wanted(self, component: Component, port: int, project: Project) -> Wanted:
         return Wanted(
             service=self.service,
             project=project.name,
-            image=image.id,
+            image=component.image.id,
             port=port,
             memory=self._settings.memory,
             cpu=self._settings.cpu,
             env=self._settings.env,
-            report=report,
+            report=component.report,
         )
 
     def _live(self, image: str, revision: str, previous: str | None) -> Live:
-        place = self.place()
+        place = self.endpoint()
         return Live(
             revision=revision,
             image=image,

@@ -10,6 +10,7 @@ import yaml
 from google.cloud import run_v2
 
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Plan
 from mlpack.errors import ConfigError, DeployError, UsageError
@@ -17,7 +18,7 @@ from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.planning import Before, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
-from mlpack.targets.settings import read_corner
+from mlpack.targets.settings import read_settings
 
 IMAGE = Image(id="sha256:one", tags=("iris:1",), size=1, platform="linux/amd64", card={}, labels={})
 REPORT = Report(checks=(), cold_start_ms=2000.0, latency_ms={"p50": 2.0}, peak_memory_mb=130.0)
@@ -27,7 +28,8 @@ OPEN = Access(by_policy=True, check_off=False)
 
 def plan(before: Before, image: Image = IMAGE, report: Report | None = REPORT, **settings: Any) -> Plan:
     reference = "host/demo/mlpack/iris@sha256:1"
-    return plan_of(before, Settings(**settings), image, report, reference, service="iris", where=WHERE, run="run")
+    component = Component(name="iris", image=image, report=report, reference=reference)
+    return plan_of(before, Settings(**settings), component, service="iris", where=WHERE, run="run")
 
 
 def there(**settings: Any) -> Before:
@@ -80,11 +82,11 @@ def test_no_value_of_a_variable_is_in_a_refusal() -> None:
     """It may be a secret, and the message ends up in a CI's log."""
     for env in ({"PORT": "hunter2"}, {"KEY": 31337}, {"KEY": ["hunter2"]}):
         with pytest.raises(ConfigError) as told:
-            read_corner(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
+            read_settings(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
         assert "hunter2" not in f"{told.value.message} {told.value.hint}"
         assert "31337" not in f"{told.value.message} {told.value.hint}"
     with pytest.raises(ConfigError) as told:
-        read_corner(Settings, "cloudrun", {"secrets": {"KEY": "hunter2!"}})
+        read_settings(Settings, "cloudrun", {"secrets": {"KEY": "hunter2!"}})
     assert "hunter2" not in f"{told.value.message} {told.value.hint}"
 
 
@@ -220,7 +222,7 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("corner", "words"),
+    ("section", "words"),
     [
         ({"memroy": "1Gi"}, "memory"),
         ({"concurrency": 0}, "concurrency"),
@@ -240,10 +242,10 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
         ({"gpu": 1}, "CPU builds"),
     ],
 )
-def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) -> None:
+def test_an_invalid_section_is_an_error_that_names_the_key(section: dict[str, Any], words: str) -> None:
     """The key, and what is taken there."""
     with pytest.raises(ConfigError) as told:
-        read_corner(Settings, "cloudrun", corner)
+        read_settings(Settings, "cloudrun", section)
     assert words in f"{told.value.message} {told.value.hint}"
 
 
