@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from mlpack.artifacts.release import Release
-from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
+from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
 from mlpack.registries.destinations import OwnRegistry
 from mlpack.targets.settings import TargetSettings
 
@@ -60,5 +60,5 @@ class Target(Protocol):
     def delete(self, on_step: OnStep) -> None:
         """Delete the service."""
 
-    def endpoint(self) -> Place:
-        """Where the service answers."""
+    def endpoint(self) -> Endpoint:
+        """The address of the service."""

@@ -185,7 +185,7 @@ def test_what_cannot_be_put_back_is_exit_9(cloud: Cloud, standing: Packed, pushe
     error = json.loads(stdout)["error"]
     assert error["code"] == "deploy_state"
     assert "413" in error["message"]
-    assert "could not be put back" in error["message"]
+    assert "the rollback failed" in error["message"]
     assert "mlpack rollback --to" in error["hint"]
     cloud.disarm()
     cloud.told("rollback", "--to", serving(cloud, standing), cwd=standing.folder)
@@ -248,7 +248,7 @@ def test_nobody_to_ask_it_is_readiness_only(cloud: Cloud, standing: Packed, push
     assert done.code == 0, done
     assert done.document()["verified"] == "readiness"
     assert any("no identity" in note for note in done.document()["notes"])
-    assert "not asked, only ready" in done.stderr
+    assert "no request was sent, only its readiness is known" in done.stderr
 
 
 def test_a_plan_changes_nothing(cloud: Cloud, standing: Packed, pushed: str) -> None:

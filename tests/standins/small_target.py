@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mlpack.artifacts.release import Release
-from mlpack.artifacts.service import Change, Live, Place, Plan, Revision, Service, Staged
+from mlpack.artifacts.service import Change, Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.targets.base import OnStep, Target
 from mlpack.targets.settings import TargetSettings
@@ -19,7 +19,8 @@ from mlpack.targets.settings import TargetSettings
 class SmallTarget(Target):
     """A Target. `answers` is the answer of the next revision to /predict: a JSON value, or a status.
 
-    `broken` names a step that fails: stage, promote, restore. `front` is the server of the service itself.
+    `broken` names a step that fails: stage, promote, restore. `front` is the server of the service itself. `reached` makes the
+    endpoint of a server's URL.
     """
 
     name = "small"
@@ -32,6 +33,7 @@ class SmallTarget(Target):
         self.answers: Any = {"predictions": [1]}
         self.broken = ""
         self.closed = ""
+        self.reached: Callable[[str], Endpoint] = lambda url: Endpoint(url=url, closed=self.closed)
         self.calls: list[str] = []
         self._front = front
         self._made: list[Answering] = []
@@ -55,11 +57,11 @@ class SmallTarget(Target):
         self._step("stage")
         made = Answering(f"r{len(self._made)}", self.answers)
         self._made.append(made)
-        serving = Place(url=self._front.url) if self._serving else None
+        serving = self.reached(self._front.url) if self._serving else None
         previous = self._serving.name if self._serving else None
         return Staged(
             revision=made.name,
-            place=Place(url=made.url, closed=self.closed),
+            endpoint=self.reached(made.url),
             serving=serving,
             token_command="print-token" if self.closed else "",
             previous=previous,
@@ -72,7 +74,7 @@ class SmallTarget(Target):
         return Live(
             revision=staged.revision,
             image="small@sha256:0",
-            place=Place(url=self._front.url, closed=self.closed),
+            endpoint=self.reached(self._front.url),
             open_to_all=not self.closed,
             token_command=staged.token_command,
             previous=staged.previous,
@@ -109,9 +111,9 @@ class SmallTarget(Target):
         """No revision serves any more."""
         self._serve(None)
 
-    def endpoint(self) -> Place:
+    def endpoint(self) -> Endpoint:
         """The front server."""
-        return Place(url=self._front.url)
+        return self.reached(self._front.url)
 
     def close(self) -> None:
         """All servers end."""

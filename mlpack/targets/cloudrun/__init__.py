@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlpack.artifacts.release import Release
-from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
+from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.registries.destinations import OwnRegistry, ProjectRegistry
 from mlpack.targets.base import OnStep, Target
@@ -97,11 +97,11 @@ class CloudRun(Target):
         revision = short(service.latest_created_revision)
         if revision != short(service.latest_ready_revision):
             raise failed_start(self._calls, service, "the newest revision is not ready")
-        serving = self._place(service, service.uri, before.access) if before.serving else None
+        serving = self._endpoint(service, service.uri, before.access) if before.serving else None
         url = tag_uri(service) if before.serving else str(service.uri)
         return Staged(
             revision=revision,
-            place=self._place(service, url, before.access),
+            endpoint=self._endpoint(service, url, before.access),
             serving=serving,
             token_command="" if before.access.open_to_all else TOKEN_COMMAND,
             previous=before.serving,
@@ -160,10 +160,10 @@ class CloudRun(Target):
         on_step(f"deleting {self.service}")
         self._calls.delete()
 
-    def endpoint(self) -> Place:
+    def endpoint(self) -> Endpoint:
         """The service's address, with a token if one is needed and available."""
         service = self._calls.get()
-        return self._place(service, str(service.uri), access_of(self._calls.api.services, service))
+        return self._endpoint(service, str(service.uri), access_of(self._calls.api.services, service))
 
     # ------------------------------------------------------------------------------------------------
 
@@ -208,20 +208,20 @@ class CloudRun(Target):
                 hint="Someone else deploys this service too.",
             )
 
-    def _place(self, service: Any, url: str, access: Access) -> Place:
+    def _endpoint(self, service: Any, url: str, access: Access) -> Endpoint:
         """The address and headers for requests to a revision. The audience is the service's address, also for a tag."""
         if str(service.ingress.name) not in {"INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED"}:
-            return Place(url=url, closed="its ingress setting does not allow requests from this machine")
+            return Endpoint(url=url, closed="its ingress setting does not allow requests from this machine")
         if access.open_to_all:
-            return Place(url=url)
+            return Endpoint(url=url)
         token = identity_token(str(service.uri), self._calls.api.credentials, impersonate=self._settings.impersonate)
         if token is None:
-            return Place(
+            return Endpoint(
                 url=url,
                 closed="it is private, and this machine has no identity that may send requests (a service account, "
                 "`--set impersonate=ACCOUNT`, or `gcloud auth login`)",
             )
-        return Place(url=url, headers={"Authorization": f"Bearer {token}"})
+        return Endpoint(url=url, headers={"Authorization": f"Bearer {token}"})
 
     def _live(self, service: Any, revision: str, previous: str | None) -> Live:
         access = access_of(self._calls.api.services, service)
@@ -232,7 +232,7 @@ class CloudRun(Target):
         return Live(
             revision=revision,
             image=str(found.containers[0].image),
-            place=self._place(service, str(service.uri), access),
+            endpoint=self._endpoint(service, str(service.uri), access),
             open_to_all=access.open_to_all,
             token_command="" if access.open_to_all else TOKEN_COMMAND,
             previous=previous,

@@ -89,10 +89,10 @@ def _identity_of(target: Any, audience: str) -> str:
 
 def _gcloud(audience: str, impersonate: str | None) -> str | None:
     """What gcloud says of who is logged in; a person's token takes no audience, a service account's needs one."""
-    asked = ["gcloud", "auth", "print-identity-token"]
+    command = ["gcloud", "auth", "print-identity-token"]
     as_account = [f"--impersonate-service-account={impersonate}"] if impersonate else []
     for words in ([*as_account, f"--audiences={audience}"], as_account):
-        done = run([*asked, *words], timeout_s=_GCLOUD_S)
+        done = run([*command, *words], timeout_s=_GCLOUD_S)
         if done.code == 0 and done.stdout.strip():
             return done.stdout.strip().splitlines()[-1]
     return None

@@ -132,14 +132,14 @@ def _probe(probe: Any) -> dict[str, Any] | None:
         "tcpSocket": probe.tcp_socket.port and {"port": probe.tcp_socket.port},
         "grpc": probe.grpc.port and {"port": probe.grpc.port, "service": probe.grpc.service},
     }
-    asked = {way: _kept(what) for way, what in ways.items() if what}
+    method = {way: _kept(what) for way, what in ways.items() if what}
     times = {
         "initialDelaySeconds": probe.initial_delay_seconds or None,
         "periodSeconds": probe.period_seconds or None,
         "timeoutSeconds": probe.timeout_seconds or None,
         "failureThreshold": probe.failure_threshold or None,
     }
-    return _kept({**asked, **times}) if asked else None
+    return _kept({**method, **times}) if method else None
 
 
 def _variable(variable: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from mlpack.artifacts.release import Component, Release
-from mlpack.artifacts.service import Live, Place, Plan, Revision, Service, Staged
+from mlpack.artifacts.service import Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import OnStep, Target
 from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
@@ -91,10 +91,10 @@ class Compose(Target):
         self._release(plan.run).write_text(plan.document, encoding="utf-8", newline="\n")
         self._untried(plan.run).touch()
         on_step(f"starting {plan.run}, from image {release.single(self.name).image.id[:19]}, on a separate port")
-        place = Place(url=f"http://127.0.0.1:{plan.wanted.port}")
-        self._next.start(write_file(plan.wanted, self._templates), place.url)
+        endpoint = Endpoint(url=f"http://127.0.0.1:{plan.wanted.port}")
+        self._next.start(write_file(plan.wanted, self._templates), endpoint.url)
         serving = self.endpoint() if plan.exists and self._main.up() else None
-        return Staged(revision=plan.run, place=place, serving=serving, previous=plan.before.release)
+        return Staged(revision=plan.run, endpoint=endpoint, serving=serving, previous=plan.before.release)
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
         """The release in the place of the one that serves; its container is replaced, which takes a moment."""
@@ -195,10 +195,10 @@ class Compose(Target):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
-    def endpoint(self) -> Place:
+    def endpoint(self) -> Endpoint:
         """Its port on this machine; that of the newest release where none has served yet."""
         newest = next((file.read_text(encoding="utf-8") for file in reversed(self._releases())), None)
-        return Place(url=f"http://127.0.0.1:{port_of(self._main.text() or newest, self.service) or 8080}")
+        return Endpoint(url=f"http://127.0.0.1:{port_of(self._main.text() or newest, self.service) or 8080}")
 
     # ------------------------------------------------------------------------------------------------
 
@@ -247,11 +247,11 @@ class Compose(Target):
         )
 
     def _live(self, image: str, revision: str, previous: str | None) -> Live:
-        place = self.endpoint()
+        endpoint = self.endpoint()
         return Live(
             revision=revision,
             image=image,
-            place=place,
+            endpoint=endpoint,
             open_to_all=True,
             previous=previous,
         )
