@@ -12,10 +12,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import typer
 from typer.models import OptionInfo
 
 from mlpack import config
-from mlpack.cli.app import app
+from mlpack.cli.app import TARGET_COMMANDS, app
+from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets import compose
@@ -64,9 +66,11 @@ def commands() -> dict[str, Callable[..., Any]]:
 
 
 def words(function: Callable[..., Any]) -> Iterator[Word]:
-    """What a command takes, as its signature says."""
+    """The arguments and options of a command, as its signature and the built-in targets declare them."""
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
+        if hints[name] is typer.Context:
+            continue
         kind, told = get_args(hints[name])[:2]
         default = "needed" if parameter.default is inspect.Parameter.empty else parameter.default
         flag = kind is bool
@@ -80,6 +84,18 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         ]
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
         yield Word(names=names, value=value, default=default, help=told.help or "")
+    if function in TARGET_COMMANDS:
+        yield from target_words(locating=TARGET_COMMANDS[function].locating)
+
+
+def target_words(*, locating: bool) -> Iterator[Word]:
+    """The options that the built-in targets declare; only those that locate a service, if `locating`."""
+    for offered in offered_options(None, among=tuple(BUILT_IN["targets"])):
+        option = offered.option
+        if option.locates or not locating:
+            flags = (option.flag, f"--no-{option.flag.removeprefix('--')}") if option.kind == "flag" else (option.flag,)
+            value = option.metavar or {"flag": "", "integer": "N"}.get(option.kind, "TEXT")
+            yield Word(names=flags, value=value, default=None, help=help_of(offered))
 
 
 def config_keys() -> Iterator[tuple[str, Any, str]]:

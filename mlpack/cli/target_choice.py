@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_origin
 
 import yaml
 
+from mlpack.cli.target_command import GivenOption, refuse_other_options
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
 from mlpack.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlpack.targets.base import Target
-
-_PAIRS = ("env", "secrets", "labels")
 
 
 def target_class(config: Config, named: str | None, workspace: Workspace) -> type[Target]:
@@ -38,7 +37,8 @@ def target_class(config: Config, named: str | None, workspace: Workspace) -> typ
 def make_target(
     config: Config,
     target: str | None,
-    options: Mapping[str, Any],
+    service: str | None,
+    options: Sequence[GivenOption],
     more: Sequence[str],
     *,
     workspace: Workspace,
@@ -46,34 +46,42 @@ def make_target(
 ) -> Target:
     """The target of one service, with the settings of mlpack.yaml and of a command's options, `more` those of `--set`.
 
-    `name` is the service's if nothing else names it. Raises UsageError and ConfigError.
+    The service is named by --service, by mlpack.yaml, or else `name`. Raises UsageError and ConfigError.
     """
     from mlpack.targets.settings import read_settings
 
     kind = target_class(config, target, workspace)
+    refuse_other_options(options, kind.name)
     section = _section(config, kind.name)
+    mappings = {key for key, field in kind.settings.model_fields.items() if get_origin(field.annotation) is dict}
     for key, value in {**_given(options), **_settings(more)}.items():
-        section[key] = {**section.get(key, {}), **value} if isinstance(value, dict) and key in _PAIRS else value
+        adds = key in mappings and isinstance(value, dict) and isinstance(section.get(key), dict)
+        section[key] = {**section[key], **value} if adds else value
     last = workspace.last_deployed()
     remembered = last if last and last.target == kind.name else None
     for key, value in (remembered.where if remembered else {}).items():
         section.setdefault(key, value)
-    service = section.pop("service", None) or name or (remembered.service if remembered else None) or config.name
-    if not service:
+    configured = section.pop("service", None)
+    named = service or configured or name or (remembered.service if remembered else None) or config.name
+    if not named:
         raise UsageError("no service is named", hint="--service NAME, or `name:` in mlpack.yaml.")
-    settings = read_settings(kind.settings, kind.name, section)
-    return kind(str(service), settings, folder=workspace.folder, templates=config.templates)
+    settings = read_settings(kind.settings, kind.name, section, {one.option.key: one.option.flag for one in options})
+    return kind(str(named), settings, folder=workspace.folder, templates=config.templates)
 
 
 def deployed_service(
-    config: Path | None, target: str | None, options: Mapping[str, Any], more: Sequence[str] | None
+    config: Path | None,
+    target: str | None,
+    service: str | None,
+    options: Sequence[GivenOption],
+    more: Sequence[str] | None,
 ) -> Target:
     """The target of an existing service."""
     from mlpack.cli.wiring import load_config_for
 
     workspace = Workspace(Path.cwd())
     loaded = load_config_for(None, workspace, config=config, remembered=True)
-    return make_target(loaded, target, options, tuple(more or ()), workspace=workspace, name=None)
+    return make_target(loaded, target, service, options, tuple(more or ()), workspace=workspace, name=None)
 
 
 def read_shares(words: Sequence[str]) -> dict[str, int]:
@@ -102,13 +110,14 @@ def _section(config: Config, target: str) -> dict[str, Any]:
     return dict(section)
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given; lists of NAME=VALUE as a mapping."""
-    given = {key: value for key, value in options.items() if value is not None}
-    for key in _PAIRS:
-        if key in given:
-            given[key] = dict(_pair(word, f"--{key.rstrip('s')}") for word in given[key])
-    return given
+def _given(options: Sequence[GivenOption]) -> dict[str, Any]:
+    """The options that were given, by their settings; lists of NAME=VALUE as a mapping."""
+    return {
+        one.option.key: dict(_pair(word, one.option.flag) for word in one.value)
+        if one.option.kind == "pairs"
+        else one.value
+        for one in options
+    }
 
 
 def _settings(more: Sequence[str]) -> dict[str, Any]:

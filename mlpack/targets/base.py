@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from mlpack.artifacts.release import Release
 from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
 from mlpack.registries.destinations import OwnRegistry
-from mlpack.targets.settings import TargetSettings
+from mlpack.targets.settings import TargetOption, TargetSettings
 
 OnStep = Callable[[str], None]  # called with a short description of the current step
 
@@ -25,6 +25,7 @@ class Target(Protocol):
     needs_registry: ClassVar[bool] = True  # False: it also runs images that are only in the engine that built them
     platforms: ClassVar[tuple[str, ...]] = ()  # of the images that it runs, the usual one first; (): the engine's own
     settings: ClassVar[type[TargetSettings]]  # reads `deploy: {NAME: ...}` in mlpack.yaml
+    options: ClassVar[tuple[TargetOption, ...]] = ()  # of the command line, each for one of the settings
 
     service: str
     where: Mapping[str, str]  # the settings that later commands need to find the service again

@@ -1,10 +1,11 @@
-"""A target's section in mlpack.yaml, read strictly; an error names the key and the available settings."""
+"""What users can configure of a target: its section in mlpack.yaml, read strictly, and its command-line options."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,17 +18,39 @@ class TargetSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TargetOption:
+    """A command-line option of a target, which sets `key` of its settings. The settings check the value.
+
+    `flag` is such as `--min-instances`. Kinds: "flag" also has a `--no-...`; "pairs" is NAME=VALUE, repeatable, for a key
+    that holds a mapping. An option that `locates` is needed to find an existing service: the commands that manage one take it
+    too, and the values of the last deployment are remembered if the target has them in `where`.
+    """
+
+    flag: str
+    key: str
+    help: str
+    kind: Literal["text", "integer", "flag", "pairs"] = "text"
+    metavar: str = ""
+    locates: bool = False
+
+
 SettingsType = TypeVar("SettingsType", bound=TargetSettings)
 
 
-def read_settings(kind: type[SettingsType], target: str, section: Mapping[str, Any]) -> SettingsType:
-    """The settings of a target from its section; raises ConfigError for a wrong key or value."""
+def read_settings(
+    kind: type[SettingsType], target: str, section: Mapping[str, Any], flags: Mapping[str, str] | None = None
+) -> SettingsType:
+    """The settings of a target from its section; raises ConfigError for a wrong key or value.
+
+    `flags` has the options that values came from, by key, for the error.
+    """
     try:
         return kind.model_validate(dict(section))
     except ValidationError as error:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
-        key = ".".join(["deploy", target, *path])
+        key = (flags or {}).get(path[0] if path else "") or ".".join(["deploy", target, *path])
         known = list(kind.model_fields)
         if first["type"] == "extra_forbidden" and len(path) == 1:
             near = difflib.get_close_matches(path[0], known, n=1, cutoff=0.5)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import typer
+
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName, Yes
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName, Yes
 
 
 def delete(
+    ctx: typer.Context,
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     yes: Yes = False,
     config: ConfigFile = None,
     quiet: Quiet = False,
@@ -31,8 +32,7 @@ def delete(
     console = Console(json=json, quiet=quiet)
     if not yes and not console.interactive:
         raise UsageError("deleting needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    deployed = deployed_service(config, target, words, set_)
+    deployed = deployed_service(config, target, service, given_options(ctx), set_)
     found = deployed.status()
     console.text(f"{found.name} on {found.target}, {len(found.revisions)} revisions, {found.url}")
     if not yes:

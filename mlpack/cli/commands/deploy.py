@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from mlpack.cli import target_options as take
 from mlpack.cli.options import AsJson, ConfigFile, Quiet, Receipt, Trust
 from mlpack.cli.output.console import Console
+from mlpack.cli.target_command import GivenOption, given_options
 from mlpack.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployChoices:
-    """The options of a deploy; `settings` are the target's, `more` its `--set KEY=VALUE`."""
+    """The options of a deployment; `options` are those of the target, `more` its `--set KEY=VALUE`."""
 
     target: str | None
-    settings: Mapping[str, Any]
+    service: str | None
+    options: tuple[GivenOption, ...]
     more: tuple[str, ...]
     keep: int | None
     yes: bool
@@ -37,23 +40,11 @@ class DeployChoices:
 
 
 def deploy(
+    ctx: typer.Context,
     source: take.Source = None,
     target: take.TargetName = None,
-    project: take.Project = None,
-    region: take.Region = None,
     service: take.ServiceName = None,
-    memory: take.Memory = None,
-    cpu: take.Cpu = None,
-    min_instances: take.MinInstances = None,
-    max_instances: take.MaxInstances = None,
-    concurrency: take.Concurrency = None,
-    timeout: take.Timeout = None,
-    service_account: take.ServiceAccount = None,
-    env: take.Env = None,
-    secret: take.Secret = None,
-    allow_unauthenticated: take.AllowUnauthenticated = None,
     set_: take.Set = None,
-    api_endpoint: take.ApiEndpoint = None,
     keep: take.Keep = None,
     no_traffic: take.NoTraffic = False,
     dry_run: take.DryRun = False,
@@ -80,15 +71,9 @@ def deploy(
     from mlpack.errors import MlpackError
 
     console = Console(json=json, quiet=quiet)
-    words = {
-        "project": project, "region": region, "service": service, "memory": memory, "cpu": cpu, "timeout": timeout,
-        "min_instances": min_instances, "max_instances": max_instances, "concurrency": concurrency, "env": env,
-        "secrets": secret, "service_account": service_account, "allow_unauthenticated": allow_unauthenticated,
-        "api_endpoint": api_endpoint,
-    }  # fmt: skip
     choices = DeployChoices(
-        target=target, settings=words, more=tuple(set_ or ()), keep=keep, yes=yes, dry_run=dry_run, write=write, trust=trust,
-        no_verify=no_verify, receipt=receipt, traffic=not no_traffic,
+        target=target, service=service, options=given_options(ctx), more=tuple(set_ or ()), keep=keep, yes=yes,
+        dry_run=dry_run, write=write, trust=trust, no_verify=no_verify, receipt=receipt, traffic=not no_traffic,
     )  # fmt: skip
     try:
         line, start = _line(console, source, choices, config=config)
@@ -135,7 +120,9 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if path is None else service_name(loaded, path)
-        return make_target(loaded, choices.target, choices.settings, choices.more, workspace=workspace, name=named)
+        return make_target(
+            loaded, choices.target, choices.service, choices.options, choices.more, workspace=workspace, name=named
+        )
 
     def destination(loaded: Config, found: Target | None, name: str) -> Destination | None:
         if found is None:

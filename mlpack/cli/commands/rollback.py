@@ -8,10 +8,12 @@ import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName
 
 
 def rollback(
+    ctx: typer.Context,
     to: Annotated[
         str | None,
         typer.Option(
@@ -19,11 +21,8 @@ def rollback(
         ),
     ] = None,
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -39,8 +38,7 @@ def rollback(
     from mlpack.pipeline.deploy import rollback as run_rollback
 
     console = Console(json=json, quiet=quiet)
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    deployed = deployed_service(config, target, words, set_)
+    deployed = deployed_service(config, target, service, given_options(ctx), set_)
     found, before = run_rollback(deployed, to, lambda step: console.note(f"- {step}"))
     serving = found.serving
     console.document(found.to_json() | {"revision": serving.name if serving else None, "previous": before})

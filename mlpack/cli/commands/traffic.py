@@ -8,10 +8,12 @@ import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName
 
 
 def traffic(
+    ctx: typer.Context,
     shares: Annotated[
         list[str],
         typer.Argument(
@@ -21,11 +23,8 @@ def traffic(
         ),
     ],
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -42,8 +41,7 @@ def traffic(
 
     console = Console(json=json, quiet=quiet)
     wanted = read_shares(shares)
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    deployed = deployed_service(config, target, words, set_)
+    deployed = deployed_service(config, target, service, given_options(ctx), set_)
     found = share(deployed, wanted, lambda step: console.note(f"- {step}"))
     console.document(found.to_json())
     show_service(console, found)

@@ -20,10 +20,10 @@ from mlpack.targets.cloudrun.calls import Calls, failed_start
 from mlpack.targets.cloudrun.failures import api_errors
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
 from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of, refuse_others
-from mlpack.targets.cloudrun.settings import Settings, where_of
+from mlpack.targets.cloudrun.settings import OPTIONS, Settings, where_of
 from mlpack.targets.cloudrun.showing import service_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri, tags_of, targets
-from mlpack.targets.settings import TargetSettings
+from mlpack.targets.settings import TargetOption, TargetSettings
 from mlpack.version import __version__
 
 _SETTLED_S = 3.0  # within this time, an abandoned call has taken effect
@@ -38,6 +38,7 @@ class CloudRun(Target):
     name: ClassVar[str] = "cloudrun"
     platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
     settings: ClassVar[type[TargetSettings]] = Settings
+    options: ClassVar[tuple[TargetOption, ...]] = OPTIONS
 
     def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:  # noqa: ARG002  # its files need no folder and no template
         self._settings = settings

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import yaml
-
 from mlpack.targets.cloudrun.settings import INGRESS
 from mlpack.targets.cloudrun.traffic import TAG, tags_of
 
@@ -29,6 +27,8 @@ def service_yaml(service: Any, name: str, *, region: str, there: Any | None = No
 
     What the service that is `there` has beside that is named in the file's head.
     """
+    import yaml  # not for `mlpack deploy --help`
+
     template = service.template
     annotations = {
         f"{_AUTOSCALING}/minScale": template.scaling.min_instance_count or None,

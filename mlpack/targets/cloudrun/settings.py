@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
-from mlpack.targets.settings import TargetSettings
+from mlpack.targets.settings import TargetOption, TargetSettings
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -132,6 +132,49 @@ class Settings(TargetSettings):
         if vpc is not None and bool(vpc.connector) == bool(vpc.network or vpc.subnet):
             raise ValueError("set either a connector, or a network and subnet")
         return vpc
+
+
+OPTIONS = (
+    TargetOption(flag="--project", key="project", help="Google Cloud project.", locates=True),
+    TargetOption(flag="--region", key="region", help="Google Cloud region, such as europe-west1.", locates=True),
+    TargetOption(
+        flag="--memory",
+        key="memory",
+        help="Memory of one instance. Default: based on the memory that the test measured.",
+    ),
+    TargetOption(flag="--cpu", key="cpu", help="CPUs of one instance."),
+    TargetOption(flag="--min-instances", key="min_instances", kind="integer", help="Minimum number of instances."),
+    TargetOption(flag="--max-instances", key="max_instances", kind="integer", help="Maximum number of instances."),
+    TargetOption(
+        flag="--concurrency",
+        key="concurrency",
+        kind="integer",
+        help="Maximum number of concurrent requests to one instance.",
+    ),
+    TargetOption(flag="--timeout", key="timeout", kind="integer", help="Maximum duration of a request, in seconds."),
+    TargetOption(flag="--service-account", key="service_account", help="Service account that the service runs as."),
+    TargetOption(flag="--env", key="env", kind="pairs", metavar="NAME=VALUE", help="Environment variable. Repeatable."),
+    TargetOption(
+        flag="--secret",
+        key="secrets",
+        kind="pairs",
+        metavar="NAME=SECRET[:VERSION]",
+        help="Environment variable with its value from Secret Manager. Repeatable.",
+    ),
+    TargetOption(
+        flag="--allow-unauthenticated",
+        key="allow_unauthenticated",
+        kind="flag",
+        help="Accept requests without authentication.",
+    ),
+    TargetOption(
+        flag="--api-endpoint",
+        key="api_endpoint",
+        metavar="URL",
+        help="Address of the target's API, if it is not the public one.",
+        locates=True,
+    ),
+)
 
 
 def where_of(settings: Settings, service: str, environ: Mapping[str, str]) -> tuple[str, str]:

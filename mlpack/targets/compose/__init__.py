@@ -16,7 +16,7 @@ from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import OnStep, Target
 from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
 from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
-from mlpack.targets.settings import TargetSettings
+from mlpack.targets.settings import TargetOption, TargetSettings
 
 _FILE = "compose.yaml"
 
@@ -47,6 +47,13 @@ class Compose(Target):
     name: ClassVar[str] = "compose"
     needs_registry: ClassVar[bool] = False
     settings: ClassVar[type[TargetSettings]] = Settings
+    options: ClassVar[tuple[TargetOption, ...]] = (
+        TargetOption(flag="--memory", key="memory", help="Memory limit, such as 512m. Default: from the test."),
+        TargetOption(flag="--cpu", key="cpu", help="Maximum number of CPUs."),
+        TargetOption(
+            flag="--env", key="env", kind="pairs", metavar="NAME=VALUE", help="Environment variable. Repeatable."
+        ),
+    )
 
     def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:
         self.service = service

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change
 from mlpack.templating import render
@@ -72,12 +70,16 @@ def image_of(text: str | None, service: str) -> str:
 
 
 def _service(text: str | None, service: str) -> dict[str, Any]:
+    import yaml  # not for `mlpack deploy --help`
+
     data = yaml.safe_load(text) if text else {}
     found = (data.get("services") or {}).get(service) if isinstance(data, dict) else None
     return found if isinstance(found, dict) else {}
 
 
 def _facts(text: str | None, service: str) -> dict[str, str]:
+    import yaml
+
     facts: dict[str, str] = {}
     for key, value in _service(text, service).items():
         if key == "environment":
