@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from mlpack.cli.commands import (
     build,
@@ -39,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: three times faster, and readable in a log
     pretty_exceptions_enable=False,
 )
-TARGET_COMMANDS: dict[Callable[..., int], type[TyperCommand]] = {
+TARGET_COMMANDS: dict[Callable[..., int], type[TargetCommand]] = {
     deploy.deploy: DeployCommand,
     status.status: TargetCommand,
     traffic.traffic: TargetCommand,

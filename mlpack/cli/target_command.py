@@ -81,7 +81,7 @@ class TargetCommand(TyperCommand):
         given = []
         for one in ctx.meta.get(_OFFERED, ()):
             value = ctx.params.pop(one.parameter, None)
-            if value is not None:
+            if value not in (None, [], ()):  # a repeatable option that was not given has no values
                 given.append(GivenOption(option=one.option, value=value, targets=tuple(one.helps)))
         ctx.meta[_GIVEN] = tuple(given)
         return super().invoke(ctx)

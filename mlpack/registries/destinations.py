@@ -137,11 +137,11 @@ def deploy_destination(
 
     Raises UsageError if the target needs a registry and there is none.
     """
-    if not needs_registry:
-        return None
     if named is not None:
         parse_reference(named)  # a mistake in it is reported before anything is built
         return NamedRepository(name=named, keep=keep)
+    if not needs_registry:
+        return None
     if own is None:
         raise UsageError(
             f"the target {target} pulls images from a registry, and none is configured",

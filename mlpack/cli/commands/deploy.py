@@ -154,7 +154,8 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
     platforms = target_class(line.config, choices.target, workspace).platforms
     line = expecting(replace(line, options=replace(line.options, platforms=platforms)))
     if path is not None:
-        line.tools.target(None)  # wrong settings are reported before anything is built
+        found = line.tools.target(None)  # wrong settings, or no registry, are reported before anything is built
+        line.tools.destination(found, service_name(line.config, path))
         return line, path
     if source is not None and "@sha256:" in source:
         return line, line.released(source)

@@ -10,11 +10,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from mlpack.artifacts.references import parse_reference
 from mlpack.artifacts.release import Component, Release
 from mlpack.artifacts.service import Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import OnStep, Target
-from mlpack.targets.compose.file import Wanted, changes_of, image_of, port_of, write_file
+from mlpack.targets.compose.file import Wanted, changes_of, image_id_of, image_of, port_of, write_file
 from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
 from mlpack.targets.settings import TargetOption, TargetSettings
 
@@ -35,7 +36,7 @@ class Settings(TargetSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """What was there: the text of compose.yaml (None: nothing), and the release that it is (None: changed by hand)."""
+    """The state before a change: the text of compose.yaml, and the release whose file it is (None: changed by hand)."""
 
     text: str | None
     release: str | None
@@ -70,7 +71,17 @@ class Compose(Target):
         """What will change in compose.yaml, setting by setting."""
         component, before = release.single(self.name), self._before()
         port = self._settings.port or port_of(before.text, self.service) or 8080
-        wanted = self._wanted(component, port, self._main)
+        wanted = Wanted(
+            service=self.service,
+            project=self._main.name,
+            image=self._image(component, before),
+            image_id=component.image.id,
+            port=port,
+            memory=self._settings.memory,
+            cpu=self._settings.cpu,
+            env=self._settings.env,
+            report=component.report,
+        )
         text = write_file(wanted, self._templates)
         changes = changes_of(before.text, text, self.service)
         current = before.release
@@ -82,10 +93,9 @@ class Compose(Target):
             document=text,
             file_name=_FILE,
             run=f"r{self._newest() + 1:04d}-{component.image.id.removeprefix('sha256:')[:12]}",
-            live=self._live(component.image.id, current, None) if current and not changes and self._main.up() else None,
+            live=self._live(current, None) if current and not changes and self._main.up() else None,
             before=before,
-            # A container that exits while it is staged must not be restarted, so that the failure is seen.
-            wanted=replace(self._wanted(component, free_port(), self._next), restart="no"),
+            wanted=wanted,
         )
 
     def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
@@ -94,30 +104,33 @@ class Compose(Target):
         port = port_of(plan.document, self.service)
         if port != port_of(self._main.text(), self.service):
             refuse_taken(port)
+        wanted: Wanted = replace(plan.wanted, image=release.single(self.name).reference)  # by its digest now
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
-        self._release(plan.run).write_text(plan.document, encoding="utf-8", newline="\n")
-        self._untried(plan.run).touch()
-        on_step(f"starting {plan.run}, from image {release.single(self.name).image.id[:19]}, on a separate port")
-        endpoint = Endpoint(url=f"http://127.0.0.1:{plan.wanted.port}")
-        self._next.start(write_file(plan.wanted, self._templates), endpoint.url)
+        self._release(plan.run).write_text(write_file(wanted, self._templates), encoding="utf-8", newline="\n")
+        self._staged_mark(plan.run).touch()
+        on_step(f"starting {plan.run}, from image {wanted.image_id[:19]}, on a separate port")
+        # A container that exits while it is staged is not restarted, so that the failure is seen.
+        trial = replace(wanted, project=self._next.name, port=free_port(), restart="no")
+        endpoint = Endpoint(url=f"http://127.0.0.1:{trial.port}")
+        self._next.start(write_file(trial, self._templates), endpoint.url)
         serving = self.endpoint() if plan.exists and self._main.up() else None
         return Staged(revision=plan.run, endpoint=endpoint, serving=serving, previous=plan.before.release)
 
-    def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
-        """The release in the place of the one that serves; its container is replaced, which takes a moment."""
+    def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:  # noqa: ARG002  # the release has a file
+        """Replace the current container by one of the release, which takes a moment."""
         on_step(f"replacing the current container with {staged.revision}")
-        self._start_main(plan.document)
+        self._start_main(self._release(staged.revision).read_text(encoding="utf-8"))
         self._next.end()
-        self._untried(staged.revision).unlink(missing_ok=True)
-        return self._live(plan.wanted.image, staged.revision, staged.previous)
+        self._staged_mark(staged.revision).unlink(missing_ok=True)
+        return self._live(staged.revision, staged.previous)
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
-        """The former compose.yaml and its container; a service that was not there goes again."""
+        """Restore the previous compose.yaml and its container; remove a service that did not exist before."""
         try:
             self._next.end()
             changed = self._main.text() != plan.before.text
             if changed:
-                self._serve_again(plan.before, on_step)
+                self._start_again(plan.before, on_step)
             self._forget(plan.run)
         except (DeployError, OSError) as error:
             raise DeployStateError(
@@ -145,7 +158,7 @@ class Compose(Target):
                 percent=100 if up and file.stem == current else 0,
                 image=image_of(file.read_text(encoding="utf-8"), self.service),
                 ready=ready or file.stem != current,
-                proven=not self._untried(file.stem).exists(),
+                proven=not self._staged_mark(file.stem).exists(),
                 made=datetime.fromtimestamp(file.stat().st_mtime, timezone.utc).isoformat(timespec="seconds"),
             )
             for file in reversed(releases)
@@ -166,9 +179,9 @@ class Compose(Target):
         )
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
-        """Another release serves: its file becomes compose.yaml; one that was staged loses its own address.
+        """Start another release: its file becomes compose.yaml. A staged release loses its separate address.
 
-        When it does not get ready, what served before serves again; raises DeployStateError when that fails too.
+        If it does not become ready, the previous state is restored; raises DeployStateError if that fails too.
         """
         wanted = [name for name, percent in shares.items() if percent]
         if len(wanted) != 1:
@@ -184,14 +197,14 @@ class Compose(Target):
             on_step(f"starting {wanted[0]}")
             self._start_main(self._release(wanted[0]).read_text(encoding="utf-8"))
         except BaseException as error:
-            self._put_back(before, error, on_step)
+            self._restore_after(before, error, on_step)
             raise
         self._next.end()
-        self._untried(wanted[0]).unlink(missing_ok=True)
+        self._staged_mark(wanted[0]).unlink(missing_ok=True)
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:
-        """The container, the files of its releases, and the folder if nothing else is in it."""
+        """Delete the container, the files of its releases, and the folder if it is empty then."""
         self.status()
         on_step(f"removing {self.service}")
         self._next.end()
@@ -203,7 +216,7 @@ class Compose(Target):
                 folder.rmdir()
 
     def endpoint(self) -> Endpoint:
-        """Its port on this machine; that of the newest release where none has served yet."""
+        """Its port on this machine; that of the newest release if none has had the traffic yet."""
         newest = next((file.read_text(encoding="utf-8") for file in reversed(self._releases())), None)
         return Endpoint(url=f"http://127.0.0.1:{port_of(self._main.text() or newest, self.service) or 8080}")
 
@@ -212,11 +225,11 @@ class Compose(Target):
     def _start_main(self, text: str) -> None:
         self._main.start(text, f"http://127.0.0.1:{port_of(text, self.service)}")
 
-    def _put_back(self, before: Before, error: BaseException, on_step: OnStep) -> None:
-        """What served before a move of the traffic that failed with `error`; raises DeployStateError when it does not serve."""
+    def _restore_after(self, before: Before, error: BaseException, on_step: OnStep) -> None:
+        """Restore the state before a change of the traffic that failed with `error`; raises DeployStateError if that fails."""
         on_step("rolling back")
         try:
-            self._serve_again(before, on_step)
+            self._start_again(before, on_step)
         except (DeployError, KeyboardInterrupt) as failed:
             raise DeployStateError(
                 f"{str(error) or 'interrupted'}; and the rollback failed: {str(failed) or 'interrupted'}",
@@ -226,7 +239,7 @@ class Compose(Target):
         if isinstance(error, DeployError):
             error.message = f"{error.message} ({self._outcome(before)})"
 
-    def _serve_again(self, before: Before, on_step: OnStep) -> None:
+    def _start_again(self, before: Before, on_step: OnStep) -> None:
         if before.text is None:
             self._main.end()
         else:
@@ -241,24 +254,19 @@ class Compose(Target):
     def _before(self) -> Before:
         return Before(text=self._main.text(), release=self._current())
 
-    def _wanted(self, component: Component, port: int, project: Project) -> Wanted:
-        return Wanted(
-            service=self.service,
-            project=project.name,
-            image=component.image.id,
-            port=port,
-            memory=self._settings.memory,
-            cpu=self._settings.cpu,
-            env=self._settings.env,
-            report=component.report,
-        )
+    def _image(self, component: Component, before: Before) -> str:
+        """The image's name in the file. Its digest is known before a push only if the current file has the same image."""
+        if component.reference == component.image.id:
+            return component.image.id
+        current, repository = image_of(before.text, self.service), parse_reference(component.reference).at("")
+        same = image_id_of(before.text, self.service) == component.image.id and current.startswith(repository)
+        return current if same else component.reference
 
-    def _live(self, image: str, revision: str, previous: str | None) -> Live:
-        endpoint = self.endpoint()
+    def _live(self, revision: str, previous: str | None) -> Live:
         return Live(
             revision=revision,
-            image=image,
-            endpoint=endpoint,
+            image=image_of(self._main.text(), self.service),
+            endpoint=self.endpoint(),
             open_to_all=True,
             previous=previous,
         )
@@ -266,13 +274,13 @@ class Compose(Target):
     def _release(self, name: str) -> Path:
         return self._folder / "releases" / f"{name}.yaml"
 
-    def _untried(self, name: str) -> Path:
+    def _staged_mark(self, name: str) -> Path:
         """Marks a release that was only staged, so that `mlpack rollback` does not choose it."""
         return self._folder / "releases" / f"{name}.staged"
 
     def _forget(self, name: str) -> None:
         self._release(name).unlink(missing_ok=True)
-        self._untried(name).unlink(missing_ok=True)
+        self._staged_mark(name).unlink(missing_ok=True)
 
     def _releases(self) -> list[Path]:
         return sorted((self._folder / "releases").glob("r*.yaml"))
