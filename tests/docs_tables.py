@@ -12,15 +12,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import typer
 from typer.models import OptionInfo
 
 from mlpack import config
-from mlpack.cli.app import app
+from mlpack.cli.app import TARGET_COMMANDS, app
+from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets import compose
 from mlpack.targets.cloudrun import settings as cloudrun
-from mlpack.targets.settings import Corner
+from mlpack.targets.settings import TargetSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -64,9 +66,11 @@ def commands() -> dict[str, Callable[..., Any]]:
 
 
 def words(function: Callable[..., Any]) -> Iterator[Word]:
-    """What a command takes, as its signature says."""
+    """The arguments and options of a command, as its signature and the built-in targets declare them."""
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
+        if hints[name] is typer.Context:
+            continue
         kind, told = get_args(hints[name])[:2]
         default = "needed" if parameter.default is inspect.Parameter.empty else parameter.default
         flag = kind is bool
@@ -80,6 +84,18 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         ]
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
         yield Word(names=names, value=value, default=default, help=told.help or "")
+    if function in TARGET_COMMANDS:
+        yield from target_words(locating=TARGET_COMMANDS[function].locating)
+
+
+def target_words(*, locating: bool) -> Iterator[Word]:
+    """The options that the built-in targets declare; only those that locate a service, if `locating`."""
+    for offered in offered_options(None, among=tuple(BUILT_IN["targets"])):
+        option = offered.option
+        if option.locates or not locating:
+            flags = (option.flag, f"--no-{option.flag.removeprefix('--')}") if option.kind == "flag" else (option.flag,)
+            value = option.metavar or {"flag": "", "integer": "N"}.get(option.kind, "TEXT")
+            yield Word(names=flags, value=value, default=None, help=help_of(offered))
 
 
 def config_keys() -> Iterator[tuple[str, Any, str]]:
@@ -175,8 +191,8 @@ def _formats() -> str:
     return _table(("file", "read without running it", "served by", "seen here"), rows)
 
 
-def _corner(kind: type[Corner]) -> str:
-    """A target's corner of mlpack.yaml."""
+def _target_settings(kind: type[TargetSettings]) -> str:
+    """The keys of a target's section in mlpack.yaml."""
     fields = kind.model_fields.items()
     return _table(
         ("setting", "default", "meaning"),
@@ -205,7 +221,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
-    "cloudrun": lambda: _corner(cloudrun.Settings), "compose": lambda: _corner(compose.Settings),
+    "cloudrun": lambda: _target_settings(cloudrun.Settings), "compose": lambda: _target_settings(compose.Settings),
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Place
+from mlpack.artifacts.service import Endpoint
 from mlpack.checks.client import Answer, Client, Unanswered
 from mlpack.checks.comparison import columns_of, difference, problem_with
 from mlpack.checks.requests import sample_rows
@@ -65,13 +65,13 @@ def golden_of(card: Mapping[str, Any], report: Report | None, wanted: Expectatio
     return Golden(request={"instances": sample_rows(card, 1)}, answer=None, signature=signature)
 
 
-def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool = True) -> Asked:
+def ask(endpoint: Endpoint, golden: Golden | None, *, times: int = TIMES, warm: bool = True) -> Asked:
     """Asks a place again and again, one at a time; without a question only whether it is ready.
 
     Never raises for what the service does. A `warm` one is asked once before it counts, as a first request may start it.
     """
     took, errors, first = [], 0, ""
-    with Client(place.url, timeout_s=_PATIENCE_S, headers=place.headers) as client:
+    with endpoint as service, Client(service.url, timeout_s=_PATIENCE_S, headers=service.headers) as client:
         for number in range(times + warm):
             began = time.perf_counter()
             wrong = _wrong(client, golden)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from mlpack.cli.commands import (
 )  # fmt: skip
 from mlpack.cli.commands import run as run_
 from mlpack.cli.output.console import Console
+from mlpack.cli.target_command import DeployCommand, TargetCommand
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
 from mlpack.version import __version__
 
@@ -36,6 +38,13 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: three times faster, and readable in a log
     pretty_exceptions_enable=False,
 )
+TARGET_COMMANDS: dict[Callable[..., int], type[TargetCommand]] = {
+    deploy.deploy: DeployCommand,
+    status.status: TargetCommand,
+    traffic.traffic: TargetCommand,
+    rollback.rollback: TargetCommand,
+    delete.delete: TargetCommand,
+}
 for command, short_help in (
     (inspect.inspect, "Tell what a model file is; nothing is run."),
     (render.render, "Write the folder an image is built from."),
@@ -53,7 +62,7 @@ for command, short_help in (
     (doctor.doctor, "Check this machine."),
     (clean.clean, "Remove what mlpack made."),
 ):
-    app.command(short_help=short_help)(command)
+    app.command(short_help=short_help, cls=TARGET_COMMANDS.get(command))(command)
 
 
 def _version(value: bool) -> None:

@@ -21,7 +21,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress, Progress
-from mlpack.artifacts.release import Planned, Released, Unverified, Verified
+from mlpack.artifacts.release import Planned, Release, Released, Unverified, Verified, release_of
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment
 from mlpack.checks.golden import golden_of
@@ -92,7 +92,7 @@ class Line:
         """The image that a registry has under this reference with a digest, and its receipt."""
         return find_released(
             reference,
-            platform="linux/amd64" if self.config.build.platform is None else self.config.build.platform,
+            platform=self._platform(),
             workspace=self.tools.workspace,
             verified=self.options.verification != "skip",
             receipt=self.options.receipt,
@@ -153,8 +153,7 @@ class Line:
 
     def _resolve(self, prepared: Prepared) -> Lock:
         if self.tools.local is None:
-            chosen = self.config.build.platform or self.options.platform
-            return self._lock(prepared, platform=chosen or self.tools.platform())
+            return self._lock(prepared, platform=self._platform())
         choices = self.tools.local.pythons(self.config.python or prepared.python)
         return first_lock(choices, lambda pythons: self._lock(prepared, platform=platform_here(), pythons=pythons))
 
@@ -249,15 +248,10 @@ class Line:
         return report
 
     def _plan(self, source: Verified | Unverified | Released) -> Planned:
-        target, destination = self._target(source), self._destination(source)
-        refuse_platform(source.image, target.platform)
-        reference = source.image.id if destination is None else destination.reference()
+        target = self._target(source)
+        refuse_platform(source.image, target.platforms)
         with self.tools.reporter.progress("planning"):
-            plan = target.plan(
-                source.image,
-                source.report,
-                source.reference if isinstance(source, Released) else reference,
-            )
+            plan = target.plan(source.release if isinstance(source, Released) else self._planned_release(source))
         return Planned(plan=plan if self.options.traffic else plan.aside(), source=source)
 
     def _push(self, planned: Planned) -> Released:
@@ -293,6 +287,9 @@ class Line:
 
     # What the steps share ------------------------------------------------------------------------
 
+    def _platform(self) -> str:
+        return self.config.build.platform or self.tools.platform(self.options.platforms)
+
     def _refuse_failed(self, report: Report, log: str, *, receipt: Path | None) -> None:
         self.tools.reporter.checked(report)
         if not report.ok:
@@ -304,7 +301,11 @@ class Line:
             raise UsageError("no target is named", hint="--target NAME, or `deploy: {target: ...}` in mlpack.yaml.")
         return target
 
-    def _destination(self, source: Verified | Unverified | Released) -> Destination | None:
+    def _planned_release(self, source: Verified | Unverified) -> Release:
+        destination = self._destination(source)
+        return release_of(source, source.image.id if destination is None else destination.reference())
+
+    def _destination(self, source: Verified | Unverified) -> Destination | None:
         name = str(source.image.card.get("name") or "")
         target = self.tools.target(name or None)
         return self.tools.destination(target, name or (target.service if target else "model"))

@@ -78,12 +78,15 @@ class Tools:
             )
         return self.connect()
 
-    def platform(self) -> str:
-        """The engine's own platform, else this machine's as an image's."""
+    def platform(self, allowed: Sequence[str] = ()) -> str:
+        """The engine's own platform, else this machine's as an image's; the first `allowed` one if it is none of those."""
+        if len(allowed) == 1:
+            return allowed[0]
         try:
-            return self.engine.facts().platform
+            own = self.engine.facts().platform
         except EngineError:
-            return "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+            own = "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+        return own if not allowed or own in allowed else allowed[0]
 
     def base_digest(self, base: str, platform: str) -> str | None:
         """The digest of a base image; None without an engine."""
@@ -113,7 +116,7 @@ class Options:
     verification: Literal["run", "reuse", "require", "skip"] = "run"
     receipt: Path | None = None
     traffic: bool = True  # a deploy moves the traffic to the new release
-    platform: str | None = None  # of the target that the image is for
+    platforms: tuple[str, ...] = ()  # of the target that the image is for; (): any
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import Keep, Project, Region
+from mlpack.cli.target_options import Keep
 
 
 def push(
@@ -16,8 +16,8 @@ def push(
     to: Annotated[
         str | None, typer.Option("--to", metavar="REF", help="host/repository[:tag]; else image.repository.")
     ] = None,
-    project: Project = None,
-    region: Region = None,
+    project: Annotated[str | None, typer.Option("--project", help="Google Cloud project.")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Google Cloud region, such as europe-west1.")] = None,
     keep: Keep = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
     receipt: Receipt = None,
