@@ -189,8 +189,8 @@ class Line:
                 lock,
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
-                # The classic builder keeps what it copies, so it gets wheels instead of a login.
-                keeps_secrets=lambda: not self.tools.engine.facts().buildkit,
+                # Such an engine gets wheels instead of a login.
+                keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
                 cache=self.tools.cache / "locks",
             )
             return render(
