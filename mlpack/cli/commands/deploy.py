@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.cli import target_options as take
-from mlpack.cli.options import AsJson, ConfigFile, Quiet, Receipt, Trust
+from mlpack.cli.options import AsJson, ConfigFile, Engine, Quiet, Receipt, Trust
 from mlpack.cli.output.console import Console
 from mlpack.workspace import Workspace
 
@@ -33,6 +33,7 @@ class DeployChoices:
     trust: bool
     no_verify: bool
     receipt: Path | None
+    engine: str | None
     traffic: bool
 
 
@@ -62,6 +63,7 @@ def deploy(
     trust: Trust = False,
     no_verify: take.NoVerify = False,
     receipt: Receipt = None,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -85,7 +87,7 @@ def deploy(
     }  # fmt: skip
     choices = DeployChoices(
         target=target, settings=words, more=tuple(set_ or ()), keep=keep, yes=yes, dry_run=dry_run, write=write, trust=trust,
-        no_verify=no_verify, receipt=receipt, traffic=not no_traffic,
+        no_verify=no_verify, receipt=receipt, engine=engine, traffic=not no_traffic,
     )  # fmt: skip
     try:
         line, start = _line(console, source, choices, config=config)
@@ -131,6 +133,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
             hint="--yes confirms; --dry-run only shows the plan.",
         )
     path = Path(source) if source is not None and Path(source).exists() else None
+    released = source is not None and "@sha256:" in source  # in its registry already, so no engine is needed
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if path is None else service_name(loaded, path)
@@ -148,6 +151,8 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         console=console,
         config=config,
         remembered=source is None,
+        engine=choices.engine,
+        local="ignore" if released else "refuse",
         options=Options(
             trust=choices.trust,
             verification="skip" if choices.no_verify else "reuse" if path else "require",
@@ -163,6 +168,6 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         found = line.tools.target(None)
         options = replace(line.options, platform=found.platform if found else None)
         return replace(line, options=options), path  # what does not fit the target is reported before anything is built
-    if source is not None and "@sha256:" in source:
+    if source is not None and released:
         return line, line.released(source)
     return line, line.image(source)
