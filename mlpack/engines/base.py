@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.image_plan import USER
 from mlpack.artifacts.progress import OnProgress
 from mlpack.packages.settings import PackageSettings
 from mlpack.registries.credentials import Login
@@ -32,7 +33,7 @@ class Limits:
     pids: int | None = 256
     read_only: bool = True
     tmp_bytes: int = 64 * 1024**2
-    user: str = "65532:65532"
+    user: str = USER
     capabilities: bool = False
 
 

@@ -25,9 +25,10 @@ def build(
     """The bundle's image, tagged NAME:CONTENTDIGEST12, NAME:latest, NAME:VERSION and as the user said.
 
     Unchanged input builds nothing. A version's tag does not move to other content without `force`; `latest` and the
-    user's own tags move freely. Raises TagConflictError and what `Builder.build` raises.
+    user's own tags move freely. Raises TagConflictError, UsageError and what `Builder.build` raises.
     """
     began = time.perf_counter()
+    refuse_own_dockerfile(builder, own=bundle.plan is None)
     tags = tags_of(bundle, extra_tags)
     if bundle.version is not None and not force:
         _refuse_moved_version(bundle, builder)
@@ -38,6 +39,15 @@ def build(
             return replace(tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True)
     image = builder.build(bundle, tags=tags, on_progress=on_progress, use_cache=use_cache)
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
+
+
+def refuse_own_dockerfile(builder: Builder, *, own: bool) -> None:
+    """Raise UsageError when the Dockerfile comes from the user's `own` template and the engine builds by the plan alone."""
+    if own and not builder.builds_dockerfiles:
+        raise UsageError(
+            f"the engine {builder.facts().name} builds by the plan of the image, and not by a Dockerfile of your own",
+            hint="Remove Dockerfile.j2 from the folder that `templates:` names, or build with --engine docker.",
+        )
 
 
 def refuse_large(image: Image, limit: int | None) -> None:

@@ -7,11 +7,12 @@ import tarfile
 from contextlib import closing
 from typing import Any
 
+from mlpack.artifacts.image_plan import VENV
 from mlpack.engines.docker.archives import ChunkStream
 from mlpack.engines.docker.client import Client
 from mlpack.engines.docker.containers import unstarted
 
-SITE = "/opt/venv/lib"
+SITE = f"{VENV}/lib"
 
 
 def layer_sizes(client: Client, image_id: str) -> list[tuple[str, int]]:
