@@ -6,8 +6,9 @@ from mlpack.engines.base import Engine, LocalRunner
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.process.runner import ProcessRunner
 from mlpack.plugins import BUILT_IN, load
+from tests.standins.toy_engine import ToyEngine
 
-ENGINES: list[type[Engine]] = [DockerEngine]
+ENGINES: list[type[Engine]] = [DockerEngine, ToyEngine]
 LOCAL_RUNNERS: list[type[LocalRunner]] = [ProcessRunner]
 
 
