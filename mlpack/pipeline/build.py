@@ -9,6 +9,7 @@ from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.references import is_tag, short_digest
 from mlpack.engines.base import Builder
 from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
 
@@ -63,23 +64,17 @@ def refuse_large(image: Image, limit: int | None) -> None:
 
 def tags_of(bundle: Bundle, extra: tuple[str, ...]) -> tuple[str, ...]:
     """Every name that the image gets, the content tag first. Raises UsageError for one that is no reference."""
-    own = [f"{bundle.name}:{content_tag(bundle.digest)}", f"{bundle.name}:latest"]
+    own = [f"{bundle.name}:{short_digest(bundle.digest)}", f"{bundle.name}:latest"]
     if bundle.version is not None:
         own.append(f"{bundle.name}:{tag_text(bundle.version)}")
     named = [tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest" for tag in extra]
     return tuple(dict.fromkeys([*own, *named]))
 
 
-def content_tag(digest: str) -> str:
-    """The first 12 hex digits of a `sha256:...` digest."""
-    return digest.removeprefix("sha256:")[:12]
-
-
 def tag_text(version: str) -> str:
-    """A version as a tag (distribution spec: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`); `+` becomes `_`."""
+    """A version as a tag; `+` becomes `_`. Raises UsageError for one that cannot be a tag."""
     text = version.replace("+", "_")
-    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
-    if not text or len(text) > 128 or text[0] in ".-" or not set(text) <= allowed:
+    if not is_tag(text):
         raise UsageError(
             f"version {version!r} cannot be an image tag", hint="Use letters, digits, dots, dashes: 1.4.0, 2024-05-01."
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
-from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
@@ -64,7 +64,7 @@ def render(
         text = render_dockerfile(plan, {**values, "labels": plan.labels}, buildkit=buildkit, folder=config.templates)
         files.append(_file(dockerfile, text.encode()))
     files.sort(key=lambda file: file.name)
-    digest = _digest_of(files, lock.platform)
+    digest = files_digest(files, lock.platform)
     return Bundle(
         lock=lock,
         name=name,
@@ -152,7 +152,7 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
     info, prepared = lock.info, lock.prepared
     root = model_root(info)
-    whole = model[0].sha256 if len(model) == 1 else _digest_of(list(model), "").removeprefix("sha256:")
+    whole = model[0].sha256 if len(model) == 1 else files_digest(model, "").removeprefix("sha256:")
     return {
         "schema": 1,
         "name": name,
@@ -222,9 +222,3 @@ def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
             yield name, ascii(value), False, explanation
     for section, given in nested.items():
         yield section, f"{section.title()}({', '.join(given)})", True, "as mlpack.yaml says"
-
-
-def _digest_of(files: Iterable[BundleFile], platform: str) -> str:
-    """`sha256:...` over mode, content and name of each file, in order, and the platform."""
-    lines = [f"{file.mode:o} {file.sha256} {file.name}" for file in files]
-    return "sha256:" + hashlib.sha256("\n".join([platform, *lines]).encode()).hexdigest()

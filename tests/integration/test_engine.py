@@ -35,7 +35,7 @@ from mlpack.errors import (
 )
 from mlpack.registries.referrers import attach, attachments, manifest_digest
 from tests.extra import extra
-from tests.integration.conftest import BASE, ROOT, MakeBundle, bundle_for, containers_of, file_of
+from tests.integration.conftest import BASE, ROOT, MakeBundle, bundle_for, containers_of
 from tests.ports import free_port
 
 pytestmark = pytest.mark.docker
@@ -74,7 +74,10 @@ def classic(engine_environment: None) -> Iterator[DockerEngine]:  # noqa: ARG001
 @pytest.fixture(scope="module")
 def probe(engine: DockerEngine) -> Iterator[Image]:
     """An image whose service tells what it may do."""
-    files = (file_of("app/probe.py", PROBE), file_of("app/model.json", json.dumps(CARD).encode()))
+    files = (
+        BundleFile.of_bytes("app/probe.py", PROBE),
+        BundleFile.of_bytes("app/model.json", json.dumps(CARD).encode()),
+    )
     reference = f"mlpack-engine-test:{uuid.uuid4().hex[:12]}"
     yield engine.build(bundle_for(engine, PROBE_DOCKERFILE, files=files), tags=(reference,), on_progress=unheard)
     engine.remove_tag(reference)
@@ -90,7 +93,7 @@ def test_build_with_cache_and_bind_mounts(
     dockerfile = f"""FROM {BASE}
 RUN --mount=type=cache,target=/cache --mount=type=bind,source=private,target=/private \\
     cat /private/secret.txt && touch /cache/x && echo from-the-step"""
-    bundle = bundle_of(dockerfile, private=(file_of("private/secret.txt", b"only here\n"),), unique=True)
+    bundle = bundle_of(dockerfile, private=(BundleFile.of_bytes("private/secret.txt", b"only here\n"),), unique=True)
     told: list[Progress] = []
     first, second = named(""), named("")
     image = engine.build(bundle, tags=(first, second), on_progress=told.append)
@@ -120,7 +123,9 @@ RUN --mount=type=cache,target=/cache --mount=type=bind,source=private,target=/pr
 
 def test_classic_builder(classic: DockerEngine, bundle_of: MakeBundle, named: Callable[[str], str]) -> None:
     """Without BuildKit the bundle's Dockerfile.classic is built, with the same news."""
-    other = file_of("Dockerfile.classic", f"FROM {BASE}\nRUN echo the-classic-way\n# {uuid.uuid4()}\n".encode())
+    other = BundleFile.of_bytes(
+        "Dockerfile.classic", f"FROM {BASE}\nRUN echo the-classic-way\n# {uuid.uuid4()}\n".encode()
+    )
     bundle = bundle_of("FROM scratch\nRUN --mount=type=cache,target=/x true", files=(other,))
     told: list[Progress] = []
     image = classic.build(bundle, tags=(named(""),), on_progress=told.append)

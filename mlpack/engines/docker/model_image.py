@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import closing
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE
-from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.image_plan import MODEL_FOLDER, ImagePlan
 from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.references import short_digest
 from mlpack.engines.docker.build_context import with_progress
 from mlpack.engines.docker.client import Client, explanation
 from mlpack.engines.docker.stream import post_stream
@@ -82,14 +82,13 @@ def send_model(client: Client, files: tuple[BundleFile, ...], on_progress: OnPro
 
 
 def model_digest(files: Iterable[BundleFile]) -> str:
-    """`sha256:...` over mode, content and name of each file, in order."""
-    lines = "\n".join(f"{file.mode:o} {file.sha256} {file.name}" for file in files)
-    return f"sha256:{hashlib.sha256(lines.encode('utf-8', 'surrogateescape')).hexdigest()}"
+    """The digest that names the model's files."""
+    return files_digest(files)
 
 
 def model_reference(files: Iterable[BundleFile]) -> str:
     """The name that the image of these files has in the engine."""
-    return f"{REPOSITORY}:{model_digest(files).removeprefix('sha256:')[:12]}"
+    return f"{REPOSITORY}:{short_digest(model_digest(files))}"
 
 
 def _failed(text: str) -> EngineError:
