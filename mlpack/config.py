@@ -85,6 +85,9 @@ class Config(_Section):
     predictor: Path | None = Field(default=None, description="your own loader")
     sample: Path | None = Field(default=None, description="a few rows: warm-up, test and examples")
     templates: Path | None = Field(default=None, description="folder with templates of your own")
+    engine: str = Field(
+        default="docker", description="engine that builds, runs and pushes images; `process` runs a model without one"
+    )
     test: Test = Field(default=Test(), description="what `mlpack test` asks")
     build: Build = Field(default=Build(), description="how the image is built")
     image: ImageSection = Field(default=ImageSection(), description="where the image goes")

@@ -33,9 +33,14 @@ ImageOrModel = Annotated[
     ),
 ]
 Engine = Annotated[
-    str,
+    str | None, typer.Option("--engine", metavar="NAME", help="Else `engine:` in mlpack.yaml, else docker.")
+]
+EngineOrProcess = Annotated[
+    str | None,
     typer.Option(
-        "--engine", metavar="NAME", help="docker; or process: no image, the model in a process of this machine."
+        "--engine",
+        metavar="NAME",
+        help="process: no image, but a model in a process of this machine. Else `engine:` in mlpack.yaml, else docker.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else goes to stderr.")]
@@ -75,10 +80,10 @@ Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even wh
 Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]
 
 
-def only_local(engine: str, words: Mapping[str, Any]) -> None:
-    """Raise UsageError when the model's options are given with an image, whose build has fixed them."""
+def refuse_model_options(words: Mapping[str, Any]) -> None:
+    """Raise UsageError when a model's options are given with an image, whose build has fixed them."""
     given = [name.rpartition(".")[2] for name, value in words.items() if value]
-    if engine != "process" and given:
+    if given:
         raise UsageError(
             f"--{given[0]} is for --engine process; an image keeps what it was built with",
             hint="Give it to `mlpack build`, or add --engine process and name the model instead of an image.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import ssl
 from collections.abc import Callable
@@ -132,10 +131,4 @@ def _wheel(wheel: LocalWheel) -> BundleFile:
 
 
 def _file(name: str, content: bytes, mode: int = 0o644) -> BundleFile:
-    return BundleFile(
-        name=f"{FOLDER}/{name}",
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        content=content,
-        mode=mode,
-    )
+    return BundleFile.of_bytes(f"{FOLDER}/{name}", content, mode=mode)

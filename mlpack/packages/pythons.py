@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mlpack.errors import PythonTooOldError, ResolveError
 from mlpack.packages.index.pages import IndexFile
-from mlpack.packages.names import is_final, same_version, version_key
+from mlpack.packages.names import admits_python, is_final, same_version, version_key
 from mlpack.packages.wheels import parse_wheel
 
 PREFERRED = "3.11"
@@ -51,7 +51,7 @@ def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform:
     found = []
     for file in files:
         wheel = parse_wheel(file.filename)
-        if wheel and same_version(version, wheel.version) and wheel.fits(python, platform) and _allows(file, python):
+        if wheel and same_version(version, wheel.version) and wheel.fits(python, platform) and _admits(file, python):
             found.append(file)
     return tuple(found)
 
@@ -105,7 +105,7 @@ def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform:
         wheel = parse_wheel(file.filename)
         if (
             wheel and is_final(wheel.version) and version_key(wheel.version) > version_key(version) and not file.yanked
-            and any(wheel.fits(python, platform) and _allows(file, python) for python in SUPPORTED)
+            and any(wheel.fits(python, platform) and _admits(file, python) for python in SUPPORTED)
         ):  # fmt: skip
             line = version_key(wheel.version)[:2]
             later[line] = max(later.get(line, wheel.version), wheel.version, key=version_key)
@@ -128,26 +128,8 @@ def _override_error(override: str) -> ResolveError:
     )
 
 
-def _allows(file: IndexFile, python: str) -> bool:
-    """Whether the file's requires-python admits some release of the minor version; what cannot be read admits it."""
-    minor = int(python.split(".")[1])
-    for clause in (file.requires_python or "").split(","):
-        found = re.fullmatch(r"\s*(>=|>|<=|<|==|!=|~=)\s*3\.(\d+)(\.[\d*]+)?\s*", clause)
-        if found is None:
-            continue
-        sign, bound, patch = found[1], int(found[2]), found[3]
-        refused = {
-            ">=": minor < bound,
-            "~=": minor < bound,
-            ">": minor < bound,
-            "<": minor > bound or (minor == bound and patch in (None, ".0")),
-            "<=": minor > bound,
-            "==": minor != bound,
-            "!=": minor == bound and patch == ".*",
-        }
-        if refused[sign]:
-            return False
-    return True
+def _admits(file: IndexFile, python: str) -> bool:
+    return admits_python(file.requires_python or "", python)
 
 
 def _listing(pythons: tuple[str, ...]) -> str:

@@ -31,13 +31,13 @@ from mlpack.engines.base import Running
 from mlpack.errors import UsageError
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
-from mlpack.pipeline.build import build, refuse_large
+from mlpack.pipeline.build import build, refuse_large, refuse_own_dockerfile
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from mlpack.pipeline.push import push, stay
-from mlpack.pipeline.render import render
+from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
 from mlpack.pipeline.tools import Options, Tools
 from mlpack.pipeline.verify import failed_checks, verify
@@ -74,7 +74,8 @@ class Line:
             value = step(value)
             self.tools.reporter.reached(value)
             if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
-                _ = self.tools.engine  # without one, the work of the next steps would be lost
+                # Without an engine that can build it, the work of the next steps would be lost.
+                refuse_own_dockerfile(self.tools.engine, own=has_own_dockerfile(self.config))
         return value
 
     @property
@@ -188,8 +189,8 @@ class Line:
                 lock,
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
-                # The classic builder keeps what it copies, so it gets wheels instead of a login.
-                keeps_secrets=lambda: not self.tools.engine.facts().buildkit,
+                # Such an engine gets wheels instead of a login.
+                keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
                 cache=self.tools.cache / "locks",
             )
             return render(

@@ -70,12 +70,7 @@ class Tools:
 
     @property
     def engine(self) -> Engine:
-        """The container engine, connected. Raises EngineError for a local runner, which has no images."""
-        if self.local is not None:
-            raise EngineError(
-                "the process engine runs a model on this machine; it builds, tags and pushes no image",
-                hint="Leave --engine process out.",
-            )
+        """The engine, connected at its first use. Raises EngineUnavailableError, for a LocalRunner too: it has no images."""
         return self.connect()
 
     def platform(self, allowed: Sequence[str] = ()) -> str:

@@ -9,6 +9,7 @@ import typer
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
+    Engine,
     Entry,
     Framework,
     Gpu,
@@ -53,6 +54,7 @@ def build(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
     refresh: Refresh = False,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -78,7 +80,7 @@ def build(
     options = Options(
         include=tuple(include or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache
     )  # fmt: skip
-    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
+    line = make_line(path, console=console, config=config, overrides=overrides, engine=engine, options=options)
     image = line.run(line.model, Image)
     console.document(image.to_json())
     console.text("Next: mlpack test")

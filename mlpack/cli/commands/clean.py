@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson
+from mlpack.cli.options import AsJson, Engine
 from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
 from mlpack.workspace import FOLDER
@@ -23,6 +23,7 @@ def clean(
     cache: Annotated[bool, typer.Option("--cache", help="Locks and environments in the user's cache.")] = False,
     folder: Annotated[bool, typer.Option("--folder", help="Receipts and notes (.mlpack) of this folder.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    engine: Engine = None,
     json: AsJson = False,
 ) -> int:
     """Remove what mlpack made; without a choice, all of it. Sizes are shown first, and it asks.
@@ -40,7 +41,7 @@ def clean(
     console = Console(json=json)
     everything = not (names or images or cache or folder)
     cleaner = Cleaner(
-        engine=lambda: make_line(console=console).tools.engine,
+        engine=lambda: make_line(console=console, engine=engine, local="ignore").tools.engine,
         caches=(cache_dir(), SHARED_CACHE),
         folder=Path.cwd() / FOLDER,
         warn=console.warn,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlpack.cli import target_options as take
-from mlpack.cli.options import AsJson, ConfigFile, Quiet, Receipt, Trust
+from mlpack.cli.options import AsJson, ConfigFile, Engine, Quiet, Receipt, Trust
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import GivenOption, given_options
 from mlpack.workspace import Workspace
@@ -36,6 +36,7 @@ class DeployChoices:
     trust: bool
     no_verify: bool
     receipt: Path | None
+    engine: str | None
     traffic: bool
 
 
@@ -53,6 +54,7 @@ def deploy(
     trust: Trust = False,
     no_verify: take.NoVerify = False,
     receipt: Receipt = None,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -73,7 +75,8 @@ def deploy(
     console = Console(json=json, quiet=quiet)
     choices = DeployChoices(
         target=target, service=service, options=given_options(ctx), more=tuple(set_ or ()), keep=keep, yes=yes,
-        dry_run=dry_run, write=write, trust=trust, no_verify=no_verify, receipt=receipt, traffic=not no_traffic,
+        dry_run=dry_run, write=write, trust=trust, no_verify=no_verify, receipt=receipt, engine=engine,
+        traffic=not no_traffic,
     )  # fmt: skip
     try:
         line, start = _line(console, source, choices, config=config)
@@ -117,6 +120,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         )
     workspace = Workspace(Path.cwd())
     path = Path(source) if source is not None and Path(source).exists() else None
+    released = source is not None and "@sha256:" in source  # in its registry already, so no engine is needed
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if path is None else service_name(loaded, path)
@@ -141,6 +145,8 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         console=console,
         config=config,
         remembered=source is None,
+        engine=choices.engine,
+        local="ignore" if released else "refuse",
         options=Options(
             trust=choices.trust,
             verification="skip" if choices.no_verify else "reuse" if path else "require",
@@ -157,6 +163,6 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         found = line.tools.target(None)  # wrong settings, or no registry, are reported before anything is built
         line.tools.destination(found, service_name(line.config, path))
         return line, path
-    if source is not None and "@sha256:" in source:
+    if source is not None and released:
         return line, line.released(source)
     return line, line.image(source)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mlpack.cli.options import AsJson
+from mlpack.cli.options import AsJson, Engine
 from mlpack.cli.output.console import Console
 
 
-def doctor(json: AsJson = False) -> int:
+def doctor(engine: Engine = None, json: AsJson = False) -> int:
     """Check engine, disk, network and Python, with a remedy a line.
 
     \b
@@ -19,8 +19,15 @@ def doctor(json: AsJson = False) -> int:
     console = Console(json=json)
     from mlpack.maintenance.diagnosis import diagnose
 
-    line = make_line(console=console)
-    findings = list(diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=cache_dir()))
+    line = make_line(console=console, engine=engine, local="run")
+    findings = list(
+        diagnose(
+            engine=lambda: line.tools.engine,
+            local=line.tools.local,
+            settings=line.tools.packages,
+            cache=cache_dir(),
+        )
+    )
     marks = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}
     console.table([(marks[item.state], item.name, item.seen) for item in findings], styles=("bold", "", ""))
     for item in findings:

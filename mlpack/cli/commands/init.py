@@ -40,7 +40,7 @@ def init(
     if path is None:
         raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
     line = make_line(
-        path, console=console, ignore_config=True
+        path, console=console, ignore_config=True, local="ignore"
     )  # the file that is there has no part in what replaces it
     written = write_config(path, lambda: line.run(path, ModelInfo), force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})

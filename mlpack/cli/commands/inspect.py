@@ -48,7 +48,9 @@ def inspect(
     from mlpack.pipeline.inspect import document, failure_document, sha256_of
 
     console = Console(json=json, quiet=quiet)
-    line = make_line(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
+    line = make_line(
+        path, console=console, config=config, overrides={"entry": entry, "framework": framework}, local="ignore"
+    )
     try:
         info = line.run(line.model, ModelInfo)
     except ModelError as error:

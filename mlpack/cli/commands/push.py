@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
+from mlpack.cli.options import AsJson, ConfigFile, Engine, ImageName, Quiet, Receipt
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_options import Keep
 
@@ -21,6 +21,7 @@ def push(
     keep: Keep = None,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
     receipt: Receipt = None,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -44,6 +45,7 @@ def push(
         console=console,
         config=config,
         remembered=image is None,
+        engine=engine,
         options=Options(verification="skip" if no_verify else "require", receipt=receipt),
         destination=lambda loaded, _target, name: choose_destination(
             to, project=project, region=region, usual=loaded.image.repository, image=name, keep=keep

@@ -83,7 +83,7 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
     options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
-    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
+    line = make_line(path, console=console, config=config, overrides=overrides, local="ignore", options=options)
     if serve_with is not None:
         return _for_another_server(console, line, serve_with, out)
     bundle = line.run(line.model, Bundle)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
@@ -35,10 +35,13 @@ _REGISTRY_PATIENCE = 15
 
 
 class DockerEngine:
-    """A Builder, Runner and Publisher. It connects when first asked; close it, or use it as a `with`.
+    """The Docker engine. It connects at its first use; close it, or use it as a `with`.
 
     `classic` (or MLPACK_CLASSIC=1) builds by the classic builder even where BuildKit is.
     """
+
+    is_local: ClassVar[Literal[False]] = False
+    builds_dockerfiles: ClassVar[bool] = True
 
     def __init__(self, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> None:
         self._environ = environ
@@ -58,7 +61,7 @@ class DockerEngine:
         return engine
 
     def close(self) -> None:
-        """Close the connections; the next question opens them again."""
+        """Close the connections; the next use opens them again."""
         with self._lock:
             if self._opened is not None:
                 self._opened[1].close()
@@ -74,11 +77,10 @@ class DockerEngine:
         self.close()
 
     def facts(self) -> EngineFacts:
-        """What the engine says of itself; asked once."""
+        """The engine's own description, read once."""
         with self._lock, told(self.address, "a look at the engine"):
             if self._facts is None:
-                found = engine_facts(self._client, self.address)
-                self._facts = replace(found, buildkit=found.buildkit and not self._classic)
+                self._facts = engine_facts(self._client, self.address, classic=self._classic)
             return self._facts
 
     def base_digest(self, reference: str, platform: str) -> str | None:
@@ -114,7 +116,7 @@ class DockerEngine:
             image_id = build_image(
                 self._client,
                 bundle,
-                builder=Builder(buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)),
+                builder=Builder(buildkit=facts.details["buildkit"], platform=facts.platform, root=self._root(facts)),
                 tags=tags,
                 on_progress=on_progress,
                 use_cache=use_cache,
@@ -207,11 +209,7 @@ class DockerEngine:
     def job(
         self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
     ) -> JobResult:
-        """Run a container to its end, without a network: `command` replaces its entrypoint.
-
-        The files in its folder `outputs` come back, 16 MiB at most. Raises EngineError when it does not end in time, or writes
-        more; ImageNotFoundError.
-        """
+        """Run a container to its end, without a network, and return the files below its folder `outputs`: see Runner.job."""
         from mlpack.engines.docker.jobs import run_job
 
         return run_job(

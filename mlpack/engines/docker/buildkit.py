@@ -1,4 +1,4 @@
-"""One build through the engine's API, by BuildKit or the classic builder: all that is known of it stands here."""
+"""One build through the engine's API, by BuildKit or the classic builder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.base_images import base_images, failed_base, fetch
@@ -24,7 +24,6 @@ from mlpack.engines.docker.steps import Step, Steps, plain
 from mlpack.engines.docker.stream import post_stream
 from mlpack.errors import BuildError, DiskFullError, EngineError, UsageError
 
-CLASSIC_DOCKERFILE = "Dockerfile.classic"
 _METADATA_STEP = re.compile(r"\[internal\] load metadata for (\S+)")
 _FROM_STEP = re.compile(r"\[[^]]*\] FROM (?:--\S+ )?(\S+)")
 _RUN_FAILED = re.compile(
@@ -73,11 +72,11 @@ def build_image(
 
     dockerfile, files = _dockerfile(bundle, buildkit=builder.buildkit)
     platform = bundle.lock.platform
-    bases = base_images(_text(bundle, dockerfile), bundle.build_args)
+    bases = bundle.plan.bases if bundle.plan is not None else base_images(_text(files, dockerfile))
     model: tuple[BundleFile, ...] = ()
     # `COPY --from` looks for an image of the platform that is built for, and an imported one has the engine's own.
     if platform == builder.platform:
-        files, model = parted(dockerfile, files)
+        files, model = parted(bundle.plan, files, dockerfile)
     _supply(client, model, bases if platform == builder.platform else (), on_progress, files=files, root=builder.root)
     build_id = uuid.uuid4().hex
     params: dict[str, object] = {
@@ -86,7 +85,7 @@ def build_image(
         "dockerfile": dockerfile,
         "t": list(tags),
         "labels": json.dumps(bundle.labels, sort_keys=True),
-        "buildargs": json.dumps({**_proxies(client), **bundle.build_args}, sort_keys=True),
+        "buildargs": json.dumps(_proxies(client), sort_keys=True),
         "nocache": "0" if use_cache else "1",
         "rm": "1",
         "forcerm": "1",
@@ -125,7 +124,7 @@ def build_image(
 def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFile, ...]]:
     files = (*bundle.files, *bundle.private)
     names = {file.name for file in files}
-    name = bundle.dockerfile if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
+    name = DOCKERFILE if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
     if name not in names:
         raise UsageError(f"the bundle has no file {name!r} to build by", hint=f"It holds: {', '.join(sorted(names))}.")
     return name, files
@@ -150,8 +149,8 @@ def _supply(
         send_model(client, model, on_progress)
 
 
-def _text(bundle: Bundle, name: str) -> str:
-    file = next(file for file in (*bundle.files, *bundle.private) if file.name == name)
+def _text(files: tuple[BundleFile, ...], name: str) -> str:
+    file = next(file for file in files if file.name == name)
     content = file.content if file.content is not None else file.source.read_bytes() if file.source else b""
     return content.decode("utf-8", "replace")
 

@@ -137,23 +137,27 @@ def _hint(error: Any) -> str:
     return "Free some disk space (`docker system prune`)." if "no space left" in explanation(error).lower() else ""
 
 
-def engine_facts(client: Client, address: Address) -> EngineFacts:
-    """What the engine says of itself."""
+def engine_facts(client: Client, address: Address, *, classic: bool) -> EngineFacts:
+    """The engine's own description; with `classic` it counts as one without BuildKit."""
     version, info = client.version(), client.info()
     parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
     podman = any("podman" in part.lower() for part in parts)
     # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
     ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
     api = tuple(map(int, str(version["ApiVersion"]).split(".")))
+    buildkit = (
+        not (podman or classic)
+        and version["Os"] == "linux"
+        and api >= (1, 39)
+        and ping.headers.get("Builder-Version") != "1"
+    )
     return EngineFacts(
         name="Podman" if podman else "Docker",
         version=str(version["Version"]),
         platform=f"{version['Os']}/{version['Arch']}",
-        buildkit=not podman
-        and version["Os"] == "linux"
-        and api >= (1, 39)
-        and ping.headers.get("Builder-Version") != "1",
+        keeps_secrets=not buildkit,  # the classic builder copies private files into layers, which its cache keeps
         details={
+            "buildkit": buildkit,
             "root_dir": info.get("DockerRootDir", ""),
             "cpus": info.get("NCPU"),
             "memory": info.get("MemTotal"),

@@ -89,7 +89,7 @@ def run_container(
     running: DockerRunning | None = None
     told_of = False  # whether the engine has said that there is a container, or that there is none
     try:
-        with _start_told(address, image, publish or port):
+        with start_told(address, image, publish or port):
             # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
             container = client.create_container(
                 image.id,
@@ -121,15 +121,15 @@ def run_container(
 def stopped_container(
     client: Client, address: Address, image: Image, *, limits: Limits, command: tuple[str, ...], largest_file: int
 ) -> Iterator[str]:
-    """The name of a container that is made to run `command` in place of the image's entrypoint, and not started.
+    """The name of a container that will run `command` instead of the image's entrypoint, and is not started yet.
 
-    It has no network; its root can be written to as far as the user may, so that the files
-    can be read when it has ended. A file that it writes has at most `largest_file` bytes. It is removed on every way out.
+    It has no network and no health check. /tmp is a part of its root, because a tmpfs is lost when the container ends. No file
+    that it writes has more than `largest_file` bytes. It is removed on every way out.
     """
     name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
     written = replace(limits, read_only=False, tmp_bytes=0)
     try:
-        with _start_told(address, image, 0):
+        with start_told(address, image, 0):
             config = _host_config(client, address, written, 0, 0, host_network=False)
             config |= {
                 "PortBindings": {},
@@ -143,6 +143,7 @@ def stopped_container(
                 command=[],
                 user=limits.user or None,
                 labels={labels.RUN: name},
+                healthcheck={"test": ["NONE"]},
                 host_config=config,
                 use_config_proxy=False,
             )
@@ -199,8 +200,8 @@ def _nano_cpus(client: Client, cpus: float | None) -> int | None:
 
 
 @contextlib.contextmanager
-def _start_told(address: Address, image: Image, port: int) -> Iterator[None]:
-    """The failures to start a container, told apart."""
+def start_told(address: Address, image: Image, port: int) -> Iterator[None]:
+    """The engine's failures to create or start a container, as errors with a remedy."""
     from docker.errors import APIError, ImageNotFound
 
     with told(address, "the start of the container"):

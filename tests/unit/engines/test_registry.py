@@ -121,7 +121,7 @@ FROM scratch
 FROM $UNKNOWN/x
 FROM python:3.9-slim
 """
-    assert base_images(dockerfile, {"VERSION": "3.13"}) == ("python:3.13-slim", "$UNKNOWN/x", "python:3.9-slim")
+    assert base_images(dockerfile) == ("python:3.11-slim", "$UNKNOWN/x", "python:3.9-slim")
 
 
 def test_credentials(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
