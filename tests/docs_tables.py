@@ -160,19 +160,19 @@ def _serve() -> str:
 
 
 def _formats() -> str:
-    """Every kind of file, by what was seen of it: taken to an image and asked, only rendered, only recognised."""
+    """Every kind of file, with how far it is supported: a test builds and checks an image, rendered only, recognised only."""
     found = [kind for name in BUILT_IN["formats"] for kind in load("formats", name).kinds]
     rows = []
     for kind in found:
-        seen = (
-            "built and asked"
+        support = (
+            "tested"
             if kind.proof
             else "rendered"
             if kind.serves and not kind.serves.startswith("nothing")
             else "recognised"
         )
-        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", seen))
-    return _table(("file", "read without running it", "served by", "seen here"), rows)
+        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", support))
+    return _table(("file", "read without running it", "served by", "support"), rows)
 
 
 def _corner(kind: type[Corner]) -> str:
