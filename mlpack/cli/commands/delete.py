@@ -1,4 +1,4 @@
-"""`mlpack delete`: a service is taken away."""
+"""`mlpack delete`: deletes a service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def delete(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Take a service away, with all its revisions; images stay where they are. It asks first.
+    """Delete a service with all its revisions, after a confirmation. Images are not deleted.
 
     \b
     mlpack delete

@@ -1,4 +1,4 @@
-"""`mlpack deploy`: a tested image becomes a service that is asked before it is believed."""
+"""`mlpack deploy`: releases a tested image as a service and verifies it before and after it gets traffic."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def deploy(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Release a tested image as a service: planned, staged, asked, given the traffic, asked again; put back on failure.
+    """Release a tested image as a service.
+
+    It shows the plan and asks for confirmation, pushes the image, starts a new revision without traffic, verifies it, moves the
+    traffic to it and verifies it again. If a step fails, the traffic goes back to the revision that served before.
 
     \b
     mlpack deploy model.pkl --target cloudrun --project acme --region europe-west1

@@ -1,4 +1,4 @@
-"""`mlpack rollback`: the traffic goes back to an earlier revision."""
+"""`mlpack rollback`: moves the traffic back to an earlier revision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName,
 
 def rollback(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="REVISION", help="Which; else the newest that served before this one.")
+        str | None,
+        typer.Option(
+            "--to", metavar="REVISION", help="Revision to go back to. Default: the newest that served before this one."
+        ),
     ] = None,
     target: TargetName = None,
     project: Project = None,
@@ -25,7 +28,7 @@ def rollback(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Give all the traffic to an earlier revision; nothing is built or started anew where it still runs.
+    """Move all traffic to an earlier revision. Nothing is built, and a revision that still runs is not restarted.
 
     \b
     mlpack rollback

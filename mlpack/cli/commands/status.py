@@ -1,4 +1,4 @@
-"""`mlpack status`: what a service is now, and what it was before."""
+"""`mlpack status`: a service and its revisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def status(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Show a service: its address, its revisions with their share of the traffic, what is wrong with those not ready.
+    """Show a service: its URL, its revisions with their share of the traffic, and why a revision is not ready.
 
     \b
     mlpack status

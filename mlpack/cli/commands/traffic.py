@@ -1,4 +1,4 @@
-"""`mlpack traffic`: the traffic shared between revisions by percent."""
+"""`mlpack traffic`: splits the traffic between revisions by percent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName,
 
 def traffic(
     shares: Annotated[
-        list[str], typer.Argument(metavar="REVISION=PERCENT...", help="Together 100.", show_default=False)
+        list[str], typer.Argument(metavar="REVISION=PERCENT...", help="Percentages, 100 in all.", show_default=False)
     ],
     target: TargetName = None,
     project: Project = None,
@@ -25,7 +25,7 @@ def traffic(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Share the traffic between revisions: to try a new one on some of it, or two against each other.
+    """Split the traffic between revisions, to try a new one with a part of it or to compare two.
 
     \b
     mlpack traffic iris-00003-xyz=10 iris-00002-abc=90
