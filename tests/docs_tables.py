@@ -110,9 +110,7 @@ def _commands() -> str:
         needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "required"]
         usage = " ".join(["mlpack", name, *arguments, *needed, "[OPTIONS]"])
         parts.append(f"## `mlpack {name}`\n\n{sentences}\n\n`{usage}`\n\n{_options(taken)}")
-        shown = "\n".join(
-            line for line in examples.splitlines() if line.startswith(("mlpack", "docker"))
-        )
+        shown = "\n".join(line for line in examples.splitlines() if line.startswith(("mlpack", "docker")))
         if shown:
             parts.append(f"```sh\n{shown}\n```")
     return "\n\n".join(parts)

@@ -14,7 +14,7 @@ from mlpack.artifacts.progress import OnProgress
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How hard a container is held: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
+    """Limits of a container: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
 
     `user` "" is the image's own. Capabilities of root are dropped unless `capabilities`.
     """
@@ -30,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What a run has used: `peak_memory` in bytes, None where the engine does not tell."""
+    """What a run has used: `peak_memory` in bytes, None if the engine does not report it."""
 
     peak_memory: int | None
 
@@ -85,7 +85,7 @@ class Runner(Protocol):
         publish: int = 0,
         command: tuple[str, ...] = (),
     ) -> AbstractContextManager[Running]:
-        """A running container, removed on leaving the `with`. It is told `port` as PORT; `publish` 0 is any free one.
+        """A running container, removed on leaving the `with`. The variable PORT is `port`; `publish` 0 is any free port.
 
         `command` are words after the image's entrypoint, in place of its own.
         """
@@ -100,7 +100,7 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """What an engine says of itself: `buildkit` whether it has it; `platform` its own, as `linux/amd64`.
+    """The properties of an engine: `buildkit`: whether it has BuildKit; `platform`: its own, such as `linux/amd64`.
 
     `details` holds what only one engine knows; Docker: `root_dir` (where images lie), `cpus`, `memory`, `storage`, `url`.
     """

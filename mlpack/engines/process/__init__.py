@@ -51,7 +51,7 @@ class ProcessEngine:
         del port
         if sys.platform != "linux":
             raise EngineUnavailableError(
-                f"the process engine knows Linux only, not {sys.platform}", hint="Use Docker: leave --engine out."
+                f"--engine process works only on Linux, not on {sys.platform}", hint="Use Docker: omit --engine."
             )
         account = serving_account(limits.user)
         with _reserved(publish) as free, unpacked(bundle, account) as folder:
@@ -146,7 +146,8 @@ def _reserved(port: int) -> Iterator[int]:
             holder.bind((_LOOPBACK, port))
         except OSError as error:
             raise EngineError(
-                f"port {port} of this machine cannot be had: {error.strerror}", hint="Choose another with `--port`."
+                f"port {port} on this machine cannot be used: {error.strerror}",
+                hint="Choose another one with `--port`.",
             ) from error
         yield int(holder.getsockname()[1])
 

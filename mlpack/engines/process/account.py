@@ -1,4 +1,4 @@
-"""Who a model runs as on this machine: somebody without rights where that can be had."""
+"""The account that a model runs as on this machine: an unprivileged one if possible."""
 
 from __future__ import annotations
 

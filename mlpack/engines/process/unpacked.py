@@ -49,8 +49,8 @@ def _place(account: Account) -> Path:
         if account.reaches(place) and os.access(place, os.W_OK):
             return place
     raise EngineError(
-        f"user {account.uid}, who serves the model, may not enter {places[0]}",
-        hint="Set TMPDIR to a folder that others may enter (`chmod o+x` on it and the folders above).",
+        f"user {account.uid}, which serves the model, has no access to {places[0]}",
+        hint="Set TMPDIR to a folder that other users can enter (`chmod o+x` on it and its parent folders).",
     )
 
 
