@@ -92,7 +92,7 @@ def compile_lock(
             )
         except FileNotFoundError:
             raise ResolveError(
-                "uv, which finds the packages, is not installed", hint="`pip install uv`, then again."
+                "uv, which finds the packages, is not installed", hint="Run `pip install uv`, then try again."
             ) from None
         except subprocess.TimeoutExpired:
             raise ResolveError(

@@ -108,7 +108,9 @@ def _wheel(wheel: LocalWheel) -> BundleFile:
     try:
         size = wheel.path.stat().st_size
     except OSError:
-        raise ResolveError(f"the locked wheel {wheel.path} is gone", hint="Resolve again with --refresh.") from None
+        raise ResolveError(
+            f"the locked wheel {wheel.path} no longer exists", hint="Resolve again with --refresh."
+        ) from None
     return BundleFile(name=f"{FOLDER}/wheels/{wheel.filename}", size=size, sha256=wheel.sha256, source=wheel.path)
 
 

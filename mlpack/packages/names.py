@@ -29,7 +29,7 @@ def parse_requirement(text: str) -> tuple[str, str]:
     if found is None:
         raise ConfigError(
             f"{redact(text.strip())!r} is not a package requirement",
-            hint="Write a name and versions, such as pandas==2.2.*; wheels of your own go in a folder given by --wheelhouse "
+            hint="Write a name and versions, such as pandas==2.2.*; for your own wheels, use --wheelhouse "
             "or pip's find-links.",
         )
     return normalise(found["name"]), re.sub(r"\s+", "", found["specifiers"])

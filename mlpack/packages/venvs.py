@@ -105,7 +105,7 @@ def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:
         done = run(argv, env={**without_uv(), **uv_variables(settings)}, timeout_s=TIMEOUT_S)
     except FileNotFoundError:
         raise ResolveError(
-            "uv, which installs packages, is not installed", hint="`pip install uv`, then again."
+            "uv, which installs packages, is not installed", hint="Run `pip install uv`, then try again."
         ) from None
     except subprocess.TimeoutExpired:
         raise ResolveError(

@@ -46,7 +46,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
     if framework is not None:
         name, specifiers = parse_requirement(framework)
         if not specifiers.startswith("=="):
-            raise UsageError(f"--framework {framework} names no version", hint=f"Write --framework {name}==VERSION.")
+            raise UsageError(f"--framework {framework} has no version", hint=f"Write --framework {name}==VERSION.")
         versions[name] = specifiers.removeprefix("==").removeprefix("=")
         order.setdefault(name)
     _check_version(info, versions)
@@ -55,7 +55,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it came out of somebody's file
             raise ResolveError(
                 f"the file records {version[:60]!r} as the version of {name}",
-                hint=f"Name it with --framework {name}==VERSION.",
+                hint=f"Set it with --framework {name}==VERSION.",
             )
     return Wanted(
         pins=dict(sorted((name, version) for name, version in versions.items())),
@@ -109,6 +109,6 @@ def _check_version(info: ModelInfo, versions: Mapping[str, str]) -> None:
         one.newest for one in own
     ):
         raise MissingVersionError(
-            f"the file does not tell which version of {info.framework} made it",
-            hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",
+            f"the file does not record the version of {info.framework}",
+            hint=f"Set it with --framework {info.framework}==VERSION; another version may load the model wrongly.",
         )

@@ -12,7 +12,7 @@ from mlpack.artifacts.release import Released
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
 
-OnStep = Callable[[str], None]  # told what is done now, in a few words
+OnStep = Callable[[str], None]  # called with a short description of the current step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +57,14 @@ class Keeper(Protocol):
         """Gives the traffic to revisions by percent (together 100), and tells how it is then."""
 
     def delete(self, on_step: OnStep) -> None:
-        """Takes the service away."""
+        """Delete the service."""
 
     def place(self) -> Place:
-        """Where it is asked."""
+        """The address of the service."""
 
 
 class Kind(Protocol):
-    """What stands in the plug table for a target: makes one for a service from the target's corner of mlpack.yaml."""
+    """What stands in the plug table for a target: makes one for a service from the target's section in mlpack.yaml."""
 
     def __call__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> Any:
         """The Target, which is a Keeper too; raises ConfigError for a corner that does not fit.

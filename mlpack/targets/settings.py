@@ -1,4 +1,4 @@
-"""A target's corner of mlpack.yaml: read strictly, and every mistake told with the key and what is known there."""
+"""A target's section in mlpack.yaml, read strictly; an error names the key and the available settings."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def read_corner(kind: type[CornerType], target: str, corner: Mapping[str, Any]) 
         known = list(kind.model_fields)
         if first["type"] == "extra_forbidden" and len(path) == 1:
             near = difflib.get_close_matches(path[0], known, n=1, cutoff=0.5)
-            hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+            hint = f"Did you mean `{near[0]}`?" if near else f"Available settings: {', '.join(known)}."
             raise ConfigError(f"the target {target} has no setting `{path[0]}` ({key})", hint=hint) from None
         field = kind.model_fields.get(path[0]) if path else None
-        message, hint = str(first["msg"]).removeprefix("Value error, "), f"Known here: {', '.join(known)}."
+        message, hint = str(first["msg"]).removeprefix("Value error, "), f"Available settings: {', '.join(known)}."
         if field is not None:
-            # A variable's value may be a secret, also one that is mistaken for its name; a CI's log is read by many.
-            held = "It holds what you gave" if path[0] in {"env", "secrets"} else f"It holds {first['input']!r}"
+            # The value of a variable may be a secret, also where its name was expected; many people read a CI log.
+            held = "Check its value" if path[0] in {"env", "secrets"} else f"Its value is {first['input']!r}"
             hint = held + (f" ({field.description})." if field.description else ".")
         if first["type"] == "string_type" and isinstance(first["input"], (bool, int, float)):
-            message, hint = "a text is wanted", "In YAML a number, and a yes or no, is a text in quotes alone."
+            message, hint = "expected a text", "In YAML, write numbers, `yes` and `no` in quotes to make them texts."
         raise ConfigError(f"`{key}`: {message}", hint=hint) from None

@@ -86,7 +86,7 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
 
         third = cloud.refused(8, "deploy_check", *words, "--env", REFUSES, cwd=iris.folder)
         assert "413" in third["error"]["message"]
-        assert third["restored"] == f"{second['revision']} serves as before"
+        assert third["restored"] == f"{second['revision']} serves again"
         fourth = cloud.refused(8, "deploy_slow_start", *words, "--env", ENDS, cwd=iris.folder)
         assert fourth["restored"] == third["restored"]
         assert fourth["log"] in fourth["error"]["hint"]
@@ -167,7 +167,7 @@ def test_settings_of_the_service_itself_come_with_the_traffic_and_go_back_with_i
     cloud.arm("forbidden", call="SetIamPolicy")
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "ingress=internal", "--set", "labels.team=ml")
     found = cloud.refused(8, "deploy_permission", *words, "--allow-unauthenticated", "--yes", cwd=standing.folder)
-    assert found["restored"] == f"{serving(cloud, standing)} serves as before"
+    assert found["restored"] == f"{serving(cloud, standing)} serves again"
     after = cloud.service("standing")
     assert (after["ingress"], after.get("labels")) == (before["ingress"], before.get("labels"))
     assert int(after["generation"]) > int(before["generation"]) + 3  # staged, the traffic, the settings; and back

@@ -93,7 +93,7 @@ def _fetched_page(address: str, settings: PackageSettings) -> tuple[IndexFile, .
             return parse_page(body.decode("utf-8", "replace"), answer.headers.get("Content-Type", ""), answer.url)
         except (ValueError, OSError, EOFError, HTTPException) as error:
             raise ResolveError(
-                f"{redact(address)} gave no index page: {error}", hint="Check the index address."
+                f"{redact(address)} did not return an index page: {error}", hint="Check the index address."
             ) from None
 
 

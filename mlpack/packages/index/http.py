@@ -60,7 +60,7 @@ def download(url: str, settings: PackageSettings, write: Callable[[bytes], Any])
     answer = fetch(url, settings)
     if answer is None:
         raise IndexUnreachableError(
-            f"the package index lists {redact(url)}, which is not there", hint="Try again later."
+            f"the package index lists {redact(url)}, which does not exist", hint="Try again later."
         )
     with answer:
         try:
@@ -118,7 +118,7 @@ def _tls(bundle: Path | None, client: Path | None, trusted: bool) -> ssl.SSLCont
             context.load_cert_chain(client)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(
-            f"{client or bundle} is no certificate file: {error}", hint="Correct PIP_CERT or PIP_CLIENT_CERT."
+            f"{client or bundle} is not a certificate file: {error}", hint="Correct PIP_CERT or PIP_CLIENT_CERT."
         ) from None
     if trusted:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

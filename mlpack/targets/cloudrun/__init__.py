@@ -18,7 +18,7 @@ from mlpack.targets.base import Home, OnStep
 from mlpack.targets.cloudrun.access import Access, access_of
 from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
-from mlpack.targets.cloudrun.failures import told
+from mlpack.targets.cloudrun.failures import api_errors
 from mlpack.targets.cloudrun.identity import TOKEN_COMMAND, identity_token
 from mlpack.targets.cloudrun.planning import Before, Wanted, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
@@ -87,10 +87,10 @@ class CloudRun:
             request.traffic = targets(before.shares, before.tags, staged=True)
             mask = [*mask, "traffic"]
         self._asked = True
-        on_step(f"making {'a revision without traffic' if plan.exists else 'the service'} of {released.reference}")
+        on_step(f"creating {'a revision without traffic' if plan.exists else 'the service'} from {released.reference}")
         if plan.exists:
             request.etag = before.etag
-            service = self._calls.update(request, mask, f"the update of {self.service}")
+            service = self._calls.update(request, mask, f"updating {self.service}")
         else:
             service = self._calls.create(request)
         refuse_others(service, plan.run)
@@ -114,16 +114,16 @@ class CloudRun:
         refuse_others(service, plan.run)
         if before.serving:
             on_step(f"moving the traffic to {staged.revision}")
-            service = self._calls.share(service, {staged.revision: 100}, f"the traffic of {self.service}")
+            service = self._calls.share(service, {staged.revision: 100}, f"changing the traffic of {self.service}")
         else:
             service = self._calls.remember(service, staged.revision)
         self._refuse_other_image(plan, staged)
         if plan.exists and plan.wanted.around:
-            on_step(f"setting its {' and '.join(plan.wanted.around)}")
+            on_step(f"setting the {' and '.join(plan.wanted.around)} of the service")
             service = self._calls.surround(service, plan.wanted.around_of(service), plan.wanted.around)
         wanted: bool | None = self._settings.allow_unauthenticated
         if wanted is not None and wanted != before.access.open_to_all:
-            on_step("opening it to everybody" if wanted else "closing it")
+            on_step("allowing requests without authentication" if wanted else "requiring authentication")
             service = self._calls.open(service, open_to_all=wanted)
         return self._live(service, staged.revision, staged.previous)
 
@@ -133,9 +133,9 @@ class CloudRun:
             return self._restored(plan, on_step)
         except DeployError as error:
             raise DeployStateError(
-                f"{self.service} may be in between: {error}",
+                f"{self.service} may be in an intermediate state: {error}",
                 hint=f"`mlpack status` shows it; `mlpack rollback --to {plan.before.serving or 'REVISION'}` or "
-                "`mlpack delete` mends it.",
+                "`mlpack delete` repairs it.",
                 detail=error.detail,
             ) from error
 
@@ -144,14 +144,14 @@ class CloudRun:
     def status(self) -> Service:
         """The service with its newest revisions, and what is wrong with those that are not ready."""
         service = self._calls.get()
-        with told(f"a look at the revisions of {self.service}"):
+        with api_errors(f"reading the revisions of {self.service}"):
             revisions = list(self._calls.api.revisions.list_revisions(parent=self._name))
         return service_of(service, revisions, access_of(self._calls.api.services, service))
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
         """The traffic by percent; tags of others stay."""
         on_step("moving the traffic: " + ", ".join(f"{name} {percent} %" for name, percent in shares.items()))
-        self._calls.share(self._calls.get(), shares, f"the traffic of {self.service}")
+        self._calls.share(self._calls.get(), shares, f"changing the traffic of {self.service}")
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:
@@ -173,7 +173,7 @@ class CloudRun:
         if service is None:
             return ""
         if not plan.exists:
-            on_step(f"deleting {self.service}, which this deploy made")
+            on_step(f"deleting {self.service}, which this deployment created")
             self._calls.delete()
             return f"{self.service} was deleted again"
         if before.serving:
@@ -184,7 +184,7 @@ class CloudRun:
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)
-        return f"{before.serving} serves as before" if before.serving else "nothing served before"
+        return f"{before.serving} serves again" if before.serving else "nothing served before"
 
     def _ours(self, plan: Plan) -> Any | None:
         """The service, when this plan has changed it. A call that was broken off may take effect a moment later."""
@@ -199,25 +199,26 @@ class CloudRun:
 
     def _refuse_other_image(self, plan: Plan, staged: Staged) -> None:
         """The digest that serves must be the one that was released."""
-        with told(f"a look at {staged.revision}"):
+        with api_errors(f"reading {staged.revision}"):
             revision = self._calls.api.revisions.get_revision(name=f"{self._name}/revisions/{staged.revision}")
         image = str(revision.containers[0].image)
         if image != plan.wanted.reference:
             raise DeployError(
-                f"{staged.revision} runs {image}, not {plan.wanted.reference}", hint="Somebody else deploys there, too."
+                f"{staged.revision} runs {image}, not {plan.wanted.reference}",
+                hint="Someone else deploys this service too.",
             )
 
     def _place(self, service: Any, url: str, access: Access) -> Place:
         """Where a revision is asked, and with what. The audience is the service's own address, for a tag's too."""
         if str(service.ingress.name) not in {"INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED"}:
-            return Place(url=url, closed="its ingress lets nobody in from here")
+            return Place(url=url, closed="its ingress setting does not allow requests from this machine")
         if access.open_to_all:
             return Place(url=url)
         token = identity_token(str(service.uri), self._calls.api.credentials, impersonate=self._settings.impersonate)
         if token is None:
             return Place(
                 url=url,
-                closed="it is private, and this machine has no identity to ask it with (a service account, "
+                closed="it is private, and this machine has no identity that may send requests (a service account, "
                 "`--set impersonate=ACCOUNT`, or `gcloud auth login`)",
             )
         return Place(url=url, headers={"Authorization": f"Bearer {token}"})
@@ -226,7 +227,7 @@ class CloudRun:
         access = access_of(self._calls.api.services, service)
         if self._settings.allow_unauthenticated and not access.known:
             access = Access(by_policy=True, check_off=False)
-        with told(f"a look at {revision}"):
+        with api_errors(f"reading {revision}"):
             found = self._calls.api.revisions.get_revision(name=f"{self._name}/revisions/{revision}")
         return Live(
             revision=revision,

@@ -1,4 +1,4 @@
-"""The service as `service.yaml`, which `gcloud run services replace` takes: Knative's shape, without mlpack."""
+"""The service as `service.yaml` for `gcloud run services replace`, in Knative's format."""
 
 from __future__ import annotations
 
@@ -69,9 +69,13 @@ def service_yaml(service: Any, name: str, *, region: str, there: Any | None = No
         },
     }
     head = f"# mlpack would deploy this: gcloud run services replace service.yaml --region {region}\n"
-    note = f"# (it asks the release under the tag `{TAG}` before it gives it traffic, which this file alone does not)\n"
+    note = (
+        f"# (It also verifies the revision under the tag `{TAG}` before it gets traffic; this file alone does not.)\n"
+    )
     if missing := left_out(template, there):
-        note += f"# It leaves out what else the service has, and `replace` would take away: {', '.join(missing)}.\n"
+        note += (
+            f"# This file omits settings that the service has and that `replace` would remove: {', '.join(missing)}.\n"
+        )
     return head + note + yaml.safe_dump(document, sort_keys=False, width=120)
 
 

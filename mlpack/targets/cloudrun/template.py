@@ -154,8 +154,8 @@ def _around(template: Any, settings: Settings, *, fresh: bool) -> None:
     least, most = template.scaling.min_instance_count, template.scaling.max_instance_count
     if most and least > most:  # one is the service's own
         raise UsageError(
-            f"{least} instances at least are more than the {most} at most",
-            hint="--min-instances and --max-instances: give both.",
+            f"the minimum of {least} instances is more than the maximum of {most}",
+            hint="Set both --min-instances and --max-instances.",
         )
     if settings.timeout is not None or fresh:
         template.timeout = timedelta(seconds=settings.timeout or _TIMEOUT_S)

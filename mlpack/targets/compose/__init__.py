@@ -26,13 +26,13 @@ _FILE = "compose.yaml"
 class Settings(Corner):
     """`deploy: {compose: ...}`."""
 
-    folder: Path | None = Field(default=None, description="where compose.yaml is kept; else .mlpack/compose/SERVICE")
+    folder: Path | None = Field(default=None, description="folder of compose.yaml; default: .mlpack/compose/SERVICE")
     port: int | None = Field(
-        default=None, ge=1, le=65535, description="port on 127.0.0.1; else the one it has, or 8080"
+        default=None, ge=1, le=65535, description="port on 127.0.0.1; default: its current one, or 8080"
     )
-    memory: str | None = Field(default=None, description="memory limit such as 512m; else from the test's measure")
-    cpu: float = Field(default=1.0, gt=0, description="CPUs at most")
-    env: dict[str, str] = Field(default_factory=dict, description="variables of the container")
+    memory: str | None = Field(default=None, description="memory limit, such as 512m; default: from the test")
+    cpu: float = Field(default=1.0, gt=0, description="maximum number of CPUs")
+    env: dict[str, str] = Field(default_factory=dict, description="environment variables of the container")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,14 +84,14 @@ class Compose:
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
         """The release beside the one that serves: a project of its own, on a free port."""
-        command()  # told before there is anything to put back
+        command()  # fails here, before there is anything to roll back
         port = port_of(plan.document, self.service)
         if port != port_of(self._main.text(), self.service):
             refuse_taken(port)
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
         self._release(plan.run).write_text(plan.document, encoding="utf-8")
         self._untried(plan.run).touch()
-        on_step(f"starting {plan.run}, of image {released.digest[:19]}, on a port of its own")
+        on_step(f"starting {plan.run}, from image {released.digest[:19]}, on a separate port")
         place = Place(url=f"http://127.0.0.1:{plan.wanted.port}")
         self._next.start(write_file(plan.wanted, self._templates), place.url)
         serving = self.place() if plan.exists and self._main.up() else None
@@ -99,7 +99,7 @@ class Compose:
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
         """The release in the place of the one that serves; its container is replaced, which takes a moment."""
-        on_step(f"replacing what serves with {staged.revision}")
+        on_step(f"replacing the current container with {staged.revision}")
         self._start_main(plan.document)
         self._next.end()
         self._untried(staged.revision).unlink(missing_ok=True)
@@ -116,9 +116,9 @@ class Compose:
         except (DeployError, OSError) as error:
             raise DeployStateError(
                 f"{self.service} in {self._folder}: {error}",
-                hint=f"`docker compose -p {self._main.name} -f {self._main.file} up -d` starts what its file says.",
+                hint=f"`docker compose -p {self._main.name} -f {self._main.file} up -d` starts the service from its file.",
             ) from error
-        return self._told(plan.before) if changed else ""
+        return self._outcome(plan.before) if changed else ""
 
     # Keeper -----------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Compose:
         if not releases:
             raise DeployError(
                 f"there is no service {self.service} in {self._folder}",
-                hint="`mlpack deploy --target compose` makes one; --service names another.",
+                hint="`mlpack deploy --target compose` creates it; --service selects another one.",
                 code="deploy_missing",
             )
         url, up = self.place().url, self._main.up()
@@ -144,11 +144,11 @@ class Compose:
             )
             for file in reversed(releases)
         )
-        message = "" if ready else "it does not answer /ready" if up else "its container does not run"
+        message = "" if ready else "it does not answer /ready" if up else "its container is not running"
         if current is None and self._main.text() is not None:
-            message = f"{self._main.file} was changed by hand: it is none of these"
+            message = f"{self._main.file} was changed by hand: it is none of these revisions"
         elif current is None:
-            message = f"nothing serves yet: `mlpack traffic {releases[-1].stem}=100` lets the newest"
+            message = f"no revision serves yet; `mlpack traffic {releases[-1].stem}=100` starts the newest"
         return Service(
             target="compose",
             name=self.service,
@@ -166,7 +166,9 @@ class Compose:
         """
         wanted = [name for name, percent in shares.items() if percent]
         if len(wanted) != 1:
-            raise UsageError("compose gives all traffic to one revision", hint="Such as `mlpack traffic REVISION=100`.")
+            raise UsageError(
+                "with compose, one revision gets all the traffic", hint="Use `mlpack traffic REVISION=100`."
+            )
         if not self._release(wanted[0]).is_file():
             raise DeployError(
                 f"{self.service} has no revision {wanted[0]}", hint="`mlpack status` lists them.", code="deploy_missing"
@@ -206,29 +208,29 @@ class Compose:
 
     def _put_back(self, before: Before, error: BaseException, on_step: OnStep) -> None:
         """What served before a move of the traffic that failed with `error`; raises DeployStateError when it does not serve."""
-        on_step("putting back what was there")
+        on_step("rolling back")
         try:
             self._serve_again(before, on_step)
         except (DeployError, KeyboardInterrupt) as failed:
             raise DeployStateError(
-                f"{str(error) or 'interrupted'}; and what served before was not put back: {str(failed) or 'interrupted'}",
-                hint="`mlpack status` shows how it is; `mlpack rollback --to REVISION` starts another.",
+                f"{str(error) or 'interrupted'}; and the rollback failed: {str(failed) or 'interrupted'}",
+                hint="`mlpack status` shows the current state; `mlpack rollback --to REVISION` starts another revision.",
                 detail=getattr(failed, "detail", ""),
             ) from error
         if isinstance(error, DeployError):
-            error.message = f"{error.message} ({self._told(before)})"
+            error.message = f"{error.message} ({self._outcome(before)})"
 
     def _serve_again(self, before: Before, on_step: OnStep) -> None:
         if before.text is None:
             self._main.end()
         else:
-            on_step(f"starting {before.release or 'the former compose.yaml'}")
+            on_step(f"starting {before.release or 'the previous compose.yaml'}")
             self._start_main(before.text)
 
-    def _told(self, before: Before) -> str:
+    def _outcome(self, before: Before) -> str:
         if before.text is None:
             return f"{self.service} was removed again"
-        return f"{before.release or 'the former compose.yaml'} serves again"
+        return f"{before.release or 'the previous compose.yaml'} serves again"
 
     def _before(self) -> Before:
         return Before(text=self._main.text(), release=self._current())

@@ -51,7 +51,7 @@ def write_file(wanted: Wanted, templates: Path | None) -> str:
 
 
 def changes_of(before: str | None, after: str, service: str) -> tuple[Change, ...]:
-    """The settings that differ; of variables only the names are told, as a value may be a secret."""
+    """The settings that differ; only the names of variables are shown, because a value may be a secret."""
     old, new = _facts(before, service), _facts(after, service)
     return tuple(
         Change(field=key, before=_shown(key, old.get(key)), after=_shown(key, new.get(key)))

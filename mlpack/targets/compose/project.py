@@ -37,7 +37,7 @@ class Project:
         self.file.write_text(text, encoding="utf-8")
         done = self._compose("up", "-d", "--remove-orphans")
         if done.code:
-            raise _told(done, url)
+            raise _failure(done, url)
         until = time.monotonic() + _START_S
         while time.monotonic() < until:
             if is_ready(url):
@@ -58,7 +58,7 @@ class Project:
             return False
         return bool(self._in("running")) and not self._in(
             "restarting"
-        )  # docker-compose counts one that restarts as both
+        )  # docker-compose counts a restarting one as both
 
     def _in(self, state: str) -> list[str]:
         return self._compose("ps", "--services", "--filter", f"status={state}").stdout.split()
@@ -73,20 +73,20 @@ class Project:
             return
         done = self._compose("down", "--remove-orphans", "--timeout", "10")
         if done.code:
-            raise DeployError(f"{self.name} did not end: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
+            raise DeployError(f"{self.name} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
         self.file.unlink(missing_ok=True)
 
     def _ended(self) -> DeployError:
         if " 137" in self._compose("ps", "-a").stdout.replace("(137)", " 137"):  # what SIGKILL leaves
             return DeployError(
-                f"the container of {self.name} was killed before it was ready: it has too little memory",
-                hint="Give it more: --memory 512m; `mlpack test` says how much it took.",
+                f"the container of {self.name} was killed before it was ready: it ran out of memory",
+                hint="Raise the limit, such as --memory 512m; `mlpack test` reports the peak memory.",
                 detail=self.logs(),
                 code="deploy_memory",
             )
         return DeployError(
-            f"the container of {self.name} ended before it was ready",
-            hint="Its log is above; `mlpack test` says what the image does here.",
+            f"the container of {self.name} exited before it was ready",
+            hint="Its log is above; `mlpack test` checks the image.",
             detail=self.logs(),
             code="deploy_start",
         )
@@ -97,7 +97,7 @@ class Project:
             return run(argv, timeout_s=_COMMAND_S)
         except subprocess.TimeoutExpired:
             raise DeployError(
-                f"`{' '.join(argv)}` did not end within {_COMMAND_S} s", hint="See to the engine: `mlpack doctor`."
+                f"`{' '.join(argv)}` did not finish within {_COMMAND_S} s", hint="Check the engine: `mlpack doctor`."
             ) from None
 
 
@@ -128,8 +128,8 @@ def refuse_taken(port: int | None) -> None:
     with socket.socket() as one:
         if port is not None and one.connect_ex(("127.0.0.1", port)) == 0:
             raise DeployError(
-                f"port {port} of this machine is taken",
-                hint="Choose another: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
+                f"port {port} on this machine is in use",
+                hint="Choose another one: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
                 code="deploy_taken",
             )
 
@@ -142,22 +142,24 @@ def command() -> tuple[str, ...]:
             if run([*argv, "version"], timeout_s=30).code == 0:
                 return argv
     raise DeployError(
-        "neither `docker compose` nor `docker-compose` is here",
+        "neither `docker compose` nor `docker-compose` is installed",
         hint="Install Docker's compose plugin, or docker-compose (on Debian: apt-get install docker-compose).",
         code="deploy_no_compose",
     )
 
 
-def _told(done: Output, url: str) -> DeployError:
+def _failure(done: Output, url: str) -> DeployError:
     text = done.stderr.lower()
     if "port is already allocated" in text or "address already in use" in text:
         return DeployError(
-            f"the port of {url} is taken",
-            hint="Choose another: `--set port=8081`.",
+            f"the port of {url} is in use",
+            hint="Choose another one: `--set port=8081`.",
             detail=done.stderr,
             code="deploy_taken",
         )
-    return DeployError(f"compose could not start it: {_last(done)}", hint="Its words are above.", detail=done.stderr)
+    return DeployError(
+        f"compose could not start the container: {_last(done)}", hint="Its output is above.", detail=done.stderr
+    )
 
 
 def _last(done: Output) -> str:

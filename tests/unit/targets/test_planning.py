@@ -100,7 +100,7 @@ def test_a_reference_to_a_secret_is_taken_as_it_is_written() -> None:
 
 def test_more_instances_than_the_service_may_have_are_told_before_any_call() -> None:
     """The one is given now, the other was given long ago."""
-    with pytest.raises(UsageError, match="5 instances at least are more than the 3 at most"):
+    with pytest.raises(UsageError, match="the minimum of 5 instances is more than the maximum of 3"):
         plan(there(max_instances=3), min_instances=5)
 
 
@@ -160,8 +160,8 @@ def test_the_file_says_what_it_leaves_out() -> None:
     before.service.invoker_iam_disabled = True
     before.service.annotations["mlpack.dev/served"] = "iris-00001-abc"
     text = plan(before).document
-    left = next(line for line in text.splitlines() if "leaves out" in line)
-    assert left.endswith("take away: volumes, volume_mounts, invoker_iam_disabled, tags.")
+    left = next(line for line in text.splitlines() if "omits settings" in line)
+    assert left.endswith("remove: volumes, volume_mounts, invoker_iam_disabled, tags.")
     document = yaml.safe_load(text)
     written = document["spec"]["template"]["spec"]["containers"][0]
     assert (written["command"], written["args"]) == (["serve"], ["--fast"])
@@ -201,7 +201,7 @@ def test_the_revision_of_another_deploy_is_not_taken_for_ours() -> None:
     """Two at once: who comes second finds the other's, ready or not, and is told of a conflict."""
     ours = plan(Before(service=None)).wanted.service_of("projects/demo/locations/x/services/iris", "host/iris", "ours")
     refuse_others(ours, "ours")
-    with pytest.raises(DeployError, match="somebody else has deployed iris meanwhile") as told:
+    with pytest.raises(DeployError, match="someone else has deployed iris in the meantime") as told:
         refuse_others(ours, "theirs")
     assert told.value.code == "deploy_conflict"
 
@@ -227,15 +227,15 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
         ({"memory": "lots"}, "512Mi"),
         ({"vpc": {"connector": "a", "network": "b"}}, "either"),
         ({"ingress": "nowhere"}, "ingress"),
-        ({"labels": {"Team": "ml"}}, "small letters"),
-        ({"env": {"PORT": "9000"}}, "Cloud Run's own"),
+        ({"labels": {"Team": "ml"}}, "lower-case letters"),
+        ({"env": {"PORT": "9000"}}, "set by Cloud Run"),
         ({"env": {"WORKERS": 2}}, "in quotes"),
-        ({"env": {"A B": "1"}}, "'A B' is no name"),
-        ({"secrets": {"K_REVISION": "key"}}, "Cloud Run's own"),
-        ({"secrets": {"KEY": ""}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key:"}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key:1:2"}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key"}, "env": {"KEY": "1"}}, "one of them"),
+        ({"env": {"A B": "1"}}, "'A B' is not a valid name"),
+        ({"secrets": {"K_REVISION": "key"}}, "set by Cloud Run"),
+        ({"secrets": {"KEY": ""}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key:"}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key:1:2"}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key"}, "env": {"KEY": "1"}}, "both in `env` and in `secrets`"),
         ({"service_account": "runner"}, "gserviceaccount"),
         ({"gpu": 1}, "CPU builds"),
     ],
