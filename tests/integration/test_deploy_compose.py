@@ -107,7 +107,7 @@ def test_a_stage_without_traffic_waits_for_its_share(iris: Packed, folder: Path,
     assert [(one["name"], one["percent"], one["proven"]) for one in waiting["revisions"]] == [
         (aside["revision"], 0, False)
     ]
-    assert "nothing serves yet" in waiting["message"]
+    assert "no revision serves yet" in waiting["message"]
     first = told(*aside["share"].split()[1:], cwd=folder)
     assert running(engine, service) == [f"mlpack-{service}"]
     assert ask(first["url"], body) == ask(f"http://127.0.0.1:{port}", body) == expected
