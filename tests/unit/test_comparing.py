@@ -59,7 +59,7 @@ def test_declared_shapes_and_dtypes_are_held() -> None:
     texts = {"dtype": "BYTES", "shape": [-1]}
     assert problem_with(["a", {"b64": "/w=="}], texts, None) == ""
     for value in (1, {"b64": 1}, {"b64": "/w==", "c": "d"}, {"c": "d"}):
-        assert "no BYTES" in problem_with([value], texts, None)
+        assert "not of type BYTES" in problem_with([value], texts, None)
 
 
 MATRIX = {
