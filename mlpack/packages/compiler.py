@@ -67,9 +67,9 @@ def compile_lock(
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
         bounds = Path(folder) / "constraints.txt"
-        bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8", newline="\n")
         without = Path(folder) / "excludes.txt"
-        without.write_text("".join(f"{name}\n" for name in excludes), encoding="utf-8")
+        without.write_text("".join(f"{name}\n" for name in excludes), encoding="utf-8", newline="\n")
         argv = [
             uv_binary(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
             "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",

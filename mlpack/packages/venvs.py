@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import re
@@ -70,6 +69,8 @@ def _key(lock: Lock, interpreter: Interpreter) -> str:
 @contextlib.contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """One process at a time; the lock ends with its process, however that ends."""
+    import fcntl  # not on Windows, where this module must be importable
+
     with place.with_suffix(".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -86,7 +87,7 @@ def _sweep(folder: Path) -> None:
 def _install(lock: Lock, interpreter: Interpreter, venv: Path, settings: PackageSettings) -> None:
     """Make the environment and fill it."""
     requirements = venv.with_name("requirements.lock")
-    requirements.write_text(lock.requirements, encoding="utf-8")
+    requirements.write_text(lock.requirements, encoding="utf-8", newline="\n")
     _uv(["venv", "--relocatable", "--python", str(interpreter.path), str(venv)], lock, settings)
     _uv(
         [

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from mlpack.engines.process.account import Account, serving_account
 from mlpack.engines.process.output import KeptOutput
 from mlpack.engines.process.resident import ResidentMemory, threads_of
 from mlpack.engines.process.unpacked import unpacked
-from mlpack.errors import EngineError, EngineUnavailableError
+from mlpack.errors import EngineError
 
 _LOOPBACK = "127.0.0.1"
 _FILES = 4096
@@ -49,10 +48,6 @@ class ProcessEngine:
         EngineUnavailableError (not Linux), DiskFullError.
         """
         del port
-        if sys.platform != "linux":
-            raise EngineUnavailableError(
-                f"--engine process works only on Linux, not on {sys.platform}", hint="Use Docker: omit --engine."
-            )
         account = serving_account(limits.user)
         with _reserved(publish) as free, unpacked(bundle, account) as folder:
             running = ProcessRunning(

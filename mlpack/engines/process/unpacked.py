@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -56,6 +55,8 @@ def _place(account: Account) -> Path:
 
 def _sweep(place: Path) -> None:
     """Take away what runs left behind that were killed: ours, and held by nobody."""
+    import fcntl  # not on Windows, where this module must be importable
+
     for folder in place.glob(PREFIX + "*"):
         with contextlib.suppress(OSError):
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
@@ -68,6 +69,8 @@ def _sweep(place: Path) -> None:
 @contextlib.contextmanager
 def _held_folder(place: Path) -> Iterator[Path]:
     """A new folder with its lock; removed even when Ctrl-C is pressed once more."""
+    import fcntl  # not on Windows, where this module must be importable
+
     folder = Path(tempfile.mkdtemp(prefix="mlpack-", dir=place))
     try:
         with (folder / _HELD).open("xb") as held:

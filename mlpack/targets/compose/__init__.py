@@ -89,7 +89,7 @@ class Compose:
         if port != port_of(self._main.text(), self.service):
             refuse_taken(port)
         self._release(plan.run).parent.mkdir(parents=True, exist_ok=True)
-        self._release(plan.run).write_text(plan.document, encoding="utf-8")
+        self._release(plan.run).write_text(plan.document, encoding="utf-8", newline="\n")
         self._untried(plan.run).touch()
         on_step(f"starting {plan.run}, from image {released.digest[:19]}, on a separate port")
         place = Place(url=f"http://127.0.0.1:{plan.wanted.port}")

@@ -34,7 +34,7 @@ class Project:
     def start(self, text: str, url: str) -> None:
         """Returns when the service is ready; raises DeployError with its log when it does not get there."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(text, encoding="utf-8")
+        self.file.write_text(text, encoding="utf-8", newline="\n")
         done = self._compose("up", "-d", "--remove-orphans")
         if done.code:
             raise _failure(done, url)
