@@ -166,5 +166,5 @@ def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None
     words = ("deploy", iris.image, "--target", "compose", "--yes")
     found = refused(2, "config", *words, "--region", "europe-west1", cwd=folder)
     assert "region" in found["error"]["message"]
-    assert "Known here" in found["error"]["hint"]
+    assert "Available settings" in found["error"]["hint"]
     assert [path.name for path in (folder / ".mlpack").iterdir()] == ["receipts"]
