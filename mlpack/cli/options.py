@@ -53,7 +53,7 @@ Entry = Annotated[
 Framework = Annotated[
     str | None,
     typer.Option(
-        "--framework", help="Framework and version if the file does not record them, such as scikit-learn==1.0.2."
+        "--framework", help="Framework and version, such as scikit-learn==1.0.2. Default: those that the file records."
     ),
 ]
 Name = Annotated[
@@ -73,7 +73,7 @@ Wheelhouse = Annotated[
 ]
 Signature = Annotated[
     str | None,
-    typer.Option("--signature", help="Signature for requests that name none, such as serving_default."),
+    typer.Option("--signature", help="Signature to use for requests that name none, such as serving_default."),
 ]
 Gpu = Annotated[bool | None, typer.Option("--gpu", help="Install CUDA builds of the packages. Default: CPU builds.")]
 Include = Annotated[

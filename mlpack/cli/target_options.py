@@ -19,7 +19,9 @@ Source = Annotated[
 TargetName = Annotated[
     str | None,
     typer.Option(
-        "--target", metavar="NAME", help="cloudrun or compose. Default: `deploy: {target: ...}` in mlpack.yaml."
+        "--target",
+        metavar="NAME",
+        help="cloudrun or compose. Default: `deploy: {target: ...}` in mlpack.yaml, else that of the last deployment.",
     ),
 ]
 Project = Annotated[str | None, typer.Option("--project", help="Google Cloud project.")]

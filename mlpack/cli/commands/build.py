@@ -59,7 +59,7 @@ def build(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Build an image of a model: inspect it, choose package versions, write the build folder, build, tag.
+    """Build an image of a model: inspect the file, choose package versions, generate the Dockerfile, build and tag.
 
     \b
     mlpack build model.pkl

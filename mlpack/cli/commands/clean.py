@@ -18,7 +18,7 @@ def clean(
         bool, typer.Option("--images", help="Remove images that mlpack built, and the images that hold large models.")
     ] = False,
     cache: Annotated[
-        bool, typer.Option("--cache", help="Remove lockfiles and environments from your cache folder.")
+        bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")
     ] = False,
     folder: Annotated[
         bool, typer.Option("--folder", help="Remove receipts and notes (.mlpack) from this folder.")
@@ -26,7 +26,7 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Remove images, caches and notes of mlpack; without options, all of them. It shows their sizes and asks first.
+    """Remove images, caches and notes of mlpack; without options, all of them. It lists them with their sizes and asks first.
 
     \b
     mlpack clean

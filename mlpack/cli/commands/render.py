@@ -63,7 +63,7 @@ def render(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Write the folder that the image is built from. `docker build` can then build it without mlpack.
+    """Write the folder that the image is built from. `docker build` then builds the image without mlpack.
 
     \b
     mlpack render model.pkl -o churn/

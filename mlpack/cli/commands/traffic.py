@@ -13,7 +13,12 @@ from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName,
 
 def traffic(
     shares: Annotated[
-        list[str], typer.Argument(metavar="REVISION=PERCENT...", help="Percentages, 100 in all.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="REVISION=PERCENT...",
+            help="Revisions with their percentages, which add up to 100.",
+            show_default=False,
+        ),
     ],
     target: TargetName = None,
     project: Project = None,
