@@ -59,7 +59,7 @@ class Running(Protocol):
         """Whether it still runs."""
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s`; tells how it ended."""
+        """SIGTERM, then SIGKILL after `grace_s`; return how it ended."""
 
 
 class Builder(Protocol):

@@ -1,4 +1,4 @@
-"""Locks kept by what they were made from, so that the same question is asked of the network once."""
+"""A cache of locks by their inputs, so that the same input uses the network only once."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """A file that a locked package may be installed from on the target; `size` in bytes where the index tells."""
+    """A file that a locked package may be installed from on the target; `size` in bytes if the index reports it."""
 
     filename: str
     url: str
@@ -63,7 +63,7 @@ def compile_lock(
     """The newest consistent set for the target, wheels only, in the order of names.
 
     `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`; `excludes` are left out,
-    whoever asks for them. Raises ResolveError with uv's reason, IndexUnreachableError.
+    whichever package requires them. Raises ResolveError with uv's reason, IndexUnreachableError.
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
         bounds = Path(folder) / "constraints.txt"

@@ -112,10 +112,10 @@ def was_there(python: str, cutoff: str | None) -> bool:
 
 
 def _first_upload(files: Iterable[IndexFile]) -> datetime | None:
-    """When the first of the files that fit the target came; None when no index tells."""
+    """When the first of the files that fit the target were uploaded; None if no index has a date."""
     times = []
     for file in files:
-        # to the second: Python 3.10 reads no fraction of another length, and no index tells another zone than UTC
+        # to the second: Python 3.10 reads no fraction of another length, and all indexes use UTC
         found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", file.upload_time or "")
         if found:
             times.append(datetime.fromisoformat(found[0]).replace(tzinfo=timezone.utc))

@@ -14,7 +14,7 @@ class NoSetError(ResolveError):
     """uv proved that no set of the offered packages fits; another cut-off may have one.
 
     `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set. `wheelless` are the packages
-    that have no wheel at the time that was asked about.
+    that have no wheel at the requested date.
     """
 
     python_matters = False

@@ -46,7 +46,7 @@ def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
 
 
 def running_interpreter() -> Interpreter:
-    """What runs this, or what its environment was made from: known without asking anybody."""
+    """What runs this, or what its environment was made from: known without starting a process."""
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     named = Path(sys.base_prefix) / "bin" / f"python{minor}"
     path = named if named.exists() else Path(getattr(sys, "_base_executable", sys.executable))

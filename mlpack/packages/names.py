@@ -47,7 +47,7 @@ def same_version(one: str, other: str) -> bool:
 
 @functools.lru_cache(maxsize=10_000)
 def _canonical(version: str, *, local: bool) -> tuple[str, ...]:
-    """A version's comparable parts: trailing zeros dropped, letters in lower case, the local part only if asked for."""
+    """A version's comparable parts: trailing zeros dropped, letters in lower case, the local part only if requested."""
     public, _, build = version.strip().lower().removeprefix("v").partition("+")
     found = re.match(r"(?:(\d+)!)?([0-9.]+)(.*)$", public)
     if found is None:

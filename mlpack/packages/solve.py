@@ -140,14 +140,14 @@ def _attempts(
 
 
 def _all_dated(files: Files) -> bool:
-    """Whether every file that the sources told of came with its upload time."""
+    """Whether every file from the sources has an upload time."""
     return all(file.upload_time for offered in files.values() for file in offered)
 
 
 def _undated_names(
     lines: list[str], constraints: tuple[str, ...], target: Target, settings: PackageSettings
 ) -> frozenset[str]:
-    """The packages of today's set that no source tells an upload time of."""
+    """The packages of the newest set for which no source has an upload time."""
     try:
         today = compile_lock(lines, target=target, settings=settings, constraints=constraints)
     except NoSetError:
@@ -157,7 +157,7 @@ def _undated_names(
 
 
 def _with_era(error: NoSetError, era: Era) -> NoSetError:
-    """The error, told with the cut-off that it stood under."""
+    """The error, with the cut-off date in its message."""
     if era.cutoff is None:
         return error
     message = f"{error.message} (dependencies as of {era.cutoff[:10]})"

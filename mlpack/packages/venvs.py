@@ -38,7 +38,7 @@ def find_venv(lock: Lock, interpreter: Interpreter, folder: Path) -> Path | None
 def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings, folder: Path, shared: bool) -> Path:
     """The Python of an environment with exactly the locked packages, each checked against its hash; made if it is not kept.
 
-    `folder` holds environments by what is in them. Who asks for one that another process makes waits for it; one that was
+    `folder` holds environments by what is in them. If another process is making the same one, wait for it; one that was
     killed on the way leaves nothing that is taken for whole. `shared`: others than its maker may read it. Raises
     ResolveError, IndexUnreachableError, DiskFullError.
     """
@@ -55,7 +55,7 @@ def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings
                 _install(lock, interpreter, venv, settings)
                 if shared:
                     _share(venv)
-                shutil.rmtree(place, ignore_errors=True)  # its Python went away
+                shutil.rmtree(place, ignore_errors=True)  # its Python no longer exists
                 venv.rename(place)
     return place / "bin" / "python"
 

@@ -1,4 +1,4 @@
-"""The two small interfaces of a place where services live: Target releases, Keeper looks after what is there."""
+"""The two interfaces of a deployment target: Target releases a service, Keeper manages an existing one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Home:
 
 
 class Target(Protocol):
-    """Takes a release in four steps, of which each can be undone until the last is proven."""
+    """Releases an image in steps; each step can be rolled back until the last one is verified."""
 
     platform: str | None  # the only one that it runs, None for the engine's own
     home: Home | None  # None: the image stays on the engine that built it
@@ -35,26 +35,26 @@ class Target(Protocol):
         """What will change if the image, known by `reference` once it is pushed, is released; changes nothing."""
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
-        """The release up and ready, without traffic. Raises DeployError; `restore` then clears up."""
+        """Start the release without traffic, until it is ready. Raises DeployError; then call `restore`."""
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
-        """The traffic on the staged release, or the door of a first one opened."""
+        """Move the traffic to the staged release, or make a first release public."""
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
-        """Everything as it was before the plan, whatever has happened since; says what was put back, "" for nothing.
+        """Roll back to the state before the plan; return a description of what was restored, "" for nothing.
 
-        Raises DeployStateError when it cannot, saying what is left.
+        Raises DeployStateError, which describes the remaining state, if the rollback fails.
         """
 
 
 class Keeper(Protocol):
-    """Looks after a service that is there; raises DeployError (code `deploy_missing`) when it is not."""
+    """Manages an existing service; raises DeployError (code `deploy_missing`) if it does not exist."""
 
     def status(self) -> Service:
-        """What serves now, and what served before."""
+        """The service with its current and earlier revisions."""
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
-        """Gives the traffic to revisions by percent (together 100), and tells how it is then."""
+        """Split the traffic between revisions by percent (100 in all); return the new state."""
 
     def delete(self, on_step: OnStep) -> None:
         """Delete the service."""
@@ -64,10 +64,10 @@ class Keeper(Protocol):
 
 
 class Kind(Protocol):
-    """What stands in the plug table for a target: makes one for a service from the target's section in mlpack.yaml."""
+    """The plugin of a target: makes a Target for a service from the target's section in mlpack.yaml."""
 
     def __call__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> Any:
-        """The Target, which is a Keeper too; raises ConfigError for a corner that does not fit.
+        """The Target, which is also a Keeper; raises ConfigError for invalid settings.
 
         `folder` is the working folder, `templates` that of the user's own.
         """

@@ -12,7 +12,7 @@ _ROUTES = {"AIP_HEALTH_ROUTE": "/mlpack/health", "AIP_PREDICT_ROUTE": "/mlpack/p
 
 
 def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
-    # an image was started with our routes; a service that runs already has those that the user tells, or its own
+    # an image was started with our routes; a running service has those in the user's environment, or the default ones
     health, predict = _ROUTES.values()
     if subject.platform is None:
         health = os.environ.get("AIP_HEALTH_ROUTE", "/health")

@@ -125,7 +125,7 @@ class DockerEngine:
     def find(self, reference: str) -> Image | None:
         """The image that a reference or an id names, None when the engine has none.
 
-        `card` is what the label dev.mlpack.card tells; see `card` for the whole. An image without the label
+        `card` is the summary in the label dev.mlpack.card; see `card` for the whole. An image without the label
         dev.mlpack.bundle was not built by mlpack.
         """
         with engine_errors(self.address, "looking up the image"):

@@ -18,7 +18,7 @@ TITLE = "send the bundle"
 def tar_stream(files: Iterable[BundleFile]) -> Iterator[bytes]:
     """The tar (pax) of the files in their order, folders before what is in them; owner 0, time 0.
 
-    Raises UnreadableModelError when a file is gone, or is no longer what the bundle was rendered from.
+    Raises UnreadableModelError if a file no longer exists, or has changed since the bundle was rendered.
     """
     made: set[PurePosixPath] = set()
     for file in files:

@@ -51,7 +51,7 @@ class DockerRunning:
         return bool(self._state()["Running"])
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); tells how it ended."""
+        """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); return how it ended."""
         self._memory.look()  # afterwards nothing is to be seen
         started = time.monotonic()
         with engine_errors(self._address, "stopping the container"):
@@ -89,7 +89,7 @@ def run_container(
     known = False  # whether the engine has answered that the container exists, or does not
     try:
         with _start_errors(address, image, publish or port):
-            # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
+            # By its name it can be removed even when Ctrl-C comes between its creation and the answer that contains its id.
             container = client.create_container(
                 image.id,
                 command=list(command) or None,

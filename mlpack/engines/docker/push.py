@@ -1,4 +1,4 @@
-"""The push of an image to a registry through the engine, and its failures told apart."""
+"""The push of an image to a registry through the engine, and its errors."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _INHERITED = ("LD_LIBRARY_PATH",)
 class ProcessEngine:
     """Runs a bundle with the Python of an environment that holds its packages.
 
-    It loads the model on this machine: whoever calls it has asked whether the model is safe, or to be trusted. What it
+    It loads the model on this machine: the caller must have checked that the model is safe or trusted. What it
     runs is not the image: there is no memory of a container, no read-only root, no network of its own.
     """
 
@@ -88,7 +88,7 @@ class ProcessRunning:
         return self._ended is None and not self._is_over()
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s`; tells how it ended (128 + N: by signal N)."""
+        """SIGTERM, then SIGKILL after `grace_s`; return how it ended (128 + N: by signal N)."""
         if self._ended is None:
             self._memory.look()  # afterwards nothing is to be seen
             began = time.monotonic()
@@ -131,7 +131,7 @@ class ProcessRunning:
 
 @contextlib.contextmanager
 def _reserved(port: int) -> Iterator[int]:
-    """A port that nobody else is given while it lasts; 0 is any free one.
+    """A port that is reserved during the `with`; 0 is any free one.
 
     Bound and not listening, both with SO_REUSEADDR, ours does not keep the server from it (Linux, socket(7)).
     """
@@ -178,7 +178,7 @@ def _start(
 
 
 def _environment(python: Path, folder: Path) -> dict[str, str]:
-    """What the image's process would find, and no word of this process's own environment: it may hold secrets."""
+    """The environment of the image's process; nothing of this process's environment, which may contain secrets."""
     return {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder / "tmp"),

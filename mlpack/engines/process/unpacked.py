@@ -21,9 +21,9 @@ _HELD = "held"  # locked for as long as the folder is in use; the lock ends with
 
 @contextlib.contextmanager
 def unpacked(bundle: Bundle, account: Account) -> Iterator[Path]:
-    """A folder with `app/` (the bundle, which the account reads only) and `tmp/` (its own); nobody else may look inside.
+    """A folder with `app/` (the bundle, which the account reads only) and `tmp/` (its own); no other user has access.
 
-    What builds alone need is left out. Folders of runs that were killed are taken away first. Raises EngineError,
+    What builds alone need is left out. Folders of runs that were killed are removed first. Raises EngineError,
     DiskFullError, UnreadableModelError.
     """
     place = _place(account)
@@ -54,7 +54,7 @@ def _place(account: Account) -> Path:
 
 
 def _sweep(place: Path) -> None:
-    """Take away what runs left behind that were killed: ours, and held by nobody."""
+    """Remove folders of this user's runs that were killed: those that no process has locked."""
     import fcntl  # not on Windows, where this module must be importable
 
     for folder in place.glob(PREFIX + "*"):

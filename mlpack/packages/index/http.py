@@ -29,7 +29,7 @@ LOGIN_HINT = "Put it in the index address (PIP_INDEX_URL=https://USER:PASSWORD@H
 def fetch(url: str, settings: PackageSettings, *, accept: str = "*/*") -> Any:
     """An open answer of the address, None when it is not there (404, 410); brief failures are tried again.
 
-    Raises IndexUnreachableError: no answer, no trust, no login, a server's failure, told apart.
+    Raises IndexUnreachableError: no answer, an untrusted certificate, no login, or a server error, each with its own message.
     """
     parts = urlsplit(with_login(url, settings))
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -139,7 +139,7 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether trying again cannot help: no trust, or a port that nobody listens on."""
+    """Whether a retry cannot help: an untrusted certificate, or a refused connection."""
     reason = getattr(error, "reason", error)
     return isinstance(reason, (ssl.SSLError, ConnectionRefusedError))
 

@@ -1,4 +1,4 @@
-"""Cloud Run: a release goes up as a tagged revision without traffic, is asked, gets the traffic, and can be taken back."""
+"""Cloud Run: a release is a tagged revision without traffic; it is verified, gets the traffic, and can be rolled back."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mlpack.targets.cloudrun.traffic import RUN_NOTE, shares_of, short, tag_uri,
 from mlpack.targets.settings import read_corner
 from mlpack.version import __version__
 
-_SETTLED_S = 3.0  # within which a call that nobody waits for any more has had its effect
+_SETTLED_S = 3.0  # within this time, an abandoned call has taken effect
 
 
 class CloudRun:
-    """A Target and Keeper for one service. It connects when first asked.
+    """A Target and Keeper for one service. It connects at its first use.
 
     Raises UsageError without Google's libraries, DeployError without credentials.
     """
@@ -44,7 +44,7 @@ class CloudRun:
         self.service = name
         self.home: Home | None = Home(project=project, region=region)
         self.where: Mapping[str, str] = {"project": project, "region": region}
-        # Told now: a model is not built first for a service that nobody here can reach.
+        # Fail now, before a model is built for a service that this machine cannot reach.
         address_of(self._settings.api_endpoint)
         self._calls = Calls(project, region, name, self._settings, find_credentials())
         self._name = self._calls.name
@@ -77,7 +77,7 @@ class CloudRun:
         return plan if plan.changes or service is None else plan.at(self._live(service, before.serving or "", None))
 
     def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
-        """A new service, private; or of one that is there a new revision, under a tag and without traffic."""
+        """Create a private service; or a new revision of an existing one, with a tag and without traffic."""
         before: Before = plan.before
         wanted: Wanted = plan.wanted
         request = wanted.service_of(self._name if plan.exists else "", released.reference, plan.run)
@@ -108,7 +108,7 @@ class CloudRun:
         )
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
-        """All traffic on the release, and the door opened or closed as it is wanted."""
+        """Move all traffic to the release, and make the service public or private as requested."""
         before: Before = plan.before
         service = self._calls.get()
         refuse_others(service, plan.run)
@@ -128,7 +128,7 @@ class CloudRun:
         return self._live(service, staged.revision, staged.previous)
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
-        """The traffic and the access as they were; a service that this plan made goes again. Others' work stays."""
+        """Restore traffic and access; delete a service that this plan created. Changes by others stay."""
         try:
             return self._restored(plan, on_step)
         except DeployError as error:
@@ -142,26 +142,26 @@ class CloudRun:
     # Keeper -----------------------------------------------------------------------------------------
 
     def status(self) -> Service:
-        """The service with its newest revisions, and what is wrong with those that are not ready."""
+        """The service with its newest revisions, and why a revision is not ready."""
         service = self._calls.get()
         with api_errors(f"reading the revisions of {self.service}"):
             revisions = list(self._calls.api.revisions.list_revisions(parent=self._name))
         return service_of(service, revisions, access_of(self._calls.api.services, service))
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
-        """The traffic by percent; tags of others stay."""
+        """Split the traffic by percent; other tags stay."""
         on_step("moving the traffic: " + ", ".join(f"{name} {percent} %" for name, percent in shares.items()))
         self._calls.share(self._calls.get(), shares, f"changing the traffic of {self.service}")
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:
-        """The service with all its revisions."""
+        """Delete the service with all its revisions."""
         self._calls.get()
         on_step(f"deleting {self.service}")
         self._calls.delete()
 
     def place(self) -> Place:
-        """Its own address, with a token where one is needed and can be had."""
+        """The service's address, with a token if one is needed and available."""
         service = self._calls.get()
         return self._place(service, str(service.uri), access_of(self._calls.api.services, service))
 
@@ -187,7 +187,7 @@ class CloudRun:
         return f"{before.serving} serves again" if before.serving else "nothing served before"
 
     def _ours(self, plan: Plan) -> Any | None:
-        """The service, when this plan has changed it. A call that was broken off may take effect a moment later."""
+        """The service, if this plan has changed it. An interrupted call may take effect a moment later."""
         until = time.monotonic() + _SETTLED_S
         while True:
             service = self._calls.find()
@@ -198,7 +198,7 @@ class CloudRun:
             time.sleep(0.3)
 
     def _refuse_other_image(self, plan: Plan, staged: Staged) -> None:
-        """The digest that serves must be the one that was released."""
+        """Raise DeployError if the revision runs another digest than the released one."""
         with api_errors(f"reading {staged.revision}"):
             revision = self._calls.api.revisions.get_revision(name=f"{self._name}/revisions/{staged.revision}")
         image = str(revision.containers[0].image)
@@ -209,7 +209,7 @@ class CloudRun:
             )
 
     def _place(self, service: Any, url: str, access: Access) -> Place:
-        """Where a revision is asked, and with what. The audience is the service's own address, for a tag's too."""
+        """The address and headers for requests to a revision. The audience is the service's address, also for a tag."""
         if str(service.ingress.name) not in {"INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_UNSPECIFIED"}:
             return Place(url=url, closed="its ingress setting does not allow requests from this machine")
         if access.open_to_all:

@@ -22,7 +22,7 @@ _OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # reported for every con
 
 
 class Calls:
-    """The Admin API for one service; connects when first asked. `name` is its resource name."""
+    """The Admin API for one service; connects at its first use. `name` is its resource name."""
 
     def __init__(self, project: str, region: str, service: str, settings: Settings, credentials: Any) -> None:
         self.project, self.region, self.service = project, region, service
@@ -58,7 +58,7 @@ class Calls:
         return service
 
     def base(self, service: Any) -> Any | None:
-        """The template of what serves; a failed deploy may have left another one as the service's own."""
+        """The template of the serving revision; a failed deployment may have changed the service's own template."""
         serving = serving_of(service)
         if serving is None or serving == short(service.latest_created_revision):
             return service.template
@@ -66,7 +66,7 @@ class Calls:
             return template_of_revision(self.api.revisions.get_revision(name=f"{self.name}/revisions/{serving}"))
 
     def create(self, service: Any) -> Any:
-        """The service, made and ready; raises DeployError."""
+        """Create the service and wait until it is ready; raises DeployError."""
         doing = f"creating {self.service}"
         with api_errors(doing):
             operation = self.api.services.create_service(
@@ -75,15 +75,15 @@ class Calls:
         return ended(operation, doing, calls=self, starts=True)
 
     def update(self, service: Any, mask: list[str], doing: str, *, starts: bool = True) -> Any:
-        """The service after an update of the fields in the mask alone; raises DeployError."""
+        """Update only the fields in the mask; return the service; raises DeployError."""
         with api_errors(doing):
             operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
         return ended(operation, doing, calls=self, starts=starts)
 
     def share(self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None) -> Any:
-        """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
+        """Move the traffic. The service's traffic decides the success, because the call may report an older failure.
 
-        `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
+        `notes` are the service's annotations; default: the current ones, with the revisions that get traffic added.
         """
         from google.cloud import run_v2
 
@@ -103,7 +103,7 @@ class Calls:
         return service
 
     def remember(self, service: Any, revision: str) -> Any:
-        """The service, which now knows that this revision has served."""
+        """Record in the service's annotations that this revision has served; return the service."""
         from google.cloud import run_v2
 
         request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
@@ -130,7 +130,7 @@ class Calls:
         ended(operation, doing, calls=self, starts=False)
 
     def open(self, service: Any, *, open_to_all: bool) -> Any:
-        """By the policy; where an organisation forbids that, by switching the check off."""
+        """Change access by the policy; if an organisation forbids that, by turning off the invoker check."""
         from google.api_core import exceptions as google
         from google.cloud import run_v2
 

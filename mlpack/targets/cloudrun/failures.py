@@ -95,7 +95,7 @@ KNOWN = (
 _NOT_THE_IMAGE = re.compile(
     r"image ['\"].*?['\"].*not found|manifest unknown|container_missing|image not found", re.IGNORECASE
 )
-# REST's errors begin with the request, whose address tells a user nothing.
+# REST errors begin with the request, whose address does not help the user.
 _REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
 
 
@@ -106,7 +106,7 @@ def plain(error: Any) -> str:
 
 
 def known(text: str) -> Known | None:
-    """The failure that a text tells of, None when none is known."""
+    """The known error that a text describes, None if there is none."""
     low = text.lower()
     for one in KNOWN:
         if one.code == "deploy_image" and not _NOT_THE_IMAGE.search(text):

@@ -22,7 +22,7 @@ INGRESS = {
     "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
 _LABEL, _LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
-_ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that Cloud Run sets, and lets nobody set
+_ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that only Cloud Run may set
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _SECRET = re.compile(r"(projects/[^/:\s]+/secrets/)?[-_A-Za-z0-9]{1,255}(:[-_A-Za-z0-9]+)?")
 _LEAST_OF_GEN2 = 512
@@ -40,7 +40,7 @@ class Vpc(Corner):
 
 
 class Settings(Corner):
-    """The corner's keys; None leaves a setting as the service has it, or by what the test measured."""
+    """The keys of the section; None keeps the service's setting, or uses what the test measured."""
 
     project: str | None = Field(default=None, description="Google Cloud project")
     region: str | None = Field(default=None, description="region, such as europe-west1")

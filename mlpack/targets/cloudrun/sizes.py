@@ -35,7 +35,7 @@ def memory_text(mebibytes: int) -> str:
 
 
 def measured_memory(report: Report | None) -> int | None:
-    """The mebibytes that the test's peak asks for, None where it was not measured."""
+    """The mebibytes that the measured peak requires, None if it was not measured."""
     if report is None or report.peak_memory_mb is None:
         return None
     needed = report.peak_memory_mb * _MARGIN + _MARGIN_MIB

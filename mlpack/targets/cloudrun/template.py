@@ -20,7 +20,7 @@ from mlpack.targets.cloudrun.sizes import (
     probe_times,
 )
 
-IMAGE_NOTE = "mlpack.dev/image"  # the config digest: tells without a pull whether the image is the same
+IMAGE_NOTE = "mlpack.dev/image"  # the config digest: shows without a pull whether the image is the same
 _PORT = 8080
 _CONCURRENCY = 80  # Cloud Run's own default, said aloud
 _TIMEOUT_S = 300
@@ -65,7 +65,7 @@ def template_of(base: Any | None, settings: Settings, *, image_id: str, referenc
 
 
 def template_of_revision(revision: Any) -> Any:
-    """The template that a revision was made from, as far as the revision tells."""
+    """The template that a revision was made from, as far as the revision records it."""
     from google.cloud import run_v2
 
     template = run_v2.RevisionTemplate()

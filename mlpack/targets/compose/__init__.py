@@ -1,4 +1,4 @@
-"""Compose on this machine: a hardened compose.yaml, written, run and put back; every release keeps its file."""
+"""Docker Compose on this machine: writes, runs and rolls back a hardened compose.yaml; each revision keeps its file."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ class Compose:
         return self._folder / "releases" / f"{name}.yaml"
 
     def _untried(self, name: str) -> Path:
-        """There for as long as a release was only staged: nobody should go back to it unasked."""
+        """Marks a release that was only staged, so that `mlpack rollback` does not choose it."""
         return self._folder / "releases" / f"{name}.staged"
 
     def _forget(self, name: str) -> None:

@@ -21,18 +21,18 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Project:
-    """One project by its name and file; `start` writes the file and runs it, `end` takes both away."""
+    """One project by its name and file; `start` writes the file and runs it, `end` removes both."""
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
         self.file = file
 
     def text(self) -> str | None:
-        """What the file says, None when there is none."""
+        """The text of the file, None if it does not exist."""
         return self.file.read_text(encoding="utf-8") if self.file.is_file() else None
 
     def start(self, text: str, url: str) -> None:
-        """Returns when the service is ready; raises DeployError with its log when it does not get there."""
+        """Start the service and wait until it is ready; raises DeployError with its log if it is not."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(text, encoding="utf-8", newline="\n")
         done = self._compose("up", "-d", "--remove-orphans")
@@ -53,7 +53,7 @@ class Project:
         )
 
     def up(self) -> bool:
-        """Whether its container runs (a restart loop is no running)."""
+        """Whether its container is running (not in a restart loop)."""
         if not self.file.is_file():
             return False
         return bool(self._in("running")) and not self._in(
@@ -68,7 +68,7 @@ class Project:
         return without_controls(self._compose("logs", "--no-color", "--tail", "60").stdout)[-6000:]
 
     def end(self) -> None:
-        """The container and the file away; nothing there is no error."""
+        """Remove the container and the file; if they do not exist, this is no error."""
         if not self.file.is_file():
             return
         done = self._compose("down", "--remove-orphans", "--timeout", "10")
@@ -102,7 +102,7 @@ class Project:
 
 
 def without_controls(text: str) -> str:
-    """The text without a terminal's commands: compose 2 clears lines of its log even where no terminal is."""
+    """The text without terminal control sequences: compose 2 writes them even without a terminal."""
     return _CONTROL.sub("", text)
 
 
@@ -117,14 +117,14 @@ def is_ready(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody has now."""
+    """A free port on 127.0.0.1."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
 def refuse_taken(port: int | None) -> None:
-    """Raises DeployError when somebody listens there already: found out before anything is started."""
+    """Raise DeployError if the port is in use, before anything is started."""
     with socket.socket() as one:
         if port is not None and one.connect_ex(("127.0.0.1", port)) == 0:
             raise DeployError(
@@ -136,7 +136,7 @@ def refuse_taken(port: int | None) -> None:
 
 @cache
 def command() -> tuple[str, ...]:
-    """The compose that is here: Docker's plugin, else the program of its own; raises DeployError when neither is."""
+    """The installed compose: Docker's plugin, else docker-compose; raises DeployError if there is neither."""
     for argv in (("docker", "compose"), ("docker-compose",)):
         with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
             if run([*argv, "version"], timeout_s=30).code == 0:
