@@ -80,7 +80,8 @@ class Config(_Section):
     entry: str | None = Field(default=None, description="which object to serve if the file contains several")
     signature: str | None = Field(default=None, description="signature for requests that name none")
     framework: str | None = Field(
-        default=None, description="framework and version, such as scikit-learn==1.0.2; default: those that the file records"
+        default=None,
+        description="framework and version, such as scikit-learn==1.0.2; default: those that the file records",
     )
     python: str | None = Field(
         default=None, description="Python version, such as 3.11; default: chosen", pattern=r"^3\.\d+$"

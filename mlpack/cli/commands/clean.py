@@ -17,9 +17,7 @@ def clean(
     images: Annotated[
         bool, typer.Option("--images", help="Remove images that mlpack built, and the images that hold large models.")
     ] = False,
-    cache: Annotated[
-        bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")
-    ] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")] = False,
     folder: Annotated[
         bool, typer.Option("--folder", help="Remove receipts and notes (.mlpack) from this folder.")
     ] = False,
