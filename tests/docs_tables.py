@@ -72,8 +72,8 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         if hints[name] is typer.Context:
             continue
         kind, told = get_args(hints[name])[:2]
-        default = "needed" if parameter.default is inspect.Parameter.empty else parameter.default
-        flag = kind is bool
+        default = "required" if parameter.default is inspect.Parameter.empty else parameter.default
+        flag = kind is bool or bool in get_args(kind)
         value = "" if flag else told.metavar or _kind(kind)
         # in Annotated the first name stands where a default would
         decls = [
@@ -116,18 +116,17 @@ def variables() -> set[str]:
 def _commands() -> str:
     parts = []
     for name, function in commands().items():
-        sentence, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+        prose, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\b\n")
+        sentences = "\n\n".join(" ".join(paragraph.split()) for paragraph in prose.strip().split("\n\n"))
         taken = list(words(function))
         if not name:
-            parts.append("## `mlpack`\n\nWithout a command it shows its help.\n\n" + _options(taken))
+            parts.append("## `mlpack`\n\nWithout a command, it shows its help.\n\n" + _options(taken))
             continue
         arguments = [f"[{word.value}]" for word in taken if not word.names]
-        needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "needed"]
+        needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "required"]
         usage = " ".join(["mlpack", name, *arguments, *needed, "[OPTIONS]"])
-        parts.append(f"## `mlpack {name}`\n\n{' '.join(sentence.split())}\n\n`{usage}`\n\n{_options(taken)}")
-        shown = "\n".join(
-            line for line in examples.replace("\b", "").splitlines() if line.startswith(("mlpack", "docker"))
-        )
+        parts.append(f"## `mlpack {name}`\n\n{sentences}\n\n`{usage}`\n\n{_options(taken)}")
+        shown = "\n".join(line for line in examples.splitlines() if line.startswith(("mlpack", "docker")))
         if shown:
             parts.append(f"```sh\n{shown}\n```")
     return "\n\n".join(parts)
@@ -139,7 +138,7 @@ def _options(taken: list[Word]) -> str:
         value = f" {word.value}" if word.value else ""
         names = ", ".join(f"`{name}`" for name in word.names[1:])
         first = f"`{word.names[0]}{value}`" if word.names else f"`{word.value}`"
-        default = "needed" if word.default == "needed" else _default(word.default)
+        default = "required" if word.default == "required" else _default(word.default)
         rows.append((", ".join(filter(None, (first, names))), default, word.help))
     return _table(("option", "default", "meaning"), rows)
 
@@ -176,19 +175,19 @@ def _serve() -> str:
 
 
 def _formats() -> str:
-    """Every kind of file, by what was seen of it: taken to an image and asked, only rendered, only recognised."""
+    """Every kind of file, with how far it is supported: a test builds and checks an image, rendered only, recognised only."""
     found = [kind for name in BUILT_IN["formats"] for kind in load("formats", name).kinds]
     rows = []
     for kind in found:
-        seen = (
-            "built and asked"
+        support = (
+            "tested"
             if kind.proof
             else "rendered"
             if kind.serves and not kind.serves.startswith("nothing")
             else "recognised"
         )
-        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", seen))
-    return _table(("file", "read without running it", "served by", "seen here"), rows)
+        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", support))
+    return _table(("file", "read without running it", "served by", "support"), rows)
 
 
 def _target_settings(kind: type[TargetSettings]) -> str:

@@ -23,7 +23,7 @@ LARGEST_OUTPUT = 16 * 1024**2  # bytes, of all the files that a job gives back
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of a container: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
+    """Limits of a container: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
 
     `user` is UID:GID, "" the image's own. The capabilities of root are dropped unless `capabilities`.
     """
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """The resources that a run has used: `peak_memory` in bytes, None where the engine does not know."""
+    """What a run has used: `peak_memory` in bytes, None if the engine does not report it."""
 
     peak_memory: int | None
 
@@ -80,12 +80,12 @@ class Running(Protocol):
         """Whether it still runs."""
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s`; returns how it ended."""
+        """SIGTERM, then SIGKILL after `grace_s`; return how it ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """An engine's own description: `platform` is its own, as `linux/amd64`.
+    """The properties of an engine: `platform` is its own, such as `linux/amd64`.
 
     `keeps_secrets`: a bundle's private files stay in its build cache, so no login of a package index may be among them.
     `details` are optional: `url` (the engine's address), `root_dir` (the folder of its images); Docker also gives `buildkit`,
@@ -160,7 +160,7 @@ class Runner(Protocol):
         publish: int = 0,
         command: tuple[str, ...] = (),
     ) -> AbstractContextManager[Running]:
-        """A running container, removed at the end of the `with`. Its PORT is `port`; `publish` 0 is any free port.
+        """A running container, removed on leaving the `with`. The variable PORT is `port`; `publish` 0 is any free port.
 
         `command` replaces the words after the image's entrypoint. Raises EngineError (port taken, no start),
         ImageNotFoundError.

@@ -59,8 +59,8 @@ def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise ResolveError(
-            f"the packages would bring gigabytes of CUDA along: {', '.join(found[:3])}{more}",
-            hint="--gpu asks for them; for a CPU name a build without them, such as a folder of wheels in PIP_FIND_LINKS.",
+            f"the packages would install gigabytes of CUDA libraries: {', '.join(found[:3])}{more}",
+            hint="Use --gpu if you want them; else provide a CPU build, such as a folder of wheels in PIP_FIND_LINKS.",
         )
 
 
@@ -88,12 +88,10 @@ def _torch(wants: Wanted, platform: str, settings: PackageSettings) -> Variant:
                 "  ", " "
             ),
             hint="Put its wheel (pip download --no-deps --index-url https://download.pytorch.org/whl/cpu torch) into a folder "
-            "named by PIP_FIND_LINKS; or --gpu.",
+            "named by PIP_FIND_LINKS; or use --gpu.",
         )
     if pin is None:
-        reasons = (
-            f"The file does not tell which version of torch made it: {version}, the newest without CUDA, is taken.",
-        )
+        reasons = (f"The file does not record the version of torch: the newest without CUDA is used, {version}.",)
     line = f"torch=={version}"
     extras = tuple(one for one in wants.extras if parse_requirement(one)[0] != "torch")
     lines = tuple(sorted({*(one for one in wants.lines if parse_requirement(one)[0] != "torch"), line}))

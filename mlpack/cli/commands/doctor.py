@@ -1,4 +1,4 @@
-"""`mlpack doctor`: what mlpack needs of this machine, and a remedy for each thing that is not there."""
+"""`mlpack doctor`: checks what mlpack needs on this machine, with a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mlpack.cli.output.console import Console
 
 
 def doctor(engine: Engine = None, json: AsJson = False) -> int:
-    """Check engine, disk, network and Python, with a remedy a line.
+    """Check Python, disk space, container engine, package index and clock. Print a remedy for each problem.
 
     \b
     mlpack doctor

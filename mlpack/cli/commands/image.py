@@ -1,4 +1,4 @@
-"""`mlpack image`: what takes the room in an image."""
+"""`mlpack image`: the layers and packages of an image by size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlpack.shown import human_size
 
 def image(
     image: ImageName = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Rows of each table.")] = 12,
+    most: Annotated[int, typer.Option("--most", min=1, help="Number of rows in each table.")] = 12,
     engine: Engine = None,
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> int:
-    """Show an image's layers and packages by size.
+    """Show the layers and packages of an image by size.
 
     \b
     mlpack image

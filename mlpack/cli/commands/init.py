@@ -14,12 +14,13 @@ from mlpack.cli.output.console import Console
 def init(
     path: ModelPath = None,
     ci: Annotated[
-        Ci | None, typer.Option("--ci", help="Write a workflow instead: build, test, push, deploy, without key files.")
+        Ci | None,
+        typer.Option("--ci", help="Write a CI workflow instead: build, test, push, deploy, without key files."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented mlpack.yaml beside the model; with --ci a CI's workflow into this folder.
+    """Write a commented mlpack.yaml next to the model; with --ci, write a CI workflow into this folder.
 
     \b
     mlpack init model.pkl

@@ -1,4 +1,4 @@
-"""`mlpack inspect`: what a model file is, wants and needs, and whether it is safe."""
+"""`mlpack inspect`: what a model file contains, what it needs, and whether it is safe to load."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def inspect(
     path: ModelPath = None,
     entry: Entry = None,
     framework: Framework = None,
-    digest: Annotated[bool, typer.Option("--digest", help="The file's sha256 too (reads all of it).")] = False,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also compute the SHA-256 of the file (reads all of it).")
+    ] = False,
     fail_on: Annotated[
-        Threshold | None, typer.Option("--fail-on", help="Exit 3 at this verdict, or a worse one.")
+        Threshold | None, typer.Option("--fail-on", help="Exit with code 3 if the verdict is this one or a worse one.")
     ] = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Tell what a model file is, wants and needs, and whether it is safe. Nothing in it is run.
+    """Show what a model file contains, what it needs, and whether it is safe to load. Nothing in it is run.
 
     \b
     mlpack inspect model.pkl

@@ -1,4 +1,4 @@
-"""`mlpack push`: a tested image goes to a registry."""
+"""`mlpack push`: pushes a tested image to a registry."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from mlpack.cli.target_options import Keep
 def push(
     image: ImageName = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="REF", help="host/repository[:tag]; else image.repository.")
+        str | None,
+        typer.Option(
+            "--to", metavar="REF", help="Destination: host/repository[:tag]. Default: image.repository in mlpack.yaml."
+        ),
     ] = None,
     project: Annotated[str | None, typer.Option("--project", help="Google Cloud project.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="Google Cloud region, such as europe-west1.")] = None,
     keep: Keep = None,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without the receipt of a passed test.")] = False,
     receipt: Receipt = None,
     engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Push a tested image; prints the reference with its digest.
+    """Push a tested image, and print its reference with the digest.
 
-    With --project and --region it goes to the repository `mlpack` of Artifact Registry there, made when it is missing.
+    With --project and --region, it goes to the repository `mlpack` of Artifact Registry, which is created if it does not
+    exist.
 
     \b
     mlpack push --project acme --region europe-west1

@@ -1,4 +1,4 @@
-"""`mlpack run`: serves an image here, and says how to ask it."""
+"""`mlpack run`: serves an image on this machine and prints a request for it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from mlpack.cli.output.console import Console
 def run(
     image: ImageOrModel = None,
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 is any free one.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 chooses a free one.")
     ] = 0,
-    memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
+    memory: Annotated[str, typer.Option("--memory", help="Memory limit of the container.")] = "2GiB",
     engine: EngineOrProcess = None,
     entry: Entry = None,
     framework: Framework = None,
@@ -45,7 +45,7 @@ def run(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Serve an image here on a free port, and print a curl line that asks it. Ctrl-C ends it.
+    """Serve an image on this machine, and print a curl command that sends a request to it. Ctrl-C stops it.
 
     \b
     mlpack run

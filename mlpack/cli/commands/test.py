@@ -1,4 +1,4 @@
-"""`mlpack test`: runs the container and checks every promise it makes."""
+"""`mlpack test`: runs the container, checks it and writes a receipt."""
 
 from __future__ import annotations
 
@@ -34,31 +34,34 @@ if TYPE_CHECKING:
 def test(
     image: ImageOrModel = None,
     request: Annotated[Path | None, typer.Option("--request", help="JSON body to send to /predict.")] = None,
-    expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer that must come back.")] = None,
-    tolerance: Annotated[float | None, typer.Option("--tolerance", help="Largest relative difference.")] = None,
+    expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer to compare with.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Largest relative difference of numbers.")
+    ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the answers, once all checks pass, as `expected` for the next time.")
+        bool, typer.Option("--record", help="If all checks pass, save the answers as the expected ones.")
     ] = False,
     contract: Annotated[
         str | None,
         typer.Option(
             "--contract",
             metavar="NAMES",
-            help="Check serving contracts instead, of any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
+            help="Check serving contracts instead, for any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
             "azure, torchserve.",
         ),
     ] = None,
     model_name: Annotated[
         str | None,
         typer.Option(
-            "--model-name", help="With --contract: the model's name in the routes, else asked of the service."
+            "--model-name",
+            help="With --contract: name of the model in routes. Default: the name that the service reports.",
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", help="With --contract: where the image's server listens, when it does not hear PORT."),
+        typer.Option("--port", help="With --contract: port of a server that ignores the variable PORT."),
     ] = None,
-    memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
+    memory: Annotated[str, typer.Option("--memory", help="Memory limit of the container.")] = "2GiB",
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
     engine: EngineOrProcess = None,
@@ -74,7 +77,7 @@ def test(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Run the container as Cloud Run would, and harder, and check it: exit 0, or 6 when a check fails.
+    """Run the container with stricter limits than Cloud Run sets, and check it. Exit with code 6 if a check fails.
 
     \b
     mlpack test

@@ -20,7 +20,7 @@ def write_summary(text: str) -> None:
     if not name:
         return
     try:
-        with Path(name).open("a", encoding="utf-8") as page:
+        with Path(name).open("a", encoding="utf-8", newline="\n") as page:
             page.write(f"{text}\n\n")
     except OSError:
         return

@@ -79,31 +79,31 @@ def failed_base(reference: str, text: str) -> EngineError:
     if kind == "disk":
         return DiskFullError(
             f"the engine's disk is full: no room for the base image {reference}",
-            hint="Free some (`docker system prune`), then build again.",
+            hint="Free space (`docker system prune`), then build again.",
             detail=text,
         )
     if kind == "network":
         return BaseImageError(
             f"the base image {reference} could not be fetched: its registry cannot be reached ({why})",
-            hint="See to the engine's network and proxy, or load the image into the engine (`docker load`).",
+            hint="Check the engine's network and proxy, or load the image into the engine (`docker load`).",
             detail=text,
         )
     if kind in {"login", "denied"}:
         return BaseImageError(
-            f"the base image {reference} could not be fetched: its registry asks for a login that may read it ({why})",
-            hint=f"`docker login {parse_reference(reference).registry}`, or name another with `build: base:`.",
+            f"the base image {reference} could not be fetched: its registry requires a login ({why})",
+            hint=f"Run `docker login {parse_reference(reference).registry}`, or set another `build.base`.",
             detail=text,
         )
     if kind == "platform":
         return BaseImageError(
             f"the base image {reference} does not exist for this platform ({why})",
-            hint="Name another with `build: base:`, or another `--platform`.",
+            hint="Set another `build.base` or another `--platform`.",
             detail=text,
         )
     if kind == "missing":
         return BaseImageError(
-            f"there is no base image {reference}: its registry does not know it",
-            hint="See to its spelling, or name another with `build: base:`.",
+            f"the base image {reference} does not exist in its registry",
+            hint="Check its name, or set another `build.base`.",
             detail=text,
         )
     return BaseImageError(f"the base image {reference} could not be fetched: {why}", detail=text)

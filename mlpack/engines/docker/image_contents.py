@@ -1,4 +1,4 @@
-"""What takes the room in an image: its layers, and the packages in its environment."""
+"""The sizes of an image's layers and of the packages in it."""
 
 from __future__ import annotations
 

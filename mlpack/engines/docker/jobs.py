@@ -11,8 +11,8 @@ from mlpack.artifacts.image import Image
 from mlpack.engines.base import LARGEST_OUTPUT, Exit, JobResult, Limits
 from mlpack.engines.docker.address import Address
 from mlpack.engines.docker.archives import ChunkStream
-from mlpack.engines.docker.client import Client, told
-from mlpack.engines.docker.containers import start_told, stopped_container
+from mlpack.engines.docker.client import Client, engine_errors
+from mlpack.engines.docker.containers import start_errors, stopped_container
 from mlpack.errors import EngineError
 
 _POLL_S = 0.05
@@ -31,10 +31,10 @@ def run_job(
     """Run the command instead of the image's entrypoint; the container is removed on every way out. See Runner.job."""
     with stopped_container(client, address, image, limits=limits, command=command, largest_file=LARGEST_OUTPUT) as name:
         began = time.monotonic()
-        with start_told(address, image, 0):
+        with start_errors(address, image, 0):
             client.start(name)
         while True:
-            with told(address, "a look at the job"):
+            with engine_errors(address, "reading the state of the job"):
                 state = client.inspect_container(name)["State"]
             seconds = time.monotonic() - began
             if not state["Running"]:
@@ -44,7 +44,7 @@ def run_job(
                     f"the job did not end within {timeout_s:g} s", hint="Give it less work.", detail=_log(client, name)
                 )
             time.sleep(_POLL_S)
-        with told(address, "the reading of the job's files"):
+        with engine_errors(address, "reading the files of the job"):
             ended = Exit(code=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]), seconds=seconds)
             return JobResult(exit=ended, log=_log(client, name), files=dict(_files(client, name, outputs)))
 

@@ -95,7 +95,7 @@ def _failed(text: str) -> EngineError:
     if "no space left" in text.lower():
         return DiskFullError(
             "the engine's disk is full: no room for the model",
-            hint="`mlpack clean` shows what can go; `docker system prune` frees more.",
+            hint="`mlpack clean` lists what it can remove; `docker system prune` frees more.",
             detail=text,
         )
-    return EngineError(f"the engine did not accept the model: {text}", hint="See its own log.")
+    return EngineError(f"the engine did not accept the model: {text}", hint="See the engine's log.")

@@ -49,7 +49,7 @@ def find_credentials() -> Any:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+            warnings.simplefilter("ignore")  # about credentials without a quota project, which is no problem here
             return google.auth.default(scopes=[_SCOPE])[0]
     except GoogleAuthError as error:
         raise DeployError(
