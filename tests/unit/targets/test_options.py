@@ -116,7 +116,7 @@ def test_an_option_must_be_of_the_configured_target(tmp_path: Path) -> None:
     assert error["message"] == "--region is an option of the target cloudrun, not of toy"
     done = mlpack("status", "--platform-url", "http://127.0.0.1:1", "--json", cwd=tmp_path)
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (8, "deploy_unreachable")
-    done = mlpack("deploy", "--colour", "blue", "--dry-run", "--json", cwd=tmp_path)
+    done = mlpack("deploy", "iris", "--colour", "blue", "--dry-run", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["error"]["code"] == "engine_unavailable"
 
 
