@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from platform import machine
 from typing import Any, Literal, Protocol
 
 from mlpack.artifacts.progress import OnProgress
@@ -80,7 +80,7 @@ class Tools:
         try:
             own = self.engine.facts().platform
         except EngineError:
-            own = "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+            own = "linux/arm64" if machine().lower() in {"aarch64", "arm64"} else "linux/amd64"
         return own if not allowed or own in allowed else allowed[0]
 
     def base_digest(self, base: str, platform: str) -> str | None:
