@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with python3, make and root: `make demo` and `make test`.
-# With Docker and the internet neither is needed: `pip install .` and `mlpack build model.pkl`.
+# Users need neither: `pip install mlpack-cli`, or `pip install .` from a checkout.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -32,11 +32,15 @@ class Build(_Section):
     base: str | None = Field(
         default=None, description="base image instead of python:X.Y-slim (Debian-like, with that Python)"
     )
-    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(default=None, description="else the engine's own")
+    platform: Literal["linux/amd64", "linux/arm64"] | None = Field(
+        default=None, description="platform of the image; default: that of the engine"
+    )
     ca_bundle: Path | None = Field(default=None, description="PEM file trusted while packages are installed")
-    wheelhouse: Path | None = Field(default=None, description="folder of wheels to install from, offline")
-    gpu: bool = Field(default=False, description="packages for CUDA instead of those for the CPU")
-    max_size: str | None = Field(default=None, description="largest image allowed, such as 600MB")
+    wheelhouse: Path | None = Field(
+        default=None, description="folder of wheels to install from, without a package index"
+    )
+    gpu: bool = Field(default=False, description="install CUDA builds of packages instead of CPU builds")
+    max_size: str | None = Field(default=None, description="maximum size of the image, such as 600MB")
 
     @field_validator("max_size")
     @classmethod
@@ -54,11 +58,11 @@ class Build(_Section):
 class ImageSection(_Section):
     """Where the image goes."""
 
-    repository: str | None = Field(default=None, description="host/path that `mlpack push` uses without --to")
+    repository: str | None = Field(default=None, description="where `mlpack push` pushes to without --to: host/path")
 
 
 class Test(_Section):
-    """What `mlpack test` asks beside its own questions."""
+    """What `mlpack test` sends in addition to its own requests."""
 
     __test__ = False  # not a pytest class
 
@@ -70,26 +74,35 @@ class Test(_Section):
 class Config(_Section):
     """The user's choices for one model. Paths are absolute after loading."""
 
-    name: str | None = Field(default=None, description="name of the image and the model; else the file's stem")
+    name: str | None = Field(default=None, description="name of the image and the model; default: the name of the file")
     version: str | None = Field(default=None, description="tag, OCI label and V2 model_version")
     model: Path | None = Field(default=None, description="the model file or folder")
-    entry: str | None = Field(default=None, description="which part of a bundle to serve")
-    signature: str | None = Field(default=None, description="which signature is the first")
+    entry: str | None = Field(default=None, description="which object to serve if the file contains several")
+    signature: str | None = Field(default=None, description="signature for requests that name none")
     framework: str | None = Field(
-        default=None, description="such as scikit-learn==1.0.2, only when the file does not tell"
+        default=None,
+        description="framework and version, such as scikit-learn==1.0.2; default: those that the file records",
     )
-    python: str | None = Field(default=None, description="such as 3.11, only to override", pattern=r"^3\.\d+$")
-    requirements: tuple[str, ...] = Field(default=(), description="added to what the file needs")
+    python: str | None = Field(
+        default=None, description="Python version, such as 3.11; default: chosen", pattern=r"^3\.\d+$"
+    )
+    requirements: tuple[str, ...] = Field(default=(), description="packages in addition to those that the file needs")
     apt: tuple[str, ...] = Field(default=(), description="Debian packages to add to the image")
     include: tuple[Path, ...] = Field(default=(), description="your own code that the model needs")
-    predictor: Path | None = Field(default=None, description="your own loader")
-    sample: Path | None = Field(default=None, description="a few rows: warm-up, test and examples")
-    templates: Path | None = Field(default=None, description="folder with templates of your own")
-    test: Test = Field(default=Test(), description="what `mlpack test` asks")
+    predictor: Path | None = Field(
+        default=None, description="Python file with your own load, preprocess, predict or postprocess"
+    )
+    sample: Path | None = Field(default=None, description="a few rows for column names, warm-up, tests and examples")
+    templates: Path | None = Field(default=None, description="folder with your own templates")
+    engine: str = Field(
+        default="docker",
+        description="engine that builds, runs and pushes images; `process` serves a model without an image",
+    )
+    test: Test = Field(default=Test(), description="requests of `mlpack test`")
     build: Build = Field(default=Build(), description="how the image is built")
-    image: ImageSection = Field(default=ImageSection(), description="where the image goes")
+    image: ImageSection = Field(default=ImageSection(), description="where the image is pushed to")
     serve: Settings = Field(default=Settings(), description="how the service behaves")
-    deploy: dict[str, Any] = Field(default_factory=dict, description="where the service lives")
+    deploy: dict[str, Any] = Field(default_factory=dict, description="deployment target and its settings")
 
     file: Path | None = Field(default=None, exclude=True, description="the mlpack.yaml it came from")
 
@@ -160,7 +173,9 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{file} holds a {type(data).__name__}, not keys and values", hint="Start with `name: ...`.")
+        raise ConfigError(
+            f"{file} contains a {type(data).__name__}, not keys and values", hint="Start with `name: ...`."
+        )
     lines: dict[tuple[str, ...], int] = {}
     _note_lines(node, (), lines, file)
     _keep_texts(node, data)
@@ -184,7 +199,8 @@ def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple
             line = key.start_mark.line + 1
             if here in lines:
                 raise ConfigError(
-                    f"{file}:{line}: `{'.'.join(here)}` is here again, after line {lines[here]}", hint="Keep one."
+                    f"{file}:{line}: `{'.'.join(here)}` is a duplicate of line {lines[here]}",
+                    hint="Remove one of them.",
                 )
             lines[here] = line
             _note_lines(value, here, lines, file)
@@ -257,13 +273,13 @@ def _told(
     where = sayers.get(key) or (f"{file}:{line}" if file and line else str(file or "the command's options"))
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
-        hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(_keys_beside(path))}."
+        hint = f"Did you mean `{near[0]}`?" if near else f"Available keys: {', '.join(_keys_beside(path))}."
         return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
     message = str(first["msg"]).removeprefix("Value error, ")
     meaning = _meaning(path)
     return ConfigError(
         f"{where}: `{key}`: {message}",
-        hint=f"It holds {first['input']!r}" + (f" ({meaning})." if meaning else "."),
+        hint=f"Its value is {first['input']!r}" + (f" ({meaning})." if meaning else "."),
     )
 
 

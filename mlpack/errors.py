@@ -1,4 +1,4 @@
-"""Every failure mlpack tells of: its class, its exit code, its stable code, its hint."""
+"""Every error that a command reports: its class, exit code, stable code and remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class MlpackError(Exception):
-    """A failure with a remedy: what happened, which thing, what to do now.
+    """An error with a remedy: what happened, to which thing, and what to do about it.
 
     `exit` is the process's exit code (one table in the docs), `code` is stable for scripts, `hint` is the remedy.
     """
@@ -20,21 +20,21 @@ class MlpackError(Exception):
         self.message = message
         self.hint = hint
         self.detail = detail  # long text (a log's last lines), shown below the message
-        self.document: dict[str, Any] = {}  # what was found out all the same, for --json
+        self.document: dict[str, Any] = {}  # what the command found before it failed, for --json
 
 
 # 2: usage or configuration ------------------------------------------------------------------------
 
 
 class UsageError(MlpackError):
-    """The command's words do not fit."""
+    """The arguments or options of the command are wrong."""
 
     exit = 2
     code = "usage"
 
 
 class ConfigError(MlpackError):
-    """The mlpack.yaml (or a MLPACK_* variable) does not fit the vocabulary."""
+    """A key or value in mlpack.yaml or in a MLPACK_* variable is invalid."""
 
     exit = 2
     code = "config"
@@ -51,7 +51,7 @@ class TemplateError(MlpackError):
 
 
 class ModelError(MlpackError):
-    """The model file cannot be used. `info` is what was found out of it all the same, as JSON values."""
+    """The model file cannot be used. `info` is what inspection found in it, as JSON values."""
 
     exit = 3
     code = "model"
@@ -64,25 +64,25 @@ class ModelError(MlpackError):
 
 
 class UnreadableModelError(ModelError):
-    """The file is empty, cut off, a pointer, not readable, or broken inside."""
+    """The file is empty, truncated, a Git LFS pointer, not readable, or damaged."""
 
     code = "unreadable"
 
 
 class UnknownFormatError(ModelError):
-    """No format recognised the file: says what was looked at."""
+    """No format recognised the file."""
 
     code = "unknown_format"
 
 
 class AmbiguousFormatError(ModelError):
-    """Two formats claim the file, or a folder or bundle holds several models."""
+    """Two formats recognise the file, or a file or folder contains several models."""
 
     code = "ambiguous"
 
 
 class UnsafeModelError(ModelError):
-    """The model would call something dangerous, or code that is not here."""
+    """Loading the model would call something dangerous, or code that is missing."""
 
     code = "unsafe"
 
@@ -94,13 +94,13 @@ class MissingCodeError(ModelError):
 
 
 class MissingPackageError(ModelError):
-    """The included files import packages that nothing brings into the image."""
+    """The included files import packages that would not be installed in the image."""
 
     code = "missing_package"
 
 
 class MissingVersionError(ModelError):
-    """The file does not tell its framework's version."""
+    """The file does not record the version of its framework."""
 
     code = "missing_version"
 
@@ -109,14 +109,14 @@ class MissingVersionError(ModelError):
 
 
 class ResolveError(MlpackError):
-    """No set of packages satisfies the model for the target."""
+    """No set of package versions satisfies the model on this Python and platform."""
 
     exit = 4
     code = "resolve"
 
 
 class PythonTooOldError(ResolveError):
-    """The recorded versions need a Python that images no longer exist for."""
+    """The recorded versions need a Python version for which there is no base image."""
 
     code = "python_too_old"
 
@@ -138,31 +138,31 @@ class EngineError(MlpackError):
 
 
 class EngineUnavailableError(EngineError):
-    """No engine answers."""
+    """No container engine is available."""
 
     code = "engine_unavailable"
 
 
 class BuildError(EngineError):
-    """A step of the build failed; `detail` holds its last lines."""
+    """A step of the build failed; `detail` is the end of its output."""
 
     code = "build_failed"
 
 
 class BaseImageError(EngineError):
-    """The base image cannot be had."""
+    """The base image cannot be pulled."""
 
     code = "base_image"
 
 
 class DiskFullError(EngineError):
-    """The engine's or this machine's disk is full."""
+    """The disk of the engine or of this machine is full."""
 
     code = "disk_full"
 
 
 class TagConflictError(EngineError):
-    """The version's tag names other content."""
+    """The tag of this version already names an image with other content."""
 
     code = "tag_conflict"
 
@@ -184,7 +184,7 @@ class CheckFailedError(MlpackError):
 
 
 class NotVerifiedError(CheckFailedError):
-    """No passing receipt for this image's digest and platform."""
+    """There is no receipt of a passed test for this image's digest and platform."""
 
     code = "not_verified"
 
@@ -199,14 +199,14 @@ class ImageTooLargeError(CheckFailedError):
 
 
 class RegistryError(MlpackError):
-    """The registry refused or failed."""
+    """The registry rejected a request or failed."""
 
     exit = 7
     code = "registry"
 
 
 class RegistryAuthError(RegistryError):
-    """The registry refused the login."""
+    """The registry did not accept the login."""
 
     code = "registry_auth"
 
@@ -224,7 +224,7 @@ class RegistryUnreachableError(RegistryError):
 
 
 class RegistryPushError(RegistryError):
-    """The push broke off."""
+    """The push failed."""
 
     code = "registry_push"
 
@@ -233,7 +233,7 @@ class RegistryPushError(RegistryError):
 
 
 class DeployError(MlpackError):
-    """The deploy failed; nothing changed, or all was put back. `code` tells the cause apart where it is known."""
+    """The deployment failed; nothing changed, or everything was rolled back. `code` names the cause if it is known."""
 
     exit = 8
     code = "deploy_failed"
@@ -244,14 +244,14 @@ class DeployError(MlpackError):
 
 
 class DeployStateError(MlpackError):
-    """The deploy failed and left a state that someone must look at."""
+    """The deployment failed and could not be rolled back completely."""
 
     exit = 9
     code = "deploy_state"
 
 
-class InterruptedByUser(MlpackError):  # noqa: N818 - it is no error, and the user knows it
-    """Ctrl-C or SIGTERM, or a no to a question."""
+class InterruptedByUser(MlpackError):  # noqa: N818 - it is no error: the user ended the command
+    """Ctrl-C or SIGTERM, or the user did not confirm."""
 
     exit = 130
     code = "interrupted"

@@ -6,10 +6,12 @@ import difflib
 import json
 import re
 import traceback
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mlpack.artifacts.image_plan import ImagePlan
 from mlpack.errors import TemplateError
 
 _NOT_IN_BUNDLES = {
@@ -34,6 +36,20 @@ def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> 
         return str(environment.get_template(name).render(values))
     except (JinjaError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise TemplateError(f"{_place(error, name)}: {_words(error)}", hint=_hint(error, folder)) from error
+
+
+def render_dockerfile(
+    plan: ImagePlan, values: Mapping[str, Any] | None = None, *, buildkit: bool, folder: Path | None = None
+) -> str:
+    """The Dockerfile of an image, with BuildKit's mounts or without; `values` are more names for a user's template."""
+    mounts = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
+    builder = {
+        "buildkit": buildkit,
+        "mounts": mounts if buildkit else "",
+        "pip_cache": "" if buildkit else " --no-cache-dir",
+        "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",
+    }
+    return render("Dockerfile.j2", {**(values or {}), **builder, "plan": plan}, folder=folder)
 
 
 def templates_dir() -> Path:

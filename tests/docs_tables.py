@@ -12,15 +12,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+import typer
 from typer.models import OptionInfo
 
 from mlpack import config
-from mlpack.cli.app import app
+from mlpack.cli.app import TARGET_COMMANDS, app
+from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets import compose
 from mlpack.targets.cloudrun import settings as cloudrun
-from mlpack.targets.settings import Corner
+from mlpack.targets.settings import TargetSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -64,12 +66,14 @@ def commands() -> dict[str, Callable[..., Any]]:
 
 
 def words(function: Callable[..., Any]) -> Iterator[Word]:
-    """What a command takes, as its signature says."""
+    """The arguments and options of a command, as its signature and the built-in targets declare them."""
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
+        if hints[name] is typer.Context:
+            continue
         kind, told = get_args(hints[name])[:2]
-        default = "needed" if parameter.default is inspect.Parameter.empty else parameter.default
-        flag = kind is bool
+        default = "required" if parameter.default is inspect.Parameter.empty else parameter.default
+        flag = kind is bool or bool in get_args(kind)
         value = "" if flag else told.metavar or _kind(kind)
         # in Annotated the first name stands where a default would
         decls = [
@@ -80,6 +84,18 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         ]
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
         yield Word(names=names, value=value, default=default, help=told.help or "")
+    if function in TARGET_COMMANDS:
+        yield from target_words(locating=TARGET_COMMANDS[function].locating)
+
+
+def target_words(*, locating: bool) -> Iterator[Word]:
+    """The options that the built-in targets declare; only those that locate a service, if `locating`."""
+    for offered in offered_options(None, among=tuple(BUILT_IN["targets"])):
+        option = offered.option
+        if option.locates or not locating:
+            flags = (option.flag, f"--no-{option.flag.removeprefix('--')}") if option.kind == "flag" else (option.flag,)
+            value = option.metavar or {"flag": "", "integer": "N"}.get(option.kind, "TEXT")
+            yield Word(names=flags, value=value, default=None, help=help_of(offered))
 
 
 def config_keys() -> Iterator[tuple[str, Any, str]]:
@@ -100,18 +116,17 @@ def variables() -> set[str]:
 def _commands() -> str:
     parts = []
     for name, function in commands().items():
-        sentence, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+        prose, _, examples = inspect.cleandoc(function.__doc__ or "").partition("\b\n")
+        sentences = "\n\n".join(" ".join(paragraph.split()) for paragraph in prose.strip().split("\n\n"))
         taken = list(words(function))
         if not name:
-            parts.append("## `mlpack`\n\nWithout a command it shows its help.\n\n" + _options(taken))
+            parts.append("## `mlpack`\n\nWithout a command, it shows its help.\n\n" + _options(taken))
             continue
         arguments = [f"[{word.value}]" for word in taken if not word.names]
-        needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "needed"]
+        needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "required"]
         usage = " ".join(["mlpack", name, *arguments, *needed, "[OPTIONS]"])
-        parts.append(f"## `mlpack {name}`\n\n{' '.join(sentence.split())}\n\n`{usage}`\n\n{_options(taken)}")
-        shown = "\n".join(
-            line for line in examples.replace("\b", "").splitlines() if line.startswith(("mlpack", "docker"))
-        )
+        parts.append(f"## `mlpack {name}`\n\n{sentences}\n\n`{usage}`\n\n{_options(taken)}")
+        shown = "\n".join(line for line in examples.splitlines() if line.startswith(("mlpack", "docker")))
         if shown:
             parts.append(f"```sh\n{shown}\n```")
     return "\n\n".join(parts)
@@ -123,7 +138,7 @@ def _options(taken: list[Word]) -> str:
         value = f" {word.value}" if word.value else ""
         names = ", ".join(f"`{name}`" for name in word.names[1:])
         first = f"`{word.names[0]}{value}`" if word.names else f"`{word.value}`"
-        default = "needed" if word.default == "needed" else _default(word.default)
+        default = "required" if word.default == "required" else _default(word.default)
         rows.append((", ".join(filter(None, (first, names))), default, word.help))
     return _table(("option", "default", "meaning"), rows)
 
@@ -160,23 +175,23 @@ def _serve() -> str:
 
 
 def _formats() -> str:
-    """Every kind of file, by what was seen of it: taken to an image and asked, only rendered, only recognised."""
+    """Every kind of file, with how far it is supported: a test builds and checks an image, rendered only, recognised only."""
     found = [kind for name in BUILT_IN["formats"] for kind in load("formats", name).kinds]
     rows = []
     for kind in found:
-        seen = (
-            "built and asked"
+        support = (
+            "tested"
             if kind.proof
             else "rendered"
             if kind.serves and not kind.serves.startswith("nothing")
             else "recognised"
         )
-        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", seen))
-    return _table(("file", "read without running it", "served by", "seen here"), rows)
+        rows.append((kind.name, kind.reads, kind.serves or "your `predictor:`", support))
+    return _table(("file", "read without running it", "served by", "support"), rows)
 
 
-def _corner(kind: type[Corner]) -> str:
-    """A target's corner of mlpack.yaml."""
+def _target_settings(kind: type[TargetSettings]) -> str:
+    """The keys of a target's section in mlpack.yaml."""
     fields = kind.model_fields.items()
     return _table(
         ("setting", "default", "meaning"),
@@ -205,7 +220,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
-    "cloudrun": lambda: _corner(cloudrun.Settings), "compose": lambda: _corner(compose.Settings),
+    "cloudrun": lambda: _target_settings(cloudrun.Settings), "compose": lambda: _target_settings(compose.Settings),
 }  # fmt: skip
 
 if __name__ == "__main__":

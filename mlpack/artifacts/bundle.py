@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.image_plan import ImagePlan
 from mlpack.artifacts.lock import Lock
+
+DOCKERFILE = "Dockerfile"  # with BuildKit's mounts
+CLASSIC_DOCKERFILE = "Dockerfile.classic"  # the same without them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +19,9 @@ class Bundle:
 
     `digest` is `sha256:...` over names, modes and contents, so the same input gives the same digest on any host.
     `private` files serve the build alone (CA bundle, wheels, credentials): not part of the digest, never in a layer.
-    `dockerfile` names the file to build by; `dockerfile_classic` is the same without BuildKit's mounts.
-    `card` is the ModelCard: the JSON in the image at /app/model.json. `labels` go on the image.
+    `card` is the ModelCard: the JSON in the image at /app/model.json. `labels` go on the image, beside those of the plan.
+    `plan` is the image as data; None where the Dockerfile comes from the user's own template: then only an engine that builds
+    by Dockerfiles can build it.
     """
 
     lock: Lock
@@ -27,6 +32,4 @@ class Bundle:
     digest: str
     card: dict[str, Any]
     labels: dict[str, str]
-    dockerfile: str = "Dockerfile"
-    sample: dict[str, Any] | None = None
-    build_args: dict[str, str] = field(default_factory=dict)
+    plan: ImagePlan | None = None

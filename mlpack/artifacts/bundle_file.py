@@ -1,8 +1,9 @@
-"""One file of a bundle."""
+"""One file of a bundle, and the digest of several."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,3 +29,9 @@ class BundleFile:
         """A file with this content."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(name=name, size=len(content), sha256=digest, content=content, mode=mode)
+
+
+def files_digest(files: Iterable[BundleFile], *first: str) -> str:
+    """`sha256:...` over lines: those that come `first`, then mode, content and name of each file, in order."""
+    lines = [*first, *(f"{file.mode:o} {file.sha256} {file.name}" for file in files)]
+    return f"sha256:{hashlib.sha256(chr(10).join(lines).encode('utf-8', 'surrogateescape')).hexdigest()}"

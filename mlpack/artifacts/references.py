@@ -1,4 +1,4 @@
-"""The name of an image in a registry, taken apart."""
+"""The names of images: the grammar of references, tags and digests."""
 
 from __future__ import annotations
 
@@ -48,6 +48,16 @@ def parse_reference(text: str) -> Reference:
             hint="Write HOST[:PORT]/REPOSITORY[:TAG], the repository in lower case.",
         )
     return Reference(registry=registry, repository=repository, tag=tag or None, digest=digest or None, name=name)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def short_digest(digest: str) -> str:
+    """The first 12 hexadecimal digits of a `sha256:...` digest, as tags and people use them."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""An image on its way out: Verified by its checks (or Unverified), Planned for a target, Released to a registry."""
+"""An image on its way to a service: Verified (or Unverified), Planned, Released to a registry, part of a Release."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Plan
+from mlpack.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,36 @@ class Unverified:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Component:
+    """One container of a service: its image, and the name by which the target pulls or finds it.
+
+    `report` is that of the image's checks, None for an unverified image. `reference` has a digest once the image is pushed.
+    """
+
+    name: str
+    image: Image
+    report: Report | None
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a target runs as one service: one component for a model, several for an ensemble."""
+
+    components: tuple[Component, ...]
+
+    def single(self, target: str) -> Component:
+        """The only component. Raises UsageError for several, which this target cannot run as one service."""
+        if len(self.components) != 1:
+            names = ", ".join(component.name for component in self.components)
+            raise UsageError(
+                f"the target {target} runs one container per service, and this release has {len(self.components)}: {names}",
+                hint="Deploy each model by itself, or use a target that runs several containers.",
+            )
+        return self.components[0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Released:
     """An image where a target takes it from, named by digest (`host/repo@sha256:...`), and what is known of its checks.
 
@@ -84,6 +115,11 @@ class Released:
         """The report of its checks, None for an unverified image."""
         return self.source.report
 
+    @property
+    def release(self) -> Release:
+        """The release of this image alone."""
+        return release_of(self.source, self.reference)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
@@ -94,3 +130,9 @@ class Planned:
 
     plan: Plan
     source: Verified | Unverified | Released
+
+
+def release_of(source: Verified | Unverified, reference: str) -> Release:
+    """The release of one image, which has this reference or will have it."""
+    name = str(source.image.card.get("name") or "model")
+    return Release(components=(Component(name=name, image=source.image, report=source.report, reference=reference),))

@@ -1,18 +1,19 @@
-"""A service and its way into production: Plan before anything happens, Staged on the way, Deployment at the end."""
+"""A service and its deployment: Plan before anything changes, Staged and Live on the way, Deployment at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import Any, Literal
 
-# What was asked of the place before it was called done: the golden request, only whether it is ready, nothing.
+# How a release was verified: by the golden request, only by its readiness, or not at all.
 Proof = Literal["golden", "readiness", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One line of a plan: a setting, what serves now ("" when nothing does), what will serve."""
+    """One line of a plan: a setting, its current value ("" if there is none), its new value."""
 
     field: str
     before: str
@@ -25,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """A rough price in `currency`: a month without requests, and a million requests; `basis` says of what it is made."""
+    """A rough price in `currency`: a month without requests, and a million requests; `basis` names the assumptions."""
 
     currency: str
     idle_month: float
@@ -44,10 +45,11 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a deploy will do, told before it does anything.
+    """What a deployment will change.
 
-    `exists` is false for a service that will be made. `document` is the whole service as `file_name` would hold it.
-    `run` marks what this deploy makes, so that only that is taken away again. `before` and `wanted` are the target's own.
+    `exists` is false for a service that will be created. `document` is the whole service in the target's own format, named
+    `file_name`. `run` marks what this deployment creates, so that a rollback removes nothing else. `before` and `wanted` are
+    the target's own notes.
     """
 
     target: str
@@ -59,24 +61,24 @@ class Plan:
     run: str
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
-    live: Live | None = None  # what serves already, when nothing is to be changed
-    with_traffic: tuple[str, ...] = ()  # the changes, by their field, that come with the traffic alone
-    waiting: tuple[str, ...] = ()  # what those are called where they do not come
+    live: Live | None = None  # the current revision, if nothing is to be changed
+    with_traffic: tuple[str, ...] = ()  # the changes, by their field, that are made only when the traffic moves
+    waiting: tuple[str, ...] = ()  # what a note calls them if the traffic does not move
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
 
     def at(self, live: Live) -> Plan:
-        """The plan when what it wants serves already."""
+        """The plan if the current revision is already as wanted."""
         return replace(self, live=live)
 
     def aside(self) -> Plan:
-        """The plan when the release gets no traffic: what holds for all that serves stays as it is, and a note says so."""
+        """The plan if the release gets no traffic: settings that affect the current revision stay, and a note says so."""
         changes = tuple(change for change in self.changes if change.field not in self.with_traffic)
         if not self.waiting:
             return replace(self, changes=changes)
         note = (
-            f"not changed without traffic, as what serves has it too: {', '.join(self.waiting)}; "
-            "`mlpack deploy` with the same words does it when the traffic may move"
+            f"not changed without traffic, because it affects the current revision too: {', '.join(self.waiting)}; "
+            "`mlpack deploy` with the same options, without --no-traffic, changes it"
         )
         return replace(self, changes=changes, notes=(*self.notes, note))
 
@@ -93,41 +95,52 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a service is asked: its address, and the headers that let this caller in (a token, so never shown).
+class Endpoint:
+    """The address of a service or of one revision, and the headers that authenticate requests (never shown).
 
-    `closed` says why nobody here can ask it; "" when it can be asked.
+    A context manager: requests go to the URL, and with the headers, of what `with` returns, while it is open. This class needs
+    no opening. A target whose services are reached through a port-forward returns a subclass, whose `__enter__` starts it and
+    returns the endpoint on this machine. `closed` says why this machine cannot send requests; "" if it can.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     closed: str = ""
 
+    def __enter__(self) -> Endpoint:  # noqa: PYI034 - a subclass returns the endpoint that it has opened
+        """What requests are sent to; raises DeployError."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End what `__enter__` has started."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A release that is up and gets no traffic yet: `place` asks it alone, `serving` what serves now (None: nothing).
+    """A release that is ready and has no traffic: `endpoint` is its own, `serving` the current revision's, if there is one.
 
-    `token_command` as Live has it.
+    `token_command` is as in Live.
     """
 
     revision: str
-    place: Place
-    serving: Place | None = None
+    endpoint: Endpoint
+    serving: Endpoint | None = None
     token_command: str = ""
     previous: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A revision that gets the traffic: `place` is the real address, `image` the reference, with digest, that runs.
+    """A revision with traffic: `endpoint` is the service's, `image` the reference with digest that it runs.
 
-    `open_to_all`: nobody needs a token; else `token_command` prints one, for a person's shell.
+    `open_to_all`: requests need no token; else `token_command` prints one in a shell.
     """
 
     revision: str
     image: str
-    place: Place
+    endpoint: Endpoint
     open_to_all: bool
     token_command: str = ""
     previous: str | None = None
@@ -135,9 +148,9 @@ class Live:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A release, and how it was proven. `asked` holds what was measured: milliseconds, counts.
+    """A release and how it was verified. `measured` holds the results of the requests: counts, milliseconds.
 
-    `share` is the command that gives its traffic to a release that was only staged; "" for one that serves.
+    `share` is the command that moves the traffic to a release that was only staged; "" for one with traffic.
     """
 
     target: str
@@ -151,7 +164,7 @@ class Deployment:
     rollback: str
     plan: Plan
     share: str = ""
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -167,7 +180,7 @@ class Deployment:
             "curl": self.command,
             "rollback": self.rollback,
             "share": self.share,
-            "asked": dict(self.asked),
+            "asked": dict(self.measured),
             "notes": list(self.notes),
             "plan": self.plan.to_json(),
         }
@@ -177,7 +190,7 @@ class Deployment:
 class Revision:
     """One version of a service: its share of the traffic in percent, its tags, its image, whether it can serve.
 
-    `proven` is false for a release that was tried and never got traffic: nobody should go back to it unasked.
+    `proven` is false for a release that never had traffic: a rollback does not choose it by itself.
     `made` is an RFC 3339 time; `message` says why it is not ready; `log` is a link, "" where there is none.
     """
 
@@ -208,7 +221,7 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A service as it is now; its revisions newest first. `open_to_all` is None where nobody here may look that up."""
+    """The state of a service; its revisions newest first. `open_to_all` is None if this account may not read that."""
 
     target: str
     name: str
@@ -220,7 +233,7 @@ class Service:
 
     @property
     def serving(self) -> Revision | None:
-        """The revision with most of the traffic, None when nothing gets any."""
+        """The revision with most of the traffic, None if none has any."""
         shared = [revision for revision in self.revisions if revision.percent]
         return max(shared, key=lambda revision: revision.percent, default=None)
 

@@ -1,4 +1,4 @@
-"""Whether rows keep their answers in company: in one request, beside other clients, joined with other requests' rows."""
+"""Whether rows influence each other's answers: in one request, with concurrent clients, in batches of several requests."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from mlpack.checks.checklist import BrokenPromiseError
+from mlpack.checks.checklist import FailedCheckError
 from mlpack.checks.client import Answer, Client
 from mlpack.checks.comparison import difference
 from mlpack.checks.requests import rows_for
 
 TOLERANCE = 1e-6
-_SINGLE = 1e-4  # in single precision another order of adding moves the fifth digit
+_SINGLE = 1e-4  # in single precision, another order of additions changes the fifth digit
 _HALF = 1e-2
 _CLIENTS = 12
 _REQUESTS = 6  # of each client
@@ -23,28 +23,28 @@ _LARGEST = 5  # rows of one request
 
 
 def tolerance_of(card: Mapping[str, Any]) -> float:
-    """How far numbers may lie apart: as the first signature's coarsest output allows."""
+    """The tolerance for numbers that the least precise output of the first signature needs."""
     dtypes = {one["dtype"] for one in (card["signatures"] or [{"outputs": []}])[0]["outputs"]}
     return _HALF if "FP16" in dtypes else _SINGLE if "FP32" in dtypes else TOLERANCE
 
 
 def batch_equals_singles(client: Client, rows: list[Any], tolerance: float = TOLERANCE) -> str:
-    """Rows asked together get what each gets alone; raises BrokenPromiseError."""
+    """Rows in one request get the same answers as each row alone; raises FailedCheckError."""
     together = client.post("/predict", {"instances": rows})
     if together.status != 200:
-        raise BrokenPromiseError(f"{together.status} {together.text[:300]}")
+        raise FailedCheckError(f"{together.status} {together.text[:300]}")
     for index, row in enumerate(rows):
         single = client.post("/predict", {"instances": [row]})
         if single.status != 200:
-            raise BrokenPromiseError(f"row {index} alone: {single.status} {single.text[:300]}")
+            raise FailedCheckError(f"row {index}, sent alone: {single.status} {single.text[:300]}")
         found = difference([together.json()["predictions"][index]], single.json()["predictions"], tolerance)
         if found:
-            raise BrokenPromiseError(f"row {index}: {found}")
+            raise FailedCheckError(f"row {index}: {found}")
     return f"{len(rows)} rows"
 
 
 def concurrent(client: Client, rows: list[Any], tolerance: float = TOLERANCE) -> str:
-    """A client for each row, all at once, each gets its own row's answer; raises BrokenPromiseError."""
+    """One client per row, all at the same time: each gets the answer of its own row; raises FailedCheckError."""
     alone = [client.post("/predict", {"instances": [row]}).json() for row in rows]
 
     def ask(index: int) -> Answer:
@@ -55,18 +55,18 @@ def concurrent(client: Client, rows: list[Any], tolerance: float = TOLERANCE) ->
         answers = list(pool.map(ask, range(len(rows))))
     for index, answer in enumerate(answers):
         if answer.status != 200:
-            raise BrokenPromiseError(f"{answer.status} {answer.text[:200]}")
+            raise FailedCheckError(f"{answer.status} {answer.text[:200]}")
         found = difference(answer.json()["predictions"], alone[index]["predictions"], tolerance)
         if found:
-            raise BrokenPromiseError(f"client {index}: {found}")
+            raise FailedCheckError(f"client {index}: {found}")
     return f"{len(rows)} clients"
 
 
 def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
-    """Many clients send rows of all methods in any order and number, so that they are joined; each row is as alone.
+    """Many clients send different numbers of rows to all methods, so that requests are batched; each row is as alone.
 
-    A label may be another one where the two best probabilities are equal within the tolerance: arithmetic in company may
-    round the last digit differently. Raises BrokenPromiseError.
+    A label may differ if the two best probabilities are equal within the tolerance: arithmetic on a batch may round the last
+    digit differently. Raises FailedCheckError.
     """
     signatures = card["signatures"]
     rows = _rows(card)
@@ -83,13 +83,13 @@ def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
     with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
         problems = [told for found in pool.map(ask, range(_CLIENTS)) for told in found]
     if problems:
-        raise BrokenPromiseError(problems[0])
+        raise FailedCheckError(problems[0])
     methods = f", {len(signatures)} methods" if len(signatures) > 1 else ""
-    return f"{_CLIENTS * _REQUESTS} requests of {_CLIENTS} clients{methods}"
+    return f"{_CLIENTS * _REQUESTS} requests from {_CLIENTS} clients{methods}"
 
 
 def _rows(card: Mapping[str, Any]) -> list[Any]:
-    """Rows that differ: the sample's, else made ones."""
+    """Different rows: from the sample, else generated."""
     sample = card.get("sample") or []
     return list(sample[:_ROWS]) if len(sample) > 1 else rows_for(card["signatures"][0], _ROWS)
 
@@ -97,7 +97,7 @@ def _rows(card: Mapping[str, Any]) -> list[Any]:
 def _alone(client: Client, name: str, row: Any) -> Any:
     answer = client.post(f"/predict?method={name}", {"instances": [row]})
     if answer.status != 200:
-        raise BrokenPromiseError(f"{name}, a row alone: {answer.status} {answer.text[:300]}")
+        raise FailedCheckError(f"{name}, a single row: {answer.status} {answer.text[:300]}")
     return answer.json()["predictions"][0]
 
 
@@ -119,7 +119,7 @@ def _one(
     for place, found in zip(places, predictions, strict=True):
         told = difference(found, alone[name][place], tolerance, where=name)
         if told and not _tie(alone, place):
-            return f"in company {told} alone"
+            return f"in a batch, {told} as when the row is sent alone"
     return ""
 
 

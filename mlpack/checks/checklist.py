@@ -1,4 +1,4 @@
-"""Promises of a running service, checked one after the other: Book."""
+"""Checks of a running service, run one after the other: Checklist."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from mlpack.checks.client import Unanswered
 OnCheck = Callable[[Check], None]
 
 
-class BrokenPromiseError(Exception):
-    """A check did not hold."""
+class FailedCheckError(Exception):
+    """Raised by a check function when what it verifies does not hold; Checklist records it as a failed check."""
 
 
 @dataclass(kw_only=True)
-class Book:
-    """The checks so far; each is told as soon as it is done."""
+class Checklist:
+    """The results so far; `on_check` is called with each result as soon as it is known."""
 
     on_check: OnCheck
     checks: list[Check] = field(default_factory=list)
 
-    def check(self, name: str, promise: Callable[[], str], *, hint: str = "") -> bool:
-        """Runs one promise: it returns what it saw, or raises BrokenPromiseError. An answer that does not come fails it."""
+    def check(self, name: str, function: Callable[[], str], *, hint: str = "") -> bool:
+        """Run one check function, which returns what it observed or raises FailedCheckError; no HTTP answer fails it too."""
         began = time.perf_counter()
         try:
-            seen, ok = promise(), True
-        except (BrokenPromiseError, Unanswered) as broken:
-            seen, ok = str(broken), False
+            seen, ok = function(), True
+        except (FailedCheckError, Unanswered) as error:
+            seen, ok = str(error), False
         seen = seen.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be written anywhere
         check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=seen, hint="" if ok else hint)
         self.checks.append(check)

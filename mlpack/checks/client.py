@@ -1,4 +1,4 @@
-"""A small HTTP client that asks a running service: one connection, JSON bodies, answers as values."""
+"""A small HTTP client for a running service: one connection, JSON bodies, answers as values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
-class Unanswered(Exception):  # noqa: N818 - it is what it says, and no failure of mlpack's
+class Unanswered(Exception):  # noqa: N818 - a fact about the service, not an error of mlpack
     """No HTTP answer came: refused, reset, timed out, or not HTTP."""
 
 
@@ -33,7 +33,7 @@ class Answer:
 class Client:
     """A client of one service. Reconnects by itself; close it, or use it as a `with`.
 
-    `headers` go with every request: what lets this caller in.
+    `headers` are sent with every request, for example for authentication.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 60, headers: Mapping[str, str] | None = None) -> None:

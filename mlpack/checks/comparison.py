@@ -38,7 +38,7 @@ def problem_with(values: Sequence[Any], output: Mapping[str, Any], classes: Sequ
         if told:
             return f"row {index}: {told}; declared {output['dtype']} {output['shape']}"
         if classes and not isinstance(value, list) and value not in classes:
-            return f"row {index}: {value!r} is none of the classes {list(classes)[:10]}"
+            return f"row {index}: {value!r} is not one of the classes {list(classes)[:10]}"
     return ""
 
 
@@ -65,16 +65,16 @@ def problem_with_log(log: str) -> str:
             return f"not JSON: {line[:200]}"
         if not isinstance(entry, dict) or "severity" not in entry:
             return f"no severity: {line[:200]}"
-    return "" if lines else "it wrote no log at all"
+    return "" if lines else "the log is empty"
 
 
 def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
     if not shape:
-        return "" if _fits(value, dtype) else f"{value!r} is no {dtype}"
+        return "" if _fits(value, dtype) else f"{value!r} is not of type {dtype}"
     if shape[0] == _OPEN:
         return _shape_problem(value, [-1, _OPEN] if isinstance(value, list) else [], dtype)
     if not isinstance(value, list):
-        return f"{value!r} is no list"
+        return f"{value!r} is not a list"
     if isinstance(shape[0], int) and shape[0] >= 0 and len(value) != shape[0]:
         return f"{len(value)} values"
     return next((told for item in value if (told := _shape_problem(item, shape[1:], dtype))), "")

@@ -1,4 +1,4 @@
-"""From an Image or a URL to a Report on serving contracts: each is asked as its own platform and clients would ask."""
+"""From an Image or a URL to a Report on serving contracts: each is used as its platform and clients use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.report import Report
-from mlpack.checks.checklist import Book, BrokenPromiseError, OnCheck
+from mlpack.checks.checklist import Checklist, FailedCheckError, OnCheck
 from mlpack.checks.client import Client, Unanswered
 from mlpack.checks.comparison import difference
 from mlpack.checks.contracts.base import Contract, Session
@@ -19,15 +19,15 @@ from mlpack.checks.contracts.subject import Subject, find_subject
 from mlpack.engines.base import Limits, Runner, Running
 
 _PORT = 34871  # not one that a server might take by itself
-_PATIENCE_S = 5.0  # how long a server that answers 4xx to the path that means ready is waited for
-# what a stranger answers may be of any form: a check that stumbles over it has found that out
-_STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
-_TELL = "--request FILE holds rows, `--model-name NAME` the name in the service's routes."
+_PATIENCE_S = 5.0  # how long to wait for a server that answers 4xx on its readiness path
+# the answers of an unknown server may have any form: these errors of a check mean that the form is wrong
+_FORM_ERRORS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
+_HINT = "Give rows with --request FILE, and the model's name in the routes with --model-name NAME."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What the user tells of the model that is asked: a body with rows, its name in the routes, mlpack's card of it."""
+    """What is known about the model: a request body with rows, its name in the routes, its card."""
 
     request: Any = None
     name: str | None = None
@@ -37,15 +37,15 @@ class Question:
 def check_url(
     url: str, contracts: Sequence[Contract], question: Question, on_check: OnCheck = lambda _: None
 ) -> Report:
-    """Checks a service that runs already: all that can be seen from outside. A failed check does not raise."""
-    book = Book(on_check=on_check)
-    heard: dict[str, list[Any]] = {}
+    """Check a service that is already running, from outside. A failed check raises nothing."""
+    checklist = Checklist(on_check=on_check)
+    predictions: dict[str, list[Any]] = {}
     with Client(url) as client:
-        if book.check("answers", lambda: f"{client.get(contracts[0].ready).status} at {contracts[0].ready}"):
+        if checklist.check("answers", lambda: f"{client.get(contracts[0].ready).status} at {contracts[0].ready}"):
             for contract in contracts:
-                _ask(book, client, contract, question, heard)
-    _compare(book, heard)
-    return Report(checks=tuple(book.checks))
+                _ask(checklist, client, contract, question, predictions)
+    _compare(checklist, predictions)
+    return Report(checks=tuple(checklist.checks))
 
 
 def check_image(
@@ -59,13 +59,13 @@ def check_image(
     start_s: float = 240,
     on_check: OnCheck = lambda _: None,
 ) -> tuple[Report, str]:
-    """Starts the image as each contract's platform does, checks it, and ends it; gives the report and the containers' log.
+    """Start the image as each contract's platform does, check it and stop it; return the report and the containers' log.
 
-    `port` is where its server listens when no platform chooses; None for one that hears PORT. A failed check does not
-    raise. Raises EngineError where the engine cannot run the image at all.
+    `port` is where its server listens if the platform does not choose; None for a server that reads PORT. A failed check
+    raises nothing. Raises EngineError if the engine cannot run the image.
     """
-    book = Book(on_check=on_check)
-    heard: dict[str, list[Any]] = {}
+    checklist = Checklist(on_check=on_check)
+    predictions: dict[str, list[Any]] = {}
     logs = []
     for group in _groups(contracts, port):
         first = group[0]
@@ -76,22 +76,22 @@ def check_image(
             with Client(running.url) as client:
                 starts = partial(_starts, running, client, first, began, start_s)
                 hint = (
-                    f"It was told port {at} as {', '.join(first.env) or 'PORT'}; --port N says where it always listens."
+                    f"It must listen on port {at} ({', '.join(first.env) or 'PORT'}); give a fixed port with --port N."
                 )
-                if book.check(f"{first.name}_starts", starts, hint=hint):
+                if checklist.check(f"{first.name}_starts", starts, hint=hint):
                     for contract in group:
-                        _ask(book, client, contract, question, heard, image)
+                        _ask(checklist, client, contract, question, predictions, image)
             ending = [(one.grace_s, one.name) for one in group if one.grace_s is not None]
-            if ending:  # it ends once: within what the strictest platform gives
+            if ending:  # it is stopped only once: within the time that the strictest platform gives
                 grace_s, name = min(ending)
-                book.check(f"{name}_sigterm", partial(_ends, running, grace_s))
+                checklist.check(f"{name}_sigterm", partial(_ends, running, grace_s))
             logs.append(running.logs())
-    _compare(book, heard)
-    return Report(checks=tuple(book.checks), image_size=image.size), "\n".join(logs)
+    _compare(checklist, predictions)
+    return Report(checks=tuple(checklist.checks), image_size=image.size), "\n".join(logs)
 
 
 def _groups(contracts: Sequence[Contract], port: int | None) -> list[list[Contract]]:
-    """Contracts whose platforms start a container in the same way share one."""
+    """Contracts whose platforms start a container in the same way, to share one container."""
     groups: dict[Any, list[Contract]] = {}
     for contract in contracts:
         chosen = contract.own_port or port is None
@@ -100,30 +100,30 @@ def _groups(contracts: Sequence[Contract], port: int | None) -> list[list[Contra
 
 
 def _ask(
-    book: Book,
+    checklist: Checklist,
     client: Client,
     contract: Contract,
     question: Question,
-    heard: dict[str, list[Any]],
+    predictions: dict[str, list[Any]],
     image: Image | None = None,
 ) -> None:
-    """One contract's checks; none but the first where nothing tells what to ask."""
+    """The checks of one contract; only the first if it is not known which requests to send."""
     found: list[Subject] = []
     known = partial(_known, client, contract, question, image, found)
-    if not book.check(f"{contract.name}_model", partial(_judged, known), hint=_TELL):
+    if not checklist.check(f"{contract.name}_model", partial(_judged, known), hint=_HINT):
         return
-    session = Session(client=client, subject=found[0], heard=heard)
-    for name, promise in contract.checks(found[0]):
-        book.check(name, partial(_judged, partial(promise, session)))
+    session = Session(client=client, subject=found[0], predictions=predictions)
+    for name, function in contract.checks(found[0]):
+        checklist.check(name, partial(_judged, partial(function, session)))
 
 
-def _judged(promise: Callable[[], str]) -> str:
-    """What the promise saw; raises BrokenPromiseError also for an answer that is not of the form that it reads."""
+def _judged(function: Callable[[], str]) -> str:
+    """What the check function observed; raises FailedCheckError also if an answer does not have the expected form."""
     try:
-        return promise()
-    except _STUMBLES as error:
+        return function()
+    except _FORM_ERRORS as error:
         said = f"{type(error).__name__}: {error}"
-        raise BrokenPromiseError(f"an answer is not of the contract's form ({said[:200]})") from error
+        raise FailedCheckError(f"an answer does not have the contract's form ({said[:200]})") from error
 
 
 def _known(client: Client, contract: Contract, question: Question, image: Image | None, found: list[Subject]) -> str:
@@ -139,9 +139,9 @@ def _known(client: Client, contract: Contract, question: Question, image: Image 
         labels=None if image is None else image.labels,
     )
     if contract.named and subject.name is None:
-        raise BrokenPromiseError("the service does not tell its model's name")
+        raise FailedCheckError("the service does not report the name of its model")
     if contract.asks and not subject.rows:
-        raise BrokenPromiseError(f"nothing tells what {subject.name or 'the model'} takes")
+        raise FailedCheckError(f"the inputs of {subject.name or 'the model'} are not known")
     found.append(subject)
     return f"{subject.name or 'a model'}, {len(subject.rows)} rows"
 
@@ -170,33 +170,33 @@ def _starts(running: Running, client: Client, contract: Contract, began: float, 
                 return f"{waited * 1000:.0f} ms after the start"
             refused_at = refused_at or (waited if answer.status < 500 else None)
             if refused_at is not None and waited - refused_at > _PATIENCE_S:
-                return f"it answers, but {seen}"  # the checks of the contract say what that means
+                return f"it answers, but {seen}"  # the checks of the contract decide what that means
         if not running.alive():
-            raise BrokenPromiseError(f"it ended by itself, exit code {running.stop(grace_s=0).code}; {seen}")
+            raise FailedCheckError(f"it exited with code {running.stop(grace_s=0).code}; {seen}")
         time.sleep(0.05)
-    raise BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
+    raise FailedCheckError(f"not ready after {limit_s:.0f} s: {seen}")
 
 
 def _ends(running: Running, grace_s: float) -> str:
     if not running.alive():
-        raise BrokenPromiseError(f"it had ended by itself, exit code {running.stop(grace_s=0).code}")
+        raise FailedCheckError(f"it had already exited with code {running.stop(grace_s=0).code}")
     ended = running.stop(grace_s=grace_s)
     if ended.oom_killed or ended.code == 128 + 9:
-        raise BrokenPromiseError(f"killed after {ended.seconds:.0f} s: it does not end on SIGTERM")
+        raise FailedCheckError(f"killed after {ended.seconds:.0f} s: it does not exit on SIGTERM")
     return f"exit {ended.code} after {ended.seconds:.1f} s"
 
 
-def _compare(book: Book, heard: Mapping[str, list[Any]]) -> None:
-    """The same rows got the same predictions, whoever asked."""
-    if len(heard) < 2:
+def _compare(checklist: Checklist, predictions: Mapping[str, list[Any]]) -> None:
+    """The same rows get the same predictions through every contract."""
+    if len(predictions) < 2:
         return
-    first, *others = heard
+    first, *others = predictions
 
     def agree() -> str:
         for other in others:
-            found = difference(heard[other], heard[first], 1e-6)
+            found = difference(predictions[other], predictions[first], 1e-6)
             if found:
-                raise BrokenPromiseError(f"{other} differs from {first}: {found}")
-        return f"{', '.join(heard)}: the same numbers"
+                raise FailedCheckError(f"{other} differs from {first}: {found}")
+        return f"{', '.join(predictions)}: the same numbers"
 
-    book.check("contracts_agree", partial(_judged, agree))
+    checklist.check("contracts_agree", partial(_judged, agree))

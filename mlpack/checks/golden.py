@@ -1,4 +1,4 @@
-"""The golden request: what a released service is asked before it is believed, and what was seen."""
+"""The golden request: how a released service is verified before it gets traffic, and the result."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Place
+from mlpack.artifacts.service import Endpoint
 from mlpack.checks.client import Answer, Client, Unanswered
 from mlpack.checks.comparison import columns_of, difference, problem_with
 from mlpack.checks.requests import sample_rows
 from mlpack.checks.smoke import Expectation
 
 TIMES = 30
-_PATIENCE_S = 30  # for one answer: a cold start under way included
+_PATIENCE_S = 30  # for one answer, including a cold start
 
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """A question and what its answer must be: `answer` by value, else as the `signature` declares it."""
+    """A request and its correct answer: equal to `answer`, or else of the form that `signature` declares."""
 
     request: Any
     answer: Any | None
@@ -30,7 +30,7 @@ class Golden:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What came of asking one place: `errors` of `times`, p50 and p95 in milliseconds, the first error's words."""
+    """The result of sending the golden request: `errors` of `times`, p50 and p95 in ms, the text of the first error."""
 
     times: int
     errors: int
@@ -50,9 +50,9 @@ class Asked:
 
 
 def golden_of(card: Mapping[str, Any], report: Report | None, wanted: Expectation) -> Golden | None:
-    """The best question there is: the user's own, else the one that the tested container answered, else one of the card's.
+    """The best request available: the user's own, else the one that the tested container answered, else one from the card.
 
-    None when nothing is known that could be asked.
+    None if no request is known.
     """
     signatures = card.get("signatures") or []
     signature = signatures[0] if signatures and isinstance(signatures[0], dict) else None
@@ -65,13 +65,13 @@ def golden_of(card: Mapping[str, Any], report: Report | None, wanted: Expectatio
     return Golden(request={"instances": sample_rows(card, 1)}, answer=None, signature=signature)
 
 
-def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool = True) -> Asked:
-    """Asks a place again and again, one at a time; without a question only whether it is ready.
+def ask(endpoint: Endpoint, golden: Golden | None, *, times: int = TIMES, warm: bool = True) -> Asked:
+    """Send the golden request several times, one at a time; without one, only ask whether the service is ready.
 
-    Never raises for what the service does. A `warm` one is asked once before it counts, as a first request may start it.
+    Never raises because of the service. With `warm`, one more request is sent first, which may start an instance.
     """
     took, errors, first = [], 0, ""
-    with Client(place.url, timeout_s=_PATIENCE_S, headers=place.headers) as client:
+    with endpoint as service, Client(service.url, timeout_s=_PATIENCE_S, headers=service.headers) as client:
         for number in range(times + warm):
             began = time.perf_counter()
             wrong = _wrong(client, golden)
@@ -82,7 +82,7 @@ def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool =
             took.append((time.perf_counter() - began) * 1000)
             errors += bool(wrong)
             first = first or (wrong.text if wrong else "")
-            if errors and (errors == len(took) >= 3 or not number):  # nothing better is to come
+            if errors and (errors == len(took) >= 3 or not number):  # no better result is possible
                 break
     took.sort()
     return Asked(
@@ -96,14 +96,14 @@ def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool =
 
 @dataclass(frozen=True, kw_only=True)
 class _Fault:
-    """What is wrong with one answer; `passing` when it may be right a moment later."""
+    """What is wrong with one answer; `passing` if a later answer may be right."""
 
     text: str
     passing: bool = False
 
 
 def _after_a_while(client: Client, golden: Golden | None, wrong: _Fault, *, limit_s: float = 10) -> _Fault | None:
-    """Ask again while the fault may pass: a new address, or a right just given, takes a moment to be known."""
+    """Repeat while a new address or permission may not be in effect yet; a wrong answer stays wrong."""
     until = time.monotonic() + limit_s
     found: _Fault | None = wrong
     while found is not None and found.passing and time.monotonic() < until:
@@ -147,7 +147,7 @@ def _departs(predictions: list[Any], signature: Mapping[str, Any]) -> str:
         return ""
     columns = columns_of(predictions, outputs)
     if columns is None:
-        return f"a row does not name the outputs {[output['name'] for output in outputs]}"
+        return f"a row does not contain the outputs {[output['name'] for output in outputs]}"
     classes = signature.get("classes") if signature.get("method") == "predict" else None
     told = (problem_with(values, output, classes) for output, values in zip(outputs, columns, strict=True))
     return next((text for text in told if text), "")

@@ -1,4 +1,4 @@
-"""Requests made from a signature: rows that the model must be able to answer, and bad ones that it must refuse."""
+"""Requests made from a signature: valid rows that the model must answer, and invalid ones that it must reject."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sample_rows(card: Mapping[str, Any], count: int) -> list[Any]:
 
 
 def bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
-    """Each bad input, how it is sent, and the status that it must get; the user's own code takes rows as it likes."""
+    """Each invalid request, how it is sent, and the status that it must get. User code may accept any rows."""
     size = int(card.get("limits", {}).get("max_body") or 32 * 1024**2) + 1024
     signature = card["signatures"][0]
     declared = any(spec["name"] not in signature.get("raw", ()) for spec in signature["inputs"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlpack.artifacts.report import Report
 from mlpack.checks.batching import batch_equals_singles, concurrent, mixed_batch, tolerance_of
-from mlpack.checks.checklist import Book, BrokenPromiseError, OnCheck
+from mlpack.checks.checklist import Checklist, FailedCheckError, OnCheck
 from mlpack.checks.client import Client, Unanswered
 from mlpack.checks.comparison import columns_of, difference, problem_with, problem_with_log
 from mlpack.checks.requests import Send, bad_requests, rows_for, sample_rows
@@ -21,7 +21,10 @@ from mlpack.engines.base import Exit, Running
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """What the user wants asked: a body for /predict, the answer to compare, the relative tolerance; who keeps the answer."""
+    """The user's own request for /predict, the expected answer and the relative tolerance.
+
+    `on_answer` is called with the request and the answer, to record them.
+    """
 
     request: Any | None = None
     expected: Any | None = None
@@ -37,24 +40,28 @@ def examine(
     start_s: float = 240,
     on_check: OnCheck = lambda _: None,
 ) -> tuple[Report, str]:
-    """Starts a service, checks it, and ends it; gives what was seen and the service's log. No proof of any image."""
-    book = Book(on_check=on_check)
+    """Start a service, check it and stop it; return the report and the service's log. This verifies no image."""
+    checklist = Checklist(on_check=on_check)
     measured: dict[str, Any] = {}
     began = time.perf_counter()
     with start() as running:
         with Client(running.url) as client:
-            if book.check(
+            if checklist.check(
                 "ready",
                 lambda: _becomes_ready(running, client, began, start_s, measured),
-                hint="The log says why; `mlpack run` starts it to look around.",
+                hint="See the log below; `mlpack run` starts the service so that you can look into it.",
             ):
-                _ask(book, client, card, expectation or Expectation(), measured)
+                _check_requests(checklist, client, card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
-                book.check("logs_are_json", lambda: _logs_are_json(running.logs()))
-        book.check("sigterm", lambda: _stops(running), hint="Cloud Run kills what does not end within 10 s of SIGTERM.")
+                checklist.check("logs_are_json", lambda: _logs_are_json(running.logs()))
+        checklist.check(
+            "sigterm",
+            lambda: _stops(running),
+            hint="Cloud Run kills a container 10 s after SIGTERM.",
+        )
         log = running.logs()
     return Report(
-        checks=tuple(book.checks),
+        checks=tuple(checklist.checks),
         cold_start_ms=measured.get("cold_start_ms"),
         latency_ms=measured.get("latency_ms", {}),
         peak_memory_mb=None if measured.get("peak") is None else round(measured["peak"] / 1024**2, 1),
@@ -62,48 +69,50 @@ def examine(
     ), log
 
 
-def _ask(book: Book, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]) -> None:
-    """The questions, in the order a reader of the table would ask them."""
+def _check_requests(
+    checklist: Checklist, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]
+) -> None:
+    """The checks that send requests, in the order in which they are shown."""
     signature = card["signatures"][0]
     rows = sample_rows(card, 8)
     body = wanted.request or {"instances": rows if wanted.on_answer else rows[:1]}
     answers: list[Any] = []
     made_up = not card.get("sample") and not wanted.request
     hint = (
-        "The rows are made up from the signature: give real ones with --sample at the build, or --request."
+        "The rows were generated from the signature. Give real rows: `mlpack build --sample` or `mlpack test --request`."
         if made_up
         else ""
     )
-    if not book.check("predict", lambda: _predicts(client, body, answers), hint=hint):
+    if not checklist.check("predict", lambda: _predicts(client, body, answers), hint=hint):
         return
     if wanted.on_answer is not None:
         wanted.on_answer(body, answers[0])
     asked = len(body["instances"]) if isinstance(body, dict) and isinstance(body.get("instances"), list) else None
-    book.check("dtype_shape_classes", lambda: _as_declared(answers[0], signature, asked))
+    checklist.check("dtype_shape_classes", lambda: _as_declared(answers[0], signature, asked))
     if wanted.expected is not None:
-        book.check(
+        checklist.check(
             "expected",
             lambda: _equal(answers[0], wanted.expected, wanted.tolerance),
-            hint="It computes other values than the ones given: is the framework's version the same?",
+            hint="The answers differ from the expected ones. Was the model trained with the same version of the framework?",
         )
     for other in card["signatures"][1:]:
-        book.check(f"method_{other['method']}", partial(_method, client, other, rows))
+        checklist.check(f"method_{other['method']}", partial(_method, client, other, rows))
     tolerance = tolerance_of(card)
-    book.check("repeatable", lambda: _repeatable(client, body, answers[0]))
-    book.check(
+    checklist.check("repeatable", lambda: _repeatable(client, body, answers[0]))
+    checklist.check(
         "batch_equals_singles",
         lambda: batch_equals_singles(client, rows if card.get("sample") else rows_for(signature, 8), tolerance),
-        hint="Rows of one request change each other's answers.",
+        hint="The rows of a request influence each other's answers.",
     )
-    book.check("concurrent", lambda: concurrent(client, rows, tolerance))
-    book.check(
+    checklist.check("concurrent", lambda: concurrent(client, rows, tolerance))
+    checklist.check(
         "mixed_batch",
         lambda: mixed_batch(client, card),
-        hint="Rows change each other's answers when requests are joined: set serve.batch: off.",
+        hint="Rows of batched requests influence each other's answers. Set `serve: {batch: off}`.",
     )
     for name, send, status in bad_requests(rows[0], card):
-        book.check(name, partial(_refused, client, send, status))
-    book.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
+        checklist.check(name, partial(_refused, client, send, status))
+    checklist.check("latency", lambda: _latency(client, {"instances": rows[:1]}, measured))
 
 
 def _becomes_ready(running: Running, client: Client, began: float, limit_s: float, measured: dict[str, Any]) -> str:
@@ -119,19 +128,19 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise BrokenPromiseError(f"it ended before it was ready: {_told(running.stop(grace_s=0))}")
+            raise FailedCheckError(f"it exited before it was ready: {_exit_text(running.stop(grace_s=0))}")
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
-    raise BrokenPromiseError(f"not ready after {limit_s:.0f} s: {seen}")
+    raise FailedCheckError(f"not ready after {limit_s:.0f} s: {seen}")
 
 
 def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
     answer = client.post("/predict", body)
     if answer.status != 200:
-        raise BrokenPromiseError(f"{answer.status} {answer.text[:500]}")
+        raise FailedCheckError(f"{answer.status} {answer.text[:500]}")
     value = answer.json()
     if not isinstance(value, dict) or not isinstance(value.get("predictions"), list):
-        raise BrokenPromiseError(f"no predictions in {answer.text[:200]}")
+        raise FailedCheckError(f"no predictions in {answer.text[:200]}")
     answers.append(value)
     return answer.text[:80]
 
@@ -139,18 +148,18 @@ def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
 def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int | None) -> str:
     predictions = answer["predictions"]
     if rows is not None and len(predictions) != rows:
-        raise BrokenPromiseError(f"{rows} rows asked, {len(predictions)} answered")
+        raise FailedCheckError(f"the request had {rows} rows, the answer has {len(predictions)}")
     outputs = signature["outputs"]
     if outputs[0]["name"] in signature.get("raw", ()):
-        return f"{len(predictions)} rows, of whatever the user's own code answers"
+        return f"{len(predictions)} rows; your own code decides what is in them"
     columns = columns_of(predictions, outputs)
     if columns is None:
-        raise BrokenPromiseError(f"a row does not name the outputs {[output['name'] for output in outputs]}")
+        raise FailedCheckError(f"a row does not contain the outputs {[output['name'] for output in outputs]}")
     classes = signature["classes"] if signature["method"] == "predict" else None
     for output, values in zip(outputs, columns, strict=True):
         wrong = problem_with(values, output, classes)
         if wrong:
-            raise BrokenPromiseError(f"{output['name']}: {wrong}" if len(outputs) > 1 else wrong)
+            raise FailedCheckError(f"{output['name']}: {wrong}" if len(outputs) > 1 else wrong)
     declared = ", ".join(f"{output['dtype']} {output['shape']}" for output in outputs)
     return declared + (f", one of {len(classes)} classes" if classes else "")
 
@@ -159,14 +168,14 @@ def _equal(answer: dict[str, Any], expected: Any, tolerance: float) -> str:
     wanted = expected.get("predictions", expected) if isinstance(expected, dict) else expected
     found = difference(answer["predictions"], wanted, tolerance)
     if found:
-        raise BrokenPromiseError(found)
+        raise FailedCheckError(found)
     return f"{len(wanted)} equal within {tolerance:g}"
 
 
 def _method(client: Client, signature: Mapping[str, Any], rows: list[Any]) -> str:
     answer = client.post(f"/predict?method={signature['name']}", {"instances": rows})
     if answer.status != 200:
-        raise BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
+        raise FailedCheckError(f"{answer.status} {answer.text[:300]}")
     return _as_declared(answer.json(), signature, len(rows))
 
 
@@ -174,20 +183,20 @@ def _repeatable(client: Client, body: Any, first: Any) -> str:
     for _ in range(3):
         again = client.post("/predict", body)
         if again.status != 200 or again.json() != first:
-            raise BrokenPromiseError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
+            raise FailedCheckError(f"{again.status} {again.text[:200]} after {json.dumps(first)[:200]}")
     return "same input, same output, 4 times"
 
 
 def _refused(client: Client, send: Send, status: int) -> str:
     answer = send(client)
     if answer.status != status:
-        raise BrokenPromiseError(f"expected {status}, got {answer.status} {answer.text[:300]}")
+        raise FailedCheckError(f"expected {status}, got {answer.status} {answer.text[:300]}")
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
-        raise BrokenPromiseError(f"{status} without a JSON error: {answer.text[:200]}") from None
+        raise FailedCheckError(f"{status} without a JSON error: {answer.text[:200]}") from None
     if client.get("/ready").status != 200:
-        raise BrokenPromiseError("the service was not ready afterwards")
+        raise FailedCheckError("the service was not ready afterwards")
     return f"{status} {error.get('message', '') if isinstance(error, dict) else error}"[:100]
 
 
@@ -196,29 +205,29 @@ def _latency(client: Client, body: Any, measured: dict[str, Any]) -> str:
     for _ in range(200):
         began = time.perf_counter()
         if (answer := client.post("/predict", body)).status != 200:
-            raise BrokenPromiseError("a repeated request failed")
+            raise FailedCheckError("a repeated request failed")
         times.append((time.perf_counter() - began) * 1000)
     times.sort()
     measured["golden"] = {"request": body, "answer": answer.json()}
     measured["latency_ms"] = {"p50": round(times[len(times) // 2], 2), "p99": round(times[int(len(times) * 0.99)], 2)}
-    return "p50 {p50} ms, p99 {p99} ms, one at a time".format(**measured["latency_ms"])
+    return "p50 {p50} ms, p99 {p99} ms, one request at a time".format(**measured["latency_ms"])
 
 
 def _logs_are_json(log: str) -> str:
     wrong = problem_with_log(log)
     if wrong:
-        raise BrokenPromiseError(wrong)
+        raise FailedCheckError(wrong)
     return f"{len(log.strip().splitlines())} lines"
 
 
 def _stops(running: Running) -> str:
     if not running.alive():
-        raise BrokenPromiseError(f"it had ended by itself: {_told(running.stop(grace_s=0))}")
+        raise FailedCheckError(f"it had already exited: {_exit_text(running.stop(grace_s=0))}")
     ended: Exit = running.stop(grace_s=10)
     if ended.oom_killed or ended.code != 0:
-        raise BrokenPromiseError(f"{_told(ended)} after {ended.seconds:.1f} s")
+        raise FailedCheckError(f"{_exit_text(ended)} after {ended.seconds:.1f} s")
     return f"exit 0 after {ended.seconds:.1f} s"
 
 
-def _told(ended: Exit) -> str:
-    return "out of memory (`--memory` gives it more)" if ended.oom_killed else f"exit code {ended.code}"
+def _exit_text(ended: Exit) -> str:
+    return "out of memory (raise `--memory`)" if ended.oom_killed else f"exit code {ended.code}"

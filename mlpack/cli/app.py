@@ -1,9 +1,10 @@
-"""The Typer app, and the one place where failures are told: exit code, message, hint."""
+"""The Typer app, and the one place that reports failures: exit code, message, hint."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
@@ -27,33 +28,41 @@ from mlpack.cli.commands import (
 )  # fmt: skip
 from mlpack.cli.commands import run as run_
 from mlpack.cli.output.console import Console
+from mlpack.cli.target_command import DeployCommand, TargetCommand
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
 from mlpack.version import __version__
 
 app = typer.Typer(
     name="mlpack",
-    help="Turns an exported model file into a verified, fast, small, safe container, and takes it to production.",
+    help="Builds a tested container image from an exported model file and deploys it as an HTTP service.",
     rich_markup_mode=None,  # plain help: three times faster, and readable in a log
     pretty_exceptions_enable=False,
 )
+TARGET_COMMANDS: dict[Callable[..., int], type[TargetCommand]] = {
+    deploy.deploy: DeployCommand,
+    status.status: TargetCommand,
+    traffic.traffic: TargetCommand,
+    rollback.rollback: TargetCommand,
+    delete.delete: TargetCommand,
+}
 for command, short_help in (
-    (inspect.inspect, "Tell what a model file is; nothing is run."),
-    (render.render, "Write the folder an image is built from."),
+    (inspect.inspect, "Show what a model file is, without running it."),
+    (render.render, "Write the folder that an image is built from."),
     (build.build, "Build and tag an image of a model."),
-    (test.test, "Run the container and check it."),
-    (run_.run, "Serve an image here."),
+    (test.test, "Run an image and check it."),
+    (run_.run, "Serve an image on this machine."),
     (push.push, "Push a tested image to a registry."),
     (deploy.deploy, "Release a tested image as a service."),
     (status.status, "Show a service and its revisions."),
-    (traffic.traffic, "Share the traffic between revisions."),
-    (rollback.rollback, "Go back to an earlier revision."),
-    (delete.delete, "Take a service away."),
-    (image.image, "Show what takes the room in an image."),
-    (init.init, "Write a commented mlpack.yaml."),
-    (doctor.doctor, "Check this machine."),
-    (clean.clean, "Remove what mlpack made."),
+    (traffic.traffic, "Split the traffic between revisions."),
+    (rollback.rollback, "Move the traffic back to an earlier revision."),
+    (delete.delete, "Delete a service."),
+    (image.image, "Show the layers and packages of an image by size."),
+    (init.init, "Write an mlpack.yaml or a CI workflow."),
+    (doctor.doctor, "Check whether this machine has what mlpack needs."),
+    (clean.clean, "Remove images, caches and notes of mlpack."),
 ):
-    app.command(short_help=short_help)(command)
+    app.command(short_help=short_help, cls=TARGET_COMMANDS.get(command))(command)
 
 
 def _version(value: bool) -> None:
@@ -63,23 +72,23 @@ def _version(value: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit codes: 0 done, 1 our bug, 2 usage or config, 3 model, 4 resolve, 5 engine or build, 6 a check failed, "
-    "7 registry, 8 deploy failed, 9 deploy left in a state to look at, 130 Ctrl-C."
+    epilog="Exit codes: 0 done, 1 bug in mlpack, 2 usage or configuration, 3 model, 4 package versions, 5 engine or build, "
+    "6 check failed, 7 registry, 8 deploy failed and left no change, 9 deploy failed and needs attention, 130 interrupted."
 )
 def root(
     version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Turns an exported model file into a verified, fast, small, safe container, and takes it to production.
+    """Builds a tested container image from an exported model file and deploys it as an HTTP service.
 
     \b
-    mlpack inspect model.pkl     what it is, wants and needs, and whether it is safe; nothing is run
-    mlpack build model.pkl       resolved, rendered, built, tagged
-    mlpack test                  runs the container and checks it; exit 0 or 6
-    mlpack run                   serves it here and prints a curl line
-    mlpack push --to REF         to a registry, by digest
-    mlpack deploy                to a service that is asked before it is believed
+    mlpack inspect model.pkl     show what the file is, what it needs, whether it is safe to load
+    mlpack build model.pkl       choose package versions, build the image, tag it
+    mlpack test                  run the container and check it; exit code 0 or 6
+    mlpack run                   serve the image here and print a curl command for it
+    mlpack push --to REF         push the image; print its reference with the digest
+    mlpack deploy                release it as a service; roll back if an answer is wrong
     """
 
 

@@ -21,64 +21,110 @@ class Ci(str, Enum):
 
 
 ModelPath = Annotated[
-    Path | None, typer.Argument(metavar="PATH", help="The model file or folder; else `model:` in mlpack.yaml.")
+    Path | None, typer.Argument(metavar="PATH", help="Model file or folder. Default: `model:` in mlpack.yaml.")
 ]
 ImageName = Annotated[
-    str | None, typer.Argument(metavar="IMAGE", help="A tag or id; else the image that was built last here.")
+    str | None,
+    typer.Argument(metavar="IMAGE", help="Tag or id of an image. Default: the image last built in this folder."),
 ]
 ImageOrModel = Annotated[
     str | None,
     typer.Argument(
-        metavar="IMAGE", help="A tag or id; else the image that was built last here. With --engine process: the model."
+        metavar="IMAGE",
+        help="Tag or id of an image. Default: the image last built in this folder. With --engine process: the model file.",
     ),
 ]
 Engine = Annotated[
-    str,
+    str | None,
+    typer.Option("--engine", metavar="NAME", help="Container engine. Default: `engine:` in mlpack.yaml, else docker."),
+]
+EngineOrProcess = Annotated[
+    str | None,
     typer.Option(
-        "--engine", metavar="NAME", help="docker; or process: no image, the model in a process of this machine."
+        "--engine",
+        metavar="NAME",
+        help="docker, or process to serve the model in a local process, without an image. "
+        "Default: `engine:` in mlpack.yaml, else docker.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else goes to stderr.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what a script needs, and failures.")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="Another mlpack.yaml than the one beside the model.")]
-Entry = Annotated[str | None, typer.Option("--entry", help="Which part of a bundle to serve, such as `model`.")]
-Framework = Annotated[
-    str | None, typer.Option("--framework", help="Such as scikit-learn==1.0.2, when the file does not tell.")
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout; all other output goes to stderr.")
 ]
-Name = Annotated[str | None, typer.Option("--name", help="Name of the image; else the file's, or its folder's.")]
-Version = Annotated[str | None, typer.Option("--version", help="Version of the model: a tag and a label.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Pack a file that needs code mlpack does not know.")]
-Python = Annotated[str | None, typer.Option("--python", help="Python of the image, such as 3.11; else chosen.")]
-Platform = Annotated[str | None, typer.Option("--platform", help="linux/amd64 or linux/arm64; else the engine's own.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the result that a script needs, warnings and errors.")
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="Configuration file. Default: mlpack.yaml next to the model, or in this folder."),
+]
+Entry = Annotated[
+    str | None, typer.Option("--entry", help="Which object to serve if the file contains several, such as `model`.")
+]
+Framework = Annotated[
+    str | None,
+    typer.Option(
+        "--framework", help="Framework and version, such as scikit-learn==1.0.2. Default: those that the file records."
+    ),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name of the image. Default: the name of the file or its folder.")
+]
+Version = Annotated[str | None, typer.Option("--version", help="Version of the model; becomes a tag and a label.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Accept a file with the verdict `unknown`.")]
+Python = Annotated[
+    str | None,
+    typer.Option("--python", help="Python version of the image, such as 3.11. Default: one that fits the packages."),
+]
+Platform = Annotated[
+    str | None, typer.Option("--platform", help="linux/amd64 or linux/arm64. Default: the platform of the engine.")
+]
 Wheelhouse = Annotated[
-    Path | None, typer.Option("--wheelhouse", help="Install from this folder of wheels alone, offline.")
+    Path | None, typer.Option("--wheelhouse", help="Install only from this folder of wheels, without a package index.")
 ]
 Signature = Annotated[
     str | None,
-    typer.Option("--signature", help="Which signature answers when a request names none, such as serving_default."),
+    typer.Option("--signature", help="Signature to use for requests that name none, such as serving_default."),
 ]
-Gpu = Annotated[bool | None, typer.Option("--gpu", help="Packages for CUDA; else nothing of CUDA is in the image.")]
+Gpu = Annotated[bool | None, typer.Option("--gpu", help="Install CUDA builds of the packages. Default: CPU builds.")]
 Include = Annotated[
     list[Path] | None,
     typer.Option(
-        "--include", metavar="PATH", help="Your own code that the model needs: .py, .ipynb or folder; repeatable."
+        "--include",
+        metavar="PATH",
+        help="Your own code that the model needs: a .py file, a notebook or a folder. Repeatable.",
     ),
 ]
 Predictor = Annotated[
-    Path | None, typer.Option("--predictor", metavar="FILE", help="Your own load, preprocess, predict, postprocess.")
+    Path | None,
+    typer.Option(
+        "--predictor",
+        metavar="FILE",
+        help="Python file with your own load, preprocess, predict or postprocess function.",
+    ),
 ]
 Sample = Annotated[
     Path | None,
-    typer.Option("--sample", metavar="FILE", help="Some rows (.csv, .json, .parquet): warm-up, test, examples."),
+    typer.Option(
+        "--sample",
+        metavar="FILE",
+        help="A few rows (.csv, .json, .parquet) for column names, warm-up, tests and examples.",
+    ),
 ]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even where a lock is kept.")]
-Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Resolve package versions again, even if a lockfile is cached.")
+]
+Receipt = Annotated[
+    Path | None,
+    typer.Option(
+        "--receipt", help="Path of the receipt: `test` writes it there too, `push` and `deploy` read it there."
+    ),
+]
 
 
-def only_local(engine: str, words: Mapping[str, Any]) -> None:
-    """Raise UsageError when the model's options are given with an image, whose build has fixed them."""
+def refuse_model_options(words: Mapping[str, Any]) -> None:
+    """Raise UsageError when a model's options are given with an image, whose build has fixed them."""
     given = [name.rpartition(".")[2] for name, value in words.items() if value]
-    if engine != "process" and given:
+    if given:
         raise UsageError(
             f"--{given[0]} is for --engine process; an image keeps what it was built with",
             hint="Give it to `mlpack build`, or add --engine process and name the model instead of an image.",

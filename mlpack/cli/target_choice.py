@@ -1,93 +1,134 @@
-"""Which target and service a command means: options, mlpack.yaml, else what was deployed last in the working folder."""
+"""Which target and service a command works on: its options, mlpack.yaml, else the last deployment of the working folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast, get_origin
 
 import yaml
 
+from mlpack.cli.target_command import GivenOption, refuse_other_options
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
 from mlpack.workspace import Workspace
 
-_PAIRS = ("env", "secrets", "labels")
+if TYPE_CHECKING:
+    from mlpack.targets.base import Target
+
+
+def target_class(config: Config, named: str | None, workspace: Workspace) -> type[Target]:
+    """The target that is meant, without a service: `named`, else as configured, else that of the last deployment.
+
+    Raises UsageError if none is named, or if there is no such target.
+    """
+    from mlpack.plugins import load, names
+
+    last = workspace.last_deployed()
+    name = named or config.deploy.get("target") or (last.target if last else None)
+    if not isinstance(name, str):
+        raise UsageError(
+            "no target is named",
+            hint=f"--target {' or '.join(names('targets'))}, or `deploy: {{target: ...}}` in mlpack.yaml.",
+        )
+    return cast("type[Target]", load("targets", name))
 
 
 def make_target(
     config: Config,
     target: str | None,
-    words: Mapping[str, Any],
+    service: str | None,
+    options: Sequence[GivenOption],
     more: Sequence[str],
     *,
     workspace: Workspace,
     name: str | None,
-) -> Any:
-    """The Target, which is a Keeper too, that a command's words mean; `name` is the service's when nothing else says it.
+) -> Target:
+    """The target of one service, with the settings of mlpack.yaml and of a command's options, `more` those of `--set`.
 
-    Raises UsageError and ConfigError.
+    The service is named by --service, by mlpack.yaml, or else `name`. Raises UsageError and ConfigError.
     """
-    from mlpack.plugins import load, names
+    from mlpack.targets.settings import read_settings
 
+    kind = target_class(config, target, workspace)
+    refuse_other_options(options, kind.name)
+    section = _section(config, kind.name)
+    mappings = {key for key, field in kind.settings.model_fields.items() if get_origin(field.annotation) is dict}
+    for key, value in {**_given(options), **_settings(more)}.items():
+        adds = key in mappings and isinstance(value, dict) and isinstance(section.get(key), dict)
+        section[key] = {**section[key], **value} if adds else value
     last = workspace.last_deployed()
-    kind = target or config.deploy.get("target") or (last.target if last else None)
-    if not isinstance(kind, str):
-        raise UsageError("where to?", hint=f"--target {' or '.join(names('targets'))}, or `deploy: {{target: ...}}`.")
-    corner = _corner(config, kind)
-    for key, value in {**_spoken(words), **_settings(more)}.items():
-        corner[key] = {**corner.get(key, {}), **value} if isinstance(value, dict) and key in _PAIRS else value
-    remembered = last if last and last.target == kind else None
+    remembered = last if last and last.target == kind.name else None
     for key, value in (remembered.where if remembered else {}).items():
-        corner.setdefault(key, value)
-    service = corner.pop("service", None) or name or (remembered.service if remembered else None) or config.name
-    if not service:
-        raise UsageError("which service?", hint="--service NAME, or `name:` in mlpack.yaml.")
-    return load("targets", kind)(str(service), corner, folder=workspace.folder, templates=config.templates)
+        section.setdefault(key, value)
+    configured = section.pop("service", None)
+    named = service or configured or name or (remembered.service if remembered else None) or config.name
+    if not named:
+        raise UsageError("no service is named", hint="--service NAME, or `name:` in mlpack.yaml.")
+    settings = read_settings(kind.settings, kind.name, section, {one.option.key: one.option.flag for one in options})
+    return kind(str(named), settings, folder=workspace.folder, templates=config.templates)
+
+
+def deployed_service(
+    config: Path | None,
+    target: str | None,
+    service: str | None,
+    options: Sequence[GivenOption],
+    more: Sequence[str] | None,
+) -> Target:
+    """The target of an existing service."""
+    from mlpack.cli.wiring import load_config_for
+
+    workspace = Workspace(Path.cwd())
+    loaded = load_config_for(None, workspace, config=config, remembered=True)
+    return make_target(loaded, target, service, options, tuple(more or ()), workspace=workspace, name=None)
 
 
 def read_shares(words: Sequence[str]) -> dict[str, int]:
-    """`REVISION=PERCENT` words as a mapping whose values are together 100; raises UsageError."""
-    hint = "Such as `mlpack traffic iris-00002-abc=90 iris-00003-xyz=10`, together 100."
+    """`REVISION=PERCENT` words as a mapping whose values add up to 100; raises UsageError."""
+    hint = "Such as `mlpack traffic iris-00002-abc=90 iris-00003-xyz=10`: the percentages add up to 100."
     shares: dict[str, int] = {}
     for word in words:
         name, equals, percent = word.partition("=")
-        if not (name and equals and percent.isdecimal() and int(percent) <= 100) or name in shares:
-            raise UsageError(f"{word!r} is not REVISION=PERCENT, or named twice", hint=hint)
+        if not (name and equals and percent.isdecimal() and int(percent) <= 100):
+            raise UsageError(f"{word!r} is not REVISION=PERCENT", hint=hint)
+        if name in shares:
+            raise UsageError(f"{name} is named twice", hint=hint)
         shares[name] = int(percent)
     if sum(shares.values()) != 100:
-        raise UsageError(f"the shares are together {sum(shares.values())}, not 100", hint=hint)
+        raise UsageError(f"the percentages add up to {sum(shares.values())}, not to 100", hint=hint)
     return shares
 
 
-def _corner(config: Config, kind: str) -> dict[str, Any]:
-    corner = config.deploy.get(kind) or {}
-    if not isinstance(corner, dict):
+def _section(config: Config, target: str) -> dict[str, Any]:
+    section = config.deploy.get(target) or {}
+    if not isinstance(section, dict):
         raise ConfigError(
-            f"{config.file}: `deploy.{kind}` holds no keys and values",
+            f"{config.file}: `deploy.{target}` must contain keys and values",
             hint="Such as `deploy: {cloudrun: {region: ...}}`.",
         )
-    return dict(corner)
+    return dict(section)
 
 
-def _spoken(words: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given; lists of NAME=VALUE as a mapping."""
-    given = {key: value for key, value in words.items() if value is not None}
-    for key in _PAIRS:
-        if key in given:
-            given[key] = dict(_pair(word, f"--{key.rstrip('s')}") for word in given[key])
-    return given
+def _given(options: Sequence[GivenOption]) -> dict[str, Any]:
+    """The options that were given, by their settings; lists of NAME=VALUE as a mapping."""
+    return {
+        one.option.key: dict(_pair(word, one.option.flag) for word in one.value)
+        if one.option.kind == "pairs"
+        else one.value
+        for one in options
+    }
 
 
 def _settings(more: Sequence[str]) -> dict[str, Any]:
-    """`--set KEY=VALUE`, the value as YAML would read it; `KEY.INNER=VALUE` for a key that holds several."""
+    """`--set KEY=VALUE` with the value read as YAML; `KEY.INNER=VALUE` for a key that holds several."""
     found: dict[str, Any] = {}
     for word in more:
         key, text = _pair(word, "--set")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {key}: no value that YAML can read", hint="Such as --set port=8081.") from error
+            raise UsageError(f"--set {key}: the value is not valid YAML", hint="Such as --set port=8081.") from error
         outer, dot, inner = key.partition(".")
         if dot:
             found.setdefault(outer, {})[inner] = value
@@ -101,14 +142,3 @@ def _pair(word: str, option: str) -> tuple[str, str]:
     if not equals or not name:
         raise UsageError(f"{option}: {name!r} is not NAME=VALUE", hint=f"Such as {option} NAME=VALUE.")
     return name, value
-
-
-def deployed_service(
-    config: Path | None, target: str | None, words: Mapping[str, Any], more: Sequence[str] | None
-) -> Any:
-    """The Keeper of the service that a command means, which exists already."""
-    from mlpack.cli.wiring import load_config_for
-
-    workspace = Workspace(Path.cwd())
-    loaded = load_config_for(None, workspace, config=config, remembered=True)
-    return make_target(loaded, target, words, tuple(more or ()), workspace=workspace, name=None)

@@ -1,4 +1,4 @@
-"""Options of the commands that have to do with a target, written once."""
+"""The options that commands with a deployment target share, each written once."""
 
 from __future__ import annotations
 
@@ -7,52 +7,56 @@ from typing import Annotated
 
 import typer
 
+
+def _target_names() -> list[str]:
+    from mlpack.plugins import names
+
+    return list(names("targets"))
+
+
 Source = Annotated[
     str | None,
     typer.Argument(
         metavar="[IMAGE|PATH]",
-        help="A model's path runs the whole line; an image starts at the push, one by digest after it; else the last built.",
+        help="A model file (build, test, push, deploy), a local image (push, deploy), or an image by digest in a registry "
+        "(deploy). Default: the image last built in this folder.",
         show_default=False,
     ),
 ]
 TargetName = Annotated[
-    str | None, typer.Option("--target", metavar="NAME", help="cloudrun or compose; else `deploy: {target: ...}`.")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="cloudrun or compose. Default: `deploy: {target: ...}` in mlpack.yaml, else that of the last deployment.",
+        autocompletion=_target_names,
+    ),
 ]
-Project = Annotated[str | None, typer.Option("--project", help="Google Cloud project.")]
-Region = Annotated[str | None, typer.Option("--region", help="Region, such as europe-west1.")]
-ServiceName = Annotated[str | None, typer.Option("--service", help="Name of the service; else the model's.")]
-ApiEndpoint = Annotated[
-    str | None, typer.Option("--api-endpoint", metavar="URL", help="Another address of the target's own interface.")
+ServiceName = Annotated[
+    str | None, typer.Option("--service", help="Name of the service. Default: the name of the model.")
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting of the target's corner of mlpack.yaml; repeatable."),
-]
-Memory = Annotated[str | None, typer.Option("--memory", help="Memory of an instance; else by what the test measured.")]
-Cpu = Annotated[str | None, typer.Option("--cpu", help="CPUs of an instance.")]
-MinInstances = Annotated[int | None, typer.Option("--min-instances", min=0, help="Instances that always run.")]
-MaxInstances = Annotated[int | None, typer.Option("--max-instances", min=1, help="Instances at most.")]
-Concurrency = Annotated[int | None, typer.Option("--concurrency", min=1, help="Requests at once to one instance.")]
-Timeout = Annotated[int | None, typer.Option("--timeout", min=1, help="Seconds that a request may take.")]
-ServiceAccount = Annotated[str | None, typer.Option("--service-account", help="Who the service runs as.")]
-Env = Annotated[list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable; repeatable.")]
-Secret = Annotated[
-    list[str] | None,
-    typer.Option("--secret", metavar="NAME=SECRET[:VERSION]", help="A variable out of Secret Manager; repeatable."),
-]
-AllowUnauthenticated = Annotated[
-    bool | None,
-    typer.Option("--allow-unauthenticated/--no-allow-unauthenticated", help="Whether everybody may ask it."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the target, as in mlpack.yaml. Repeatable."),
 ]
 NoTraffic = Annotated[
-    bool, typer.Option("--no-traffic", help="Stage and ask it, under an address of its own; move no traffic.")
+    bool, typer.Option("--no-traffic", help="Start and verify the new revision, but move no traffic to it.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only the plan: what would change, and what it costs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan (changes and costs), then stop.")]
 Write = Annotated[
-    Path | None, typer.Option("--write", metavar="FILE", help="Write the service as the target's own file (YAML).")
+    Path | None,
+    typer.Option(
+        "--write", metavar="FILE", help="Write the service definition to this file, in the target's own format (YAML)."
+    ),
 ]
 Keep = Annotated[
-    int | None, typer.Option("--keep", min=1, metavar="N", help="Clean-up policy: of each image the N newest stay.")
+    int | None,
+    typer.Option(
+        "--keep",
+        min=1,
+        metavar="N",
+        help="Clean-up policy of the repository: keep the N newest versions of each image.",
+    ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-NoVerify = Annotated[bool, typer.Option("--no-verify", help="Go without a passing receipt.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Deploy without the receipt of a passed test.")]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlpack.cli.output.console import Console
-from mlpack.errors import EngineUnavailableError, UsageError
+from mlpack.errors import EngineUnavailableError, MlpackError, UsageError
 
 if TYPE_CHECKING:
     from mlpack.config import Config
+    from mlpack.engines.base import Engine
     from mlpack.packages.settings import PackageSettings
     from mlpack.pipeline.line import Line
     from mlpack.pipeline.tools import Options, Reporter
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mlpack.targets.base import Target
     from mlpack.workspace import Workspace
 
-LOCAL = "process"  # the engine that is a local runner
 _NOT_THE_IMAGE = "not the image: this is a local process, which loads the model on this machine; it gives no receipt"
 
 
@@ -33,7 +33,8 @@ def make_line(
     overrides: Mapping[str, Any] | None = None,
     remembered: bool = False,
     ignore_config: bool = False,
-    engine: str = "docker",
+    engine: str | None = None,
+    local: Literal["run", "refuse", "ignore"] = "refuse",
     options: Options | None = None,
     reporter: Reporter | None = None,
     target: Callable[[Config, str | None], Target | None] = lambda _config, _name: None,
@@ -41,7 +42,9 @@ def make_line(
 ) -> Line:
     """A command's line; `path` is the model's; `remembered` takes the mlpack.yaml of the image that was built last.
 
-    `target` and `destination` make theirs when the line needs them, with the image's name. Raises UsageError, ConfigError.
+    `engine` is the option --engine; `local` says what happens when the engine chosen there or in mlpack.yaml is a LocalRunner:
+    it runs the model, it is refused, or it is ignored by a command that can do without an engine. `target` and `destination`
+    make theirs when the line needs them, with the image's name. Raises UsageError, ConfigError.
     """
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.config import Config
@@ -55,16 +58,19 @@ def make_line(
     loaded = (
         Config(model=path)
         if ignore_config
-        else load_config_for(path, workspace, config=config, remembered=remembered, overrides=overrides)
+        else load_config_for(
+            path, workspace, config=config, remembered=remembered, overrides={**(overrides or {}), "engine": engine}
+        )
     )
-    if engine == LOCAL:
-        console.warn(_NOT_THE_IMAGE)
+    kind = None if local == "ignore" else load("engines", loaded.engine)
+    if kind is not None and kind.is_local and local == "refuse":
+        raise _no_images(loaded.engine, UsageError)
     tools = Tools(
         formats=installed_formats(),
         sources=[load("sources", name)() for name in names("sources")],
-        engine_name=engine,
-        connect=cache(lambda: _connect(engine)),
-        local=load("engines", LOCAL)(cache_dir()) if engine == LOCAL else None,
+        engine_name=loaded.engine,
+        connect=cache(lambda: _connect(loaded.engine)),
+        local=kind(cache_dir()) if kind is not None and kind.is_local else None,
         packages=cache(lambda: _package_settings(loaded, workspace.folder)),
         target=cache(lambda name: target(loaded, name)),
         destination=lambda found, name: destination(loaded, found, name),
@@ -74,6 +80,25 @@ def make_line(
         reporter=reporter or ConsoleReporter(console),
     )
     return Line(config=loaded, tools=tools, options=options or Options())
+
+
+def choose_engine(
+    reference: str | None, engine: str | None, *, console: Console, config: Path | None
+) -> tuple[str, bool]:
+    """The engine's name for a command that runs an image or a model, and whether it is a LocalRunner, which takes a model.
+
+    It is the option --engine, else that of the mlpack.yaml beside what `reference` names. Raises UsageError, ConfigError.
+    """
+    from mlpack.plugins import load
+    from mlpack.workspace import Workspace
+
+    if engine is None:
+        there = Path(reference) if reference is not None and os.path.exists(reference) else None  # noqa: PTH110 - any text
+        engine = load_config_for(there, Workspace(Path.cwd()), config=config, remembered=reference is None).engine
+    local = bool(load("engines", engine).is_local)
+    if local:
+        console.warn(_NOT_THE_IMAGE)
+    return engine, local
 
 
 def load_config_for(
@@ -102,14 +127,25 @@ def cache_dir() -> Path:
     return Path(named) if named else (Path(home) if home else Path.home() / ".cache") / "mlpack"
 
 
-def _connect(engine: str) -> Any:
+def _connect(name: str) -> Engine:
     from mlpack.plugins import load
 
+    kind = load("engines", name)
+    if kind.is_local:
+        raise _no_images(name, EngineUnavailableError)
     try:
-        return load("engines", engine).connect()
+        connected: Engine = kind.connect()
     except EngineUnavailableError as error:
-        error.hint += f" Without one, `mlpack test --engine {LOCAL} MODEL` tries the model as a local process."
+        error.hint += " Without one, `mlpack test --engine process MODEL` tries the model as a local process."
         raise
+    return connected
+
+
+def _no_images(name: str, error: type[MlpackError]) -> MlpackError:
+    return error(
+        f"the engine `{name}` runs a model as a process of this machine; it builds, runs and pushes no images",
+        hint=f"Choose another engine: --engine docker. `mlpack test --engine {name} MODEL` and `mlpack run` take this one.",
+    )
 
 
 def _package_settings(config: Config, folder: Path) -> PackageSettings:

@@ -18,7 +18,7 @@ from mlpack.errors import MlpackError
 from mlpack.shown import human_size
 
 if TYPE_CHECKING:
-    from mlpack.engines.base import Engine
+    from mlpack.engines.base import Engine, LocalRunner
     from mlpack.packages.settings import PackageSettings
 
 _OFF_S = 120  # seconds; tokens are refused from some minutes on
@@ -36,14 +36,18 @@ class Finding:
 
 
 def diagnose(
-    *, engine: Callable[[], Engine], settings: Callable[[], PackageSettings], cache: Path
+    *,
+    engine: Callable[[], Engine],
+    local: LocalRunner | None = None,
+    settings: Callable[[], PackageSettings],
+    cache: Path,
 ) -> Iterator[Finding]:
-    """Every finding, the cheapest first; nothing is changed."""
+    """Every finding, the cheapest first; nothing is changed. `local` stands in the place of an engine."""
     yield _python()
     yield _namesake()
     yield _disk("disk (cache)", cache)
     yield _disk("disk (here)", Path.cwd())
-    yield from _engine(engine)
+    yield from _engine(engine) if local is None else _local_runner(local)
     yield from _index(settings())
 
 
@@ -90,17 +94,30 @@ def _engine(engine: Callable[[], Engine]) -> Iterator[Finding]:
     yield Finding(
         name="engine",
         state="ok",
-        seen=f"{facts.name} {facts.version}, {facts.platform}, at {facts.details.get('url', '')}",
+        seen=f"{facts.name} {facts.version}, {facts.platform}"
+        + (f", at {url}" if (url := facts.details.get("url")) else ""),
     )
-    yield Finding(
-        name="buildkit",
-        state="ok" if facts.buildkit else "warn",
-        seen="there" if facts.buildkit else "not there: the classic builder is used",
-        remedy="Builds are slower and share no package cache. Docker 18.09 and newer have it.",
-    )
+    buildkit = facts.details.get("buildkit")
+    if buildkit is not None:
+        yield Finding(
+            name="buildkit",
+            state="ok" if buildkit else "warn",
+            seen="there" if buildkit else "not there: the classic builder is used",
+            remedy="Builds are slower and share no package cache. Docker 18.09 and newer have it.",
+        )
     root = Path(str(facts.details.get("root_dir") or "/nonexistent"))
     if root.is_dir():
         yield _disk("disk (engine)", root)
+
+
+def _local_runner(runner: LocalRunner) -> Iterator[Finding]:
+    pythons = dict.fromkeys(python for choice in runner.pythons(None) for python in choice)
+    yield Finding(
+        name="engine",
+        state="ok" if pythons else "fail",
+        seen=f"local processes of user {runner.user}, without images; Python {', '.join(pythons) or 'none'}",
+        remedy="Install a Python that this user may run.",
+    )
 
 
 def _index(settings: PackageSettings) -> Iterator[Finding]:

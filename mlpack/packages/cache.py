@@ -1,4 +1,4 @@
-"""Locks kept by what they were made from, so that the same question is asked of the network once."""
+"""A cache of locks by their inputs, so that the same input uses the network only once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lock-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 json.dump(kept, file, indent=1, default=str)
             Path(name).replace(path)
         except BaseException:

@@ -26,7 +26,7 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """A file that a locked package may be installed from on the target; `size` in bytes where the index tells."""
+    """A file that a locked package may be installed from on the target; `size` in bytes if the index reports it."""
 
     filename: str
     url: str
@@ -63,13 +63,13 @@ def compile_lock(
     """The newest consistent set for the target, wheels only, in the order of names.
 
     `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`; `excludes` are left out,
-    whoever asks for them. Raises ResolveError with uv's reason, IndexUnreachableError.
+    whichever package requires them. Raises ResolveError with uv's reason, IndexUnreachableError.
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
         bounds = Path(folder) / "constraints.txt"
-        bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+        bounds.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8", newline="\n")
         without = Path(folder) / "excludes.txt"
-        without.write_text("".join(f"{name}\n" for name in excludes), encoding="utf-8")
+        without.write_text("".join(f"{name}\n" for name in excludes), encoding="utf-8", newline="\n")
         argv = [
             uv_binary(), "pip", "compile", "-", "--no-config", "--no-progress", "--color", "never",
             "--format", "pylock.toml", "--generate-hashes", "--no-header", "--no-annotate",
@@ -92,7 +92,7 @@ def compile_lock(
             )
         except FileNotFoundError:
             raise ResolveError(
-                "uv, which finds the packages, is not installed", hint="`pip install uv`, then again."
+                "uv, which finds the packages, is not installed", hint="Run `pip install uv`, then try again."
             ) from None
         except subprocess.TimeoutExpired:
             raise ResolveError(

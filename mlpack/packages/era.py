@@ -85,11 +85,11 @@ def find_era(
     if numpy_major == 2:
         cutoff = max(cutoff, NUMPY_2 + WINDOW)
     reasons = (
-        f"{which} came out on {released[newest]:%Y-%m-%d}; its companions are those of {cutoff:%Y-%m-%d}, and the web server's "
-        "packages are today's."
+        f"{which} was released on {released[newest]:%Y-%m-%d}; its dependencies are those of {cutoff:%Y-%m-%d}, "
+        "and the web server's packages are the newest."
     )
     if cutoff > now:
-        reasons = f"{which} is current, so all packages are today's."
+        reasons = f"{which} is recent, so all packages are the newest."
     return Era(
         cutoff=None if cutoff > now else cutoff.strftime("%Y-%m-%dT%H:%M:%SZ"),
         constraints=constraints,
@@ -112,10 +112,10 @@ def was_there(python: str, cutoff: str | None) -> bool:
 
 
 def _first_upload(files: Iterable[IndexFile]) -> datetime | None:
-    """When the first of the files that fit the target came; None when no index tells."""
+    """When the first of the files that fit the target were uploaded; None if no index has a date."""
     times = []
     for file in files:
-        # to the second: Python 3.10 reads no fraction of another length, and no index tells another zone than UTC
+        # to the second: Python 3.10 reads no fraction of another length, and all indexes use UTC
         found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", file.upload_time or "")
         if found:
             times.append(datetime.fromisoformat(found[0]).replace(tzinfo=timezone.utc))
@@ -133,13 +133,13 @@ def _numpy_reason(constraints: tuple[str, ...], numpy_major: int | None, which: 
     if not constraints:
         return ()
     if numpy_major is None:
-        return (f"numpy<2, because {which} came out before numpy 2.",)
+        return (f"numpy<2, because {which} was released before numpy 2.",)
     return (f"{constraints[0]}, because the file was written with numpy {numpy_major}.",)
 
 
 def _undated(names: set[str], caps: tuple[str, ...]) -> str:
     which = " and ".join(sorted(names))
-    told = f"The package index does not tell when {which} came out"
+    start = f"The package index has no date for {which}"
     if caps:
-        return f"{told}, so its companions are held by the known caps: {', '.join(caps)}."
-    return f"{told} and no caps are known for it, so its companions are the newest that fit."
+        return f"{start}, so known upper bounds apply to its dependencies: {', '.join(caps)}."
+    return f"{start} and no upper bounds are known for it, so its dependencies are the newest that fit."

@@ -1,4 +1,4 @@
-"""What uv says when it finds no set, shortened to what helps."""
+"""Translates uv's error messages, shortened to the useful part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NoSetError(ResolveError):
     """uv proved that no set of the offered packages fits; another cut-off may have one.
 
     `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set. `wheelless` are the packages
-    that have no wheel at the time that was asked about.
+    that have no wheel at the requested date.
     """
 
     python_matters = False
@@ -59,7 +59,7 @@ def _remedy(text: str) -> str:
         names = sorted(set(re.findall(r"Wheels are required for `([^`]+)`", text)))
         which = ", ".join(names) or "that package"
         return (
-            f"Only wheels are installed: build one of {which} with `pip wheel` and give its folder with --wheelhouse."
+            f"Only wheels are installed: build one of {which} with `pip wheel`, and pass its folder with --wheelhouse."
         )
     if "not found in the package registry" in text or "not found in the provided" in text:
         return "Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse."
@@ -74,7 +74,7 @@ def _unanswered(text: str) -> str:
 
 
 def _first(text: str) -> str:
-    return next((line.removeprefix("error: ") for line in text.splitlines() if line.strip()), "it said nothing")
+    return next((line.removeprefix("error: ") for line in text.splitlines() if line.strip()), "no error message")
 
 
 def _tail(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import ssl
 from collections.abc import Callable
@@ -60,7 +59,7 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
         files.append(_file("ca.pem", bundle.read_bytes()))
     if settings.client_cert and secrets:
         files.append(_file("client.pem", settings.client_cert.read_bytes(), mode=0o600))
-    # The mode tells the engine too that this must not stay: see engines/leavings.py.
+    # The mode also marks the file as secret for the build cache: see engines/docker/build_cache.py.
     mode = 0o600 if secrets and holds_secrets(settings) else 0o644
     files.append(_file("env", _env(inside, secrets=secrets).encode(), mode=mode))
     return tuple(sorted(files, key=lambda file: file.name))
@@ -127,15 +126,11 @@ def _wheel(wheel: LocalWheel) -> BundleFile:
     try:
         size = wheel.path.stat().st_size
     except OSError:
-        raise ResolveError(f"the locked wheel {wheel.path} is gone", hint="Resolve again with --refresh.") from None
+        raise ResolveError(
+            f"the locked wheel {wheel.path} no longer exists", hint="Resolve again with --refresh."
+        ) from None
     return BundleFile(name=f"{FOLDER}/wheels/{wheel.filename}", size=size, sha256=wheel.sha256, source=wheel.path)
 
 
 def _file(name: str, content: bytes, mode: int = 0o644) -> BundleFile:
-    return BundleFile(
-        name=f"{FOLDER}/{name}",
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        content=content,
-        mode=mode,
-    )
+    return BundleFile.of_bytes(f"{FOLDER}/{name}", content, mode=mode)

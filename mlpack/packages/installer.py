@@ -27,7 +27,7 @@ def server_and_installer(
             return packages, compile_lock(["uv"], target=target, settings=settings)
         except NoSetError as error:
             raise ResolveError(
-                "no wheel of uv, which installs the packages in the image, is in your package sources",
+                "your package sources have no wheel of uv, which installs the packages in the image",
                 hint=f"Add it: pip download --no-deps -d DIR uv=={UV_VERSION}.",
                 detail=error.detail,
             ) from None

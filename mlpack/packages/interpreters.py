@@ -38,15 +38,15 @@ def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
             by_minor.setdefault(one.python, one)
     if not by_minor:
         raise ResolveError(
-            f"no Python here can run a model without rights (looked at {_listing(found)})",
-            hint="Install one for all users, such as Debian's python3, or run mlpack as an ordinary user.",
+            f"no Python on this machine can be run by an unprivileged user (tried {_listing(found)})",
+            hint="Install one for all users, such as Debian's python3, or do not run mlpack as root.",
         )
     order = dict.fromkeys((found[0].python, *SUPPORTED))
     return tuple(by_minor[python] for python in order if python in by_minor)
 
 
 def running_interpreter() -> Interpreter:
-    """What runs this, or what its environment was made from: known without asking anybody."""
+    """What runs this, or what its environment was made from: known without starting a process."""
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     named = Path(sys.base_prefix) / "bin" / f"python{minor}"
     path = named if named.exists() else Path(getattr(sys, "_base_executable", sys.executable))
@@ -59,8 +59,8 @@ def platform_here() -> str:
     machine = platform.machine()
     if sys.platform != "linux" or machine not in machines or platform.libc_ver()[0] != "glibc":
         raise ResolveError(
-            f"packages are chosen for Linux with glibc on x86_64 or aarch64, not for {sys.platform} on {machine}",
-            hint="Use a container engine: leave --engine out.",
+            f"--engine process needs Linux with glibc on x86_64 or aarch64; this is {sys.platform} on {machine}",
+            hint="Use a container engine: omit --engine.",
         )
     return machines[machine]
 

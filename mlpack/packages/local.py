@@ -54,7 +54,7 @@ def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
     for name, files in ask_all(missing, settings).items():
         found = [file for file in files if file.sha256 in wanted[name]]
         if not found:
-            raise ResolveError(f"no package index has the locked wheel of {name} any more", hint=_AGAIN)
+            raise ResolveError(f"the locked wheel of {name} is no longer on a package index", hint=_AGAIN)
         for file in found:
             locked = LockedWheel(filename=file.filename, url=file.url, sha256=str(file.sha256))
             here.setdefault(file.filename, _fetched(locked, settings, cache_dir))
@@ -116,5 +116,5 @@ def _fetch(wheel: LockedWheel, settings: PackageSettings, path: Path) -> None:
 
 def _check(wheel: LockedWheel, digest: str) -> None:
     if digest != wheel.sha256:
-        message = f"{wheel.filename} is not the file that its index's hash names"
-        raise ResolveError(message, hint="Ask whoever keeps the index.")
+        message = f"{wheel.filename} does not have the hash that its index lists"
+        raise ResolveError(message, hint="Report it to the owner of the index.")

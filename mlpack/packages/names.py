@@ -5,67 +5,108 @@ from __future__ import annotations
 import functools
 import re
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
 from mlpack.errors import ConfigError
 
-# PEP 508 without URLs: a name, extras, version specifiers, a marker. What else a requirements file may hold (options, paths,
-# addresses) is no requirement of a lock: it could point uv somewhere else.
-_REQUIREMENT = re.compile(
-    r"""^\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*
-        (?P<extras>\[[A-Za-z0-9._,\s-]*\])?\s*
-        \(?\s*(?P<specifiers>(?:(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9._*+!-]+\s*,?\s*)*)\)?\s*
-        (?P<marker>;[^\n]*)?$""",
-    re.VERBOSE,
-)
+_LONGEST_VERSION = 128  # characters; a file may record anything as a version
+_PATCHES = 40  # more than any minor version of Python has
+_COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def normalise(name: str) -> str:
     """A distribution's name as every index writes it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return canonicalize_name(name)
 
 
 def parse_requirement(text: str) -> tuple[str, str]:
-    """A requirement's normalised name and its version specifiers; raises ConfigError when it is anything else."""
-    found = _REQUIREMENT.match(text)
+    """A requirement's normalised name, and its version specifiers in the order in which they are written.
+
+    Raises ConfigError for anything else: an option, a path or an address in a requirements file could point uv somewhere else.
+    """
+    found = _requirement(text)
     if found is None:
         raise ConfigError(
             f"{redact(text.strip())!r} is not a package requirement",
-            hint="Write a name and versions, such as pandas==2.2.*; wheels of your own go in a folder given by --wheelhouse "
+            hint="Write a name and versions, such as pandas==2.2.*; for your own wheels, use --wheelhouse "
             "or pip's find-links.",
         )
-    return normalise(found["name"]), re.sub(r"\s+", "", found["specifiers"])
+    written = re.search(r"[=<>!~][^;]*", text.partition(";")[0])
+    return normalise(found.name), "".join(written[0].split()).rstrip(")") if written else ""
+
+
+def parse_pin(text: str) -> tuple[str, str] | None:
+    """The normalised name and the version of a requirement for exactly one version; None for any other line."""
+    found = _requirement(_COMMENT.sub("", text))
+    clauses = list(found.specifier) if found is not None else []
+    if found is None or len(clauses) != 1 or clauses[0].operator != "==" or parse_version(clauses[0].version) is None:
+        return None
+    return normalise(found.name), clauses[0].version
 
 
 def is_pinned(specifiers: str) -> bool:
     """Whether the specifiers choose a version or a line of them (`==2.2.*`)."""
-    return bool(re.search(r"(^|,)(==|===|~=)", specifiers))
-
-
-def same_version(one: str, other: str) -> bool:
-    """Whether two spellings name one version (PEP 440: `1.0` is `1.0.0`); without a local part any build of it fits."""
-    return _canonical(one, local="+" in one and "+" in other) == _canonical(other, local="+" in one and "+" in other)
+    return any(one.operator in {"==", "===", "~="} for one in SpecifierSet(specifiers))
 
 
 @functools.lru_cache(maxsize=10_000)
-def _canonical(version: str, *, local: bool) -> tuple[str, ...]:
-    """A version's comparable parts: trailing zeros dropped, letters in lower case, the local part only if asked for."""
-    public, _, build = version.strip().lower().removeprefix("v").partition("+")
-    found = re.match(r"(?:(\d+)!)?([0-9.]+)(.*)$", public)
-    if found is None:
-        return (public,)
-    release = re.sub(r"(\.0+)+$", "", found[2].rstrip("."))
-    rest = re.sub(r"[-_.]", "", found[3]).replace("alpha", "a").replace("beta", "b")
-    return (found[1] or "0", release, rest, build if local else "")
+def parse_version(text: str) -> Version | None:
+    """A version of PEP 440, None for any other text."""
+    if len(text) > _LONGEST_VERSION:
+        return None
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is walked once for each Python
+def same_version(one: str, other: str) -> bool:
+    """Whether two spellings name one version (PEP 440: `1.0` is `1.0.0`); without a local part any build of it fits."""
+    left, right = parse_version(one), parse_version(other)
+    if left is None or right is None:
+        return one.strip() == other.strip()
+    if left.local and right.local:
+        return left == right
+    return parse_version(left.public) == parse_version(right.public)
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """A release's numbers, to order versions by; what follows them (rc1, post1) is left out."""
-    found = re.match(r"v?(\d+(?:\.\d+)*)", version)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    """A release's numbers, to order versions by; what follows them (rc1, post1) is left out. () for what is no version."""
+    found = parse_version(version)
+    return () if found is None else found.release
 
 
 def is_final(version: str) -> bool:
     """Whether a version is a release, not a preview of one."""
-    return not re.search(r"(a|b|c|rc|alpha|beta|dev|pre)\.?\d*", version.partition("+")[0])
+    found = parse_version(version)
+    return found is not None and not found.is_prerelease
+
+
+@functools.lru_cache(maxsize=10_000)
+def admits_python(requires_python: str, python: str) -> bool:
+    """Whether a `requires-python` admits some release of a minor version; a clause that cannot be read admits it."""
+    allowed = [specifiers for clause in requires_python.split(",") if (specifiers := _specifiers(clause)) is not None]
+    return any(all(one.contains(f"{python}.{patch}") for one in allowed) for patch in range(_PATCHES))
+
+
+def _specifiers(text: str) -> SpecifierSet | None:
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier:
+        return None
+
+
+def _requirement(text: str) -> Requirement | None:
+    """A requirement of PEP 508 without an address."""
+    try:
+        found = Requirement(text.strip())
+    except InvalidRequirement:
+        return None
+    return found if found.url is None else None
 
 
 def redact(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mlpack.errors import PythonTooOldError, ResolveError
 from mlpack.packages.index.pages import IndexFile
-from mlpack.packages.names import is_final, same_version, version_key
+from mlpack.packages.names import admits_python, is_final, same_version, version_key
 from mlpack.packages.wheels import parse_wheel
 
 PREFERRED = "3.11"
@@ -39,10 +39,10 @@ def usable_pythons(
     told = "; ".join(f"{name} {pins[name]} has wheels for {_listing(having[name])}" for name in pins)
     which = f"Python {override}" if override else "one Python"
     raise ResolveError(
-        f"the recorded versions do not meet on {which}: {told}",
-        hint="Leave `python:` out to let it be chosen."
+        f"the recorded versions do not all support {which}: {told}",
+        hint="Omit `python:` to let mlpack choose."
         if override and usable
-        else "Name another version with --framework.",
+        else "Choose another version with --framework.",
     )
 
 
@@ -51,7 +51,7 @@ def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform:
     found = []
     for file in files:
         wheel = parse_wheel(file.filename)
-        if wheel and same_version(version, wheel.version) and wheel.fits(python, platform) and _allows(file, python):
+        if wheel and same_version(version, wheel.version) and wheel.fits(python, platform) and _admits(file, python):
             found.append(file)
     return tuple(found)
 
@@ -63,9 +63,9 @@ def why_python(python: str, pins: Mapping[str, str], *, usable: tuple[str, ...],
     if chosen_by_user:
         return f"Python {python}, because `python:` says so."
     if python == PREFERRED:
-        return f"Python {python}, the usual one: {which} {has} wheels for it."
+        return f"Python {python}, the default: {which} {has} wheels for it."
     if PREFERRED in usable:
-        return f"Python {python}: the companions of {which} have no wheels of their time for {PREFERRED}."
+        return f"Python {python}: the dependencies of {which} from that time have no wheels for {PREFERRED}."
     nearest = "newer" if python in NEWER else "older"
     return f"Python {python}: {which} {has} no wheels for {PREFERRED}, and this is the nearest {nearest} one with them."
 
@@ -76,7 +76,7 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
         return
     if having:
         raise PythonTooOldError(
-            f"{name} {version} has wheels for Python {_listing(having)} only, and no image of these is kept",
+            f"{name} {version} has wheels for Python {_listing(having)} only, for which there is no base image",
             hint=_newer_hint(name, version, files, platform),
         )
     versions = sorted(
@@ -89,12 +89,12 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
         )
     if not files:
         raise ResolveError(
-            f"no package index here knows {name}",
+            f"no configured package index has {name}",
             hint="Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse.",
         )
     raise ResolveError(
         f"{name} {version} is not on the package index (it has {', '.join(versions[:5])}, ...)",
-        hint=f"Name one that is: --framework {name}==VERSION.",
+        hint=f"Choose an available one: --framework {name}==VERSION.",
     )
 
 
@@ -105,13 +105,13 @@ def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform:
         wheel = parse_wheel(file.filename)
         if (
             wheel and is_final(wheel.version) and version_key(wheel.version) > version_key(version) and not file.yanked
-            and any(wheel.fits(python, platform) and _allows(file, python) for python in SUPPORTED)
+            and any(wheel.fits(python, platform) and _admits(file, python) for python in SUPPORTED)
         ):  # fmt: skip
             line = version_key(wheel.version)[:2]
             later[line] = max(later.get(line, wheel.version), wheel.version, key=version_key)
     again = f"re-save the model with a newer {name}"
     return (
-        f"--framework {name}=={later[min(later)]} tries the next one that has an image; else {again}."
+        f"--framework {name}=={later[min(later)]} tries the next version that has a base image; or {again}."
         if later
         else f"{again.capitalize()}."
     )
@@ -121,33 +121,15 @@ def _override_error(override: str) -> ResolveError:
     if re.fullmatch(r"3\.[0-8]|2\.\d", override):
         return PythonTooOldError(
             f"Python {override} is too old: the server in the image needs 3.9 or newer",
-            hint="Leave `python:` out to let it be chosen.",
+            hint="Omit `python:` to let mlpack choose.",
         )
     return ResolveError(
-        f"Python {override} is not known here", hint=f"One of {', '.join(sorted(SUPPORTED, key=version_key))}."
+        f"Python {override} is not supported", hint=f"Use one of {', '.join(sorted(SUPPORTED, key=version_key))}."
     )
 
 
-def _allows(file: IndexFile, python: str) -> bool:
-    """Whether the file's requires-python admits some release of the minor version; what cannot be read admits it."""
-    minor = int(python.split(".")[1])
-    for clause in (file.requires_python or "").split(","):
-        found = re.fullmatch(r"\s*(>=|>|<=|<|==|!=|~=)\s*3\.(\d+)(\.[\d*]+)?\s*", clause)
-        if found is None:
-            continue
-        sign, bound, patch = found[1], int(found[2]), found[3]
-        refused = {
-            ">=": minor < bound,
-            "~=": minor < bound,
-            ">": minor < bound,
-            "<": minor > bound or (minor == bound and patch in (None, ".0")),
-            "<=": minor > bound,
-            "==": minor != bound,
-            "!=": minor == bound and patch == ".*",
-        }
-        if refused[sign]:
-            return False
-    return True
+def _admits(file: IndexFile, python: str) -> bool:
+    return admits_python(file.requires_python or "", python)
 
 
 def _listing(pythons: tuple[str, ...]) -> str:

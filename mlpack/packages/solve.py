@@ -67,7 +67,7 @@ def solve(
                 break
         else:
             return found
-    raise first or NoSetError("no Python to lock for")
+    raise first or NoSetError("no Python version to lock for")
 
 
 def _solve_for(
@@ -97,19 +97,19 @@ def _solve_for(
         else:
             reasons = (*era.reasons, *_newest(wants, packages), *([attempt.reason] if attempt.reason else []))
             return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
-    raise error or NoSetError("nothing to lock")
+    raise error or NoSetError("there is nothing to lock")
 
 
 def _with_wheels(attempt: _Attempt, names: frozenset[str]) -> _Attempt:
     """The same, sparing from the cut-off what had no wheels then: a small pure package, mostly, that has some today."""
-    reason = f"{attempt.reason} Of {', '.join(sorted(names))} that time has no wheel: today's is taken."
+    reason = f"{attempt.reason} From that time there is no wheel of {', '.join(sorted(names))}: the newest is used."
     return replace(attempt, exempt=attempt.exempt | names, reason=reason.strip())
 
 
 def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
-    """The sentences that own up to versions which the file does not tell."""
+    """The sentences about versions that the file does not record."""
     return [
-        f"The file does not tell which version of {one.name} made it: the newest that reads it is taken, {one.version}."
+        f"The file does not record the version of {one.name}: the newest that reads it is used, {one.version}."
         for one in packages
         if one.name in wants.newest
     ]
@@ -118,8 +118,8 @@ def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
 def _attempts(
     wants: Wanted, files: Files, era: Era, server: set[str], lines: list[str], target: Target, settings: PackageSettings
 ) -> Iterable[_Attempt]:
-    """The ways to ask, best first; later ones are worked out only when they are needed."""
-    # a recorded or chosen version is what it is, whenever it came
+    """The attempts, best first; later ones are computed only if they are needed."""
+    # a recorded or chosen version is used whatever its date
     spared = frozenset(server | set(wants.pins) | wants.pinned_extras)
     bound = era.constraints
     if settings.find_links or not _all_dated(files):  # a folder's files have no time, so no cut-off holds them back
@@ -130,26 +130,24 @@ def _attempts(
     if wants.extra_names - spared:
         told = ", ".join(sorted(wants.extra_names - spared))
         spared |= wants.extra_names
-        yield _Attempt(exempt=spared, constraints=bound, reason=f"No set of that time has {told}: today's is taken.")
+        yield _Attempt(exempt=spared, constraints=bound, reason=f"No set of that time has {told}: the newest is used.")
     undated = (
         frozenset() if _all_dated(files) else _undated_names(lines, (*wants.constraints, *bound), target, settings)
     )
     if undated - spared:
-        reason = (
-            f"The package index does not tell when {', '.join(sorted(undated - spared))} came: taken as it is there."
-        )
+        reason = f"The package index has no date for {', '.join(sorted(undated - spared))}: the newest is used."
         yield _Attempt(exempt=spared | undated, constraints=bound, reason=reason)
 
 
 def _all_dated(files: Files) -> bool:
-    """Whether every file that the sources told of came with its upload time."""
+    """Whether every file from the sources has an upload time."""
     return all(file.upload_time for offered in files.values() for file in offered)
 
 
 def _undated_names(
     lines: list[str], constraints: tuple[str, ...], target: Target, settings: PackageSettings
 ) -> frozenset[str]:
-    """The packages of today's set that no source tells an upload time of."""
+    """The packages of the newest set for which no source has an upload time."""
     try:
         today = compile_lock(lines, target=target, settings=settings, constraints=constraints)
     except NoSetError:
@@ -159,9 +157,9 @@ def _undated_names(
 
 
 def _with_era(error: NoSetError, era: Era) -> NoSetError:
-    """The error, told with the cut-off that it stood under."""
+    """The error, with the cut-off date in its message."""
     if era.cutoff is None:
         return error
-    message = f"{error.message} (companions as of {era.cutoff[:10]})"
-    hint = f"{error.hint} A version pinned in `requirements:` is taken whatever its date."
+    message = f"{error.message} (dependencies as of {era.cutoff[:10]})"
+    hint = f"{error.hint} A version pinned in `requirements:` is used whatever its date."
     return NoSetError(message, hint=hint, detail=error.detail)

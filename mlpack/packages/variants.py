@@ -61,8 +61,8 @@ def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise ResolveError(
-            f"the packages would bring gigabytes of CUDA along: {', '.join(found[:3])}{more}",
-            hint="--gpu asks for them; for a CPU name a build without them, such as a folder of wheels in PIP_FIND_LINKS.",
+            f"the packages would install gigabytes of CUDA libraries: {', '.join(found[:3])}{more}",
+            hint="Use --gpu if you want them; else provide a CPU build, such as a folder of wheels in PIP_FIND_LINKS.",
         )
 
 
@@ -90,10 +90,10 @@ def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
     if version is None:
         raise ResolveError(
             f"there is no build of {which} without CUDA for {platform} in your package sources",
-            hint=f"Put its wheel ({_download(one)}) into a folder named by PIP_FIND_LINKS; or --gpu.",
+            hint=f"Put its wheel ({_download(one)}) into a folder named by PIP_FIND_LINKS; or use --gpu.",
         )
     if pin is None:
-        taken = f"The file does not tell which version of {name} made it: {version}, the newest without CUDA, is taken."
+        taken = f"The file does not record the version of {name}: the newest without CUDA is used, {version}."
         reasons = (*reasons, taken)
     extras = tuple(line for line in wants.extras if parse_requirement(line)[0] != name)
     others = (line for line in wants.lines if parse_requirement(line)[0] != name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import re
@@ -39,7 +38,7 @@ def find_venv(lock: Lock, interpreter: Interpreter, folder: Path) -> Path | None
 def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings, folder: Path, shared: bool) -> Path:
     """The Python of an environment with exactly the locked packages, each checked against its hash; made if it is not kept.
 
-    `folder` holds environments by what is in them. Who asks for one that another process makes waits for it; one that was
+    `folder` holds environments by what is in them. If another process is making the same one, wait for it; one that was
     killed on the way leaves nothing that is taken for whole. `shared`: others than its maker may read it. Raises
     ResolveError, IndexUnreachableError, DiskFullError.
     """
@@ -56,7 +55,7 @@ def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings
                 _install(lock, interpreter, venv, settings)
                 if shared:
                     _share(venv)
-                shutil.rmtree(place, ignore_errors=True)  # its Python went away
+                shutil.rmtree(place, ignore_errors=True)  # its Python no longer exists
                 venv.rename(place)
     return place / "bin" / "python"
 
@@ -70,6 +69,8 @@ def _key(lock: Lock, interpreter: Interpreter) -> str:
 @contextlib.contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """One process at a time; the lock ends with its process, however that ends."""
+    import fcntl  # not on Windows, where this module must be importable
+
     with place.with_suffix(".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -86,7 +87,7 @@ def _sweep(folder: Path) -> None:
 def _install(lock: Lock, interpreter: Interpreter, venv: Path, settings: PackageSettings) -> None:
     """Make the environment and fill it."""
     requirements = venv.with_name("requirements.lock")
-    requirements.write_text(lock.requirements, encoding="utf-8")
+    requirements.write_text(lock.requirements, encoding="utf-8", newline="\n")
     _uv(["venv", "--relocatable", "--python", str(interpreter.path), str(venv)], lock, settings)
     _uv(
         [
@@ -105,7 +106,7 @@ def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:
         done = run(argv, env={**without_uv(), **uv_variables(settings)}, timeout_s=TIMEOUT_S)
     except FileNotFoundError:
         raise ResolveError(
-            "uv, which installs packages, is not installed", hint="`pip install uv`, then again."
+            "uv, which installs packages, is not installed", hint="Run `pip install uv`, then try again."
         ) from None
     except subprocess.TimeoutExpired:
         raise ResolveError(

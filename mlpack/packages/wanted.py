@@ -39,27 +39,27 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
     """What to lock for the model.
 
     `framework` is the user's word ("scikit-learn==1.0.2") and replaces what the file records. Raises MissingVersionError when
-    nobody tells the framework's version, ConfigError for a requirement that is none, UsageError for a framework without a
+    the framework's version is not known, ConfigError for an invalid requirement, UsageError for a framework without a
     version.
     """
     versions, constraints, order = _recorded(info)
     if framework is not None:
         name, specifiers = parse_requirement(framework)
         if not specifiers.startswith("=="):
-            raise UsageError(f"--framework {framework} names no version", hint=f"Write --framework {name}==VERSION.")
+            raise UsageError(f"--framework {framework} has no version", hint=f"Write --framework {name}==VERSION.")
         versions[name] = specifiers.removeprefix("==").removeprefix("=")
         order.setdefault(name)
     if _lacks_version(info, versions):
         raise MissingVersionError(
-            f"the file does not tell which version of {info.framework} made it",
-            hint=f"Name it with --framework {info.framework}==VERSION; another version may load it wrongly.",
+            f"the file does not record the version of {info.framework}",
+            hint=f"Set it with --framework {info.framework}==VERSION; another version may load the model wrongly.",
         )
     kept = tuple(" ".join(line.split()) for line in extras if line.strip())
     for name, version in versions.items():
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it came out of somebody's file
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it was read from the model file
             raise ResolveError(
                 f"the file records {version[:60]!r} as the version of {name}",
-                hint=f"Name it with --framework {name}==VERSION.",
+                hint=f"Set it with --framework {name}==VERSION.",
             )
     return Wanted(
         pins=dict(sorted((name, version) for name, version in versions.items())),
@@ -76,7 +76,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
 
 
 def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None]]:
-    """Versions, constraints and names (in order) that the file tells."""
+    """Versions, constraints and names (in order) that the file records."""
     versions: dict[str, str] = {}
     constraints: set[str] = set()
     order: dict[str, None] = {"numpy": None}  # the server's own arrays

@@ -35,7 +35,7 @@ class Wheel:
 
 @functools.lru_cache(maxsize=100_000)  # a page of thousands of files is walked once for each Python
 def parse_wheel(filename: str) -> Wheel | None:
-    """The wheel that a file name tells of, None when it is no wheel's name."""
+    """The wheel that a file name describes, None if it is not the name of a wheel."""
     parts = filename.removesuffix(".whl").split("-")
     if not filename.endswith(".whl") or len(parts) not in (5, 6):
         return None

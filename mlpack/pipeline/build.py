@@ -9,6 +9,7 @@ from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.references import is_tag, short_digest
 from mlpack.engines.base import Builder
 from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
 
@@ -25,9 +26,10 @@ def build(
     """The bundle's image, tagged NAME:CONTENTDIGEST12, NAME:latest, NAME:VERSION and as the user said.
 
     Unchanged input builds nothing. A version's tag does not move to other content without `force`; `latest` and the
-    user's own tags move freely. Raises TagConflictError and what `Builder.build` raises.
+    user's own tags move freely. Raises TagConflictError, UsageError and what `Builder.build` raises.
     """
     began = time.perf_counter()
+    refuse_own_dockerfile(builder, own=bundle.plan is None)
     tags = tags_of(bundle, extra_tags)
     if bundle.version is not None and not force:
         _refuse_moved_version(bundle, builder)
@@ -38,6 +40,15 @@ def build(
             return replace(tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True)
     image = builder.build(bundle, tags=tags, on_progress=on_progress, use_cache=use_cache)
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
+
+
+def refuse_own_dockerfile(builder: Builder, *, own: bool) -> None:
+    """Raise UsageError when the Dockerfile comes from the user's `own` template and the engine builds by the plan alone."""
+    if own and not builder.builds_dockerfiles:
+        raise UsageError(
+            f"the engine {builder.facts().name} builds by the plan of the image, and not by a Dockerfile of your own",
+            hint="Remove Dockerfile.j2 from the folder that `templates:` names, or build with --engine docker.",
+        )
 
 
 def refuse_large(image: Image, limit: int | None) -> None:
@@ -53,23 +64,17 @@ def refuse_large(image: Image, limit: int | None) -> None:
 
 def tags_of(bundle: Bundle, extra: tuple[str, ...]) -> tuple[str, ...]:
     """Every name that the image gets, the content tag first. Raises UsageError for one that is no reference."""
-    own = [f"{bundle.name}:{content_tag(bundle.digest)}", f"{bundle.name}:latest"]
+    own = [f"{bundle.name}:{short_digest(bundle.digest)}", f"{bundle.name}:latest"]
     if bundle.version is not None:
         own.append(f"{bundle.name}:{tag_text(bundle.version)}")
     named = [tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest" for tag in extra]
     return tuple(dict.fromkeys([*own, *named]))
 
 
-def content_tag(digest: str) -> str:
-    """The first 12 hex digits of a `sha256:...` digest."""
-    return digest.removeprefix("sha256:")[:12]
-
-
 def tag_text(version: str) -> str:
-    """A version as a tag (distribution spec: `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`); `+` becomes `_`."""
+    """A version as a tag; `+` becomes `_`. Raises UsageError for one that cannot be a tag."""
     text = version.replace("+", "_")
-    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
-    if not text or len(text) > 128 or text[0] in ".-" or not set(text) <= allowed:
+    if not is_tag(text):
         raise UsageError(
             f"version {version!r} cannot be an image tag", hint="Use letters, digits, dots, dashes: 1.4.0, 2024-05-01."
         )

@@ -1,97 +1,100 @@
-"""From Released to Deployment: staged without traffic, asked, given the traffic, asked again; put back when a check fails."""
+"""From Released to Deployment: stage a release without traffic, verify it, move the traffic, verify again; else roll back."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released
-from mlpack.artifacts.service import Deployment, Live, Place, Plan, Proof, Service, Staged
+from mlpack.artifacts.service import Deployment, Endpoint, Live, Plan, Proof, Service, Staged
 from mlpack.checks.golden import Asked, Golden, ask
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
-from mlpack.targets.base import Keeper, OnStep, Target
+from mlpack.targets.base import OnStep, Target
 
-_SLOWER = 2.0  # so many times the serving revision's p95 is worth a word
+_SLOWER = 2.0  # times the p95 of the current revision: a note says that the release is slower
 
 
 @dataclass(kw_only=True)
-class _Seen:
-    """What was asked so far, and how far it proves anything."""
+class _Verification:
+    """The results of the requests so far, and how far they verify the release."""
 
     proof: Proof = "none"
-    asked: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def deploy(
     plan: Plan, released: Released, *, target: Target, golden: Golden | None, on_step: OnStep, traffic: bool = True
 ) -> Deployment:
-    """The release, serving and asked; without `traffic` it stays staged, for its own address alone.
+    """The release with traffic, verified; without `traffic` it stays staged, under its own address.
 
-    Raises DeployError (exit 8) when a step or a check failed and everything is as before, DeployStateError (exit 9) when
-    that could not be done. On Ctrl-C it is put back too.
+    Raises DeployError (exit 8) if a step or a check failed and the rollback succeeded, DeployStateError (exit 9) if the
+    rollback failed too. Ctrl-C rolls back as well.
     """
-    seen = _Seen()
+    found = _Verification()
     if plan.live is not None:
-        _prove(plan.live.place, golden, seen, "live", on_step)
-        return _deployment(plan, plan.live, seen, golden)
+        _verify(plan.live.endpoint, golden, found, "live", on_step)
+        return _deployment(plan, plan.live, found, golden)
     try:
-        staged = target.stage(plan, released, on_step)
+        staged = target.stage(plan, released.release, on_step)
         if staged.serving is not None and not staged.serving.closed:
-            on_step("asking what serves now, to compare")
-            seen.asked["before"] = ask(staged.serving, golden).to_json()
-        _prove(staged.place, golden, seen, "staged", on_step)
-        _compare(seen)
+            on_step("sending requests to the current revision, to compare")
+            found.measured["before"] = ask(staged.serving, golden).to_json()
+        _verify(staged.endpoint, golden, found, "staged", on_step)
+        _compare(found)
         if not traffic:
-            aside = _deployment(plan, _aside(staged, released), seen, golden)
+            aside = _deployment(plan, _without_traffic(staged, released), found, golden)
             return replace(aside, share=f"mlpack traffic {staged.revision}=100")
         live = target.promote(plan, staged, on_step)
-        if live.place != staged.place:  # a first release that stays private has been asked there already
-            _prove(live.place, golden, seen, "live", on_step)
+        if live.endpoint != staged.endpoint:  # that of a first release that stays private is verified already
+            _verify(live.endpoint, golden, found, "live", on_step)
     except BaseException as error:
-        _put_back(target, plan, error, on_step)
+        _roll_back(target, plan, error, on_step)
         raise
-    return _deployment(plan, live, seen, golden)
+    return _deployment(plan, live, found, golden)
 
 
-def refuse_platform(image: Image, platform: str | None) -> None:
-    """Raise DeployError for an image of another platform than the target's, with the command that builds the right one."""
-    if platform is not None and image.platform != platform:
+def refuse_platform(image: Image, platforms: Sequence[str]) -> None:
+    """Raise DeployError for an image of another platform than the target's, with the command that builds the right one.
+
+    `platforms` are those that the target runs; without any, it runs the engine's own.
+    """
+    if platforms and image.platform not in platforms:
         raise DeployError(
-            f"the image is for {image.platform}, and the target runs {platform} only",
-            hint=f"`mlpack build --platform {platform}`, then test and deploy that one.",
+            f"the image is for {image.platform}, and the target runs {' and '.join(platforms)} only",
+            hint=f"`mlpack build --platform {platforms[0]}`, then test and deploy that one.",
             code="deploy_platform",
         )
 
 
-def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, str]:
-    """All traffic to an earlier revision: the named one, else the newest that served before what serves now.
+def rollback(target: Target, to: str | None, on_step: OnStep) -> tuple[Service, str]:
+    """Move all traffic to an earlier revision: the named one, else the newest that had traffic before the current one.
 
-    Gives the service as it is then, and the revision that served before.
+    Return the new state of the service, and the name of the revision that had the traffic.
     """
-    service = keeper.status()
+    service = target.status()
     serving = service.serving
     names = [revision.name for revision in service.revisions]
     if to is not None and to not in names:
         raise missing_revision(service, to)
     older = service.revisions[names.index(serving.name) + 1 :] if serving else service.revisions
-    target = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
-    if target is None:
+    chosen = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
+    if chosen is None:
         raise DeployError(
             f"{service.name} has no earlier revision to go back to",
             hint="`mlpack status` lists its revisions; `mlpack rollback --to REVISION` names one.",
             code="deploy_missing",
         )
-    return keeper.route({target: 100}, on_step), serving.name if serving else ""
+    return target.route({chosen: 100}, on_step), serving.name if serving else ""
 
 
-def share(keeper: Keeper, shares: Mapping[str, int], on_step: OnStep) -> Service:
-    """The traffic shared by percent between revisions that are there and ready; raises DeployError before anything moves."""
-    service = keeper.status()
+def share(target: Target, shares: Mapping[str, int], on_step: OnStep) -> Service:
+    """Split the traffic by percent between revisions that exist and are ready; raises DeployError before anything changes."""
+    service = target.status()
     known = {revision.name: revision for revision in service.revisions}
     for name, percent in shares.items():
         if name not in known:
@@ -99,106 +102,106 @@ def share(keeper: Keeper, shares: Mapping[str, int], on_step: OnStep) -> Service
         if percent and not known[name].ready:
             raise DeployError(
                 f"{name} cannot serve: {known[name].message or 'it is not ready'}",
-                hint="Choose a ready one: `mlpack status`.",
+                hint="Choose a ready revision: `mlpack status` lists them.",
             )
-    return keeper.route(shares, on_step)
+    return target.route(shares, on_step)
 
 
 def missing_revision(service: Service, name: str) -> DeployError:
-    """The failure of naming a revision that is not there, with those that are."""
+    """The error for a revision that does not exist, with the names of existing ones."""
     known = ", ".join(revision.name for revision in service.revisions[:5]) or "none"
     return DeployError(
-        f"{service.name} has no revision {name}", hint=f"The newest are: {known}.", code="deploy_missing"
+        f"{service.name} has no revision {name}", hint=f"The newest revisions are: {known}.", code="deploy_missing"
     )
 
 
-def _prove(place: Place, golden: Golden | None, seen: _Seen, where: str, on_step: OnStep) -> None:
-    """Asks a place the golden request; raises DeployError when an answer is wrong."""
-    if place.closed:
-        seen.proof = "readiness" if seen.proof == "none" else seen.proof
-        seen.notes.append(f"not asked, only ready: {place.closed}")
+def _verify(endpoint: Endpoint, golden: Golden | None, found: _Verification, stage: str, on_step: OnStep) -> None:
+    """Send the golden request to an endpoint; raises DeployError if an answer is wrong."""
+    if endpoint.closed:
+        found.proof = "readiness" if found.proof == "none" else found.proof
+        found.notes.append(f"no request was sent, only its readiness is known: {endpoint.closed}")
         return
-    on_step(f"asking {place.url}")
-    asked = ask(place, golden)
-    seen.asked[where] = asked.to_json()
-    if asked.errors:
-        raise _wrong(place, asked)
-    seen.proof = "readiness" if golden is None else "golden"
+    on_step(f"verifying {endpoint.url}")
+    result = ask(endpoint, golden)
+    found.measured[stage] = result.to_json()
+    if result.errors:
+        raise _failed_requests(endpoint, result)
+    found.proof = "readiness" if golden is None else "golden"
     if golden is None:
-        seen.notes.append("only /ready was asked: nothing is known that the model could be asked")
+        found.notes.append("only /ready was requested: no request is known that the model can answer")
 
 
-def _compare(seen: _Seen) -> None:
-    before, after = (seen.asked.get(name, {}).get("p95_ms") for name in ("before", "staged"))
+def _compare(found: _Verification) -> None:
+    before, after = (found.measured.get(name, {}).get("p95_ms") for name in ("before", "staged"))
     if before and after and after > _SLOWER * before:
-        seen.notes.append(f"slower: p95 {after} ms, and {before} ms of what served before")
+        found.notes.append(f"slower: p95 {after} ms, and {before} ms of the revision before")
 
 
-def _wrong(place: Place, asked: Asked) -> DeployError:
+def _failed_requests(endpoint: Endpoint, result: Asked) -> DeployError:
     return DeployError(
-        f"{asked.errors} of {asked.times} golden requests to {place.url} failed: {asked.first_error}",
-        hint="Its log says why; `mlpack test` asks the same of the image here.",
+        f"{result.errors} of {result.times} golden requests to {endpoint.url} failed: {result.first_error}",
+        hint="See the log of the service; `mlpack test` sends the same requests to the image here.",
         code="deploy_check",
     )
 
 
-def _put_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep) -> None:
-    """Undoes what the plan has done so far. `error` then tells it; raises DeployStateError when it cannot be done."""
-    on_step("putting back what was there")
+def _roll_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep) -> None:
+    """Undo what the plan has changed; the message of `error` then says so. Raises DeployStateError if that fails."""
+    on_step("rolling back")
     try:
-        told = target.restore(plan, on_step)
+        outcome = target.restore(plan, on_step)
     except DeployStateError as state:
-        state.message = f"{str(error) or 'interrupted'}; and it could not be put back: {state.message}"
+        state.message = f"{str(error) or 'interrupted'}; and the rollback failed: {state.message}"
         state.detail = state.detail or getattr(error, "detail", "")
         raise state from error
     except KeyboardInterrupt:
         raise DeployStateError(
-            f"interrupted while {plan.service} was being put back",
+            f"interrupted during the rollback of {plan.service}",
             hint="`mlpack status` shows where the traffic goes; `mlpack rollback` moves it.",
         ) from error
     if not isinstance(error, MlpackError) or isinstance(error, InterruptedByUser):
-        on_step(told or "nothing had changed")
+        on_step(outcome or "nothing had changed")
     else:
-        error.document = {**error.document, "service": plan.service, "restored": told}
-        error.message = f"{error.message} ({told or 'nothing had changed'})"
+        error.document = {**error.document, "service": plan.service, "restored": outcome}
+        error.message = f"{error.message} ({outcome or 'nothing had changed'})"
 
 
-def _aside(staged: Staged, released: Released) -> Live:
-    """A release that keeps an address of its own and gets no traffic."""
+def _without_traffic(staged: Staged, released: Released) -> Live:
+    """A staged release, which keeps its own address."""
     return Live(
         revision=staged.revision,
         image=released.reference,
-        place=staged.place,
+        endpoint=staged.endpoint,
         open_to_all=not staged.token_command,
         token_command=staged.token_command,
         previous=staged.previous,
     )
 
 
-def _deployment(plan: Plan, live: Live, seen: _Seen, golden: Golden | None) -> Deployment:
+def _deployment(plan: Plan, live: Live, found: _Verification, golden: Golden | None) -> Deployment:
     previous = live.previous
     return Deployment(
         target=plan.target,
         service=plan.service,
-        url=live.place.url,
+        url=live.endpoint.url,
         revision=live.revision,
         image=live.image,
-        verified=seen.proof,
+        verified=found.proof,
         previous=previous,
         command=_curl(live, golden),
         rollback=f"mlpack rollback --to {previous}" if previous else "mlpack delete",
-        asked=seen.asked,
-        notes=tuple(dict.fromkeys(seen.notes)),
+        measured=found.measured,
+        notes=tuple(dict.fromkeys(found.notes)),
         plan=plan,
     )
 
 
 def _curl(live: Live, golden: Golden | None) -> str:
-    """A line that asks the service when it is pasted into a shell; a private one's fetches its token there."""
+    """A shell command that sends a request to the service; for a private one it gets a token first."""
     login = "" if live.open_to_all else f' -H "Authorization: Bearer $({live.token_command})"'
     if golden is None:
-        return f"curl -s {live.place.url}/{login}"
+        return f"curl -s {live.endpoint.url}/{login}"
     rows = golden.request.get("instances") if isinstance(golden.request, dict) else None
     body = {**golden.request, "instances": rows[:1]} if isinstance(rows, list) and rows else golden.request
     data = shlex.quote(json.dumps(body))
-    return f"curl -s {live.place.url}/predict{login} -H 'Content-Type: application/json' -d {data}"
+    return f"curl -s {live.endpoint.url}/predict{login} -H 'Content-Type: application/json' -d {data}"

@@ -21,7 +21,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress, Progress
-from mlpack.artifacts.release import Planned, Released, Unverified, Verified
+from mlpack.artifacts.release import Planned, Release, Released, Unverified, Verified, release_of
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment
 from mlpack.checks.golden import golden_of
@@ -32,13 +32,13 @@ from mlpack.errors import UsageError
 from mlpack.formats.base import distributions_for
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
-from mlpack.pipeline.build import build, refuse_large
+from mlpack.pipeline.build import build, refuse_large, refuse_own_dockerfile
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from mlpack.pipeline.push import push, stay
-from mlpack.pipeline.render import render
+from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
 from mlpack.pipeline.tools import Options, Tools
 from mlpack.pipeline.verify import failed_checks, verify
@@ -75,7 +75,8 @@ class Line:
             value = step(value)
             self.tools.reporter.reached(value)
             if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
-                _ = self.tools.engine  # without one, the work of the next steps would be lost
+                # Without an engine that can build it, the work of the next steps would be lost.
+                refuse_own_dockerfile(self.tools.engine, own=has_own_dockerfile(self.config))
         return value
 
     @property
@@ -93,7 +94,7 @@ class Line:
         """The image that a registry has under this reference with a digest, and its receipt."""
         return find_released(
             reference,
-            platform="linux/amd64" if self.config.build.platform is None else self.config.build.platform,
+            platform=self._platform(),
             workspace=self.tools.workspace,
             verified=self.options.verification != "skip",
             receipt=self.options.receipt,
@@ -154,8 +155,7 @@ class Line:
 
     def _resolve(self, prepared: Prepared) -> Lock:
         if self.tools.local is None:
-            chosen = self.config.build.platform or self.options.platform
-            return self._lock(prepared, platform=chosen or self.tools.platform())
+            return self._lock(prepared, platform=self._platform())
         choices = self.tools.local.pythons(self.config.python or prepared.python)
         return first_lock(choices, lambda pythons: self._lock(prepared, platform=platform_here(), pythons=pythons))
 
@@ -191,8 +191,8 @@ class Line:
                 lock,
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
-                # The classic builder keeps what it copies, so it gets wheels instead of a login.
-                keeps_secrets=lambda: not self.tools.engine.facts().buildkit,
+                # Such an engine gets wheels instead of a login.
+                keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
                 cache=self.tools.cache / "locks",
             )
             return render(
@@ -249,15 +249,10 @@ class Line:
         return report
 
     def _plan(self, source: Verified | Unverified | Released) -> Planned:
-        target, destination = self._target(source), self._destination(source)
-        refuse_platform(source.image, target.platform)
-        reference = source.image.id if destination is None else destination.reference()
+        target = self._target(source)
+        refuse_platform(source.image, target.platforms)
         with self.tools.reporter.progress("planning"):
-            plan = target.plan(
-                source.image,
-                source.report,
-                source.reference if isinstance(source, Released) else reference,
-            )
+            plan = target.plan(source.release if isinstance(source, Released) else self._planned_release(source))
         return Planned(plan=plan if self.options.traffic else plan.aside(), source=source)
 
     def _push(self, planned: Planned) -> Released:
@@ -293,6 +288,9 @@ class Line:
 
     # What the steps share ------------------------------------------------------------------------
 
+    def _platform(self) -> str:
+        return self.config.build.platform or self.tools.platform(self.options.platforms)
+
     def _refuse_failed(self, report: Report, log: str, *, receipt: Path | None) -> None:
         self.tools.reporter.checked(report)
         if not report.ok:
@@ -304,7 +302,11 @@ class Line:
             raise UsageError("no target is named", hint="--target NAME, or `deploy: {target: ...}` in mlpack.yaml.")
         return target
 
-    def _destination(self, source: Verified | Unverified | Released) -> Destination | None:
+    def _planned_release(self, source: Verified | Unverified) -> Release:
+        destination = self._destination(source)
+        return release_of(source, source.image.id if destination is None else destination.reference())
+
+    def _destination(self, source: Verified | Unverified) -> Destination | None:
         name = str(source.image.card.get("name") or "")
         target = self.tools.target(name or None)
         return self.tools.destination(target, name or (target.service if target else "model"))

@@ -6,10 +6,9 @@ import json
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.progress import OnProgress, Progress
-from mlpack.artifacts.references import parse_reference
+from mlpack.artifacts.references import parse_reference, short_digest
 from mlpack.artifacts.release import Released, Unverified, Verified
 from mlpack.errors import RegistryError
-from mlpack.pipeline.build import content_tag
 from mlpack.registries.artifact_registry import Pusher
 from mlpack.registries.destinations import Destination
 from mlpack.registries.referrers import attach
@@ -27,7 +26,7 @@ def push(
     """
     name = parse_reference(destination.prepare())
     publisher, login = destination.publisher(engine)
-    tag = name.tag or content_tag(source.image.labels.get(labels.BUNDLE) or source.image.id)
+    tag = name.tag or short_digest(source.image.labels.get(labels.BUNDLE) or source.image.id)
     digest = publisher.push(source.image, f"{name.name}:{tag}", on_progress=on_progress)
     reference = name.at(digest)
     if isinstance(source, Verified):

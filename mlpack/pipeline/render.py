@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpack.artifacts import labels
-from mlpack.artifacts.bundle import Bundle
-from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
+from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
+from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
 from mlpack.readers.bundle_files import bytes_of
 from mlpack.templating import render as fill
+from mlpack.templating import render_dockerfile
 from mlpack.version import __version__
 
 if TYPE_CHECKING:
@@ -44,10 +46,9 @@ def render(
     name = bundle_name(config, lock.info)
     card = _card(lock, config, name, model)
     card_file = _file("model.json", (json.dumps(card, indent=2, ensure_ascii=True) + "\n").encode())
-    values = _values(lock, config, card, card_file, loader=loader, note=note)
+    values = _values(lock, config, card, loader=loader)
     code = lock.prepared.code
     files = [
-        *_dockerfiles(values, config),
         _file(".dockerignore", fill("dockerignore.j2", values, folder=config.templates).encode()),
         _file("get_uv.py", fill("get_uv.py.j2", values, folder=config.templates).encode()),
         _file("installer.lock", lock.installer.encode()),
@@ -60,7 +61,12 @@ def render(
         _file("serve.py", fill("serve.py.j2", values, folder=config.templates).encode()),
     ]
     files.sort(key=lambda file: file.name)
-    digest = _digest_of(files, lock.platform)
+    plan = plan_image(lock, card, card_file, files, port=config.serve.port, note=note)
+    for dockerfile, buildkit in ((DOCKERFILE, True), (CLASSIC_DOCKERFILE, False)):
+        text = render_dockerfile(plan, {**values, "labels": plan.labels}, buildkit=buildkit, folder=config.templates)
+        files.append(_file(dockerfile, text.encode()))
+    files.sort(key=lambda file: file.name)
+    digest = files_digest(files, lock.platform)
     return Bundle(
         lock=lock,
         name=name,
@@ -70,16 +76,22 @@ def render(
         digest=digest,
         card=card,
         labels={labels.BUNDLE: digest},
+        plan=None if has_own_dockerfile(config) else plan,
     )
+
+
+def has_own_dockerfile(config: Config) -> bool:
+    """Whether the Dockerfile comes from a template of the user's own, which may differ from the plan of the image."""
+    return config.templates is not None and (config.templates / "Dockerfile.j2").is_file()
 
 
 def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
     """Puts the bundle into a folder that `docker build` takes: one Dockerfile, with BuildKit's mounts when asked for."""
-    unwanted = "Dockerfile.classic" if buildkit else "Dockerfile"
+    unwanted = CLASSIC_DOCKERFILE if buildkit else DOCKERFILE
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
             continue
-        write_file(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
+        write_file(file, folder / (DOCKERFILE if file.name == CLASSIC_DOCKERFILE else file.name))
 
 
 def write_file(file: BundleFile, target: Path) -> None:
@@ -153,7 +165,7 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
     info, prepared = lock.info, lock.prepared
     root = model_root(info)
-    whole = model[0].sha256 if len(model) == 1 else _digest_of(list(model), "").removeprefix("sha256:")
+    whole = model[0].sha256 if len(model) == 1 else files_digest(model, "").removeprefix("sha256:")
     return {
         "schema": 1,
         "name": name,
@@ -183,21 +195,17 @@ def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
     return data
 
 
-def _values(
-    lock: Lock, config: Config, card: dict[str, Any], card_file: BundleFile, *, loader: Path | None, note: str
-) -> dict[str, Any]:
+def _values(lock: Lock, config: Config, card: dict[str, Any], *, loader: Path | None) -> dict[str, Any]:
+    """The names in templates, ours and the user's."""
     info, code = lock.info, lock.prepared.code
-    what = info.root_class.rpartition(".")[2] or info.format
-    engine = " ".join(part for part in (info.framework, info.framework_version) if part)
-    summary = f"{what}{f' of {engine}' if engine else ''}, from {info.path.name}"
     return {
         "name": card["name"],
         "version": config.version,
-        "summary": summary,
+        "summary": summary_of(info),
         "mlpack_version": __version__,
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
-        "locales": [(name, *_language(name)) for name in info.locales],
+        "locales": [(one.name, one.language, one.charset) for one in map(locale_of, info.locales)],
         "gpu": lock.gpu,
         "port": config.serve.port,
         "settings": list(_settings(config.serve)),
@@ -207,24 +215,11 @@ def _values(
         "loader_note": info.format,
         "loader": loader is not None,
         "loader_folder": loader is not None and loader.is_dir(),
-        "note": note.splitlines(),
-        "test_folders": list(lock.test_folders),
         "code": code is not None,
         "main": sorted(code.main) if code else [],
         "predictor": code.predictor if code else None,
-        "labels": list(_labels(lock, card, card_file, summary).items()),
         "card": card,
     }
-
-
-def _language(locale: str) -> tuple[str, str]:
-    """The language's description and the character set that localedef makes a locale of: en_US.UTF-8 is of en_US and UTF-8.
-
-    Programs that convert texts by a locale without a character set mean UTF-8 too.
-    """
-    name, _, modifier = locale.partition("@")
-    language, _, charset = name.partition(".")
-    return language + (f"@{modifier}" if modifier else ""), charset or "UTF-8"
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
@@ -241,42 +236,3 @@ def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
             yield name, ascii(value), False, explanation
     for section, given in nested.items():
         yield section, f"{section.title()}({', '.join(given)})", True, "as mlpack.yaml says"
-
-
-def _labels(lock: Lock, card: dict[str, Any], card_file: BundleFile, summary: str) -> dict[str, str]:
-    """OCI's own annotations, ours, and the one that lets SageMaker choose the port."""
-    brief = {
-        key: card[key] for key in ("name", "version", "framework", "framework_version", "root_class", "task", "python")
-    }
-    brief["signatures"] = [signature["name"] for signature in card["signatures"]]
-    text = json.dumps(brief, ensure_ascii=True)
-    return {
-        "org.opencontainers.image.title": card["name"],
-        "org.opencontainers.image.version": card["version"] or card["model"]["sha256"][:12],
-        "org.opencontainers.image.description": summary,
-        "org.opencontainers.image.base.name": lock.base,
-        labels.VERSION: __version__,
-        labels.LOCK: card["lock"],
-        labels.CARD_DIGEST: f"sha256:{card_file.sha256}",
-        labels.CARD: text if len(text) <= 4096 else json.dumps({"name": card["name"]}, ensure_ascii=True),
-        "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
-    }
-
-
-def _dockerfiles(values: dict[str, Any], config: Config) -> Iterator[BundleFile]:
-    """The Dockerfile with BuildKit's mounts, and the same for builders that have none."""
-    mount = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
-    for name, buildkit in (("Dockerfile", True), ("Dockerfile.classic", False)):
-        mounts = {
-            "buildkit": buildkit,
-            "mounts": mount if buildkit else "",
-            "pip_cache": "" if buildkit else " --no-cache-dir",
-            "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",
-        }
-        yield _file(name, fill("Dockerfile.j2", {**values, **mounts}, folder=config.templates).encode())
-
-
-def _digest_of(files: Iterable[BundleFile], platform: str) -> str:
-    """`sha256:...` over mode, content and name of each file, in order, and the platform."""
-    lines = [f"{file.mode:o} {file.sha256} {file.name}" for file in files]
-    return "sha256:" + hashlib.sha256("\n".join([platform, *lines]).encode()).hexdigest()

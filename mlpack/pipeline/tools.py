@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from platform import machine
 from typing import Any, Literal, Protocol
 
 from mlpack.artifacts.progress import OnProgress
@@ -70,20 +70,18 @@ class Tools:
 
     @property
     def engine(self) -> Engine:
-        """The container engine, connected. Raises EngineError for a local runner, which has no images."""
-        if self.local is not None:
-            raise EngineError(
-                "the process engine runs a model on this machine; it builds, tags and pushes no image",
-                hint="Leave --engine process out.",
-            )
+        """The engine, connected at its first use. Raises EngineUnavailableError, for a LocalRunner too: it has no images."""
         return self.connect()
 
-    def platform(self) -> str:
-        """The engine's own platform, else this machine's as an image's."""
+    def platform(self, allowed: Sequence[str] = ()) -> str:
+        """The engine's own platform, else this machine's as an image's; the first `allowed` one if it is none of those."""
+        if len(allowed) == 1:
+            return allowed[0]
         try:
-            return self.engine.facts().platform
+            own = self.engine.facts().platform
         except EngineError:
-            return "linux/arm64" if os.uname().machine in {"aarch64", "arm64"} else "linux/amd64"
+            own = "linux/arm64" if machine().lower() in {"aarch64", "arm64"} else "linux/amd64"
+        return own if not allowed or own in allowed else allowed[0]
 
     def base_digest(self, base: str, platform: str) -> str | None:
         """The digest of a base image; None without an engine."""
@@ -113,7 +111,7 @@ class Options:
     verification: Literal["run", "reuse", "require", "skip"] = "run"
     receipt: Path | None = None
     traffic: bool = True  # a deploy moves the traffic to the new release
-    platform: str | None = None  # of the target that the image is for
+    platforms: tuple[str, ...] = ()  # of the target that the image is for; (): any
 
 
 @dataclass(frozen=True, kw_only=True)

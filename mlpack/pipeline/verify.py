@@ -1,4 +1,4 @@
-"""From Image to Verified: the container runs with Cloud Run's contract and stricter limits, and is checked."""
+"""From an Image to Verified: runs the container with stricter limits than Cloud Run's, and checks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlpack.engines.base import Limits, Runner
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.version import __version__
 
-_PORT = 34871  # not 8080, so that a server which ignores PORT fails
+_PORT = 34871  # not 8080, so that a server that ignores PORT fails
 
 
 def verify(
@@ -30,9 +30,9 @@ def verify(
     start_s: float = 240,
     on_check: OnCheck = lambda _: None,
 ) -> tuple[Verified, str]:
-    """Check a running container of the image; gives the outcome and the container's log.
+    """Check a running container of the image; return the result and the container's log.
 
-    A failed check does not raise: it is in the report. Raises EngineError where the engine cannot run the image at all.
+    A failed check is in the report and raises nothing. Raises EngineError if the engine cannot run the image.
     """
     report, log = examine(
         lambda: runner.run(image, limits=limits or Limits(), env={}, port=_PORT),

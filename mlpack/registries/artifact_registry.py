@@ -1,4 +1,4 @@
-"""Artifact Registry: its repositories, made when they are missing, and the publisher that pushes into them."""
+"""Artifact Registry: its repositories, created if they do not exist, and the publisher that pushes to them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundErro
 from mlpack.registries.credentials import Login
 from mlpack.registries.google_login import MISSING, GoogleLogin, default_credentials
 
-REPOSITORY = "mlpack"  # where images go when the user names no place
+REPOSITORY = "mlpack"  # where images go if the user names no repository
 _VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY"
 _WAIT_S = 300
-_VERSIONS = 2  # of an image: itself, and the receipt that hangs on it
+_VERSIONS = 2  # of an image: itself, and its receipt, which is a referrer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,12 @@ class Repository:
 
     @property
     def usual_uri(self) -> str:
-        """Where Google would have it; what the service answers counts."""
+        """The usual address; the one that the service reports takes precedence."""
         return f"{self.location}-docker.pkg.dev/{self.project.replace(':', '/')}/{self.name}"
 
 
 def repository_of(reference: str) -> Repository | None:
-    """The repository that `LOCATION-docker.pkg.dev/PROJECT/NAME/...` lies in, None for another host."""
+    """The repository of `LOCATION-docker.pkg.dev/PROJECT/NAME/...`; None for another host."""
     host, _, path = reference.partition("/")
     parts = path.split("/")
     if not host.endswith("-docker.pkg.dev") or len(parts) < 3:
@@ -59,18 +59,18 @@ def repository_of(reference: str) -> Repository | None:
 
 
 class ArtifactRegistry:
-    """The control plane; connects when first asked. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY."""
+    """The control plane; connects when it is first used. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._endpoint = environ.get(_VARIABLE, "").rstrip("/")
         self._opened: Any = None
 
     def find(self, repository: Repository) -> str | None:
-        """The repository's address as the service tells it, None when there is no such repository."""
+        """The repository's address as the service reports it; None if there is no such repository."""
         client = self._client
         from google.api_core.exceptions import NotFound
 
-        with _told(repository):
+        with _google_errors(repository):
             try:
                 found = client.get_repository(name=repository.resource)
             except NotFound:
@@ -78,18 +78,18 @@ class ArtifactRegistry:
         return str(found.registry_uri) or repository.usual_uri
 
     def ensure(self, repository: Repository, *, newest: int | None = None) -> str:
-        """The repository's address; created when it is missing. `newest` sets the clean-up policy: how many images stay.
+        """The repository's address; creates it if it does not exist. `newest`: the clean-up policy keeps so many images.
 
-        Policies of others stay, too.
+        Other clean-up policies are kept.
         """
         client = self._client
         from google.api_core.exceptions import Conflict, NotFound
 
-        with _told(repository):
+        with _google_errors(repository):
             try:
                 found = client.get_repository(name=repository.resource)
             except NotFound:
-                with suppress(Conflict):  # somebody made it in between
+                with suppress(Conflict):  # created by someone else in the meantime
                     client.create_repository(
                         parent=repository.parent, repository_id=repository.name, repository=_message()
                     ).result(timeout=_WAIT_S)
@@ -114,11 +114,11 @@ class Pusher(Protocol):
     """What an engine does: push with its own login, or with one that it is given."""
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
-        """Push as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
+        """Push as `host/repository:tag`; return the manifest's digest; raises RegistryError and its subclasses."""
 
 
 class GooglePublisher:
-    """A Publisher: a token as fresh as can be, once more with a new one on a refusal, the repository made when missing."""
+    """A Publisher that uses a fresh token, retries once with a new one, and creates a missing repository."""
 
     def __init__(self, engine: Pusher, login: GoogleLogin, registry: ArtifactRegistry) -> None:
         self._engine = engine
@@ -126,10 +126,10 @@ class GooglePublisher:
         self.login = login
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress) -> str:
-        """Pushes as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
+        """Push as `host/repository:tag`; return the manifest's digest; raises RegistryError and its subclasses."""
         try:
             return self._engine.push(image, reference, on_progress=on_progress, login=self.login)
-        except RegistryAuthError:  # tokens end in the middle of long pushes; the layers that arrived are kept
+        except RegistryAuthError:  # a token may expire during a long push; layers that have arrived are kept
             self.login.renew()
         except RegistryNotFoundError:
             repository = repository_of(reference)
@@ -154,7 +154,9 @@ def _connect(endpoint: str) -> Any:
         return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials)
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        raise UsageError(f"{_VARIABLE}: {endpoint} is not encrypted", hint="Plain http is for this machine alone.")
+        raise UsageError(
+            f"{_VARIABLE}: {endpoint} is not encrypted", hint="Use https; plain http is allowed only for this machine."
+        )
     options = ClientOptions(api_endpoint=f"{parts.scheme}://{parts.netloc}")
     return artifactregistry_v1.ArtifactRegistryClient(credentials=credentials, transport="rest", client_options=options)
 
@@ -178,7 +180,7 @@ def _message(*, name: str = "", policies: Mapping[str, Any] | None = None) -> An
 
 
 def _policies(newest: int) -> dict[str, Any]:
-    """Everything older than a day may go, but the newest so many of each image stay: a KEEP alone deletes nothing."""
+    """Delete versions older than a day, but keep the newest of each image: a KEEP policy alone deletes nothing."""
     from google.cloud import artifactregistry_v1
 
     policy = artifactregistry_v1.CleanupPolicy
@@ -199,8 +201,8 @@ def _policies(newest: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _told(repository: Repository) -> Iterator[None]:
-    """Google's failures in the words of this house."""
+def _google_errors(repository: Repository) -> Iterator[None]:
+    """Translate Google's exceptions into RegistryError and its subclasses."""
     from google.api_core import exceptions as google
     from google.auth.exceptions import GoogleAuthError
 
@@ -209,14 +211,14 @@ def _told(repository: Repository) -> Iterator[None]:
         yield
     except (google.Forbidden, google.Unauthorized) as error:
         raise RegistryAuthError(
-            f"Artifact Registry does not let this account at {where}: {error.message}",
-            hint="It needs roles/artifactregistry.writer, and roles/artifactregistry.admin to make the repository.",
+            f"this account has no access to {where} in Artifact Registry: {error.message}",
+            hint="It needs roles/artifactregistry.writer, and roles/artifactregistry.admin to create the repository.",
         ) from error
     except GoogleAuthError as error:
         raise _no_credentials(error) from error
     except (google.ServiceUnavailable, google.RetryError, google.DeadlineExceeded) as error:
         raise RegistryUnreachableError(
-            f"Artifact Registry does not answer: {error}", hint="See to the network, its proxy and certificates."
+            f"Artifact Registry does not answer: {error}", hint="Check the network, the proxy and the certificates."
         ) from error
     except google.GoogleAPICallError as error:
         raise RegistryError(f"Artifact Registry failed at {where}: {error.message}", hint="Try again.") from error

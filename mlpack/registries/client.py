@@ -1,4 +1,4 @@
-"""Requests to a registry's HTTP interface: its login, its redirects, its failures."""
+"""Requests to a registry's HTTP API: login, redirects, errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a registry answered; header names in any case."""
+    """A registry's response; header names are case-insensitive."""
 
     status: int
     headers: Message
@@ -41,9 +41,9 @@ class Answer:
 
 
 class RegistryHttp:
-    """A registry's interface, with the user's login: plain HTTP on this machine's own addresses, else HTTPS.
+    """A registry's API, with the user's login: plain HTTP for addresses of this machine, else HTTPS.
 
-    `login` instead of that of Docker's config.
+    `login` replaces the login in Docker's configuration.
     """
 
     def __init__(self, registry: str, *, login: Login | None = None) -> None:
@@ -76,10 +76,10 @@ class RegistryHttp:
         body: bytes | None = None,
         write: bool = False,
     ) -> Answer:
-        """One request; `path` may be a whole address that the registry gave. The login is made when it asks for one.
+        """Send one request; log in if the registry requires it. `path` may be a URL that the registry returned.
 
-        Raises RegistryAuthError (401), RegistryNotFoundError (403), RegistryUnreachableError; other statuses are the
-        caller's to judge.
+        Raises RegistryAuthError (401), RegistryNotFoundError (403), RegistryUnreachableError; the caller handles other
+        statuses.
         """
         address = urljoin(self._base, path)
         if query:
@@ -90,18 +90,18 @@ class RegistryHttp:
             self._authorization[scope] = self._log_in(answer, scope)
             answer = self._send(method, address, headers or {}, body, self._authorization[scope])
         if answer.status == 401:
-            raise self._refused("it does not accept it")
+            raise self._refused("the credentials are wrong or have no access")
         if answer.status == 403:
             raise RegistryNotFoundError(
-                f"{self._registry} does not let this login {'write to' if write else 'read'} {urlsplit(address).path}",
-                hint="See to the repository's name and the login's rights.",
+                f"this login may not {'write to' if write else 'read'} {urlsplit(address).path} at {self._registry}",
+                hint="Check the name of the repository and the permissions of the login.",
             )
         return answer
 
     def _send(
         self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, authorization: str | None
     ) -> Answer:
-        # What the registry hands on to another host (a bucket) is signed by its address and must not see the login.
+        # A redirect to another host (a bucket) has a signed address and must not receive the login.
         own = urlsplit(address).netloc == urlsplit(self._base).netloc
         return self._open(
             address, method=method, headers=headers, body=body, authorization=authorization if own else None
@@ -114,7 +114,7 @@ class RegistryHttp:
         except (UnansweredError, CertificateError, HTTPException, OSError) as error:
             raise RegistryUnreachableError(
                 f"{self._registry} cannot be reached: {error}",
-                hint="See to the host and port, the network and its proxy, and the certificates that are trusted here.",
+                hint="Check the host and port, the network, the proxy, and the certificates that this machine trusts.",
             ) from error
 
     def _log_in(self, refusal: Answer, scope: str) -> str:
@@ -123,17 +123,19 @@ class RegistryHttp:
         scheme = challenge.partition(" ")[0].lower()
         if scheme == "basic":
             if self._credentials is None:
-                raise self._refused("there is none")
+                raise self._refused("no login is configured")
             return _basic(self._credentials)
         if scheme == "bearer":
             return "Bearer " + self._token(dict(_CHALLENGE_PART.findall(challenge)), scope)
-        raise RegistryAuthError(f"{self._registry} asks for a login of a kind unknown here: {challenge[:80]!r}")
+        raise RegistryAuthError(
+            f"{self._registry} requires a kind of login that mlpack does not support: {challenge[:80]!r}"
+        )
 
     def _token(self, challenge: Mapping[str, str], scope: str) -> str:
         """A token from the realm that the challenge names (distribution spec, token authentication)."""
         realm = challenge.get("realm", "")
         if not realm.startswith("https://") and not is_loopback(urlsplit(realm).hostname or ""):
-            raise self._refused(f"it wants the login sent to {realm!r}, which is not encrypted")
+            raise self._refused(f"the login would be sent to {realm!r}, which is not encrypted")
         wanted = re.sub(r":[a-z,]+$", f":{scope}", challenge.get("scope", ""))
         fields = {"service": challenge.get("service", ""), "scope": wanted}
         credentials, login, body = self._credentials, None, None
@@ -153,8 +155,8 @@ class RegistryHttp:
 
     def _refused(self, why: str) -> RegistryAuthError:
         known = self._credentials is not None
-        told = f"{self._registry} refused the login: {why}" if known else f"{self._registry} asks for a login: {why}"
-        return RegistryAuthError(told, hint=f"{remedy(self._registry, self._login)}, then try again.")
+        message = f"{self._registry} refused the login: {why}" if known else f"{self._registry} requires a login: {why}"
+        return RegistryAuthError(message, hint=f"{remedy(self._registry, self._login)}, then try again.")
 
 
 def _read(status: int, headers: Message, answer: IO[bytes]) -> Answer:

@@ -1,4 +1,4 @@
-"""The user's logins to registries: from Docker's config and its credential helpers."""
+"""The user's logins to registries: from Docker's configuration and credential helpers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from mlpack.registries.docker_config import config_file
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Credentials:
-    """A login; `identity_token` stands for user and password where a registry gave one. Never shown by repr."""
+    """A login; `identity_token` replaces user and password if a registry issued one. Never shown by repr."""
 
     username: str = ""
     password: str = ""
     identity_token: str = ""
 
 
-# Gives a registry's login, anew each time; None for none.
+# Returns a registry's login, looked up at each call; None if there is none.
 Login = Callable[[str], Credentials | None]
 
 
 def remedy(registry: str, login: Login | None) -> str:
-    """What makes a refused login good: the login's own word for it, else Docker's."""
+    """What to do about a refused login: the remedy of the login itself, else `docker login`."""
     return str(getattr(login, "remedy", "")) or f"`docker login {registry}`"
 
 
 def find_credentials(registry: str) -> Credentials | None:
-    """The login for a registry (`host` or `host:port`), None when there is none.
+    """The login for a registry (`host` or `host:port`), None if there is none.
 
-    Asked anew each time, as helpers give short-lived tokens. Raises RegistryAuthError when a helper fails.
+    Looked up at each call, because helpers return short-lived tokens. Raises RegistryAuthError if a helper fails.
     """
     from docker import auth
     from docker.errors import DockerException
@@ -45,12 +45,12 @@ def find_credentials(registry: str) -> Credentials | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a helper that is missing: the error says it too
+            warnings.simplefilter("ignore")  # about a missing helper: the error names it too
             found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
     except (DockerException, OSError, ValueError) as error:
         raise RegistryAuthError(
-            f"the login for {registry} cannot be had from {path}: {error}",
-            hint=f"See that the credential helper named there is installed and works, or `docker login {registry}`.",
+            f"cannot read the login for {registry} from {path}: {error}",
+            hint=f"Check that the credential helper named there is installed and works, or run `docker login {registry}`.",
         ) from error
     entry = {key.lower(): value for key, value in (found or {}).items()}
     given = Credentials(
@@ -62,9 +62,9 @@ def find_credentials(registry: str) -> Credentials | None:
 
 
 def registry_header(registry: str, *, needed: bool = True, login: Login | None = None) -> str:
-    """The value of X-Registry-Auth for the engine: the login, or an empty object, which an engine wants to see too.
+    """The value of X-Registry-Auth for the engine: the login, or an empty object, because engines require the header.
 
-    Where it is not `needed` (public images are read without) a broken helper is no error. `login` instead of Docker's.
+    If the login is not `needed` (public images), a broken helper is no error. `login` replaces that of Docker.
     """
     try:
         found = (login or find_credentials)(registry)

@@ -92,6 +92,25 @@ class ProjectRepository:
         return Repository(project=self.project, location=self.region)
 
 
+class OwnRegistry(Protocol):
+    """The registry of a target, used if mlpack.yaml names no repository."""
+
+    def repository(self, image: str, *, keep: int | None) -> Destination:
+        """Where an image of this name goes; `keep` is the clean-up policy: how many images stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectRegistry:
+    """The OwnRegistry of a Google project and region: the repository `mlpack` of Artifact Registry there."""
+
+    project: str
+    region: str
+
+    def repository(self, image: str, *, keep: int | None) -> Destination:
+        """The repository, created when the image is pushed if it is missing."""
+        return ProjectRepository(project=self.project, region=self.region, image=image, keep=keep)
+
+
 def choose_destination(
     named: str | None, *, project: str | None, region: str | None, usual: str | None, image: str, keep: int | None
 ) -> Destination:
@@ -111,21 +130,21 @@ def choose_destination(
     return NamedRepository(name=name, keep=keep)
 
 
-class _Home(Protocol):
-    @property
-    def project(self) -> str: ...
+def deploy_destination(
+    named: str | None, *, target: str, needs_registry: bool, own: OwnRegistry | None, image: str, keep: int | None
+) -> Destination | None:
+    """The destination of a deployment: `named` in mlpack.yaml, else the target's `own`; None: the image is not pushed.
 
-    @property
-    def region(self) -> str: ...
-
-
-def deploy_destination(home: _Home | None, named: str | None, *, image: str, keep: int | None) -> Destination | None:
-    """The destination of a deploy: `named` in mlpack.yaml, else the target's own repository; None: the image stays.
-
-    `home` is the project and region that the target takes its images from; None when it runs on the engine that built them.
+    Raises UsageError if the target needs a registry and there is none.
     """
-    if home is None:
-        return None
     if named is not None:
+        parse_reference(named)  # a mistake in it is reported before anything is built
         return NamedRepository(name=named, keep=keep)
-    return ProjectRepository(project=home.project, region=home.region, image=image, keep=keep)
+    if not needs_registry:
+        return None
+    if own is None:
+        raise UsageError(
+            f"the target {target} pulls images from a registry, and none is configured",
+            hint="Name a repository in mlpack.yaml: `image: {repository: host/repository}`.",
+        )
+    return own.repository(image, keep=keep)

@@ -1,4 +1,4 @@
-"""What engines and registries say when they fail, sorted into kinds."""
+"""Error messages of engines and registries, classified by kind."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Literal
 
 Kind = Literal["disk", "network", "login", "denied", "missing", "platform", "other"]
 
-# Words of Go's network library, of Docker's and containerd's clients, and of the registries in use (Docker Hub,
-# Artifact Registry, ECR, ACR, GHCR). The first kind whose words are found wins, so those that name a cause stand first.
+# Phrases of Go's network library, of Docker's and containerd's clients, and of the registries in use (Docker Hub,
+# Artifact Registry, ECR, ACR, GHCR). The first kind with a match wins, so kinds that name a cause come first.
 _WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     ("disk", ("no space left on device", "disk quota exceeded", "not enough space on the disk")),
     (
@@ -67,7 +67,7 @@ _WORDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
 
 
 def kind_of(text: str) -> Kind:
-    """The kind of a failure by its words; `other` when none is known."""
+    """The kind of an error by its message; `other` if no phrase matches."""
     low = text.lower() + " "
     return next((kind for kind, words in _WORDS if any(word in low for word in words)), "other")
 

@@ -1,4 +1,4 @@
-"""The login to Google's registries: Docker's own where it is set up, else a fresh token of Application Default Credentials."""
+"""The login to Google's registries: from Docker's configuration, else a token of Application Default Credentials."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from mlpack.errors import RegistryAuthError, UsageError
 from mlpack.registries.credentials import Credentials, find_credentials
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_USER = "oauth2accesstoken"  # Artifact Registry's name for whoever shows an access token
+_USER = "oauth2accesstoken"  # the user name that Artifact Registry requires with an access token
 
 
 class GoogleLogin:
-    """A Login. `always` takes the token even where Docker's config knows another login for the host.
+    """A Login. `always` uses the token even if Docker's configuration has another login for the host.
 
-    The token is fetched when first asked for, which is after the build; `renew` drops it.
+    The token is fetched at its first use, after the build; `renew` discards it.
     """
 
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
         self._google: Any = None
-        self.remedy = ""  # what makes it good when it is refused; "" for Docker's own way
+        self.remedy = ""  # what to do if the login is refused; "" for `docker login`
 
     def __call__(self, registry: str) -> Credentials | None:
-        """The login for a registry, None when Docker's config has none and no Google credentials are here."""
+        """The login for a registry; None if neither Docker's configuration nor Google credentials provide one."""
         own = None if self._always else find_credentials(registry)
         if own is not None:
             return own
@@ -33,7 +33,7 @@ class GoogleLogin:
         return None if token is None else Credentials(username=_USER, password=token)
 
     def renew(self) -> None:
-        """The next login is made with a new token."""
+        """Use a new token for the next login."""
         self._google = None
 
     def _token(self, registry: str) -> str | None:
@@ -47,7 +47,7 @@ class GoogleLogin:
         try:
             if self._google is None:
                 self._google = default_credentials()
-            if not self._google.valid:  # a token lives for an hour, and some pushes longer
+            if not self._google.valid:  # a token is valid for an hour, and some pushes take longer
                 self._google.refresh(Request())
         except DefaultCredentialsError as error:
             if not self._always:
@@ -58,8 +58,8 @@ class GoogleLogin:
             ) from error
         except GoogleAuthError as error:
             raise RegistryAuthError(
-                f"Google gives no token for {registry}: {error.args[0] if error.args else error}",
-                hint="`gcloud auth application-default login` signs in anew; a key file may have been revoked.",
+                f"Google issued no token for {registry}: {error.args[0] if error.args else error}",
+                hint="Log in again with `gcloud auth application-default login`; a key file may have been revoked.",
             ) from error
         return str(self._google.token)
 
@@ -69,7 +69,7 @@ def default_credentials() -> Any:
     import google.auth
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+        warnings.simplefilter("ignore")  # about end-user credentials without a quota project, which is no problem here
         return google.auth.default(scopes=[_SCOPE])[0]
 
 

@@ -1,4 +1,4 @@
-"""An image that is in a registry already, as a value: what a deploy of `name@sha256:...` starts from."""
+"""An image that is already in a registry, as a value: the start of a deployment of `name@sha256:...`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LISTS = (OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
 def pushed_image(reference: str, *, platform: str, login: Login | None = None) -> Image:
-    """The image under `host/repository@sha256:...`; of an index the one for the platform.
+    """The image under `host/repository@sha256:...`; for an index, the one for the platform.
 
-    `card` is the summary in the label dev.mlpack.card. Raises the RegistryError family; UsageError without a digest.
+    `card` is the summary in the label dev.mlpack.card. Raises RegistryError and its subclasses; UsageError without a digest.
     """
     name = parse_reference(reference)
     if name.digest is None:

@@ -1,4 +1,4 @@
-"""What hangs on an image in a registry: small documents attached to its digest, put there and read back."""
+"""Referrers: small documents that are attached to the digest of an image in a registry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 _DOCKER = "application/vnd.docker.distribution.manifest"
 _MANIFESTS = f"{OCI_MANIFEST}, {OCI_INDEX}, {_DOCKER}.v2+json, {_DOCKER}.list.v2+json"
-# The OCI image spec's stand-in for a config that nobody needs: the two bytes `{}`.
+# The OCI image spec's placeholder for an unused config: the two bytes `{}`.
 _EMPTY = b"{}"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _PAYLOAD_LIMIT = 16 * 1024 * 1024
@@ -33,11 +33,12 @@ def attach(
     annotations: Mapping[str, str] | None = None,
     login: Login | None = None,
 ) -> str:
-    """Hang a document on an image (`host/repository@sha256:...`); gives the digest of the manifest that holds it.
+    """Attach a document to an image (`host/repository@sha256:...`); return the digest of the manifest that contains it.
 
-    It is an OCI referrer: a manifest whose `subject` is the image. A registry that does not know referrers (it answers
-    without OCI-Subject) gets the tag `sha256-<hex>` instead, an index of all that hangs on the image, as the
-    distribution spec 1.1 asks ("Referrers Tag Schema"). The same document again changes nothing. Raises RegistryError's family.
+    It is an OCI referrer: a manifest whose `subject` is the image. For a registry without referrers (it answers without
+    OCI-Subject), the tag `sha256-<hex>` is written instead: an index of all referrers of the image, as the distribution spec
+    1.1 requires ("Referrers Tag Schema"). Attaching the same document again changes nothing. Raises RegistryError and its
+    subclasses.
     """
     name = _with_digest(reference)
     with RegistryHttp(name.registry, login=login) as http:
@@ -71,15 +72,15 @@ def attach(
 
 
 def attachments(reference: str, artifact_type: str, *, login: Login | None = None) -> list[bytes]:
-    """The documents of one type that hang on an image, in the order of the registry's list; each digest is checked.
+    """The documents of one type that are attached to an image, in the registry's order; each digest is checked.
 
-    Raises RegistryError's family; an image, or a registry, without any gives an empty list.
+    Empty if there are none. Raises RegistryError and its subclasses.
     """
     name = _with_digest(reference)
     with RegistryHttp(name.registry, login=login) as http:
         found = []
         for entry in _referrers(http, name, artifact_type):
-            # A list made by hand may leave the type out; the manifest itself then tells.
+            # A list made by hand may omit the type; then the manifest itself has it.
             if entry.get("artifactType") not in {None, artifact_type}:
                 continue
             manifest = _get_json(http, name, f"manifests/{entry['digest']}", str(entry["digest"]))
@@ -92,7 +93,7 @@ def attachments(reference: str, artifact_type: str, *, login: Login | None = Non
 
 
 def manifest_digest(reference: str) -> str | None:
-    """The digest that a registry has under `host/repository:tag` (or the digest itself), None when it has none."""
+    """The digest that a registry has for `host/repository:tag` (or the digest itself), None if there is none."""
     name = parse_reference(reference)
     with RegistryHttp(name.registry) as http:
         described = _describe(http, name, name.digest or name.tag or "latest")
@@ -121,11 +122,11 @@ def _with_digest(reference: str) -> Reference:
 
 
 def _describe(http: RegistryHttp, name: Reference, which: str) -> Descriptor | None:
-    """The descriptor of a manifest, of which the body is read: a registry's own word for a digest is not enough."""
+    """The descriptor of a manifest, computed from its body: the digest that a registry reports is not trusted."""
     answer = http.ask("GET", f"/v2/{name.repository}/manifests/{which}", headers={"Accept": _MANIFESTS})
     if answer.status == 404:
         return None
-    _expect(answer, 200, f"the reading of {name.name}")
+    _expect(answer, 200, f"reading {name.name}")
     return {"mediaType": answer.headers.get("Content-Type") or OCI_MANIFEST, **_measure(answer.body)}
 
 
@@ -135,7 +136,7 @@ def _put_blob(http: RegistryHttp, name: Reference, content: bytes) -> Descriptor
     if http.ask("HEAD", f"{blobs}/{measured['digest']}", write=True).status == 200:
         return measured
     begun = http.ask("POST", f"{blobs}/uploads/", write=True)
-    _expect(begun, 202, f"the start of an upload to {name.name}")
+    _expect(begun, 202, f"starting an upload to {name.name}")
     done = http.ask(
         "PUT",
         begun.headers.get("Location") or "",
@@ -144,7 +145,7 @@ def _put_blob(http: RegistryHttp, name: Reference, content: bytes) -> Descriptor
         body=content,
         write=True,
     )
-    _expect(done, 201, f"an upload to {name.name}")
+    _expect(done, 201, f"uploading to {name.name}")
     return measured
 
 
@@ -156,12 +157,12 @@ def _put_manifest(http: RegistryHttp, name: Reference, which: str, manifest: byt
         body=manifest,
         write=True,
     )
-    _expect(answer, 201, f"the writing of a manifest to {name.name}")
+    _expect(answer, 201, f"writing a manifest to {name.name}")
     return answer
 
 
 def _list_under_tag(http: RegistryHttp, name: Reference, entry: Descriptor) -> None:
-    """Add an entry to the index under the tag that stands for the referrers of an image."""
+    """Add an entry to the index under the tag for the referrers of an image."""
     tag = _referrers_tag(name)
     entries = _tagged(http, name)
     if any(known["digest"] == entry["digest"] for known in entries):
@@ -181,7 +182,7 @@ def _referrers(http: RegistryHttp, name: Reference, artifact_type: str) -> list[
         return _entries(answer.body)
     if answer.status in {400, 404, 405}:
         return _tagged(http, name)
-    _expect(answer, 200, f"the reading of what hangs on {name.name}")
+    _expect(answer, 200, f"reading the referrers of {name.name}")
     return []
 
 
@@ -189,7 +190,7 @@ def _tagged(http: RegistryHttp, name: Reference) -> list[Descriptor]:
     answer = http.ask("GET", f"/v2/{name.repository}/manifests/{_referrers_tag(name)}", headers={"Accept": OCI_INDEX})
     if answer.status == 404:
         return []
-    _expect(answer, 200, f"the reading of what hangs on {name.name}")
+    _expect(answer, 200, f"reading the referrers of {name.name}")
     return _entries(answer.body)
 
 
@@ -201,25 +202,25 @@ def _entries(index: bytes) -> list[Descriptor]:
     try:
         return [entry for entry in json.loads(index).get("manifests") or [] if isinstance(entry.get("digest"), str)]
     except (ValueError, AttributeError) as error:
-        raise RegistryError("the registry's list of what hangs on the image cannot be read") from error
+        raise RegistryError("the registry's list of referrers cannot be parsed") from error
 
 
 def _get_json(http: RegistryHttp, name: Reference, path: str, digest: str) -> dict[str, Any]:
     try:
         found = json.loads(_get(http, name, path, digest))
     except ValueError as error:
-        raise RegistryError(f"{name.at(digest)} is no manifest") from error
+        raise RegistryError(f"{name.at(digest)} is not a manifest") from error
     return found if isinstance(found, dict) else {}
 
 
 def _get(http: RegistryHttp, name: Reference, path: str, digest: str) -> bytes:
     """A manifest or a blob, checked against its digest."""
     answer = http.ask("GET", f"/v2/{name.repository}/{path}", headers={"Accept": f"{_MANIFESTS}, */*"})
-    _expect(answer, 200, f"the reading of {name.at(digest)}")
+    _expect(answer, 200, f"reading {name.at(digest)}")
     if _measure(answer.body)["digest"] != digest:
         raise RegistryError(
-            f"what the registry gives for {name.at(digest)} is something else",
-            hint="Something between here and the registry changes what it sends, or its storage is broken.",
+            f"the content that the registry returned for {name.at(digest)} has another digest",
+            hint="A proxy may modify what the registry sends, or the registry's storage is damaged.",
         )
     return answer.body
 

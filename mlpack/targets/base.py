@@ -1,73 +1,65 @@
-"""The two small interfaces of a place where services live: Target releases, Keeper looks after what is there."""
+"""The interface of a deployment target, which releases a service and manages it afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Live, Place, Plan, Service, Staged
+from mlpack.artifacts.release import Release
+from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
+from mlpack.registries.destinations import OwnRegistry
+from mlpack.targets.settings import TargetOption, TargetSettings
 
-OnStep = Callable[[str], None]  # told what is done now, in a few words
-
-
-@dataclass(frozen=True, kw_only=True)
-class Home:
-    """The project and region whose own registry a target takes its images from."""
-
-    project: str
-    region: str
+OnStep = Callable[[str], None]  # called with a short description of the current step
 
 
 class Target(Protocol):
-    """Takes a release in four steps, of which each can be undone until the last is proven."""
+    """A service at one place where services run.
 
-    platform: str | None  # the only one that it runs, None for the engine's own
-    home: Home | None  # None: the image stays on the engine that built it
+    A release goes through `plan`, `stage` and `promote`; `restore` rolls it back until the last one is verified. The other
+    methods manage an existing service and raise DeployError (code `deploy_missing`) if it does not exist.
+    """
+
+    name: ClassVar[str]  # that of `--target NAME`, of the section in mlpack.yaml and of the entry point
+    needs_registry: ClassVar[bool] = True  # False: it also runs images that are only in the engine that built them
+    platforms: ClassVar[tuple[str, ...]] = ()  # of the images that it runs, the usual one first; (): the engine's own
+    settings: ClassVar[type[TargetSettings]]  # reads `deploy: {NAME: ...}` in mlpack.yaml
+    options: ClassVar[tuple[TargetOption, ...]] = ()  # of the command line, each for one of the settings
+
     service: str
-    where: Mapping[str, str]  # what a later command needs beside the service's name to find it again
+    where: Mapping[str, str]  # the settings that later commands need to find the service again
+    own_registry: OwnRegistry | None = None  # where images go if mlpack.yaml names no repository
 
-    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:
-        """What will change if the image, known by `reference` once it is pushed, is released; changes nothing."""
+    def __init__(self, service: str, settings: Any, *, folder: Path, templates: Path | None) -> None:
+        """Make the target of one service; `folder` is the working folder, `templates` that of the user's own.
 
-    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:
-        """The release up and ready, without traffic. Raises DeployError; `restore` then clears up."""
+        It raises UsageError or DeployError if the service cannot be reached from here, before anything is built for it.
+        """
+
+    def plan(self, release: Release) -> Plan:
+        """What will change if this is released; changes nothing. A reference has no digest yet if the image is not pushed."""
+
+    def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
+        """Start the release without traffic, until it is ready. Raises DeployError; then call `restore`."""
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:
-        """The traffic on the staged release, or the door of a first one opened."""
+        """Move the traffic to the staged release, or make a first release public."""
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
-        """Everything as it was before the plan, whatever has happened since; says what was put back, "" for nothing.
+        """Roll back to the state before the plan; return a description of what was restored, "" for nothing.
 
-        Raises DeployStateError when it cannot, saying what is left.
+        Raises DeployStateError, which describes the remaining state, if the rollback fails.
         """
-
-
-class Keeper(Protocol):
-    """Looks after a service that is there; raises DeployError (code `deploy_missing`) when it is not."""
 
     def status(self) -> Service:
-        """What serves now, and what served before."""
+        """The service with its current and earlier revisions."""
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:
-        """Gives the traffic to revisions by percent (together 100), and tells how it is then."""
+        """Split the traffic between revisions by percent (100 in all); return the new state."""
 
     def delete(self, on_step: OnStep) -> None:
-        """Takes the service away."""
+        """Delete the service."""
 
-    def place(self) -> Place:
-        """Where it is asked."""
-
-
-class Kind(Protocol):
-    """What stands in the plug table for a target: makes one for a service from the target's corner of mlpack.yaml."""
-
-    def __call__(self, name: str, corner: Mapping[str, Any], *, folder: Path, templates: Path | None) -> Any:
-        """The Target, which is a Keeper too; raises ConfigError for a corner that does not fit.
-
-        `folder` is the working folder, `templates` that of the user's own.
-        """
+    def endpoint(self) -> Endpoint:
+        """The address of the service."""

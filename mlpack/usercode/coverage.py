@@ -246,13 +246,7 @@ class _Settling:
         for file in self.included.files:
             text = self.texts.get(file.target)
             if text is not None:
-                content = text.encode()
-                yield BundleFile(
-                    name=f"{CODE_FOLDER}/{file.target}",
-                    size=len(content),
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    content=content,
-                )
+                yield BundleFile.of_bytes(f"{CODE_FOLDER}/{file.target}", text.encode())
             else:
                 yield BundleFile(
                     name=f"{CODE_FOLDER}/{file.target}", size=file.size, sha256=_sha256(file.path), source=file.path

@@ -88,15 +88,16 @@ def module_name(stem: str) -> str:
 
 
 def _shown(path: Path, includes: tuple[Path, ...]) -> str:
+    """The path for messages and the card, with `/` on Windows too, so that the card does not depend on the system."""
     given = next(one for one in includes if one.absolute() == path)
     try:
         return (
             Path(os.path.relpath(path)).as_posix()
             if given.is_absolute() and path.is_relative_to(Path.cwd())
-            else str(given)
+            else given.as_posix()
         )
     except (OSError, ValueError):
-        return str(given)
+        return given.as_posix()
 
 
 def _folder_name(path: Path) -> str:

@@ -112,9 +112,9 @@ def _source(path: Path) -> Source:
 
 
 def _typed(path: Path, cwd: Path) -> str:
-    """The path as one types it here."""
+    """The path as the user can type it here, with `/` on every system."""
     try:
         shown = os.path.relpath(path, cwd)
     except ValueError:  # another drive
-        return str(path)
-    return str(path) if Path(shown).parts[:3] == ("..", "..", "..") else shown
+        return path.as_posix()
+    return path.as_posix() if Path(shown).parts[:3] == ("..", "..", "..") else Path(shown).as_posix()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import cast
 
@@ -88,4 +87,4 @@ def _text(bundle: Bundle) -> str:
 
 
 def _file(name: str, content: bytes) -> BundleFile:
-    return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
+    return BundleFile.of_bytes(name, content)

@@ -1,4 +1,4 @@
-"""Bars as an SVG that README can show, drawn from what was measured."""
+"""Bars as an SVG for docs/performance.md, drawn from what was measured."""
 
 from __future__ import annotations
 

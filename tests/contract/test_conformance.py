@@ -101,7 +101,7 @@ def test_a_server_that_answers_nonsense_fails_and_nothing_else_does() -> None:
         assert [one for one in report.checks if not one.ok]
         assert "".join(one.detail for one in report.checks).encode()
     details = [one.detail for report in reports for one in report.checks]
-    assert any("not of the contract's form" in one for one in details)
+    assert any("not have the contract's form" in one for one in details)
 
 
 def test_contracts_that_it_does_not_speak_fail(tmp_path: Path) -> None:

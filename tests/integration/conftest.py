@@ -186,7 +186,7 @@ def bundle_for(
 ) -> Bundle:
     """A bundle of a Dockerfile's text and a few files; `unique` keeps the build cache of its commands out of it."""
     text = f"{dockerfile}  # {uuid.uuid4()}\n" if unique else f"{dockerfile}\n"
-    every = (file_of("Dockerfile", text.encode()), *files)
+    every = (BundleFile.of_bytes("Dockerfile", text.encode()), *files)
     digest = "sha256:" + hashlib.sha256("".join(file.name + file.sha256 for file in every).encode()).hexdigest()
     return Bundle(
         lock=lock_for(engine.facts().platform),
@@ -198,11 +198,6 @@ def bundle_for(
         card={"name": "mlpack-test"},
         labels={"dev.mlpack.bundle": digest},
     )
-
-
-def file_of(name: str, content: bytes) -> BundleFile:
-    """A small file of a bundle."""
-    return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
 def lock_for(platform: str) -> Lock:

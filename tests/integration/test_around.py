@@ -189,7 +189,7 @@ def test_init_says_what_only_the_user_knows(tmp_path: Path) -> None:
     assert told("inspect", "old.pkl", cwd=tmp_path)["framework_version"] is None
     told("init", "old.pkl", cwd=tmp_path)
     refused(3, "missing_version", "render", "old.pkl", "-o", "out", cwd=tmp_path)
-    assert "# framework: scikit-learn==X.Y.Z     # needed" in written_text(tmp_path)
+    assert "# framework: scikit-learn==X.Y.Z     # required" in written_text(tmp_path)
     assert load_config(tmp_path / "mlpack.yaml").framework is None
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.image_plan import USER, Copy, HealthCheck, ImagePlan, Stage
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.engines.docker.model_image import model_digest, model_reference
@@ -35,6 +36,11 @@ pytestmark = pytest.mark.docker
 SIZE = int(os.environ.get("MLPACK_TEST_BIG", "300000000"))
 MEGABYTE = 1_000_000
 DOCKERFILE = f"FROM {BASE}\nCOPY model/ /app/model/"
+PLAN = ImagePlan(
+    name="", summary="", mlpack_version="", platform="", environment=(("A", "1"),), working_folder="/app", user=USER, port=80,
+    stages=(Stage(name="image", base=BASE, steps=(Copy(content="model", sources=("model/",), target="/app/model/"),)),),
+    health_check=HealthCheck(command=()), entrypoint=(), labels=(),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -125,9 +131,27 @@ def test_a_model_that_changes_leaves_no_image(engine: DockerEngine, bundle_of: M
     with model.open("wb") as file:
         file.truncate(70 * MEGABYTE)
     bundle = bundle_of(DOCKERFILE, files=(model_file(model, "1" * 64),))
-    with pytest.raises(UnreadableModelError, match="changed while it was sent"):
-        engine.build(replace(bundle), tags=("mlpack-test/none:1",), on_progress=lambda _: None)
+    for plan in (None, PLAN):  # with the bundle, and as an image of its own
+        with pytest.raises(UnreadableModelError, match="changed while it was sent"):
+            engine.build(replace(bundle, plan=plan), tags=("mlpack-test/none:1",), on_progress=lambda _: None)
     assert engine.find(model_reference(bundle.files[1:])) is None
+
+
+def test_a_dockerfile_of_the_users_own_gets_the_model_with_the_bundle(
+    engine: DockerEngine, bundle_of: MakeBundle, big_model: Callable[[int], BundleFile]
+) -> None:
+    """It may use the model in any way: nothing but its FROM lines is read, and no image of the model is made."""
+    model, news = big_model(70 * MEGABYTE), list[Progress]()
+    dockerfile = f"FROM {BASE}\nRUN --mount=type=bind,source=model,target=/m cp /m/model.pkl /tmp/copy"
+    bundle = bundle_of(dockerfile, files=(model,))
+    name = "mlpack-test/own:1"
+    try:
+        image = engine.build(bundle, tags=(name,), on_progress=news.append)
+        assert image.size > engine._client.inspect_image(BASE)["Size"] + model.size - 1
+    finally:
+        engine.remove_tag(name)
+    assert engine.find(model_reference([model])) is None
+    assert not [one for one in news if one.step == "model"]
 
 
 @pytest.mark.slow

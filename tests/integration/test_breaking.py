@@ -11,10 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker import DockerEngine
 from tests.hostile import P4, call, look_up, text
 from tests.integration.cli import mlpack, refused
-from tests.integration.conftest import BASE, MakeBundle, Name, Packed, file_of
+from tests.integration.conftest import BASE, MakeBundle, Name, Packed
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -130,15 +131,15 @@ def broken(iris: Packed, engine: DockerEngine, bundle_of: MakeBundle, fresh_name
         files, steps = [], [f"FROM {iris.built['tags'][0]}", "USER 0:0"]
         if loader:
             steps.append("RUN mv /app/loader.py /app/sound.py\nCOPY loader.py /app/")
-            files.append(file_of("loader.py", (LOADER + loader).encode()))
+            files.append(BundleFile.of_bytes("loader.py", (LOADER + loader).encode()))
         if serve:
             steps.append(
                 "RUN mv /app/serve.py /app/kept.py\nCOPY head.py /app/\nRUN cat /app/head.py /app/kept.py > /app/serve.py"
             )
-            files.append(file_of("head.py", (SERVE + serve).encode()))
+            files.append(BundleFile.of_bytes("head.py", (SERVE + serve).encode()))
         if model:
             steps.append("COPY model.pkl /app/model/")
-            files.append(file_of("model.pkl", model))
+            files.append(BundleFile.of_bytes("model.pkl", model))
         steps.append("USER 65532:65532")
         tag = f"{fresh_name('broken-' + name.replace('_', '-'))}:1"
         engine.build(bundle_of("\n".join(steps), files=tuple(files)), tags=(tag,), on_progress=lambda _: None)

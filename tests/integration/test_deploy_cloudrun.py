@@ -86,7 +86,7 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
 
         third = cloud.refused(8, "deploy_check", *words, "--env", REFUSES, cwd=iris.folder)
         assert "413" in third["error"]["message"]
-        assert third["restored"] == f"{second['revision']} serves as before"
+        assert third["restored"] == f"{second['revision']} serves again"
         fourth = cloud.refused(8, "deploy_slow_start", *words, "--env", ENDS, cwd=iris.folder)
         assert fourth["restored"] == third["restored"]
         assert fourth["log"] in fourth["error"]["hint"]
@@ -121,12 +121,12 @@ def test_a_model_file_becomes_a_service_and_is_replaced_without_a_failed_request
         ({"kind": "operation-failed-13"}, "deploy_port", "PORT"),
         ({"kind": "never-starts", "seconds": 1}, "deploy_slow_start", "startup probe"),
         ({"kind": "out-of-memory", "bytes": 30_000_000}, "deploy_memory", "ran out of memory"),
-        ({"kind": "image-gone"}, "deploy_image", "not where Cloud Run looks"),
+        ({"kind": "image-gone"}, "deploy_image", "does not find the image"),
         ({"kind": "quota"}, "deploy_quota", "quota"),
         ({"kind": "gpu-quota"}, "deploy_quota", "quota"),
         ({"kind": "forbidden", "call": "UpdateService"}, "deploy_permission", "not allowed"),
         ({"kind": "forbidden", "call": "GetOperation"}, "deploy_permission", "not allowed"),
-        ({"kind": "conflict", "call": "UpdateService"}, "deploy_conflict", "somebody else"),
+        ({"kind": "conflict", "call": "UpdateService"}, "deploy_conflict", "someone else"),
         ({"kind": "unavailable", "call": "UpdateService"}, "deploy_unreachable", "does not answer"),
         ({"kind": "unauthenticated", "call": "UpdateService", "times": 3}, "deploy_auth", "does not accept the login"),
         ({"kind": "instance-errors", "times": 200}, "deploy_check", "golden requests"),
@@ -167,7 +167,7 @@ def test_settings_of_the_service_itself_come_with_the_traffic_and_go_back_with_i
     cloud.arm("forbidden", call="SetIamPolicy")
     words = ("deploy", pushed, *WHERE, "--service", "standing", "--set", "ingress=internal", "--set", "labels.team=ml")
     found = cloud.refused(8, "deploy_permission", *words, "--allow-unauthenticated", "--yes", cwd=standing.folder)
-    assert found["restored"] == f"{serving(cloud, standing)} serves as before"
+    assert found["restored"] == f"{serving(cloud, standing)} serves again"
     after = cloud.service("standing")
     assert (after["ingress"], after.get("labels")) == (before["ingress"], before.get("labels"))
     assert int(after["generation"]) > int(before["generation"]) + 3  # staged, the traffic, the settings; and back
@@ -185,7 +185,7 @@ def test_what_cannot_be_put_back_is_exit_9(cloud: Cloud, standing: Packed, pushe
     error = json.loads(stdout)["error"]
     assert error["code"] == "deploy_state"
     assert "413" in error["message"]
-    assert "could not be put back" in error["message"]
+    assert "the rollback failed" in error["message"]
     assert "mlpack rollback --to" in error["hint"]
     cloud.disarm()
     cloud.told("rollback", "--to", serving(cloud, standing), cwd=standing.folder)
@@ -248,7 +248,7 @@ def test_nobody_to_ask_it_is_readiness_only(cloud: Cloud, standing: Packed, push
     assert done.code == 0, done
     assert done.document()["verified"] == "readiness"
     assert any("no identity" in note for note in done.document()["notes"])
-    assert "not asked, only ready" in done.stderr
+    assert "no request was sent, only its readiness is known" in done.stderr
 
 
 def test_a_plan_changes_nothing(cloud: Cloud, standing: Packed, pushed: str) -> None:

@@ -107,7 +107,7 @@ def test_a_stage_without_traffic_waits_for_its_share(iris: Packed, folder: Path,
     assert [(one["name"], one["percent"], one["proven"]) for one in waiting["revisions"]] == [
         (aside["revision"], 0, False)
     ]
-    assert "nothing serves yet" in waiting["message"]
+    assert "no revision serves yet" in waiting["message"]
     first = told(*aside["share"].split()[1:], cwd=folder)
     assert running(engine, service) == [f"mlpack-{service}"]
     assert ask(first["url"], body) == ask(f"http://127.0.0.1:{port}", body) == expected
@@ -161,10 +161,28 @@ def test_without_compose_nothing_is_begun(iris: Packed, receipts: Path, tmp_path
     assert yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["none"]["image"] == iris.image
 
 
-def test_settings_of_another_target_are_told(folder: Path, iris: Packed) -> None:
-    """`--region` means nothing to compose: exit 2, before anything is done."""
+def test_with_a_repository_the_digest_there_is_deployed(iris: Packed, folder: Path, registry: str) -> None:
+    """`image.repository` is honoured: the image is pushed first, and compose.yaml names its digest."""
+    (folder / "mlpack.yaml").write_text(
+        f"{(folder / 'mlpack.yaml').read_text()}\nimage: {{repository: {registry}/{iris.name}}}\n"
+    )
+    service = f"pushed-{iris.name}"
+    words = ("deploy", iris.image, "--target", "compose", "--service", service, "--set", f"port={free_port()}", "--yes")
+    first = told(*words, cwd=folder)
+    assert first["verified"] == "golden"
+    assert first["image"].startswith(f"{registry}/{iris.name}@sha256:")
+    home = folder / ".mlpack" / "compose" / service
+    written = yaml.safe_load((home / "compose.yaml").read_text())
+    assert (written["services"][service]["image"], written["x-mlpack-image"]) == (first["image"], iris.image)
+    again = told(*words, cwd=folder)
+    assert (again["plan"]["changes"], again["revision"]) == ([], first["revision"])
+
+
+def test_settings_of_another_target_are_refused(folder: Path, iris: Packed) -> None:
+    """Compose has no setting `region`: exit 2, before anything is done."""
     words = ("deploy", iris.image, "--target", "compose", "--yes")
-    found = refused(2, "config", *words, "--region", "europe-west1", cwd=folder)
+    refused(2, "usage", *words, "--region", "europe-west1", cwd=folder)
+    found = refused(2, "config", *words, "--set", "region=europe-west1", cwd=folder)
     assert "region" in found["error"]["message"]
-    assert "Known here" in found["error"]["hint"]
+    assert "Available settings" in found["error"]["hint"]
     assert [path.name for path in (folder / ".mlpack").iterdir()] == ["receipts"]

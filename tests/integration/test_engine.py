@@ -21,7 +21,7 @@ import pytest
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import Progress
-from mlpack.engines.base import Limits, Running
+from mlpack.engines.base import JobResult, Limits, Running
 from mlpack.engines.docker import DockerEngine
 from mlpack.errors import (
     BaseImageError,
@@ -34,7 +34,8 @@ from mlpack.errors import (
     UnreadableModelError,
 )
 from mlpack.registries.referrers import attach, attachments, manifest_digest
-from tests.integration.conftest import BASE, ROOT, MakeBundle, bundle_for, file_of
+from tests.extra import extra
+from tests.integration.conftest import BASE, ROOT, MakeBundle, bundle_for, containers_of
 from tests.ports import free_port
 
 pytestmark = pytest.mark.docker
@@ -73,7 +74,10 @@ def classic(engine_environment: None) -> Iterator[DockerEngine]:  # noqa: ARG001
 @pytest.fixture(scope="module")
 def probe(engine: DockerEngine) -> Iterator[Image]:
     """An image whose service tells what it may do."""
-    files = (file_of("app/probe.py", PROBE), file_of("app/model.json", json.dumps(CARD).encode()))
+    files = (
+        BundleFile.of_bytes("app/probe.py", PROBE),
+        BundleFile.of_bytes("app/model.json", json.dumps(CARD).encode()),
+    )
     reference = f"mlpack-engine-test:{uuid.uuid4().hex[:12]}"
     yield engine.build(bundle_for(engine, PROBE_DOCKERFILE, files=files), tags=(reference,), on_progress=unheard)
     engine.remove_tag(reference)
@@ -89,7 +93,7 @@ def test_build_with_cache_and_bind_mounts(
     dockerfile = f"""FROM {BASE}
 RUN --mount=type=cache,target=/cache --mount=type=bind,source=private,target=/private \\
     cat /private/secret.txt && touch /cache/x && echo from-the-step"""
-    bundle = bundle_of(dockerfile, private=(file_of("private/secret.txt", b"only here\n"),), unique=True)
+    bundle = bundle_of(dockerfile, private=(BundleFile.of_bytes("private/secret.txt", b"only here\n"),), unique=True)
     told: list[Progress] = []
     first, second = named(""), named("")
     image = engine.build(bundle, tags=(first, second), on_progress=told.append)
@@ -119,7 +123,9 @@ RUN --mount=type=cache,target=/cache --mount=type=bind,source=private,target=/pr
 
 def test_classic_builder(classic: DockerEngine, bundle_of: MakeBundle, named: Callable[[str], str]) -> None:
     """Without BuildKit the bundle's Dockerfile.classic is built, with the same news."""
-    other = file_of("Dockerfile.classic", f"FROM {BASE}\nRUN echo the-classic-way\n# {uuid.uuid4()}\n".encode())
+    other = BundleFile.of_bytes(
+        "Dockerfile.classic", f"FROM {BASE}\nRUN echo the-classic-way\n# {uuid.uuid4()}\n".encode()
+    )
     bundle = bundle_of("FROM scratch\nRUN --mount=type=cache,target=/x true", files=(other,))
     told: list[Progress] = []
     image = classic.build(bundle, tags=(named(""),), on_progress=told.append)
@@ -164,7 +170,7 @@ def test_full_disk(engine: DockerEngine, bundle_of: MakeBundle) -> None:
 def test_missing_base_image(builder: str, request: pytest.FixtureRequest, bundle_of: MakeBundle, registry: str) -> None:
     """A base that a registry does not know and a registry that nobody reaches are told apart."""
     docker: DockerEngine = request.getfixturevalue(builder)
-    with pytest.raises(BaseImageError, match=f"there is no base image {registry}/absent:1"):
+    with pytest.raises(BaseImageError, match=f"the base image {registry}/absent:1 does not exist"):
         docker.build(bundle_of(f"FROM {registry}/absent:1"), tags=(), on_progress=unheard)
     nowhere = f"127.0.0.1:{free_port()}/absent:1"
     with pytest.raises(BaseImageError, match="cannot be reached"):
@@ -259,7 +265,8 @@ def test_facts_and_base_digest(engine: DockerEngine) -> None:
     """The engine names its platform and folder; the base's digest is for this platform, and None for what nobody has."""
     facts = engine.facts()
     assert facts.platform.startswith("linux/")
-    assert facts.buildkit
+    assert facts.details["buildkit"]
+    assert not facts.keeps_secrets
     assert facts.details["root_dir"]
     digest = engine.base_digest(BASE, facts.platform)
     assert digest is not None
@@ -340,7 +347,7 @@ def test_chosen_and_taken_port(engine: DockerEngine, probe: Image) -> None:
         assert running.url == f"http://127.0.0.1:{port}"
         ask(running)
         with (
-            pytest.raises(EngineError, match=f"port {port} of the engine's machine is taken"),
+            pytest.raises(EngineError, match=f"port {port} on the engine's machine is"),
             engine.run(probe, limits=Limits(), env={}, port=8080, publish=port),
         ):
             pytest.fail("two services on one port")
@@ -398,6 +405,101 @@ with engine.run(engine.find("{probe.id}"), limits=Limits(), env={{}}, port=8080)
     assert container not in {entry["Id"] for entry in engine._client.containers(all=True)}
 
 
+# jobs -----------------------------------------------------------------------------------------------
+
+WRITES = """
+import os, pathlib, socket, sys
+out = pathlib.Path("/tmp/out"); (out / "deep").mkdir(parents=True)
+(out / "deep" / "numbers.txt").write_text("1 2 3"); (out / "empty").write_bytes(b"")
+(out / "passwd").symlink_to("/etc/passwd"); (out / "again").hardlink_to(out / "deep" / "numbers.txt")
+(out / "who.txt").write_text(f"{os.getuid()}:{os.getgid()} {sorted(name for _, name in socket.if_nameindex())}")
+print("to stdout"); print("to stderr", file=sys.stderr)
+sys.exit(3)
+"""
+
+
+def job(engine: DockerEngine, image: Image, program: str, **more: Any) -> JobResult:
+    """A job that runs a Python program."""
+    return engine.job(image, limits=Limits(), command=("python3", "-c", program), outputs="/tmp/out", **more)
+
+
+def test_a_job_gives_its_exit_code_log_and_files(engine: DockerEngine, probe: Image) -> None:
+    """It runs as the user without rights and without a network; regular files come back, links do not."""
+    done = job(engine, probe, WRITES)
+    assert (done.exit.code, done.exit.oom_killed) == (3, False)
+    assert 0 < done.exit.seconds < PATIENCE_S
+    assert sorted(done.log.splitlines()) == ["to stderr", "to stdout"]
+    # which of two names of one file is the link depends on the order of the folder
+    twins = {name: done.files[name] for name in done.files if name in {"again", "deep/numbers.txt"}}
+    assert list(twins.values()) == [b"1 2 3"]
+    assert {name: content for name, content in done.files.items() if name not in twins} == {
+        "empty": b"", "who.txt": b"65532:65532 ['lo']",
+    }  # fmt: skip
+    assert containers_of(engine, probe.id) == set()
+
+
+def test_a_job_without_files(engine: DockerEngine, probe: Image) -> None:
+    """A folder that is not there is no files; so is a file in its place."""
+    assert job(engine, probe, "pass").files == {}
+    assert job(engine, probe, "open('/tmp/out', 'w').write('x')").files == {}
+
+
+def test_a_job_that_does_not_end(engine: DockerEngine, probe: Image) -> None:
+    """After its time it is removed, and the error holds its output."""
+    with pytest.raises(EngineError, match=r"did not end within 0\.5 s") as failure:
+        job(engine, probe, "import time; print('begun', flush=True); time.sleep(600)", timeout_s=0.5)
+    assert failure.value.detail == "begun\n"
+    assert containers_of(engine, probe.id) == set()
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os; os.mkdir('/tmp/out')\nfor n in range(3): open(f'/tmp/out/{n}', 'wb').write(bytes(6_000_000))",
+        *extra("import os; os.mkdir('/tmp/out')\nfor n in range(40_000): os.symlink('x', f'/tmp/out/{n}')"),
+    ],
+)
+def test_a_job_that_writes_too_much(engine: DockerEngine, probe: Image, program: str) -> None:
+    """All files together have a limit, and so has their number."""
+    with pytest.raises(EngineError, match="wrote more than 16 MiB to /tmp/out"):
+        job(engine, probe, program)
+    assert containers_of(engine, probe.id) == set()
+
+
+def test_a_job_cannot_write_one_large_file(engine: DockerEngine, probe: Image) -> None:
+    """The kernel refuses a file over the limit while it is written, so that no job fills the disk with one."""
+    done = job(engine, probe, "import os; os.mkdir('/tmp/x'); open('/tmp/x/x', 'wb').write(bytes(17 * 1024**2))")
+    assert done.exit.code != 0
+    assert "File too large" in done.log
+
+
+def test_a_job_that_cannot_start(engine: DockerEngine, probe: Image) -> None:
+    """A program or an image that is not there is an error with a remedy."""
+    with pytest.raises(EngineError, match=r"did not start: .*/no/such/program"):
+        engine.job(probe, limits=Limits(), command=("/no/such/program",), outputs="/tmp/out")
+    gone = Image(id=f"sha256:{'0' * 64}", tags=(), size=0, platform="", card={}, labels={})
+    with pytest.raises(ImageNotFoundError):
+        job(engine, gone, "pass")
+    assert containers_of(engine, probe.id) == set()
+
+
+def test_interrupted_job(engine: DockerEngine, probe: Image) -> None:
+    """Ctrl-C while a job runs removes its container."""
+    marker = str(100_000 + uuid.uuid4().int % 899_999)
+    program = f"""
+from mlpack.engines.base import Limits
+from mlpack.engines.docker import DockerEngine
+engine = DockerEngine.connect()
+engine.job(engine.find("{probe.id}"), limits=Limits(), command=("sleep", "{marker}"), outputs="/tmp/out")
+"""
+    with interruptible(program) as process:
+        within(lambda: sleeps(marker))
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate(timeout=PATIENCE_S)[1]
+    assert containers_of(engine, probe.id) == set()
+    within(lambda: not sleeps(marker))
+
+
 # pushing --------------------------------------------------------------------------------------------
 
 
@@ -445,9 +547,9 @@ def test_push_refused(
     with pytest.raises(RegistryAuthError, match="refused the login"):
         manifest_digest(reference)
     (tmp_path / "config.json").unlink()
-    with pytest.raises(RegistryAuthError, match="asks for a login"):
+    with pytest.raises(RegistryAuthError, match="requires a login"):
         engine.push(probe, reference, on_progress=unheard)
-    with pytest.raises(RegistryAuthError, match="asks for a login"):
+    with pytest.raises(RegistryAuthError, match="requires a login"):
         manifest_digest(reference)
 
 

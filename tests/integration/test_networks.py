@@ -78,7 +78,7 @@ def test_other_engines(kind: str) -> None:
         pytest.skip(f"no {kind} engine here: MLPACK_TEST_{kind.upper()}_HOST names one")
     with DockerEngine.connect({**os.environ, "DOCKER_HOST": address}) as other:
         assert other.facts().platform.startswith("linux/")
-        assert kind != "podman" or not other.facts().buildkit
+        assert kind != "podman" or not other.facts().details["buildkit"]
 
 
 # packages -------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_lightgbm_in_scikit_learn_of_that_time(folder: Path, in_2021: InContaine
     wanted = json.loads((folder / "answer.json").read_text())
 
     guessed = mlpack("render", "sleep.joblib", "-o", "guessed", cwd=folder)
-    assert "does not tell which version of lightgbm made it: the newest" in guessed.stderr
+    assert "does not record the version of lightgbm: the newest" in guessed.stderr
     told("build", "sleep.joblib", "--framework", "lightgbm==3.2.1", "--name", fresh_name("sleep"), cwd=folder)
     assert told("test", cwd=folder)["ok"]
     with served(cwd=folder) as url:

@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker import DockerEngine
 from tests.integration.cli import Done, mlpack
-from tests.integration.conftest import BASE, MakeBundle, Name, containers_of, file_of
+from tests.integration.conftest import BASE, MakeBundle, Name, containers_of
 from tests.integration.networks import PRIVATE, bridge_address, certificate, in_container, pip_conf, working_folder
 from tests.standins.connect_proxy import ConnectProxy, connect_proxy
 from tests.unit.packages.standin_index import StandinIndex, serve
@@ -224,7 +225,7 @@ def test_the_search_finds(engine: DockerEngine, bundle_of: MakeBundle, tmp_path:
     (tmp_path / "across").write_bytes(b"x" * (CHUNK - 7) + canary.encode())
     assert holding([canary.encode()], tmp_path) == [tmp_path / "across"]
     began = time.time() - 1
-    bundle = bundle_of(f"FROM {BASE}\nCOPY told /told", files=(file_of("told", canary.encode()),))
+    bundle = bundle_of(f"FROM {BASE}\nCOPY told /told", files=(BundleFile.of_bytes("told", canary.encode()),))
     reference = f"secrets-search:{uuid.uuid4().hex[:8]}"
     image = engine.build(bundle, tags=(reference,), on_progress=lambda _: None)
     try:

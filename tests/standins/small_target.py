@@ -1,88 +1,90 @@
-"""A target made small: its revisions are HTTP servers of this process, and its front door hands on to the one that serves."""
+"""A small target: its revisions are HTTP servers of this process, behind a front server that answers as the current one."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Change, Live, Place, Plan, Revision, Service, Staged
+from mlpack.artifacts.release import Release
+from mlpack.artifacts.service import Change, Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError
-from mlpack.targets.base import Home, OnStep
+from mlpack.targets.base import OnStep, Target
+from mlpack.targets.settings import TargetSettings
 
 
-class SmallTarget:
-    """A Target and Keeper. `answers` is what the next revision says to /predict: a JSON value, or a status.
+class SmallTarget(Target):
+    """A Target. `answers` is the answer of the next revision to /predict: a JSON value, or a status.
 
-    `broken` names a step that fails: stage, promote, restore. `door` is asked for the service itself.
+    `broken` names a step that fails: stage, promote, restore. `front` is the server of the service itself. `reached` makes the
+    endpoint of a server's URL.
     """
 
-    platform: str | None = None
-    home: Home | None = None
+    name = "small"
+    needs_registry = False
+    settings = TargetSettings
     where: Mapping[str, str] = {}
 
-    def __init__(self, door: Answering) -> None:
+    def __init__(self, front: Answering) -> None:
         self.service = "small"
         self.answers: Any = {"predictions": [1]}
         self.broken = ""
         self.closed = ""
+        self.reached: Callable[[str], Endpoint] = lambda url: Endpoint(url=url, closed=self.closed)
         self.calls: list[str] = []
-        self._door = door
+        self._front = front
         self._made: list[Answering] = []
         self._serving: Answering | None = None
 
-    def plan(self, image: Image, report: Report | None, reference: str) -> Plan:  # noqa: ARG002  # nothing to measure
+    def plan(self, release: Release) -> Plan:
         """One change, always."""
         return Plan(
             target="small",
             service=self.service,
             exists=self._serving is not None,
-            changes=(Change(field="image", before="", after=reference),),
+            changes=(Change(field="image", before="", after=release.single(self.name).reference),),
             document="",
             file_name="small.yaml",
             run=str(len(self._made)),
             before=self._serving,
         )
 
-    def stage(self, plan: Plan, released: Released, on_step: OnStep) -> Staged:  # noqa: ARG002  # as the interface has it
-        """A server more, which nobody is sent to."""
+    def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:  # noqa: ARG002  # as the interface has it
+        """One more server, without traffic."""
         self._step("stage")
         made = Answering(f"r{len(self._made)}", self.answers)
         self._made.append(made)
-        serving = Place(url=self._door.url) if self._serving else None
+        serving = self.reached(self._front.url) if self._serving else None
         previous = self._serving.name if self._serving else None
         return Staged(
             revision=made.name,
-            place=Place(url=made.url, closed=self.closed),
+            endpoint=self.reached(made.url),
             serving=serving,
             token_command="print-token" if self.closed else "",
             previous=previous,
         )
 
     def promote(self, plan: Plan, staged: Staged, on_step: OnStep) -> Live:  # noqa: ARG002  # as the interface has it
-        """The door hands on to it."""
+        """The front server answers as this one."""
         self._step("promote")
         self._serve(next(one for one in self._made if one.name == staged.revision))
         return Live(
             revision=staged.revision,
             image="small@sha256:0",
-            place=Place(url=self._door.url, closed=self.closed),
+            endpoint=self.reached(self._front.url),
             open_to_all=not self.closed,
             token_command=staged.token_command,
             previous=staged.previous,
         )
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:  # noqa: ARG002  # as the interface has it
-        """The door hands on to the former one."""
+        """The front server answers as the previous one."""
         self.calls.append("restore")
         if self.broken == "restore":
-            raise DeployStateError("the door is jammed", hint="Look at it.")
+            raise DeployStateError("the front server is stuck", hint="Check it.")
         self._serve(plan.before)
         return f"{plan.before.name} serves" if plan.before else ""
 
@@ -91,7 +93,7 @@ class SmallTarget:
         return Service(
             target="small",
             name=self.service,
-            url=self._door.url,
+            url=self._front.url,
             ready=True,
             open_to_all=True,
             revisions=tuple(
@@ -101,17 +103,17 @@ class SmallTarget:
         )
 
     def route(self, shares: Mapping[str, int], on_step: OnStep) -> Service:  # noqa: ARG002  # as the interface has it
-        """The door hands on to the one with a share."""
+        """The front server answers as the one with a share."""
         self._serve(next(one for one in self._made if shares.get(one.name)))
         return self.status()
 
     def delete(self, on_step: OnStep) -> None:  # noqa: ARG002  # as the interface has it
-        """Nobody serves any more."""
+        """No revision serves any more."""
         self._serve(None)
 
-    def place(self) -> Place:
-        """The door."""
-        return Place(url=self._door.url)
+    def endpoint(self) -> Endpoint:
+        """The front server."""
+        return self.reached(self._front.url)
 
     def close(self) -> None:
         """All servers end."""
@@ -120,7 +122,7 @@ class SmallTarget:
 
     def _serve(self, one: Answering | None) -> None:
         self._serving = one
-        self._door.answer = one.answer if one else 404
+        self._front.answer = one.answer if one else 404
 
     def _step(self, name: str) -> None:
         self.calls.append(name)
@@ -129,7 +131,7 @@ class SmallTarget:
 
 
 class Answering:
-    """An HTTP server that says one thing to /predict; a number is a status."""
+    """An HTTP server with a fixed answer to /predict; a number is a status."""
 
     def __init__(self, name: str, answer: Any) -> None:
         self.name, self.answer, self.ready = name, answer, True
@@ -166,7 +168,7 @@ class Answering:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def close(self) -> None:
-        """No more answers."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -174,11 +176,11 @@ class Answering:
 
 @contextmanager
 def small_target() -> Iterator[SmallTarget]:
-    """A target with its door, for as long as the `with` lasts."""
-    door = Answering("door", 404)
-    target = SmallTarget(door)
+    """A target with its front server, for as long as the `with` lasts."""
+    front = Answering("front", 404)
+    target = SmallTarget(front)
     try:
         yield target
     finally:
         target.close()
-        door.close()
+        front.close()

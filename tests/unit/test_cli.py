@@ -170,6 +170,58 @@ def test_a_dead_engine_is_told(tmp_path: Path) -> None:
     assert error["hint"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "model.pkl"),
+        ("push", "iris"),
+        ("image", "iris"),
+        ("deploy", "--target", "compose", "--yes", "model.pkl"),
+    ],
+    ids=" ".join,
+)
+def test_an_engine_without_images_is_refused_at_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """What needs an image is exit 2 with a local runner, chosen in any way; nothing is inspected or built before."""
+    (tmp_path / "mlpack.yaml").write_text("engine: process\n" if words[0] == "push" else "")
+    env = {"MLPACK_ENGINE": "process"} if words[0] == "image" else {}
+    more = () if words[0] in {"push", "image"} else ("--engine", "process")
+    done = mlpack(*words, *more, "--json", cwd=tmp_path, **env)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (2, "usage"), done
+    assert "builds, runs and pushes no images" in error["message"]
+    assert "--engine docker" in error["hint"]
+
+
+def test_the_engine_is_chosen_as_other_keys_are(tmp_path: Path) -> None:
+    """The option wins over the variable, the variable over mlpack.yaml; an unknown name lists those that there are."""
+
+    def chosen(*words: str, **env: str) -> str:
+        done = mlpack("test", "nothing.pkl", *words, "--json", cwd=tmp_path, DOCKER_HOST="unix:///none.sock", **env)
+        return str(json.loads(done.stdout)["error"]["code"])
+
+    assert chosen() == "engine_unavailable"  # docker
+    (tmp_path / "mlpack.yaml").write_text("engine: process\n")
+    assert chosen() == "unreadable"  # a local runner takes a model's path
+    assert chosen(MLPACK_ENGINE="docker") == "engine_unavailable"
+    assert chosen("--engine", "process", MLPACK_ENGINE="docker") == "unreadable"
+    done = mlpack("build", "model.pkl", "--engine", "podman", "--json", cwd=tmp_path)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["hint"]) == (2, "Available engines: docker, process.")
+
+
+def test_commands_that_can_do_without_images_go_on(tmp_path: Path) -> None:
+    """With a local runner `clean` leaves images out, `doctor` looks at its Pythons, and `render` needs none."""
+    env = {"MLPACK_ENGINE": "process", "MLPACK_CACHE": str(tmp_path / "cache"), "PIP_NO_INDEX": "1"}
+    done = mlpack("clean", "--yes", cwd=tmp_path, **env)
+    assert done.returncode == 0, done
+    assert "images are left out" in done.stderr
+    done = mlpack("doctor", "--json", cwd=tmp_path, **env)
+    (engine,) = (check for check in json.loads(done.stdout)["checks"] if check["name"] == "engine")
+    assert (engine["state"], "without images; Python 3." in engine["seen"]) == ("ok", True)
+    done = mlpack("render", "nothing.pkl", "-o", "out", "--json", cwd=tmp_path, **env)
+    assert json.loads(done.stdout)["error"]["code"] == "unreadable"
+
+
 def test_completion_is_offered(tmp_path: Path) -> None:
     """The shell's completion script comes from the command itself."""
     done = mlpack("--show-completion", "bash", cwd=tmp_path)

@@ -49,17 +49,17 @@ def test_declared_shapes_and_dtypes_are_held() -> None:
     """An answer must have the dtype, the shape and the classes that its signature declares."""
     labels = {"dtype": "INT64", "shape": [-1]}
     assert problem_with([0, 1], labels, [0, 1]) == ""
-    assert "none of the classes" in problem_with([0, 7], labels, [0, 1])
-    assert "no INT64" in problem_with([0.5], labels, None)
-    assert "no INT64" in problem_with([True], labels, None)
+    assert "not one of the classes" in problem_with([0, 7], labels, [0, 1])
+    assert "not of type INT64" in problem_with([0.5], labels, None)
+    assert "not of type INT64" in problem_with([True], labels, None)
     table = {"dtype": "FP64", "shape": [-1, 3]}
     assert problem_with([[0.1, None, 1]], table, None) == ""
     assert "2 values" in problem_with([[0.1, 0.2]], table, None)
-    assert "no list" in problem_with([0.1], table, None)
+    assert "not a list" in problem_with([0.1], table, None)
     texts = {"dtype": "BYTES", "shape": [-1]}
     assert problem_with(["a", {"b64": "/w=="}], texts, None) == ""
     for value in (1, {"b64": 1}, {"b64": "/w==", "c": "d"}, {"c": "d"}):
-        assert "no BYTES" in problem_with([value], texts, None)
+        assert "not of type BYTES" in problem_with([value], texts, None)
 
 
 MATRIX = {

@@ -60,7 +60,7 @@ def test_the_file_beside_the_model_counts_first(tmp_path: Path) -> None:
         ("test: {tolerance: -1}\n", "tolerance"),
         ("name: x\nserve: {}\n  port: 1\n", r"mlpack\.yaml:3 is not valid YAML"),
         ("requirements:\n- pandas\n- 3\n", r"mlpack\.yaml:3: `requirements\.1`"),
-        ("name: x\nversion: 1\nname: y\n", r"mlpack\.yaml:3: `name` is here again, after line 1"),
+        ("name: x\nversion: 1\nname: y\n", r"mlpack\.yaml:3: `name` is a duplicate of line 1"),
         ("a: &a\n  b: *a\n", "unknown key `a`"),
     ],
 )

@@ -1,20 +1,23 @@
-"""A release is staged, asked, given the traffic and asked again; whatever fails is put back, and told with its exit code."""
+"""A release is staged, verified, gets the traffic and is verified again; a failure is rolled back and has its exit code."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released, Unverified
 from mlpack.artifacts.report import Check, Report
-from mlpack.artifacts.service import Deployment
+from mlpack.artifacts.service import Deployment, Endpoint
 from mlpack.checks.golden import Golden, ask, golden_of
 from mlpack.checks.smoke import Expectation
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.pipeline.deploy import deploy, refuse_platform, rollback, share
+from tests.standins.port_forward import port_forward
 from tests.standins.small_target import SmallTarget, small_target
 
 IMAGE = Image(id="sha256:1", tags=("small:1",), size=1, platform="linux/amd64", card={}, labels={})
@@ -29,82 +32,82 @@ def target() -> Iterator[SmallTarget]:
 
 
 def release(target: SmallTarget, *, golden: Golden | None = GOLDEN, traffic: bool = True) -> Deployment:
-    plan = target.plan(IMAGE, None, "small")
+    plan = target.plan(RELEASED.release)
     return deploy(plan, RELEASED, target=target, golden=golden, on_step=lambda _: None, traffic=traffic)
 
 
-def test_a_release_is_asked_before_and_after_it_gets_the_traffic(target: SmallTarget) -> None:
-    """The first has nothing to be compared with; the second is measured beside what served."""
+def test_a_release_is_verified_before_and_after_it_gets_the_traffic(target: SmallTarget) -> None:
+    """The first release is compared with nothing, the second with the revision before."""
     first = release(target)
     assert (first.revision, first.verified, first.previous) == ("r0", "golden", None)
-    assert set(first.asked) == {"staged", "live"}
+    assert set(first.measured) == {"staged", "live"}
     assert first.rollback == "mlpack delete"
     second = release(target)
     assert (second.revision, second.previous) == ("r1", "r0")
-    assert set(second.asked) == {"before", "staged", "live"}
-    assert {place["times"] for place in second.asked.values()} == {30}
+    assert set(second.measured) == {"before", "staged", "live"}
+    assert {place["times"] for place in second.measured.values()} == {30}
     assert second.rollback == "mlpack rollback --to r0"
     assert target.calls == ["stage", "promote"] * 2
 
 
 @pytest.mark.parametrize("answer", [{"predictions": [2]}, {"predictions": []}, 500], ids=str)
 def test_a_wrong_answer_never_gets_the_traffic(target: SmallTarget, answer: object) -> None:
-    """Exit 8, the first wrong answer in the message, and what served goes on serving."""
+    """Exit 8, the first wrong answer in the message, and the previous revision keeps the traffic."""
     release(target)
     target.answers = answer
-    with pytest.raises(DeployError) as told:
+    with pytest.raises(DeployError) as caught:
         release(target)
-    assert (told.value.exit, told.value.code) == (8, "deploy_check")
-    assert "golden requests" in told.value.message
-    assert "r0 serves" in told.value.message
-    assert told.value.document["restored"] == "r0 serves"
+    assert (caught.value.exit, caught.value.code) == (8, "deploy_check")
+    assert "golden requests" in caught.value.message
+    assert "r0 serves" in caught.value.message
+    assert caught.value.document["restored"] == "r0 serves"
     assert target.calls[-2:] == ["stage", "restore"]
-    assert not ask(target.place(), GOLDEN).errors
+    assert not ask(target.endpoint(), GOLDEN).errors
 
 
 @pytest.mark.parametrize("step", ["stage", "promote"])
-def test_a_step_that_fails_is_put_back(target: SmallTarget, step: str) -> None:
-    """The failure keeps its own code, and says that things are as before."""
+def test_a_failed_step_is_rolled_back(target: SmallTarget, step: str) -> None:
+    """The error keeps its code, and the previous revision has the traffic."""
     release(target)
     target.broken = step
-    with pytest.raises(DeployError) as told:
+    with pytest.raises(DeployError) as caught:
         release(target)
-    assert (told.value.exit, told.value.code) == (8, "deploy_quota")
+    assert (caught.value.exit, caught.value.code) == (8, "deploy_quota")
     assert target.calls[-1] == "restore"
     assert target.status().serving == target.status().revisions[-1]
 
 
-def test_what_cannot_be_put_back_is_exit_9(target: SmallTarget) -> None:
-    """Both failures are told: what went wrong, and what state is left."""
+def test_a_failed_rollback_is_exit_9(target: SmallTarget) -> None:
+    """The message has both errors: why the release failed, and the state that is left."""
     release(target)
     target.answers, target.broken = 500, "restore"
-    with pytest.raises(DeployStateError) as told:
+    with pytest.raises(DeployStateError) as caught:
         release(target)
-    assert told.value.exit == 9
-    assert "golden requests" in told.value.message
-    assert "the door is jammed" in told.value.message
+    assert caught.value.exit == 9
+    assert "golden requests" in caught.value.message
+    assert "the front server is stuck" in caught.value.message
 
 
-def test_ctrl_c_puts_back_too(target: SmallTarget) -> None:
-    """An interrupted release leaves what served serving."""
+def test_ctrl_c_rolls_back(target: SmallTarget) -> None:
+    """After an interrupted release, the previous revision has the traffic."""
     release(target)
 
     steps = []
 
     def interrupted(step: str) -> None:
         steps.append(step)
-        if step.startswith("asking http"):
+        if step.startswith("verifying http"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        deploy(target.plan(IMAGE, None, "small"), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
+        deploy(target.plan(RELEASED.release), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
     assert target.calls[-1] == "restore"
     assert steps[-1] == "r0 serves"
-    assert not ask(target.place(), GOLDEN).errors
+    assert not ask(target.endpoint(), GOLDEN).errors
 
 
-def test_without_traffic_it_stays_aside(target: SmallTarget) -> None:
-    """`--no-traffic` asks the staged release and stops."""
+def test_a_release_without_traffic_stays_staged(target: SmallTarget) -> None:
+    """`--no-traffic` verifies the staged release and stops."""
     release(target)
     aside = release(target, traffic=False)
     assert (aside.revision, aside.verified) == ("r1", "golden")
@@ -116,8 +119,8 @@ def test_without_traffic_it_stays_aside(target: SmallTarget) -> None:
     assert '"Authorization: Bearer $(print-token)"' in release(target, traffic=False).command
 
 
-def test_a_place_that_nobody_here_can_ask_is_readiness_only(target: SmallTarget) -> None:
-    """It says so in `verified` and in a note, with the reason."""
+def test_an_endpoint_closed_to_this_machine_is_readiness_only(target: SmallTarget) -> None:
+    """`verified` and a note say so, with the reason."""
     target.closed = "it is private"
     found = release(target)
     assert found.verified == "readiness"
@@ -125,8 +128,43 @@ def test_a_place_that_nobody_here_can_ask_is_readiness_only(target: SmallTarget)
     assert '"Authorization: Bearer $(print-token)"' in found.command
 
 
-def test_rollback_and_shares_know_what_is_there(target: SmallTarget) -> None:
-    """The newest ready one before what serves; names that are not there are told before anything moves."""
+@dataclass(frozen=True, kw_only=True)
+class Forwarded(Endpoint):
+    """A service in a network of its own: requests go through a port-forward, which is open during the `with` alone."""
+
+    port: int
+    opened: list[str] = field(default_factory=list, compare=False)
+    stack: ExitStack = field(default_factory=ExitStack, compare=False)
+
+    def __enter__(self) -> Endpoint:
+        self.opened.append(f"http://127.0.0.1:{self.stack.enter_context(port_forward(self.port))}")
+        return Endpoint(url=self.opened[-1])
+
+    def __exit__(self, *_: object) -> None:
+        self.stack.close()
+
+
+def test_an_endpoint_is_open_while_requests_are_sent(target: SmallTarget) -> None:
+    """A target with port-forwarding: the golden requests go through it, it is closed afterwards, the URL shown is the service's."""
+    made: list[Forwarded] = []
+
+    def reached(url: str) -> Endpoint:
+        port = int(url.rpartition(":")[2])
+        made.append(Forwarded(url=f"http://small-{port}.internal", port=port))
+        return made[-1]
+
+    target.reached = reached
+    found = release(target)
+    assert (found.verified, found.measured["live"]["errors"]) == ("golden", 0)
+    assert found.url.endswith(".internal")
+    assert [len(one.opened) for one in made] == [1, 1]
+    for one in made:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", int(one.opened[0].rpartition(":")[2]))) != 0
+
+
+def test_rollback_and_shares_check_the_revisions(target: SmallTarget) -> None:
+    """Rollback chooses the newest ready revision before the current one; unknown names are errors before anything changes."""
     for _ in range(3):
         release(target)
     service, before = rollback(target, None, lambda _: None)
@@ -140,16 +178,16 @@ def test_rollback_and_shares_know_what_is_there(target: SmallTarget) -> None:
         lambda: rollback(target, "r9", lambda _: None),
         lambda: share(target, {"r9": 100}, lambda _: None),
     ):
-        with pytest.raises(DeployError) as told:
+        with pytest.raises(DeployError) as caught:
             attempt()
-        assert told.value.code == "deploy_missing"
+        assert caught.value.code == "deploy_missing"
     target._made[2].ready = False
     with pytest.raises(DeployError, match="r2 cannot serve"):
         share(target, {"r2": 50, "r0": 50}, lambda _: None)
 
 
-def test_the_best_question_is_taken() -> None:
-    """The user's own; else what the tested container answered; else one of the card's; else none."""
+def test_the_best_request_is_taken() -> None:
+    """The user's own; else the one that the tested container answered; else one from the card; else none."""
     card = {
         "signatures": [
             {
@@ -181,16 +219,17 @@ def test_an_answer_is_judged_by_the_signature(target: SmallTarget, answer: objec
     signature = {"method": "predict", "outputs": [{"name": "y", "dtype": "FP64", "shape": [-1]}]}
     target.answers = answer
     golden = Golden(request={"instances": [[1]]}, answer=None, signature=signature)
-    staged = target.stage(target.plan(IMAGE, None, "small"), RELEASED, lambda _: None)
-    assert bool(ask(staged.place, golden).errors) == bool(wrong)
+    staged = target.stage(target.plan(RELEASED.release), RELEASED.release, lambda _: None)
+    assert bool(ask(staged.endpoint, golden).errors) == bool(wrong)
 
 
 def test_another_processor_is_refused_before_the_push() -> None:
-    """An image of an Arm laptop does not get as far as the registry; the command that mends it is told."""
+    """An image for Arm is refused before it is pushed, with the command that builds the right one."""
     arm = replace(IMAGE, platform="linux/arm64")
-    refuse_platform(IMAGE, "linux/amd64")
-    refuse_platform(arm, None)
-    with pytest.raises(DeployError) as told:
-        refuse_platform(arm, "linux/amd64")
-    assert (told.value.exit, told.value.code) == (8, "deploy_platform")
-    assert "mlpack build --platform linux/amd64" in told.value.hint
+    refuse_platform(IMAGE, ("linux/amd64",))
+    refuse_platform(arm, ())
+    refuse_platform(arm, ("linux/amd64", "linux/arm64"))
+    with pytest.raises(DeployError) as caught:
+        refuse_platform(arm, ("linux/amd64",))
+    assert (caught.value.exit, caught.value.code) == (8, "deploy_platform")
+    assert "mlpack build --platform linux/amd64" in caught.value.hint

@@ -85,7 +85,7 @@ def test_every_page_with_a_table_from_the_code_has_it() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN["formats"])
 def test_every_format_says_what_it_reads_and_where_that_was_seen(name: str) -> None:
-    """Each of ours has its lines in README's table; a claim to be proven names a test that is there and asks containers."""
+    """Each built-in format has its rows in the table; `proof` names an existing test that runs containers."""
     kinds = load("formats", name).kinds
     assert kinds
     for kind in kinds:

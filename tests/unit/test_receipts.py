@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.references import parse_reference
+from mlpack.artifacts.references import parse_reference, short_digest
 from mlpack.artifacts.release import Verified
 from mlpack.artifacts.report import Check, Report
 from mlpack.errors import NotVerifiedError, UsageError
-from mlpack.pipeline.build import content_tag, tag_text
+from mlpack.pipeline.build import tag_text
 from mlpack.workspace import Built, Workspace
 
 IMAGE = Image(
@@ -115,7 +115,7 @@ def test_what_is_no_reference(reference: str) -> None:
 
 def test_tags() -> None:
     """A content tag is 12 digits; a version becomes a tag or an error."""
-    assert content_tag("sha256:" + "ab" * 32) == "ab" * 6
+    assert short_digest("sha256:" + "ab" * 32) == "ab" * 6
     assert tag_text("1.4.0+cpu") == "1.4.0_cpu"
     for wrong in ("", ".1", "a b", "x" * 129, "ä"):
         with pytest.raises(UsageError):

@@ -48,10 +48,10 @@ def test_the_text_is_the_same_from_any_index_and_names_no_place(lock_of: Resolve
 @pytest.mark.parametrize(
     ("version", "python", "says"),
     [
-        ("1.2.2", "3.11", "the usual one"),
+        ("1.2.2", "3.11", "the default"),
         ("1.0.2", "3.10", "nearest older"),
         ("0.24.2", "3.9", "nearest older"),
-        ("1.9.1", "3.11", "the usual one"),
+        ("1.9.1", "3.11", "the default"),
     ],
 )
 def test_the_python_is_the_one_with_wheels(lock_of: Resolve, version: str, python: str, says: str) -> None:
@@ -188,5 +188,5 @@ def test_a_file_without_a_version_is_not_guessed(lock_of: Resolve) -> None:
         assert (
             versions(lock_of(sklearn_model(None), settings, framework="scikit-learn==1.2.2"))["scikit-learn"] == "1.2.2"
         )
-        with pytest.raises(MlpackError, match="names no version"):
+        with pytest.raises(MlpackError, match="has no version"):
             lock_of(sklearn_model(None), settings, framework="scikit-learn")

@@ -105,6 +105,14 @@ def test_no_modules_import_each_other() -> None:
         follow(module, ())
 
 
+def test_nothing_names_the_docker_engine_but_its_package() -> None:
+    """It is used through the protocols of engines/base.py, and found by its name in the table of plugins."""
+    named = {path.relative_to(ROOT).as_posix() for path in FILES if "DockerEngine" in path.read_text(encoding="utf-8")}
+    assert {name for name in named if not name.startswith("engines/docker/")} == {"plugins.py"}
+    others = {name for name in MODULES if not name.startswith("engines.docker")}
+    assert not {name for name in others if any(one.startswith("engines.docker") for one in GRAPH[name])}
+
+
 def test_no_folder_is_crowded() -> None:
     """A folder has so few files that a reader sees at once what is in it."""
     counts = {folder: len(list(folder.glob("*.py"))) for folder in {path.parent for path in FILES}}

@@ -98,12 +98,14 @@ def test_a_broken_workflow_is_found_out(
     assert file.name in refusals(ci, file)
 
 
-def test_a_compose_file_is_what_the_specification_says(tmp_path: Path) -> None:
-    """compose.yaml with all its settings; and a misspelt one is found out."""
+@pytest.mark.parametrize("image", [f"sha256:{'0' * 64}", f"registry.example.com/ml/iris@sha256:{'1' * 64}"])
+def test_a_compose_file_is_what_the_specification_says(tmp_path: Path, image: str) -> None:
+    """compose.yaml with all its settings, of an image of the engine or of a registry; and a misspelt one is found out."""
     wanted = Wanted(
         service="iris",
         project="mlpack-iris",
-        image=f"sha256:{'0' * 64}",
+        image=image,
+        image_id=f"sha256:{'0' * 64}",
         port=8080,
         memory=None,
         cpu=0.5,

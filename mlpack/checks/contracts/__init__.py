@@ -1,4 +1,4 @@
-"""Serving contracts as clients see them, checked on any service: one file each, and the table that names them."""
+"""Checks of serving contracts, for any service: one file per contract, and the table of their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A contract to check: Contract; and what its checks share: Session, and the words for what was seen."""
+"""A contract to check: Contract; and what its checks share: Session, and functions that test an answer."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.checks.checklist import BrokenPromiseError
+from mlpack.checks.checklist import FailedCheckError
 from mlpack.checks.client import Answer, Client
 from mlpack.checks.contracts.subject import Subject
 
-Promise = Callable[["Session"], str]
+CheckFunction = Callable[["Session"], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """A dialect of HTTP, as its platform or clients speak it.
+    """A serving contract: the routes and forms that a platform and its clients expect.
 
-    `checks` gives each promise by its name, for what is known of the model: its rows (`asks`), and its name (`named`). `ready`
-    is the path that means ready. The platform starts the container with `command` after its entrypoint and the variables
-    `env`, in which `{port}` stands for the port, and ends it by SIGTERM, killing it after `grace_s`.
+    `checks` returns the check functions by name; they need the model's rows (`asks`) and its name (`named`). `ready` is the
+    readiness path. The platform starts the container with `command` after its entrypoint and the variables
+    `env`, in which `{port}` stands for the port, and stops it with SIGTERM, and with SIGKILL after `grace_s`.
     """
 
     name: str
     ready: str
-    checks: Callable[[Subject], Iterable[tuple[str, Promise]]]
+    checks: Callable[[Subject], Iterable[tuple[str, CheckFunction]]]
     env: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
-    own_port: bool = False  # the platform chooses the port; elsewhere it is where the server always listens
+    own_port: bool = False  # the platform chooses the port; otherwise the server may have a fixed one
     grace_s: float | None = None
     asks: bool = True
-    any_answer: bool = False  # to answer at all is to be ready
+    any_answer: bool = False  # any answer means ready
     named: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A running service that is asked. `heard` keeps the predictions for the subject's rows, by contract."""
+    """A running service under test. `predictions` holds the predictions for the subject's rows, by contract."""
 
     client: Client
     subject: Subject
-    heard: dict[str, list[Any]]
+    predictions: dict[str, list[Any]]
 
-    def hear(self, contract: str, predictions: Any) -> str:
-        """Keeps predictions, one for each row of the subject, or breaks."""
+    def record(self, contract: str, predictions: Any) -> str:
+        """Record predictions, one for each row of the subject; raises FailedCheckError if the number differs."""
         rows = len(self.subject.rows)
         if not isinstance(predictions, list) or len(predictions) != rows:
             count = f"{len(predictions)} predictions" if isinstance(predictions, list) else "no list of predictions"
-            raise BrokenPromiseError(f"{rows} rows asked, {count} answered: {str(predictions)[:200]}")
-        self.heard.setdefault(contract, [_as_text(one) for one in predictions])
+            raise FailedCheckError(f"the request had {rows} rows, the answer has {count}: {str(predictions)[:200]}")
+        self.predictions.setdefault(contract, [_as_text(one) for one in predictions])
         return str(predictions)[:80]
 
 
 def _as_text(value: Any) -> Any:
-    """The value with each `{"b64": ...}` of a text as that text: some contracts say so by an output's name, others do not."""
+    """The value with each `{"b64": ...}` that encodes a text as that text, because not all contracts encode texts so."""
     if isinstance(value, list):
         return [_as_text(one) for one in value]
     if not isinstance(value, dict):
@@ -70,7 +70,7 @@ def _as_text(value: Any) -> Any:
 def success(answer: Answer) -> Answer:
     """The answer, which must be 200."""
     if answer.status != 200:
-        raise BrokenPromiseError(f"{answer.status} {answer.text[:300]}")
+        raise FailedCheckError(f"{answer.status} {answer.text[:300]}")
     return answer
 
 
@@ -79,18 +79,18 @@ def json_of(answer: Answer, *, keys: Sequence[str] = ()) -> Any:
     try:
         value = success(answer).json()
     except ValueError:
-        raise BrokenPromiseError(f"no JSON: {answer.text[:200]}") from None
+        raise FailedCheckError(f"no JSON: {answer.text[:200]}") from None
     missing = [key for key in keys if not isinstance(value, dict) or key not in value]
     if missing:
-        raise BrokenPromiseError(f"no {', '.join(missing)} in {answer.text[:200]}")
+        raise FailedCheckError(f"no {', '.join(missing)} in {answer.text[:200]}")
     return value
 
 
 def refused(answer: Answer, statuses: Iterable[int] = range(400, 500), *, text: str | None = None) -> str:
-    """A refusal with one of the statuses, whose JSON has a text under the key `text`."""
+    """Require one of these error statuses, and a JSON body with a text under the key `text`."""
     if answer.status not in statuses:
         wanted = "4xx" if statuses == range(400, 500) else " or ".join(map(str, statuses))
-        raise BrokenPromiseError(f"expected {wanted}, got {answer.status} {answer.text[:300]}")
+        raise FailedCheckError(f"expected {wanted}, got {answer.status} {answer.text[:300]}")
     if text is None:
         return f"{answer.status} {answer.text[:80]}"
     try:
@@ -98,5 +98,5 @@ def refused(answer: Answer, statuses: Iterable[int] = range(400, 500), *, text: 
     except (ValueError, KeyError, TypeError, IndexError):
         told = None
     if not isinstance(told, str) or not told:
-        raise BrokenPromiseError(f'{answer.status} without a text under "{text}": {answer.text[:200]}')
+        raise FailedCheckError(f'{answer.status} without a text under "{text}": {answer.text[:200]}')
     return f"{answer.status} {told}"[:80]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlpack.checks.checklist import BrokenPromiseError
-from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused
+from mlpack.checks.checklist import FailedCheckError
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, json_of, refused
 from mlpack.checks.contracts.subject import Subject
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     at = f"/v1/models/{subject.path}"
     yield "kserve_list", _list
     yield "kserve_model_ready", _ready
     yield (
         "kserve_predict",
-        lambda session: session.hear(
+        lambda session: session.record(
             "kserve",
             json_of(session.client.post(f"{at}:predict", {"instances": list(subject.rows)}), keys=("predictions",))[
                 "predictions"
@@ -35,12 +35,12 @@ CONTRACT = Contract(name="kserve", ready="/v1/models", checks=_checks, named=Tru
 def _list(session: Session) -> str:
     models = json_of(session.client.get("/v1/models"), keys=("models",))["models"]
     if session.subject.name not in models:
-        raise BrokenPromiseError(f"{session.subject.name} is not in {str(models)[:200]}")
+        raise FailedCheckError(f"{session.subject.name} is not in {str(models)[:200]}")
     return str(models)[:80]
 
 
 def _ready(session: Session) -> str:
     told = json_of(session.client.get(f"/v1/models/{session.subject.path}"), keys=("name", "ready"))
     if told["ready"] not in (True, "True"):  # older ones write the word
-        raise BrokenPromiseError(f"ready is {told['ready']!r} under 200")
+        raise FailedCheckError(f"ready is {told['ready']!r} under 200")
     return f"{told['name']} ready"

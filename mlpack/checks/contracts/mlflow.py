@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused, success
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, json_of, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "mlflow_ping", lambda session: f"{success(session.client.get('/ping')).status}"
     yield "mlflow_health", lambda session: f"{success(session.client.get('/health')).status}"
     yield "mlflow_version", lambda session: success(session.client.get("/version")).text[:80]
@@ -41,8 +41,8 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
 CONTRACT = Contract(name="mlflow", ready="/ping", checks=_checks)
 
 
-def _asking(form: str, value: Any) -> Promise:
-    return lambda session: session.hear("mlflow", _predictions(session, {form: value}))
+def _asking(form: str, value: Any) -> CheckFunction:
+    return lambda session: session.record("mlflow", _predictions(session, {form: value}))
 
 
 def _predictions(session: Session, body: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol V2, with the binary tensor extension where the service says that it has it."""
+"""The Open Inference Protocol V2, with the binary tensor extension if the service advertises it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
-from mlpack.checks.checklist import BrokenPromiseError
-from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused, success
+from mlpack.checks.checklist import FailedCheckError
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, json_of, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 _PACK = {"INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q",
          "FP16": "e", "FP32": "f", "FP64": "d", "BOOL": "?"}  # fmt: skip
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "v2_live", lambda session: success(session.client.get("/v2/health/live")).text[:80]
     yield "v2_ready", lambda session: success(session.client.get("/v2/health/ready")).text[:80]
     yield "v2_server_metadata", _server
@@ -56,8 +56,8 @@ def _at(session: Session) -> str:
 
 def _body(session: Session, **more: Any) -> dict[str, Any]:
     if not session.subject.tensors:
-        raise BrokenPromiseError(
-            "nothing tells which tensors it takes: its metadata do not, and there is no --request FILE"
+        raise FailedCheckError(
+            "the input tensors are not known: neither from the service's metadata nor from --request FILE"
         )
     return {"inputs": list(session.subject.tensors), **more}
 
@@ -69,9 +69,9 @@ def _asked(session: Session, at: str = "", **more: Any) -> dict[str, Any]:
     for output in answer["outputs"]:
         missing = [key for key in ("name", "datatype", "shape", "data") if key not in output]
         if missing:
-            raise BrokenPromiseError(f"an output lacks {', '.join(missing)}: {str(output)[:200]}")
+            raise FailedCheckError(f"an output lacks {', '.join(missing)}: {str(output)[:200]}")
         if len(_flat(output["data"])) != prod(output["shape"]):
-            raise BrokenPromiseError(
+            raise FailedCheckError(
                 f"output {output['name']}: {len(_flat(output['data']))} values in shape {output['shape']}"
             )
     found: dict[str, Any] = answer
@@ -88,7 +88,7 @@ def _model(session: Session) -> str:
     for one in (*told["inputs"], *told["outputs"]):
         missing = [key for key in ("name", "datatype", "shape") if key not in one]
         if missing:
-            raise BrokenPromiseError(f"a tensor lacks {', '.join(missing)}: {str(one)[:200]}")
+            raise FailedCheckError(f"a tensor lacks {', '.join(missing)}: {str(one)[:200]}")
     return ", ".join(f"{one['name']} {one['datatype']} {one['shape']}" for one in told["inputs"])[:80]
 
 
@@ -99,15 +99,15 @@ def _infer(session: Session) -> str:
     if len(outputs) == 1 and len(first["shape"]) <= 2 and rows == len(session.subject.rows):
         flat = [{"b64": value} if _is_base64(first) else value for value in _flat(first["data"])]
         one = len(first["shape"]) == 1
-        session.hear("v2", [flat[row] if one else flat[row * width : (row + 1) * width] for row in range(rows)])
+        session.record("v2", [flat[row] if one else flat[row * width : (row + 1) * width] for row in range(rows)])
     return ", ".join(f"{one['name']} {one['datatype']} {one['shape']}" for one in outputs)[:80]
 
 
 def _id(session: Session) -> str:
     told = _asked(session, id="mlpack-1").get("id")
     if told != "mlpack-1":
-        raise BrokenPromiseError(f"id mlpack-1 was asked, the answer has {told!r}")
-    return "the id comes back"
+        raise FailedCheckError(f"id mlpack-1 was sent, the answer has {told!r}")
+    return "the answer has the same id"
 
 
 def _nested(session: Session) -> str:
@@ -115,7 +115,7 @@ def _nested(session: Session) -> str:
     inputs = [{**one, "data": _shaped(_flat(one["data"]), one["shape"])} for one in session.subject.tensors]
     answer = json_of(session.client.post(f"{_at(session)}/infer", {"inputs": inputs}), keys=("outputs",))
     if [_flat(one["data"]) for one in answer["outputs"]] != [_flat(one["data"]) for one in flat]:
-        raise BrokenPromiseError(f"nested data gave {str(answer['outputs'])[:150]}, flat data {str(flat)[:150]}")
+        raise FailedCheckError(f"nested data gave {str(answer['outputs'])[:150]}, flat data {str(flat)[:150]}")
     return "the same answer"
 
 
@@ -123,8 +123,8 @@ def _outputs(session: Session) -> str:
     names = [one["name"] for one in _asked(session)["outputs"]]
     chosen = [one["name"] for one in _asked(session, outputs=[{"name": names[0]}])["outputs"]]
     if chosen != names[:1]:
-        raise BrokenPromiseError(f"{names[0]} was asked, {', '.join(chosen)} answered")
-    return f"{names[0]} alone"
+        raise FailedCheckError(f"{names[0]} was requested, the answer has {', '.join(chosen)}")
+    return f"only {names[0]}"
 
 
 def _bad(session: Session) -> str:
@@ -151,7 +151,7 @@ def _binary(session: Session) -> str:
     answer = success(session.client.ask("POST", f"{_at(session)}/infer", asked + b"".join(parts), headers))
     length = answer.headers.get("inference-header-content-length", "")
     if not length.isdecimal():
-        raise BrokenPromiseError("the answer has no Inference-Header-Content-Length")
+        raise FailedCheckError("the answer has no Inference-Header-Content-Length")
     _compare(json.loads(answer.body[: int(length)])["outputs"], answer.body[int(length) :], wanted)
     return f"{len(answer.body) - int(length)} bytes, equal to the JSON answer"
 
@@ -161,15 +161,15 @@ def _compare(outputs: list[Mapping[str, Any]], data: bytes, wanted: list[Mapping
     for output, other in zip(outputs, wanted, strict=True):
         size = output.get("parameters", {}).get("binary_data_size")
         if not isinstance(size, int):
-            raise BrokenPromiseError(f"output {output.get('name')} has no binary_data_size")
+            raise FailedCheckError(f"output {output.get('name')} has no binary_data_size")
         found, told = data[place : place + size], _flat(other["data"])
         if _is_base64(other):
             told = [base64.b64decode(value, validate=True) for value in told]
         if None not in told and found != _packed(told, output["datatype"]):
-            raise BrokenPromiseError(f"output {output['name']}: the bytes are not the values of the JSON answer")
+            raise FailedCheckError(f"output {output['name']}: the bytes are not the values of the JSON answer")
         place += size
     if place != len(data):
-        raise BrokenPromiseError(f"{len(data) - place} bytes belong to no output")
+        raise FailedCheckError(f"{len(data) - place} bytes belong to no output")
 
 
 def _is_base64(output: Mapping[str, Any]) -> bool:
@@ -182,7 +182,7 @@ def _packed(values: list[Any], dtype: str) -> bytes:
         texts = [value if isinstance(value, bytes) else str(value).encode() for value in values]
         return b"".join(struct.pack("<I", len(text)) + text for text in texts)
     if dtype not in _PACK:
-        raise BrokenPromiseError(f"the datatype {dtype} is not one of the specification's")
+        raise FailedCheckError(f"the datatype {dtype} is not one of the specification's")
     return struct.pack(f"<{len(values)}{_PACK[dtype]}", *values)
 
 

@@ -8,14 +8,14 @@ import json
 import time
 from collections.abc import Iterator
 
-from mlpack.checks.checklist import BrokenPromiseError
-from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused, success
+from mlpack.checks.checklist import FailedCheckError
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, json_of, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     if subject.labels is not None:
         yield "sagemaker_label", _label
     yield "sagemaker_ping", _ping
@@ -48,7 +48,7 @@ CONTRACT = Contract(
 def _label(session: Session) -> str:
     told = (session.subject.labels or {}).get(_LABEL)
     if told != "true":
-        raise BrokenPromiseError(f"the image has no label {_LABEL}=true, so SageMaker cannot choose its port")
+        raise FailedCheckError(f"the image has no label {_LABEL}=true, so SageMaker cannot choose its port")
     return f"{_LABEL}=true"
 
 
@@ -57,14 +57,14 @@ def _ping(session: Session) -> str:
     success(session.client.get("/ping"))
     seconds = time.perf_counter() - began
     if seconds > 2:
-        raise BrokenPromiseError(f"it took {seconds:.1f} s; SageMaker waits for 2")
+        raise FailedCheckError(f"it took {seconds:.1f} s; SageMaker waits 2 s")
     return f"200 after {seconds * 1000:.0f} ms"
 
 
 def _json(session: Session) -> str:
     answer = json_of(session.client.post("/invocations", {"instances": list(session.subject.rows)}))
     if isinstance(answer, dict) and "predictions" in answer:
-        return session.hear("sagemaker", answer["predictions"])
+        return session.record("sagemaker", answer["predictions"])
     return str(answer)[:80]
 
 

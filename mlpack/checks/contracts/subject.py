@@ -1,4 +1,4 @@
-"""What is asked of a service that is checked: its model's name, rows and tensors that it takes, as card or metadata tell."""
+"""What to send to a service under test: its model's name, rows and tensors, from the card or the service's metadata."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _TF_TYPES = {
     "DT_UINT16": "UINT16", "DT_UINT32": "UINT32", "DT_UINT64": "UINT64", "DT_HALF": "FP16", "DT_FLOAT": "FP32",
     "DT_DOUBLE": "FP64", "DT_STRING": "BYTES",
 }  # fmt: skip
-_COUNT = 2  # rows that are asked
-_MOST_VALUES = 10_000_000  # in them: what a service tells of itself may be anything
+_COUNT = 2  # rows in a request
+_MOST_VALUES = 10_000_000  # in a request: the metadata of an unknown service may claim any size
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A model as its service is asked: `rows` are instances, `tensors` the same rows as Open Inference inputs with data.
+    """A model under test: `rows` are instances, `tensors` the same rows as Open Inference inputs with data.
 
-    `name` is None where the service does not tell it, `rows` and `tensors` are empty where nothing tells what it takes.
-    `columns` are the names of a row's values, where they are known. `platform` and `labels` are the image's, where it is one.
+    `name` is None if the service does not report it; `rows` and `tensors` are empty if the inputs are not known. `columns`
+    are the names of a row's values, if known. `platform` and `labels` are those of the image, if an image is tested.
     """
 
     name: str | None = None
@@ -39,12 +39,12 @@ class Subject:
 
     @property
     def path(self) -> str:
-        """The model's name as it stands in a route."""
+        """The model's name, quoted for a route."""
         return quote(self.name or "", safe="")
 
     @property
     def version_path(self) -> str:
-        """Its version as it stands in a route."""
+        """The version, quoted for a route."""
         return quote(self.version or "", safe="")
 
     @property
@@ -73,7 +73,7 @@ def find_subject(
     platform: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Subject:
-    """What to ask: the user's request first, then the card, then what the service tells of itself. Raises Unanswered."""
+    """The subject from the user's request, else from the card, else from the service's metadata. Raises Unanswered."""
     name = name or (str(card["name"]) if card else None) or _name(client)
     at = quote(name, safe="") if name else None
     v2 = _value(client.get(f"/v2/models/{at}")) if at else None
@@ -105,7 +105,7 @@ def find_subject(
 
 
 def _name(client: Client) -> str | None:
-    """The first model that the service lists, in any contract's words."""
+    """The first model that the service lists, through any contract."""
     for answer in (client.get("/v2/models"), client.post("/v2/repository/index", {}), client.get("/v1/models")):
         value = _value(answer)
         listed = value.get("models") if isinstance(value, dict) else value
@@ -126,7 +126,7 @@ def _value(answer: Answer) -> Any:
 
 
 def _inputs(v2: Any, v1: Any) -> list[dict[str, Any]]:
-    """The tensors that the metadata name, in the words of a card; none where the metadata are not as they should be."""
+    """The tensors in the metadata, in the form of a card; none if the metadata is malformed."""
     try:
         if v2 is not None:
             return _sane(
@@ -148,12 +148,12 @@ def _inputs(v2: Any, v1: Any) -> list[dict[str, Any]]:
 
 
 def _sane(inputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tensors, where values can be made for them; raises ValueError where they are too many, or of no such type."""
+    """The tensors, if values can be made for them; raises ValueError if they are too large or of an unknown type."""
     found = list(inputs)
     if any(one["dtype"] not in _TF_TYPES.values() or not isinstance(one["name"], str) for one in found):
         raise ValueError("a tensor of no known type")
     if sum(_COUNT * prod(max(size, 1) for size in one["shape"]) for one in found) > _MOST_VALUES:
-        raise ValueError("too many values to ask with")
+        raise ValueError("too many values for a request")
     return found
 
 
@@ -166,7 +166,7 @@ def _version(v2: Any, v1: Any) -> str | None:
 
 
 def _given(request: Any) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Rows or tensors out of the user's request, in whichever contract's words it is."""
+    """Rows or tensors from the user's request, in the form of any contract."""
     if isinstance(request, list):
         return request, []
     if not isinstance(request, dict):
@@ -189,7 +189,7 @@ def _ordered(row: Any, columns: Sequence[str]) -> Any:
 
 
 def _tensors(rows: Sequence[Any], inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows as Open Inference inputs, empty where a row holds null, which that contract has no word for."""
+    """The rows as Open Inference inputs; empty if a row contains null, which that contract cannot express."""
     found = []
     for place, one in enumerate(inputs):
         values = [_of_input(row, one["name"], place, alone=len(inputs) == 1) for row in rows]

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mlpack.checks.checklist import BrokenPromiseError
-from mlpack.checks.contracts.base import Contract, Promise, Session, json_of, refused
+from mlpack.checks.checklist import FailedCheckError
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, json_of, refused
 from mlpack.checks.contracts.subject import Subject
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "tfs_status", _status
     yield "tfs_metadata", _metadata
     yield "tfs_predict", lambda session: _predict(session, f"{_at(session)}:predict")
@@ -52,8 +52,8 @@ def _at(session: Session) -> str:
 
 def _body(session: Session) -> dict[str, Any]:
     if not session.subject.rows:
-        raise BrokenPromiseError(
-            "nothing tells which rows it takes: its metadata do not, and there is no --request FILE"
+        raise FailedCheckError(
+            "the rows that it takes are not known: neither from the service's metadata nor from --request FILE"
         )
     return {"instances": list(session.subject.rows)}
 
@@ -62,7 +62,7 @@ def _predict(session: Session, path: str) -> str:
     # as the documentation's own curl sends it
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = session.client.ask("POST", path, json.dumps(_body(session)).encode(), headers)
-    return session.hear("tfs", json_of(answer, keys=("predictions",))["predictions"])
+    return session.record("tfs", json_of(answer, keys=("predictions",))["predictions"])
 
 
 def _inputs(session: Session) -> str:
@@ -78,11 +78,11 @@ def _status(session: Session) -> str:
     known = isinstance(told, list) and all(isinstance(one, dict) for one in told)
     states = [one.get("state") for one in told] if known else []
     if "AVAILABLE" not in states:
-        raise BrokenPromiseError(f"no version is AVAILABLE: {str(told)[:200]}")
+        raise FailedCheckError(f"no version is AVAILABLE: {str(told)[:200]}")
     versions = [str(one.get("version")) for one in told]
     words = [version for version in versions if not (version.isascii() and version.isdigit())]
     if words:
-        raise BrokenPromiseError(f"version {words[0][:60]} is no integer, which its clients read")
+        raise FailedCheckError(f"version {words[0][:60]} is not an integer, which its clients require")
     return ", ".join(f"{version} {state}" for version, state in zip(versions, states, strict=True))
 
 
@@ -91,5 +91,5 @@ def _metadata(session: Session) -> str:
     try:
         names = list(told["metadata"]["signature_def"]["signature_def"])
     except (KeyError, TypeError):
-        raise BrokenPromiseError(f"no signature_def in {str(told)[:200]}") from None
+        raise FailedCheckError(f"no signature_def in {str(told)[:200]}") from None
     return ", ".join(names)[:80]

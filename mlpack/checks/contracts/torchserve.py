@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlpack.checks.contracts.base import Contract, Promise, json_of, refused, success
+from mlpack.checks.contracts.base import CheckFunction, Contract, json_of, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     body = {"instances": list(subject.rows)}
     yield "torchserve_ping", lambda session: f"{success(session.client.get('/ping')).status}"
     yield (

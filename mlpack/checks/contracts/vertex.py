@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from mlpack.checks.contracts.base import Contract, Promise, json_of, refused, success
+from mlpack.checks.contracts.base import CheckFunction, Contract, json_of, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 _ROUTES = {"AIP_HEALTH_ROUTE": "/mlpack/health", "AIP_PREDICT_ROUTE": "/mlpack/predict"}
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
-    # an image was started with our routes; a service that runs already has those that the user tells, or its own
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
+    # an image was started with our routes; a running service has those in the user's environment, or the default ones
     health, predict = _ROUTES.values()
     if subject.platform is None:
         health = os.environ.get("AIP_HEALTH_ROUTE", "/health")
@@ -21,7 +21,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
     yield "vertex_health", lambda session: f"{success(session.client.get(health)).status} at {health}"
     yield (
         "vertex_predict",
-        lambda session: session.hear(
+        lambda session: session.record(
             "vertex", json_of(session.client.post(predict, body), keys=("predictions",))["predictions"]
         ),
     )

@@ -9,6 +9,7 @@ import typer
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
+    Engine,
     Entry,
     Framework,
     Gpu,
@@ -31,7 +32,7 @@ from mlpack.cli.output.console import Console
 
 def build(
     path: ModelPath = None,
-    tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="One more tag; may be given again.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="Additional tag. Repeatable.")] = None,
     name: Name = None,
     version: Version = None,
     entry: Entry = None,
@@ -46,18 +47,21 @@ def build(
     gpu: Gpu = None,
     trust: Trust = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Move the --version tag, though it names other content.")
+        bool, typer.Option("--force", help="Move the --version tag even if it names an image with other content.")
     ] = False,
     max_size: Annotated[
-        str | None, typer.Option("--max-size", help="Exit 6 when the image is larger, such as 600MB.")
+        str | None, typer.Option("--max-size", help="Exit with code 6 if the image is larger than this, such as 600MB.")
     ] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Build every step anew.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Run every build step again, without the build cache.")
+    ] = False,
     refresh: Refresh = False,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Build a tested-ready image of a model: resolved, rendered, built, tagged.
+    """Build an image of a model: inspect the file, choose package versions, generate the Dockerfile, build and tag.
 
     \b
     mlpack build model.pkl
@@ -78,7 +82,7 @@ def build(
     options = Options(
         include=tuple(include or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache
     )  # fmt: skip
-    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
+    line = make_line(path, console=console, config=config, overrides=overrides, engine=engine, options=options)
     image = line.run(line.model, Image)
     console.document(image.to_json())
     console.text("Next: mlpack test")

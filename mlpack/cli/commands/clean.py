@@ -1,4 +1,4 @@
-"""`mlpack clean`: removes what mlpack made: images, caches, the working folder's notes."""
+"""`mlpack clean`: removes what mlpack made: images, caches, notes in the working folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson
+from mlpack.cli.options import AsJson, Engine
 from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
 from mlpack.workspace import FOLDER
@@ -15,17 +15,20 @@ from mlpack.workspace import FOLDER
 
 def clean(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE", help="Of the images those of these names alone.")
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Remove only the images with these names.")
     ] = None,
     images: Annotated[
-        bool, typer.Option("--images", help="Images that mlpack built, and large models beside them.")
+        bool, typer.Option("--images", help="Remove images that mlpack built, and the images that hold large models.")
     ] = False,
-    cache: Annotated[bool, typer.Option("--cache", help="Locks and environments in the user's cache.")] = False,
-    folder: Annotated[bool, typer.Option("--folder", help="Receipts and notes (.mlpack) of this folder.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    cache: Annotated[bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")] = False,
+    folder: Annotated[
+        bool, typer.Option("--folder", help="Remove receipts and notes (.mlpack) from this folder.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    engine: Engine = None,
     json: AsJson = False,
 ) -> int:
-    """Remove what mlpack made; without a choice, all of it. Sizes are shown first, and it asks.
+    """Remove images, caches and notes of mlpack; without options, all of them. It lists them with their sizes and asks first.
 
     \b
     mlpack clean
@@ -40,7 +43,7 @@ def clean(
     console = Console(json=json)
     everything = not (names or images or cache or folder)
     cleaner = Cleaner(
-        engine=lambda: make_line(console=console).tools.engine,
+        engine=lambda: make_line(console=console, engine=engine, local="ignore").tools.engine,
         caches=(cache_dir(), SHARED_CACHE),
         folder=Path.cwd() / FOLDER,
         warn=console.warn,

@@ -1,15 +1,17 @@
-"""`mlpack deploy`: a tested image becomes a service that is asked before it is believed."""
+"""`mlpack deploy`: releases a tested image as a service and verifies it before and after it gets traffic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from mlpack.cli import target_options as take
-from mlpack.cli.options import AsJson, ConfigFile, Quiet, Receipt, Trust
+from mlpack.cli.options import AsJson, ConfigFile, Engine, Quiet, Receipt, Trust
 from mlpack.cli.output.console import Console
+from mlpack.cli.target_command import GivenOption, given_options
 from mlpack.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployChoices:
-    """The options of a deploy; `settings` are the target's, `more` its `--set KEY=VALUE`."""
+    """The options of a deployment; `options` are those of the target, `more` its `--set KEY=VALUE`."""
 
     target: str | None
-    settings: Mapping[str, Any]
+    service: str | None
+    options: tuple[GivenOption, ...]
     more: tuple[str, ...]
     keep: int | None
     yes: bool
@@ -33,27 +36,16 @@ class DeployChoices:
     trust: bool
     no_verify: bool
     receipt: Path | None
+    engine: str | None
     traffic: bool
 
 
 def deploy(
+    ctx: typer.Context,
     source: take.Source = None,
     target: take.TargetName = None,
-    project: take.Project = None,
-    region: take.Region = None,
     service: take.ServiceName = None,
-    memory: take.Memory = None,
-    cpu: take.Cpu = None,
-    min_instances: take.MinInstances = None,
-    max_instances: take.MaxInstances = None,
-    concurrency: take.Concurrency = None,
-    timeout: take.Timeout = None,
-    service_account: take.ServiceAccount = None,
-    env: take.Env = None,
-    secret: take.Secret = None,
-    allow_unauthenticated: take.AllowUnauthenticated = None,
     set_: take.Set = None,
-    api_endpoint: take.ApiEndpoint = None,
     keep: take.Keep = None,
     no_traffic: take.NoTraffic = False,
     dry_run: take.DryRun = False,
@@ -62,11 +54,15 @@ def deploy(
     trust: Trust = False,
     no_verify: take.NoVerify = False,
     receipt: Receipt = None,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Release a tested image as a service: planned, staged, asked, given the traffic, asked again; put back on failure.
+    """Release a tested image as a service.
+
+    It shows the plan and asks for confirmation, pushes the image, starts a new revision without traffic, verifies it, moves the
+    traffic to it and verifies it again. If a step fails, the traffic goes back to the revision that served before.
 
     \b
     mlpack deploy model.pkl --target cloudrun --project acme --region europe-west1
@@ -77,15 +73,10 @@ def deploy(
     from mlpack.errors import MlpackError
 
     console = Console(json=json, quiet=quiet)
-    words = {
-        "project": project, "region": region, "service": service, "memory": memory, "cpu": cpu, "timeout": timeout,
-        "min_instances": min_instances, "max_instances": max_instances, "concurrency": concurrency, "env": env,
-        "secrets": secret, "service_account": service_account, "allow_unauthenticated": allow_unauthenticated,
-        "api_endpoint": api_endpoint,
-    }  # fmt: skip
     choices = DeployChoices(
-        target=target, settings=words, more=tuple(set_ or ()), keep=keep, yes=yes, dry_run=dry_run, write=write, trust=trust,
-        no_verify=no_verify, receipt=receipt, traffic=not no_traffic,
+        target=target, service=service, options=given_options(ctx), more=tuple(set_ or ()), keep=keep, yes=yes,
+        dry_run=dry_run, write=write, trust=trust, no_verify=no_verify, receipt=receipt, engine=engine,
+        traffic=not no_traffic,
     )  # fmt: skip
     try:
         line, start = _line(console, source, choices, config=config)
@@ -114,40 +105,48 @@ def _run(console: Console, line: Line, start: Any, *, dry_run: bool) -> int:
 def _line(console: Console, source: str | None, choices: DeployChoices, *, config: Path | None) -> tuple[Line, Any]:
     """The line and where it starts: a model's path, an image of the engine, or one that is in a registry already."""
     from mlpack.cli.output.reporter import ConsoleReporter
-    from mlpack.cli.target_choice import make_target
+    from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import service_name
     from mlpack.pipeline.service import expecting
     from mlpack.pipeline.tools import Options
-    from mlpack.plugins import load
     from mlpack.registries.destinations import deploy_destination
 
-    if choices.target is not None:  # a misspelt one is reported first, whatever else is wrong
-        load("targets", choices.target)
     if not (choices.yes or choices.dry_run or console.interactive):
         raise UsageError(
             "a deploy needs confirmation, and no terminal is there to ask",
             hint="--yes confirms; --dry-run only shows the plan.",
         )
+    workspace = Workspace(Path.cwd())
     path = Path(source) if source is not None and Path(source).exists() else None
+    released = source is not None and "@sha256:" in source  # in its registry already, so no engine is needed
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if path is None else service_name(loaded, path)
-        found: Target = make_target(
-            loaded, choices.target, choices.settings, choices.more, workspace=Workspace(Path.cwd()), name=named
+        return make_target(
+            loaded, choices.target, choices.service, choices.options, choices.more, workspace=workspace, name=named
         )
-        return found
 
     def destination(loaded: Config, found: Target | None, name: str) -> Destination | None:
-        home = None if found is None else found.home
-        return deploy_destination(home, loaded.image.repository, image=name, keep=choices.keep)
+        if found is None:
+            return None
+        return deploy_destination(
+            loaded.image.repository,
+            target=found.name,
+            needs_registry=found.needs_registry,
+            own=found.own_registry,
+            image=name,
+            keep=choices.keep,
+        )
 
     line = make_line(
         path,
         console=console,
         config=config,
         remembered=source is None,
+        engine=choices.engine,
+        local="ignore" if released else "refuse",
         options=Options(
             trust=choices.trust,
             verification="skip" if choices.no_verify else "reuse" if path else "require",
@@ -158,11 +157,12 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         target=target,
         destination=destination,
     )
-    line = expecting(line)
+    platforms = target_class(line.config, choices.target, workspace).platforms
+    line = expecting(replace(line, options=replace(line.options, platforms=platforms)))
     if path is not None:
-        found = line.tools.target(None)
-        options = replace(line.options, platform=found.platform if found else None)
-        return replace(line, options=options), path  # what does not fit the target is reported before anything is built
-    if source is not None and "@sha256:" in source:
+        found = line.tools.target(None)  # wrong settings, or no registry, are reported before anything is built
+        line.tools.destination(found, service_name(line.config, path))
+        return line, path
+    if source is not None and released:
         return line, line.released(source)
     return line, line.image(source)

@@ -1,13 +1,13 @@
-"""`mlpack doctor`: what mlpack needs of this machine, and a remedy for each thing that is not there."""
+"""`mlpack doctor`: checks what mlpack needs on this machine, with a remedy for each problem."""
 
 from __future__ import annotations
 
-from mlpack.cli.options import AsJson
+from mlpack.cli.options import AsJson, Engine
 from mlpack.cli.output.console import Console
 
 
-def doctor(json: AsJson = False) -> int:
-    """Check engine, disk, network and Python, with a remedy a line.
+def doctor(engine: Engine = None, json: AsJson = False) -> int:
+    """Check Python, disk space, container engine, package index and clock. Print a remedy for each problem.
 
     \b
     mlpack doctor
@@ -19,8 +19,15 @@ def doctor(json: AsJson = False) -> int:
     console = Console(json=json)
     from mlpack.maintenance.diagnosis import diagnose
 
-    line = make_line(console=console)
-    findings = list(diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=cache_dir()))
+    line = make_line(console=console, engine=engine, local="run")
+    findings = list(
+        diagnose(
+            engine=lambda: line.tools.engine,
+            local=line.tools.local,
+            settings=line.tools.packages,
+            cache=cache_dir(),
+        )
+    )
     marks = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}
     console.table([(marks[item.state], item.name, item.seen) for item in findings], styles=("bold", "", ""))
     for item in findings:

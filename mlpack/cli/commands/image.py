@@ -1,4 +1,4 @@
-"""`mlpack image`: what takes the room in an image."""
+"""`mlpack image`: the layers and packages of an image by size."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, ImageName
+from mlpack.cli.options import AsJson, ConfigFile, Engine, ImageName
 from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
 
 
 def image(
     image: ImageName = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="Rows of each table.")] = 12,
+    most: Annotated[int, typer.Option("--most", min=1, help="Number of rows in each table.")] = 12,
+    engine: Engine = None,
     config: ConfigFile = None,
     json: AsJson = False,
 ) -> int:
-    """Show an image's layers and packages by size.
+    """Show the layers and packages of an image by size.
 
     \b
     mlpack image
@@ -26,7 +27,7 @@ def image(
     from mlpack.cli.wiring import make_line
 
     console = Console(json=json)
-    line = make_line(console=console, config=config)
+    line = make_line(console=console, config=config, engine=engine)
     found = line.image(image)
     layers, packages = line.tools.engine.layers(found.id), line.tools.engine.packages(found.id)
     console.document(

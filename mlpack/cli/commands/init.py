@@ -14,12 +14,13 @@ from mlpack.cli.output.console import Console
 def init(
     path: ModelPath = None,
     ci: Annotated[
-        Ci | None, typer.Option("--ci", help="Write a workflow instead: build, test, push, deploy, without key files.")
+        Ci | None,
+        typer.Option("--ci", help="Write a CI workflow instead: build, test, push, deploy, without key files."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented mlpack.yaml beside the model; with --ci a CI's workflow into this folder.
+    """Write a commented mlpack.yaml next to the model; with --ci, write a CI workflow into this folder.
 
     \b
     mlpack init model.pkl
@@ -40,7 +41,7 @@ def init(
     if path is None:
         raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
     line = make_line(
-        path, console=console, ignore_config=True
+        path, console=console, ignore_config=True, local="ignore"
     )  # the file that is there has no part in what replaces it
     written = write_config(path, lambda: line.run(path, ModelInfo), formats=line.tools.formats, force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})

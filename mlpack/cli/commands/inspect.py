@@ -1,4 +1,4 @@
-"""`mlpack inspect`: what a model file is, wants and needs, and whether it is safe."""
+"""`mlpack inspect`: what a model file contains, what it needs, and whether it is safe to load."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ def inspect(
     path: ModelPath = None,
     entry: Entry = None,
     framework: Framework = None,
-    digest: Annotated[bool, typer.Option("--digest", help="The file's sha256 too (reads all of it).")] = False,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also compute the SHA-256 of the file (reads all of it).")
+    ] = False,
     fail_on: Annotated[
-        Threshold | None, typer.Option("--fail-on", help="Exit 3 at this verdict, or a worse one.")
+        Threshold | None, typer.Option("--fail-on", help="Exit with code 3 if the verdict is this one or a worse one.")
     ] = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Tell what a model file is, wants and needs, and whether it is safe. Nothing in it is run.
+    """Show what a model file contains, what it needs, and whether it is safe to load. Nothing in it is run.
 
     \b
     mlpack inspect model.pkl
@@ -48,7 +50,9 @@ def inspect(
     from mlpack.pipeline.inspect import document, failure_document, sha256_of
 
     console = Console(json=json, quiet=quiet)
-    line = make_line(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
+    line = make_line(
+        path, console=console, config=config, overrides={"entry": entry, "framework": framework}, local="ignore"
+    )
     try:
         info = line.run(line.model, ModelInfo)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""`mlpack push`: a tested image goes to a registry."""
+"""`mlpack push`: pushes a tested image to a registry."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, ImageName, Quiet, Receipt
+from mlpack.cli.options import AsJson, ConfigFile, Engine, ImageName, Quiet, Receipt
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import Keep, Project, Region
+from mlpack.cli.target_options import Keep
 
 
 def push(
     image: ImageName = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="REF", help="host/repository[:tag]; else image.repository.")
+        str | None,
+        typer.Option(
+            "--to", metavar="REF", help="Destination: host/repository[:tag]. Default: image.repository in mlpack.yaml."
+        ),
     ] = None,
-    project: Project = None,
-    region: Region = None,
+    project: Annotated[str | None, typer.Option("--project", help="Google Cloud project.")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="Google Cloud region, such as europe-west1.")] = None,
     keep: Keep = None,
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without a passing receipt.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without the receipt of a passed test.")] = False,
     receipt: Receipt = None,
+    engine: Engine = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Push a tested image; prints the reference with its digest.
+    """Push a tested image, and print its reference with the digest.
 
-    With --project and --region it goes to the repository `mlpack` of Artifact Registry there, made when it is missing.
+    With --project and --region, it goes to the repository `mlpack` of Artifact Registry, which is created if it does not
+    exist.
 
     \b
     mlpack push --project acme --region europe-west1
@@ -44,6 +49,7 @@ def push(
         console=console,
         config=config,
         remembered=image is None,
+        engine=engine,
         options=Options(verification="skip" if no_verify else "require", receipt=receipt),
         destination=lambda loaded, _target, name: choose_destination(
             to, project=project, region=region, usual=loaded.image.repository, image=name, keep=keep

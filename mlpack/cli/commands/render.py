@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 
 def render(
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write; new or empty.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; it must be new or empty.")
+    ],
     path: ModelPath = None,
-    buildkit: Annotated[bool, typer.Option("--buildkit", help="With BuildKit's cache and bind mounts.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds files already.")] = False,
+    buildkit: Annotated[
+        bool, typer.Option("--buildkit", help="Use BuildKit's cache mounts and bind mounts in the Dockerfile.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that already contains files.")] = False,
     name: Name = None,
     version: Version = None,
     entry: Entry = None,
@@ -52,7 +56,9 @@ def render(
     gpu: Gpu = None,
     serve_with: Annotated[
         str | None,
-        typer.Option("--serve-with", metavar="NAME", help="tf-serving: a SavedModel on TensorFlow Serving's image."),
+        typer.Option(
+            "--serve-with", metavar="NAME", help="tf-serving: serve a SavedModel with TensorFlow Serving's image."
+        ),
     ] = None,
     trust: Trust = False,
     refresh: Refresh = False,
@@ -60,7 +66,7 @@ def render(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Write the folder that the image is built from: plain `docker build` takes it, mlpack is needed no more.
+    """Write the folder that the image is built from. `docker build` then builds the image without mlpack.
 
     \b
     mlpack render model.pkl -o churn/
@@ -83,7 +89,7 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
     options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
-    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
+    line = make_line(path, console=console, config=config, overrides=overrides, local="ignore", options=options)
     if serve_with is not None:
         return _for_another_server(console, line, serve_with, out)
     bundle = line.run(line.model, Bundle)

@@ -1,4 +1,4 @@
-"""`mlpack rollback`: the traffic goes back to an earlier revision."""
+"""`mlpack rollback`: moves the traffic back to an earlier revision."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName
 
 
 def rollback(
+    ctx: typer.Context,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="REVISION", help="Which; else the newest that served before this one.")
+        str | None,
+        typer.Option(
+            "--to", metavar="REVISION", help="Revision to go back to. Default: the newest that served before this one."
+        ),
     ] = None,
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Give all the traffic to an earlier revision; nothing is built or started anew where it still runs.
+    """Move all traffic to an earlier revision. Nothing is built, and a revision that still runs is not restarted.
 
     \b
     mlpack rollback
@@ -36,9 +38,8 @@ def rollback(
     from mlpack.pipeline.deploy import rollback as run_rollback
 
     console = Console(json=json, quiet=quiet)
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = deployed_service(config, target, words, set_)
-    found, before = run_rollback(keeper, to, lambda step: console.note(f"- {step}"))
+    deployed = deployed_service(config, target, service, given_options(ctx), set_)
+    found, before = run_rollback(deployed, to, lambda step: console.note(f"- {step}"))
     serving = found.serving
     console.document(found.to_json() | {"revision": serving.name if serving else None, "previous": before})
     show_service(console, found)

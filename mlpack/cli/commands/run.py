@@ -1,4 +1,4 @@
-"""`mlpack run`: serves an image here, and says how to ask it."""
+"""`mlpack run`: serves an image on this machine and prints a request for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
-    Engine,
+    EngineOrProcess,
     Entry,
     Framework,
     ImageOrModel,
@@ -21,7 +21,7 @@ from mlpack.cli.options import (
     Sample,
     Trust,
     Wheelhouse,
-    only_local,
+    refuse_model_options,
 )  # fmt: skip
 from mlpack.cli.output.console import Console
 
@@ -29,10 +29,10 @@ from mlpack.cli.output.console import Console
 def run(
     image: ImageOrModel = None,
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 is any free one.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 chooses a free one.")
     ] = 0,
-    memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
-    engine: Engine = "docker",
+    memory: Annotated[str, typer.Option("--memory", help="Memory limit of the container.")] = "2GiB",
+    engine: EngineOrProcess = None,
     entry: Entry = None,
     framework: Framework = None,
     python: Python = None,
@@ -45,7 +45,7 @@ def run(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Serve an image here on a free port, and print a curl line that asks it. Ctrl-C ends it.
+    """Serve an image on this machine, and print a curl command that sends a request to it. Ctrl-C stops it.
 
     \b
     mlpack run
@@ -53,7 +53,7 @@ def run(
     mlpack run --engine process model.pkl
     """
     from mlpack.cli.output.running import follow_service
-    from mlpack.cli.wiring import LOCAL, make_line
+    from mlpack.cli.wiring import choose_engine, make_line
     from mlpack.pipeline.service import serve
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
@@ -63,9 +63,17 @@ def run(
         "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
         "sample": sample,
     }  # fmt: skip
-    only_local(engine, {**words, "include": include, "trust": trust})
-    options = Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory))
-    model = Path(image) if engine == LOCAL and image is not None else None
-    line = make_line(model, console=console, config=config, overrides=words, engine=engine, options=options)
-    with serve(line, line.model if engine == LOCAL else line.image(image), publish=port) as service:
-        return follow_service(console, service, engine=engine)
+    name, local = choose_engine(image, engine, console=console, config=config)
+    if not local:
+        refuse_model_options({**words, "include": include, "trust": trust})
+    line = make_line(
+        Path(image) if local and image is not None else None,
+        console=console,
+        config=config,
+        overrides=words,
+        engine=name,
+        local="run",
+        options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory)),
+    )
+    with serve(line, line.model if local else line.image(image), publish=port) as service:
+        return follow_service(console, service, engine=name)

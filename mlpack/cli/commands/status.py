@@ -1,24 +1,25 @@
-"""`mlpack status`: what a service is now, and what it was before."""
+"""`mlpack status`: a service and its revisions."""
 
 from __future__ import annotations
 
+import typer
+
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName
 
 
 def status(
+    ctx: typer.Context,
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Show a service: its address, its revisions with their share of the traffic, what is wrong with those not ready.
+    """Show a service: its URL, its revisions with their share of the traffic, and why a revision is not ready.
 
     \b
     mlpack status
@@ -28,8 +29,7 @@ def status(
     from mlpack.cli.target_choice import deployed_service
 
     console = Console(json=json, quiet=quiet)
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    found = deployed_service(config, target, words, set_).status()
+    found = deployed_service(config, target, service, given_options(ctx), set_).status()
     console.document(found.to_json())
     show_service(console, found)
     console.brief(found.url)

@@ -1,4 +1,4 @@
-"""`mlpack test`: runs the container and checks every promise it makes."""
+"""`mlpack test`: runs the container, checks it and writes a receipt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
-    Engine,
+    EngineOrProcess,
     Entry,
     Framework,
     ImageOrModel,
@@ -22,7 +22,7 @@ from mlpack.cli.options import (
     Sample,
     Trust,
     Wheelhouse,
-    only_local,
+    refuse_model_options,
 )  # fmt: skip
 from mlpack.cli.output.console import Console
 from mlpack.errors import UsageError
@@ -34,34 +34,37 @@ if TYPE_CHECKING:
 def test(
     image: ImageOrModel = None,
     request: Annotated[Path | None, typer.Option("--request", help="JSON body to send to /predict.")] = None,
-    expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer that must come back.")] = None,
-    tolerance: Annotated[float | None, typer.Option("--tolerance", help="Largest relative difference.")] = None,
+    expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer to compare with.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Largest relative difference of numbers.")
+    ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the answers, once all checks pass, as `expected` for the next time.")
+        bool, typer.Option("--record", help="If all checks pass, save the answers as the expected ones.")
     ] = False,
     contract: Annotated[
         str | None,
         typer.Option(
             "--contract",
             metavar="NAMES",
-            help="Check serving contracts instead, of any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
+            help="Check serving contracts instead, for any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
             "azure, torchserve.",
         ),
     ] = None,
     model_name: Annotated[
         str | None,
         typer.Option(
-            "--model-name", help="With --contract: the model's name in the routes, else asked of the service."
+            "--model-name",
+            help="With --contract: name of the model in routes. Default: the name that the service reports.",
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", help="With --contract: where the image's server listens, when it does not hear PORT."),
+        typer.Option("--port", help="With --contract: port of a server that ignores the variable PORT."),
     ] = None,
-    memory: Annotated[str, typer.Option("--memory", help="The container's memory limit.")] = "2GiB",
+    memory: Annotated[str, typer.Option("--memory", help="Memory limit of the container.")] = "2GiB",
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the checks as JUnit XML, for CI.")] = None,
     receipt: Receipt = None,
-    engine: Engine = "docker",
+    engine: EngineOrProcess = None,
     entry: Entry = None,
     framework: Framework = None,
     python: Python = None,
@@ -74,7 +77,7 @@ def test(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Run the container as Cloud Run would, and harder, and check it: exit 0, or 6 when a check fails.
+    """Run the container with stricter limits than Cloud Run sets, and check it. Exit with code 6 if a check fails.
 
     \b
     mlpack test
@@ -89,7 +92,7 @@ def test(
     from mlpack.artifacts.report import Report
     from mlpack.cli.output.checks import conclude
     from mlpack.cli.output.reporter import ConsoleReporter
-    from mlpack.cli.wiring import LOCAL, make_line
+    from mlpack.cli.wiring import choose_engine, make_line
     from mlpack.pipeline.service import expecting, recording
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
@@ -99,35 +102,44 @@ def test(
         "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
         "sample": sample,
     }  # fmt: skip
-    only_local(engine, {**words, "include": include, "trust": trust})
+    name, local = choose_engine(image, engine, console=console, config=config)
+    if not local:
+        refuse_model_options({**words, "include": include, "trust": trust})
     _refuse_mixed(
-        engine, contract=contract, model_name=model_name, port=port, record=record, receipt=receipt, expected=expected
+        local=local,
+        contract=contract,
+        model_name=model_name,
+        port=port,
+        record=record,
+        receipt=receipt,
+        expected=expected,
     )
     line = make_line(
-        Path(image) if engine == LOCAL and image is not None else None,
+        Path(image) if local and image is not None else None,
         console=console,
         config=config,
         overrides={**words, "test.request": request, "test.expected": expected, "test.tolerance": tolerance},
-        remembered=image is None and engine != LOCAL,
-        engine=engine,
+        remembered=image is None and not local,
+        engine=name,
+        local="run",
         options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory), receipt=receipt),
         reporter=ConsoleReporter(console, junit=junit),
     )
     if contract is not None:
         return _contracts(console, line, image, contract, request=request, name=model_name, port=port, junit=junit)
     line, kept = recording(line) if record else (expecting(line), None)
-    if engine == LOCAL:
-        return conclude(console, line.run(line.model, Report), engine=engine, receipt=None)
+    if local:
+        return conclude(console, line.run(line.model, Report), engine=name, receipt=None)
     verified = line.run(line.image(image), Verified)
-    conclude(console, verified.report, engine=engine, receipt=line.tools.workspace.receipt_path(verified.image.id))
+    conclude(console, verified.report, engine=name, receipt=line.tools.workspace.receipt_path(verified.image.id))
     for text in kept.write() if kept else ():
         console.text(text)
     return 0
 
 
 def _refuse_mixed(
-    engine: str,
     *,
+    local: bool,
     contract: str | None,
     model_name: str | None,
     port: int | None,
@@ -142,12 +154,12 @@ def _refuse_mixed(
         )
     if contract is not None and (record or receipt is not None or expected is not None):
         raise UsageError("--contract gives no receipt and compares no --expected", hint="`mlpack test` alone does.")
-    if contract is not None and engine == "process":
+    if contract is not None and local:
         raise UsageError(
             "--contract checks an image or a URL",
             hint="`mlpack run --engine process MODEL` serves it; give its URL here.",
         )
-    if engine == "process" and (receipt is not None or record):
+    if local and (receipt is not None or record):
         raise UsageError(
             "--engine process gives no receipt and records nothing", hint="Build the image, and test that."
         )

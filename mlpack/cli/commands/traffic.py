@@ -1,4 +1,4 @@
-"""`mlpack traffic`: the traffic shared between revisions by percent."""
+"""`mlpack traffic`: splits the traffic between revisions by percent."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, Quiet
 from mlpack.cli.output.console import Console
-from mlpack.cli.target_options import ApiEndpoint, Project, Region, ServiceName, Set, TargetName
+from mlpack.cli.target_command import given_options
+from mlpack.cli.target_options import ServiceName, Set, TargetName
 
 
 def traffic(
+    ctx: typer.Context,
     shares: Annotated[
-        list[str], typer.Argument(metavar="REVISION=PERCENT...", help="Together 100.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="REVISION=PERCENT...",
+            help="Revisions with their percentages, which add up to 100.",
+            show_default=False,
+        ),
     ],
     target: TargetName = None,
-    project: Project = None,
-    region: Region = None,
     service: ServiceName = None,
     set_: Set = None,
-    api_endpoint: ApiEndpoint = None,
     config: ConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Share the traffic between revisions: to try a new one on some of it, or two against each other.
+    """Split the traffic between revisions, to try a new one with a part of it or to compare two.
 
     \b
     mlpack traffic iris-00003-xyz=10 iris-00002-abc=90
@@ -37,9 +41,8 @@ def traffic(
 
     console = Console(json=json, quiet=quiet)
     wanted = read_shares(shares)
-    words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = deployed_service(config, target, words, set_)
-    found = share(keeper, wanted, lambda step: console.note(f"- {step}"))
+    deployed = deployed_service(config, target, service, given_options(ctx), set_)
+    found = share(deployed, wanted, lambda step: console.note(f"- {step}"))
     console.document(found.to_json())
     show_service(console, found)
     return 0

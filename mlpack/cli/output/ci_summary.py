@@ -20,7 +20,7 @@ def write_summary(text: str) -> None:
     if not name:
         return
     try:
-        with Path(name).open("a", encoding="utf-8") as page:
+        with Path(name).open("a", encoding="utf-8", newline="\n") as page:
             page.write(f"{text}\n\n")
     except OSError:
         return
@@ -44,12 +44,15 @@ def test_summary(report: Report) -> str:
 def deploy_summary(deployment: Deployment) -> str:
     """What was released, where it is, how it was proven, and the way back."""
     plan = deployment.plan
-    asked = deployment.asked.get("live") or deployment.asked.get("staged") or {}
+    result = deployment.measured.get("live") or deployment.measured.get("staged") or {}
     rows = [
         ("url", deployment.url),
         ("revision", f"`{deployment.revision}`"),
         ("image", f"`{deployment.image}`"),
-        ("verified", deployment.verified + (f", {asked['times']} requests, p95 {asked['p95_ms']} ms" if asked else "")),
+        (
+            "verified",
+            deployment.verified + (f", {result['times']} requests, p95 {result['p95_ms']} ms" if result else ""),
+        ),
         ("rollback", f"`{deployment.rollback}`"),
         *[("note", note) for note in deployment.notes],
     ]

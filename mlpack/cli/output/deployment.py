@@ -29,11 +29,15 @@ def show_plan(console: Console, plan: Plan) -> None:
 
 
 def show_deployment(console: Console, deployment: Deployment) -> None:
-    """Where it is, how it was proven, how it is asked, and the way back."""
-    asked = deployment.asked.get("live") or deployment.asked.get("staged") or {}
-    before = deployment.asked.get("before") or {}
-    proof = {"golden": "answers the golden request", "readiness": "READY ONLY: it was not asked", "none": "not asked"}
-    figures = f", {asked['times']} times, p95 {asked['p95_ms']} ms" if asked else ""
+    """The URL, how the release was verified, a request to try, and the command that rolls back."""
+    result = deployment.measured.get("live") or deployment.measured.get("staged") or {}
+    before = deployment.measured.get("before") or {}
+    proof = {
+        "golden": "answers the golden request",
+        "readiness": "READY ONLY: no golden request was sent",
+        "none": "no request was sent",
+    }
+    figures = f", {result['times']} times, p95 {result['p95_ms']} ms" if result else ""
     figures += f" ({before['p95_ms']} ms before)" if before.get("p95_ms") is not None else ""
     rows = [
         ("url", deployment.url),

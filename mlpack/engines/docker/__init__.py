@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
@@ -20,7 +20,7 @@ from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
 from mlpack.engines.base import EngineFacts, JobResult, Limits
 from mlpack.engines.docker.address import Address, find_address
-from mlpack.engines.docker.client import Client, engine_facts, open_client, told
+from mlpack.engines.docker.client import Client, engine_errors, engine_facts, open_client
 from mlpack.engines.docker.containers import DockerRunning, run_container
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
 from mlpack.engines.docker.images import find_image, list_images, read_card
@@ -35,10 +35,13 @@ _REGISTRY_PATIENCE = 15
 
 
 class DockerEngine:
-    """A Builder, Runner and Publisher. It connects when first asked; close it, or use it as a `with`.
+    """The Docker engine. It connects at its first use; close it, or use it as a context manager.
 
-    `classic` (or MLPACK_CLASSIC=1) builds by the classic builder even where BuildKit is.
+    `classic` (or MLPACK_CLASSIC=1) uses the classic builder even if BuildKit is available.
     """
+
+    is_local: ClassVar[Literal[False]] = False
+    builds_dockerfiles: ClassVar[bool] = True
 
     def __init__(self, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> None:
         self._environ = environ
@@ -51,14 +54,14 @@ class DockerEngine:
     def connect(cls, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> Self:
         """The engine that the docker CLI would use, connected.
 
-        Raises EngineUnavailableError: not installed, not running, not allowed, told apart.
+        Raises EngineUnavailableError: not installed, not running, or no permission.
         """
         engine = cls(environ, classic=classic)
         engine._open()
         return engine
 
     def close(self) -> None:
-        """Close the connections; the next question opens them again."""
+        """Close the connections; the next call opens them again."""
         with self._lock:
             if self._opened is not None:
                 self._opened[1].close()
@@ -74,11 +77,10 @@ class DockerEngine:
         self.close()
 
     def facts(self) -> EngineFacts:
-        """What the engine says of itself; asked once."""
-        with self._lock, told(self.address, "a look at the engine"):
+        """The properties that the engine reports; read once."""
+        with self._lock, engine_errors(self.address, "reading its properties"):
             if self._facts is None:
-                found = engine_facts(self._client, self.address)
-                self._facts = replace(found, buildkit=found.buildkit and not self._classic)
+                self._facts = engine_facts(self._client, self.address, classic=self._classic)
             return self._facts
 
     def base_digest(self, reference: str, platform: str) -> str | None:
@@ -110,11 +112,11 @@ class DockerEngine:
 
         started = time.monotonic()
         facts = self.facts()
-        with told(self.address, "the build"):
+        with engine_errors(self.address, "building the image"):
             image_id = build_image(
                 self._client,
                 bundle,
-                builder=Builder(buildkit=facts.buildkit, platform=facts.platform, root=self._root(facts)),
+                builder=Builder(buildkit=facts.details["buildkit"], platform=facts.platform, root=self._root(facts)),
                 tags=tags,
                 on_progress=on_progress,
                 use_cache=use_cache,
@@ -126,10 +128,10 @@ class DockerEngine:
     def find(self, reference: str) -> Image | None:
         """The image that a reference or an id names, None when the engine has none.
 
-        `card` is what the label dev.mlpack.card tells; see `card` for the whole. An image without the label
+        `card` is the summary in the label dev.mlpack.card; see `card` for the whole. An image without the label
         dev.mlpack.bundle was not built by mlpack.
         """
-        with told(self.address, "a look at the image"):
+        with engine_errors(self.address, "looking up the image"):
             return find_image(self._client, reference)
 
     def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
@@ -139,38 +141,38 @@ class DockerEngine:
 
     def images(self, *, label: str = labels.BUNDLE) -> tuple[Image, ...]:
         """The images that bear a label (`name` or `name=value`), newest first; by default all that mlpack built."""
-        with told(self.address, "the listing of images"):
+        with engine_errors(self.address, "listing images"):
             return list_images(self._client, label)
 
     def card(self, image_id: str) -> dict[str, Any]:
         """The ModelCard out of an image, which is not run. Raises ImageNotFoundError when it holds none."""
-        with told(self.address, "the reading of the image's card"):
+        with engine_errors(self.address, "reading the card of the image"):
             self._existing(image_id)
             return read_card(self._client, image_id)
 
     def tag(self, image: Image, tags: Iterable[str]) -> Image:
-        """Give an image more names; a name that another image has moves to this one."""
-        with told(self.address, "the tagging of the image"):
+        """Add tags to an image; a tag of another image moves to this one."""
+        with engine_errors(self.address, "tagging the image"):
             for tag in tags:
                 name = parse_reference(tag)
                 self._client.tag(image.id, name.name, name.tag or "latest", force=True)
         return replace(image, tags=tuple(dict.fromkeys((*image.tags, *tags))))
 
     def remove_tag(self, reference: str) -> None:
-        """Take a name away; an image that has no other goes with it. A name that is not there is no error."""
+        """Remove a tag; an image without another tag is removed too. A tag that does not exist is no error."""
         from docker.errors import NotFound
 
-        with told(self.address, "the removal of the tag"), contextlib.suppress(NotFound):
+        with engine_errors(self.address, "removing the tag"), contextlib.suppress(NotFound):
             self._client.remove_image(reference)
 
     def layers(self, image_id: str) -> list[tuple[str, int]]:
         """What made each layer, and its bytes; newest first."""
-        with told(self.address, "a look at the layers"):
+        with engine_errors(self.address, "reading the layers of the image"):
             return layer_sizes(self._client, image_id)
 
     def packages(self, image_id: str) -> list[tuple[str, int]]:
         """The distributions in the image and their bytes, largest first."""
-        with told(self.address, "a look into the image"):
+        with engine_errors(self.address, "reading the packages of the image"):
             return package_sizes(self._client, image_id)
 
     @contextmanager
@@ -187,7 +189,7 @@ class DockerEngine:
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
 
-        It is told `port` as PORT, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
+        The variable PORT is `port`, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
         the engine's machine itself. On an engine elsewhere the port is open on its machine meanwhile. Raises EngineError
         (port taken, no start), ImageNotFoundError.
         """
@@ -207,11 +209,7 @@ class DockerEngine:
     def job(
         self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
     ) -> JobResult:
-        """Run a container to its end, without a network: `command` replaces its entrypoint.
-
-        The files in its folder `outputs` come back, 16 MiB at most. Raises EngineError when it does not end in time, or writes
-        more; ImageNotFoundError.
-        """
+        """Run a container to its end, without a network, and return the files below its folder `outputs`: see Runner.job."""
         from mlpack.engines.docker.jobs import run_job
 
         return run_job(
@@ -233,7 +231,7 @@ class DockerEngine:
         from mlpack.engines.docker.push import push_image
 
         self.tag(image, (reference,))
-        with told(self.address, "the push"):
+        with engine_errors(self.address, "pushing the image"):
             return push_image(self._client, parse_reference(reference), on_progress, login=login)
 
     @property
@@ -282,7 +280,7 @@ class DockerEngine:
     def _local_digest(self, reference: str, platform: str) -> str | None:
         from docker.errors import NotFound
 
-        with told(self.address, "a look at the base image"):
+        with engine_errors(self.address, "looking up the base image"):
             try:
                 inspected = self._client.inspect_image(reference)
             except NotFound:

@@ -1,4 +1,4 @@
-"""Where the engine is: found as the docker CLI finds it."""
+"""The address of the engine, found in the same way as by the docker CLI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_URL = "npipe:////./pipe/docker_engine" if sys.platform == "win32" else "
 
 @dataclass(frozen=True, kw_only=True)
 class Tls:
-    """The files that prove who we are and who the engine is; without `verify` any engine is believed."""
+    """The files that authenticate the client and the engine; without `verify`, the engine's certificate is not checked."""
 
     ca: Path | None
     cert: Path | None
@@ -29,7 +29,7 @@ class Tls:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """An engine's place: `url` as DOCKER_HOST writes it; `named_by` says who named it, for messages."""
+    """An engine's address: `url` in the form of DOCKER_HOST; `named_by` is where it comes from, for messages."""
 
     url: str
     named_by: str
@@ -85,7 +85,7 @@ def _context(folder: Path, name: str, named_by: str) -> Address:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnavailableError(
             f"there is no Docker context {name!r}, which {named_by} names",
-            hint="`docker context ls` lists them; `docker context use default` goes back to the default.",
+            hint="`docker context ls` lists the contexts; `docker context use default` selects the default.",
         ) from error
     files = folder / "contexts" / "tls" / key / "docker"
     tls = _tls(files, verify=not endpoint.get("SkipTLSVerify", False)) if files.is_dir() else None

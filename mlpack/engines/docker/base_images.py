@@ -1,9 +1,8 @@
-"""The images that a Dockerfile builds on: which they are, and fetching those that the engine lacks."""
+"""The base images of a build: those of a user's own Dockerfile, and fetching those that the engine lacks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import closing
 
 from mlpack.artifacts.progress import OnProgress
@@ -22,14 +21,17 @@ _INSTRUCTION = re.compile(
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
-def base_images(dockerfile: str, build_args: Mapping[str, str]) -> tuple[str, ...]:
-    """The references that its FROM lines name, in their order, without stages of its own and `scratch`."""
+def base_images(dockerfile: str) -> tuple[str, ...]:
+    """The images in the FROM lines of a user's own Dockerfile, in their order, without its own stages and `scratch`.
+
+    Only a Dockerfile of the user's own is read; for all others the plan names the bases.
+    """
     known: dict[str, str] = {}
     stages: set[str] = {"scratch"}
     found: dict[str, None] = {}
     for name, value, reference, stage in _INSTRUCTION.findall(dockerfile):
         if name:
-            known.setdefault(name, build_args.get(name, value.strip("\"'")))
+            known.setdefault(name, value.strip("\"'"))
             continue
         image = _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), reference)
         if image.lower() not in stages:
@@ -40,10 +42,10 @@ def base_images(dockerfile: str, build_args: Mapping[str, str]) -> tuple[str, ..
 
 
 def fetch(client: Client, reference: str, on_progress: OnProgress) -> None:
-    """Pull an image unless the engine has it, with the user's credentials, which BuildKit itself would not be given.
+    """Pull an image unless the engine has it, with the user's credentials, which BuildKit does not get.
 
-    A base that the engine has is also what lets a build go on without a network: BuildKit would ask the registry for a
-    name that it has only in its cache. Raises BaseImageError, DiskFullError.
+    With the base in the engine a build also works without a network: BuildKit looks up a name in the registry when it has it
+    only in its cache. Raises BaseImageError, DiskFullError.
     """
     from docker.errors import APIError, ImageNotFound
 
@@ -72,36 +74,36 @@ def fetch(client: Client, reference: str, on_progress: OnProgress) -> None:
 
 
 def failed_base(reference: str, text: str) -> EngineError:
-    """The failure to fetch a base image, told apart by the engine's words."""
+    """The failure to fetch a base image, classified by the engine's message."""
     kind, why = kind_of(text), cause(text)
     if kind == "disk":
         return DiskFullError(
             f"the engine's disk is full: no room for the base image {reference}",
-            hint="Free some (`docker system prune`), then build again.",
+            hint="Free space (`docker system prune`), then build again.",
             detail=text,
         )
     if kind == "network":
         return BaseImageError(
             f"the base image {reference} could not be fetched: its registry cannot be reached ({why})",
-            hint="See to the engine's network and proxy, or load the image into the engine (`docker load`).",
+            hint="Check the engine's network and proxy, or load the image into the engine (`docker load`).",
             detail=text,
         )
     if kind in {"login", "denied"}:
         return BaseImageError(
-            f"the base image {reference} could not be fetched: its registry asks for a login that may read it ({why})",
-            hint=f"`docker login {parse_reference(reference).registry}`, or name another with `build: base:`.",
+            f"the base image {reference} could not be fetched: its registry requires a login ({why})",
+            hint=f"Run `docker login {parse_reference(reference).registry}`, or set another `build.base`.",
             detail=text,
         )
     if kind == "platform":
         return BaseImageError(
             f"the base image {reference} does not exist for this platform ({why})",
-            hint="Name another with `build: base:`, or another `--platform`.",
+            hint="Set another `build.base` or another `--platform`.",
             detail=text,
         )
     if kind == "missing":
         return BaseImageError(
-            f"there is no base image {reference}: its registry does not know it",
-            hint="See to its spelling, or name another with `build: base:`.",
+            f"the base image {reference} does not exist in its registry",
+            hint="Check its name, or set another `build.base`.",
             detail=text,
         )
     return BaseImageError(f"the base image {reference} could not be fetched: {why}", detail=text)

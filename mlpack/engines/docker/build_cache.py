@@ -1,4 +1,4 @@
-"""What a build leaves in BuildKit's cache that holds its context, taken away when it held a secret."""
+"""Removes build contexts from BuildKit's build cache, after a build whose context contained a secret."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker.client import Client
 
-_PATIENCE_S = 3.0  # until the engine has let go of a context whose build has ended
+_PATIENCE_S = 3.0  # how long an engine may still use the context of a build that has ended
 _ARCHIVE = "http url http://build-context-"
 _UNPACKED = re.compile(r"fileop target$|copy /context /$")
 
 
 def is_secret(file: BundleFile) -> bool:
-    """Whether a file is for its owner's eyes alone, by its mode."""
+    """Whether only the owner may read the file, by its mode."""
     return not file.mode & 0o077
 
 
 def sweep_contexts(client: Client) -> None:
-    """Take the contexts of ended builds out of BuildKit's cache, those of builds that were killed too.
+    """Remove the contexts of ended builds, also of builds that were killed, from BuildKit's cache.
 
-    A context comes as an archive and is unpacked; each stays as a record of the cache, which no later build can use, for
-    the next context has another address. The steps' own records stay, so nothing is built anew. Tried on the engine 20.10.
-    An engine that does not know how, or is gone, is no error here.
+    A context arrives as an archive and is unpacked; both stay in the cache as records that no later build can use, because
+    the next context has another address. The records of the build steps are kept, so nothing is built again. Tested with
+    engine 20.10. An engine that does not support this, or has stopped, is no error here.
     """
     with contextlib.suppress(Exception):
         ends = time.monotonic() + _PATIENCE_S
@@ -47,14 +47,14 @@ def _records(client: Client) -> list[dict[str, Any]]:
 
 
 def _holds_context(record: dict[str, Any]) -> bool:
-    """An archive as it came, or a copy that stands on nothing, which is how a context is unpacked."""
+    """An uploaded archive, or a copy without a parent, which is an unpacked context."""
     described = str(record.get("Description", ""))
     parents = record.get("Parent") or record.get("Parents")
     return described.startswith(_ARCHIVE) or (not parents and _UNPACKED.match(described) is not None)
 
 
 def _prune(client: Client, ids: list[str]) -> None:
-    # The engine takes one id, which is a regular expression.
+    # The engine accepts only one id, which is a regular expression.
     filters = json.dumps({"id": [f"^({'|'.join(map(re.escape, ids))})$"]})
     answer = client._post(client._url("/build/prune"), params={"all": "1", "filters": filters})  # noqa: SLF001
     client._raise_for_status(answer)  # noqa: SLF001

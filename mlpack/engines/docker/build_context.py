@@ -18,7 +18,7 @@ TITLE = "send the bundle"
 def tar_stream(files: Iterable[BundleFile]) -> Iterator[bytes]:
     """The tar (pax) of the files in their order, folders before what is in them; owner 0, time 0.
 
-    Raises UnreadableModelError when a file is gone, or is no longer what the bundle was rendered from.
+    Raises UnreadableModelError if a file no longer exists, or has changed since the bundle was rendered.
     """
     made: set[PurePosixPath] = set()
     for file in files:
@@ -35,16 +35,16 @@ def tar_stream(files: Iterable[BundleFile]) -> Iterator[bytes]:
 def with_progress(
     files: tuple[BundleFile, ...], on_progress: OnProgress, *, step: str = STEP, title: str = TITLE
 ) -> Iterator[bytes]:
-    """The tar stream of the files, told of as a step while it is taken: bytes, at its end seconds."""
+    """The tar stream of the files, reported as a progress step: bytes, and the seconds at the end."""
     total, sent, started = sum(file.size for file in files), 0, time.monotonic()
-    told = started
+    reported = started
     on_progress(Progress(step=step, title=title, current=0, total=total))
     for chunk in tar_stream(files):
         yield chunk
         sent += len(chunk)
         # Ten times a second is as often as a display can be read.
-        if time.monotonic() - told >= 0.1:
-            told = time.monotonic()
+        if time.monotonic() - reported >= 0.1:
+            reported = time.monotonic()
             on_progress(Progress(step=step, title=title, current=min(sent, total), total=total))
     on_progress(Progress(step=step, title=title, current=total, total=total, seconds=time.monotonic() - started))
 

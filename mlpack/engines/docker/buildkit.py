@@ -1,4 +1,4 @@
-"""One build through the engine's API, by BuildKit or the classic builder: all that is known of it stands here."""
+"""One build through the engine's API, by BuildKit or the classic builder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.base_images import base_images, failed_base, fetch
@@ -24,7 +24,6 @@ from mlpack.engines.docker.steps import Step, Steps, plain
 from mlpack.engines.docker.stream import post_stream
 from mlpack.errors import BuildError, DiskFullError, EngineError, UsageError
 
-CLASSIC_DOCKERFILE = "Dockerfile.classic"
 _METADATA_STEP = re.compile(r"\[internal\] load metadata for (\S+)")
 _FROM_STEP = re.compile(r"\[[^]]*\] FROM (?:--\S+ )?(\S+)")
 _RUN_FAILED = re.compile(
@@ -67,17 +66,17 @@ def build_image(
     - The context stays in the engine's cache, where no later build finds it: with secrets in it, it is swept out.
     - A `buildid` lets `POST /build/cancel` end the build; the classic builder ends when the connection does.
 
-    Raises BuildError, BaseImageError, DiskFullError, and the SDK's own errors (see client.told).
+    Raises BuildError, BaseImageError, DiskFullError, and the SDK's own errors (see client.engine_errors).
     """
     from docker.errors import APIError
 
     dockerfile, files = _dockerfile(bundle, buildkit=builder.buildkit)
     platform = bundle.lock.platform
-    bases = base_images(_text(bundle, dockerfile), bundle.build_args)
+    bases = bundle.plan.bases if bundle.plan is not None else base_images(_text(files, dockerfile))
     model: tuple[BundleFile, ...] = ()
     # `COPY --from` looks for an image of the platform that is built for, and an imported one has the engine's own.
     if platform == builder.platform:
-        files, model = parted(dockerfile, files)
+        files, model = parted(bundle.plan, files, dockerfile)
     _supply(client, model, bases if platform == builder.platform else (), on_progress, files=files, root=builder.root)
     build_id = uuid.uuid4().hex
     params: dict[str, object] = {
@@ -86,12 +85,12 @@ def build_image(
         "dockerfile": dockerfile,
         "t": list(tags),
         "labels": json.dumps(bundle.labels, sort_keys=True),
-        "buildargs": json.dumps({**_proxies(client), **bundle.build_args}, sort_keys=True),
+        "buildargs": json.dumps(_proxies(client), sort_keys=True),
         "nocache": "0" if use_cache else "1",
         "rm": "1",
         "forcerm": "1",
     }
-    # The classic builder would look for another base when told its own platform's name.
+    # The classic builder would look for another base when it is given its own platform's name.
     if builder.buildkit or platform != builder.platform:
         params["platform"] = platform
     steps = Steps(on_progress)
@@ -117,7 +116,9 @@ def build_image(
     if steps.error:
         raise _failure(steps.error, steps.failed, bases)
     if steps.image_id is None:
-        raise EngineError("the engine ended the build without an image and without a word", hint="See its own log.")
+        raise EngineError(
+            "the engine ended the build without an image and without an error", hint="See the engine's log."
+        )
     steps.finish()
     return steps.image_id
 
@@ -125,9 +126,9 @@ def build_image(
 def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFile, ...]]:
     files = (*bundle.files, *bundle.private)
     names = {file.name for file in files}
-    name = bundle.dockerfile if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
+    name = DOCKERFILE if buildkit or CLASSIC_DOCKERFILE not in names else CLASSIC_DOCKERFILE
     if name not in names:
-        raise UsageError(f"the bundle has no file {name!r} to build by", hint=f"It holds: {', '.join(sorted(names))}.")
+        raise UsageError(f"the bundle has no {name!r} to build from", hint=f"It contains: {', '.join(sorted(names))}.")
     return name, files
 
 
@@ -140,7 +141,7 @@ def _supply(
     files: tuple[BundleFile, ...],
     root: Path | None,
 ) -> None:
-    """Before the build: see that the engine has the room, the base images, and a large model as an image of its own."""
+    """Before the build: check disk space, pull the base images, and send a large model as a separate image."""
     there = bool(model) and has_model(client, model)
     size = sum(file.size for file in model or files)
     require_room(needed(size, there=there), free_at(root), root)
@@ -150,8 +151,8 @@ def _supply(
         send_model(client, model, on_progress)
 
 
-def _text(bundle: Bundle, name: str) -> str:
-    file = next(file for file in (*bundle.files, *bundle.private) if file.name == name)
+def _text(files: tuple[BundleFile, ...], name: str) -> str:
+    file = next(file for file in files if file.name == name)
     content = file.content if file.content is not None else file.source.read_bytes() if file.source else b""
     return content.decode("utf-8", "replace")
 
@@ -162,13 +163,13 @@ def _proxies(client: Client) -> dict[str, str]:
 
 
 def _cancel(client: Client, build_id: str) -> None:
-    """Ask the engine to end a build; it may have ended, or the engine be gone: that is no news."""
+    """Cancel a build; a build that has ended, or an engine that has stopped, is no error."""
     with contextlib.suppress(Exception):
         client._post(client._url("/build/cancel"), params={"id": build_id}, timeout=5).close()  # noqa: SLF001
 
 
 def _failure(text: str, step: Step | None, bases: tuple[str, ...]) -> EngineError:
-    """A failed build: by the step that broke it and the engine's words."""
+    """The error for a failed build, from the step that failed and the engine's message."""
     title = step.title if step else ""
     detail = "\n".join(step.lines) if step else ""
     if base := _base_of(title, text, bases):
@@ -176,14 +177,14 @@ def _failure(text: str, step: Step | None, bases: tuple[str, ...]) -> EngineErro
     if any("no space left on device" in words.lower() for words in (text, detail)):
         return DiskFullError(
             f"the engine's disk is full{f', at `{title}`' if title else ''}",
-            hint="Free some (`docker system prune`, `docker builder prune`), then build again.",
+            hint="Free space (`docker system prune`, `docker builder prune`), then build again.",
             detail=detail,
         )
     reason = _reason(text)
     if title:
         return BuildError(
             f"the build failed at `{textwrap.shorten(title, 120, placeholder=' ...')}`: {reason}",
-            hint="Its last lines are above; the Dockerfile is what `mlpack render` writes." if detail else "",
+            hint="The end of its output is above. `mlpack render` writes the Dockerfile to a folder." if detail else "",
             detail=detail,
         )
     return BuildError(f"the build failed: {reason}", detail=detail)

@@ -1,4 +1,4 @@
-"""The connection to the engine's API, and what is said when there is none."""
+"""The connection to the engine's API, and the errors when it fails."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from mlpack.errors import EngineError, EngineUnavailableError
 
 # The SDK's APIClient. Its types know half of it, and we need its unofficial half: `_post`, `_url`, `_raise_for_status`.
 Client = Any
-# Seconds for an ordinary question. Builds, pulls and pushes wait as long as the engine works (see stream.py).
+# Seconds for an ordinary request. Builds, pulls and pushes have no time limit (see stream.py).
 PATIENCE = 120
-INSTALL = "Install Docker (https://docs.docker.com/engine/install/), or set DOCKER_HOST to an engine elsewhere."
-START = "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to another."
+INSTALL = (
+    "Install Docker (https://docs.docker.com/engine/install/), or set DOCKER_HOST to an engine on another machine."
+)
+START = "Start it (`sudo systemctl start docker`, or Docker Desktop), or set DOCKER_HOST to another engine."
 
 
 def open_client(address: Address) -> Client:
-    """A client that has spoken with the engine; close it. Raises EngineUnavailableError with the remedy."""
-    # The SDK takes a quarter of a second to import, which `--help` need not pay.
+    """A client that is connected to the engine; close it. Raises EngineUnavailableError with the remedy."""
+    # Importing the SDK takes a quarter of a second; `--help` must not need it.
     from docker import APIClient
     from docker.errors import DockerException
     from docker.tls import TLSConfig
 
-    _knock(address)
+    _probe(address)
     try:
         tls = address.tls and TLSConfig(
             client_cert=(str(address.tls.cert), str(address.tls.key)) if address.tls.cert and address.tls.key else None,
@@ -42,7 +44,7 @@ def open_client(address: Address) -> Client:
 
 
 def unavailable(address: Address, error: BaseException) -> EngineUnavailableError:
-    """Why the engine cannot be used, told apart: not installed, not running, not allowed, not understood."""
+    """The error for the reason: not installed, not running, no permission, or another one."""
     where, text = f"{address.url} ({address.named_by})", str(error)
     reason = _os_error(error)
     if isinstance(reason, PermissionError):
@@ -58,17 +60,17 @@ def unavailable(address: Address, error: BaseException) -> EngineUnavailableErro
         return EngineUnavailableError(f"no container engine runs at {where}: connection refused", hint=START)
     if "paramiko" in text:
         return EngineUnavailableError(
-            f"the engine at {where} is reached by ssh, for which a library is missing",
-            hint="`pip install paramiko` into mlpack's environment.",
+            f"the engine at {where} is reached by ssh, which needs the library paramiko",
+            hint="Run `pip install paramiko` in mlpack's environment.",
         )
     return EngineUnavailableError(
-        f"the container engine at {where} cannot be used: {text}", hint="`docker version` should name a server."
+        f"the container engine at {where} cannot be used: {text}", hint="Check whether `docker version` shows a server."
     )
 
 
 @contextlib.contextmanager
-def told(address: Address, doing: str) -> Iterator[None]:
-    """The SDK's failures in the `with` become ours: EngineUnavailableError when the line broke, else EngineError."""
+def engine_errors(address: Address, doing: str) -> Iterator[None]:
+    """Translate the SDK's exceptions: EngineUnavailableError if the connection failed, else EngineError."""
     import requests  # comes with the SDK
     import urllib3
     from docker.errors import APIError, DockerException
@@ -76,26 +78,26 @@ def told(address: Address, doing: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise EngineError(f"the engine failed at {doing}: {explanation(error)}", hint=_hint(error)) from error
+        raise EngineError(f"the engine failed while {doing}: {explanation(error)}", hint=_hint(error)) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise EngineUnavailableError(
-            f"the engine at {address.url} did not answer in time at {doing}", hint="See whether it is overloaded."
+            f"the engine at {address.url} did not answer in time while {doing}", hint="Check whether it is overloaded."
         ) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise EngineUnavailableError(
-            f"the engine at {address.url} went away at {doing}: {_reason(error)}", hint=START
+            f"the connection to the engine at {address.url} was lost while {doing}: {_reason(error)}", hint=START
         ) from error
     except DockerException as error:
-        raise EngineError(f"Docker's library failed at {doing}: {error}") from error
+        raise EngineError(f"Docker's library failed while {doing}: {error}") from error
 
 
 def explanation(error: Any) -> str:
-    """The engine's own words of an APIError, without the library's around them."""
+    """The engine's message in an APIError, without the text that the library adds."""
     return str(getattr(error, "explanation", None) or error).strip().rstrip(".")
 
 
-def _knock(address: Address) -> None:
-    """Open and close a unix socket first: its error is plain, and the SDK leaves its own socket open on failure."""
+def _probe(address: Address) -> None:
+    """Open and close a unix socket first: its error is clear, and the SDK would leave its own socket open on failure."""
     if not address.url.startswith("unix://"):
         return
     parts = urlsplit(address.url)
@@ -137,23 +139,27 @@ def _hint(error: Any) -> str:
     return "Free some disk space (`docker system prune`)." if "no space left" in explanation(error).lower() else ""
 
 
-def engine_facts(client: Client, address: Address) -> EngineFacts:
-    """What the engine says of itself."""
+def engine_facts(client: Client, address: Address, *, classic: bool) -> EngineFacts:
+    """The engine's own description; with `classic` it counts as one without BuildKit."""
     version, info = client.version(), client.info()
     parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
     podman = any("podman" in part.lower() for part in parts)
     # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
     ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
     api = tuple(map(int, str(version["ApiVersion"]).split(".")))
+    buildkit = (
+        not (podman or classic)
+        and version["Os"] == "linux"
+        and api >= (1, 39)
+        and ping.headers.get("Builder-Version") != "1"
+    )
     return EngineFacts(
         name="Podman" if podman else "Docker",
         version=str(version["Version"]),
         platform=f"{version['Os']}/{version['Arch']}",
-        buildkit=not podman
-        and version["Os"] == "linux"
-        and api >= (1, 39)
-        and ping.headers.get("Builder-Version") != "1",
+        keeps_secrets=not buildkit,  # the classic builder copies private files into layers, which its cache keeps
         details={
+            "buildkit": buildkit,
             "root_dir": info.get("DockerRootDir", ""),
             "cpus": info.get("NCPU"),
             "memory": info.get("MemTotal"),

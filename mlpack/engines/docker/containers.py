@@ -1,4 +1,4 @@
-"""A container that runs an image, held by limits, for as long as a `with` lasts."""
+"""A container that runs an image with limits, as a context manager."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Exit, Limits, Stats
 from mlpack.engines.docker.address import Address
-from mlpack.engines.docker.client import Client, explanation, told
+from mlpack.engines.docker.client import Client, engine_errors, explanation
 from mlpack.engines.docker.memory import PeakMemory
 from mlpack.errors import EngineError, ImageNotFoundError
 
-_SETTLED_S = 3.0  # within which a request that nobody waits for any more has had its effect
+_SETTLED_S = 3.0  # within this time, an abandoned request to the engine has taken effect
 _PORT_TAKEN = ("port is already allocated", "address already in use", "ports are not available")
 
 
@@ -43,7 +43,7 @@ class DockerRunning:
 
     def logs(self) -> str:
         """All it has written, stdout and stderr in their order."""
-        with told(self._address, "the reading of the container's log"):
+        with engine_errors(self._address, "reading the log of the container"):
             text: bytes = self._client.logs(self.id, stdout=True, stderr=True)
             return text.decode("utf-8", "replace")
 
@@ -52,10 +52,10 @@ class DockerRunning:
         return bool(self._state()["Running"])
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); tells how it ended."""
+        """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); return how it ended."""
         self._memory.look()  # afterwards nothing is to be seen
         started = time.monotonic()
-        with told(self._address, "the stopping of the container"):
+        with engine_errors(self._address, "stopping the container"):
             self._client.stop(self.id, timeout=math.ceil(grace_s))
         seconds = time.monotonic() - started
         state = self._state()
@@ -66,7 +66,7 @@ class DockerRunning:
         self._memory.stop()
 
     def _state(self) -> dict[str, Any]:
-        with told(self._address, "a look at the container"):
+        with engine_errors(self._address, "inspecting the container"):
             state: dict[str, Any] = self._client.inspect_container(self.id)["State"]
             return state
 
@@ -87,10 +87,10 @@ def run_container(
     """Run an image; the container is removed on every way out. See DockerEngine.run."""
     name = f"mlpack-{uuid.uuid4().hex[:12]}"
     running: DockerRunning | None = None
-    told_of = False  # whether the engine has said that there is a container, or that there is none
+    known = False  # whether the engine has answered that the container exists, or does not
     try:
-        with _start_told(address, image, publish or port):
-            # By its name it can be removed even when Ctrl-C comes between its making and the answer that tells its id.
+        with start_errors(address, image, publish or port):
+            # By its name it can be removed even when Ctrl-C comes between its creation and the answer that contains its id.
             container = client.create_container(
                 image.id,
                 command=list(command) or None,
@@ -100,36 +100,36 @@ def run_container(
                 ports=None if host_network else [port],
                 labels={labels.RUN: name},
                 host_config=_host_config(client, address, limits, port, publish, host_network=host_network),
-                # A model asks nobody: the proxy of Docker's config, perhaps with a password, is not its business.
+                # A model makes no requests: it must not get the proxy of Docker's configuration, which may contain a password.
                 use_config_proxy=False,
             )["Id"]
-            told_of = True
+            known = True
             client.start(container)
             at = port if host_network else _published(client.inspect_container(container), port)
         running = DockerRunning(client, address, container, f"http://{_in_url(address.host)}:{at}")
         yield running
     except Exception:
-        told_of = True
+        known = True
         raise
     finally:
         if running is not None:
             running.unwatch()
-        _remove(client, name, told_of=told_of)
+        _remove(client, name, known=known)
 
 
 @contextlib.contextmanager
 def stopped_container(
     client: Client, address: Address, image: Image, *, limits: Limits, command: tuple[str, ...], largest_file: int
 ) -> Iterator[str]:
-    """The name of a container that is made to run `command` in place of the image's entrypoint, and not started.
+    """The name of a container that will run `command` instead of the image's entrypoint, and is not started yet.
 
-    It has no network; its root can be written to as far as the user may, so that the files
-    can be read when it has ended. A file that it writes has at most `largest_file` bytes. It is removed on every way out.
+    It has no network and no health check. /tmp is a part of its root, because a tmpfs is lost when the container ends. No file
+    that it writes has more than `largest_file` bytes. It is removed on every way out.
     """
-    name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    name, known = f"mlpack-{uuid.uuid4().hex[:12]}", False
     written = replace(limits, read_only=False, tmp_bytes=0)
     try:
-        with _start_told(address, image, 0):
+        with start_errors(address, image, 0):
             config = _host_config(client, address, written, 0, 0, host_network=False)
             config |= {
                 "PortBindings": {},
@@ -143,33 +143,34 @@ def stopped_container(
                 command=[],
                 user=limits.user or None,
                 labels={labels.RUN: name},
+                healthcheck={"test": ["NONE"]},
                 host_config=config,
                 use_config_proxy=False,
             )
-            told_of = True
+            known = True
         yield name
     except Exception:
-        told_of = True
+        known = True
         raise
     finally:
-        _remove(client, name, told_of=told_of)
+        _remove(client, name, known=known)
 
 
 @contextlib.contextmanager
 def unstarted(client: Client, image_id: str) -> Iterator[str]:
     """The id of a container that is never started, which is the API's only way to a file of an image."""
-    name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    name, known = f"mlpack-{uuid.uuid4().hex[:12]}", False
     try:
         made = client.create_container(
             image_id, name=name, command=["-"], labels={labels.RUN: name}, use_config_proxy=False
         )
-        told_of = True
+        known = True
         yield made["Id"]
     except Exception:
-        told_of = True
+        known = True
         raise
     finally:
-        _remove(client, name, told_of=told_of)
+        _remove(client, name, known=known)
 
 
 def _host_config(
@@ -199,11 +200,11 @@ def _nano_cpus(client: Client, cpus: float | None) -> int | None:
 
 
 @contextlib.contextmanager
-def _start_told(address: Address, image: Image, port: int) -> Iterator[None]:
-    """The failures to start a container, told apart."""
+def start_errors(address: Address, image: Image, port: int) -> Iterator[None]:
+    """Translate the errors of creating or starting a container."""
     from docker.errors import APIError, ImageNotFound
 
-    with told(address, "the start of the container"):
+    with engine_errors(address, "starting the container"):
         try:
             yield
         except ImageNotFound as error:
@@ -214,7 +215,9 @@ def _start_told(address: Address, image: Image, port: int) -> Iterator[None]:
             words = explanation(error)
             if any(sign in words.lower() for sign in _PORT_TAKEN):
                 raise EngineError(
-                    f"port {port} of the engine's machine is taken", hint="Choose another with `--port`.", detail=words
+                    f"port {port} on the engine's machine is already in use",
+                    hint="Choose another one with `--port`.",
+                    detail=words,
                 ) from error
             raise EngineError(f"the container did not start: {words}", detail=words) from error
 
@@ -228,16 +231,16 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _remove(client: Client, name: str, *, told_of: bool) -> None:
+def _remove(client: Client, name: str, *, known: bool) -> None:
     """Remove a container with its volumes, whether it runs or not, and even when Ctrl-C is pressed once more."""
     try:
-        _remove_once(client, name, told_of=told_of)
+        _remove_once(client, name, known=known)
     except KeyboardInterrupt:
-        _remove_once(client, name, told_of=told_of)
+        _remove_once(client, name, known=known)
         raise
 
 
-def _remove_once(client: Client, name: str, *, told_of: bool) -> None:
+def _remove_once(client: Client, name: str, *, known: bool) -> None:
     """Remove it; one that Ctrl-C met while it was made or started may come to be, or become removable, a little later."""
     from docker.errors import APIError, NotFound
 
@@ -246,7 +249,7 @@ def _remove_once(client: Client, name: str, *, told_of: bool) -> None:
         try:
             client.remove_container(name, v=True, force=True)
         except NotFound:
-            if told_of:
+            if known:
                 return
         except APIError:  # it is being started, or removed by someone else
             pass

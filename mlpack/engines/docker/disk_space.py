@@ -31,5 +31,5 @@ def require_room(need: int, free: int | None, place: object) -> None:
     if free is not None and free < need:
         raise DiskFullError(
             f"the engine's disk has {free / 1e9:.1f} GB free at {place}; this build needs about {need / 1e9:.1f} GB",
-            hint="`mlpack clean` shows what can go; `docker system prune` frees more.",
+            hint="`mlpack clean` lists what it can remove; `docker system prune` frees more.",
         )

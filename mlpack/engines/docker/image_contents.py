@@ -1,18 +1,18 @@
-"""What takes the room in an image: its layers, and the packages in its environment."""
+"""The sizes of an image's layers and of the packages in it."""
 
 from __future__ import annotations
 
 import csv
-import io
 import tarfile
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from mlpack.artifacts.image_plan import VENV
+from mlpack.engines.docker.archives import ChunkStream
 from mlpack.engines.docker.client import Client
 from mlpack.engines.docker.containers import unstarted
 
-SITE = "/opt/venv/lib"
+SITE = f"{VENV}/lib"
 
 
 def layer_sizes(client: Client, image_id: str) -> list[tuple[str, int]]:
@@ -36,33 +36,9 @@ def package_sizes(client: Client, image_id: str) -> list[tuple[str, int]]:
         with unstarted(client, image_id) as container:
             chunks, _ = client.get_archive(container, SITE)
             with closing(chunks):
-                return _by_package(_Stream(chunks))
+                return _by_package(ChunkStream(chunks))
     except NotFound:
         return []
-
-
-class _Stream(io.RawIOBase):
-    """The engine's chunks as a file that tarfile can read from, so that nothing is held."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        parts, have = [self._left], len(self._left)
-        while size < 0 or have < size:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            parts.append(chunk)
-            have += len(chunk)
-        whole = b"".join(parts)
-        cut = len(whole) if size < 0 else size
-        self._left = whole[cut:]
-        return whole[:cut]
 
 
 def _by_package(stream: Any) -> list[tuple[str, int]]:

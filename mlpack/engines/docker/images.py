@@ -10,11 +10,12 @@ from typing import Any
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.image_plan import APP
 from mlpack.engines.docker.client import Client
 from mlpack.engines.docker.containers import unstarted
 from mlpack.errors import ImageNotFoundError
 
-CARD_PATH = "/app/model.json"
+CARD_PATH = f"{APP}/model.json"
 # A card names classes and categories, so it may be long; an image of others may hold anything at that path.
 _CARD_LIMIT = 64 * 1024 * 1024
 

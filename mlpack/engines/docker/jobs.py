@@ -1,20 +1,21 @@
-"""A container that runs a command to its end, and gives back the files of one folder."""
+"""A container that runs a command to its end and gives back the files of one folder."""
 
 from __future__ import annotations
 
-import io
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from mlpack.artifacts.image import Image
-from mlpack.engines.base import Exit, JobResult, Limits
+from mlpack.engines.base import LARGEST_OUTPUT, Exit, JobResult, Limits
 from mlpack.engines.docker.address import Address
-from mlpack.engines.docker.client import Client, told
-from mlpack.engines.docker.containers import stopped_container
+from mlpack.engines.docker.archives import ChunkStream
+from mlpack.engines.docker.client import Client, engine_errors
+from mlpack.engines.docker.containers import start_errors, stopped_container
 from mlpack.errors import EngineError
 
-LARGEST_OUTPUT = 16 * 1024**2  # bytes, of one file while it is written and of all together
+_POLL_S = 0.05
 
 
 def run_job(
@@ -27,23 +28,23 @@ def run_job(
     outputs: str,
     timeout_s: float,
 ) -> JobResult:
-    """Run the command in place of the image's entrypoint; the container is removed on every way out. See Runner.job."""
+    """Run the command instead of the image's entrypoint; the container is removed on every way out. See Runner.job."""
     with stopped_container(client, address, image, limits=limits, command=command, largest_file=LARGEST_OUTPUT) as name:
         began = time.monotonic()
-        with told(address, "the start of the job"):
+        with start_errors(address, image, 0):
             client.start(name)
         while True:
-            with told(address, "a look at the job"):
+            with engine_errors(address, "reading the state of the job"):
                 state = client.inspect_container(name)["State"]
+            seconds = time.monotonic() - began
             if not state["Running"]:
                 break
-            if time.monotonic() - began > timeout_s:
+            if seconds > timeout_s:
                 raise EngineError(
-                    f"the job did not end in {timeout_s:.0f} s", hint="Give it less to do.", detail=_log(client, name)
+                    f"the job did not end within {timeout_s:g} s", hint="Give it less work.", detail=_log(client, name)
                 )
-            time.sleep(0.05)
-        seconds = time.monotonic() - began
-        with told(address, "the reading of the job's files"):
+            time.sleep(_POLL_S)
+        with engine_errors(address, "reading the files of the job"):
             ended = Exit(code=int(state["ExitCode"]), oom_killed=bool(state["OOMKilled"]), seconds=seconds)
             return JobResult(exit=ended, log=_log(client, name), files=dict(_files(client, name, outputs)))
 
@@ -54,21 +55,26 @@ def _log(client: Client, name: str) -> str:
 
 
 def _files(client: Client, name: str, folder: str) -> Iterator[tuple[str, bytes]]:
-    """The regular files below the folder, by their names relative to it; nothing where it is not there."""
+    """The regular files below the folder by their names in it, no links; nothing where there is no such folder.
+
+    They are read as the engine sends them, so no more than the limit is ever in memory.
+    """
     from docker.errors import NotFound
 
     try:
         chunks, _ = client.get_archive(name, folder)
     except NotFound:
         return
-    data, size = [], 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > 2 * LARGEST_OUTPUT:
-            raise EngineError(f"the job wrote more than {LARGEST_OUTPUT} bytes to {folder}", hint="Let it write less.")
-        data.append(chunk)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(data))) as archive:
+    size = 0
+    with closing(chunks), tarfile.open(fileobj=ChunkStream(chunks), mode="r|") as archive:
         for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
+            # An empty file or a link costs a header; a job could make as many as it likes.
+            size += tarfile.BLOCKSIZE + (member.size if member.isreg() else 0)
+            if size > LARGEST_OUTPUT:
+                raise EngineError(
+                    f"the job wrote more than {LARGEST_OUTPUT // 1024**2} MiB to {folder}", hint="Let it write less."
+                )
+            _, slash, inner = member.name.partition("/")  # the first part is the folder's own name
+            content = archive.extractfile(member) if slash and member.isreg() else None
             if content is not None:
-                yield member.name.partition("/")[2], content.read()
+                yield inner, content.read()

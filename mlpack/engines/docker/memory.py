@@ -1,4 +1,4 @@
-"""The most memory that a container has held, as far as it can be known."""
+"""The peak memory of a container, as far as it can be measured."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Look:
 class PeakMemory:
     """Looks at a container again and again in a thread, from `start` to `stop`; `peak` is in bytes, None at first.
 
-    Memory is what the kernel cannot take back: usage without the pages of files that nobody looks at now. Its own
+    Memory is what the kernel cannot take back: usage without inactive file pages. Its own
     high-water mark catches what happens between two looks; it counts file pages too, hence the same subtraction. The
-    kernel is asked itself where the container is on this machine, else the engine, which answers once a second and
-    tells no mark on cgroup v2: a shorter peak is missed there.
+    kernel's files are read if the container is on this machine; else the engine is asked, which answers once a second and
+    reports no mark on cgroup v2, so that a shorter peak is missed.
     """
 
     def __init__(self, client: Client, container: str) -> None:

@@ -1,4 +1,4 @@
-"""The push of an image to a registry through the engine, and its failures told apart."""
+"""The push of an image to a registry through the engine, and its errors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mlpack.registries.failures import cause, kind_of
 
 
 def push_image(client: Client, reference: Reference, on_progress: OnProgress, *, login: Login | None = None) -> str:
-    """Push what the engine has under that name; gives the manifest's digest. Raises the RegistryError family.
+    """Push what the engine has under that name; return the manifest's digest. Raises RegistryError and its subclasses.
 
-    `login` instead of that of Docker's config.
+    `login` replaces the login in Docker's configuration.
     """
     from docker.errors import APIError
 
@@ -49,32 +49,32 @@ def push_image(client: Client, reference: Reference, on_progress: OnProgress, *,
         raise failed_push(reference, explanation(error), login=login) from error
     if not digest:
         raise RegistryPushError(
-            f"the push to {reference.name} ended without a digest", hint="See the engine's own log, then push again."
+            f"the push to {reference.name} ended without a digest", hint="See the engine's log, then push again."
         )
     return digest
 
 
 def failed_push(reference: Reference, text: str, *, login: Login | None = None) -> RegistryError:
-    """A failed push, told apart by the words of the engine or the registry."""
+    """The error for a failed push, by the message of the engine or the registry."""
     kind, why, registry = kind_of(text), cause(text), reference.registry
     known = login is not None or find_credentials(registry) is not None
-    # Registries answer `denied` to a stranger as well; then it is the login that is missing.
+    # Registries also answer `denied` to anonymous clients; then the login is missing.
     if kind == "login" or (kind == "denied" and not known):
         return RegistryAuthError(
-            f"{registry} refused the login: {why}" if known else f"{registry} asks for a login: {why}",
+            f"{registry} refused the login: {why}" if known else f"{registry} requires a login: {why}",
             hint=f"{remedy(registry, login)}, then push again.",
             detail=text,
         )
     if kind in {"denied", "missing"}:
         return RegistryNotFoundError(
             f"{registry} has no repository {reference.repository!r} that this login may write to: {why}",
-            hint="Make the repository there, or see to its spelling and the login's rights.",
+            hint="Create the repository, or check its name and the permissions of the login.",
             detail=text,
         )
     if kind == "network":
         return RegistryUnreachableError(
             f"{registry} cannot be reached from the engine: {why}",
-            hint="See to the host and port, the engine's network, its proxy, and the certificates that it trusts.",
+            hint="Check the host and port, the engine's network and proxy, and the certificates that it trusts.",
             detail=text,
         )
-    return RegistryPushError(f"the push to {reference.name} broke off: {why}", hint="Push again.", detail=text)
+    return RegistryPushError(f"the push to {reference.name} failed: {why}", hint="Push again.", detail=text)

@@ -1,4 +1,4 @@
-"""What the engine tells while it builds, turned into progress; and the memory of the step that failed."""
+"""Turns the engine's build messages into progress, and keeps the output of the step that failed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def post_stream(
     """The objects of the answer as they come; closing the generator drops the connection, which ends the work.
 
     There is no limit to the silence between two objects: a step of a build may say nothing for an hour.
-    Raises the SDK's and requests' errors; see client.told.
+    Raises the SDK's and requests' errors; see client.engine_errors.
     """
     response = client._post(  # noqa: SLF001  # the SDK's own methods for these fix a timeout and know no BuildKit
         client._url(path),  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""BuildKit's news of a running build, read out of its protobuf: Trace and what it holds."""
+"""BuildKit's status messages of a running build, parsed from protobuf: Trace and its parts."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Who a model runs as on this machine: somebody without rights where that can be had."""
+"""The account that a model runs as on this machine: an unprivileged one if possible."""
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from mlpack.errors import EngineUnavailableError
 
 _LINKS = 40  # as many as the kernel follows
 
@@ -42,7 +45,14 @@ class Account:
 
 
 def serving_account(user: str) -> Account:
-    """The account `UID:GID` when this process is root, who must not load a model; else this process's own."""
+    """The account `UID:GID` if this process is root, which must not load a model; else the account of this process.
+
+    Raises EngineUnavailableError on another system than Linux.
+    """
+    if sys.platform != "linux":
+        raise EngineUnavailableError(
+            f"--engine process works only on Linux, not on {sys.platform}", hint="Use Docker: omit --engine."
+        )
     if os.geteuid() != 0:
         return Account(uid=os.geteuid(), gid=os.getegid(), dropped=False)
     uid, _, gid = user.partition(":")

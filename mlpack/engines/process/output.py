@@ -27,7 +27,7 @@ class KeptOutput:
             return b"".join(self._portions).decode("utf-8", "replace")
 
     def finish(self, timeout_s: float) -> None:
-        """Wait for the rest; somebody else may still hold the pipe open, so not for ever."""
+        """Wait for the rest, but not forever: another process may still hold the pipe open."""
         self._thread.join(timeout_s)
 
     def _read(self) -> None:

@@ -39,7 +39,7 @@ class ResidentMemory:
             self._thread.join()
 
     def look(self) -> None:
-        """Look once, now; of a process that is gone, what was seen stands."""
+        """Measure now; if the process has ended, keep the last value."""
         with contextlib.suppress(OSError, ValueError):
             seen = _sizes(self._status.read_text(encoding="ascii", errors="replace"))
             if "VmHWM" not in seen:

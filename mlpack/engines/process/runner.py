@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import ClassVar, Literal
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.lock import Lock
@@ -25,6 +26,8 @@ SHARED_CACHE = Path("/var/cache/mlpack")
 
 class ProcessRunner:
     """Serves a model without a container. `cache` is the user's cache folder."""
+
+    is_local: ClassVar[Literal[True]] = True
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache

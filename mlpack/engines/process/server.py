@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from mlpack.engines.process.account import Account, serving_account
 from mlpack.engines.process.output import KeptOutput
 from mlpack.engines.process.resident import ResidentMemory, threads_of
 from mlpack.engines.process.unpacked import unpacked
-from mlpack.errors import EngineError, EngineUnavailableError
+from mlpack.errors import EngineError
 
 _LOOPBACK = "127.0.0.1"
 _FILES = 4096
@@ -33,16 +32,12 @@ def serve_bundle(
 ) -> Iterator[ProcessRunning]:
     """A running server of the bundle on 127.0.0.1 only, ended and its files removed on leaving the `with`.
 
-    `python` belongs to an environment that holds the bundle's packages. The model is loaded on this machine: the caller knows
-    that it is safe, or trusted. It runs as the limits' user when this process is root, in a session of its own, and ends with
-    the thread that calls this, even when that is killed. PORT is `publish`, or any free port. Of the limits `cpus`,
-    `read_only` and `tmp_bytes` do not hold here. Raises EngineError (port taken, no start), EngineUnavailableError (not
-    Linux), DiskFullError.
+    `python` belongs to an environment that holds the bundle's packages. The model is loaded on this machine: the caller must
+    have checked that it is safe or trusted. It runs as the limits' user when this process is root, in a session of its own,
+    and ends with the thread that calls this, even when that is killed. PORT is `publish`, or any free port. Of the limits
+    `cpus`, `read_only` and `tmp_bytes` do not hold here. Raises EngineError (port taken, no start), EngineUnavailableError
+    (not Linux), DiskFullError.
     """
-    if sys.platform != "linux":
-        raise EngineUnavailableError(
-            f"the process engine runs on Linux only, not on {sys.platform}", hint="Use Docker: leave --engine out."
-        )
     account = serving_account(limits.user)
     with _reserved(publish) as free, unpacked(bundle, account) as folder:
         running = ProcessRunning(
@@ -83,7 +78,7 @@ class ProcessRunning:
         return self._ended is None and not self._is_over()
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s`; tells how it ended (128 + N: by signal N)."""
+        """SIGTERM, then SIGKILL after `grace_s`; return how it ended (128 + N: by signal N)."""
         if self._ended is None:
             self._memory.look()  # afterwards nothing is to be seen
             began = time.monotonic()
@@ -126,7 +121,7 @@ class ProcessRunning:
 
 @contextlib.contextmanager
 def _reserved(port: int) -> Iterator[int]:
-    """A port that nobody else is given while it lasts; 0 is any free one.
+    """A port that is reserved during the `with`; 0 is any free one.
 
     Bound and not listening, both with SO_REUSEADDR, ours does not keep the server from it (Linux, socket(7)).
     """
@@ -136,7 +131,8 @@ def _reserved(port: int) -> Iterator[int]:
             holder.bind((_LOOPBACK, port))
         except OSError as error:
             raise EngineError(
-                f"port {port} of this machine cannot be had: {error.strerror}", hint="Choose another with `--port`."
+                f"port {port} on this machine cannot be used: {error.strerror}",
+                hint="Choose another one with `--port`.",
             ) from error
         yield int(holder.getsockname()[1])
 
@@ -172,7 +168,7 @@ def _start(
 
 
 def _environment(python: Path, folder: Path) -> dict[str, str]:
-    """What the image's process would find, and no word of this process's own environment: it may hold secrets."""
+    """The environment of the image's process; nothing of this process's environment, which may contain secrets."""
     return {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder / "tmp"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -22,9 +21,9 @@ _HELD = "held"  # locked for as long as the folder is in use; the lock ends with
 
 @contextlib.contextmanager
 def unpacked(bundle: Bundle, account: Account) -> Iterator[Path]:
-    """A folder with `app/` (the bundle, which the account reads only) and `tmp/` (its own); nobody else may look inside.
+    """A folder with `app/` (the bundle, which the account reads only) and `tmp/` (its own); no other user has access.
 
-    What builds alone need is left out. Folders of runs that were killed are taken away first. Raises EngineError,
+    What builds alone need is left out. Folders of runs that were killed are removed first. Raises EngineError,
     DiskFullError, UnreadableModelError.
     """
     place = _place(account)
@@ -49,13 +48,15 @@ def _place(account: Account) -> Path:
         if account.reaches(place) and os.access(place, os.W_OK):
             return place
     raise EngineError(
-        f"user {account.uid}, who serves the model, may not enter {places[0]}",
-        hint="Set TMPDIR to a folder that others may enter (`chmod o+x` on it and the folders above).",
+        f"user {account.uid}, which serves the model, has no access to {places[0]}",
+        hint="Set TMPDIR to a folder that other users can enter (`chmod o+x` on it and its parent folders).",
     )
 
 
 def _sweep(place: Path) -> None:
-    """Take away what runs left behind that were killed: ours, and held by nobody."""
+    """Remove folders of this user's runs that were killed: those that no process has locked."""
+    import fcntl  # not on Windows, where this module must be importable
+
     for folder in place.glob(PREFIX + "*"):
         with contextlib.suppress(OSError):
             if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
@@ -68,6 +69,8 @@ def _sweep(place: Path) -> None:
 @contextlib.contextmanager
 def _held_folder(place: Path) -> Iterator[Path]:
     """A new folder with its lock; removed even when Ctrl-C is pressed once more."""
+    import fcntl  # not on Windows, where this module must be importable
+
     folder = Path(tempfile.mkdtemp(prefix="mlpack-", dir=place))
     try:
         with (folder / _HELD).open("xb") as held:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import Requirement
+from mlpack.packages.names import normalise, parse_pin, parse_version
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.limits import CutOffError
 
 _REQUIREMENTS = "requirements.txt"
 _LONGEST = 1 << 20
-_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([A-Za-z0-9.+!_-]+)\s*(?:[;#].*)?")
-_VERSION = re.compile(r"\d+(\.[A-Za-z0-9]+)*(\+[A-Za-z0-9.]+)?")
 # A flavour's own word for the version of its framework.
 _FLAVOURS = {
     "sklearn": ("scikit-learn", "sklearn_version"), "xgboost": ("xgboost", "xgb_version"),
@@ -29,28 +27,20 @@ def pins_of(tree: Tree | None, flavour_name: str, flavour: Mapping[str, Any]) ->
     pins: dict[str, str] = {}
     distribution, key = _FLAVOURS.get(flavour_name, ("", ""))
     version = flavour.get(key)
-    if isinstance(version, str) and _VERSION.fullmatch(version):
-        pins[distribution] = version
+    if isinstance(version, str) and parse_version(version) is not None:
+        pins[distribution] = version.strip()
     if tree is None or _REQUIREMENTS not in tree:
         return pins
     try:
         text = tree.read(_REQUIREMENTS, _LONGEST).decode("utf-8", "replace")
     except CutOffError:
         return pins
-    for line in text.splitlines():
-        found = _PIN.fullmatch(line.strip())
-        if found and _VERSION.fullmatch(found[2]):
-            pins[_normal(found[1])] = found[2]
-    return pins
+    return pins | dict(pin for line in text.splitlines() if (pin := parse_pin(line)) is not None)
 
 
 def pinned(requirement: Requirement, pins: Mapping[str, str]) -> Requirement:
     """The requirement at the version that the folder tells; one that the model's own file records stays."""
-    version = pins.get(_normal(requirement.distribution))
+    version = pins.get(normalise(requirement.distribution))
     if requirement.version or not version:
         return requirement
     return replace(requirement, version=version, newest=False)
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

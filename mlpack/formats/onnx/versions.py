@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlpack.formats.onnx.proto import Model
+from mlpack.packages.names import version_key
 
 # Tried with 1.15.1 to 1.32.0; earlier rows as onnxruntime's docs/Versioning.md tells them. Newest last.
 _OPSETS = {
@@ -35,7 +36,7 @@ def oldest_reader(model: Model) -> tuple[str, str]:
             newest = max(table)
             return table[newest], f"its {what} is {version}; onnxruntime {table[newest]} reads up to {newest}"
         first.append(release)
-    return max(first, key=lambda release: [int(part) for part in release.split(".")]), ""
+    return max(first, key=version_key), ""
 
 
 def too_old(model: Model) -> str:

@@ -6,7 +6,7 @@ import sys
 
 from mlpack.artifacts.model import Requirement
 from mlpack.formats.base import Artifact
-from mlpack.readers.counts import is_whole
+from mlpack.packages.names import version_key
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.pickles.values import PickleFile
 
@@ -38,5 +38,5 @@ def requirements_of(
 
 
 def _old(version: str | None) -> bool:
-    parts = (version or "").split(".")
-    return len(parts) > 1 and is_whole(parts[0]) and is_whole(parts[1]) and (int(parts[0]), int(parts[1])) < _NUMPY_2
+    known = version_key(version or "")[:2]
+    return len(known) == 2 and known < _NUMPY_2

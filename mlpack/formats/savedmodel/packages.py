@@ -6,6 +6,7 @@ import re
 
 from mlpack.artifacts.model import Requirement
 from mlpack.formats.savedmodel.graph import MetaGraph
+from mlpack.packages.names import version_key
 
 _KERAS_2_EXCLUDES = ("tensorflow",)  # tf-keras asks for it: its wheel would land over tensorflow-cpu's files
 # TensorFlow 2.12 asks for jax, never imports it to serve, and jax had no wheels in its time.
@@ -33,23 +34,19 @@ def nearest(version: str | None) -> str | None:
     found = re.match(r"\d+\.\d+(\.\d+)?", version or "")
     if found is None:
         return None
-    return _OLDEST if _number(found[0]) < _number(_OLDEST)[:2] else found[0]
+    return _OLDEST if version_key(found[0]) < version_key(_OLDEST)[:2] else found[0]
 
 
 def excludes_of(version: str | None, graph: MetaGraph) -> tuple[str, ...]:
     """Distributions that are asked for and not needed, or that would do harm."""
     if needs_keras_2(version, graph):
         return _KERAS_2_EXCLUDES
-    return _JAX_EXCLUDES if _number(nearest(version) or "0")[:2] == _JAX_LINE else ()
+    return _JAX_EXCLUDES if version_key(nearest(version) or "0")[:2] == _JAX_LINE else ()
 
 
 def needs_keras_2(version: str | None, graph: MetaGraph) -> bool:
     """Whether the file holds objects of Keras 2, and TensorFlow would meet them with Keras 3."""
     pinned = nearest(version)
-    if pinned is not None and _number(pinned) < _KERAS_3:
+    if pinned is not None and version_key(pinned) < _KERAS_3:
         return False
     return any(kind.startswith(_KERAS_2) for kind in graph.objects.kinds)
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))

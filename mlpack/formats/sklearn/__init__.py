@@ -11,7 +11,7 @@ from mlpack.artifacts.notice import Notice, assumed, code_missing, no_signature,
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_key, version_of
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
@@ -19,6 +19,7 @@ from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
+from mlpack.packages.names import version_key
 from mlpack.readers.limits import told_of
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
 from mlpack.readers.pickles.values import PickleFile

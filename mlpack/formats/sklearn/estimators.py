@@ -122,11 +122,6 @@ def version_of(value: Any) -> str | None:
     return value if isinstance(value, str) and _VERSION.fullmatch(value) else None
 
 
-def version_key(version: str) -> list[int]:
-    """What versions are ordered by."""
-    return [int(part) if part.isascii() and part.isdigit() else -1 for part in version.split(".")]
-
-
 def scalar(value: Any) -> Scalar:
     """A label or category as a JSON value: NaN and what has no JSON form become null."""
     if isinstance(value, float):

@@ -6,8 +6,9 @@ from typing import Any
 
 from mlpack.artifacts.model import Task
 from mlpack.formats.sklearn.boosters import boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, sequence, version_key, version_of
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, sequence, version_of
 from mlpack.formats.sklearn.kinds import METHODS, PASSTHROUGH, SEARCHES
+from mlpack.packages.names import version_key
 
 # A meta-estimator's fitted part that answers for it, by class name.
 _INNER = {
@@ -188,5 +189,5 @@ def _foreign_step(value: Any) -> bool:
 
 def before(model: Estimator, version: tuple[int, int]) -> bool:
     """Whether the file records an older scikit-learn than (major, minor)."""
-    numbers = version_key(version_of(model.get("_sklearn_version")) or "")[:2]
-    return -1 not in numbers and tuple(numbers) < version
+    recorded = version_key(version_of(model.get("_sklearn_version")) or "")
+    return recorded != () and recorded[:2] < version

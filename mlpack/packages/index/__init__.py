@@ -24,7 +24,7 @@ MAX_PAGE = 200 * 1024**2  # bytes; the largest pages of PyPI are some 20 MB
 def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
     """All files of a distribution, from every index and folder of the settings; empty when none of them knows it.
 
-    Raises IndexUnreachableError (no answer, no trust, no login, told apart) and ResolveError for a page that cannot be read.
+    Raises IndexUnreachableError (no answer, an untrusted certificate, no login) and ResolveError for an unreadable page.
     """
     files: list[IndexFile] = []
     for place in settings.find_links:
@@ -35,7 +35,7 @@ def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
 
 
 def ask_all(names: Iterable[str], settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
-    """The answer for each name, asked at once."""
+    """The result for each name, requested concurrently."""
     wanted = sorted(set(names))
     return dict(zip(wanted, at_once(lambda name: ask(name, settings), wanted), strict=True))
 
@@ -93,7 +93,7 @@ def _fetched_page(address: str, settings: PackageSettings) -> tuple[IndexFile, .
             return parse_page(body.decode("utf-8", "replace"), answer.headers.get("Content-Type", ""), answer.url)
         except (ValueError, OSError, EOFError, HTTPException) as error:
             raise ResolveError(
-                f"{redact(address)} gave no index page: {error}", hint="Check the index address."
+                f"{redact(address)} did not return an index page: {error}", hint="Check the index address."
             ) from None
 
 

@@ -26,7 +26,7 @@ LOGIN_HINT = "Put it in the index address (PIP_INDEX_URL=https://USER:PASSWORD@H
 def fetch(url: str, settings: PackageSettings, *, accept: str = "*/*") -> Any:
     """An open answer of the address, None when it is not there (404, 410); brief failures are tried again.
 
-    Raises IndexUnreachableError with the cause: no answer, no trust, no login, a server's failure; ConfigError.
+    Raises IndexUnreachableError: no answer, an untrusted certificate, no login, or a server error, each with its own message.
     """
     parts = urlsplit(with_login(url, settings))
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -61,7 +61,7 @@ def download(url: str, settings: PackageSettings, write: Callable[[bytes], Any])
     answer = fetch(url, settings)
     if answer is None:
         raise IndexUnreachableError(
-            f"the package index lists {redact(url)}, which is not there", hint="Try again later."
+            f"the package index lists {redact(url)}, which does not exist", hint="Try again later."
         )
     with answer:
         try:

@@ -35,11 +35,11 @@ class PackageSettings:
 
     @property
     def indexes(self) -> tuple[str, ...]:
-        """Every index, the extra ones first (as uv asks them), each once."""
+        """Every index, the extra ones first (in uv's order), each once."""
         return () if self.no_index else tuple(dict.fromkeys((*self.extra_index_urls, self.index_url)))
 
     def only(self, wheelhouse: Path) -> PackageSettings:
-        """The same with one folder as the only source: nothing is asked of a network."""
+        """The same with one folder as the only source: the network is not used."""
         if not wheelhouse.is_dir():
             raise ConfigError(
                 f"the wheelhouse {wheelhouse} is not a folder", hint="Fill one with: pip download -d DIR ."

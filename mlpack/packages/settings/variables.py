@@ -7,7 +7,7 @@ from mlpack.packages.settings import PackageSettings
 
 
 def uv_variables(settings: PackageSettings) -> dict[str, str]:
-    """What uv reads. It asks for `--no-index` beside it: that has no variable."""
+    """The variables that uv reads. `--no-index` has no variable and must be passed too."""
     variables = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_HTTP_TIMEOUT": f"{max(30, settings.timeout_s):.0f}"}
     if not settings.no_index:
         variables["UV_DEFAULT_INDEX"] = with_login(settings.index_url, settings)

@@ -1,4 +1,4 @@
-"""Who may ask a service: nobody without a right, or everybody; looked up, changed, and put back."""
+"""Access to a service: private or public. It is read, changed and restored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.failures import plain, told
+from mlpack.targets.cloudrun.failures import api_errors, plain
 from mlpack.targets.cloudrun.traffic import short
 
 ROLE = "roles/run.invoker"
@@ -15,7 +15,7 @@ ALL = "allUsers"
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Who may ask: by the policy, or because the check is switched off. `known` is false where we may not look."""
+    """Public by the IAM policy, or because the invoker check is off. `known` is false without permission to read it."""
 
     by_policy: bool
     check_off: bool
@@ -23,15 +23,15 @@ class Access:
 
     @property
     def open_to_all(self) -> bool:
-        """Whether nobody needs a token."""
+        """Whether requests need no token."""
         return self.by_policy or self.check_off
 
 
 def access_of(services: Any, service: Any) -> Access:
-    """Who may ask the service now; raises DeployError when nothing answers."""
+    """The current access to the service; raises DeployError if the API does not answer."""
     from google.api_core import exceptions as google
 
-    with told(f"a look at who may ask {short(service.name)}"):
+    with api_errors(f"reading the access policy of {short(service.name)}"):
         try:
             policy = services.get_iam_policy(request={"resource": service.name})
         except google.Forbidden:
@@ -66,12 +66,12 @@ def is_forbidden_by_organisation(error: Exception) -> bool:
 
 
 def not_changed(error: Exception, *, open_to_all: bool) -> DeployError:
-    """The failure to open a service to everybody, or to close it, with what its owner can do."""
-    did, word = ("opened to everybody", "--allow-unauthenticated") if open_to_all else ("closed", "closing it")
+    """The error for a service that could not be made public or private, with the remedy."""
+    did, word = ("public", "--allow-unauthenticated") if open_to_all else ("private", "--no-allow-unauthenticated")
     return DeployError(
-        f"the service could not be {did}: {plain(error)}",
+        f"the service could not be made {did}: {plain(error)}",
         hint=f"{word} needs run.services.setIamPolicy (roles/run.admin)"
-        + ("; leave it out for a private service." if open_to_all else "."),
+        + ("; omit it for a private service." if open_to_all else "."),
         code="deploy_permission",
     )
 

@@ -35,7 +35,7 @@ def address_of(endpoint: str | None, environ: Mapping[str, str] = os.environ) ->
 
 
 def find_credentials() -> Any:
-    """This machine's credentials; nothing is asked yet. Raises UsageError without the extra, DeployError without any."""
+    """This machine's credentials; makes no request. Raises UsageError without the extra, DeployError without any."""
     try:
         missing = importlib.util.find_spec("google.cloud.run_v2") is None
         import google.auth
@@ -49,7 +49,7 @@ def find_credentials() -> Any:
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # end-user credentials without a quota project: not our business
+            warnings.simplefilter("ignore")  # about credentials without a quota project, which is no problem here
             return google.auth.default(scopes=[_SCOPE])[0]
     except GoogleAuthError as error:
         raise DeployError(
@@ -60,7 +60,7 @@ def find_credentials() -> Any:
 
 
 def connect(credentials: Any, address: str, transport: str | None) -> Api:
-    """The clients; REST for plain http unless gRPC is asked for."""
+    """The clients; REST for plain http, unless gRPC is configured."""
     from google.cloud import run_v2
 
     kind = transport or ("rest" if address.startswith("http://") else "grpc")

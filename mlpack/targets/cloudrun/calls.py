@@ -1,4 +1,4 @@
-"""The calls to one service: those that take a while are waited for, and a revision that does not start is told."""
+"""API calls for one service. Waits for long operations, and reports why a revision does not start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
 from mlpack.targets.cloudrun.api import Api, address_of, connect
-from mlpack.targets.cloudrun.failures import failed_revision, known, plain, told
+from mlpack.targets.cloudrun.failures import api_errors, failed_revision, known, plain
 from mlpack.targets.cloudrun.logs import last_lines
 from mlpack.targets.cloudrun.settings import Settings
 from mlpack.targets.cloudrun.template import template_of_revision
@@ -18,11 +18,11 @@ from mlpack.targets.cloudrun.traffic import serving_of, shares_of, short, tag_ur
 
 _WAIT_S = 600  # a revision alone may take 240
 _FIRST_LOOK_S, _LATEST_LOOK_S = 0.5, 4.0
-_OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # said of all that do not start
+_OF_EVERY_START = {"deploy_port", "deploy_slow_start"}  # reported for every container that does not start
 
 
 class Calls:
-    """The Admin API for one service; connects when first asked. `name` is its resource name."""
+    """The Admin API for one service; connects at its first use. `name` is its resource name."""
 
     def __init__(self, project: str, region: str, service: str, settings: Settings, credentials: Any) -> None:
         self.project, self.region, self.service = project, region, service
@@ -40,7 +40,7 @@ class Calls:
         """The service, None when there is none."""
         from google.api_core.exceptions import NotFound
 
-        with told(f"a look at {self.service}"):
+        with api_errors(f"reading {self.service}"):
             try:
                 return self.api.services.get_service(name=self.name)
             except NotFound:
@@ -52,38 +52,38 @@ class Calls:
         if service is None:
             raise DeployError(
                 f"there is no service {self.service} in {self.project}, {self.region}",
-                hint="`mlpack deploy --target cloudrun` makes one; --service, --project, --region name another.",
+                hint="`mlpack deploy --target cloudrun` creates it; --service, --project and --region select another one.",
                 code="deploy_missing",
             )
         return service
 
     def base(self, service: Any) -> Any | None:
-        """The template of what serves; a failed deploy may have left another one as the service's own."""
+        """The template of the serving revision; a failed deployment may have changed the service's own template."""
         serving = serving_of(service)
         if serving is None or serving == short(service.latest_created_revision):
             return service.template
-        with told(f"a look at {serving}"):
+        with api_errors(f"reading {serving}"):
             return template_of_revision(self.api.revisions.get_revision(name=f"{self.name}/revisions/{serving}"))
 
     def create(self, service: Any) -> Any:
-        """The service, made and ready; raises DeployError."""
-        doing = f"the making of {self.service}"
-        with told(doing):
+        """Create the service and wait until it is ready; raises DeployError."""
+        doing = f"creating {self.service}"
+        with api_errors(doing):
             operation = self.api.services.create_service(
                 request={"parent": self._parent, "service_id": self.service, "service": service}
             )
         return ended(operation, doing, calls=self, starts=True)
 
     def update(self, service: Any, mask: list[str], doing: str, *, starts: bool = True) -> Any:
-        """The service after an update of the fields in the mask alone; raises DeployError."""
-        with told(doing):
+        """Update only the fields in the mask; return the service; raises DeployError."""
+        with api_errors(doing):
             operation = self.api.services.update_service(request={"service": service, "update_mask": {"paths": mask}})
         return ended(operation, doing, calls=self, starts=starts)
 
     def share(self, service: Any, shares: Mapping[str, int], doing: str, *, notes: dict[str, str] | None = None) -> Any:
-        """Moves the traffic; what the service says of it counts, not how the call ended: an older failure may spoil that.
+        """Move the traffic. The service's traffic decides the success, because the call may report an older failure.
 
-        `notes` are the service's annotations; else those of now, with the revisions that get traffic remembered.
+        `notes` are the service's annotations; default: the current ones, with the revisions that get traffic added.
         """
         from google.cloud import run_v2
 
@@ -98,16 +98,16 @@ class Calls:
                 raise
         if shares_of(service) != wanted:
             raise DeployError(
-                f"{doing}: it is not where it was sent: {shares_of(service)}", hint="`mlpack status` shows it."
+                f"{doing}: the traffic is not as requested: {shares_of(service)}", hint="`mlpack status` shows it."
             )
         return service
 
     def remember(self, service: Any, revision: str) -> Any:
-        """The service, which now knows that this revision has served."""
+        """Record in the service's annotations that this revision has served; return the service."""
         from google.cloud import run_v2
 
         request = run_v2.Service(name=self.name, etag=service.etag, annotations=with_served(service, [revision]))
-        return self.update(request, ["annotations"], f"the note that {revision} serves", starts=False)
+        return self.update(request, ["annotations"], f"recording that {revision} serves", starts=False)
 
     def surround(self, service: Any, wanted: Any, fields: list[str]) -> Any:
         """The service with these of its own fields (labels, ingress) as `wanted` has them; as with traffic, that counts."""
@@ -115,7 +115,7 @@ class Calls:
 
         request = run_v2.Service(name=self.name, etag=service.etag, labels=wanted.labels, ingress=wanted.ingress)
         try:
-            return self.update(request, fields, f"the {' and '.join(fields)} of {self.service}", starts=False)
+            return self.update(request, fields, f"changing the {' and '.join(fields)} of {self.service}", starts=False)
         except DeployError:
             found = self.get()
             if any(getattr(found, name) != getattr(wanted, name) for name in fields):
@@ -123,18 +123,18 @@ class Calls:
             return found
 
     def delete(self) -> None:
-        """Takes the service away."""
-        doing = f"the deletion of {self.service}"
-        with told(doing):
+        """Delete the service."""
+        doing = f"deleting {self.service}"
+        with api_errors(doing):
             operation = self.api.services.delete_service(name=self.name)
         ended(operation, doing, calls=self, starts=False)
 
     def open(self, service: Any, *, open_to_all: bool) -> Any:
-        """By the policy; where an organisation forbids that, by switching the check off."""
+        """Change access by the policy; if an organisation forbids that, by turning off the invoker check."""
         from google.api_core import exceptions as google
         from google.cloud import run_v2
 
-        with told(f"the access to {self.service}"):
+        with api_errors(f"changing the access to {self.service}"):
             try:
                 set_policy(self.api.services, self.name, open_to_all=open_to_all)
             except (google.Forbidden, google.BadRequest) as error:
@@ -143,16 +143,16 @@ class Calls:
         if service.invoker_iam_disabled == (open_to_all and not access_of(self.api.services, service).by_policy):
             return self.get()
         request = run_v2.Service(name=self.name, etag=self.get().etag, invoker_iam_disabled=open_to_all)
-        return self.update(request, ["invoker_iam_disabled"], f"the access to {self.service}", starts=False)
+        return self.update(request, ["invoker_iam_disabled"], f"changing the access to {self.service}", starts=False)
 
 
 def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:
-    """What the operation answers; where it `starts` a revision, a failure is told by that revision."""
+    """The result of the operation; if it `starts` a revision, the error describes that revision."""
     from google.api_core import exceptions as google
     from google.api_core.future.polling import DEFAULT_POLLING
 
     polling = DEFAULT_POLLING.with_delay(initial=_FIRST_LOOK_S, maximum=_LATEST_LOOK_S).with_timeout(_WAIT_S)
-    with told(doing):
+    with api_errors(doing):
         try:
             return operation.result(polling=polling)
         except google.GoogleAPICallError as error:

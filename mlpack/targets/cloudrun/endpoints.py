@@ -15,10 +15,10 @@ def checked(endpoint: str) -> str:
         return ""
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise UsageError(f"{endpoint!r} is no address", hint="Such as https://run.googleapis.com.")
+        raise UsageError(f"{endpoint!r} is not an address", hint="Such as https://run.googleapis.com.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise UsageError(
-            f"{endpoint} is not encrypted, and your token would travel in the open",
-            hint="Plain http is for this machine alone; use https.",
+            f"{endpoint} is not encrypted, so your access token could be read",
+            hint="Use https; plain http is allowed only for this machine.",
         )
     return f"{parts.scheme}://{parts.netloc}"

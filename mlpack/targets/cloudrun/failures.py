@@ -1,4 +1,4 @@
-"""Cloud Run's failures in the words of this house: cause and remedy by the text that came, and where the log is."""
+"""Translates Cloud Run's error messages: cause and remedy by text, and where the log is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpack.errors import DeployError
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A failure that was seen before: the signs in its text, its code, what it means, what to do."""
+    """A known error: signs in its text, its code, its cause, its remedy."""
 
     signs: tuple[str, ...]
     code: str
@@ -28,56 +28,56 @@ KNOWN = (
     Known(
         signs=("exec format error", "must support amd64", "no matching manifest", "unsupported platform"),
         code="deploy_platform",
-        cause="the image is for another processor than linux/amd64",
+        cause="the image is not for linux/amd64",
         remedy="`mlpack build --platform linux/amd64`, then test and deploy that one.",
     ),
     Known(
         signs=("memory limit of", "memory limit exceeded", "out of memory", "out-of-memory", "oom"),
         code="deploy_memory",
         cause="an instance ran out of memory",
-        remedy="Give it more with --memory; `mlpack test` says how much it took.",
+        remedy="Raise --memory; `mlpack test` reports the peak memory.",
     ),
     Known(
         signs=("quota", "memallocperproject", "cpuallocperproject", "resource_exhausted"),
         code="deploy_quota",
         cause="the project's quota in this region does not allow it",
-        remedy="Smaller --memory, --cpu or --max-instances, another --region, or ask Google for more "
+        remedy="Use less --memory, --cpu or --max-instances, another --region, or request more quota "
         "(console.cloud.google.com/iam-admin/quotas).",
     ),
     Known(
         signs=("must have permission to read the image", "does not have access to the image", "image_unauthorized"),
         code="deploy_permission",
-        cause="Cloud Run may not read the image",
-        remedy="Give its service agent roles/artifactregistry.reader on the repository.",
+        cause="Cloud Run has no permission to read the image",
+        remedy="Grant its service agent roles/artifactregistry.reader on the repository.",
     ),
     Known(
         signs=("permission denied on secret", "secrets_access_check_failed", "secret manager"),
         code="deploy_permission",
-        cause="the service may not read a secret",
-        remedy="Give its service account roles/secretmanager.secretAccessor on the secret.",
+        cause="the service has no permission to read a secret",
+        remedy="Grant its service account roles/secretmanager.secretAccessor on the secret.",
     ),
     Known(
         signs=("iam.serviceaccounts.actas", "act as service account", "actas"),
         code="deploy_permission",
-        cause="this account may not let a service run as that service account",
-        remedy="Give it roles/iam.serviceAccountUser on that account, or name another with --service-account.",
+        cause="this account has no permission to use that service account",
+        remedy="Grant it roles/iam.serviceAccountUser on that account, or use another --service-account.",
     ),
     Known(
         signs=("image '", 'image "', "manifest unknown", "container_missing", "container image not found"),
         code="deploy_image",
-        cause="the image is not where Cloud Run looks for it",
-        remedy="See that the repository still has this digest, then `mlpack deploy` again: it pushes what is missing.",
+        cause="Cloud Run does not find the image",
+        remedy="Check that the repository still has this digest, then run `mlpack deploy` again: it pushes what is missing.",
     ),
     Known(
         signs=("does not exist or is deleted",),
         code="deploy_missing",
-        cause="a revision that traffic was to go to is gone",
-        remedy="`mlpack status` lists the revisions that are there.",
+        cause="a revision that should get traffic no longer exists",
+        remedy="`mlpack status` lists the existing revisions.",
     ),
     Known(
         signs=("startup probe", "progress_deadline_exceeded", "deadline exceeded"),
         code="deploy_slow_start",
-        cause="the container did not answer its startup probe: it ended, or needs longer than that",
+        cause="the container did not answer its startup probe: it exited, or needs more time",
         remedy="See its log; `mlpack test` runs the same image here, and a large model starts faster with more --cpu.",
     ),
     Known(
@@ -89,13 +89,13 @@ KNOWN = (
         ),
         code="deploy_port",
         cause="the container did not start, or does not listen on 0.0.0.0 at PORT",
-        remedy="See its log; `mlpack test` runs the same image under the same rules here.",
+        remedy="See its log; `mlpack test` runs the same image with the same rules here.",
     ),
 )
 _NOT_THE_IMAGE = re.compile(
     r"image ['\"].*?['\"].*not found|manifest unknown|container_missing|image not found", re.IGNORECASE
 )
-# REST's errors begin with the request, whose address tells a user nothing.
+# REST errors begin with the request, whose address does not help the user.
 _REQUEST = re.compile(r"^(GET|POST|PUT|PATCH|DELETE) https?://\S+: ")
 
 
@@ -106,7 +106,7 @@ def plain(error: Any) -> str:
 
 
 def known(text: str) -> Known | None:
-    """The failure that a text tells of, None when none is known."""
+    """The known error that a text describes, None if there is none."""
     low = text.lower()
     for one in KNOWN:
         if one.code == "deploy_image" and not _NOT_THE_IMAGE.search(text):
@@ -132,8 +132,8 @@ def failed_revision(service: str, text: str, *, revision: str, log: str) -> Depl
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
-    """Google's failures of a call, told apart; `doing` says at what."""
+def api_errors(doing: str) -> Iterator[None]:
+    """Translate Google's exceptions during a call; `doing` describes the call in messages."""
     from google.api_core import exceptions as google
     from google.auth.exceptions import GoogleAuthError
 
@@ -145,13 +145,13 @@ def told(doing: str) -> Iterator[None]:
         raise _unreachable(doing, error) from error
     except GoogleAuthError as error:
         raise DeployError(
-            f"no Google credentials for {doing}: {plain(error)}",
+            f"{doing}: no Google credentials: {plain(error)}",
             hint="`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS.",
             code="deploy_auth",
         ) from error
     except concurrent.futures.TimeoutError as error:
         raise DeployError(
-            f"{doing} has not ended in time", hint="`mlpack status` shows how it is by now.", code="deploy_timeout"
+            f"{doing} did not finish in time", hint="`mlpack status` shows the current state.", code="deploy_timeout"
         ) from error
 
 
@@ -163,7 +163,7 @@ def _call(error: Any, doing: str) -> DeployError:
     if isinstance(error, google.Unauthorized):
         return DeployError(
             f"{doing}: Google does not accept the login: {text}",
-            hint="`gcloud auth application-default login` signs in anew.",
+            hint="Log in again with `gcloud auth application-default login`.",
             code="deploy_auth",
         )
     if isinstance(error, google.Forbidden):
@@ -177,12 +177,12 @@ def _call(error: Any, doing: str) -> DeployError:
         )
     if isinstance(error, google.NotFound):
         return DeployError(
-            f"{doing}: not found: {text}", hint="See to --project, --region and --service.", code="deploy_missing"
+            f"{doing}: not found: {text}", hint="Check --project, --region and --service.", code="deploy_missing"
         )
     if isinstance(error, google.Conflict):
         return DeployError(
-            f"{doing}: somebody else changed the service meanwhile: {text}",
-            hint="Look at what they did (`mlpack status`), then deploy again: it plans anew.",
+            f"{doing}: someone else has changed the service in the meantime: {text}",
+            hint="Look at the change with `mlpack status`, then deploy again, which makes a new plan.",
             code="deploy_conflict",
         )
     if isinstance(error, (google.ServiceUnavailable, google.DeadlineExceeded, google.GatewayTimeout)):
@@ -191,14 +191,16 @@ def _call(error: Any, doing: str) -> DeployError:
         return DeployError(f"{doing}: {found.cause}", hint=found.remedy, detail=text, code=found.code)
     if isinstance(error, google.BadRequest):
         return DeployError(
-            f"{doing}: Cloud Run does not take it: {text}", hint="Mend the setting it names.", code="deploy_refused"
+            f"{doing}: Cloud Run rejected it: {text}",
+            hint="Correct the setting that the message names.",
+            code="deploy_refused",
         )
-    return DeployError(f"{doing}: {text}", hint="Try again; `mlpack status` shows how it is.")
+    return DeployError(f"{doing}: {text}", hint="Try again; `mlpack status` shows the current state.")
 
 
 def _unreachable(doing: str, error: Exception) -> DeployError:
     return DeployError(
         f"{doing}: Cloud Run does not answer: {plain(error)}",
-        hint="See to the network, its proxy and certificates, and to --api-endpoint.",
+        hint="Check the network, the proxy, the certificates and --api-endpoint.",
         code="deploy_unreachable",
     )

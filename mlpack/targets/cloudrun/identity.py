@@ -1,4 +1,4 @@
-"""Who asks a private service: an identity token for its address, from whatever this machine has."""
+"""Identity tokens for requests to a private service, from the credentials on this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TOKEN_COMMAND = "gcloud auth print-identity-token"  # noqa: S105  # a command, n
 
 
 def identity_token(audience: str, credentials: Any, *, impersonate: str | None = None) -> str | None:
-    """A token that says who asks, for `audience` (the service's own address, of a tagged revision too); None: nobody can.
+    """An identity token for `audience` (the service's address, also for a tagged revision); None if there is none.
 
-    Tried in turn: impersonation where it is asked for, a service account's key or the machine's own account, credentials
+    Tried in turn: impersonation if it is configured, a service account's key or the machine's own account, credentials
     that impersonate or are federated, gcloud.
     """
     ways: list[Callable[[], str | None]] = [
@@ -43,7 +43,7 @@ def _tried(way: Callable[[], str | None]) -> str | None:
 
 
 def _own(audience: str, credentials: Any) -> str | None:
-    """A service account's key file, or the metadata server: asked only on a machine that has one, else it is waited for."""
+    """A service account's key file, or the metadata server, which is used only if the machine has one, to avoid a timeout."""
     from google.auth import compute_engine
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token, service_account
@@ -89,10 +89,10 @@ def _identity_of(target: Any, audience: str) -> str:
 
 def _gcloud(audience: str, impersonate: str | None) -> str | None:
     """What gcloud says of who is logged in; a person's token takes no audience, a service account's needs one."""
-    asked = ["gcloud", "auth", "print-identity-token"]
+    command = ["gcloud", "auth", "print-identity-token"]
     as_account = [f"--impersonate-service-account={impersonate}"] if impersonate else []
     for words in ([*as_account, f"--audiences={audience}"], as_account):
-        done = run([*asked, *words], timeout_s=_GCLOUD_S)
+        done = run([*command, *words], timeout_s=_GCLOUD_S)
         if done.code == 0 and done.stdout.strip():
             return done.stdout.strip().splitlines()[-1]
     return None

@@ -1,11 +1,9 @@
-"""The service as `service.yaml`, which `gcloud run services replace` takes: Knative's shape, without mlpack."""
+"""The service as `service.yaml` for `gcloud run services replace`, in Knative's format."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-
-import yaml
 
 from mlpack.targets.cloudrun.settings import INGRESS
 from mlpack.targets.cloudrun.traffic import TAG, tags_of
@@ -29,6 +27,8 @@ def service_yaml(service: Any, name: str, *, region: str, there: Any | None = No
 
     What the service that is `there` has beside that is named in the file's head.
     """
+    import yaml  # not for `mlpack deploy --help`
+
     template = service.template
     annotations = {
         f"{_AUTOSCALING}/minScale": template.scaling.min_instance_count or None,
@@ -69,9 +69,13 @@ def service_yaml(service: Any, name: str, *, region: str, there: Any | None = No
         },
     }
     head = f"# mlpack would deploy this: gcloud run services replace service.yaml --region {region}\n"
-    note = f"# (it asks the release under the tag `{TAG}` before it gives it traffic, which this file alone does not)\n"
+    note = (
+        f"# (It also verifies the revision under the tag `{TAG}` before it gets traffic; this file alone does not.)\n"
+    )
     if missing := left_out(template, there):
-        note += f"# It leaves out what else the service has, and `replace` would take away: {', '.join(missing)}.\n"
+        note += (
+            f"# This file omits settings that the service has and that `replace` would remove: {', '.join(missing)}.\n"
+        )
     return head + note + yaml.safe_dump(document, sort_keys=False, width=120)
 
 
@@ -128,14 +132,14 @@ def _probe(probe: Any) -> dict[str, Any] | None:
         "tcpSocket": probe.tcp_socket.port and {"port": probe.tcp_socket.port},
         "grpc": probe.grpc.port and {"port": probe.grpc.port, "service": probe.grpc.service},
     }
-    asked = {way: _kept(what) for way, what in ways.items() if what}
+    method = {way: _kept(what) for way, what in ways.items() if what}
     times = {
         "initialDelaySeconds": probe.initial_delay_seconds or None,
         "periodSeconds": probe.period_seconds or None,
         "timeoutSeconds": probe.timeout_seconds or None,
         "failureThreshold": probe.failure_threshold or None,
     }
-    return _kept({**asked, **times}) if asked else None
+    return _kept({**method, **times}) if method else None
 
 
 def _variable(variable: Any) -> dict[str, Any]:

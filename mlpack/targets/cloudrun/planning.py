@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change, Plan
 from mlpack.errors import DeployError
@@ -88,16 +88,15 @@ class Wanted:
 def plan_of(
     before: Before,
     settings: Settings,
-    image: Image,
-    report: Report | None,
-    reference: str,
+    component: Component,
     *,
     service: str,
     where: Mapping[str, str],
     run: str,
 ) -> Plan:
     """The plan. Raises UsageError for sizes that Cloud Run does not take."""
-    template = template_of(before.base, settings, image_id=image.id, reference=reference, report=report)
+    report, reference = component.report, component.reference
+    template = template_of(before.base, settings, image_id=component.image.id, reference=reference, report=report)
     labels = {**(dict(before.service.labels) if before.service is not None else {}), **settings.labels}
     wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference)
     changes = changes_between(_before(before, settings), _after(before, wanted))
@@ -136,11 +135,11 @@ def plan_of(
 
 
 def refuse_others(service: Any, run: str) -> None:
-    """Raises DeployError when the service's newest revision is that of another deploy: nothing is then told of it as ours."""
+    """Raises DeployError when the service's newest revision is that of another deploy: its state is not ours."""
     if service.template.annotations.get(RUN_NOTE) != run:
         raise DeployError(
-            f"somebody else has deployed {short(service.name)} meanwhile",
-            hint="Look at what they did (`mlpack status`), then deploy again: it plans anew.",
+            f"someone else has deployed {short(service.name)} in the meantime",
+            hint="Look at the change with `mlpack status`, then deploy again, which makes a new plan.",
             code="deploy_conflict",
         )
 
@@ -193,9 +192,11 @@ def _around(ingress: str, open_to_all: bool) -> dict[str, str]:
 def _notes(before: Before, settings: Settings, report: Report | None) -> tuple[str, ...]:
     notes = [sized(before.base.containers[0] if before.base else None, settings, report).note]
     if report is None or report.peak_memory_mb is None:
-        notes.append("the test measured no memory: --memory says how much an instance gets")
+        notes.append("the test measured no memory; set the memory of an instance with --memory")
     if report is not None and (report.cold_start_ms or 0) > 120_000:
-        notes.append(f"it took {(report.cold_start_ms or 0) / 1000:.0f} s to start; Cloud Run waits 240 s at most")
+        notes.append(
+            f"the container took {(report.cold_start_ms or 0) / 1000:.0f} s to start; Cloud Run waits at most 240 s"
+        )
     if not before.access.known:
-        notes.append("who may ask it could not be looked up (run.services.getIamPolicy)")
+        notes.append("the access policy could not be read (run.services.getIamPolicy)")
     return tuple(note for note in notes if note)

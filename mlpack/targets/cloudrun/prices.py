@@ -30,6 +30,6 @@ def cost_of(
         currency=data["currency"],
         idle_month=idle * _MONTH_S * min_instances,
         million_requests=0.0 if always else working * 1e6 + price["million_requests"],
-        basis=f"{cpus:g} CPU, {memory_mib} MiB, {min_instances} always there, {billed:.1f} s a request, one at a time, "
+        basis=f"{cpus:g} CPU, {memory_mib} MiB, {min_instances} always running, {billed:.1f} s a request, one at a time, "
         f"without the free tier; prices of {data['date']}, tier {tier}, {data['source']}",
     )

@@ -1,4 +1,4 @@
-"""`deploy: {cloudrun: ...}`: what a user may say of a Cloud Run service, checked before anything is asked or built."""
+"""`deploy: {cloudrun: ...}`: the settings of a Cloud Run service, checked before any API call or build."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.sizes import check_pair, memory_text, parse_memory
-from mlpack.targets.settings import Corner
+from mlpack.targets.settings import TargetOption, TargetSettings
 
 _SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
@@ -22,7 +22,7 @@ INGRESS = {
     "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
 }
 _LABEL, _LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
-_ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that Cloud Run sets, and lets nobody set
+_ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables that only Cloud Run may set
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _SECRET = re.compile(r"(projects/[^/:\s]+/secrets/)?[-_A-Za-z0-9]{1,255}(:[-_A-Za-z0-9]+)?")
 _LEAST_OF_GEN2 = 512
@@ -30,7 +30,7 @@ _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
 
 
-class Vpc(Corner):
+class Vpc(TargetSettings):
     """The way into a VPC: a connector, or a network and subnet."""
 
     connector: str | None = None
@@ -39,41 +39,43 @@ class Vpc(Corner):
     egress: Literal["private-ranges-only", "all-traffic"] = "private-ranges-only"
 
 
-class Settings(Corner):
-    """The corner's keys; None leaves a setting as the service has it, or by what the test measured."""
+class Settings(TargetSettings):
+    """The keys of the section; None keeps the service's setting, or uses what the test measured."""
 
     project: str | None = Field(default=None, description="Google Cloud project")
     region: str | None = Field(default=None, description="region, such as europe-west1")
-    memory: str | None = Field(default=None, description="memory of an instance, such as 1Gi")
-    cpu: str | None = Field(default=None, description="CPUs of an instance: 0.08 to 1, 2, 4, 6, 8")
-    concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one instance")
-    min_instances: int | None = Field(default=None, ge=0, description="instances that always run")
-    max_instances: int | None = Field(default=None, ge=1, description="instances at most")
-    timeout: int | None = Field(default=None, ge=1, le=3600, description="seconds that a request may take")
-    service_account: str | None = Field(default=None, description="who the service runs as")
-    env: dict[str, str | None] = Field(default_factory=dict, description="variables; null takes one away")
+    memory: str | None = Field(default=None, description="memory of one instance, such as 1Gi")
+    cpu: str | None = Field(default=None, description="CPUs of one instance: 0.08 to 1, 2, 4, 6, 8")
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1000, description="maximum of concurrent requests to one instance"
+    )
+    min_instances: int | None = Field(default=None, ge=0, description="minimum number of instances")
+    max_instances: int | None = Field(default=None, ge=1, description="maximum number of instances")
+    timeout: int | None = Field(default=None, ge=1, le=3600, description="maximum duration of a request, in seconds")
+    service_account: str | None = Field(default=None, description="service account that the service runs as")
+    env: dict[str, str | None] = Field(default_factory=dict, description="environment variables; null removes one")
     secrets: dict[str, str] = Field(
-        default_factory=dict, description="variables out of Secret Manager: SECRET[:VERSION]"
+        default_factory=dict, description="environment variables from Secret Manager: SECRET[:VERSION]"
     )
     labels: dict[str, str] = Field(default_factory=dict, description="labels of the service")
     vpc: Vpc | None = Field(default=None, description="connector, or network and subnet; egress")
     ingress: Literal["all", "internal", "internal-and-cloud-load-balancing"] | None = Field(
-        default=None, description="from where it can be reached"
+        default=None, description="where requests may come from"
     )
     execution_environment: Literal["gen1", "gen2"] | None = Field(default=None, description="gen1 or gen2")
-    cpu_always: bool | None = Field(default=None, description="CPU between requests too, and billed so")
-    cpu_boost: bool | None = Field(default=None, description="more CPU while it starts")
-    allow_unauthenticated: bool | None = Field(default=None, description="whether everybody may ask it")
-    api_endpoint: str | None = Field(default=None, description="another address of the Admin API")
-    transport: Literal["grpc", "rest"] | None = Field(default=None, description="how the Admin API is asked")
-    impersonate: str | None = Field(default=None, description="service account whose identity asks a private service")
+    cpu_always: bool | None = Field(default=None, description="allocate and bill CPU between requests too")
+    cpu_boost: bool | None = Field(default=None, description="more CPU during the start")
+    allow_unauthenticated: bool | None = Field(default=None, description="accept requests without authentication")
+    api_endpoint: str | None = Field(default=None, description="address of the Admin API, if it is not the public one")
+    transport: Literal["grpc", "rest"] | None = Field(default=None, description="protocol for the Admin API")
+    impersonate: str | None = Field(default=None, description="service account for requests to a private service")
 
     @model_validator(mode="before")
     @classmethod
     def _no_gpu(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and (named := [key for key in given if str(key).startswith("gpu")]):
             raise ValueError(
-                f"no `{named[0]}`: the images hold their frameworks' CPU builds, and a GPU would stand idle"
+                f"no `{named[0]}`: the images contain CPU builds of the frameworks, which would not use a GPU"
             )
         return given
 
@@ -86,9 +88,9 @@ class Settings(Corner):
     @classmethod
     def _variables(cls, given: dict[str, str | None]) -> dict[str, str | None]:
         if own := [name for name in given if name in _ITS_OWN]:
-            raise ValueError(f"{own[0]} is Cloud Run's own to set")
+            raise ValueError(f"{own[0]} is set by Cloud Run")
         if odd := [name for name in given if not _VARIABLE.fullmatch(name)]:
-            raise ValueError(f"{odd[0]!r} is no name of a variable: letters, digits, - _ and . in it, no digit first")
+            raise ValueError(f"{odd[0]!r} is not a valid name: use letters, digits, - _ and ., and no digit first")
         return given
 
     @field_validator("secrets")
@@ -96,20 +98,22 @@ class Settings(Corner):
     def _references(cls, given: dict[str, str]) -> dict[str, str]:
         # Who mistakes it for the place of the secret itself shall not find it in a log.
         if wrong := [name for name, text in given.items() if not _SECRET.fullmatch(text)]:
-            raise ValueError(f"{wrong[0]} names no secret: SECRET or SECRET:VERSION, as Secret Manager calls it")
+            raise ValueError(
+                f"{wrong[0]} is not the name of a secret: write SECRET or SECRET:VERSION, as in Secret Manager"
+            )
         return given
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Settings:
         if both := sorted({name for name, value in self.env.items() if value is not None} & set(self.secrets)):
-            raise ValueError(f"{both[0]} is in `env` and in `secrets`: it can come from one of them")
+            raise ValueError(f"{both[0]} is both in `env` and in `secrets`; remove one")
         return self
 
     @field_validator("service_account")
     @classmethod
     def _account(cls, name: str | None) -> str | None:
         if name is not None and "@" not in name:
-            raise ValueError("an account is named by its address, such as NAME@PROJECT.iam.gserviceaccount.com")
+            raise ValueError("write the address of the account, such as NAME@PROJECT.iam.gserviceaccount.com")
         return name
 
     @field_validator("labels")
@@ -118,7 +122,7 @@ class Settings(Corner):
         for key, value in labels.items():
             if not (_LABEL.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
                 raise ValueError(
-                    f"{key}={value} is no label: small letters, digits, - and _, a letter first, 63 at most"
+                    f"{key}={value} is not a valid label: use at most 63 lower-case letters, digits, - and _, a letter first"
                 )
         return labels
 
@@ -126,8 +130,51 @@ class Settings(Corner):
     @classmethod
     def _vpc(cls, vpc: Vpc | None) -> Vpc | None:
         if vpc is not None and bool(vpc.connector) == bool(vpc.network or vpc.subnet):
-            raise ValueError("either a connector, or a network and subnet")
+            raise ValueError("set either a connector, or a network and subnet")
         return vpc
+
+
+OPTIONS = (
+    TargetOption(flag="--project", key="project", help="Google Cloud project.", locates=True),
+    TargetOption(flag="--region", key="region", help="Google Cloud region, such as europe-west1.", locates=True),
+    TargetOption(
+        flag="--memory",
+        key="memory",
+        help="Memory of one instance. Default: based on the memory that the test measured.",
+    ),
+    TargetOption(flag="--cpu", key="cpu", help="CPUs of one instance."),
+    TargetOption(flag="--min-instances", key="min_instances", kind="integer", help="Minimum number of instances."),
+    TargetOption(flag="--max-instances", key="max_instances", kind="integer", help="Maximum number of instances."),
+    TargetOption(
+        flag="--concurrency",
+        key="concurrency",
+        kind="integer",
+        help="Maximum number of concurrent requests to one instance.",
+    ),
+    TargetOption(flag="--timeout", key="timeout", kind="integer", help="Maximum duration of a request, in seconds."),
+    TargetOption(flag="--service-account", key="service_account", help="Service account that the service runs as."),
+    TargetOption(flag="--env", key="env", kind="pairs", metavar="NAME=VALUE", help="Environment variable. Repeatable."),
+    TargetOption(
+        flag="--secret",
+        key="secrets",
+        kind="pairs",
+        metavar="NAME=SECRET[:VERSION]",
+        help="Environment variable with its value from Secret Manager. Repeatable.",
+    ),
+    TargetOption(
+        flag="--allow-unauthenticated",
+        key="allow_unauthenticated",
+        kind="flag",
+        help="Accept requests without authentication.",
+    ),
+    TargetOption(
+        flag="--api-endpoint",
+        key="api_endpoint",
+        metavar="URL",
+        help="Address of the target's API, if it is not the public one.",
+        locates=True,
+    ),
+)
 
 
 def where_of(settings: Settings, service: str, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -136,28 +183,34 @@ def where_of(settings: Settings, service: str, environ: Mapping[str, str]) -> tu
     region = settings.region or _first(environ, _REGION_VARIABLES)
     if not project:
         raise UsageError(
-            "which project?", hint="--project, `deploy: {cloudrun: {project: ...}}` or GOOGLE_CLOUD_PROJECT."
+            "no Google Cloud project is given",
+            hint="Set it with --project, `deploy: {cloudrun: {project: ...}}` or GOOGLE_CLOUD_PROJECT.",
         )
     if not region:
-        raise UsageError("which region?", hint="--region europe-west1, or `deploy: {cloudrun: {region: ...}}`.")
+        raise UsageError(
+            "no region is given", hint="Set it with --region europe-west1 or `deploy: {cloudrun: {region: ...}}`."
+        )
     if not _PROJECT.fullmatch(project):
         raise UsageError(
-            f"{project!r} is no project id", hint="Its id, not its name or number: `gcloud projects list`."
+            f"{project!r} is not a project id", hint="Use its id, not its name or number: see `gcloud projects list`."
         )
     if not _REGION.fullmatch(region):
-        raise UsageError(f"{region!r} is no region", hint="Such as europe-west1; `gcloud run regions list` has all.")
+        raise UsageError(
+            f"{region!r} is not a region", hint="Such as europe-west1; `gcloud run regions list` lists all."
+        )
     if not _SERVICE.fullmatch(service):
         raise UsageError(
-            f"{service!r} is no name for a Cloud Run service",
-            hint="Small letters, digits and dashes, a letter first, 49 at most: --service NAME.",
+            f"{service!r} is not a valid name for a Cloud Run service",
+            hint="Use at most 49 lower-case letters, digits and dashes, a letter first: --service NAME.",
         )
     least, most = settings.min_instances or 0, settings.max_instances
     if most is not None and least > most:
         raise UsageError(
-            f"--min-instances {least} is more than --max-instances {most}", hint="Raise the one or lower the other."
+            f"--min-instances {least} is more than --max-instances {most}",
+            hint="Raise the maximum or lower the minimum.",
         )
     if settings.execution_environment == "gen2" and parse_memory(settings.memory or "512Mi") < _LEAST_OF_GEN2:
-        raise UsageError(f"--memory {settings.memory} is too little for gen2", hint="512Mi at least, or gen1.")
+        raise UsageError(f"--memory {settings.memory} is too little for gen2", hint="Use at least 512Mi, or gen1.")
     if settings.cpu is not None or settings.memory is not None:
         check_pair(settings.cpu, settings.memory, settings.concurrency)
     return project, region

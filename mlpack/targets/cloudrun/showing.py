@@ -41,7 +41,7 @@ def _revision(one: Any, shares: dict[str, int], tags: dict[str, list[str]], serv
         percent=shares.get(name, 0),
         image=str(one.containers[0].image) if one.containers else "",
         ready=good,
-        # One that somebody else made is not ours to doubt.
+        # A revision of another tool is assumed to have served.
         proven=name in served or RUN_NOTE not in one.annotations,
         made=_time(one.create_time),
         tags=tuple(tags.get(name, ())),

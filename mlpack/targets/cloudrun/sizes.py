@@ -1,4 +1,4 @@
-"""How large an instance must be: by what the test measured, and within the pairs of CPU and memory that Cloud Run takes."""
+"""The size of an instance: from what the test measured, within the combinations that Cloud Run allows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_memory(text: str) -> int:
     """Mebibytes, rounded up, of 512Mi, 1Gi, 512MiB, 1.5GB; raises ValueError."""
     found = _MEMORY.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no amount of memory, such as 512Mi or 1Gi")
+        raise ValueError(f"{text!r} is not an amount of memory, such as 512Mi or 1Gi")
     return math.ceil(float(found[1]) * _FACTORS[found[2]] / 1024**2)
 
 
@@ -35,7 +35,7 @@ def memory_text(mebibytes: int) -> str:
 
 
 def measured_memory(report: Report | None) -> int | None:
-    """The mebibytes that the test's peak asks for, None where it was not measured."""
+    """The mebibytes that the measured peak requires, None if it was not measured."""
     if report is None or report.peak_memory_mb is None:
         return None
     needed = report.peak_memory_mb * _MARGIN + _MARGIN_MIB
@@ -54,15 +54,17 @@ def check_pair(cpu: str | None, memory: str | None, concurrency: int | None) -> 
     amount = mebibytes if mebibytes is not None else max(512, int(_LEAST.get(cpus, 0)))
     least, most = _LEAST.get(cpus, 128), _MOST.get(cpus) or (512 if cpus < 0.5 else 1024)
     if amount > _MOST[8.0]:
-        raise UsageError(f"--memory {memory}: an instance has 32Gi at most", hint="A smaller model, or fewer workers.")
-    if not least <= amount <= most:
-        more = f"--cpu {cpu_for(amount)} may have it" if amount > most else f"give it --memory {memory_text(least)}"
         raise UsageError(
-            f"{cpus:g} CPU may have {memory_text(least)} to {memory_text(most)} of memory, not {memory_text(amount)}",
-            hint=f"Cloud Run takes no other pairs: {more}.",
+            f"--memory {memory}: an instance has at most 32Gi", hint="Use a smaller model or fewer workers."
+        )
+    if not least <= amount <= most:
+        more = f"use --cpu {cpu_for(amount)}" if amount > most else f"use --memory {memory_text(least)}"
+        raise UsageError(
+            f"{cpus:g} CPU can have {memory_text(least)} to {memory_text(most)} of memory, not {memory_text(amount)}",
+            hint=f"Cloud Run does not allow this combination: {more}.",
         )
     if cpus < 1 and (concurrency or 1) > 1:
-        raise UsageError(f"--cpu {cpus:g} takes one request at a time", hint="--concurrency 1, or --cpu 1.")
+        raise UsageError(f"--cpu {cpus:g} allows only one request at a time", hint="Use --concurrency 1 or --cpu 1.")
 
 
 def parse_cpu(text: str) -> float:
@@ -73,7 +75,7 @@ def parse_cpu(text: str) -> float:
         cpus = 0.0
     if cpus in _MOST or _SMALLEST_CPU <= cpus < 1:
         return cpus
-    raise UsageError(f"--cpu {text}: Cloud Run does not take it", hint="Between 0.08 and 1, or 1, 2, 4, 6 or 8.")
+    raise UsageError(f"--cpu {text}: Cloud Run does not allow it", hint="Use a value from 0.08 to 1, or 2, 4, 6 or 8.")
 
 
 def probe_times(report: Report | None) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from mlpack.targets.cloudrun.sizes import (
     probe_times,
 )
 
-IMAGE_NOTE = "mlpack.dev/image"  # the config digest: tells without a pull whether the image is the same
+IMAGE_NOTE = "mlpack.dev/image"  # the config digest: shows without a pull whether the image is the same
 _PORT = 8080
 _CONCURRENCY = 80  # Cloud Run's own default, said aloud
 _TIMEOUT_S = 300
@@ -65,7 +65,7 @@ def template_of(base: Any | None, settings: Settings, *, image_id: str, referenc
 
 
 def template_of_revision(revision: Any) -> Any:
-    """The template that a revision was made from, as far as the revision tells."""
+    """The template that a revision was made from, as far as the revision records it."""
     from google.cloud import run_v2
 
     template = run_v2.RevisionTemplate()
@@ -154,8 +154,8 @@ def _around(template: Any, settings: Settings, *, fresh: bool) -> None:
     least, most = template.scaling.min_instance_count, template.scaling.max_instance_count
     if most and least > most:  # one is the service's own
         raise UsageError(
-            f"{least} instances at least are more than the {most} at most",
-            hint="--min-instances and --max-instances: give both.",
+            f"the minimum of {least} instances is more than the maximum of {most}",
+            hint="Set both --min-instances and --max-instances.",
         )
     if settings.timeout is not None or fresh:
         template.timeout = timedelta(seconds=settings.timeout or _TIMEOUT_S)

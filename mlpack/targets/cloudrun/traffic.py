@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TAG = "mlpack"  # under which a release is asked before it gets traffic
+TAG = "mlpack"  # of a release that is verified before it gets traffic
 RUN_NOTE = "mlpack.dev/run"  # which deploy made a revision: only that one takes it back
 SERVED_NOTE = "mlpack.dev/served"  # the revisions that had the traffic, the newest first: where a rollback may go
 _REMEMBERED = 10
@@ -51,7 +51,7 @@ def tag_uri(service: Any) -> str:
 
 
 def targets(shares: Mapping[str, int], tags: Mapping[str, str], *, staged: bool = False) -> list[Any]:
-    """What an update asks for: revisions by name, kept tags, and for a staged release the newest one under our tag."""
+    """The traffic targets of an update: revisions by name, kept tags, and for a staged release the newest one under our tag."""
     from google.cloud import run_v2
 
     kinds = run_v2.TrafficTargetAllocationType

@@ -1,4 +1,4 @@
-"""The text of compose.yaml: made from a tested image and what was measured of it, and read back."""
+"""The text of compose.yaml: made from a tested image and its measured sizes, and read back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change
 from mlpack.templating import render
@@ -17,11 +15,12 @@ from mlpack.templating import render
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the file shall say; `report` gives the sizes that the user did not."""
+    """The content of the file. `image_id` is the image's own; the sizes that are not given come from `report`."""
 
     service: str
     project: str
     image: str
+    image_id: str
     port: int
     memory: str | None
     cpu: float
@@ -39,6 +38,7 @@ def write_file(wanted: Wanted, templates: Path | None) -> str:
             "service": wanted.service,
             "project": wanted.project,
             "image": wanted.image,
+            "image_id": wanted.image_id,
             "publish": f"127.0.0.1:{wanted.port}:8080",
             "memory": wanted.memory or _measured(wanted.report),
             "cpus": wanted.cpu,
@@ -51,7 +51,7 @@ def write_file(wanted: Wanted, templates: Path | None) -> str:
 
 
 def changes_of(before: str | None, after: str, service: str) -> tuple[Change, ...]:
-    """The settings that differ; of variables only the names are told, as a value may be a secret."""
+    """The settings that differ; only the names of variables are shown, because a value may be a secret."""
     old, new = _facts(before, service), _facts(after, service)
     return tuple(
         Change(field=key, before=_shown(key, old.get(key)), after=_shown(key, new.get(key)))
@@ -67,17 +67,30 @@ def port_of(text: str | None, service: str) -> int | None:
 
 
 def image_of(text: str | None, service: str) -> str:
-    """The image's id."""
+    """The image as the file names it: by its id, or by its digest in a repository."""
     return str(_service(text, service).get("image", ""))
 
 
+def image_id_of(text: str | None, service: str) -> str:
+    """The id that the image has in an engine, however the file names it."""
+    return str(_document(text).get("x-mlpack-image") or image_of(text, service))
+
+
 def _service(text: str | None, service: str) -> dict[str, Any]:
-    data = yaml.safe_load(text) if text else {}
-    found = (data.get("services") or {}).get(service) if isinstance(data, dict) else None
+    found = (_document(text).get("services") or {}).get(service)
     return found if isinstance(found, dict) else {}
 
 
+def _document(text: str | None) -> dict[str, Any]:
+    import yaml  # not for `mlpack deploy --help`
+
+    data = yaml.safe_load(text) if text else {}
+    return data if isinstance(data, dict) else {}
+
+
 def _facts(text: str | None, service: str) -> dict[str, str]:
+    import yaml
+
     facts: dict[str, str] = {}
     for key, value in _service(text, service).items():
         if key == "environment":
@@ -96,12 +109,12 @@ def _shown(key: str, value: str | None) -> str:
 
 
 def _measured(report: Report | None) -> str:
-    """Half as much again as the test has seen, in steps of 128 MiB."""
+    """1.5 times the measured peak memory, in steps of 128 MiB."""
     if report is None or report.peak_memory_mb is None:
         return "1024m"
     return f"{max(256, math.ceil((report.peak_memory_mb * 1.5 + 64) / 128) * 128)}m"
 
 
 def _literal(value: str) -> str:
-    """Compose reads `$` as the start of a variable."""
+    """The value with `$` doubled, because compose reads it as the start of a variable."""
     return value.replace("$", "$$")

@@ -21,23 +21,23 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Project:
-    """One project by its name and file; `start` writes the file and runs it, `end` takes both away."""
+    """One project by its name and file; `start` writes the file and runs it, `end` removes both."""
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
         self.file = file
 
     def text(self) -> str | None:
-        """What the file says, None when there is none."""
+        """The text of the file, None if it does not exist."""
         return self.file.read_text(encoding="utf-8") if self.file.is_file() else None
 
     def start(self, text: str, url: str) -> None:
-        """Returns when the service is ready; raises DeployError with its log when it does not get there."""
+        """Start the service and wait until it is ready; raises DeployError with its log if it is not."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(text, encoding="utf-8")
+        self.file.write_text(text, encoding="utf-8", newline="\n")
         done = self._compose("up", "-d", "--remove-orphans")
         if done.code:
-            raise _told(done, url)
+            raise _failure(done, url)
         until = time.monotonic() + _START_S
         while time.monotonic() < until:
             if is_ready(url):
@@ -53,12 +53,12 @@ class Project:
         )
 
     def up(self) -> bool:
-        """Whether its container runs (a restart loop is no running)."""
+        """Whether its container is running (not in a restart loop)."""
         if not self.file.is_file():
             return False
         return bool(self._in("running")) and not self._in(
             "restarting"
-        )  # docker-compose counts one that restarts as both
+        )  # docker-compose counts a restarting one as both
 
     def _in(self, state: str) -> list[str]:
         return self._compose("ps", "--services", "--filter", f"status={state}").stdout.split()
@@ -68,25 +68,25 @@ class Project:
         return without_controls(self._compose("logs", "--no-color", "--tail", "60").stdout)[-6000:]
 
     def end(self) -> None:
-        """The container and the file away; nothing there is no error."""
+        """Remove the container and the file; if they do not exist, this is no error."""
         if not self.file.is_file():
             return
         done = self._compose("down", "--remove-orphans", "--timeout", "10")
         if done.code:
-            raise DeployError(f"{self.name} did not end: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
+            raise DeployError(f"{self.name} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
         self.file.unlink(missing_ok=True)
 
     def _ended(self) -> DeployError:
         if " 137" in self._compose("ps", "-a").stdout.replace("(137)", " 137"):  # what SIGKILL leaves
             return DeployError(
-                f"the container of {self.name} was killed before it was ready: it has too little memory",
-                hint="Give it more: --memory 512m; `mlpack test` says how much it took.",
+                f"the container of {self.name} was killed before it was ready: it ran out of memory",
+                hint="Raise the limit, such as --memory 512m; `mlpack test` reports the peak memory.",
                 detail=self.logs(),
                 code="deploy_memory",
             )
         return DeployError(
-            f"the container of {self.name} ended before it was ready",
-            hint="Its log is above; `mlpack test` says what the image does here.",
+            f"the container of {self.name} exited before it was ready",
+            hint="Its log is above; `mlpack test` checks the image.",
             detail=self.logs(),
             code="deploy_start",
         )
@@ -97,12 +97,12 @@ class Project:
             return run(argv, timeout_s=_COMMAND_S)
         except subprocess.TimeoutExpired:
             raise DeployError(
-                f"`{' '.join(argv)}` did not end within {_COMMAND_S} s", hint="See to the engine: `mlpack doctor`."
+                f"`{' '.join(argv)}` did not finish within {_COMMAND_S} s", hint="Check the engine: `mlpack doctor`."
             ) from None
 
 
 def without_controls(text: str) -> str:
-    """The text without a terminal's commands: compose 2 clears lines of its log even where no terminal is."""
+    """The text without terminal control sequences: compose 2 writes them even without a terminal."""
     return _CONTROL.sub("", text)
 
 
@@ -117,47 +117,49 @@ def is_ready(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody has now."""
+    """A free port on 127.0.0.1."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
 def refuse_taken(port: int | None) -> None:
-    """Raises DeployError when somebody listens there already: found out before anything is started."""
+    """Raise DeployError if the port is in use, before anything is started."""
     with socket.socket() as one:
         if port is not None and one.connect_ex(("127.0.0.1", port)) == 0:
             raise DeployError(
-                f"port {port} of this machine is taken",
-                hint="Choose another: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
+                f"port {port} on this machine is in use",
+                hint="Choose another one: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
                 code="deploy_taken",
             )
 
 
 @cache
 def command() -> tuple[str, ...]:
-    """The compose that is here: Docker's plugin, else the program of its own; raises DeployError when neither is."""
+    """The installed compose: Docker's plugin, else docker-compose; raises DeployError if there is neither."""
     for argv in (("docker", "compose"), ("docker-compose",)):
         with contextlib.suppress(FileNotFoundError, subprocess.TimeoutExpired):
             if run([*argv, "version"], timeout_s=30).code == 0:
                 return argv
     raise DeployError(
-        "neither `docker compose` nor `docker-compose` is here",
+        "neither `docker compose` nor `docker-compose` is installed",
         hint="Install Docker's compose plugin, or docker-compose (on Debian: apt-get install docker-compose).",
         code="deploy_no_compose",
     )
 
 
-def _told(done: Output, url: str) -> DeployError:
+def _failure(done: Output, url: str) -> DeployError:
     text = done.stderr.lower()
     if "port is already allocated" in text or "address already in use" in text:
         return DeployError(
-            f"the port of {url} is taken",
-            hint="Choose another: `--set port=8081`.",
+            f"the port of {url} is in use",
+            hint="Choose another one: `--set port=8081`.",
             detail=done.stderr,
             code="deploy_taken",
         )
-    return DeployError(f"compose could not start it: {_last(done)}", hint="Its words are above.", detail=done.stderr)
+    return DeployError(
+        f"compose could not start the container: {_last(done)}", hint="Its output is above.", detail=done.stderr
+    )
 
 
 def _last(done: Output) -> str:

@@ -59,16 +59,11 @@ def bundle(serve: str = SERVE, *files: BundleFile) -> Bundle:
     lock = Lock(
         prepared=Prepared(info=info), python="3.11", platform="linux/amd64", base="", base_digest=None, requirements=""
     )
-    every = (file_of("serve.py", serve.encode()), *files)
+    every = (BundleFile.of_bytes("serve.py", serve.encode()), *files)
     digest = "sha256:" + hashlib.sha256("".join(file.sha256 for file in every).encode()).hexdigest()
     return Bundle(
         lock=lock, name="t", version=None, files=every, private=(), digest=digest, card={"name": "t"}, labels={}
     )
-
-
-def file_of(name: str, content: bytes) -> BundleFile:
-    """A small file of a bundle."""
-    return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
 def tells(url: str, expression: str, *, patience_s: float = PATIENCE_S) -> Any:

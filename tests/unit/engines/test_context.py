@@ -20,9 +20,7 @@ from mlpack.readers.bundle_files import CHUNK
 
 def in_memory(name: str, content: bytes, mode: int = 0o644) -> BundleFile:
     """A small file."""
-    return BundleFile(
-        name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content, mode=mode
-    )
+    return BundleFile.of_bytes(name, content, mode=mode)
 
 
 def on_disk(path: Path, content: bytes) -> BundleFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from tests.standins.dying_engine import dying_engine
 def bundle() -> Bundle:
     """A bundle of nothing but a Dockerfile."""
     content = b"FROM scratch\n"
-    file = BundleFile(name="Dockerfile", size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
+    file = BundleFile.of_bytes("Dockerfile", content)
     return Bundle(
         lock=lock_for("linux/amd64"), name="x", version=None, files=(file,), private=(), digest="", card={}, labels={}
     )
@@ -32,7 +31,7 @@ def test_engine_dies_mid_build(tmp_path: Path, ending: bytes) -> None:
     with (
         dying_engine(tmp_path / "e.sock", ending) as url,
         DockerEngine.connect({"DOCKER_HOST": url}) as engine,
-        pytest.raises(EngineUnavailableError, match="went away at the build"),
+        pytest.raises(EngineUnavailableError, match="was lost while building the image"),
     ):
         engine.build(bundle(), tags=(), on_progress=told.append)
     assert any(news.title == "[1/2] FROM scratch" for news in told)

@@ -24,7 +24,7 @@ from mlpack.engines.process.server import ProcessRunning, serve_bundle
 from mlpack.engines.process.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
 from tests.ports import free_port
-from tests.unit.engines.processes import PATIENCE_S, SERVE, bundle, file_of, is_gone, status_of, tells
+from tests.unit.engines.processes import PATIENCE_S, SERVE, bundle, is_gone, status_of, tells
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine knows Linux only")
 LIMITS = Limits()
@@ -237,7 +237,7 @@ def test_the_folder_is_private(tmp_path: Path, place: Path) -> None:
     """What is unpacked is for the account alone; large files are copied, and checked on the way."""
     source = tmp_path / "model.pkl"
     source.write_bytes(b"m" * 3_000_000)
-    large = file_of("model/model.pkl", source.read_bytes())
+    large = BundleFile.of_bytes("model/model.pkl", source.read_bytes())
     large = BundleFile(name=large.name, size=large.size, sha256=large.sha256, source=source)
     account = serving_account(LIMITS.user)
     with unpacked(bundle(SERVE, large), account) as folder:

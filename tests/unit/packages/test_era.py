@@ -39,7 +39,7 @@ def test_a_current_framework_is_of_today() -> None:
     """What came out within the window has no cut-off, and the reason says so."""
     found = era({"scikit-learn": "2026-11-15T00:00:00Z"})
     assert found.cutoff is None
-    assert "current" in found.reasons[0]
+    assert "recent" in found.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_an_index_without_times_gets_the_known_caps_and_says_so() -> None:
     found = era({"scikit-learn": None})
     assert found.cutoff is None
     assert found.caps == CAPS[1, 2]
-    assert "does not tell when scikit-learn came out" in found.reasons[0]
+    assert "has no date for scikit-learn" in found.reasons[0]
     assert "numpy<1.25" in found.reasons[0]
-    assert "no caps are known" in era({"lightgbm": None}).reasons[0]
+    assert "no upper bounds are known" in era({"lightgbm": None}).reasons[0]
 
 
 def test_no_python_is_tried_before_it_was_out() -> None:

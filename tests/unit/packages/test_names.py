@@ -3,7 +3,17 @@
 import pytest
 
 from mlpack.errors import ConfigError
-from mlpack.packages.names import is_pinned, parse_requirement, redact, same_version, strip_login
+from mlpack.packages.names import (
+    admits_python,
+    is_final,
+    is_pinned,
+    parse_pin,
+    parse_requirement,
+    redact,
+    same_version,
+    strip_login,
+    version_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +23,8 @@ from mlpack.packages.names import is_pinned, parse_requirement, redact, same_ver
         ("scikit_learn>=1.2,<2", "scikit-learn", ">=1.2,<2"),
         ("uvicorn[standard]>=0.3 ; python_version < '3.12'", "uvicorn", ">=0.3"),
         ("six", "six", ""),
+        ("zope.interface (>=5, <6)", "zope-interface", ">=5,<6"),
+        ("six===1.0", "six", "===1.0"),
     ],
 )
 def test_requirements_are_read(text: str, name: str, specifiers: str) -> None:
@@ -29,6 +41,8 @@ def test_requirements_are_read(text: str, name: str, specifiers: str) -> None:
         "six @ https://evil.example/six.whl",
         "../six",
         "six ==",
+        "six>=1.*",
+        "six ; nonsense",
         "",
     ],
 )
@@ -62,3 +76,50 @@ def test_versions_are_compared_as_versions() -> None:
     assert not same_version("1.2", "1.2rc1")
     assert is_pinned("==2.2.*")
     assert not is_pinned(">=2,<3")
+
+
+def test_what_a_file_records_is_no_version_or_one() -> None:
+    """Previews are told from releases; a text that is no version has no order and is no release, however long it is."""
+    assert version_key("2.1.0rc1+cpu") == (2, 1, 0)
+    assert [is_final(one) for one in ("2.1.0", "2.1.0.post1", "2.1.0rc1", "2.1.dev0", "2004d")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    for text in ("", "x", "9" * 5000, "1." * 5000):
+        assert version_key(text) == ()
+        assert not is_final(text)
+    assert same_version("x", "x ")
+    assert not same_version("x", "1.0")
+
+
+def test_a_pin_names_exactly_one_version() -> None:
+    """A line of a requirements file that somebody else wrote; anything but `==` and one version is none."""
+    assert parse_pin("Scikit_Learn[all]==1.2.2 ; python_version > '3'  # as trained") == ("scikit-learn", "1.2.2")
+    for line in (
+        "six",
+        "six==1.*",
+        "six>=1",
+        "six==1,!=2",
+        "six===odd",
+        "# six==1",
+        "-r other.txt",
+        "six @ https://h/x.whl",
+        "",
+    ):
+        assert parse_pin(line) is None
+
+
+@pytest.mark.parametrize(
+    ("requires", "python", "admits"),
+    [
+        ("", "3.11", True), (">=3.9", "3.9", True), (">=3.9.2", "3.9", True), (">=3.10", "3.9", False), ("<3.11", "3.11", False),
+        ("<3.11.4", "3.11", True), ("!=3.9.*,>=3.8", "3.9", False), ("~=3.9", "3.12", True), ("==3.10.*", "3.11", False),
+        ("nonsense,<3.9", "3.9", False), (">=3.6.*", "3.9", True), ("<=3.9", "3.9", True), (">3.9", "3.9", True),
+    ],
+)  # fmt: skip
+def test_requires_python(requires: str, python: str, admits: bool) -> None:
+    """Whether some release of a minor version may install a file; a clause that cannot be read admits it."""
+    assert admits_python(requires, python) is admits

@@ -86,7 +86,7 @@ def test_the_running_python_is_first() -> None:
 def test_a_python_that_may_not_be_run_is_none() -> None:
     """What is not usable is passed by, and named when nothing else is left."""
     asked: list[Path] = []
-    with pytest.raises(ResolveError, match="no Python here") as raised:
+    with pytest.raises(ResolveError, match="no Python on this machine") as raised:
         interpreters(lambda path: bool(asked.append(path)))  # type: ignore[func-returns-value]  # its None is our no
     assert asked
     assert str(asked[-1]) in raised.value.message

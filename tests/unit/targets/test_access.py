@@ -54,7 +54,7 @@ def test_a_policy_that_cannot_be_looked_up_is_a_failure_of_the_deploy(error: Exc
     with pytest.raises(DeployError) as told:
         access_of(Policies(read=error), SERVICE)
     assert (told.value.exit, told.value.code) == (8, code)
-    assert "who may ask iris" in told.value.message
+    assert "access policy of iris" in told.value.message
 
 
 def test_a_policy_that_we_may_not_see_is_unknown() -> None:
@@ -65,13 +65,13 @@ def test_a_policy_that_we_may_not_see_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("error", "open_to_all", "code", "words"),
     [
-        (google.PermissionDenied("no"), True, "deploy_permission", "opened to everybody"),
-        (google.PermissionDenied("no"), False, "deploy_permission", "could not be closed"),
+        (google.PermissionDenied("no"), True, "deploy_permission", "could not be made public"),
+        (google.PermissionDenied("no"), False, "deploy_permission", "could not be made private"),
         (google.ServiceUnavailable("no"), True, "deploy_unreachable", "does not answer"),
     ],
 )
 def test_a_door_that_does_not_move_is_told(error: Exception, open_to_all: bool, code: str, words: str) -> None:
-    """What was tried, opening or closing; a network that fails is no missing right."""
+    """Whether public or private was wanted; a network failure is not reported as a missing permission."""
     calls = Calls("demo", "europe-west1", "iris", Settings(), None)
     vars(calls)["api"] = Policies(write=error, public=not open_to_all)  # already connected
     with pytest.raises(DeployError) as told:

@@ -9,7 +9,7 @@ from google.api_core import exceptions
 from google.auth import exceptions as auth_exceptions
 
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.failures import KNOWN, failed_revision, known, told
+from mlpack.targets.cloudrun.failures import KNOWN, api_errors, failed_revision, known
 
 google: Any = exceptions  # its classes have no types
 auth: Any = auth_exceptions
@@ -80,22 +80,22 @@ def test_an_unknown_text_is_shown() -> None:
 )  # fmt: skip
 def test_a_refused_call_has_its_code(error: Exception, code: str) -> None:
     """gRPC's and REST's names of the same refusal end in one code, with a remedy."""
-    with pytest.raises(DeployError) as found, told("the update of iris"):
+    with pytest.raises(DeployError) as found, api_errors("updating iris"):
         raise error
     assert (found.value.exit, found.value.code) == (8, code)
     assert found.value.hint
-    assert "the update of iris" in found.value.message
+    assert "updating iris" in found.value.message
 
 
 def test_what_google_says_is_told_without_its_wrapping() -> None:
     """No address of a REST call with its encoding, no JSON beside a refused login's words."""
-    with pytest.raises(DeployError) as found, told("a look at iris"):
+    with pytest.raises(DeployError) as found, api_errors("reading iris"):
         raise google.Forbidden("GET https://run.googleapis.com/v2/x?%24alt=json%3Benum: Permission 'run.x' denied")
-    assert found.value.message == "a look at iris: not allowed: Permission 'run.x' denied"
-    with pytest.raises(DeployError) as found, told("a look at iris"):
+    assert found.value.message == "reading iris: not allowed: Permission 'run.x' denied"
+    with pytest.raises(DeployError) as found, api_errors("reading iris"):
         raise auth.RefreshError("invalid_grant: Bad Request", {"error": "invalid_grant"})
     assert (found.value.code, found.value.message) == (
-        "deploy_auth", "no Google credentials for a look at iris: invalid_grant: Bad Request",
+        "deploy_auth", "reading iris: no Google credentials: invalid_grant: Bad Request",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import yaml
 from google.cloud import run_v2
 
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Plan
 from mlpack.errors import ConfigError, DeployError, UsageError
@@ -17,7 +18,7 @@ from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.planning import Before, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
 from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
-from mlpack.targets.settings import read_corner
+from mlpack.targets.settings import read_settings
 
 IMAGE = Image(id="sha256:one", tags=("iris:1",), size=1, platform="linux/amd64", card={}, labels={})
 REPORT = Report(checks=(), cold_start_ms=2000.0, latency_ms={"p50": 2.0}, peak_memory_mb=130.0)
@@ -27,7 +28,8 @@ OPEN = Access(by_policy=True, check_off=False)
 
 def plan(before: Before, image: Image = IMAGE, report: Report | None = REPORT, **settings: Any) -> Plan:
     reference = "host/demo/mlpack/iris@sha256:1"
-    return plan_of(before, Settings(**settings), image, report, reference, service="iris", where=WHERE, run="run")
+    component = Component(name="iris", image=image, report=report, reference=reference)
+    return plan_of(before, Settings(**settings), component, service="iris", where=WHERE, run="run")
 
 
 def there(**settings: Any) -> Before:
@@ -80,11 +82,11 @@ def test_no_value_of_a_variable_is_in_a_refusal() -> None:
     """It may be a secret, and the message ends up in a CI's log."""
     for env in ({"PORT": "hunter2"}, {"KEY": 31337}, {"KEY": ["hunter2"]}):
         with pytest.raises(ConfigError) as told:
-            read_corner(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
+            read_settings(Settings, "cloudrun", {"env": {"API_KEY": "hunter2", **env}})
         assert "hunter2" not in f"{told.value.message} {told.value.hint}"
         assert "31337" not in f"{told.value.message} {told.value.hint}"
     with pytest.raises(ConfigError) as told:
-        read_corner(Settings, "cloudrun", {"secrets": {"KEY": "hunter2!"}})
+        read_settings(Settings, "cloudrun", {"secrets": {"KEY": "hunter2!"}})
     assert "hunter2" not in f"{told.value.message} {told.value.hint}"
 
 
@@ -100,7 +102,7 @@ def test_a_reference_to_a_secret_is_taken_as_it_is_written() -> None:
 
 def test_more_instances_than_the_service_may_have_are_told_before_any_call() -> None:
     """The one is given now, the other was given long ago."""
-    with pytest.raises(UsageError, match="5 instances at least are more than the 3 at most"):
+    with pytest.raises(UsageError, match="the minimum of 5 instances is more than the maximum of 3"):
         plan(there(max_instances=3), min_instances=5)
 
 
@@ -160,8 +162,8 @@ def test_the_file_says_what_it_leaves_out() -> None:
     before.service.invoker_iam_disabled = True
     before.service.annotations["mlpack.dev/served"] = "iris-00001-abc"
     text = plan(before).document
-    left = next(line for line in text.splitlines() if "leaves out" in line)
-    assert left.endswith("take away: volumes, volume_mounts, invoker_iam_disabled, tags.")
+    left = next(line for line in text.splitlines() if "omits settings" in line)
+    assert left.endswith("remove: volumes, volume_mounts, invoker_iam_disabled, tags.")
     document = yaml.safe_load(text)
     written = document["spec"]["template"]["spec"]["containers"][0]
     assert (written["command"], written["args"]) == (["serve"], ["--fast"])
@@ -201,7 +203,7 @@ def test_the_revision_of_another_deploy_is_not_taken_for_ours() -> None:
     """Two at once: who comes second finds the other's, ready or not, and is told of a conflict."""
     ours = plan(Before(service=None)).wanted.service_of("projects/demo/locations/x/services/iris", "host/iris", "ours")
     refuse_others(ours, "ours")
-    with pytest.raises(DeployError, match="somebody else has deployed iris meanwhile") as told:
+    with pytest.raises(DeployError, match="someone else has deployed iris in the meantime") as told:
         refuse_others(ours, "theirs")
     assert told.value.code == "deploy_conflict"
 
@@ -220,30 +222,30 @@ def test_traffic_is_pinned_while_a_release_is_staged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("corner", "words"),
+    ("section", "words"),
     [
         ({"memroy": "1Gi"}, "memory"),
         ({"concurrency": 0}, "concurrency"),
         ({"memory": "lots"}, "512Mi"),
         ({"vpc": {"connector": "a", "network": "b"}}, "either"),
         ({"ingress": "nowhere"}, "ingress"),
-        ({"labels": {"Team": "ml"}}, "small letters"),
-        ({"env": {"PORT": "9000"}}, "Cloud Run's own"),
+        ({"labels": {"Team": "ml"}}, "lower-case letters"),
+        ({"env": {"PORT": "9000"}}, "set by Cloud Run"),
         ({"env": {"WORKERS": 2}}, "in quotes"),
-        ({"env": {"A B": "1"}}, "'A B' is no name"),
-        ({"secrets": {"K_REVISION": "key"}}, "Cloud Run's own"),
-        ({"secrets": {"KEY": ""}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key:"}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key:1:2"}}, "KEY names no secret"),
-        ({"secrets": {"KEY": "key"}, "env": {"KEY": "1"}}, "one of them"),
+        ({"env": {"A B": "1"}}, "'A B' is not a valid name"),
+        ({"secrets": {"K_REVISION": "key"}}, "set by Cloud Run"),
+        ({"secrets": {"KEY": ""}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key:"}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key:1:2"}}, "KEY is not the name of a secret"),
+        ({"secrets": {"KEY": "key"}, "env": {"KEY": "1"}}, "both in `env` and in `secrets`"),
         ({"service_account": "runner"}, "gserviceaccount"),
         ({"gpu": 1}, "CPU builds"),
     ],
 )
-def test_a_corner_that_does_not_fit_is_told(corner: dict[str, Any], words: str) -> None:
+def test_an_invalid_section_is_an_error_that_names_the_key(section: dict[str, Any], words: str) -> None:
     """The key, and what is taken there."""
     with pytest.raises(ConfigError) as told:
-        read_corner(Settings, "cloudrun", corner)
+        read_settings(Settings, "cloudrun", section)
     assert words in f"{told.value.message} {told.value.hint}"
 
 

@@ -58,11 +58,11 @@ def test_good_pairs_pass(cpu: str | None, memory: str | None, concurrency: int |
         ("1", "8Gi", None, "--cpu 2"),
         ("4", "1Gi", None, "--memory 2Gi"),
         ("8", "2Gi", None, "--memory 4Gi"),
-        ("2", "64Gi", None, "32Gi at most"),
+        ("2", "64Gi", None, "at most 32Gi"),
         ("0.1", "1Gi", None, "--cpu 1"),
         ("0.5", "512Mi", 80, "one request at a time"),
-        ("3", "1Gi", None, "does not take it"),
-        ("many", "1Gi", None, "does not take it"),
+        ("3", "1Gi", None, "does not allow it"),
+        ("many", "1Gi", None, "does not allow it"),
     ],
 )
 def test_bad_pairs_are_told_with_a_good_one(cpu: str, memory: str, concurrency: int | None, words: str) -> None:

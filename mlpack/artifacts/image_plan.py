@@ -1,0 +1,164 @@
+"""An image as data: ImagePlan. The Dockerfile is rendered from it, and an engine can build by it without Docker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+VENV = "/opt/venv"  # the environment with the locked packages
+APP = "/app"
+MODEL_FOLDER = "model/"  # in the bundle, and below APP
+USER = "65532:65532"  # without a name, a home or rights
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedFile:
+    """A file of the bundle in the image: its name in the bundle, its absolute path, its owner as UID:GID, its mode."""
+
+    name: str
+    path: str
+    owner: str = "0:0"
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Copy files into one layer: `content` says which.
+
+    The `sources` are files and folders (with a slash at the end) of the bundle, or absolute paths of another stage or image,
+    which `origin` names. `files` lists each file of the bundle with its place.
+    """
+
+    kind: ClassVar[str] = "copy"
+    content: Literal["installer", "locales", "packages", "runtime", "code", "model", "card", "server"]
+    sources: tuple[str, ...]
+    target: str
+    origin: str = ""
+    files: tuple[PlacedFile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallPackages:
+    """Make the environment `venv` of exactly the packages in `requirements`, each checked against its hash.
+
+    `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
+    files of the bundle (index settings, CA bundle, wheels) may be used and must not stay. Folders of tests are left out of the
+    top-level packages `without_tests`. The bytecode is compiled.
+    """
+
+    kind: ClassVar[str] = "install-packages"
+    folder: str
+    installer: str
+    requirements: str
+    venv: str
+    without_tests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locale:
+    """A locale by its name, and the language and character set that localedef makes it of: en_US.UTF-8, en_US, UTF-8."""
+
+    name: str
+    language: str
+    charset: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakeLocales:
+    """Make locales in `folder` with Debian's localedef."""
+
+    kind: ClassVar[str] = "make-locales"
+    locales: tuple[Locale, ...]
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallDebianPackages:
+    """Install Debian packages."""
+
+    kind: ClassVar[str] = "install-debian-packages"
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileLibrary:
+    """Compile the base's own standard library to bytecode."""
+
+    kind: ClassVar[str] = "compile-library"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileFolder:
+    """Compile a folder of Python files to bytecode."""
+
+    kind: ClassVar[str] = "compile-folder"
+    folder: str
+
+
+Step = Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Steps on a base image. Of a stage that is not the last one only what later stages copy is kept."""
+
+    name: str
+    base: str  # with its digest where that is known
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """A command that exits with 0 in a healthy container; times in seconds."""
+
+    command: tuple[str, ...]
+    interval_s: int = 30
+    timeout_s: int = 5
+    start_period_s: int = 120
+    retries: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePlan:
+    """All that an image is made of, in a fixed order.
+
+    The last of the `stages` is the image. In the values of `environment`, `$NAME` is the base's own value. `labels` are
+    completed by those of the bundle. `name`, `summary`, `mlpack_version` and the lines of `note` (about how the model is
+    served) are for people. An engine refuses a step that it does not know.
+    """
+
+    name: str
+    summary: str
+    mlpack_version: str
+    platform: str
+    stages: tuple[Stage, ...]
+    environment: tuple[tuple[str, str], ...]
+    working_folder: str
+    user: str
+    port: int
+    health_check: HealthCheck
+    entrypoint: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    note: tuple[str, ...] = ()
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The base images, each once."""
+        return tuple(dict.fromkeys(stage.base for stage in self.stages))
+
+    @property
+    def files(self) -> tuple[PlacedFile, ...]:
+        """The files of the bundle that are in the image, in the order of its layers."""
+        copies = (step for step in self.stages[-1].steps if isinstance(step, Copy))
+        return tuple(file for copy in copies for file in copy.files)
+
+    def with_model_of(self, image: str) -> ImagePlan:
+        """The same image, with the model copied from the folder of the same name in another image."""
+        last = self.stages[-1]
+        steps = tuple(
+            replace(step, origin=image, sources=(f"/{MODEL_FOLDER}",), files=())
+            if isinstance(step, Copy) and step.content == "model"
+            else step
+            for step in last.steps
+        )
+        return replace(self, stages=(*self.stages[:-1], replace(last, steps=steps)))

@@ -1,0 +1,146 @@
+"""The plan of an image: all that the Dockerfile says, as data."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.image_plan import Copy, ImagePlan, InstallDebianPackages, MakeLocales
+from mlpack.artifacts.prepared import UserCode
+from mlpack.config import Settings
+from mlpack.engines.base import EngineFacts
+from mlpack.errors import UsageError
+from mlpack.pipeline.build import refuse_own_dockerfile
+from tests.unit.locks import make_lock, render_lock
+
+LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A file that stands for a model."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    return path
+
+
+def plan_of(bundle: Bundle) -> ImagePlan:
+    """The bundle's plan, which must be there."""
+    assert bundle.plan is not None
+    return bundle.plan
+
+
+def text_of(bundle: Bundle, name: str = "Dockerfile") -> str:
+    """A file of the bundle."""
+    return next((file.content or b"").decode() for file in bundle.files if file.name == name)
+
+
+def test_every_file_of_the_image_has_its_place(model: Path) -> None:
+    """Each file of the bundle that is not for the build alone is in the plan once, with owner and mode, in layer order."""
+    code = UserCode(files=(BundleFile.of_bytes("code/clean.py", b"", mode=0o600),))
+    bundle = render_lock(make_lock(model), loader=LOADER, code=code)
+    files = plan_of(bundle).files
+    unplaced = {file.name for file in bundle.files} - {file.name for file in files}
+    assert unplaced == {
+        ".dockerignore", "Dockerfile", "Dockerfile.classic", "get_uv.py", "installer.lock", "requirements.lock",
+    }  # fmt: skip
+    assert len({file.path for file in files}) == len(files)
+    placed = {file.path: (file.owner, file.mode) for file in files}
+    assert placed["/app/code/clean.py"] == ("0:0", 0o600)
+    assert placed["/app/serve.py"] == ("0:0", 0o644)
+    first = list(dict.fromkeys(file.path.split("/")[2] for file in files))
+    assert first == ["mlpack", "code", "model", "model.json", "loader.py", "serve.py"]
+
+
+def test_the_plan_says_what_the_dockerfile_says(model: Path) -> None:
+    """Bases, copies, environment, user, port, health check, entrypoint and labels are the same in both."""
+    bundle = render_lock(make_lock(model), loader=LOADER, serve=Settings(port=9000), version="1.4.0")
+    plan, text = plan_of(bundle), text_of(bundle)
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == [stage.base for stage in plan.stages]
+    assert plan.bases == (f"python:3.11-slim@sha256:{'a' * 64}",)
+    steps = [step for stage in plan.stages for step in stage.steps if isinstance(step, Copy)]
+    assert re.findall(r"^COPY (?:--from=(\S+) )?(.+) (\S+)$", text, re.MULTILINE) == [
+        (step.origin, " ".join(step.sources), step.target) for step in steps
+    ]
+    (environment,) = re.findall(r"^ENV (.+)$", text, re.MULTILINE)
+    assert environment.split() == [f"{name}={value}" for name, value in plan.environment]
+    assert ("PORT", "9000") in plan.environment
+    assert f"\nUSER {plan.user}\n" in text
+    assert f"\nEXPOSE {plan.port}\n" in text
+    assert f"\nENTRYPOINT {json.dumps(plan.entrypoint)}\n" in text
+    assert f"--retries=3 CMD {json.dumps(plan.health_check.command)}\n" in text
+    (labelled,) = re.findall(r"^LABEL ((?:.+\n?)+?)#", text, re.MULTILINE)
+    assert re.findall(r"^\s*([a-z.-]+)=", labelled, re.MULTILINE) == [name for name, _ in plan.labels]
+    assert dict(plan.labels)["dev.mlpack.card.digest"].startswith("sha256:")
+
+
+def test_the_plan_of_the_same_input_is_the_same(model: Path, tmp_path: Path) -> None:
+    """It is a value: equal for equal input, in one order, and it can be a key."""
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "model.pkl"
+    other.write_bytes(model.read_bytes())
+    one, two = (plan_of(render_lock(make_lock(path), loader=LOADER)) for path in (model, other))
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != plan_of(render_lock(make_lock(model, platform="linux/arm64"), loader=LOADER))
+
+
+def test_what_only_some_images_have(model: Path) -> None:
+    """Debian packages, locales, CUDA's variables and user code are steps and values of those images alone."""
+    lock = make_lock(model, apt=("libgomp1",), gpu=True)
+    info = replace(lock.info, locales=("en_US.UTF-8", "de_DE@euro"))
+    plan = plan_of(render_lock(replace(lock, prepared=replace(lock.prepared, info=info))))
+    kinds = {step.kind: step for stage in plan.stages for step in stage.steps}
+    assert kinds["install-debian-packages"] == InstallDebianPackages(names=("libgomp1",))
+    locales = kinds["make-locales"]
+    assert isinstance(locales, MakeLocales)
+    assert [(one.language, one.charset) for one in locales.locales] == [("en_US", "UTF-8"), ("de_DE@euro", "UTF-8")]
+    assert dict(plan.environment)["NVIDIA_VISIBLE_DEVICES"] == "all"
+    plain = plan_of(render_lock(make_lock(model)))
+    assert {step.kind for stage in plain.stages for step in stage.steps} == {
+        "copy", "install-packages", "compile-library", "compile-folder",
+    }  # fmt: skip
+
+
+def test_a_dockerfile_of_the_users_own_has_no_plan(model: Path, tmp_path: Path) -> None:
+    """Other templates of the user's own change a file's content, and the plan holds."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "serve.py.j2").write_text('{% include "mlpack/serve.py.j2" %}\n# of my own\n')
+    bundle = render_lock(make_lock(model), templates=own)
+    assert bundle.plan is not None
+    assert text_of(bundle, "serve.py").endswith("# of my own\n")
+    (own / "Dockerfile.j2").write_text('{% extends "mlpack/Dockerfile.j2" %}{% block extra %}ENV A=1\n{% endblock %}')
+    assert render_lock(make_lock(model), templates=own).plan is None
+
+
+def test_an_engine_that_builds_by_the_plan_refuses_such_a_dockerfile() -> None:
+    """The message names the engine, and the remedy both ways out."""
+
+    class ByPlan:
+        builds_dockerfiles = False
+
+        def facts(self) -> EngineFacts:
+            return EngineFacts(name="Toy", version="1", platform="linux/amd64")
+
+    refuse_own_dockerfile(ByPlan(), own=False)  # type: ignore[arg-type]  # all that is used of a builder
+    with pytest.raises(UsageError, match="the engine Toy builds by the plan") as refused:
+        refuse_own_dockerfile(ByPlan(), own=True)  # type: ignore[arg-type]  # all that is used of a builder
+    assert "--engine docker" in refused.value.hint
+
+
+def test_names_that_templates_of_users_know(model: Path, tmp_path: Path) -> None:
+    """A template of the user's own finds the names that it always had."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "Dockerfile.j2").write_text(
+        "FROM {{ base }}\n# {{ name }} {{ summary }} {{ version }} {{ mlpack_version }} {{ apt }} {{ locales }} {{ gpu }} {{ port }}\n"
+        "RUN {{ mounts }}{{ pip_cache }}{{ uv_cache }}{{ buildkit }}\nLABEL {% for key, value in labels %}{{ key }}={{ value|docker }} {% endfor %}"
+    )
+    assert text_of(render_lock(make_lock(model), templates=own)).startswith(
+        f"FROM python:3.11-slim@sha256:{'a' * 64}\n"
+    )
