@@ -134,6 +134,10 @@ class Card:
             raise StartError(f"the card has no signature {name!r}; it has {offered}")
         return replace(self, signatures=(chosen, *(one for one in self.signatures if one is not chosen)))
 
+    def sample_for(self, signature: Signature) -> List[Any]:
+        """The card's sample rows where they fit the signature, else an empty list."""
+        return self.sample if self.sample and signature.inputs == self.signatures[0].inputs else []
+
     def signature(self, method: Optional[str]) -> Optional[Signature]:
         """The signature of that name or method, the first for None; None when there is none."""
         if method is None:

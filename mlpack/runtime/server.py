@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
 
     from .card import Card
     from .models.loaded import LoadedModel
-    from .models.registry import Models
+    from .models.registry import ModelRegistry
     from .settings import Settings
     from .telemetry.logs import Log
     from .telemetry.metrics import Metrics
@@ -33,7 +33,7 @@ class _Stop:
     def __init__(self) -> None:
         self.wanted = False
         self.code = 0
-        self.models: Optional[Models] = None
+        self.registry: Optional[ModelRegistry] = None
         self.server: Any = None
 
     def on_signal(self, _number: int, _frame: object) -> None:
@@ -42,8 +42,8 @@ class _Stop:
     def ask(self, code: int) -> None:
         self.wanted = True
         self.code = self.code or code
-        if self.models is not None:
-            self.models.draining = True
+        if self.registry is not None:
+            self.registry.draining = True
         if self.server is not None:
             self.server.should_exit = True
 
@@ -101,7 +101,7 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     if settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
     service = _Service(loader, card, settings, log, stop, Metrics())
-    service.model.start(_warmups(service.models, settings), lambda: stop.ask(1))
+    service.model.start(_warmups(card, settings), lambda: stop.ask(1))
     log.write("info", "listening", port=address[1], model=card.name, seconds=round(time.perf_counter() - started, 3))
     _run(service.server, listener)
     return _end(service.model, log, stop)
@@ -118,12 +118,12 @@ class _Service:
         from .http.body_budget import room_for
         from .http.server import Server
         from .models.loaded import LoadedModel
-        from .models.registry import Models
+        from .models.registry import Entry, ModelRegistry
         from .protocols import all_routes
 
         self.model = LoadedModel(card, loader, log, settings, metrics)
-        self.models = stop.models = Models(self.model, self.model, metrics)
-        routes = all_routes(self.models, settings)
+        stop.registry = ModelRegistry(metrics, Entry(card, self.model, self.model))
+        routes = all_routes(stop.registry, settings)
         metrics.know(route.path for route in routes)
         room = room_for(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
         self.server = stop.server = Server(App(routes, settings, log, metrics), room)
@@ -151,7 +151,7 @@ def _serve_with_workers(
         watch_parent(parent, lambda: own.ask(0))
         service = _Service(shared or loader, card, settings, own_log, own, metrics)
         if has_model:
-            service.model.start(_warmups(service.models, settings), lambda: own.ask(1))
+            service.model.start(_warmups(card, settings), lambda: own.ask(1))
             while not service.model.decided.wait(0.05) and not own.wanted:
                 pass
             if not own.wanted:
@@ -218,16 +218,16 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
     return listener
 
 
-def _warmups(models: Models, settings: Settings) -> Any:
+def _warmups(card: Card, settings: Settings) -> Any:
     """For every signature what to ask first: the card's sample, else values made from the signature."""
     from .errors import ServeError, StartError
     from .protocols.encoding.rows import Rows
     from .protocols.examples import example, volume
 
     found = []
-    for signature in models.card.signatures:
+    for signature in card.signatures:
         rows = Rows(signature, settings.max_rows)
-        sample = models.sample_for(signature)[: settings.max_rows]
+        sample = card.sample_for(signature)[: settings.max_rows]
         if volume(signature) > settings.max_body_bytes:
             raise StartError(
                 f"one row of the signature {signature.name} has {volume(signature)} values, more than a request's body may "

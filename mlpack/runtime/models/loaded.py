@@ -92,7 +92,7 @@ class LoadedModel:
         if self._rows and (self._rows + job.rows > self._queue_rows or self._bytes + job.size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
         self._rows += job.rows
-        self._metrics.waiting(self._rows)
+        self._metrics.waiting(job.rows)
         self._bytes += job.size
         if not self._gathered:
             loop.call_soon(self._hand_in)
@@ -102,7 +102,7 @@ class LoadedModel:
             outputs = await job.future
         finally:
             self._rows -= job.rows
-            self._metrics.waiting(self._rows)
+            self._metrics.waiting(-job.rows)
             self._bytes -= job.size
             if request is not None:
                 request.job, request.outputs = job, outputs

@@ -8,11 +8,11 @@ from ..card import Signature
 from ..errors import BadInputError
 from ..http.messages import Request, Response, Route
 from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.casting import shown
 from .forms import mlflow_form
+from .served_model import ServedModel, ServedModels
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -42,20 +42,20 @@ class Body(NamedTuple):
             raise BadInputError(f"the body must hold exactly one of {', '.join(FORMS)}, and params; it has {found}")
         return cls(forms[0], document[forms[0]], document.get("params", document.get("parameters")))
 
-    async def answered(self, answering: Answering, request: Request, signature: Signature) -> Arrays:
-        """The outputs for these rows."""
+    async def outputs(self, model: ServedModel, request: Request, signature: Signature, *, infinite: bool) -> Arrays:
+        """The model's outputs for these rows."""
         if self.form == "dataframe_split":
-            return await answering.split(request, signature, self.value)
+            return await model.split(request, signature, self.value, infinite=infinite)
         if self.form == "inputs" and type(self.value) is dict:
-            return await answering.columns(request, signature, self.value)
-        return await answering.instances(request, signature, self.value)
+            return await model.columns(request, signature, self.value, infinite=infinite)
+        return await model.instances(request, signature, self.value, infinite=infinite)
 
 
 class Mlflow:
-    """What MLflow's clients ask beside /invocations."""
+    """The routes of MLflow's scoring server beside /invocations."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -66,9 +66,9 @@ class Mlflow:
 
     async def health(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        return self._answering.ready()
+        return self._models.readiness()
 
     async def version(self, _request: Request) -> Response:
         """The server's version as plain text."""
-        version = str(self._answering.card.document.get("mlpack") or "")
+        version = str(self._models.default().card.document.get("mlpack") or "")
         return Response(200, version.encode("ascii", "replace"), b"text/plain; charset=utf-8")

@@ -7,12 +7,12 @@ from typing import Any, Callable, Dict, List, Optional
 
 from ..card import Card
 from ..http.messages import Request, Response, Route
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
 from . import forms
-from .answering import Answering
 from .encoding.text import dump
 from .schemas import Schema, any_of, prediction_schema, request_schema, row_schema
+from .served_model import ServedModel, ServedModels
 
 _TEXT: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "boolean"}
@@ -34,13 +34,17 @@ _TENSOR = {"name": _TEXT, "datatype": _TEXT, "shape": {"type": "array", "items":
 
 
 class OpenApi:
-    """The document is made when it is first asked for."""
+    """The document is made at the first request for it, and again for another default model.
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._models = models
+    Schemas and examples are those of the default model.
+    """
+
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._registry = registry
         self._settings = settings
-        self._answering = Answering(models, settings)
-        self._document: Optional[bytes] = None
+        self._models = ServedModels(registry, settings)
+        self._document = b""
+        self._card: Optional[Card] = None  # that the document is made of
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -48,17 +52,18 @@ class OpenApi:
 
     async def openapi(self, _request: Request) -> Response:
         """This document."""
-        if self._document is None:
-            self._document = dump(self._described())
+        model = self._models.default()
+        if self._card is not model.card:
+            self._card, self._document = model.card, dump(self._described(model))
         return Response(200, self._document)
 
-    def _described(self) -> Dict[str, Any]:
+    def _described(self, model: ServedModel) -> Dict[str, Any]:
         from . import contracts
 
-        card = self._answering.card
-        bodies, answers = _bodies(card, self._answering.example(card.signatures[0])), _answers(card)
+        card = model.card
+        bodies, answers = _bodies(card, model.example(card.signatures[0])), _answers(card)
         paths: Dict[str, Dict[str, Any]] = {}
-        for name, contract in contracts(self._models, self._settings):
+        for name, contract in contracts(self._registry, self._settings):
             for route in contract.routes():
                 told = "/predict" if name == "vertex" and route.method == "POST" else _VERSIONS.sub("", route.path)
                 operation = _operation(name, route, answers.get(told, {}), bodies.get(told))
@@ -67,7 +72,7 @@ class OpenApi:
             "openapi": "3.1.0",
             "info": {
                 "title": card.name,
-                "version": self._answering.version,
+                "version": model.version,
                 "description": f"The model {card.name}, asked through any of the contracts that the tags name.",
             },
             "servers": [{"url": "/"}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import List
 
 from ..http.messages import Request, Response, Route
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
 from ..telemetry.memory import Memory
 from .forms import own_form
@@ -14,9 +14,9 @@ from .forms import own_form
 class Prometheus:
     """What the server counts: requests, latencies, batches, the queue, memory."""
 
-    def __init__(self, models: Models, _settings: Settings) -> None:
-        self._models = models
-        self._memory = Memory(models.metrics.pids)
+    def __init__(self, registry: ModelRegistry, _settings: Settings) -> None:
+        self._registry = registry
+        self._memory = Memory(registry.metrics.pids)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -25,5 +25,5 @@ class Prometheus:
     async def metrics(self, _request: Request) -> Response:
         """All counters, of all workers."""
         memory = await self._memory.measured()
-        body = self._models.metrics.text(self._models.card.name, memory)
+        body = self._registry.metrics.text(self._registry.names(), memory)
         return Response(200, body, b"text/plain; version=0.0.4; charset=utf-8")

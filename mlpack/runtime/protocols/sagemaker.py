@@ -9,15 +9,15 @@ from ..card import Signature
 from ..errors import MediaTypeError, NotAcceptableError
 from ..http.messages import Request, Response, Route
 from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.answers import predictions
 from .encoding.csv_rows import read_csv, read_lines, write_csv, write_lines
 from .encoding.npy import read_npy, write_npy
 from .encoding.text import dump, parse
 from .forms import mlflow_form
 from .mlflow import Body
+from .served_model import ServedModel, ServedModels
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
 _ALIASES = {"application/x-jsonlines": _LINES, "application/jsonl": _LINES, "application/x-ndjson": _LINES}
@@ -28,9 +28,8 @@ _TYPES = (_JSON, _CSV, _LINES, _NPY)
 class SageMaker:
     """The body's Content-Type says how the rows are read (JSON where it says nothing), Accept how the answer is written."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._infinite = Answering(models, settings, infinite=True)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -41,15 +40,15 @@ class SageMaker:
 
     async def ping(self, _request: Request) -> Response:
         """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""
-        self._answering.require_ready()
+        self._models.require_ready()
         return Response(200, b"")
 
     async def invoke(self, request: Request) -> Response:
-        """Answers rows."""
+        """Predictions for rows."""
         given = _given(request)
         wanted = _wanted(request.header(b"accept"))
-        body = await self._answering.body(request)
-        outputs = await self._outputs(request, given, body)
+        model = self._models.default()
+        outputs = await _outputs(model, request, given, await model.body(request))
         if wanted == _JSON:
             return Response(200, dump({"predictions": predictions(outputs)}))
         if wanted == _NPY:
@@ -57,21 +56,22 @@ class SageMaker:
         write = write_csv if wanted == _CSV else write_lines
         return Response(200, write(predictions(outputs)), wanted.encode())
 
-    async def _outputs(self, request: Request, given: str, body: bytes) -> Arrays:
-        # CSV's reader knows infinity from 1e999 by itself, JSON's does not
-        answering = self._infinite if given == _CSV or b"Infinity" in body else self._answering
-        signature: Signature = answering.signature(request.query().get("method"))
-        if given == _CSV:
-            rows = answering.rows[signature]
-            return await answering.instances(request, signature, read_csv(body, signature, rows))
-        if given == _LINES:
-            return await answering.instances(request, signature, read_lines(body, answering.max_rows))
-        if given == _NPY:
-            return await answering.arrays(request, signature, {signature.inputs[0].name: read_npy(body)})
-        parsed = Body.read(parse(body, tokens=True))
-        if parsed.params is not None:
-            signature = answering.chosen(parsed.params, request.query().get("method"))
-        return await parsed.answered(answering, request, signature)
+
+async def _outputs(model: ServedModel, request: Request, given: str, body: bytes) -> Arrays:
+    # CSV's reader tells infinity from 1e999 by itself, JSON's does not
+    infinite = given == _CSV or b"Infinity" in body
+    signature: Signature = model.signature(request.query().get("method"))
+    if given == _CSV:
+        rows = read_csv(body, signature, model.rows(signature, infinite=infinite))
+        return await model.instances(request, signature, rows, infinite=infinite)
+    if given == _LINES:
+        return await model.instances(request, signature, read_lines(body, model.max_rows), infinite=infinite)
+    if given == _NPY:
+        return await model.tensors(request, signature, {signature.inputs[0].name: read_npy(body)})
+    parsed = Body.read(parse(body, tokens=True))
+    if parsed.params is not None:
+        signature = model.chosen(parsed.params, request.query().get("method"))
+    return await parsed.outputs(model, request, signature, infinite=infinite)
 
 
 def _given(request: Request) -> str:

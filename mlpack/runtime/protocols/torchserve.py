@@ -1,23 +1,22 @@
-"""TorchServe's inference path for those who come from it: /predictions/{model}, with our own bodies and its errors."""
+"""TorchServe's inference route: /predictions/{model}, with the bodies of /predict and TorchServe's form of errors."""
 
 from __future__ import annotations
 
 from typing import List
 
 from ..http.messages import Request, Response, Route
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
+from . import own
 from .forms import torchserve_form
-from .own import Own
+from .served_model import ServedModels
 
 
 class TorchServe:
     """An alias of /predict that knows the model's name and version."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._own = Own(models, settings)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
@@ -27,6 +26,5 @@ class TorchServe:
         ]
 
     async def predict(self, request: Request) -> Response:
-        """Answers rows."""
-        self._answering.require_named(request)
-        return await self._own.predict(request)
+        """Predictions for rows."""
+        return await own.answer(request, self._models.named(request))

@@ -8,11 +8,11 @@ from typing import List, Mapping, Optional
 
 from ..errors import StartError
 from ..http.messages import Request, Response, Route
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .forms import own_form
 from .own import Own
+from .served_model import ServedModels
 
 _MODEL = re.compile(r"/(?:v1/models|v2/models|predictions)/([^/:]+)")
 
@@ -23,9 +23,10 @@ class Vertex:
     Where Vertex names an endpoint and a deployed model but no routes, they are those of its documentation.
     """
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._own = Own(models, settings)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._models = ServedModels(registry, settings)
+        self._own = Own(registry, settings)
         self._health = _route(os.environ, "AIP_HEALTH_ROUTE", "")
         self._predict = _route(os.environ, "AIP_PREDICT_ROUTE", ":predict")
 
@@ -35,20 +36,19 @@ class Vertex:
         if self._health:
             found.append(Route("GET", self._health, self.health, own_form, quiet=True, rank=-1))
         if self._predict:
-            # what names another model is answered nowhere else
-            rank = -1 if _names_another(self._predict, self._answering.card.name) else 1
+            # a path that names a model which is not served here would be "unknown model" at the contract that it belongs to
+            rank = -1 if self._names_unknown_model(self._predict) else 1
             found.append(Route("POST", self._predict, self._own.predict, own_form, rank=rank))
         return found
 
     async def health(self, request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        ready = self._answering.ready()
+        ready = self._models.readiness()
         return await self._own.card(request) if self._health == "/" else ready
 
-
-def _names_another(path: str, model: str) -> bool:
-    named = _MODEL.match(path)
-    return named is not None and named.group(1) != model
+    def _names_unknown_model(self, path: str) -> bool:
+        named = _MODEL.match(path)
+        return named is not None and named.group(1) not in [one.card.name for one in self._registry.list()]
 
 
 def _route(environ: Mapping[str, str], name: str, ending: str) -> Optional[str]:

@@ -68,8 +68,8 @@ class Metrics:
         self._observe(self._rows, _ROWS, rows)
 
     def waiting(self, rows: int) -> None:
-        """So many rows wait, or are being answered, now."""
-        self._cells[0] = rows
+        """So many rows more wait or are being answered, fewer where it is negative."""
+        self._cells[0] += rows
 
     def loaded(self, seconds: float) -> None:
         """The model has been loaded."""
@@ -97,8 +97,11 @@ class Metrics:
         slots = {int(self._all[slot * self._width + 3]) for slot in range(self._workers)}
         return (slots | {self._parent}) - {0}
 
-    def text(self, model: str, memory: int) -> bytes:
-        """All of it, summed over the workers, in Prometheus' text format 0.0.4; `memory` is theirs in bytes."""
+    def text(self, models: Iterable[str], memory: int) -> bytes:
+        """All of it, summed over the workers, in Prometheus' text format 0.0.4.
+
+        `models` are the names of those that are served, `memory` is what all workers take, in bytes.
+        """
         slots = [self._all[n * self._width : (n + 1) * self._width] for n in range(self._workers)]
         total: List[float] = [sum(cells) for cells in zip(*slots)]
         lines = [
@@ -113,7 +116,7 @@ class Metrics:
             *_gauge("mlpack_ready_workers", "Workers whose model has answered its warm-up.", total[2]),
             *_gauge("process_resident_memory_bytes", _MEMORY, memory),
             *_head("mlpack_model_info", "gauge", "Which model this is."),
-            f'mlpack_model_info{{model="{_escaped(model)}"}} 1',
+            *(f'mlpack_model_info{{model="{_escaped(model)}"}} 1' for model in dict.fromkeys(models)),
         ]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
 
