@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
     import socket
 
     from .card import Card
-    from .models.loaded import LoadedModel
+    from .models.batching import BatchingPredictor
     from .models.registry import ModelRegistry
     from .settings import Settings
     from .telemetry.logs import Log
@@ -101,10 +101,10 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     if settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
     service = _Service(loader, card, settings, log, stop, Metrics())
-    service.model.start(_warmups(card, settings), lambda: stop.ask(1))
+    service.predictor.start(_warmups(card, settings), lambda: stop.ask(1))
     log.write("info", "listening", port=address[1], model=card.name, seconds=round(time.perf_counter() - started, 3))
     _run(service.server, listener)
-    return _end(service.model, log, stop)
+    return _end(service.predictor, log, stop)
 
 
 class _Service:
@@ -117,12 +117,14 @@ class _Service:
         from .app import App
         from .http.body_budget import room_for
         from .http.server import Server
+        from .models.batching import BatchingPredictor
         from .models.loaded import LoadedModel
         from .models.registry import Entry, ModelRegistry
         from .protocols import all_routes
 
-        self.model = LoadedModel(card, loader, log, settings, metrics)
-        stop.registry = ModelRegistry(metrics, Entry(card, self.model, self.model))
+        self.model = LoadedModel(card, loader, log, metrics)
+        self.predictor = BatchingPredictor(self.model, settings, log, metrics)
+        stop.registry = ModelRegistry(metrics, Entry(card, self.predictor, self.model))
         routes = all_routes(stop.registry, settings)
         metrics.know(route.path for route in routes)
         room = room_for(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
@@ -151,7 +153,7 @@ def _serve_with_workers(
         watch_parent(parent, lambda: own.ask(0))
         service = _Service(shared or loader, card, settings, own_log, own, metrics)
         if has_model:
-            service.model.start(_warmups(card, settings), lambda: own.ask(1))
+            service.predictor.start(_warmups(card, settings), lambda: own.ask(1))
             while not service.model.decided.wait(0.05) and not own.wanted:
                 pass
             if not own.wanted:
@@ -162,7 +164,7 @@ def _serve_with_workers(
             service.server.when_closed = metrics.mark
         service.server.should_exit = own.wanted
         _run(service.server, listener)
-        code = _end(service.model, own_log, own)
+        code = _end(service.predictor, own_log, own)
         own_log.close()
         return code
 
@@ -256,8 +258,8 @@ def _run(server: Any, listener: socket.socket) -> None:
     loop.run_until_complete(server.serve([listener]))
 
 
-def _end(model: LoadedModel, log: Log, stop: _Stop) -> int:
-    idle = model.stop(0.2)
+def _end(predictor: BatchingPredictor, log: Log, stop: _Stop) -> int:
+    idle = predictor.stop(0.2)
     log.write("info" if stop.code == 0 else "critical", "stopped", exit=stop.code)
     if not idle:  # a thread that loads or predicts cannot be ended; the interpreter's own end would wait for it
         log.close()

@@ -11,7 +11,7 @@ import warnings
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .card import Card
-from .models.loaded import load_model
+from .models.loading import load_model
 from .telemetry.logs import Log
 from .telemetry.metrics import Metrics
 

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, Optional, Protocol, Set, Tuple
 
 from ..errors import BodiesFullError, ClientGoneError, DeadlineError, ServeError, SlowBodyError
-from ..telemetry.measured import CURRENT
 from .body_budget import Room
 from .deadlines import Watches
 from .messages import Request, Response
@@ -60,6 +59,7 @@ class Serving:
         self.now = loop.time()
         self.stopping = False
         self.connections: Set[Client] = set()
+        self.deadline_s = app.deadline_s
         self.watches = Watches(app.deadline_s)
         self.context = contextvars.copy_context()
         self._date = b""
@@ -121,7 +121,8 @@ class Exchange:
 
     def begin(self) -> None:
         """Let the application answer."""
-        self.began = time.perf_counter()
+        self.began = began = time.perf_counter()
+        self.request.deadline = began + self._serving.deadline_s
         self._running = self._serving.app.answer(self.request)
         self._step(self._running.send, None)
 
@@ -185,7 +186,6 @@ class Exchange:
 
     def _step(self, how: Any, what: Any) -> None:
         """Run the application until it waits again, or has its answer."""
-        CURRENT.request = self.request
         try:
             awaited = how(what)
         except StopIteration as done:

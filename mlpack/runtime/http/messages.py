@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol
 from urllib.parse import parse_qsl
 
 from ..errors import BodyTooLargeError, MediaTypeError, ServeError
 
 if TYPE_CHECKING:
-    from ..models.pending import Job
-    from ..models.predictor import Arrays
+    from ..models.predictor import Arrays, Call
 
 
 class Response(NamedTuple):
@@ -42,14 +42,15 @@ class Incoming(Protocol):
 class Request:
     """A request that is being answered, and what became of it, for the log and the metrics.
 
-    `rows` is set by the handler once it knows them; `job` and `outputs` by the model that was asked; `route` and `error` by
-    the application.
+    `rows`, `call` and `outputs` are set by the handler: the rows of the body, the call of the model, the model's outputs;
+    `route` and `error` by the application, `deadline` (by `time.perf_counter`) by the connection.
     """
 
     max_body = 0
+    deadline = math.inf
     id = ""
     rows: Optional[int] = None
-    job: Optional[Job] = None
+    call: Optional[Call] = None
     outputs: Optional[Arrays] = None
     route: Optional[Route] = None
     error = ""  # the code of its failure
@@ -101,6 +102,11 @@ class Request:
     def header(self, name: bytes) -> str:
         """A header's value, by its name in lower case; "" where there is none."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    def trace(self) -> str:
+        """The request's W3C trace context, "" where it has none."""
+        given = self.headers.get(b"traceparent")
+        return "" if given is None else given.decode("latin-1")
 
     async def body(self) -> bytes:
         """The whole body; raises BodyTooLargeError as soon as it is known to be larger than `max_body`."""

@@ -80,9 +80,10 @@ class ModelRegistry:
             return "the server is shutting down"
         if entry is not None:
             return "" if entry.state.ready else entry.state.reason
-        if not self._listed:
-            return "no model is loaded"
-        return next((one.state.reason for one in self._listed if not one.state.ready), "")
+        for one in self._listed:
+            if not one.state.ready:
+                return one.state.reason
+        return "" if self._listed else "no model is loaded"
 
     def _without(self, entry: Entry) -> Tuple[Entry, ...]:
         key = (entry.card.name, entry.version)

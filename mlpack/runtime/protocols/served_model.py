@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 from ..card import Card, Signature
 from ..errors import BadInputError, NotReadyError, RequestError, UnknownMethodError, UnknownVersionError
 from ..http.messages import Request, Response
-from ..models.predictor import Arrays
+from ..models.predictor import Arrays, Call
 from ..models.registry import Entry, ModelRegistry
 from ..settings import Settings
 from .encoding.casting import shown
@@ -73,7 +73,9 @@ class ServedModel:
     async def instances(self, request: Request, signature: Signature, rows: Any, *, infinite: bool = False) -> Arrays:
         """The outputs for rows of JSON."""
         inputs, request.rows = _decoder(signature, self.max_rows, infinite).decode(rows)
-        return await self._entry.predictor.predict(signature, inputs)
+        request.call = call = Call(signature, inputs, request.deadline, request.trace())
+        request.outputs = outputs = await self._entry.predictor.predict(call)
+        return outputs
 
     async def columns(self, request: Request, signature: Signature, columns: Any, *, infinite: bool = False) -> Arrays:
         """The outputs for lists of values by column."""
@@ -88,7 +90,9 @@ class ServedModel:
     async def tensors(self, request: Request, signature: Signature, tensors: Arrays) -> Arrays:
         """The outputs for arrays by name."""
         inputs, request.rows = fit(signature, tensors, self.max_rows)
-        return await self._entry.predictor.predict(signature, inputs)
+        request.call = call = Call(signature, inputs, request.deadline, request.trace())
+        request.outputs = outputs = await self._entry.predictor.predict(call)
+        return outputs
 
     def explained(self, error: RequestError, signature: Signature) -> RequestError:
         """The failure with the expected form of a row and an example of a valid body in its detail."""
@@ -119,6 +123,8 @@ class ServedModels:
     def entry(self, request: Request) -> Entry:
         """The registry's entry for the names in the path: `model`, perhaps `version` or `label`."""
         names = request.names
+        if len(names) == 1:
+            return self._registry.get(names["model"])
         entry = self._registry.get(names["model"], names.get("version"))
         if names.get("label", _LATEST) != _LATEST:
             raise UnknownVersionError(f"{entry.card.name} has no label {shown(names['label'])}; it has {_LATEST}")

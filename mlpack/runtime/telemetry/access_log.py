@@ -48,19 +48,21 @@ class Access(NamedTuple):
         )
 
     def _of_the_model(self) -> str:
-        job, outputs = self.request.job, self.request.outputs
-        if job is None:
+        call, outputs = self.request.call, self.request.outputs
+        if call is None:
             return ""
-        waited, took = (job.began - job.arrived, job.ended - job.began) if job.began else (0.0, 0.0)
+        signature, inputs, timings = call.signature, call.inputs, call.timings
+        began = timings.began
+        waited, took = (began - timings.arrived, timings.ended - began) if began else (0.0, 0.0)
         text = (
-            f',"signature":{_quoted(job.signature.name)},"queue_ms":{waited * 1000:.3f},'
-            f'"predict_ms":{took * 1000:.3f},"batch_rows":{job.called_rows},'
-            f'"input":{summaries.of_inputs(job.signature, job.inputs)}'
+            f',"signature":{_quoted(signature.name)},"queue_ms":{waited * 1000:.3f},'
+            f'"predict_ms":{took * 1000:.3f},"batch_rows":{timings.batch_rows},'
+            f'"input":{summaries.of_inputs(signature, inputs)}'
         )
         if outputs is not None:
-            text += f',"output":{summaries.of_outputs(job.signature, outputs)}'
+            text += f',"output":{summaries.of_outputs(signature, outputs)}'
         if self.payloads:
-            values = {"inputs": summaries.payload(job.inputs), "outputs": summaries.payload(outputs)}
+            values = {"inputs": summaries.payload(inputs), "outputs": summaries.payload(outputs)}
             text += f',"payload":{json.dumps(values)}'
         return text
 

@@ -21,6 +21,9 @@ from mlpack.runtime.card import Card, Signature
 from mlpack.runtime.http.body_budget import Room
 from mlpack.runtime.http.messages import Response, Route
 from mlpack.runtime.http.server import Server
+from mlpack.runtime.models.batching import BatchingPredictor
+from mlpack.runtime.models.loaded import LoadedModel
+from mlpack.runtime.models.registry import Entry
 from mlpack.runtime.settings import Settings
 from mlpack.runtime.telemetry.logs import Log
 from mlpack.runtime.telemetry.metrics import Metrics
@@ -51,6 +54,20 @@ def loader(factor: float = 1.0) -> Any:
 def quiet_log() -> Log:
     """A log that nobody reads."""
     return Log(os.open(os.devnull, os.O_WRONLY))
+
+
+def loaded(
+    name: str = "sums", version: str | None = None, *, factor: float = 1.0, started: bool = True, load: Any = None
+) -> Entry:
+    """An entry with a real model behind adaptive batching. `load` is a loader of one's own."""
+    described = card(name, version)
+    log, metrics = quiet_log(), Metrics()
+    model = LoadedModel(described, load or loader(factor), log, metrics)
+    predictor = BatchingPredictor(model, SETTINGS, log, metrics)
+    if started:
+        predictor.start([], lambda: None)
+        assert model.decided.wait(30)
+    return Entry(described, predictor, model)
 
 
 class Reply(NamedTuple):

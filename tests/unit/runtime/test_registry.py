@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from mlpack.runtime.errors import UnknownModelError, UnknownVersionError
-from mlpack.runtime.models.loaded import LoadedModel
-from mlpack.runtime.models.registry import Entry, ModelRegistry
+from mlpack.runtime.models.registry import ModelRegistry
 from mlpack.runtime.protocols import all_routes
 from mlpack.runtime.telemetry.metrics import Metrics
-from tests.unit.runtime.services import SETTINGS, Client, card, loader, quiet_log, rows, serving, tensor
+from tests.unit.runtime.services import SETTINGS, Client, loaded, rows, serving, tensor
 
 
 @pytest.fixture
@@ -22,28 +21,16 @@ def registry() -> ModelRegistry:
 @pytest.fixture
 def client(registry: ModelRegistry) -> Iterator[Client]:
     """A server of all contracts, made while the registry has one model: `sums`, version 1."""
-    registry.add(loaded("sums", "1", factor=1.0))
+    registry.add(loaded("sums", "1"))
     with serving(all_routes(registry, SETTINGS)) as made:
         yield made
-
-
-def loaded(name: str, version: str | None, factor: float, *, started: bool = True) -> Entry:
-    """An entry with a real model."""
-    described = card(name, version)
-    model = LoadedModel(described, loader(factor), quiet_log(), SETTINGS, Metrics())
-    if started:
-        model.start([], lambda: None)
-        assert model.decided.wait(30)
-    return Entry(described, model, model)
 
 
 def test_names_and_versions_find_entries(registry: ModelRegistry) -> None:
     """No name is the first model, no version the newest of it; what is not there is named with what is."""
     with pytest.raises(UnknownModelError, match="no model"):
         registry.get()
-    old, new, other = (
-        loaded(name, version, 1.0, started=False) for name, version in (("a", "1"), ("a", "2"), ("b", None))
-    )
+    old, new, other = (loaded(name, version, started=False) for name, version in (("a", "1"), ("a", "2"), ("b", None)))
     for entry in (old, new, other):
         registry.add(entry)
     assert registry.get() is registry.get("a") is registry.get("a", "2") is new
@@ -60,7 +47,7 @@ def test_names_and_versions_find_entries(registry: ModelRegistry) -> None:
 
 def test_an_entry_of_the_same_name_and_version_is_replaced(registry: ModelRegistry) -> None:
     """A model that is added again takes the place of the one before it."""
-    first, second = (loaded("a", "1", factor, started=False) for factor in (1.0, 2.0))
+    first, second = (loaded("a", "1", factor=factor, started=False) for factor in (1.0, 2.0))
     registry.add(first)
     registry.add(second)
     assert registry.list() == [second]
@@ -70,7 +57,7 @@ def test_an_entry_of_the_same_name_and_version_is_replaced(registry: ModelRegist
 def test_readiness_is_that_of_all_models_or_of_one(registry: ModelRegistry) -> None:
     """The server is ready when all its models are; each model is by itself; none is while the server stops."""
     assert registry.why_not_ready() == "no model is loaded"
-    ready, loading = loaded("a", "1", 1.0), loaded("b", "1", 1.0, started=False)
+    ready, loading = loaded("a", "1"), loaded("b", "1", started=False)
     registry.add(ready)
     assert registry.why_not_ready() == ""
     registry.add(loading)
@@ -122,7 +109,7 @@ def test_a_new_version_is_served_beside_the_old_one(registry: ModelRegistry, cli
 
 def test_a_model_that_loads_does_not_keep_others_from_answering(registry: ModelRegistry, client: Client) -> None:
     """It is 503 by its own name, and makes the server not ready."""
-    registry.add(loaded("late", "1", 1.0, started=False))
+    registry.add(loaded("late", "1", started=False))
     assert client.post("/v1/models/late:predict", rows([1, 2])).status == 503
     assert client.get("/v2/models/late/ready").status == client.get("/ready").status == 503
     assert client.get("/v1/models/late").json()["model_version_status"][0]["state"] == "LOADING"
