@@ -63,7 +63,7 @@ def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bu
         _file("get_uv.py", fill("get_uv.py.j2", values, folder=recipe.templates).encode()),
         _file("installer.lock", lock.installer.encode()),
         _file("requirements.lock", lock.requirements.encode()),
-        *_runtime_files(),
+        *runtime_files(),
         card_file,
         *model,
         *([_file("loader.py", recipe.loader.read_bytes())] if recipe.loader else []),
@@ -131,11 +131,13 @@ def _file(name: str, content: bytes) -> BundleFile:
     return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
 
 
-def _runtime_files() -> Iterator[BundleFile]:
-    """The cellar as plain files; `mlpack` itself is an empty package in the image."""
+def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
+    """The serving runtime as plain files: modules and folders named `assets`. `mlpack` is an empty package in the image."""
     yield _file("mlpack/__init__.py", b"")
-    for source in sorted(_RUNTIME.rglob("*.py")):
-        yield _file(f"mlpack/runtime/{source.relative_to(_RUNTIME).as_posix()}", source.read_bytes())
+    for source in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = source.relative_to(folder)
+        if source.suffix == ".py" or "assets" in name.parent.parts:
+            yield _file(f"mlpack/runtime/{name.as_posix()}", source.read_bytes())
 
 
 def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str, Any]:

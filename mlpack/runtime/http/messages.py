@@ -1,9 +1,9 @@
-"""All that a serving contract sees of HTTP: Request, Response, Route."""
+"""What a serving contract sees of HTTP: Request, Response, Route."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol, Union
 from urllib.parse import parse_qsl
 
 from ..errors import BodyTooLargeError, MediaTypeError, ServeError
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
 
 class Response(NamedTuple):
-    """An answer: `body` is sent as `media_type`."""
+    """A response: `body` is sent as `media_type`; pieces of an iterator are sent as they come.
+
+    The deadline of a request is for the beginning of its response. An iterator is cancelled when the client is gone.
+    """
 
     status: int
-    body: bytes
+    body: Union[bytes, AsyncIterator[bytes]]
     media_type: bytes = b"application/json"
     headers: Dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
 class Head(NamedTuple):
-    """A request's line and headers; several requests may share one, so that nothing in it is ever changed."""
+    """A request's line and headers. Several requests may share one: nothing in it is ever changed."""
 
     method: str
     path: str  # decoded
@@ -36,7 +39,7 @@ class Incoming(Protocol):
     """Where a request's body comes from."""
 
     async def body(self, limit: int) -> bytes:
-        """The whole body; when it is longer than `limit`, as much as told so."""
+        """The whole body; of one longer than `limit` as much as is there once that is known."""
 
 
 class Request:
@@ -75,7 +78,7 @@ class Request:
             return {}
 
     def require_json(self) -> None:
-        """Raises MediaTypeError unless the body says that it is JSON in UTF-8, or says nothing."""
+        """Raises MediaTypeError unless the body's Content-Type is JSON in UTF-8, or missing."""
         given = self.headers.get(b"content-type")
         if given is not None and given != b"application/json" and not _is_json(given.decode("latin-1")):
             raise MediaTypeError(
@@ -89,7 +92,7 @@ class Request:
             raise MediaTypeError("the body is compressed; send it without Content-Encoding")
 
     def media_type(self) -> str:
-        """What the body says it is, in lower case and without parameters, "" when it says nothing.
+        """The body's Content-Type in lower case without parameters, "" where it has none.
 
         Raises:
             MediaTypeError: its charset is not UTF-8.
@@ -130,13 +133,19 @@ Tell = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
-    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form."""
+    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form.
+
+    A handler that awaits nothing but the request's body and a predictor is `fast`: the connection drives it. Any other runs in
+    a Task, so that it may use timeouts, HTTP clients and database drivers.
+    """
 
     method: str
     path: str
     handler: Handler
     tell: Tell
+    fast: bool = False
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
+    media: str = ""  # what it answers with, where several routes share a path and Accept selects one
     rank: int = 0  # lower ones win a path; one above 0 takes only what no other route answers
 
 

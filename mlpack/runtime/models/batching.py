@@ -147,7 +147,7 @@ class BatchingPredictor:
             return
         try:
             outcomes[0][0].loop.call_soon_threadsafe(resolve, outcomes)
-        except RuntimeError:  # the event loop has ended: nobody waits any more
+        except RuntimeError:  # the event loop has ended
             self._stopping = True
 
 

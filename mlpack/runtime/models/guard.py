@@ -68,8 +68,8 @@ class Guard:
 
     def _check_own(self, module: str, name: str, found: Any) -> None:
         if self._is_own(module) and not self._is_own(getattr(found, "__module__", None)):
-            asked = ascii(f"{module}.{name}")[1:-1]
-            raise NotInspectedError(f"the model file asks for {asked}, which is not defined in the user's code")
+            named = ascii(f"{module}.{name}")[1:-1]
+            raise NotInspectedError(f"the model file asks for {named}, which is not defined in the user's code")
 
     @contextmanager
     def around(self, *modules: str) -> Iterator[None]:

@@ -48,7 +48,7 @@ class PendingCall:
 
     @property
     def dropped(self) -> bool:
-        """Whether nobody waits for it any more: cancelled, overdue, or a part of it has failed."""
+        """Whether its outputs are not needed any more: it was cancelled, is overdue, or a part of it has failed."""
         return self.failed or self.future.done()
 
     def ran(self, began: float, rows: int) -> None:
@@ -73,7 +73,7 @@ Outcome = Tuple[PendingCall, Optional[Arrays], Optional[ServeError]]  # its outp
 
 
 def resolve(outcomes: Sequence[Outcome]) -> None:
-    """Give each call its outputs or its failure, unless nobody waits for them; runs in the event loop."""
+    """Give each call its outputs or its failure, unless it was cancelled; runs in the event loop."""
     for pending, outputs, error in outcomes:
         if pending.future.done():
             continue

@@ -32,11 +32,11 @@ class Timings:
 
 
 class Call:
-    """One prediction that is asked for.
+    """One request for a prediction.
 
-    `inputs` are cast and checked against the signature: BYTES are object arrays of str, a missing one is None. `deadline` is
-    when nobody waits for the outputs any more, by `time.perf_counter`. `trace` is the W3C `traceparent` of the request, ""
-    where it has none, for requests to other services. Whoever runs the model fills in the `timings`.
+    `inputs` are cast and checked against the signature: BYTES are object arrays of str, a missing one is None. After the
+    `deadline`, by `time.perf_counter`, the outputs are of no use. `trace` is the W3C `traceparent` of the request, ""
+    where it has none, for requests to other services. The predictor that runs the model fills in the `timings`.
     """
 
     __slots__ = ("deadline", "inputs", "signature", "timings", "trace")

@@ -34,8 +34,8 @@ class Entry(NamedTuple):
 class ModelRegistry:
     """Finds a model by name and version. Models may be added and removed while requests are served.
 
-    Contracts call it at every request and keep no entry between requests. `draining` is set once the process was asked to
-    stop. All methods are for the event loop's thread.
+    Contracts call it at every request and keep no entry between requests. `draining` is set once the server
+    stops. All methods are for the event loop's thread.
     """
 
     def __init__(self, metrics: Metrics, *entries: Entry) -> None:

@@ -25,7 +25,7 @@ class Azure:
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
-        return [Route("POST", "/score", self.score, own_form)]
+        return [Route("POST", "/score", self.score, own_form, fast=True)]
 
     async def score(self, request: Request) -> Response:
         """Predictions for rows."""

@@ -60,8 +60,8 @@ class Mlflow:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/health", self.health, mlflow_form, quiet=True),
-            Route("GET", "/version", self.version, mlflow_form),
+            Route("GET", "/health", self.health, mlflow_form, fast=True, quiet=True),
+            Route("GET", "/version", self.version, mlflow_form, fast=True),
         ]
 
     async def health(self, _request: Request) -> Response:

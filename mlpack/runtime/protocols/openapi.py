@@ -48,7 +48,7 @@ class OpenApi:
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
-        return [Route("GET", "/openapi.json", self.openapi, forms.own_form)]
+        return [Route("GET", "/openapi.json", self.openapi, forms.own_form, fast=True)]
 
     async def openapi(self, _request: Request) -> Response:
         """This document."""

@@ -33,21 +33,23 @@ class OpenInference:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/v2/models/{model}/infer", self.infer, text_form),
-            Route("POST", "/v2/models/{model}/versions/{version}/infer", self.infer, text_form),
-            Route("GET", "/v2", self.server, text_form),
-            Route("GET", "/v2/health/live", self.live, text_form, quiet=True),
-            Route("GET", "/v2/health/ready", self.ready, text_form, quiet=True),
-            Route("GET", "/v2/models", self.list, text_form),
-            Route("GET", "/v2/models/{model}", self.model, text_form),
-            Route("GET", "/v2/models/{model}/versions/{version}", self.model, text_form),
-            Route("GET", "/v2/models/{model}/ready", self.model_ready, text_form, quiet=True),
-            Route("GET", "/v2/models/{model}/versions/{version}/ready", self.model_ready, text_form, quiet=True),
-            Route("GET", "/v2/models/{model}/config", self.config, text_form),
-            Route("GET", "/v2/models/{model}/versions/{version}/config", self.config, text_form),
-            Route("POST", "/v2/repository/index", self.index, text_form),
-            Route("POST", "/v2/repository/models/{model}/load", self.load, text_form),
-            Route("POST", "/v2/repository/models/{model}/unload", self.unload, text_form),
+            Route("POST", "/v2/models/{model}/infer", self.infer, text_form, fast=True),
+            Route("POST", "/v2/models/{model}/versions/{version}/infer", self.infer, text_form, fast=True),
+            Route("GET", "/v2", self.server, text_form, fast=True),
+            Route("GET", "/v2/health/live", self.live, text_form, fast=True, quiet=True),
+            Route("GET", "/v2/health/ready", self.ready, text_form, fast=True, quiet=True),
+            Route("GET", "/v2/models", self.list, text_form, fast=True),
+            Route("GET", "/v2/models/{model}", self.model, text_form, fast=True),
+            Route("GET", "/v2/models/{model}/versions/{version}", self.model, text_form, fast=True),
+            Route("GET", "/v2/models/{model}/ready", self.model_ready, text_form, fast=True, quiet=True),
+            Route(
+                "GET", "/v2/models/{model}/versions/{version}/ready", self.model_ready, text_form, fast=True, quiet=True
+            ),
+            Route("GET", "/v2/models/{model}/config", self.config, text_form, fast=True),
+            Route("GET", "/v2/models/{model}/versions/{version}/config", self.config, text_form, fast=True),
+            Route("POST", "/v2/repository/index", self.index, text_form, fast=True),
+            Route("POST", "/v2/repository/models/{model}/load", self.load, text_form, fast=True),
+            Route("POST", "/v2/repository/models/{model}/unload", self.unload, text_form, fast=True),
         ]
 
     async def infer(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of valu
 class Own:
     """`{"instances": [...]}`, `{"features": ...}` or `{"columns": {...}}` in, `{"predictions": [...]}` out.
 
-    `?method=`, or `{"parameters": {"method": ...}}`, picks a signature; other parameters are passed over.
+    `?method=`, or `{"parameters": {"method": ...}}`, selects a signature; other parameters are ignored.
     """
 
     def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
@@ -30,12 +30,12 @@ class Own:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/predict", self.predict, own_form),
-            Route("GET", "/", self.card, own_form),
-            Route("GET", "/livez", self.live, own_form, quiet=True),
-            Route("GET", "/ready", self.ready, own_form, quiet=True),
-            Route("GET", "/readyz", self.ready, own_form, quiet=True),
-            Route("GET", "/healthz", self.ready, own_form, quiet=True),
+            Route("POST", "/predict", self.predict, own_form, fast=True),
+            Route("GET", "/", self.card, own_form, fast=True),
+            Route("GET", "/livez", self.live, own_form, fast=True, quiet=True),
+            Route("GET", "/ready", self.ready, own_form, fast=True, quiet=True),
+            Route("GET", "/readyz", self.ready, own_form, fast=True, quiet=True),
+            Route("GET", "/healthz", self.ready, own_form, fast=True, quiet=True),
         ]
 
     async def predict(self, request: Request) -> Response:
@@ -87,8 +87,8 @@ def _read(document: Any) -> Tuple[str, Any, Any]:
     if len(found) > 1:
         raise BadInputError(f"the body has both {' and '.join(map(shown, found))}; send one of them")
     if not found:
-        told = f"; it has {', '.join(map(shown, unknown[:5]))}" if unknown else ""
-        raise BadInputError(f"the body needs {_WANTED}{told}")
+        found_keys = f"; it has {', '.join(map(shown, unknown[:5]))}" if unknown else ""
+        raise BadInputError(f"the body needs {_WANTED}{found_keys}")
     if unknown:
         raise BadInputError(f"the body has the unknown key {shown(unknown[0])}")
     form = next(iter(found))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import List, Tuple
+from typing import List
 
 from ..card import Signature
 from ..errors import MediaTypeError, NotAcceptableError
 from ..http.messages import Request, Response, Route
+from ..http.negotiation import accepted
 from ..models.predictor import Arrays
 from ..models.registry import ModelRegistry
 from ..settings import Settings
@@ -21,7 +21,6 @@ from .served_model import ServedModel, ServedModels
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
 _ALIASES = {"application/x-jsonlines": _LINES, "application/jsonl": _LINES, "application/x-ndjson": _LINES}
-_WEIGHT = re.compile(r"[01](\.\d{0,3})?")  # RFC 9110, 12.4.2
 _TYPES = (_JSON, _CSV, _LINES, _NPY)
 
 
@@ -34,8 +33,8 @@ class SageMaker:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/invocations", self.invoke, mlflow_form),
-            Route("GET", "/ping", self.ping, mlflow_form, quiet=True),
+            Route("POST", "/invocations", self.invoke, mlflow_form, fast=True),
+            Route("GET", "/ping", self.ping, mlflow_form, fast=True, quiet=True),
         ]
 
     async def ping(self, _request: Request) -> Response:
@@ -84,15 +83,9 @@ def _given(request: Request) -> str:
 
 
 def _wanted(accept: str) -> str:
-    """The first type that the client accepts and that can be written; JSON where it takes any, or says nothing."""
-    offered = [_weighed(part) for part in accept.lower().split(",")]
-    for weight, name in sorted(offered, key=lambda one: -one[0]):
-        if weight and name in ("", "*/*", "application/*", *_TYPES):
+    """The type of ours that the client prefers; JSON where it accepts any, or has no Accept header."""
+    for name in accepted(accept):
+        name = _ALIASES.get(name, name)  # noqa: PLW2901 - the same type
+        if name in ("", "*/*", "application/*", *_TYPES):
             return name if name in _TYPES else _JSON
     raise NotAcceptableError(f"the answer can be {', '.join(_TYPES)}, not {accept[:100]}")
-
-
-def _weighed(part: str) -> Tuple[float, str]:
-    name, *parameters = (word.strip() for word in part.split(";"))
-    weight = next((word[2:] for word in parameters if word.startswith("q=")), "1")
-    return float(weight) if _WEIGHT.fullmatch(weight) else 0.0, _ALIASES.get(name, name)

@@ -38,20 +38,20 @@ class TfServing:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/v1/models", self.list, text_form),
-            Route("GET", "/v1/models/{model}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/versions/{version}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/labels/{label}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/metadata", self.metadata, text_form),
-            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, text_form),
-            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, text_form),
-            Route("POST", "/v1/models/{model}:predict", self.predict, text_form),
-            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form),
-            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form),
+            Route("GET", "/v1/models", self.list, text_form, fast=True),
+            Route("GET", "/v1/models/{model}", self.status, text_form, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/versions/{version}", self.status, text_form, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/labels/{label}", self.status, text_form, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/metadata", self.metadata, text_form, fast=True),
+            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, text_form, fast=True),
+            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, text_form, fast=True),
+            Route("POST", "/v1/models/{model}:predict", self.predict, text_form, fast=True),
+            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form, fast=True),
+            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form, fast=True),
             # ranked last: AIP_PREDICT_ROUTE may name such a path, and then it is Vertex's
-            Route("POST", "/v1/models/{model}:{verb}", self.other, text_form, rank=2),
-            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, text_form, rank=2),
-            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, text_form, rank=2),
+            Route("POST", "/v1/models/{model}:{verb}", self.other, text_form, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, text_form, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, text_form, fast=True, rank=2),
         ]
 
     async def predict(self, request: Request) -> Response:

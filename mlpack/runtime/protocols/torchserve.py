@@ -21,8 +21,8 @@ class TorchServe:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/predictions/{model}", self.predict, torchserve_form),
-            Route("POST", "/predictions/{model}/{version}", self.predict, torchserve_form),
+            Route("POST", "/predictions/{model}", self.predict, torchserve_form, fast=True),
+            Route("POST", "/predictions/{model}/{version}", self.predict, torchserve_form, fast=True),
         ]
 
     async def predict(self, request: Request) -> Response:

@@ -34,11 +34,11 @@ class Vertex:
         """Every path that the contract answers."""
         found = []
         if self._health:
-            found.append(Route("GET", self._health, self.health, own_form, quiet=True, rank=-1))
+            found.append(Route("GET", self._health, self.health, own_form, fast=True, quiet=True, rank=-1))
         if self._predict:
             # a path that names a model which is not served here would be "unknown model" at the contract that it belongs to
             rank = -1 if self._names_unknown_model(self._predict) else 1
-            found.append(Route("POST", self._predict, self._own.predict, own_form, rank=rank))
+            found.append(Route("POST", self._predict, self._own.predict, own_form, fast=True, rank=rank))
         return found
 
     async def health(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Counters and histograms in the form that Prometheus reads: Metrics, one slot of shared cells for each worker."""
+"""Counters and histograms for Prometheus: Metrics, with a slot of shared cells for each worker."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UNMATCHED = "unmatched"  # the route of what no route answers
 
 
 class Metrics:
-    """What this process counts, and what all workers counted together.
+    """What this process counts, and the sums of all workers.
 
-    The cells are doubles in memory that forked workers share: each writes its own slot, and any of them can tell the sum.
+    The cells are doubles in memory that forked workers share: each writes its own slot, and each can read all of them.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -41,7 +41,7 @@ class Metrics:
         self.use(0)
 
     def use(self, slot: int) -> None:
-        """Count in this worker's own cells, from now on; what a worker before it counted there stays counted."""
+        """Count in this slot from now on; what an earlier worker counted there stays."""
         self._cells = self._all[slot * self._width : (slot + 1) * self._width]
         self._cells[0] = self._cells[1] = self._cells[2] = self._cells[4] = 0.0
         self._cells[3] = float(os.getpid())
@@ -80,16 +80,16 @@ class Metrics:
         self._cells[2] = 1.0
 
     def mark(self, slot: Optional[int] = None) -> None:
-        """Tell the other processes that this one (or that of another slot) has come to its point."""
+        """Show the other processes that this one (or that of another slot) is ready for the next step."""
         cells = self._cells if slot is None else self._all[slot * self._width :]
         cells[4] = 1.0
 
     def marked(self, slot: int) -> bool:
-        """Whether the process of that slot has told so."""
+        """Whether the process of that slot has called `mark`."""
         return bool(self._all[slot * self._width + 4])
 
     def ended(self, slot: int) -> None:
-        """The process of that slot is no more: its number may be another's soon."""
+        """The process of that slot has ended: its process id may soon be another's."""
         self._all[slot * self._width + 3] = 0.0
 
     def pids(self) -> Set[int]:

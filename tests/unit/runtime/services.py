@@ -15,10 +15,11 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
+import uvloop
 
 from mlpack.runtime.app import App
 from mlpack.runtime.card import Card, Signature
-from mlpack.runtime.http.body_budget import Room
+from mlpack.runtime.http.body_budget import BodyBudget
 from mlpack.runtime.http.messages import Response, Route
 from mlpack.runtime.http.server import Server
 from mlpack.runtime.models.batching import BatchingPredictor
@@ -29,6 +30,7 @@ from mlpack.runtime.telemetry.logs import Log
 from mlpack.runtime.telemetry.metrics import Metrics
 
 SETTINGS = Settings()
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}  # that of Linux and that of Windows
 SIGNATURE = {
     "name": "predict", "method": "predict", "layout": "matrix", "batchable": True,
     "inputs": [{"name": "input", "dtype": "FP64", "shape": [-1, 2]}],
@@ -114,12 +116,25 @@ class Client:
 
 
 @contextmanager
-def serving(routes: list[Route], settings: Settings = SETTINGS, log: Log | None = None) -> Iterator[Client]:
-    """Serve the routes as the runtime does; leaving the `with` stops the server and waits for its end."""
+def serving(
+    routes: list[Route],
+    settings: Settings = SETTINGS,
+    log: Log | None = None,
+    drain_s: float = 7.0,
+    kind: str = "uvloop",
+) -> Iterator[Client]:
+    """Serve the routes as the runtime does, on one of the LOOPS; leaving the `with` stops the server and waits for its end."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
-    server = Server(App(routes, settings, log or quiet_log(), Metrics()), Room(2**24))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    server = Server(App(routes, settings, log or quiet_log(), Metrics()), BodyBudget(2**24), drain_s)
+
+    def run() -> None:
+        loop = LOOPS[kind]()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(server.serve([listener]))
+        loop.close()
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield Client(listener.getsockname()[1], server)

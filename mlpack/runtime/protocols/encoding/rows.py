@@ -122,7 +122,7 @@ class Rows:
         raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
 
     def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
-        """The values; where nothing told that the column holds numbers, a boolean is 0 or 1, as the model itself takes it."""
+        """The values; where the column's dtype is only assumed, a boolean is 0 or 1, as the model itself takes it."""
         if spec.name in self._assumed and bool in map(type, values):
             return [float(value) if type(value) is bool else value for value in values]
         return values
