@@ -44,7 +44,8 @@ class PendingCall:
         self.pieces: List[Arrays] = []
         timings = call.timings
         timings.arrived = time.perf_counter()
-        timings.began = 0.0  # it may be a second try
+        if timings.began:  # it is a second try
+            timings.began = 0.0
 
     @property
     def dropped(self) -> bool:

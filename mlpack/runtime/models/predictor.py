@@ -24,11 +24,10 @@ class Timings:
     did; `batch_rows` is how many rows the last run had, those of other calls included.
     """
 
-    __slots__ = ("arrived", "batch_rows", "began", "ended")
-
-    def __init__(self) -> None:
-        self.arrived = self.began = self.ended = 0.0
-        self.batch_rows = 0
+    arrived = 0.0
+    began = 0.0
+    ended = 0.0
+    batch_rows = 0
 
 
 class Call:
