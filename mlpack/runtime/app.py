@@ -73,5 +73,6 @@ class App:
             self._log.failure(error.message, error.__cause__ or error, request_id=request.id, path=request.path)
             error = ModelFailedError("the model failed on this request; the log has the trace under this request id")
             error.detail["request_id"] = request.id
-        tell = self._router.tell(request.path) if request.route is None else request.route.tell
-        return tell(error)
+        route = request.route
+        write_error = self._router.error_writer(request.path) if route is None else route.write_error
+        return write_error(error)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
-from .messages import Request, Response, Route, Tell
+from .messages import Request, Response, Route, WriteError
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -46,10 +46,10 @@ class Assets:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         self.files: Dict[str, Asset] = {path.relative_to(folder).as_posix(): _read(path) for path in files}
 
-    def routes(self, prefix: str, tell: Tell) -> List[Route]:
-        """A route for each file, at `prefix` and its path; `tell` writes failures."""
+    def routes(self, prefix: str, write_error: WriteError) -> List[Route]:
+        """A route for each file, at `prefix` and its path; `write_error` writes failures."""
         return [
-            Route("GET", prefix + name, asset.respond, tell, fast=True, quiet=True)
+            Route("GET", prefix + name, asset.respond, write_error, fast=True, quiet=True)
             for name, asset in self.files.items()
         ]
 

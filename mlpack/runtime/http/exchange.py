@@ -138,7 +138,8 @@ class Exchange(CoroutineDriver):
         serving = self._serving
         self.began = began = time.perf_counter()
         self.request.deadline = began + serving.deadline_s
-        self.drive(serving.app.answer(self.request))
+        self._coroutine = coroutine = serving.app.answer(self.request)
+        self._step(coroutine.send, None)
         if not self.answered:
             serving.deadlines.add(self)
 

@@ -129,11 +129,11 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
-Tell = Callable[[ServeError], Response]
+WriteError = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
-    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form.
+    """A path of a serving contract, perhaps with `{names}`. `write_error` writes a failure in the contract's own form.
 
     A handler that awaits nothing but the request's body and a predictor is `fast`: the connection drives it. Any other runs in
     a Task, so that it may use timeouts, HTTP clients and database drivers.
@@ -142,7 +142,7 @@ class Route(NamedTuple):
     method: str
     path: str
     handler: Handler
-    tell: Tell
+    write_error: WriteError
     fast: bool = False
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
     media: str = ""  # what it answers with, where several routes share a path and Accept selects one

@@ -6,7 +6,7 @@ import re
 from typing import Dict, List, Pattern, Tuple
 
 from ..errors import NoRouteError, WrongVerbError
-from .messages import Route, Tell
+from .messages import Route, WriteError
 from .negotiation import negotiated
 
 Verbs = Dict[str, Route]
@@ -23,12 +23,12 @@ class Router:
         self._plain: Dict[str, Verbs] = {}
         self._patterns: Dict[str, Tuple[Pattern[str], Verbs]] = {}
         self._remembered: Dict[str, Tuple[Verbs, Dict[str, str]]] = {}
-        self._tells: Dict[str, Tell] = {}
+        self._writers: Dict[str, WriteError] = {}
         for route in sorted(routes, key=lambda one: one.rank):
             if route.rank <= 0 or not self._answered(route):
                 self._add(route)
         self._remembered.clear()
-        self._first = routes[0].tell
+        self._first = routes[0].write_error
 
     def find(self, method: str, path: str) -> Tuple[Route, Dict[str, str]]:
         """The route, and the values of its names; raises NoRouteError, WrongVerbError."""
@@ -50,9 +50,9 @@ class Router:
         known = sorted([*self._plain, *self._patterns])
         raise NoRouteError(f"there is no {path[:200]}", detail={"routes": known})
 
-    def tell(self, path: str) -> Tell:
-        """How a failure on a path that no route answers is written: as the contract does whose paths begin like it."""
-        return self._tells.get(path.split("/", 2)[1] if path.startswith("/") else "", self._first)
+    def error_writer(self, path: str) -> WriteError:
+        """How to write a failure on a path without a route: as the contract whose paths begin with the same segment."""
+        return self._writers.get(path.split("/", 2)[1] if path.startswith("/") else "", self._first)
 
     def _add(self, route: Route) -> None:
         if "{" in route.path:
@@ -66,7 +66,7 @@ class Router:
             verbs["HEAD"] = first
         segment = route.path.split("/", 2)[1]
         if segment and "{" not in segment:
-            self._tells.setdefault(segment, route.tell)
+            self._writers.setdefault(segment, route.write_error)
 
     def _answered(self, route: Route) -> bool:
         return route.method in {**self._match(route.path)[0], **self._plain.get(route.path, {})}

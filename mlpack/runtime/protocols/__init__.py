@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Iterator, List, Protocol, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Protocol, Tuple
 
 from ..http.messages import Route
 from ..models.registry import ModelRegistry
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    from .schemas import Operation
+    from .served_model import ServedModel
 
 # module in this folder: class in it. Where two contracts claim a path, the earlier line has it.
 PROTOCOLS = {
@@ -30,7 +34,10 @@ class Contract(Protocol):
     def __init__(self, registry: ModelRegistry, settings: Settings) -> None: ...
 
     def routes(self) -> List[Route]:
-        """Every path that the contract answers."""
+        """Every path that the contract answers; failures are written by an ErrorForm."""
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path, for OpenAPI; nothing for a path with an empty body."""
 
 
 def contracts(registry: ModelRegistry, settings: Settings) -> Iterator[Tuple[str, Contract]]:

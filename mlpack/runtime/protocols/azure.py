@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Dict, List
 
 from ..errors import BadInputError
 from ..http.messages import Request, Response, Route
@@ -11,8 +11,9 @@ from ..settings import Settings
 from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
-from .forms import own_form
-from .served_model import ServedModels
+from .own import OWN_ERRORS
+from .schemas import Operation, any_of, array, prediction_schema, record
+from .served_model import ServedModel, ServedModels
 
 _FORMS = ("data", "input_data")
 
@@ -25,7 +26,14 @@ class Azure:
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
-        return [Route("POST", "/score", self.score, own_form, fast=True)]
+        return [Route("POST", "/score", self.score, OWN_ERRORS, fast=True)]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        answer = array(any_of([prediction_schema(one) for one in signatures]))
+        taken = {"anyOf": [record(data={}), record(input_data={})]}
+        return {"/score": Operation.json(answer, taken, {"data": model.example(signatures[0])["instances"]})}
 
     async def score(self, request: Request) -> Response:
         """Predictions for rows."""

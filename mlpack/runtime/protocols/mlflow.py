@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 from ..card import Signature
-from ..errors import BadInputError
+from ..errors import BadInputError, ServeError
 from ..http.messages import Request, Response, Route
 from ..models.predictor import Arrays
 from ..models.registry import ModelRegistry
 from ..settings import Settings
 from .encoding.casting import shown
-from .forms import mlflow_form
+from .error_form import ErrorForm
+from .own import READY
+from .schemas import TEXT, Operation
 from .served_model import ServedModel, ServedModels
 
+# MLflow's ErrorCode for the codes of errors.py; any other code has one by its status
+_WORDS = {
+    "bad_json": "MALFORMED_REQUEST",
+    "bad_input": "INVALID_PARAMETER_VALUE",
+    "unknown_method": "INVALID_PARAMETER_VALUE",
+    "unsupported": "NOT_IMPLEMENTED",
+    "not_found": "ENDPOINT_NOT_FOUND",
+    "unknown_model": "RESOURCE_DOES_NOT_EXIST",
+    "unknown_version": "RESOURCE_DOES_NOT_EXIST",
+}
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+
+def error_code(error: ServeError) -> str:
+    """MLflow's word for a failure."""
+    if error.status in (503, 504):
+        return "TEMPORARILY_UNAVAILABLE"
+    return _WORDS.get(error.code, "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR")
+
+
+MLFLOW_ERRORS = ErrorForm(
+    "mlflow_form",
+    {"error_code": TEXT, "message": TEXT},
+    lambda error: {"error_code": error_code(error), "message": error.message},
+)
 
 
 class Body(NamedTuple):
@@ -60,9 +86,13 @@ class Mlflow:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/health", self.health, mlflow_form, fast=True, quiet=True),
-            Route("GET", "/version", self.version, mlflow_form, fast=True),
+            Route("GET", "/health", self.health, MLFLOW_ERRORS, fast=True, quiet=True),
+            Route("GET", "/version", self.version, MLFLOW_ERRORS, fast=True),
         ]
+
+    def described(self, _model: ServedModel) -> Dict[str, Operation]:
+        """What the routes answer, by path."""
+        return {"/health": READY, "/version": Operation({"text/plain": TEXT})}
 
     async def health(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""

@@ -16,9 +16,11 @@ from .encoding.casting import shown
 from .encoding.fitting import NUMPY
 from .encoding.text import dump, parse
 from .encoding.wire_tensors import Part, read_tensors, split_body, write_tensor
-from .forms import text_form
+from .error_form import ErrorForm
+from .schemas import BINARY, FLAG, JSON, OBJECT, TEXT, Operation, array, record
 from .served_model import ServedModel, ServedModels
 
+TEXT_ERRORS = ErrorForm("text_form", {"error": TEXT}, lambda error: {"error": error.message})
 _LENGTH = b"inference-header-content-length"
 _EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration"]
 
@@ -33,24 +35,53 @@ class OpenInference:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/v2/models/{model}/infer", self.infer, text_form, fast=True),
-            Route("POST", "/v2/models/{model}/versions/{version}/infer", self.infer, text_form, fast=True),
-            Route("GET", "/v2", self.server, text_form, fast=True),
-            Route("GET", "/v2/health/live", self.live, text_form, fast=True, quiet=True),
-            Route("GET", "/v2/health/ready", self.ready, text_form, fast=True, quiet=True),
-            Route("GET", "/v2/models", self.list, text_form, fast=True),
-            Route("GET", "/v2/models/{model}", self.model, text_form, fast=True),
-            Route("GET", "/v2/models/{model}/versions/{version}", self.model, text_form, fast=True),
-            Route("GET", "/v2/models/{model}/ready", self.model_ready, text_form, fast=True, quiet=True),
+            Route("POST", "/v2/models/{model}/infer", self.infer, TEXT_ERRORS, fast=True),
+            Route("POST", "/v2/models/{model}/versions/{version}/infer", self.infer, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2", self.server, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2/health/live", self.live, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v2/health/ready", self.ready, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v2/models", self.list, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2/models/{model}", self.model, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2/models/{model}/versions/{version}", self.model, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2/models/{model}/ready", self.model_ready, TEXT_ERRORS, fast=True, quiet=True),
             Route(
-                "GET", "/v2/models/{model}/versions/{version}/ready", self.model_ready, text_form, fast=True, quiet=True
+                "GET",
+                "/v2/models/{model}/versions/{version}/ready",
+                self.model_ready,
+                TEXT_ERRORS,
+                fast=True,
+                quiet=True,
             ),
-            Route("GET", "/v2/models/{model}/config", self.config, text_form, fast=True),
-            Route("GET", "/v2/models/{model}/versions/{version}/config", self.config, text_form, fast=True),
-            Route("POST", "/v2/repository/index", self.index, text_form, fast=True),
-            Route("POST", "/v2/repository/models/{model}/load", self.load, text_form, fast=True),
-            Route("POST", "/v2/repository/models/{model}/unload", self.unload, text_form, fast=True),
+            Route("GET", "/v2/models/{model}/config", self.config, TEXT_ERRORS, fast=True),
+            Route("GET", "/v2/models/{model}/versions/{version}/config", self.config, TEXT_ERRORS, fast=True),
+            Route("POST", "/v2/repository/index", self.index, TEXT_ERRORS, fast=True),
+            Route("POST", "/v2/repository/models/{model}/load", self.load, TEXT_ERRORS, fast=True),
+            Route("POST", "/v2/repository/models/{model}/unload", self.unload, TEXT_ERRORS, fast=True),
         ]
+
+    def described(self, _model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        tensors = array(record(name=TEXT, datatype=TEXT, shape=array({"type": "integer"})))
+        model = Operation.json(record(name=TEXT, platform=TEXT, inputs=tensors, outputs=tensors))
+        ready = Operation.json(record(name=TEXT, ready=FLAG))
+        config = Operation.json(record(name=TEXT, input={"type": "array"}, output={"type": "array"}))
+        octets = "application/octet-stream"
+        outputs = record(model_name=TEXT, model_version=TEXT, outputs=tensors)
+        infer = Operation(
+            {JSON: outputs, octets: BINARY}, {JSON: {"schema": record(inputs=tensors)}, octets: {"schema": BINARY}}
+        )
+        found = {
+            "/v2": Operation.json(record(name=TEXT, version=TEXT, extensions=array(TEXT))),
+            "/v2/health/live": Operation.json(record(live=FLAG)),
+            "/v2/health/ready": Operation.json(record(live=FLAG, ready=FLAG)),
+            "/v2/models": Operation.json(record(models=array(TEXT))),
+            "/v2/repository/index": Operation.json(array(record(name=TEXT, state=TEXT))),
+            "/v2/repository/models/{model}/load": Operation.json(OBJECT),
+        }
+        for prefix in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+            found[prefix] = model
+            found.update({f"{prefix}/ready": ready, f"{prefix}/config": config, f"{prefix}/infer": infer})
+        return found
 
     async def infer(self, request: Request) -> Response:
         """Output tensors for input tensors."""

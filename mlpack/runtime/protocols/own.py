@@ -11,9 +11,16 @@ from ..settings import Settings
 from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
-from .forms import own_form
+from .error_form import ErrorForm
+from .schemas import OBJECT, TEXT, Operation, predictions_schema, record, request_schema
 from .served_model import ServedModel, ServedModels
 
+OWN_ERRORS = ErrorForm(
+    "own_form",
+    {"error": record(code=TEXT, message=TEXT, detail=OBJECT)},
+    lambda error: {"error": {"code": error.code, "message": error.message, "detail": error.detail}},
+)
+READY = Operation.json(record(ready={"const": True}, model=TEXT))
 _FORMS = ("instances", "features", "columns")
 _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of values for each)'
 
@@ -30,13 +37,22 @@ class Own:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/predict", self.predict, own_form, fast=True),
-            Route("GET", "/", self.card, own_form, fast=True),
-            Route("GET", "/livez", self.live, own_form, fast=True, quiet=True),
-            Route("GET", "/ready", self.ready, own_form, fast=True, quiet=True),
-            Route("GET", "/readyz", self.ready, own_form, fast=True, quiet=True),
-            Route("GET", "/healthz", self.ready, own_form, fast=True, quiet=True),
+            Route("POST", "/predict", self.predict, OWN_ERRORS, fast=True),
+            Route("GET", "/", self.card, OWN_ERRORS, fast=True),
+            Route("GET", "/livez", self.live, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/ready", self.ready, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/readyz", self.ready, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/healthz", self.ready, OWN_ERRORS, fast=True, quiet=True),
         ]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        return {
+            "/": Operation.json(OBJECT),
+            "/livez": Operation.json(record(alive={"const": True})),
+            **dict.fromkeys(("/ready", "/readyz", "/healthz"), READY),
+            "/predict": prediction(model),
+        }
 
     async def predict(self, request: Request) -> Response:
         """Predictions for rows."""
@@ -53,6 +69,12 @@ class Own:
     async def ready(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
         return self._models.readiness()
+
+
+def prediction(model: ServedModel) -> Operation:
+    """What `/predict` takes and answers."""
+    signatures = model.card.signatures
+    return Operation.json(predictions_schema(signatures), request_schema(signatures), model.example(signatures[0]))
 
 
 async def answer(request: Request, model: ServedModel) -> Response:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Dict, List
 
 from ..http.messages import Request, Response, Route
 from ..models.registry import ModelRegistry
 from ..settings import Settings
 from ..telemetry.memory import Memory
-from .forms import own_form
+from .own import OWN_ERRORS
+from .schemas import TEXT, Operation
+from .served_model import ServedModel
 
 
 class Prometheus:
@@ -20,7 +22,11 @@ class Prometheus:
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
-        return [Route("GET", "/metrics", self.metrics, own_form, quiet=True)]
+        return [Route("GET", "/metrics", self.metrics, OWN_ERRORS, quiet=True)]
+
+    def described(self, _model: ServedModel) -> Dict[str, Operation]:
+        """What the routes answer, by path."""
+        return {"/metrics": Operation({"text/plain": TEXT})}
 
     async def metrics(self, _request: Request) -> Response:
         """All counters, of all workers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Dict, List
 
 from ..card import Signature
 from ..errors import MediaTypeError, NotAcceptableError
@@ -15,8 +15,8 @@ from .encoding.answers import predictions
 from .encoding.csv_rows import read_csv, read_lines, write_csv, write_lines
 from .encoding.npy import read_npy, write_npy
 from .encoding.text import dump, parse
-from .forms import mlflow_form
-from .mlflow import Body
+from .mlflow import MLFLOW_ERRORS, Body
+from .schemas import BINARY, TEXT, Operation, predictions_schema, record, rows_schema
 from .served_model import ServedModel, ServedModels
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
@@ -33,9 +33,23 @@ class SageMaker:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/invocations", self.invoke, mlflow_form, fast=True),
-            Route("GET", "/ping", self.ping, mlflow_form, fast=True, quiet=True),
+            Route("POST", "/invocations", self.invoke, MLFLOW_ERRORS, fast=True),
+            Route("GET", "/ping", self.ping, MLFLOW_ERRORS, fast=True, quiet=True),
         ]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        rows = rows_schema(signatures)
+        tables = [record(**{form: {}}) for form in ("dataframe_split", "dataframe_records", "inputs")]
+        taken = {"anyOf": [rows, *tables, record(instances=rows)]}
+        body = {
+            _JSON: {"schema": taken, "example": model.example(signatures[0])},
+            **{media: {"schema": TEXT} for media in (_CSV, _LINES)},
+            _NPY: {"schema": BINARY},
+        }
+        answer = {_JSON: predictions_schema(signatures), _CSV: TEXT, _LINES: TEXT, _NPY: BINARY}
+        return {"/invocations": Operation(answer, body)}
 
     async def ping(self, _request: Request) -> Response:
         """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""

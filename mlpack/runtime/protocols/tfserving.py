@@ -13,7 +13,8 @@ from .encoding.answers import predictions, tensors, with_base64
 from .encoding.binary import as_text, from_base64
 from .encoding.casting import shown
 from .encoding.text import dump, dump_with_tokens, parse
-from .forms import text_form
+from .openinference import TEXT_ERRORS
+from .schemas import FLAG, OBJECT, TEXT, Operation, array, predictions_schema, record, rows_schema
 from .served_model import ServedModel, ServedModels
 
 _DEFAULT = "serving_default"
@@ -38,21 +39,37 @@ class TfServing:
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/v1/models", self.list, text_form, fast=True),
-            Route("GET", "/v1/models/{model}", self.status, text_form, fast=True, quiet=True),
-            Route("GET", "/v1/models/{model}/versions/{version}", self.status, text_form, fast=True, quiet=True),
-            Route("GET", "/v1/models/{model}/labels/{label}", self.status, text_form, fast=True, quiet=True),
-            Route("GET", "/v1/models/{model}/metadata", self.metadata, text_form, fast=True),
-            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, text_form, fast=True),
-            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, text_form, fast=True),
-            Route("POST", "/v1/models/{model}:predict", self.predict, text_form, fast=True),
-            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form, fast=True),
-            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form, fast=True),
+            Route("GET", "/v1/models", self.list, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/versions/{version}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/labels/{label}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}:predict", self.predict, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, TEXT_ERRORS, fast=True),
             # ranked last: AIP_PREDICT_ROUTE may name such a path, and then it is Vertex's
-            Route("POST", "/v1/models/{model}:{verb}", self.other, text_form, fast=True, rank=2),
-            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, text_form, fast=True, rank=2),
-            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, text_form, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
         ]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        status = Operation.json(record(name=TEXT, ready=FLAG, model_version_status={"type": "array"}))
+        metadata = Operation.json(record(model_spec=OBJECT, metadata=OBJECT))
+        predict = Operation.json(
+            {"anyOf": [predictions_schema(signatures), record(outputs={})]},
+            {"anyOf": [record(instances=rows_schema(signatures)), record(inputs={})]},
+            model.example(signatures[0]),
+        )
+        found = {"/v1/models": Operation.json(record(models=array(TEXT)))}
+        for version in ("", "/versions/{version}", "/labels/{label}"):
+            prefix = "/v1/models/{model}" + version
+            found.update({prefix: status, f"{prefix}/metadata": metadata, f"{prefix}:predict": predict})
+        return found
 
     async def predict(self, request: Request) -> Response:
         """Predictions for rows, or outputs for columns."""

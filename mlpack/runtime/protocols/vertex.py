@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 from ..errors import StartError
 from ..http.messages import Request, Response, Route
 from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .forms import own_form
-from .own import Own
-from .served_model import ServedModels
+from .own import OWN_ERRORS, READY, Own, prediction
+from .schemas import OBJECT, Operation
+from .served_model import ServedModel, ServedModels
 
 _MODEL = re.compile(r"/(?:v1/models|v2/models|predictions)/([^/:]+)")
 
@@ -34,12 +34,18 @@ class Vertex:
         """Every path that the contract answers."""
         found = []
         if self._health:
-            found.append(Route("GET", self._health, self.health, own_form, fast=True, quiet=True, rank=-1))
+            found.append(Route("GET", self._health, self.health, OWN_ERRORS, fast=True, quiet=True, rank=-1))
         if self._predict:
             # a path that names a model which is not served here would be "unknown model" at the contract that it belongs to
             rank = -1 if self._names_unknown_model(self._predict) else 1
-            found.append(Route("POST", self._predict, self._own.predict, own_form, fast=True, rank=rank))
+            found.append(Route("POST", self._predict, self._own.predict, OWN_ERRORS, fast=True, rank=rank))
         return found
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        health = Operation.json(OBJECT) if self._health == "/" else READY
+        found = [(self._health, health), (self._predict, prediction(model))]
+        return {path: operation for path, operation in found if path}
 
     async def health(self, request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""

@@ -12,7 +12,7 @@ from mlpack.runtime.http.messages import Request, Response, Route
 from mlpack.runtime.http.negotiation import preferred
 from mlpack.runtime.models.registry import ModelRegistry
 from mlpack.runtime.protocols import all_routes
-from mlpack.runtime.protocols.forms import own_form
+from mlpack.runtime.protocols.own import OWN_ERRORS
 from mlpack.runtime.telemetry.metrics import Metrics
 from tests.unit.runtime.services import SETTINGS, loaded, serving
 
@@ -24,7 +24,7 @@ def test_files_have_types_and_etags(tmp_path: Path) -> None:
     (tmp_path / "icons").mkdir()
     (tmp_path / "icons" / "logo.svg").write_bytes(b"<svg/>")
     (tmp_path / "page.js").write_bytes(b"let x = 1")
-    with serving(Assets(tmp_path).routes("/assets/", own_form)) as client:
+    with serving(Assets(tmp_path).routes("/assets/", OWN_ERRORS)) as client:
         answer = client.get("/assets/page.js")
         assert (answer.status, answer.body) == (200, b"let x = 1")
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
@@ -90,7 +90,7 @@ def test_a_page_shares_its_path_with_the_card() -> None:
         for accept in ("*/*", BROWSER):
             answer = client.get("/", Accept=accept)
             assert (answer.json()["name"], answer.headers["content-type"]) == ("sums", "application/json")
-    with serving([*routes, Route("GET", "/", page, own_form, media="text/html")]) as client:
+    with serving([*routes, Route("GET", "/", page, OWN_ERRORS, media="text/html")]) as client:
         assert client.get("/", Accept="*/*").json()["name"] == "sums"
         assert client.get("/").json()["name"] == "sums"
         answer = client.get("/", Accept=BROWSER)

@@ -19,7 +19,7 @@ import pytest
 from mlpack.runtime.errors import BadInputError, ClientGoneError, DeadlineError, ServeError
 from mlpack.runtime.http import driver
 from mlpack.runtime.http.messages import Request, Response, Route
-from mlpack.runtime.protocols.forms import own_form
+from mlpack.runtime.protocols.own import OWN_ERRORS
 from mlpack.runtime.settings import Settings
 from mlpack.runtime.telemetry.logs import Log
 from tests.unit.runtime.services import LOOPS, Client, serving, text
@@ -33,7 +33,7 @@ def handled(request: pytest.FixtureRequest) -> Any:
 
     @contextmanager
     def serve(handler: Any, *, fast: bool = False, **more: Any) -> Iterator[Client]:
-        routes = [Route(method, "/handler", handler, own_form, fast=fast) for method in ("GET", "POST")]
+        routes = [Route(method, "/handler", handler, OWN_ERRORS, fast=fast) for method in ("GET", "POST")]
         with serving(routes, kind=request.param, **more) as client:
             yield client
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mlpack.runtime.http.messages import Request, Response, Route
-from mlpack.runtime.protocols.forms import own_form
+from mlpack.runtime.protocols.own import OWN_ERRORS
 from mlpack.runtime.settings import Settings
 from mlpack.runtime.telemetry.logs import Log
 from tests.unit.runtime.services import LOOPS, SETTINGS, Client, serving
@@ -34,7 +34,7 @@ def streamed(request: pytest.FixtureRequest) -> Any:
         async def handler(_request: Request) -> Response:
             return Response(200, pieces(), b"text/plain", {"X-Own": "yes"})
 
-        route = Route("GET", "/", handler, own_form, fast=True)
+        route = Route("GET", "/", handler, OWN_ERRORS, fast=True)
         with serving([route], settings, kind=request.param, **more) as client:
             yield client
 
