@@ -1,4 +1,4 @@
-"""Name -> class, for formats, engines and targets: ours and those of other packages, imported only when asked for."""
+"""Name -> class, for formats, engines, targets and sources: ours and those of other packages, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mlpack.errors import UsageError
 
-Kind = Literal["formats", "engines", "targets"]
+Kind = Literal["formats", "engines", "targets", "sources"]
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "formats": {
@@ -25,11 +25,14 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "engines": {
         "docker": "mlpack.engines.docker:DockerEngine",
-        "process": "mlpack.engines.process:ProcessEngine",
+        "process": "mlpack.engines.process.runner:ProcessRunner",
     },
     "targets": {
         "cloudrun": "mlpack.targets.cloudrun:CloudRun",
         "compose": "mlpack.targets.compose:Compose",
+    },
+    "sources": {
+        "files": "mlpack.sources.files:LocalFiles",
     },
 }
 

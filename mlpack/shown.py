@@ -41,3 +41,19 @@ def _escaped(char: str) -> str:
 def _json_escaped(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def human_size(size: float) -> str:
+    """Bytes for people, in decimal units as registries count: 12.3 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError(size)
+
+
+def human_seconds(seconds: float) -> str:
+    """Seconds for people: 0.4 s, 12 s, 2 min 05 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

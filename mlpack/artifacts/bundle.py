@@ -1,29 +1,12 @@
-"""The folder an image is built from, as a value: the answer of `render`."""
+"""The folder that an image is built from, as a value: Bundle, what `render` returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import Lock
-
-
-@dataclass(frozen=True, kw_only=True)
-class BundleFile:
-    """One file of the bundle: its POSIX path in the folder, and either its bytes or the file they stream from.
-
-    `sha256` is of the content (hex); `size` in bytes. A large artifact stays a path and is never read into memory.
-    With `member`, `source` is an archive and that is the file in it.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    content: bytes | None = None
-    source: Path | None = None
-    member: str | None = None
-    mode: int = 0o644
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,3 +22,13 @@ class Image:
     labels: dict[str, str]
     seconds: float = 0.0
     cached: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as plain JSON values: `size` in bytes."""
+        return {
+            "id": self.id,
+            "tags": list(self.tags),
+            "size": self.size,
+            "seconds": round(self.seconds, 3),
+            "cached": self.cached,
+        }

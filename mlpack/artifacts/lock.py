@@ -1,4 +1,4 @@
-"""A model with everything it needs pinned: the answer of `resolve`."""
+"""A model with everything it needs pinned: what `resolve` returns."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class LocalWheel:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """A hash-locked set of packages for one target: Python, platform and base image.
+    """A prepared model and a hash-locked set of packages for one target: Python, platform and base image.
 
     `requirements` is the text of a requirements file with hashes (deterministic: no host paths, no index addresses, no
     time). `base` is the image as the user would name it, `base_digest` its `sha256:...` where the registry told it.
@@ -28,7 +29,7 @@ class Lock:
     locked wheels, beside the user's own sources; with `gpu` the set is the one for CUDA.
     """
 
-    info: ModelInfo
+    prepared: Prepared
     python: str
     platform: str
     base: str
@@ -41,3 +42,8 @@ class Lock:
     pages: tuple[str, ...] = ()
     gpu: bool = False
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
+
+    @property
+    def info(self) -> ModelInfo:
+        """The model."""
+        return self.prepared.info

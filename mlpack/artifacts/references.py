@@ -40,6 +40,7 @@ def parse_reference(text: str) -> Reference:
     if (
         not _NAME.fullmatch(repository)
         or (tag and not _TAG.fullmatch(tag))
+        or rest.endswith(":")
         or ("@" in text and not _DIGEST.fullmatch(digest))
     ):
         raise UsageError(

@@ -17,6 +17,17 @@ class Check:
     detail: str = ""
     hint: str = ""
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Check:
+        """A check of a receipt; only `true` counts as passed."""
+        return cls(
+            name=str(document.get("name")),
+            ok=document.get("ok") is True,
+            seconds=float(document.get("seconds") or 0),
+            detail=str(document.get("detail", "")),
+            hint=str(document.get("hint", "")),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The check as plain JSON values."""
         return {
@@ -46,6 +57,23 @@ class Report:
     def ok(self) -> bool:
         """True when there were checks and every one passed."""
         return bool(self.checks) and all(check.ok for check in self.checks)
+
+    @classmethod
+    def from_json(cls, document: Any) -> Report:
+        """A receipt's report; what does not fit is no check at all. Raises ValueError for figures that are no numbers."""
+        data = document if isinstance(document, dict) else {}
+        checks = data.get("checks") if isinstance(data.get("checks"), list) else []
+        try:
+            return cls(
+                checks=tuple(Check.from_json(check) for check in checks or () if isinstance(check, dict)),
+                cold_start_ms=data.get("cold_start_ms"),
+                latency_ms=data.get("latency_ms") or {},
+                peak_memory_mb=data.get("peak_memory_mb"),
+                image_size=int(data.get("image_size") or 0),
+                golden=data.get("golden") if isinstance(data.get("golden"), dict) else None,
+            )
+        except TypeError as error:
+            raise ValueError(f"its report is broken: {error}") from error
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

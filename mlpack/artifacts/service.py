@@ -149,6 +149,7 @@ class Deployment:
     previous: str | None
     command: str
     rollback: str
+    plan: Plan
     share: str = ""
     asked: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -168,6 +169,7 @@ class Deployment:
             "share": self.share,
             "asked": dict(self.asked),
             "notes": list(self.notes),
+            "plan": self.plan.to_json(),
         }
 
 

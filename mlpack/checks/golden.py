@@ -81,7 +81,7 @@ def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool =
                 continue
             took.append((time.perf_counter() - began) * 1000)
             errors += bool(wrong)
-            first = first or wrong
+            first = first or (wrong.text if wrong else "")
             if errors and (errors == len(took) >= 3 or not number):  # nothing better is to come
                 break
     took.sort()
@@ -94,27 +94,38 @@ def ask(place: Place, golden: Golden | None, *, times: int = TIMES, warm: bool =
     )
 
 
-def _after_a_while(client: Client, golden: Golden | None, wrong: str, *, limit_s: float = 10) -> str:
-    """A new address, or a right just given, takes a moment to be known; a wrong answer stays wrong."""
+@dataclass(frozen=True, kw_only=True)
+class _Fault:
+    """What is wrong with one answer; `passing` when it may be right a moment later."""
+
+    text: str
+    passing: bool = False
+
+
+def _after_a_while(client: Client, golden: Golden | None, wrong: _Fault, *, limit_s: float = 10) -> _Fault | None:
+    """Ask again while the fault may pass: a new address, or a right just given, takes a moment to be known."""
     until = time.monotonic() + limit_s
-    while wrong.startswith(_PASSING) and time.monotonic() < until:
+    found: _Fault | None = wrong
+    while found is not None and found.passing and time.monotonic() < until:
         time.sleep(0.5)
-        wrong = _wrong(client, golden)
-    return wrong
+        found = _wrong(client, golden)
+    return found
 
 
-_PASSING = ("POST ", "GET ", "401 ", "403 ", "404 ", "429 ", "502 ", "503 ")
+_PASSING = (401, 403, 404, 429, 502, 503)
 
 
-def _wrong(client: Client, golden: Golden | None) -> str:
-    """What is wrong with one answer, "" when nothing is."""
+def _wrong(client: Client, golden: Golden | None) -> _Fault | None:
+    """What is wrong with one answer, None when nothing is."""
     try:
         answer = client.get("/ready") if golden is None else client.post("/predict", golden.request)
     except Unanswered as nothing:
-        return str(nothing)
+        return _Fault(text=str(nothing), passing=True)
     if answer.status != 200:
-        return f"{answer.status} {' '.join(answer.text.split())[:300]}".rstrip()
-    return "" if golden is None else _judged(answer, golden)
+        text = f"{answer.status} {' '.join(answer.text.split())[:300]}".rstrip()
+        return _Fault(text=text, passing=answer.status in _PASSING)
+    text = "" if golden is None else _judged(answer, golden)
+    return _Fault(text=text) if text else None
 
 
 def _judged(answer: Answer, golden: Golden) -> str:

@@ -1,4 +1,4 @@
-"""From an Image to Verified: the container is run as Cloud Run would, and harder, and every promise is checked."""
+"""The checks of a running service: readiness, answers, batching, refusals, latency, logs and shutdown."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Verified
 from mlpack.artifacts.report import Report
 from mlpack.checks.batching import batch_equals_singles, concurrent, mixed_batch, tolerance_of
 from mlpack.checks.checklist import Book, BrokenPromiseError, OnCheck
 from mlpack.checks.client import Client, Unanswered
 from mlpack.checks.comparison import columns_of, difference, problem_with, problem_with_log
 from mlpack.checks.requests import Send, bad_requests, rows_for, sample_rows
-from mlpack.engines.base import Exit, Limits, Runner, Running
-from mlpack.version import __version__
-
-_PORT = 34871  # not 8080: a server that ignores PORT is found out
+from mlpack.engines.base import Exit, Running
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +27,6 @@ class Expectation:
     expected: Any | None = None
     tolerance: float = 1e-6
     on_answer: Callable[[Any, Any], None] | None = None
-
-
-def verify(
-    image: Image,
-    *,
-    runner: Runner,
-    expectation: Expectation | None = None,
-    limits: Limits | None = None,
-    start_s: float = 240,
-    on_check: OnCheck = lambda _: None,
-) -> tuple[Verified, str]:
-    """Checks a running container of the image; gives the outcome and the container's log.
-
-    A failed check does not raise: the report says it. Raises EngineError where the engine cannot run the image at all.
-    """
-    report, log = examine(
-        lambda: runner.run(image, limits=limits or Limits(), env={}, port=_PORT),
-        image.card,
-        expectation=expectation,
-        start_s=start_s,
-        on_check=on_check,
-    )
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Verified(
-        image=image, report=replace(report, image_size=image.size), mlpack_version=__version__, time=now
-    ), log
 
 
 def examine(

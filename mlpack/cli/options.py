@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from mlpack.errors import UsageError
 
 
 class Ci(str, Enum):
@@ -70,3 +73,13 @@ Sample = Annotated[
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Resolve again, even where a lock is kept.")]
 Receipt = Annotated[Path | None, typer.Option("--receipt", help="The receipt's file, beside the one in .mlpack.")]
+
+
+def only_local(engine: str, words: Mapping[str, Any]) -> None:
+    """Raise UsageError when the model's options are given with an image, whose build has fixed them."""
+    given = [name.rpartition(".")[2] for name, value in words.items() if value]
+    if engine != "process" and given:
+        raise UsageError(
+            f"--{given[0]} is for --engine process; an image keeps what it was built with",
+            hint="Give it to `mlpack build`, or add --engine process and name the model instead of an image.",
+        )

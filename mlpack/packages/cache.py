@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.lock import LocalWheel, Lock
-from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
 
 SCHEMA = 1  # goes up when the way of resolving changes what comes out
 
@@ -23,7 +23,7 @@ def cache_key(inputs: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_lock(cache_dir: Path, key: str, info: ModelInfo) -> Lock | None:
+def load_lock(cache_dir: Path, key: str, prepared: Prepared) -> Lock | None:
     """The lock kept under the key, for this model; None when there is none, it is broken, or a wheel of it is gone."""
     try:
         kept = json.loads(_path(cache_dir, key).read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def load_lock(cache_dir: Path, key: str, info: ModelInfo) -> Lock | None:
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
         }
-        lock = Lock(info=info, local_wheels=wheels, **values)
+        lock = Lock(prepared=prepared, local_wheels=wheels, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return lock if all(wheel.path.is_file() for wheel in wheels) else None
@@ -42,8 +42,8 @@ def load_lock(cache_dir: Path, key: str, info: ModelInfo) -> Lock | None:
 
 def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
     """Keep the lock under the key: whole or not at all, also when several do so at once. A full disk only costs the cache."""
-    kept = asdict(replace(lock, info=None))  # type: ignore[arg-type]  # the model is the reader's own, not the lock's
-    del kept["info"]
+    kept = asdict(replace(lock, prepared=None))  # type: ignore[arg-type]  # the model is the reader's own, not the lock's
+    del kept["prepared"]
     with contextlib.suppress(OSError):
         path = _path(cache_dir, key)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import shlex
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.index import is_loopback, local_path
 from mlpack.packages.index.http import with_login
-from mlpack.packages.local import locked_hashes
+from mlpack.packages.local import carried, locked_hashes
 from mlpack.packages.names import strip_login
 from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
 from mlpack.packages.settings.variables import pip_variables, uv_variables
@@ -21,6 +22,24 @@ from mlpack.packages.wheels import parse_wheel
 
 FOLDER = "build"  # in the context
 MOUNT = Path("/run/mlpack")  # where the step that installs sees it
+
+
+def private_files(
+    lock: Lock,
+    settings: PackageSettings,
+    *,
+    secrets: bool,
+    keeps_secrets: Callable[[], bool],
+    cache: Path,
+) -> tuple[BundleFile, ...]:
+    """The private files of a build with the logins that it needs, when `secrets`.
+
+    A builder that `keeps_secrets` (the classic builder keeps what it copies) gets the wheels instead of a login; they are
+    fetched into `cache`.
+    """
+    if secrets and holds_secrets(settings) and keeps_secrets():
+        return handover(settings, carried(lock, settings, cache), secrets=False)
+    return handover(settings, lock, secrets=secrets)
 
 
 def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> tuple[BundleFile, ...]:

@@ -1,33 +1,22 @@
-"""From a Bundle to an Image: built and tagged, or found as it is when nothing changed."""
+"""From Bundle to Image: built and tagged, or found when nothing changed."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any, Protocol
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.base import Builder
 from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
-from mlpack.pipeline.render import LABEL_BUNDLE
-
-
-class Shelf(Builder, Protocol):
-    """A Builder that can also look up and tag what it holds."""
-
-    def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
-        """The image that was built from this bundle, None when there is none."""
-
-    def tag(self, image: Image, tags: tuple[str, ...]) -> Image:
-        """The image with more names."""
 
 
 def build(
     bundle: Bundle,
     *,
-    builder: Shelf,
+    builder: Builder,
     extra_tags: tuple[str, ...] = (),
     force: bool = False,
     use_cache: bool = True,
@@ -51,14 +40,14 @@ def build(
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
 
 
-def refuse_large(image: Image, limit: int | None, document: dict[str, Any]) -> None:
-    """The gate of `--max-size`: raises ImageTooLargeError; the image stays, so that it can be looked at."""
+def refuse_large(image: Image, limit: int | None) -> None:
+    """Raise ImageTooLargeError for an image of more bytes than `--max-size` allows; the image stays, to be looked at."""
     if limit is not None and image.size > limit:
         error = ImageTooLargeError(
             f"{image.tags[0]} has {image.size / 1e6:.1f} MB; {limit / 1e6:.1f} MB are allowed",
             hint="`mlpack image` shows its layers and packages by size.",
         )
-        error.document = document
+        error.document = image.to_json()
         raise error
 
 
@@ -90,7 +79,7 @@ def tag_text(version: str) -> str:
 def _refuse_moved_version(bundle: Bundle, builder: Builder) -> None:
     reference = f"{bundle.name}:{tag_text(bundle.version or '')}"
     there = builder.find(reference)
-    if there is not None and there.labels.get(LABEL_BUNDLE) != bundle.digest:
+    if there is not None and there.labels.get(labels.BUNDLE) != bundle.digest:
         raise TagConflictError(
             f"{reference} exists with other content ({there.id[:19]})",
             hint="Give a new --version, or --force to move this one.",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released
 from mlpack.artifacts.service import Deployment, Live, Place, Plan, Proof, Service, Staged
 from mlpack.checks.golden import Asked, Golden, ask
@@ -55,6 +56,16 @@ def deploy(
         _put_back(target, plan, error, on_step)
         raise
     return _deployment(plan, live, seen, golden)
+
+
+def refuse_platform(image: Image, platform: str | None) -> None:
+    """Raise DeployError for an image of another platform than the target's, with the command that builds the right one."""
+    if platform is not None and image.platform != platform:
+        raise DeployError(
+            f"the image is for {image.platform}, and the target runs {platform} only",
+            hint=f"`mlpack build --platform {platform}`, then test and deploy that one.",
+            code="deploy_platform",
+        )
 
 
 def rollback(keeper: Keeper, to: str | None, on_step: OnStep) -> tuple[Service, str]:
@@ -178,6 +189,7 @@ def _deployment(plan: Plan, live: Live, seen: _Seen, golden: Golden | None) -> D
         rollback=f"mlpack rollback --to {previous}" if previous else "mlpack delete",
         asked=seen.asked,
         notes=tuple(dict.fromkeys(seen.notes)),
+        plan=plan,
     )
 
 

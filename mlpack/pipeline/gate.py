@@ -6,10 +6,11 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.unrecognised import AS_TORCH, by_pickle_alone
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 
+_ON_THIS_MACHINE = "; --engine process would load it on this machine, outside of any container"
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
 
 
-def refuse_dangerous(info: ModelInfo) -> None:
+def refuse_dangerous(info: ModelInfo, *, local: bool = False) -> None:
     """Raises UnsafeModelError for a file that would run commands or code."""
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
@@ -20,14 +21,27 @@ def refuse_dangerous(info: ModelInfo) -> None:
             hint += (
                 " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
             )
-        raise UnsafeModelError(f"{info.path.name} is dangerous: loading it would call {_some(worst)}", hint=hint)
+        message = f"{info.path.name} is dangerous: loading it would call {_some(worst)}"
+        raise UnsafeModelError(message + (_ON_THIS_MACHINE if local else ""), hint=hint)
 
 
-def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool) -> None:
-    """Raises UnsafeModelError unless the file may be loaded; `unknown` are its callables that nobody vouches for."""
-    refuse_dangerous(info)
+def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool, local: bool = False) -> None:
+    """Raise UnsafeModelError unless the file may be loaded; `unknown` are its callables that only --trust allows.
+
+    `local`: it would be loaded on this machine, where also what --include defines needs --trust, because the file decides
+    how it is called.
+    """
+    refuse_dangerous(info, local=local)
+    if local:
+        unknown = tuple(one.callable for one in info.safety.findings)
     if trust or not unknown:
         return
+    if local:
+        raise UnsafeModelError(
+            f"{info.path.name} needs code that mlpack does not know: {_some(unknown)}{_ON_THIS_MACHINE}",
+            hint="If you know the file's author, --trust loads it; without --engine process it is loaded in a container. "
+            "`mlpack inspect` gives each reason.",
+        )
     if any(name.startswith(_BY_VALUE) for name in unknown):
         raise UnsafeModelError(
             f"{info.path.name} holds code of its own (written by {_tool(unknown)}), which would run in the image",

@@ -10,6 +10,7 @@ from typing import Any
 from mlpack.artifacts.model import Content, ModelInfo, Safety
 from mlpack.discovery.candidates import candidates
 from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
+from mlpack.discovery.opaque import opaque_model
 from mlpack.discovery.remarks import by_value, remarks
 from mlpack.discovery.unrecognised import broken, found_in, some, unknown
 from mlpack.errors import (
@@ -45,18 +46,26 @@ def inspect(
     framework: str | None = None,
     formats: Sequence[Format],
     sample: Sequence[Any] = (),
+    opaque: bool = False,
     on_progress: OnBytes | None = None,
 ) -> ModelInfo:
     """What the model at `path` is, wants and needs, and whether it is safe.
 
     `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
-    A folder or an archive that holds one model is that model; a folder's main file stands for it. Raises UnreadableModelError,
+    A folder or an archive that holds one model is that model; a folder's main file stands for it. With `opaque` a file that
+    no format knows is one that the user's predictor reads. Raises UnreadableModelError,
     UnknownFormatError (also for a dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and
     broken further on); each carries in `info` what was found.
     """
-    return _Asking(
+    inspecting = _Asking(
         formats=tuple(formats), entry=entry, framework=framework, sample=tuple(sample), on_progress=on_progress
-    ).of(_folder_of(path, formats))
+    )
+    try:
+        return inspecting.of(_folder_of(path, formats))
+    except (UnknownFormatError, UnreadableModelError, AmbiguousFormatError) as error:
+        if opaque:
+            return opaque_model(path, error)
+        raise
 
 
 def _folder_of(path: Path, formats: Sequence[Format]) -> Path:

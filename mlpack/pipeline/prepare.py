@@ -1,36 +1,25 @@
-"""From an inspected model to one that may be packed: own code covered, its Python known, its signatures settled."""
+"""From ModelInfo to Prepared: user code found, the verdict enforced, the Python and the signatures known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
-from mlpack.errors import (
-    AmbiguousFormatError,
-    ConfigError,
-    ModelError,
-    ResolveError,
-    UnknownFormatError,
-    UnreadableModelError,
-    UsageError,
-)
+from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.artifacts.prepared import Prepared
+from mlpack.discovery.opaque import judge_files
+from mlpack.errors import ConfigError, ResolveError, UsageError
 from mlpack.pipeline.gate import refuse_dangerous, refuse_mute, refuse_unsafe
 from mlpack.readers.pickles.bytecode import KNOWN
-from mlpack.readers.pickles.files import read_pickles
-from mlpack.usercode.coverage import OwnCode, settle
+from mlpack.usercode.coverage import settle
 from mlpack.usercode.predictors import Contract, read_contract, signatures_for
 from mlpack.usercode.python_source import read_source
 
-OWN_FORMAT = "own"  # of a file that only the user's predictor can read
-_MOST_FILES = 200
-
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the user says of a model beside its path: own code, requirements, the Python, the first signature, sample rows."""
+class PrepareOptions:
+    """The user's choices for a model: user code, requirements, Python, signature, sample rows; `folder` is where they work."""
 
     include: tuple[Path, ...] = ()
     predictor: Path | None = None
@@ -39,101 +28,50 @@ class Asked:
     signature: str | None = None
     sample: list[Any] | None = None
     trust: bool = False
-    cwd: Path = field(default_factory=Path.cwd)
+    local: bool = False  # the model will be loaded on this machine, outside of any container
+    folder: Path = field(default_factory=Path.cwd)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A model that may be packed, and the code that goes along.
+def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
+    """The model as it will be packed, with the user code that it needs. Nothing of the model or of that code is run.
 
-    `options` are for the loader; `python` is the one that the file's own code was compiled by, None when it does not matter.
+    Raises UnsafeModelError, MissingCodeError, MissingPackageError, ConfigError, AmbiguousFormatError, ModelError,
+    ResolveError (two Pythons at once), UsageError (no such signature).
     """
-
-    info: ModelInfo
-    code: OwnCode | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    python: str | None = None
-
-
-def prepare(look: Callable[[], ModelInfo], path: Path, asked: Asked) -> Prepared:
-    """The model as it will be packed; `look` inspects it. Nothing of the model or the user's code is run.
-
-    Raises what `look` raises (not when a predictor reads what no format knows), UnsafeModelError, MissingCodeError,
-    MissingPackageError, ConfigError, AmbiguousFormatError, ModelError, ResolveError (two Pythons at once), UsageError (no such
-    signature).
-    """
-    contract = None if asked.predictor is None else _contract(asked.predictor)
-    try:
-        info = look()
-    except (UnknownFormatError, UnreadableModelError, AmbiguousFormatError) as error:
-        if contract is None:
-            raise
-        info = unrecognised(path, error)
+    contract = None if options.predictor is None else _contract(options.predictor)
     if contract is not None and info.safety == Safety(verdict="unknown"):  # recognised, and nobody read it to its end
-        read = _judged(_files(path))
+        read = judge_files(info.path)
         info = info if read.verdict == "safe" else replace(info, safety=read)
-    refuse_dangerous(info)  # before anybody looks for code that it asks for
+    refuse_dangerous(info, local=options.local)  # before anybody looks for code that it asks for
     settled = settle(
-        info, include=asked.include, predictor=asked.predictor, requirements=asked.requirements, cwd=asked.cwd
+        info,
+        include=options.include,
+        predictor=options.predictor,
+        requirements=options.requirements,
+        cwd=options.folder,
     )
-    refuse_unsafe(settled.info, settled.open, trust=asked.trust)
-    info, options = settled.info, {}
-    if asked.trust and settled.open:
+    refuse_unsafe(settled.info, settled.open, trust=options.trust, local=options.local)
+    info, loading = settled.info, {}
+    if options.trust and settled.open:
         info = replace(info, names={**info.names, "trusted": settled.open})
     if contract is not None:
-        if contract.inputs is None and not contract.takes_arrays and not asked.sample:
+        if contract.inputs is None and not contract.takes_arrays and not options.sample:
             raise ConfigError(
                 f"{contract.shown} takes rows as they come, and nothing shows what one looks like",
                 hint="Give a few with --sample rows.json (or `sample:`): they warm it up and test it; or declare INPUTS in it.",
             )
         if info.framework is not None:
-            options["model_signatures"] = [signature.to_json() for signature in info.signatures]
-        info = replace(info, signatures=signatures_for(contract, info, asked.signature))
+            loading["model_signatures"] = [signature.to_json() for signature in info.signatures]
+        info = replace(info, signatures=signatures_for(contract, info, options.signature))
     refuse_mute(info)
-    if contract is None and asked.signature is not None:
-        _check_signature(info, asked.signature)
-    return Prepared(info=info, code=settled.code, options=options, python=_python(info, asked.python))
-
-
-def unrecognised(path: Path, error: ModelError) -> ModelInfo:
-    """A ModelInfo of a file or folder that only the user's predictor can read; raises `error` again for what is broken.
-
-    Every pickle in it is judged all the same: a dangerous one is not packed.
-    """
-    files = _files(path)
-    if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
-        raise error
-    return ModelInfo(
-        path=path,
-        format=OWN_FORMAT,
-        framework=None,
-        framework_version=None,
-        root_class=str(error.info.get("root_class") or ""),
-        task=None,
-        signatures=(),
-        safety=_judged(files),
-        size=sum(file.stat().st_size for file in files),
-        requirements=(Requirement(module="numpy", distribution="numpy"),),  # the server's own arrays
-        protocol=error.info.get("protocol"),
-        compression=error.info.get("compression"),
-    )
-
-
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())[:_MOST_FILES]
-
-
-def _judged(files: list[Path]) -> Safety:
-    """The verdict on every pickle in the files."""
-    findings: dict[tuple[str, str], Finding] = {}
-    for file in files:
-        pickle = read_pickles(file)
-        for finding in pickle.safety.findings if pickle is not None else ():
-            findings[finding.callable, finding.verdict] = finding
-    verdicts = {finding.verdict for finding in findings.values()}
-    return Safety(
-        verdict="dangerous" if "dangerous" in verdicts else "unknown" if verdicts else "safe",
-        findings=tuple(findings.values()),
+    if contract is None and options.signature is not None:
+        _check_signature(info, options.signature)
+    return Prepared(
+        info=info,
+        code=settled.code,
+        options=loading,
+        python=_python(info, options.python),
+        sample=options.sample or list(info.sample) or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""From a Lock to a Bundle: the folder an image is built from, byte for byte the same on any host."""
+"""From Lock to Bundle: the folder that an image is built from, the same bytes on any host."""
 
 from __future__ import annotations
 
@@ -6,81 +6,68 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts import labels
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
 from mlpack.readers.bundle_files import bytes_of
 from mlpack.templating import render as fill
-from mlpack.usercode.coverage import OwnCode
 from mlpack.version import __version__
 
 if TYPE_CHECKING:
-    from mlpack.config import Settings
+    from mlpack.config import Config, Settings
 
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
-LABEL_BUNDLE = "dev.mlpack.bundle"
-LABEL_CARD = "dev.mlpack.card"
-LABEL_CARD_DIGEST = "dev.mlpack.card.digest"
-LABEL_LOCK = "dev.mlpack.lock"
-LABEL_VERSION = "dev.mlpack.version"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What rendering needs beside the lock.
+def render(
+    lock: Lock,
+    *,
+    config: Config,
+    loader: Path | None,
+    private: tuple[BundleFile, ...] = (),
+    on_bytes: OnBytes | None = None,
+) -> Bundle:
+    """The bundle of a locked model; `loader` is the format's image half, None when the user's predictor does everything.
 
-    `loader` is the format's image half; `sample` a few instances (named records or rows); `private` serves the build alone.
+    `private` files serve the build alone. Raises TemplateError, and ModelError when the file changed or is gone.
     """
-
-    name: str
-    version: str | None = None
-    loader: Path | None  # None when the user's own predictor does everything
-    loader_note: str = ""
-    code: OwnCode | None = None
-    signature: str | None = None
-    serve: Settings
-    sample: list[Any] | None = None
-    templates: Path | None = None
-    private: tuple[BundleFile, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def render(lock: Lock, recipe: Recipe, *, on_bytes: OnBytes | None = None) -> Bundle:
-    """The bundle of a locked model. Raises TemplateError, and ModelError when the file changed or went away."""
     model = tuple(model_files(lock.info, on_bytes))
-    card = _card(lock, recipe, model)
+    name = bundle_name(config, lock.info)
+    card = _card(lock, config, name, model)
     card_file = _file("model.json", (json.dumps(card, indent=2, ensure_ascii=True) + "\n").encode())
-    values = _values(lock, recipe, card, card_file)
+    values = _values(lock, config, card, card_file, has_loader=loader is not None)
+    code = lock.prepared.code
     files = [
-        *_dockerfiles(values, recipe),
-        _file(".dockerignore", fill("dockerignore.j2", values, folder=recipe.templates).encode()),
-        _file("get_uv.py", fill("get_uv.py.j2", values, folder=recipe.templates).encode()),
+        *_dockerfiles(values, config),
+        _file(".dockerignore", fill("dockerignore.j2", values, folder=config.templates).encode()),
+        _file("get_uv.py", fill("get_uv.py.j2", values, folder=config.templates).encode()),
         _file("installer.lock", lock.installer.encode()),
         _file("requirements.lock", lock.requirements.encode()),
         *runtime_files(),
         card_file,
         *model,
-        *([_file("loader.py", recipe.loader.read_bytes())] if recipe.loader else []),
-        *(recipe.code.files if recipe.code else ()),
-        _file("serve.py", fill("serve.py.j2", values, folder=recipe.templates).encode()),
+        *([_file("loader.py", loader.read_bytes())] if loader else []),
+        *(code.files if code else ()),
+        _file("serve.py", fill("serve.py.j2", values, folder=config.templates).encode()),
     ]
     files.sort(key=lambda file: file.name)
     digest = _digest_of(files, lock.platform)
     return Bundle(
         lock=lock,
-        name=recipe.name,
-        version=recipe.version,
+        name=name,
+        version=config.version,
         files=tuple(files),
-        private=recipe.private,
+        private=private,
         digest=digest,
         card=card,
-        labels={LABEL_BUNDLE: digest},
+        labels={labels.BUNDLE: digest},
     )
 
 
@@ -90,16 +77,26 @@ def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
             continue
-        put(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
+        write_file(file, folder / ("Dockerfile" if file.name == "Dockerfile.classic" else file.name))
 
 
-def put(file: BundleFile, target: Path) -> None:
+def write_file(file: BundleFile, target: Path) -> None:
     """Writes one file of a bundle."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as out:
         for chunk in bytes_of(file):
             out.write(chunk)
     target.chmod(file.mode)
+
+
+def bundle_name(config: Config, info: ModelInfo) -> str:
+    """The name of the image: the configured one as a repository name, else the model file's."""
+    return (slug(config.name) if config.name else model_name(info.path)) or "model"
+
+
+def service_name(config: Config, path: Path) -> str:
+    """The name of a model's service: as configured, else by its path."""
+    return slug(config.name) if config.name else model_name(path)
 
 
 def model_name(path: Path) -> str:
@@ -127,8 +124,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100].rstrip("-")
 
 
-def _file(name: str, content: bytes) -> BundleFile:
-    return BundleFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest(), content=content)
+_file = BundleFile.of_bytes
 
 
 def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
@@ -140,17 +136,17 @@ def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
             yield _file(f"mlpack/runtime/{name.as_posix()}", source.read_bytes())
 
 
-def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str, Any]:
+def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) -> dict[str, Any]:
     """The ModelCard: what the runtime, `mlpack test` and people read of the model."""
     if not model:
         raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
-    info = lock.info
+    info, prepared = lock.info, lock.prepared
     root = model_root(info)
     whole = model[0].sha256 if len(model) == 1 else _digest_of(list(model), "").removeprefix("sha256:")
     return {
         "schema": 1,
-        "name": recipe.name,
-        "version": recipe.version,
+        "name": name,
+        "version": config.version,
         "mlpack": __version__,
         "python": lock.python,
         "platform": lock.platform,
@@ -161,11 +157,11 @@ def _card(lock: Lock, recipe: Recipe, model: tuple[BundleFile, ...]) -> dict[str
             "sha256": whole,
             "size": sum(file.size for file in model),
         },
-        "limits": {"max_rows": recipe.serve.max_rows, "max_body": recipe.serve.max_body_bytes},
-        "options": {**({"entry": info.entry} if info.entry else {}), **info.options, **recipe.options},
-        "sample": recipe.sample,
-        **({"code": recipe.code.to_json()} if recipe.code else {}),
-        **_ordered(info, recipe.signature),
+        "limits": {"max_rows": config.serve.max_rows, "max_body": config.serve.max_body_bytes},
+        "options": {**({"entry": info.entry} if info.entry else {}), **info.options, **prepared.options},
+        "sample": prepared.sample,
+        **({"code": prepared.code.to_json()} if prepared.code else {}),
+        **_ordered(info, config.signature),
     }
 
 
@@ -176,31 +172,33 @@ def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
     return data
 
 
-def _values(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile) -> dict[str, Any]:
-    info = lock.info
+def _values(
+    lock: Lock, config: Config, card: dict[str, Any], card_file: BundleFile, *, has_loader: bool
+) -> dict[str, Any]:
+    info, code = lock.info, lock.prepared.code
     what = info.root_class.rpartition(".")[2] or info.format
     engine = " ".join(part for part in (info.framework, info.framework_version) if part)
     summary = f"{what}{f' of {engine}' if engine else ''}, from {info.path.name}"
     return {
-        "name": recipe.name,
-        "version": recipe.version,
+        "name": card["name"],
+        "version": config.version,
         "summary": summary,
         "mlpack_version": __version__,
         "base": lock.base + (f"@{lock.base_digest}" if lock.base_digest else ""),
         "apt": list(lock.apt),
         "locales": [(name, *_language(name)) for name in info.locales],
         "gpu": lock.gpu,
-        "port": recipe.serve.port,
-        "settings": list(_settings(recipe.serve)),
-        "workers": recipe.serve.workers,
+        "port": config.serve.port,
+        "settings": list(_settings(config.serve)),
+        "workers": config.serve.workers,
         "signature": card["signatures"][0]["name"] if card["signatures"] else None,
         "signatures": ", ".join(signature["name"] for signature in card["signatures"]),
-        "loader_note": recipe.loader_note or info.format,
-        "loader": recipe.loader is not None,
-        "code": recipe.code is not None,
-        "main": sorted(recipe.code.main) if recipe.code else [],
-        "predictor": recipe.code.predictor if recipe.code else None,
-        "labels": list(_labels(lock, recipe, card, card_file, summary).items()),
+        "loader_note": info.format,
+        "loader": has_loader,
+        "code": code is not None,
+        "main": sorted(code.main) if code else [],
+        "predictor": code.predictor if code else None,
+        "labels": list(_labels(lock, card, card_file, summary).items()),
         "card": card,
     }
 
@@ -231,7 +229,7 @@ def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
         yield section, f"{section.title()}({', '.join(given)})", True, "as mlpack.yaml says"
 
 
-def _labels(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleFile, summary: str) -> dict[str, str]:
+def _labels(lock: Lock, card: dict[str, Any], card_file: BundleFile, summary: str) -> dict[str, str]:
     """OCI's own annotations, ours, and the one that lets SageMaker choose the port."""
     brief = {
         key: card[key] for key in ("name", "version", "framework", "framework_version", "root_class", "task", "python")
@@ -239,19 +237,19 @@ def _labels(lock: Lock, recipe: Recipe, card: dict[str, Any], card_file: BundleF
     brief["signatures"] = [signature["name"] for signature in card["signatures"]]
     text = json.dumps(brief, ensure_ascii=True)
     return {
-        "org.opencontainers.image.title": recipe.name,
-        "org.opencontainers.image.version": recipe.version or card["model"]["sha256"][:12],
+        "org.opencontainers.image.title": card["name"],
+        "org.opencontainers.image.version": card["version"] or card["model"]["sha256"][:12],
         "org.opencontainers.image.description": summary,
         "org.opencontainers.image.base.name": lock.base,
-        LABEL_VERSION: __version__,
-        LABEL_LOCK: card["lock"],
-        LABEL_CARD_DIGEST: f"sha256:{card_file.sha256}",
-        LABEL_CARD: text if len(text) <= 4096 else json.dumps({"name": recipe.name}, ensure_ascii=True),
+        labels.VERSION: __version__,
+        labels.LOCK: card["lock"],
+        labels.CARD_DIGEST: f"sha256:{card_file.sha256}",
+        labels.CARD: text if len(text) <= 4096 else json.dumps({"name": card["name"]}, ensure_ascii=True),
         "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true",
     }
 
 
-def _dockerfiles(values: dict[str, Any], recipe: Recipe) -> Iterator[BundleFile]:
+def _dockerfiles(values: dict[str, Any], config: Config) -> Iterator[BundleFile]:
     """The Dockerfile with BuildKit's mounts, and the same for builders that have none."""
     mount = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
     for name, buildkit in (("Dockerfile", True), ("Dockerfile.classic", False)):
@@ -261,7 +259,7 @@ def _dockerfiles(values: dict[str, Any], recipe: Recipe) -> Iterator[BundleFile]
             "pip_cache": "" if buildkit else " --no-cache-dir",
             "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",
         }
-        yield _file(name, fill("Dockerfile.j2", {**values, **mounts}, folder=recipe.templates).encode())
+        yield _file(name, fill("Dockerfile.j2", {**values, **mounts}, folder=config.templates).encode())
 
 
 def _digest_of(files: Iterable[BundleFile], platform: str) -> str:

@@ -1,16 +1,17 @@
-"""The verb `resolve`: a model's recorded versions to one hash-locked set of packages, as of their own time."""
+"""From Prepared to Lock: a model's recorded versions become one hash-locked set of packages, as of their own time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress, Progress
-from mlpack.errors import ResolveError, UsageError
+from mlpack.errors import IndexUnreachableError, ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
 from mlpack.packages.era import WINDOW
 from mlpack.packages.index import ask_all, local_path
@@ -50,7 +51,7 @@ class ResolveOptions:
 
 
 def resolve(
-    info: ModelInfo,
+    prepared: Prepared,
     *,
     options: ResolveOptions,
     settings: PackageSettings,
@@ -69,20 +70,38 @@ def resolve(
         raise UsageError(f"no images are made for {options.platform}", hint=f"One of {', '.join(PLATFORMS)}.")
     if options.wheelhouse is not None:
         settings = settings.only(options.wheelhouse)
+    info = prepared.info
+    if prepared.python is not None:
+        options = replace(options, python=options.python or prepared.python)
     wants = wanted(info, extras=options.requirements, framework=options.framework)
     key = _key(info, wants, options, settings, runtime_requirements)
-    kept = None if refresh else load_lock(cache_dir, key, info)
-    if kept is not None:
-        return kept
-    lock = _resolve(
-        info, wants, options, settings, runtime_requirements, base_digest, cache_dir, on_progress or _silent
-    )
-    keep_lock(cache_dir, key, lock)
-    return lock
+    lock = None if refresh else load_lock(cache_dir, key, prepared)
+    if lock is None:
+        lock = _resolve(
+            prepared, wants, options, settings, runtime_requirements, base_digest, cache_dir, on_progress or _silent
+        )
+        keep_lock(cache_dir, key, lock)
+    if prepared.python is None:
+        return lock
+    why = f"Python {prepared.python}, which compiled the code that {info.path.name} holds."
+    return replace(lock, reasons=(why, *lock.reasons[1:]))
+
+
+def first_lock(choices: Iterable[tuple[str, ...]], lock: Callable[[tuple[str, ...]], Lock]) -> Lock:
+    """The lock for the first set of Pythons that has one. Raises the last set's ResolveError, IndexUnreachableError at once."""
+    error = ResolveError("this machine has no Python for the model", hint="Install one, or use a container engine.")
+    for pythons in choices:
+        try:
+            return lock(pythons)
+        except IndexUnreachableError:  # noqa: PERF203 - two rounds at most
+            raise
+        except ResolveError as failed:
+            error = failed
+    raise error
 
 
 def _resolve(
-    info: ModelInfo,
+    prepared: Prepared,
     wants: Wanted,
     options: ResolveOptions,
     settings: PackageSettings,
@@ -119,7 +138,7 @@ def _resolve(
         why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
         unpinned = "" if digest else f"The digest of {base} could not be had, so the base image is not pinned."
     return Lock(
-        info=info,
+        prepared=prepared,
         python=python,
         platform=options.platform,
         base=base,
@@ -129,7 +148,7 @@ def _resolve(
         reasons=tuple(filter(None, (why, *variant.reasons, *solution.reasons, unpinned))),
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
-        apt=_apt(info, options, solution),
+        apt=_apt(prepared.info, options, solution),
         pages=tuple(place for place in settings.find_links if place == TORCH_CPU_PAGE),
         gpu=options.gpu,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.errors import UnreadableModelError
 from mlpack.readers.archives.trees import open_tree
 from mlpack.readers.limits import CutOffError

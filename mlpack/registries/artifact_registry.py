@@ -24,7 +24,7 @@ _VERSIONS = 2  # of an image: itself, and the receipt that hangs on it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class Repository:
     """A Docker repository of Artifact Registry by project, location and name."""
 
     project: str
@@ -47,7 +47,7 @@ class Shelf:
         return f"{self.location}-docker.pkg.dev/{self.project.replace(':', '/')}/{self.name}"
 
 
-def shelf_of(reference: str) -> Shelf | None:
+def repository_of(reference: str) -> Repository | None:
     """The repository that `LOCATION-docker.pkg.dev/PROJECT/NAME/...` lies in, None for another host."""
     host, _, path = reference.partition("/")
     parts = path.split("/")
@@ -55,7 +55,7 @@ def shelf_of(reference: str) -> Shelf | None:
         return None
     project = ":".join(parts[:2]) if "." in parts[0] and len(parts) > 3 else parts[0]
     name = parts[2] if ":" in project else parts[1]
-    return Shelf(project=project, location=host.removesuffix("-docker.pkg.dev"), name=name)
+    return Repository(project=project, location=host.removesuffix("-docker.pkg.dev"), name=name)
 
 
 class ArtifactRegistry:
@@ -65,43 +65,43 @@ class ArtifactRegistry:
         self._endpoint = environ.get(_VARIABLE, "").rstrip("/")
         self._opened: Any = None
 
-    def find(self, shelf: Shelf) -> str | None:
+    def find(self, repository: Repository) -> str | None:
         """The repository's address as the service tells it, None when there is no such repository."""
         client = self._client
         from google.api_core.exceptions import NotFound
 
-        with _told(shelf):
+        with _told(repository):
             try:
-                found = client.get_repository(name=shelf.resource)
+                found = client.get_repository(name=repository.resource)
             except NotFound:
                 return None
-        return str(found.registry_uri) or shelf.usual_uri
+        return str(found.registry_uri) or repository.usual_uri
 
-    def keep(self, shelf: Shelf, *, newest: int | None = None) -> str:
-        """The repository's address; made when it is missing. `newest` sets the clean-up policy: so many images stay.
+    def ensure(self, repository: Repository, *, newest: int | None = None) -> str:
+        """The repository's address; created when it is missing. `newest` sets the clean-up policy: how many images stay.
 
         Policies of others stay, too.
         """
         client = self._client
         from google.api_core.exceptions import Conflict, NotFound
 
-        with _told(shelf):
+        with _told(repository):
             try:
-                found = client.get_repository(name=shelf.resource)
+                found = client.get_repository(name=repository.resource)
             except NotFound:
                 with suppress(Conflict):  # somebody made it in between
                     client.create_repository(
-                        parent=shelf.parent, repository_id=shelf.name, repository=_repository()
+                        parent=repository.parent, repository_id=repository.name, repository=_message()
                     ).result(timeout=_WAIT_S)
-                found = client.get_repository(name=shelf.resource)
+                found = client.get_repository(name=repository.resource)
             if newest is not None:
                 client.update_repository(
-                    repository=_repository(
-                        name=shelf.resource, policies={**found.cleanup_policies, **_policies(newest)}
+                    repository=_message(
+                        name=repository.resource, policies={**found.cleanup_policies, **_policies(newest)}
                     ),
                     update_mask={"paths": ["cleanup_policies"]},
                 )
-        return str(found.registry_uri) or shelf.usual_uri
+        return str(found.registry_uri) or repository.usual_uri
 
     @property
     def _client(self) -> Any:
@@ -110,15 +110,17 @@ class ArtifactRegistry:
         return self._opened
 
 
-class _Pusher(Protocol):
+class Pusher(Protocol):
+    """What an engine does: push with its own login, or with one that it is given."""
+
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
-        """As an engine pushes."""
+        """Push as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
 
 
 class GooglePublisher:
     """A Publisher: a token as fresh as can be, once more with a new one on a refusal, the repository made when missing."""
 
-    def __init__(self, engine: _Pusher, login: GoogleLogin, registry: ArtifactRegistry) -> None:
+    def __init__(self, engine: Pusher, login: GoogleLogin, registry: ArtifactRegistry) -> None:
         self._engine = engine
         self._registry = registry
         self.login = login
@@ -130,10 +132,10 @@ class GooglePublisher:
         except RegistryAuthError:  # tokens end in the middle of long pushes; the layers that arrived are kept
             self.login.renew()
         except RegistryNotFoundError:
-            shelf = shelf_of(reference)
-            if shelf is None or self._registry.find(shelf) is not None:
+            repository = repository_of(reference)
+            if repository is None or self._registry.find(repository) is not None:
                 raise
-            self._registry.keep(shelf)
+            self._registry.ensure(repository)
         return self._engine.push(image, reference, on_progress=on_progress, login=self.login)
 
 
@@ -164,7 +166,7 @@ def _no_credentials(error: Exception) -> RegistryAuthError:
     )
 
 
-def _repository(*, name: str = "", policies: Mapping[str, Any] | None = None) -> Any:
+def _message(*, name: str = "", policies: Mapping[str, Any] | None = None) -> Any:
     from google.cloud import artifactregistry_v1
 
     return artifactregistry_v1.Repository(
@@ -197,12 +199,12 @@ def _policies(newest: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _told(shelf: Shelf) -> Iterator[None]:
+def _told(repository: Repository) -> Iterator[None]:
     """Google's failures in the words of this house."""
     from google.api_core import exceptions as google
     from google.auth.exceptions import GoogleAuthError
 
-    where = shelf.resource
+    where = repository.resource
     try:
         yield
     except (google.Forbidden, google.Unauthorized) as error:

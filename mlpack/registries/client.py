@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import json
 import os
 import re
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from mlpack.artifacts.references import DOCKER_HUB, is_loopback
 from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundError, RegistryUnreachableError
+from mlpack.http import CertificateError, Connection, Trust, UnansweredError, send
 from mlpack.registries.credentials import Credentials, Login, find_credentials, remedy
 
 if TYPE_CHECKING:
@@ -55,12 +53,10 @@ class RegistryHttp:
         self._login = login
         self._credentials: Credentials | None = (login or find_credentials)(registry)
         self._authorization: dict[str, str] = {}
-        handlers: list[urllib.request.BaseHandler] = [_Redirects()]
-        if is_loopback(host):
-            handlers.append(urllib.request.ProxyHandler({}))
-        else:
-            handlers.append(urllib.request.HTTPSHandler(context=_trust(registry)))
-        self._opener = urllib.request.build_opener(*handlers)
+        # This machine's own addresses are reached directly, whatever proxy is set.
+        self._connection = Connection(
+            trust=_trust(registry), proxies={} if is_loopback(host) else None, timeout_s=_PATIENCE_S
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +64,7 @@ class RegistryHttp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opener.close()
+        """Nothing is kept open."""
 
     def ask(
         self,
@@ -107,20 +103,17 @@ class RegistryHttp:
     ) -> Answer:
         # What the registry hands on to another host (a bucket) is signed by its address and must not see the login.
         own = urlsplit(address).netloc == urlsplit(self._base).netloc
-        login = {"Authorization": authorization} if authorization and own else {}
-        return self._open(urllib.request.Request(address, data=body, headers={**headers, **login}, method=method))  # noqa: S310  # http or https, see __init__
+        return self._open(
+            address, method=method, headers=headers, body=body, authorization=authorization if own else None
+        )
 
-    def _open(self, request: urllib.request.Request) -> Answer:
+    def _open(self, address: str, **request: Any) -> Answer:
         try:
-            with self._opener.open(request, timeout=_PATIENCE_S) as answer:
+            with send(address, self._connection, **request) as answer:
                 return _read(answer.status, answer.headers, answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return _read(error.code, error.headers, error)
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason = getattr(error, "reason", None) or error
+        except (UnansweredError, CertificateError, HTTPException, OSError) as error:
             raise RegistryUnreachableError(
-                f"{self._registry} cannot be reached: {reason}",
+                f"{self._registry} cannot be reached: {error}",
                 hint="See to the host and port, the network and its proxy, and the certificates that are trusted here.",
             ) from error
 
@@ -143,15 +136,15 @@ class RegistryHttp:
             raise self._refused(f"it wants the login sent to {realm!r}, which is not encrypted")
         wanted = re.sub(r":[a-z,]+$", f":{scope}", challenge.get("scope", ""))
         fields = {"service": challenge.get("service", ""), "scope": wanted}
-        credentials, headers, body = self._credentials, {}, None
+        credentials, login, body = self._credentials, None, None
         if credentials is not None and credentials.identity_token:
             form = {**fields, "grant_type": "refresh_token", "refresh_token": credentials.identity_token}
             body = urlencode({**form, "client_id": "mlpack"}).encode()
         else:
             realm += ("&" if urlsplit(realm).query else "?") + urlencode(fields)
             if credentials is not None:
-                headers = {"Authorization": _basic(credentials)}
-        answer = self._open(urllib.request.Request(realm, data=body, headers=headers))  # noqa: S310  # checked above
+                login = _basic(credentials)
+        answer = self._open(realm, method="GET" if body is None else "POST", authorization=login, body=body)
         with contextlib.suppress(ValueError, AttributeError):
             found = json.loads(answer.body)
             if answer.status == 200 and (token := found.get("token") or found.get("access_token")):
@@ -162,25 +155,6 @@ class RegistryHttp:
         known = self._credentials is not None
         told = f"{self._registry} refused the login: {why}" if known else f"{self._registry} asks for a login: {why}"
         return RegistryAuthError(told, hint=f"{remedy(self._registry, self._login)}, then try again.")
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects of reads, without the login when they lead to another host."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """The next request, None to stop at the redirect itself."""
-        following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None and urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
-            following.remove_header("Authorization")
-        return following
 
 
 def _read(status: int, headers: Message, answer: IO[bytes]) -> Answer:
@@ -199,12 +173,9 @@ def _basic(credentials: Credentials) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
-def _trust(registry: str) -> ssl.SSLContext:
+def _trust(registry: str) -> Trust:
     """The certificates of this machine, of the user's CA bundle, and of Docker's folder for the registry."""
-    context = ssl.create_default_context()
     folders = (Path.home() / ".docker" / "certs.d" / registry, Path("/etc/docker/certs.d") / registry)
     named = [Path(text) for name in _CA_VARIABLES if (text := os.environ.get(name))]
-    for path in (*named, *(path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.crt")))):
-        if path.is_file():
-            context.load_verify_locations(cafile=path)
-    return context
+    docker = (path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.crt")))
+    return Trust(more=tuple(path for path in (*named, *docker) if path.is_file()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mlpack.artifacts import labels as image_labels
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.references import parse_reference
 from mlpack.errors import RegistryNotFoundError, UsageError
@@ -38,7 +39,7 @@ def pushed_image(reference: str, *, platform: str, login: Login | None = None) -
         tags=(reference,),
         size=sum(int(layer.get("size", 0)) for layer in manifest.get("layers") or []),
         platform=f"{config.get('os')}/{config.get('architecture')}",
-        card=_summary(labels.get("dev.mlpack.card", "")),
+        card=_summary(labels.get(image_labels.CARD, "")),
         labels=labels,
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
+from mlpack.artifacts.prepared import CODE_FOLDER, UserCode
 from mlpack.errors import MissingCodeError, UnsafeModelError
 from mlpack.packages.names import normalise, parse_requirement
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
@@ -20,7 +21,6 @@ from mlpack.usercode.index import CodeIndex, Module
 from mlpack.usercode.missing import missing_code, missing_import
 from mlpack.usercode.slicing import slice_of
 
-FOLDER = "code"  # in the bundle, and below /app
 _MAINS = ("__main__", "__mp_main__")
 _BY_VALUE = ("cloudpickle", "dill")
 # The modules that a framework brings itself: naming them under `requirements:` does not vouch for what a file names in them.
@@ -32,29 +32,11 @@ _TAKEN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnCode:
-    """Code that goes into the image. `paths` are looked up for modules there; `main` says which module has a `__main__` name.
-
-    `predictor` is the module of the user's own loader; `notes` tell what was left out or cut.
-    """
-
-    files: tuple[BundleFile, ...] = ()
-    paths: tuple[str, ...] = (FOLDER,)
-    main: Mapping[str, str] = field(default_factory=dict)
-    predictor: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The card's part: how the server finds the code."""
-        return {"paths": list(self.paths), "main": dict(self.main), "predictor": self.predictor}
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settled:
     """A model with its code: the info says what is covered; `open` are the callables that only --trust lets through."""
 
     info: ModelInfo
-    code: OwnCode | None
+    code: UserCode | None
     open: tuple[str, ...]
 
 
@@ -222,9 +204,9 @@ class _Settling:
             return Settled(info=info, code=None, open=tuple(self.open))
         self._tell_clashes()
         self._tell_work()
-        code = OwnCode(
+        code = UserCode(
             files=tuple(self._bundle_files()),
-            paths=tuple("/".join(filter(None, (FOLDER, root))) for root in self.included.roots),
+            paths=tuple("/".join(filter(None, (CODE_FOLDER, root))) for root in self.included.roots),
             main={name: module.name for name, module in sorted(self.main.items())},
             predictor=self.predictor,
             notes=tuple(dict.fromkeys(self.notes)),
@@ -267,14 +249,14 @@ class _Settling:
             if text is not None:
                 content = text.encode()
                 yield BundleFile(
-                    name=f"{FOLDER}/{file.target}",
+                    name=f"{CODE_FOLDER}/{file.target}",
                     size=len(content),
                     sha256=hashlib.sha256(content).hexdigest(),
                     content=content,
                 )
             else:
                 yield BundleFile(
-                    name=f"{FOLDER}/{file.target}", size=file.size, sha256=_sha256(file.path), source=file.path
+                    name=f"{CODE_FOLDER}/{file.target}", size=file.size, sha256=_sha256(file.path), source=file.path
                 )
 
 

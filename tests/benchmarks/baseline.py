@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import cast
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import Lock
-from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
 
 # `--no-cache-dir` makes it smaller and no slower. The mount and the `.` hand over the network's settings, as our side has them.
 DOCKERFILE = """\
@@ -75,7 +76,9 @@ def with_own_cache(bundle: Bundle, name: str) -> Bundle:
 
 def _bundle(files: list[BundleFile], platform: str) -> Bundle:
     """A bundle made by hand: the engine asks its lock for the platform alone."""
-    lock = Lock(info=cast("ModelInfo", None), python="", platform=platform, base="", base_digest=None, requirements="")
+    lock = Lock(
+        prepared=cast("Prepared", None), python="", platform=platform, base="", base_digest=None, requirements=""
+    )
     return Bundle(lock=lock, name="bench", version=None, files=tuple(files), private=(), digest="", card={}, labels={})
 
 

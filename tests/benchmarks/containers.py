@@ -10,10 +10,11 @@ import time
 import uuid
 from pathlib import Path
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Limits
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.docker.containers import RUN_LABEL, _host_config
+from mlpack.engines.docker.containers import _host_config
 from mlpack.errors import EngineError
 from tests.benchmarks.measuring import tell
 from tests.benchmarks.moments import BARE, first_answer
@@ -75,7 +76,7 @@ def _bare(engine: DockerEngine, image: Image, file: str) -> tuple[float, object]
     name = f"mlpack-{uuid.uuid4().hex[:12]}"
     container = client.create_container(
         image.id, [file], name=name, entrypoint=[PYTHON, "-c", BARE], ports=[8080],
-        user=Limits().user, labels={RUN_LABEL: name}, host_config=held, use_config_proxy=False,
+        user=Limits().user, labels={labels.RUN: name}, host_config=held, use_config_proxy=False,
     )["Id"]  # fmt: skip
     try:
         client.start(container)

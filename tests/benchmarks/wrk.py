@@ -59,7 +59,7 @@ def measure(url: str, path: str, body: str, connections: int, seconds: float, pi
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of those that it started, so far."""
     fields: dict[int, list[str]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in (process / "stat" for process in Path("/proc").glob("[0-9]*")):
         with suppress(OSError):  # it has just ended
             fields[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
     family = {pid}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-LIST = Path(__file__).parents[2] / "mlpack" / "formats" / "pytorch" / "operators.tsv"
+LIST = Path(__file__).parents[2] / "mlpack" / "formats" / "pytorch" / "torchscript" / "operators.tsv"
 HEAD = (
     "# torch's operators by exact name: `call` (computes only), `ask` (not known as harmless), `never` (files, machines, code)\n"
     "# made from torch's registered schemas, and checked, by tests/formats/list_operators.py\n"

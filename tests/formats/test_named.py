@@ -16,7 +16,7 @@ from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, 
 from mlpack.formats.named import NamedFormat
 from mlpack.pipeline.gate import refuse_mute
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.prepare import Asked, prepare
+from mlpack.pipeline.prepare import PrepareOptions, prepare
 from tests.messages import field
 
 
@@ -124,9 +124,9 @@ def test_a_predictor_does_not_take_a_dangerous_pickle_along(tmp_path: Path) -> N
         'INPUTS = {"x": "FP32"}\n\n\ndef load(path):\n    ...\n\n\ndef predict(model, inputs):\n    return inputs\n'
     )
     with pytest.raises(UnsafeModelError, match=r"os\.system"):
-        prepare(lambda: look(folder), folder, Asked(predictor=predictor, trust=True))
+        prepare(look(folder), PrepareOptions(predictor=predictor, trust=True))
     (folder / "pytorch_model-00001-of-00001.bin").write_bytes(b"not a pickle")
-    assert prepare(lambda: look(folder), folder, Asked(predictor=predictor)).info.format == "sharded"
+    assert prepare(look(folder), PrepareOptions(predictor=predictor)).info.format == "sharded"
 
 
 def written(folder: Path, files: dict[str, bytes], container: str) -> Path:

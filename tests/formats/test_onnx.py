@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,11 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.datasets import load_iris
 
 from mlpack.artifacts.model import ModelInfo, Signature
-from mlpack.config import Settings
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.onnx import OnnxFormat, loader
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.render import Recipe, render
 from mlpack.readers.bundle_files import content_of
 from mlpack.runtime.card import Signature as Served
 from mlpack.runtime.models.calls import call
@@ -32,7 +29,7 @@ from mlpack.runtime.protocols.encoding.rows import Rows
 from tests.formats import onnx_models as made
 from tests.formats.onnx_operators import missing
 from tests.messages import varint
-from tests.unit.locks import make_lock
+from tests.unit.locks import make_lock, render_lock
 
 
 def saved(folder: Path, model: Any, name: str = "m.onnx") -> Path:
@@ -282,7 +279,7 @@ def test_what_this_runtime_reads_is_in_the_table() -> None:
 
 def shipped(info: ModelInfo) -> dict[str, bytes]:
     """The model's files as the engine would get them."""
-    bundle = render(replace(make_lock(info.path), info=info), Recipe(name="m", serve=Settings(), loader=None))
+    bundle = render_lock(make_lock(info.path, info=info), name="m")
     return {file.name: b"".join(content_of(file)) for file in bundle.files if file.name.startswith("model/")}
 
 
@@ -338,7 +335,7 @@ def test_a_language_for_texts(tmp_path: Path) -> None:
     """StringNormalizer needs a language's rules, which are then made in the image; others need none."""
     info = look(saved(tmp_path, made.words()))
     assert info.locales == ("en_US.UTF-8",)
-    bundle = render(replace(make_lock(info.path), info=info), Recipe(name="m", serve=Settings(), loader=None))
+    bundle = render_lock(make_lock(info.path, info=info), name="m")
     text = next(file.content for file in bundle.files if file.name == "Dockerfile") or b""
     golden = Path(__file__).parents[1] / "golden" / "locale" / "Dockerfile"
     if os.environ.get("MLPACK_UPDATE_GOLDEN"):

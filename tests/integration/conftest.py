@@ -19,11 +19,13 @@ from typing import Any
 import pytest
 from docker.errors import APIError
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts import labels
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.artifacts.prepared import Prepared
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.docker.containers import RUN_LABEL
 from mlpack.packages.settings import read_settings
 from mlpack.packages.settings.variables import uv_variables
 from tests.integration.cli import told
@@ -163,7 +165,7 @@ def make_environment(requirements: tuple[str, ...], folder: Path) -> None:
 
 def containers_of(engine: DockerEngine, image: str) -> set[str]:
     """The containers that mlpack itself made of an image, ended ones too; a stand-in may run the same image for long."""
-    ours = engine._client.containers(all=True, filters={"label": RUN_LABEL})
+    ours = engine._client.containers(all=True, filters={"label": labels.RUN})
     return {entry["Id"] for entry in ours if entry["ImageID"] == image}
 
 
@@ -216,4 +218,6 @@ def lock_for(platform: str) -> Lock:
         safety=Safety(verdict="safe"),
         size=0,
     )
-    return Lock(info=info, python="3.11", platform=platform, base=BASE, base_digest=None, requirements="")
+    return Lock(
+        prepared=Prepared(info=info), python="3.11", platform=platform, base=BASE, base_digest=None, requirements=""
+    )

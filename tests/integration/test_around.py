@@ -234,7 +234,7 @@ def test_clean_removes_what_was_named(
     no = on_terminal("clean", one, cwd=tmp_path, typed="n\n")
     assert no.code == 130
     assert "Remove 1 things, at most" in no.text
-    assert "you said no" in no.text
+    assert "not confirmed" in no.text
     assert "interrupted" in on_terminal("clean", one, cwd=tmp_path, typed="\x04").text
     assert engine.find(f"{one}:1") is not None
     removed = told("clean", one.rpartition("/")[2], other, "--yes", cwd=tmp_path)["removed"]

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts import labels
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
-from mlpack.engines.docker.model_image import MODEL_LABEL, model_digest, model_reference
+from mlpack.engines.docker.model_image import model_digest, model_reference
 from mlpack.errors import DiskFullError, UnreadableModelError
 from tests.extra import extra
 from tests.integration.big import write_big_model
@@ -155,7 +156,7 @@ def test_an_interrupted_sending_leaves_nothing(
         process.send_signal(end)
         assert process.wait(PATIENCE_S) == 130
     line.over.set()  # what was on its way arrives, and then the end of it
-    assert engine.images(label=f"{MODEL_LABEL}={model_digest([model])}") == ()
+    assert engine.images(label=f"{labels.MODEL}={model_digest([model])}") == ()
 
 
 def model_file(path: Path, sha256: str) -> BundleFile:

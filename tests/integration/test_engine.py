@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.base import Limits, Running
@@ -512,7 +512,7 @@ def within(holds: Callable[[], bool]) -> None:
 
 def sleeps(marker: str) -> bool:
     """Whether this machine has a `sleep` with that argument."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
+    for file in (process / "cmdline" for process in Path("/proc").glob("[0-9]*")):
         try:
             words = file.read_bytes().split(b"\0")
         except OSError:

@@ -342,7 +342,7 @@ def reads(pid: int, path: Path) -> bool:
 
 def processes() -> Iterator[tuple[int, list[bytes]]]:
     """Every process with its words."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in (process / "cmdline" for process in Path("/proc").glob("[0-9]*")):
         with contextlib.suppress(OSError):
             yield int(path.parent.name), path.read_bytes().rstrip(b"\0").split(b"\0")
 

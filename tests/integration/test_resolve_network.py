@@ -13,6 +13,7 @@ from uv import find_uv_bin
 
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import Requirement
+from mlpack.artifacts.prepared import Prepared
 from mlpack.packages.compiler import compile_lock
 from mlpack.packages.era import CAPS, find_era
 from mlpack.packages.index import ask_all
@@ -64,7 +65,7 @@ def files(settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
 def locked(version: str, settings: PackageSettings, cache: Path) -> Lock:
     """The lock of a model made with a scikit-learn."""
     return resolve(
-        sklearn_model(version, Requirement(module="pandas", distribution="pandas")),
+        Prepared(info=sklearn_model(version, Requirement(module="pandas", distribution="pandas"))),
         options=ResolveOptions(),
         settings=settings,
         runtime_requirements=RUNTIME,
@@ -151,7 +152,7 @@ def test_every_python_with_an_image_can_be_locked(settings: PackageSettings, tmp
         for platform in ("linux/amd64", "linux/arm64"):
             version = {"3.9": "1.6.1", "3.10": "1.7.2"}.get(python, "1.9.1")
             lock = resolve(
-                sklearn_model(version),
+                Prepared(info=sklearn_model(version)),
                 options=ResolveOptions(python=python, platform=platform),
                 settings=settings,
                 runtime_requirements=RUNTIME,

@@ -259,7 +259,7 @@ def watched(canary: str) -> Iterator[list[str]]:
 
     def watch() -> None:
         while not ended.wait(0.02):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for path in (process / "cmdline" for process in Path("/proc").glob("[0-9]*")):
                 with contextlib.suppress(OSError):
                     if canary.encode() in (words := path.read_bytes()):
                         found.append(words.decode(errors="replace"))

@@ -8,18 +8,17 @@ from dataclasses import replace
 import pytest
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
+from mlpack.artifacts.release import Released, Unverified
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Deployment
 from mlpack.checks.golden import Golden, ask, golden_of
 from mlpack.checks.smoke import Expectation
-from mlpack.cli.deploying import refuse_platform
 from mlpack.errors import DeployError, DeployStateError
-from mlpack.pipeline.deploy import deploy, rollback, share
+from mlpack.pipeline.deploy import deploy, refuse_platform, rollback, share
 from tests.standins.small_target import SmallTarget, small_target
 
 IMAGE = Image(id="sha256:1", tags=("small:1",), size=1, platform="linux/amd64", card={}, labels={})
-RELEASED = Released(reference="small@sha256:0", digest="sha256:0", tags=(), image=IMAGE, report=None)
+RELEASED = Released(reference="small@sha256:0", digest="sha256:0", tags=(), source=Unverified(image=IMAGE))
 GOLDEN = Golden(request={"instances": [[1]]}, answer={"predictions": [1]}, signature=None)
 
 

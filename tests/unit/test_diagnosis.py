@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from mlpack.cli.diagnosis import clock, diagnose, room
 from mlpack.cli.output.console import Console
+from mlpack.cli.wiring import make_line
+from mlpack.maintenance.diagnosis import Finding, clock, diagnose, room
 from tests.unit.packages.standin_index import Release, serve
 
 PIP = Release("pip", "25.0", "2025-01-26T00:00:00Z")
@@ -29,6 +31,11 @@ def test_a_clock_that_is_off_is_told() -> None:
     assert "timedatectl" in clock(7200).remedy
 
 
+def _diagnosed(folder: Path) -> Iterable[Finding]:
+    line = make_line(console=Console(json=True))
+    return diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=folder)
+
+
 def test_the_clock_is_asked_with_the_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An index with a password tells its time too, and the password is in no finding."""
     monkeypatch.chdir(tmp_path)
@@ -36,6 +43,6 @@ def test_the_clock_is_asked_with_the_login(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
     with serve((PIP,), login="me:hush-hush") as index:
         monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        found = {finding.name: finding for finding in diagnose(Console(json=True))}
+        found = {finding.name: finding for finding in _diagnosed(tmp_path)}
     assert found["clock"].state == found["index"].state == "ok"
     assert "hush" not in repr(found)

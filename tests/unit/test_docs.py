@@ -14,7 +14,6 @@ from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
 from mlpack.checks.contracts import CONTRACTS
 from mlpack.config import Config, Settings, load_config
-from mlpack.pipeline.render import Recipe, render
 from mlpack.plugins import BUILT_IN, load
 from mlpack.runtime import errors as serve_errors
 from mlpack.runtime.protocols import PROTOCOLS
@@ -22,7 +21,7 @@ from mlpack.runtime.telemetry.logs import SEVERITIES
 from mlpack.usercode.predictors import FUNCTIONS, read_contract
 from mlpack.usercode.python_source import parse_source
 from tests import docs_tables
-from tests.unit.locks import make_lock
+from tests.unit.locks import make_lock, render_lock
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -129,7 +128,7 @@ def test_every_exit_code_is_there() -> None:
 def test_every_label_is_there(tmp_path: Path) -> None:
     """The labels that rendering sets, and the one of a running container; no other ones."""
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
-    bundle = render(lock := make_lock(tmp_path / "model.pkl"), Recipe(name="iris", loader=LOADER, serve=Settings()))
+    bundle = render_lock(lock := make_lock(tmp_path / "model.pkl"), loader=LOADER)
     assert isinstance(lock, Lock)
     dockerfile = next(file.content or b"" for file in bundle.files if file.name == "Dockerfile").decode()
     label = dockerfile[dockerfile.index("LABEL ") :].split("\n# ")[0]
@@ -194,8 +193,7 @@ def test_the_template_shown_works(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "Dockerfile.j2").write_text(text)
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
-    recipe = Recipe(name="iris", loader=LOADER, serve=Settings(), templates=tmp_path / "mine")
-    bundle = render(make_lock(tmp_path / "model.pkl"), recipe)
+    bundle = render_lock(make_lock(tmp_path / "model.pkl"), loader=LOADER, templates=tmp_path / "mine")
     dockerfile = next(file.content or b"" for file in bundle.files if file.name == "Dockerfile").decode()
     assert "ENV OMP_NUM_THREADS=1\n" in dockerfile
     assert "ENTRYPOINT" in dockerfile

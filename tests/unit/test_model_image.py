@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker.disk_space import free_at, needed, require_room
 from mlpack.engines.docker.model_image import THRESHOLD, model_reference, parted, taken_from
 from mlpack.errors import DiskFullError

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
+from mlpack.artifacts.prepared import UserCode
 from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
-from mlpack.pipeline.prepare import Asked, prepare
-from mlpack.usercode.coverage import OwnCode, Settled, settle
+from mlpack.pipeline.prepare import PrepareOptions, prepare
+from mlpack.usercode.coverage import Settled, settle
 from tests.unit.locks import make_lock
 
 CLEANER = "class Cleaner:\n    def transform(self, X):\n        return X\n"
@@ -85,12 +86,12 @@ def settled(folder: Path, *callables: str, include: tuple[str, ...] = (), **more
     return settle(info, include=paths, cwd=folder, **more)  # type: ignore[arg-type]  # the test names real parameters
 
 
-def code_of(outcome: Settled) -> OwnCode:
+def code_of(outcome: Settled) -> UserCode:
     assert outcome.code is not None
     return outcome.code
 
 
-def text_of(code: OwnCode, name: str) -> str:
+def text_of(code: UserCode, name: str) -> str:
     file = next(one for one in code.files if one.name == name)
     content = file.content if file.content is not None else file.source and file.source.read_bytes()
     assert content
@@ -432,7 +433,7 @@ def test_the_card_records_what_trust_covered(tmp_path: Path) -> None:
     (tmp_path / "m.pkl").write_bytes(b"N.")
     served = make_lock(tmp_path / "m.pkl").info.signatures
     info = replace(info_needing(tmp_path / "m.pkl", "mine.Cleaner", "functools.reduce"), signatures=served)
-    prepared = prepare(lambda: info, info.path, Asked(include=(tmp_path / "mine.py",), trust=True, cwd=tmp_path))
+    prepared = prepare(info, PrepareOptions(include=(tmp_path / "mine.py",), trust=True, folder=tmp_path))
     assert prepared.info.to_json()["guard"]["trusted"] == ["functools.reduce"]
 
 

@@ -7,19 +7,16 @@ import io
 import json
 import tarfile
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlpack.artifacts.model import ModelInfo, Safety, Signature, TensorSpec
-from mlpack.config import Settings
 from mlpack.errors import AmbiguousFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.render import Recipe, render
 from mlpack.readers.bundle_files import content_of
-from tests.unit.locks import make_lock
+from tests.unit.locks import make_lock, render_lock
 
 ROWS = Signature(
     name="predict",
@@ -73,7 +70,7 @@ def look(path: Path) -> ModelInfo:
 
 def shipped(info: ModelInfo) -> dict[str, bytes]:
     """The model's files as the engine would get them, and where the card says that the model is."""
-    bundle = render(replace(make_lock(info.path), info=info), Recipe(name="box", serve=Settings(), loader=None))
+    bundle = render_lock(make_lock(info.path, info=info), name="box")
     found = {file.name: b"".join(content_of(file)) for file in bundle.files if file.name.startswith("model/")}
     card = next(file.content for file in bundle.files if file.name == "model.json")
     assert card is not None
@@ -143,7 +140,7 @@ def test_an_archive_that_changed_is_not_sent(tmp_path: Path) -> None:
     """Between the rendering and the sending it became another: said, and nothing else is built from it."""
     path = zipped(tmp_path / "it.zip", **BOX)
     info = look(path)
-    bundle = render(replace(make_lock(path), info=info), Recipe(name="box", serve=Settings(), loader=None))
+    bundle = render_lock(make_lock(path, info=info), name="box")
     zipped(path, **{**BOX, "parts/a": b"new"})
     file = next(file for file in bundle.files if file.name.endswith("parts/a"))
     with pytest.raises(UnreadableModelError, match="its content is another"):

@@ -14,10 +14,10 @@ from sklearn.linear_model import LogisticRegression
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import model_files
+from mlpack.discovery.opaque import opaque_model
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.prepare import unrecognised
 from mlpack.readers.pickles.files import read_pickles
 from tests.hostile import P2
 from tests.unit.test_packed import tarred, zipped
@@ -90,7 +90,7 @@ def test_a_dangerous_pickle_in_a_tar_is_seen(tmp_path: Path, mode: str, evil: by
         look(path)
     assert failed.value.info["safety"]["verdict"] == "dangerous"
     assert "os.system" in failed.value.message
-    assert unrecognised(path, failed.value).safety.verdict == "dangerous"
+    assert opaque_model(path, failed.value).safety.verdict == "dangerous"
 
 
 def test_archives_in_a_tar_are_judged(tmp_path: Path) -> None:

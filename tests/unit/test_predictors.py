@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.artifacts.prepared import Prepared
 from mlpack.errors import ConfigError, ModelError, ResolveError, UnsafeModelError
 from mlpack.formats.sklearn import SklearnFormat
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.prepare import Asked, Prepared, prepare
+from mlpack.pipeline.prepare import PrepareOptions, prepare
 from mlpack.usercode.predictors import read_contract, signatures_for
 from mlpack.usercode.python_source import parse_source
 from tests.unit.locks import make_lock
@@ -107,8 +108,9 @@ def prepared(path: Path, predictor: str | None = None, **more: object) -> Prepar
     if predictor is not None:
         more["predictor"] = folder.parent / "predict.py"
         (folder.parent / "predict.py").write_text(predictor)
-    asked = Asked(cwd=folder, **more)  # type: ignore[arg-type]  # the test names real fields
-    return prepare(lambda: inspect(path, formats=[SklearnFormat()], sample=asked.sample or ()), path, asked)
+    options = PrepareOptions(folder=folder, **more)  # type: ignore[arg-type]  # the test names real fields
+    found = inspect(path, formats=[SklearnFormat()], sample=options.sample or (), opaque=options.predictor is not None)
+    return prepare(found, options)
 
 
 BOTH = "import json\nimport pandas\ndef load(path): ...\ndef predict(model, instances): ...\n"
@@ -179,7 +181,7 @@ def test_the_python_of_code_in_the_file(info: ModelInfo, told: list[str], chosen
     carrying = replace(info, details={"by_value": {"tool": "cloudpickle", "pythons": told}})
 
     def run() -> str | None:
-        return prepare(lambda: carrying, carrying.path, Asked(python=chosen, cwd=carrying.path.parent)).python
+        return prepare(carrying, PrepareOptions(python=chosen, folder=carrying.path.parent)).python
 
     if outcome.startswith("3."):
         assert run() == outcome

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.image import Image
+from mlpack.artifacts.references import parse_reference
 from mlpack.artifacts.release import Verified
 from mlpack.artifacts.report import Check, Report
 from mlpack.errors import NotVerifiedError, UsageError
 from mlpack.pipeline.build import content_tag, tag_text
-from mlpack.pipeline.push import split_reference
-from mlpack.workspace import last_built, receipt_path, remember_last, report_of, require_receipt, write_receipt
+from mlpack.workspace import Built, Workspace
 
 IMAGE = Image(
     id="sha256:" + "ab" * 32,
@@ -32,11 +32,11 @@ def receipt_of(report: Report, image: Image = IMAGE) -> Verified:
 def test_a_passing_receipt_opens_the_gate(tmp_path: Path) -> None:
     """What was written is found again by the image's digest, and says what the report said."""
     copy = tmp_path / "elsewhere" / "receipt.json"
-    place = write_receipt(receipt_of(GOOD), tmp_path, file=copy)
-    assert place == receipt_path(tmp_path, IMAGE.id)
-    assert report_of(require_receipt(IMAGE, tmp_path)) == GOOD
+    place = Workspace(tmp_path).keep_receipt(receipt_of(GOOD), copy=copy)
+    assert place == Workspace(tmp_path).receipt_path(IMAGE.id)
+    assert Workspace(tmp_path).receipt(IMAGE).report == GOOD
     assert json.loads(copy.read_text()) == json.loads(place.read_text())
-    assert require_receipt(IMAGE, tmp_path / "other", file=copy)
+    assert Workspace(tmp_path / "other").receipt(IMAGE, file=copy)
 
 
 @pytest.mark.parametrize(
@@ -49,43 +49,43 @@ def test_a_passing_receipt_opens_the_gate(tmp_path: Path) -> None:
 )
 def test_a_failing_empty_or_foreign_receipt_does_not(tmp_path: Path, report: Report, image: Image) -> None:
     """A failed check, no check at all, or another platform keeps the gate shut."""
-    write_receipt(receipt_of(report, image), tmp_path)
+    Workspace(tmp_path).keep_receipt(receipt_of(report, image))
     with pytest.raises(NotVerifiedError):
-        require_receipt(IMAGE, tmp_path)
+        Workspace(tmp_path).receipt(IMAGE)
 
 
 def test_another_images_receipt_does_not(tmp_path: Path) -> None:
     """A receipt handed over as a file counts only for its own digest."""
     copy = tmp_path / "r.json"
-    write_receipt(receipt_of(GOOD), tmp_path, file=copy)
+    Workspace(tmp_path).keep_receipt(receipt_of(GOOD), copy=copy)
     with pytest.raises(NotVerifiedError, match="another image"):
-        require_receipt(replace(IMAGE, id="sha256:" + "00" * 32), tmp_path, file=copy)
+        Workspace(tmp_path).receipt(replace(IMAGE, id="sha256:" + "00" * 32), file=copy)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"image": 1}', '{"report": "x"}'])
 def test_a_broken_receipt_does_not(tmp_path: Path, text: str) -> None:
     """Half a file or another shape is told, never believed, never a traceback."""
-    path = receipt_path(tmp_path, IMAGE.id)
+    path = Workspace(tmp_path).receipt_path(IMAGE.id)
     path.parent.mkdir(parents=True)
     path.write_text(text)
     with pytest.raises(NotVerifiedError):
-        require_receipt(IMAGE, tmp_path)
+        Workspace(tmp_path).receipt(IMAGE)
 
 
 def test_no_receipt_names_the_command_that_makes_one(tmp_path: Path) -> None:
     """The refusal says what to run."""
     with pytest.raises(NotVerifiedError) as told:
-        require_receipt(IMAGE, tmp_path)
+        Workspace(tmp_path).receipt(IMAGE)
     assert "mlpack test iris:latest" in told.value.hint
 
 
 def test_the_last_image_is_remembered(tmp_path: Path) -> None:
     """`mlpack test` without a name finds what was built last; a broken note is as none."""
-    assert last_built(tmp_path) is None
-    remember_last(IMAGE, tmp_path, config=None, model=tmp_path / "model.pkl")
-    assert (last_built(tmp_path) or {})["image"] == IMAGE.id
+    assert Workspace(tmp_path).last_built() is None
+    Workspace(tmp_path).note_built(IMAGE, config=None, model=tmp_path / "model.pkl")
+    assert Workspace(tmp_path).last_built() == Built(image=IMAGE.id, tags=IMAGE.tags, config=None)
     (tmp_path / ".mlpack" / "last.json").write_text("{")
-    assert last_built(tmp_path) is None
+    assert Workspace(tmp_path).last_built() is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,8 @@ def test_the_last_image_is_remembered(tmp_path: Path) -> None:
 )
 def test_references(reference: str, parts: tuple[str, str | None]) -> None:
     """A registry's port is no tag."""
-    assert split_reference(reference) == parts
+    found = parse_reference(reference)
+    assert (found.name, found.tag) == parts
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_references(reference: str, parts: tuple[str, str | None]) -> None:
 def test_what_is_no_reference(reference: str) -> None:
     """A mistake is a usage error with an example, before anything is pushed."""
     with pytest.raises(UsageError):
-        split_reference(reference)
+        parse_reference(reference)
 
 
 def test_tags() -> None:

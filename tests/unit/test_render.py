@@ -7,14 +7,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.config import Settings
 from mlpack.errors import ModelError, TemplateError
-from mlpack.pipeline.render import Recipe, model_name, render, slug, write
-from tests.unit.locks import make_lock
+from mlpack.pipeline.render import model_name, slug, write
+from tests.unit.locks import make_lock, render_lock
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
@@ -31,10 +32,9 @@ HOSTILE = [
 ]
 
 
-def bundle_of(path: Path, **changes: object) -> Bundle:
+def bundle_of(path: Path, **changes: Any) -> Bundle:
     path.write_bytes(b"\x80\x04N.")
-    recipe = Recipe(name="iris", loader=LOADER, serve=Settings())
-    return render(make_lock(path), replace(recipe, **changes))  # type: ignore[arg-type]  # the test names real fields
+    return render_lock(make_lock(path), loader=LOADER, **changes)
 
 
 def text_of(bundle: Bundle, name: str) -> str:
@@ -59,7 +59,7 @@ def test_the_cuda_variant_is_what_the_golden_file_says(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x04N.")
     lock = replace(make_lock(path), gpu=True)
-    text = text_of(render(lock, Recipe(name="iris", loader=LOADER, serve=Settings(), version="1.4.0")), "Dockerfile")
+    text = text_of(render_lock(lock, loader=LOADER, version="1.4.0"), "Dockerfile")
     golden = GOLDEN / "gpu" / "Dockerfile"
     if os.environ.get("MLPACK_UPDATE_GOLDEN"):
         golden.parent.mkdir(parents=True, exist_ok=True)
@@ -87,11 +87,10 @@ def test_each_input_moves_the_digest(tmp_path: Path) -> None:
     first = bundle_of(path)
     digests = {first.digest}
     path.write_bytes(b"\x80\x04K\x01.")
-    recipe = Recipe(name="iris", loader=LOADER, serve=Settings())
-    digests.add(render(make_lock(path), recipe).digest)
+    digests.add(render_lock(make_lock(path), loader=LOADER).digest)
     path.write_bytes(b"\x80\x04N.")
-    digests.add(render(make_lock(path, requirements="numpy==1.0\n"), recipe).digest)
-    digests.add(render(make_lock(path, platform="linux/arm64"), recipe).digest)
+    digests.add(render_lock(make_lock(path, requirements="numpy==1.0\n"), loader=LOADER).digest)
+    digests.add(render_lock(make_lock(path, platform="linux/arm64"), loader=LOADER).digest)
     digests.add(bundle_of(path, version="2").digest)
     digests.add(bundle_of(path, serve=Settings(max_rows=5)).digest)
     own = tmp_path / "templates"
@@ -161,7 +160,7 @@ def test_a_model_that_went_away_is_told(tmp_path: Path) -> None:
     lock = make_lock(path)
     path.unlink()
     with pytest.raises(ModelError, match=r"model\.pkl"):
-        render(lock, Recipe(name="iris", loader=LOADER, serve=Settings()))
+        render_lock(lock, loader=LOADER)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +189,7 @@ def test_pythons_without_a_stand_in_are_rendered(tmp_path: Path, python: str) ->
     path = tmp_path / "model.pkl"
     path.write_bytes(b"\x80\x04N.")
     lock = make_lock(path, python=python, base=f"python:{python}-slim")
-    bundle = render(lock, Recipe(name="iris", loader=LOADER, serve=Settings()))
+    bundle = render_lock(lock, loader=LOADER)
     for name in ("Dockerfile", "Dockerfile.classic"):
         bases = [line for line in text_of(bundle, name).splitlines() if line.startswith("FROM ")]
         assert bases

@@ -18,17 +18,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.report import Check, Report
 from mlpack.cli.app import run
 from mlpack.cli.output import ci_summary as summary
+from mlpack.cli.output.checks import write_junit
 from mlpack.cli.output.console import Console
-from mlpack.cli.testing import write_junit
-from mlpack.config import Settings
 from mlpack.errors import MlpackError
-from mlpack.pipeline.render import Recipe, render
 from mlpack.shown import shown, shown_json, shown_lines
 from tests.hostile import look_up
-from tests.unit.locks import make_lock
+from tests.unit.locks import make_lock, render_lock
 
 EVIL = "a\n::error::x\r::stop-commands::y\x1b[31m\u202ez\u2028##[error]w##vso[task.complete]\x9bq\u200b"
 NAME = EVIL.replace("/", "")
@@ -181,8 +180,8 @@ def test_no_file_speaks_through_what_is_rendered(tmp_path: Path) -> None:
         lock.info, root_class=EVIL, framework=EVIL, framework_version=EVIL, signatures=(signature,), classes=(EVIL,),
         steps=((EVIL, EVIL),), warnings=(EVIL,),
     )  # fmt: skip
-    recipe = Recipe(name="iris", loader=Path(__file__), serve=Settings())
-    for file in render(replace(lock, info=info, reasons=(EVIL,)), recipe).files:
+    evil = replace(lock, prepared=Prepared(info=info), reasons=(EVIL,))
+    for file in render_lock(evil, loader=Path(__file__)).files:
         if file.content is not None and file.name != "loader.py" and not file.name.startswith("mlpack/"):
             assert is_plain(file.content.decode()), file.name
 

@@ -15,15 +15,16 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.re
 # A package imports itself and what stands to the right of it.
 LAYERS = (
     {"cli"},
+    {"maintenance", "scaffold"},
     {"pipeline"},
     {"discovery", "usercode", "checks"},
-    {"formats", "engines", "targets"},
+    {"formats", "engines", "targets", "sources"},
     {"registries"},
     {"readers", "packages", "templating", "config", "plugins", "workspace"},
     {"artifacts"},
-    {"shell", "shown", "errors", "version"},
+    {"http", "shell", "shown", "errors", "version"},
 )
-PLUGINS = ("formats", "engines", "targets")  # from above only their base.py, and never each other
+PLUGINS = ("formats", "engines", "targets", "sources")  # from above only their base.py, and never each other
 MOST_FILES = 20  # in one folder
 MOST_LINES, MOST_LINES_OF_A_LOADER = 320, 600  # a loader is one file in the image
 

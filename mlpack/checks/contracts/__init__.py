@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from mlpack.checks.contracts.base import Contract
+from mlpack.errors import UsageError
 
 # name on the command line: module in this folder, which has CONTRACT
 CONTRACTS = {
@@ -24,3 +25,13 @@ def contract(name: str) -> Contract:
     """The contract of that name; raises KeyError."""
     found: Contract = import_module(f"{__name__}.{CONTRACTS[name]}").CONTRACT
     return found
+
+
+def contracts_named(names: str) -> list[Contract]:
+    """The contracts of a list of names, separated by commas. Raises UsageError for an unknown name, or for none."""
+    wanted = list(dict.fromkeys(name.strip().lower() for name in names.split(",") if name.strip()))
+    unknown = [name for name in wanted if name not in CONTRACTS]
+    if unknown or not wanted:
+        message = f"no contract {', '.join(unknown)}" if unknown else "--contract names none"
+        raise UsageError(message, hint=f"There are {', '.join(CONTRACTS)}; separate several by commas.")
+    return [contract(name) for name in wanted]

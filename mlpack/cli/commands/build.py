@@ -65,11 +65,9 @@ def build(
     mlpack build model.pkl --include clean.py
     mlpack build bundle.joblib --entry model -t registry.example.com/ml/churn:candidate
     """
-    from mlpack.cli.output.image import document, show
-    from mlpack.cli.wiring import make_context
-    from mlpack.pipeline.build import build as run_build
-    from mlpack.pipeline.build import refuse_large
-    from mlpack.workspace import remember_last
+    from mlpack.artifacts.image import Image
+    from mlpack.cli.wiring import make_line
+    from mlpack.pipeline.tools import Options
 
     console = Console(json=json, quiet=quiet)
     overrides = {
@@ -77,23 +75,12 @@ def build(
         "predictor": predictor, "sample": sample, "signature": signature, "build.gpu": gpu,
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
-    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
-    prepared = context.prepare(trust=trust)
-    engine = context.engine  # without one, all that follows would be for nothing
-    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared)
-    with console.progress("building") as on_progress:
-        image = run_build(
-            bundle,
-            builder=engine,
-            extra_tags=tuple(tag or ()),
-            force=force,
-            use_cache=not no_cache,
-            on_progress=on_progress,
-        )
-    remember_last(image, context.folder, config=context.config.file, model=prepared.info.path.resolve())
-    show(console, image, bundle.lock.reasons)
-    refuse_large(image, context.config.build.max_bytes, document(image))
-    console.document(document(image))
+    options = Options(
+        include=tuple(include or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache
+    )  # fmt: skip
+    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
+    image = line.run(line.model, Image)
+    console.document(image.to_json())
     console.text("Next: mlpack test")
     console.brief(image.tags[0])
     return 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mlpack.cli.options import AsJson
-from mlpack.cli.output.console import Console, human_size
+from mlpack.cli.output.console import Console
+from mlpack.shown import human_size
+from mlpack.workspace import FOLDER
 
 
 def clean(
@@ -29,13 +32,20 @@ def clean(
     mlpack clean --images --yes
     mlpack clean churn mlpack-model
     """
-    from mlpack.cli.cleaning import find, remove
+    from mlpack.cli.wiring import cache_dir, make_line
+    from mlpack.engines.process.runner import SHARED_CACHE
     from mlpack.errors import UsageError
+    from mlpack.maintenance.cleaning import Cleaner
 
     console = Console(json=json)
     everything = not (names or images or cache or folder)
-    found = find(
-        console,
+    cleaner = Cleaner(
+        engine=lambda: make_line(console=console).tools.engine,
+        caches=(cache_dir(), SHARED_CACHE),
+        folder=Path.cwd() / FOLDER,
+        warn=console.warn,
+    )
+    found = cleaner.find(
         images=images or everything or bool(names),
         cache=cache or everything,
         folder=folder or everything,
@@ -46,9 +56,9 @@ def clean(
         console.text("Nothing to remove.")
     elif not yes:
         if json or not console.interactive:
-            raise UsageError("nobody to ask", hint="--yes removes what is listed without asking.")
-        console.agree(f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?")
-    removed = [item for item in found if remove(console, item)]
+            raise UsageError("removing needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
+        console.confirm(f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?")
+    removed = [item for item in found if cleaner.remove(item)]
     console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
     console.text(
         f"Removed at most {human_size(sum(item.size for item in removed))}: layers may be shared." if removed else ""

@@ -25,18 +25,18 @@ def delete(
     mlpack delete
     mlpack delete --service iris --yes
     """
-    from mlpack.cli.targeting import ready_made
+    from mlpack.cli.target_choice import deployed_service
     from mlpack.errors import UsageError
 
     console = Console(json=json, quiet=quiet)
     if not yes and not console.interactive:
-        raise UsageError("nobody is here to agree", hint="--yes goes ahead.")
+        raise UsageError("deleting needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = ready_made(console, config, target, words, set_)
+    keeper = deployed_service(config, target, words, set_)
     found = keeper.status()
     console.text(f"{found.name} on {found.target}, {len(found.revisions)} revisions, {found.url}")
     if not yes:
-        console.agree("Take it away?")
+        console.confirm("Delete it?")
     keeper.delete(lambda step: console.note(f"- {step}"))
     console.document({"deleted": found.name, "target": found.target})
     console.text(f"{found.name} is gone")

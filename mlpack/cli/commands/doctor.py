@@ -13,11 +13,14 @@ def doctor(json: AsJson = False) -> int:
     mlpack doctor
     mlpack doctor --json
     """
-    from mlpack.cli.diagnosis import diagnose
+    from mlpack.cli.wiring import cache_dir, make_line
     from mlpack.errors import EngineError
 
     console = Console(json=json)
-    findings = list(diagnose(console))
+    from mlpack.maintenance.diagnosis import diagnose
+
+    line = make_line(console=console)
+    findings = list(diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=cache_dir()))
     marks = {"ok": "ok", "warn": "WARN", "fail": "FAIL"}
     console.table([(marks[item.state], item.name, item.seen) for item in findings], styles=("bold", "", ""))
     for item in findings:

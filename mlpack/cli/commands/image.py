@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mlpack.cli.options import AsJson, ConfigFile, ImageName
-from mlpack.cli.output.console import Console, human_size
+from mlpack.cli.output.console import Console
+from mlpack.shown import human_size
 
 
 def image(
@@ -22,12 +23,12 @@ def image(
     mlpack image
     mlpack image churn:1.4.0 --most 5
     """
-    from mlpack.cli.wiring import make_context
+    from mlpack.cli.wiring import make_line
 
     console = Console(json=json)
-    context = make_context(None, console=console, config=config)
-    found = context.image(image)
-    layers, packages = context.engine.layers(found.id), context.engine.packages(found.id)
+    line = make_line(console=console, config=config)
+    found = line.image(image)
+    layers, packages = line.tools.engine.layers(found.id), line.tools.engine.packages(found.id)
     console.document(
         {
             "id": found.id,

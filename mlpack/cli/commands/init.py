@@ -1,26 +1,14 @@
-"""`mlpack init`: a commented mlpack.yaml made from the model."""
+"""`mlpack init`: a commented mlpack.yaml made from the model, or a CI workflow."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mlpack.cli.options import AsJson, Ci, ModelPath
 from mlpack.cli.output.console import Console
-
-if TYPE_CHECKING:
-    from mlpack.artifacts.model import ModelInfo
-
-
-# Files of weights alone, by what they are -> the predictor that is written to be filled in.
-_STUBS = {
-    "state_dict": "predict_weights.py.j2",
-    "checkpoint": "predict_weights.py.j2",
-    "safetensors": "predict_weights.py.j2",
-    "keras_weights": "predict_keras_weights.py.j2",
-}
 
 
 def init(
@@ -37,90 +25,25 @@ def init(
     mlpack init model.pkl
     mlpack init --ci github model.pkl
     """
-    from mlpack.cli.wiring import Context
-    from mlpack.config import FILE_NAME, load_config
+    from mlpack.artifacts.model import ModelInfo
+    from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
-    from mlpack.pipeline.render import model_name
-    from mlpack.templating import render
-    from mlpack.workspace import write_whole
+    from mlpack.scaffold.config_file import write_config
+    from mlpack.scaffold.workflows import write_workflow
 
     console = Console(json=json)
     if ci is not None:
-        from mlpack.cli.workflows import write_workflow
-
-        return write_workflow(console, ci, path, force=force)
+        target = write_workflow(ci.value, path, Path.cwd(), force=force)
+        console.document({"file": str(target)})
+        console.text(f"Wrote {target}. Its first lines say what it needs.")
+        return 0
     if path is None:
-        raise UsageError("no model named", hint="`mlpack init model.pkl`.")
-    target = (path if path.is_dir() else path.parent) / FILE_NAME
-    if target.exists() and not force:
-        raise UsageError(f"{target} exists", hint="--force replaces it.")
-    # The file that is there has no say in what replaces it.
-    info = Context(console=console, config=load_config(None), path=path, folder=Path.cwd()).inspect()
-    stub = _stub(info, target.parent, force=force)
-    values = {
-        "file": info.path.name,
-        "name": model_name(info.path),
-        "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
-        "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],
-        "framework_known": info.framework_version is not None or info.framework != "scikit-learn",
-        "missing": _needed(info),
-        "include": _includes(info, target.parent),
-        # Its methods are known, but not how many columns they take.
-        "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
-        "signatures": [signature.name for signature in info.signatures],
-        "predictor": stub.name if stub is not None else "",
-    }
-    write_whole(target, render("mlpack.yaml.j2", values))
-    load_config(target)  # what we write, we take
-    console.document({"file": str(target), "predictor": str(stub) if stub is not None else None})
-    console.text(f"Wrote {target}. Next: {f'fill in {stub}, then ' if stub is not None else ''}mlpack build {path}")
+        raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
+    line = make_line(
+        path, console=console, ignore_config=True
+    )  # the file that is there has no part in what replaces it
+    written = write_config(path, lambda: line.run(path, ModelInfo), force=force)
+    console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
+    first = f"fill in {written.predictor}, then " if written.predictor else ""
+    console.text(f"Wrote {written.config}. Next: {first}mlpack build {path}")
     return 0
-
-
-def _stub(info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
-    """Writes a predict.py to fill in beside weights that no model comes with; None where the file is served without."""
-    from mlpack.readers.counts import is_whole
-    from mlpack.templating import render
-    from mlpack.workspace import write_whole
-
-    tensors = dict(info.details.get("first_tensors") or {})
-    template = _STUBS.get(str(info.details.get("kind")))
-    if template is None:
-        return None
-    target = folder / "predict.py"
-    if target.exists() and not force:
-        return target  # theirs, already filled in
-    first = next((told.rpartition(" ")[2].split("x") for told in tensors.values() if told.count("x") == 1), ["", "1"])
-    width = first[0 if info.format == "keras" else 1]  # a layer of Keras takes the first axis of its weights
-    values = {
-        "file": info.path.name,
-        "count": info.details.get("tensors", 0),
-        "tensors": list(tensors.items())[:8],
-        "width": int(width) if is_whole(width) else 1,
-        "keras": "tf_keras" if info.options.get("legacy") else "keras",
-        "safetensors": info.details["kind"] == "safetensors",
-        "key": info.details.get("state_dict_key") or "",
-    }
-    write_whole(target, render(template, values))
-    return target
-
-
-def _needed(info: ModelInfo) -> list[str]:
-    """The names that only the user's own code can bring, such as `__main__.Cleaner`."""
-    return [name for name in dict.fromkeys(finding.callable for finding in info.safety.findings) if _own(info, name)]
-
-
-def _own(info: ModelInfo, name: str) -> bool:
-    return any(name.startswith(f"{module}.") for module in info.missing_modules)
-
-
-def _includes(info: ModelInfo, folder: Path) -> list[str]:
-    """The files around the model that define what it needs, as mlpack.yaml names them."""
-    from mlpack.usercode.nearby import find_class, find_module
-
-    found = []
-    for name in _needed(info):
-        module, _, inner = name.rpartition(".")
-        hint = find_class(inner, info.path, folder) if module == "__main__" else find_module(module, info.path, folder)
-        found += [hint.include] if hint else []
-    return list(dict.fromkeys(found))

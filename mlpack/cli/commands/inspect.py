@@ -41,17 +41,18 @@ def inspect(
     mlpack inspect bundle.joblib --entry model
     mlpack inspect model.pkl --json --fail-on unknown
     """
+    from mlpack.artifacts.model import ModelInfo
     from mlpack.cli.output.model import show
-    from mlpack.cli.wiring import make_context
+    from mlpack.cli.wiring import make_line
     from mlpack.errors import ModelError, UnsafeModelError
     from mlpack.pipeline.inspect import document, failure_document, sha256_of
 
     console = Console(json=json, quiet=quiet)
-    context = make_context(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
+    line = make_line(path, console=console, config=config, overrides={"entry": entry, "framework": framework})
     try:
-        info = context.inspect()
+        info = line.run(line.model, ModelInfo)
     except ModelError as error:
-        error.document = failure_document(context.path or Path(), error)
+        error.document = failure_document(line.config.model or Path(), error)
         raise
     found = document(info, sha256_of(info.path) if digest else None)
     show(console, info, found)

@@ -34,35 +34,28 @@ def push(
     mlpack push --to europe-docker.pkg.dev/acme/ml/churn
     mlpack push churn:1.4.0 --to 127.0.0.1:5000/churn
     """
-    from mlpack.cli.shelving import Shelving
-    from mlpack.cli.sources import Ready
-    from mlpack.cli.wiring import make_context, remembered_config
-    from mlpack.errors import UsageError
-    from mlpack.targets.base import Home
-    from mlpack.workspace import require_receipt
+    from mlpack.artifacts.release import Released, Verified
+    from mlpack.cli.wiring import make_line
+    from mlpack.pipeline.tools import Options
+    from mlpack.registries.destinations import choose_destination
 
     console = Console(json=json, quiet=quiet)
-    context = make_context(None, console=console, config=config or (remembered_config() if image is None else None))
-    home = Home(project=project, region=region) if project and region else None
-    named = to or (None if home else context.config.image.repository)
-    if named is None and home is None:
-        raise UsageError(
-            "where to?",
-            hint="--to host/repository, --project and --region, or `image: {repository: ...}` in mlpack.yaml.",
-        )
-    found = context.image(image)
-    if no_verify:
-        console.warn("--no-verify: this image goes out without a passing test")
-    proof = None if no_verify else require_receipt(found, context.folder, file=receipt)
-    name = str(found.card.get("name") or "model")
-    place = Shelving(context=context, named=named, home=home, name=name, keep=keep)
-    released = place.put(Ready(image=found, receipt=proof))
+    line = make_line(
+        console=console,
+        config=config,
+        remembered=image is None,
+        options=Options(verification="skip" if no_verify else "require", receipt=receipt),
+        destination=lambda loaded, _target, name: choose_destination(
+            to, project=project, region=region, usual=loaded.image.repository, image=name, keep=keep
+        ),
+    )
+    released = line.run(line.image(image), Released)
     console.document(
         {
             "reference": released.reference,
             "digest": released.digest,
             "tags": list(released.tags),
-            "verified": proof is not None,
+            "verified": isinstance(released.source, Verified),
         }
     )
     console.text(released.reference)

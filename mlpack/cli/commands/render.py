@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,9 @@ from mlpack.cli.options import (
     Wheelhouse,
 )  # fmt: skip
 from mlpack.cli.output.console import Console
+
+if TYPE_CHECKING:
+    from mlpack.pipeline.line import Line
 
 
 def render(
@@ -63,10 +66,11 @@ def render(
     mlpack render model.pkl -o churn/
     docker build -t churn churn/
     """
-    from mlpack.cli.serving_with import write_tf_serving
-    from mlpack.cli.wiring import make_context
+    from mlpack.artifacts.bundle import Bundle
+    from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import write
+    from mlpack.pipeline.tools import Options
 
     console = Console(json=json, quiet=quiet)
     overrides = {
@@ -78,15 +82,26 @@ def render(
         raise UsageError(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
-    context = make_context(path, console=console, config=config, overrides=overrides, include=include)
+    options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
+    line = make_line(path, console=console, config=config, overrides=overrides, options=options)
     if serve_with is not None:
-        return write_tf_serving(context, serve_with, out, trust=trust)
-    prepared = context.prepare(trust=trust)
-    bundle = context.bundle(context.lock(prepared, refresh=refresh), prepared, secrets=False)
+        return _for_another_server(console, line, serve_with, out)
+    bundle = line.run(line.model, Bundle)
     write(bundle, out, buildkit=buildkit)
     console.document({"folder": str(out), "digest": bundle.digest, "files": [file.name for file in bundle.files]})
     for reason in bundle.lock.reasons:
         console.note(f"- {reason}")
     console.brief(str(out))
     console.text(f"Wrote {out}. Build it with: docker build -t {bundle.name} {out}")
+    return 0
+
+
+def _for_another_server(console: Console, line: Line, server: str, out: Path) -> int:
+    from mlpack.artifacts.prepared import Prepared
+    from mlpack.pipeline.tensorflow_serving import write_tf_serving
+
+    name, files = write_tf_serving(line.run(line.model, Prepared), server, out, config=line.config)
+    console.document({"folder": str(out), "files": [file.name for file in files]})
+    console.brief(str(out))
+    console.text(f"Wrote {out}. mlpack does not build it: docker build -t {name} {out}; docker run -p 8501:8501 {name}")
     return 0

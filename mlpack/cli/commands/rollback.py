@@ -31,12 +31,13 @@ def rollback(
     mlpack rollback
     mlpack rollback --to iris-00002-abc --service iris
     """
-    from mlpack.cli.targeting import ready_made, show_service
+    from mlpack.cli.output.deployment import show_service
+    from mlpack.cli.target_choice import deployed_service
     from mlpack.pipeline.deploy import rollback as run_rollback
 
     console = Console(json=json, quiet=quiet)
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = ready_made(console, config, target, words, set_)
+    keeper = deployed_service(config, target, words, set_)
     found, before = run_rollback(keeper, to, lambda step: console.note(f"- {step}"))
     serving = found.serving
     console.document(found.to_json() | {"revision": serving.name if serving else None, "previous": before})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from mlpack.cli.options import (
     Sample,
     Trust,
     Wheelhouse,
+    only_local,
 )  # fmt: skip
 from mlpack.cli.output.console import Console
 
@@ -50,25 +52,20 @@ def run(
     mlpack run churn:1.4.0 --port 8080
     mlpack run --engine process model.pkl
     """
-    from mlpack.cli.local import make_local, only_with_process
-    from mlpack.cli.running import serve
-    from mlpack.cli.testing import limits_of
-    from mlpack.cli.wiring import make_context
+    from mlpack.cli.output.running import follow_service
+    from mlpack.cli.wiring import LOCAL, make_line
+    from mlpack.pipeline.service import serve
+    from mlpack.pipeline.tools import Options
+    from mlpack.pipeline.verify import limits_of
 
     console = Console(json=json, quiet=quiet)
-    limits = limits_of(memory)
     words = {
-        "entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "include": include,
-        "predictor": predictor, "sample": sample, "trust": trust,
+        "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
+        "sample": sample,
     }  # fmt: skip
-    only_with_process(engine, words)
-    if engine == "process":
-        local = make_local(image, console=console, config=config, words=words)
-        what = f"{local.bundle.name}, a local process and not the image,"
-        with local.start(limits, publish=port) as running:
-            return serve(console, running, local.bundle.card, what=what, told={"image": None, "engine": engine})
-    context = make_context(None, console=console, config=config, engine=engine)
-    found = context.image(image)
-    what = found.tags[0] if found.tags else found.id
-    with context.engine.run(found, limits=limits, env={}, port=8080, publish=port) as running:
-        return serve(console, running, found.card, what=what, told={"image": found.id, "engine": engine})
+    only_local(engine, {**words, "include": include, "trust": trust})
+    options = Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory))
+    model = Path(image) if engine == LOCAL and image is not None else None
+    line = make_line(model, console=console, config=config, overrides=words, engine=engine, options=options)
+    with serve(line, line.model if engine == LOCAL else line.image(image), publish=port) as service:
+        return follow_service(console, service, engine=engine)

@@ -24,11 +24,12 @@ def status(
     mlpack status
     mlpack status --target cloudrun --project acme --region europe-west1 --service iris
     """
-    from mlpack.cli.targeting import ready_made, show_service
+    from mlpack.cli.output.deployment import show_service
+    from mlpack.cli.target_choice import deployed_service
 
     console = Console(json=json, quiet=quiet)
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    found = ready_made(console, config, target, words, set_).status()
+    found = deployed_service(config, target, words, set_).status()
     console.document(found.to_json())
     show_service(console, found)
     console.brief(found.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +22,13 @@ from mlpack.cli.options import (
     Sample,
     Trust,
     Wheelhouse,
+    only_local,
 )  # fmt: skip
 from mlpack.cli.output.console import Console
+from mlpack.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlpack.pipeline.line import Line
 
 
 def test(
@@ -80,85 +85,97 @@ def test(
     mlpack test --contract v2,sagemaker,cloudrun
     mlpack test http://127.0.0.1:8080 --contract v2 --request request.json
     """
-    from mlpack.checks.smoke import examine, verify
-    from mlpack.cli.local import make_local, only_with_process
-    from mlpack.cli.recording import Recording
-    from mlpack.cli.testing import conclude, expectation, limits_of, read_json, show_check
-    from mlpack.cli.wiring import make_context, remembered_config
-    from mlpack.errors import UsageError
-    from mlpack.workspace import write_receipt
+    from mlpack.artifacts.release import Verified
+    from mlpack.artifacts.report import Report
+    from mlpack.cli.output.checks import conclude
+    from mlpack.cli.output.reporter import ConsoleReporter
+    from mlpack.cli.wiring import LOCAL, make_line
+    from mlpack.pipeline.service import expecting, recording
+    from mlpack.pipeline.tools import Options
+    from mlpack.pipeline.verify import limits_of
 
     console = Console(json=json, quiet=quiet)
-    limits = limits_of(memory)
     words = {
-        "entry": entry, "framework": framework, "python": python, "wheelhouse": wheelhouse, "include": include,
-        "predictor": predictor, "sample": sample, "trust": trust,
+        "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
+        "sample": sample,
     }  # fmt: skip
-    overrides = {"test.request": request, "test.expected": expected, "test.tolerance": tolerance}
-    only_with_process(engine, words)
+    only_local(engine, {**words, "include": include, "trust": trust})
+    _refuse_mixed(
+        engine, contract=contract, model_name=model_name, port=port, record=record, receipt=receipt, expected=expected
+    )
+    line = make_line(
+        Path(image) if engine == LOCAL and image is not None else None,
+        console=console,
+        config=config,
+        overrides={**words, "test.request": request, "test.expected": expected, "test.tolerance": tolerance},
+        remembered=image is None and engine != LOCAL,
+        engine=engine,
+        options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory), receipt=receipt),
+        reporter=ConsoleReporter(console, junit=junit),
+    )
+    if contract is not None:
+        return _contracts(console, line, image, contract, request=request, name=model_name, port=port, junit=junit)
+    line, kept = recording(line) if record else (expecting(line), None)
+    if engine == LOCAL:
+        return conclude(console, line.run(line.model, Report), engine=engine, receipt=None)
+    verified = line.run(line.image(image), Verified)
+    conclude(console, verified.report, engine=engine, receipt=line.tools.workspace.receipt_path(verified.image.id))
+    for text in kept.write() if kept else ():
+        console.text(text)
+    return 0
+
+
+def _refuse_mixed(
+    engine: str,
+    *,
+    contract: str | None,
+    model_name: str | None,
+    port: int | None,
+    record: bool,
+    receipt: Path | None,
+    expected: Path | None,
+) -> None:
+    """Raise UsageError for options that contradict each other."""
     if contract is None and (model_name is not None or port is not None):
         raise UsageError(
             "--model-name and --port belong to --contract", hint="`mlpack test --contract v2 --port 8000 IMAGE`."
         )
-    if contract is not None:
-        from mlpack.cli.contracts import check_contracts
-
-        if record or receipt is not None or expected is not None:
-            raise UsageError("--contract gives no receipt and compares no --expected", hint="`mlpack test` alone does.")
-        return check_contracts(
-            console,
-            image,
-            contract,
-            engine=engine,
-            config=config,
-            request=read_json(request),
-            name=model_name,
-            port=port,
-            memory=memory,
-            junit=junit,
+    if contract is not None and (record or receipt is not None or expected is not None):
+        raise UsageError("--contract gives no receipt and compares no --expected", hint="`mlpack test` alone does.")
+    if contract is not None and engine == "process":
+        raise UsageError(
+            "--contract checks an image or a URL",
+            hint="`mlpack run --engine process MODEL` serves it; give its URL here.",
         )
-    if engine == "process":
-        if receipt is not None or record:
-            raise UsageError(
-                "--engine process gives no receipt and records nothing", hint="Build the image, and test that."
-            )
-        local = make_local(image, console=console, config=config, words=words, overrides=overrides)
-        console.text(f"Testing {local.bundle.name} in a local process, not in its image")
-        report, log = examine(
-            lambda: local.start(limits),
-            local.bundle.card,
-            expectation=expectation(local.context.config.test),
-            on_check=lambda check: show_check(console, check),
+    if engine == "process" and (receipt is not None or record):
+        raise UsageError(
+            "--engine process gives no receipt and records nothing", hint="Build the image, and test that."
         )
-        return conclude(console, report, log, engine=engine, receipt=None, junit=junit)
-    context = make_context(
-        None,
-        console=console,
-        config=config or (remembered_config() if image is None else None),
-        overrides=overrides,
-        engine=engine,
-    )
-    found = context.image(image)
     if record and expected is not None:
         raise UsageError("--record and --expected contradict each other", hint="Record first, compare the next time.")
-    recording = Recording(context.config, context.folder) if record else None
-    # A recording replaces the old answers, so they need not exist; a request that is not there yet is made.
-    test = context.config.test
-    if recording:
-        kept = {"expected": None} if recording.request.exists() else {"expected": None, "request": None}
-        wanted = recording.listen(expectation(test.model_copy(update=kept)))
-    else:
-        wanted = expectation(test)
-    console.text(f"Testing {found.tags[0] if found.tags else found.id}")
-    verified, log = verify(
-        found,
-        runner=context.engine,
-        expectation=wanted,
-        limits=limits,
-        on_check=lambda check: show_check(console, check),
-    )
-    place = write_receipt(verified, context.folder, file=receipt)
-    code = conclude(console, verified.report, log, engine=engine, receipt=place, junit=junit)
-    if recording is not None:
-        recording.write(console)
-    return code
+
+
+def _contracts(
+    console: Console,
+    line: Line,
+    image: str | None,
+    names: str,
+    *,
+    request: Path | None,
+    name: str | None,
+    port: int | None,
+    junit: Path | None,
+) -> int:
+    from mlpack.checks.conformance import Question
+    from mlpack.checks.contracts import contracts_named
+    from mlpack.cli.output.checks import write_junit
+    from mlpack.cli.output.contracts import conclude_contracts
+    from mlpack.pipeline.service import conform
+    from mlpack.pipeline.verify import read_json
+
+    contracts = contracts_named(names)
+    question = Question(request=read_json(request), name=name)
+    report, log = conform(line, image, contracts, question, port=port)
+    if junit is not None:
+        write_junit(report, junit)
+    return conclude_contracts(console, report, log, [one.name for one in contracts])

@@ -31,13 +31,14 @@ def traffic(
     mlpack traffic iris-00003-xyz=10 iris-00002-abc=90
     mlpack traffic iris-00003-xyz=100
     """
-    from mlpack.cli.targeting import read_shares, ready_made, show_service
+    from mlpack.cli.output.deployment import show_service
+    from mlpack.cli.target_choice import deployed_service, read_shares
     from mlpack.pipeline.deploy import share
 
     console = Console(json=json, quiet=quiet)
     wanted = read_shares(shares)
     words = {"project": project, "region": region, "service": service, "api_endpoint": api_endpoint}
-    keeper = ready_made(console, config, target, words, set_)
+    keeper = deployed_service(config, target, words, set_)
     found = share(keeper, wanted, lambda step: console.note(f"- {step}"))
     console.document(found.to_json())
     show_service(console, found)

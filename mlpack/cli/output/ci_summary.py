@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Deployment, Plan
+from mlpack.artifacts.service import Deployment
 from mlpack.errors import MlpackError
 from mlpack.shown import shown
 
@@ -41,8 +41,9 @@ def test_summary(report: Report) -> str:
     return f"{title}\n\n{_table(('', ''), [*rows, *figures])}"
 
 
-def deploy_summary(plan: Plan, deployment: Deployment) -> str:
+def deploy_summary(deployment: Deployment) -> str:
     """What was released, where it is, how it was proven, and the way back."""
+    plan = deployment.plan
     asked = deployment.asked.get("live") or deployment.asked.get("staged") or {}
     rows = [
         ("url", deployment.url),

@@ -36,16 +36,12 @@ class Console:
         """Whether somebody can be asked: stdin and stderr are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
-    def agree(self, question: str) -> None:
-        """Asks whoever is at the terminal, and goes on with a yes.
-
-        Raises:
-            InterruptedByUser: the answer is no, which is the default.
-        """
+    def confirm(self, question: str) -> None:
+        """Ask at the terminal, and return for a yes. Raises InterruptedByUser for a no, which is the default."""
         import typer
 
         if not typer.confirm(question, err=True):
-            raise InterruptedByUser("you said no", hint="Nothing was done; --yes goes ahead without asking.")
+            raise InterruptedByUser("not confirmed", hint="Nothing was changed; --yes confirms in advance.")
 
     def document(self, data: Any) -> None:
         """Prints the command's JSON document, when one was asked for."""
@@ -142,19 +138,3 @@ class Console:
 def coloured() -> bool:
     """Whether a terminal gets colours: NO_COLOR (https://no-color.org) and a dumb one say no."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
-
-
-def human_size(size: float) -> str:
-    """Bytes for people, in decimal units as registries count: 12.3 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError(size)
-
-
-def human_seconds(seconds: float) -> str:
-    """Seconds for people: 0.4 s, 12 s, 2 min 05 s."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60):02d} s"

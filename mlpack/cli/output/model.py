@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature
-from mlpack.cli.output.console import Console, human_size
+from mlpack.cli.output.console import Console
+from mlpack.shown import human_size
 
 _WORDS = {
     "safe": "safe: everything that loading it calls is known",

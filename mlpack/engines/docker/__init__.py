@@ -13,16 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import parse_reference
-from mlpack.engines.base import EngineFacts, Limits
+from mlpack.engines.base import EngineFacts, JobResult, Limits
 from mlpack.engines.docker.address import Address, find_address
-from mlpack.engines.docker.client import Client, open_client, told
+from mlpack.engines.docker.client import Client, engine_facts, open_client, told
 from mlpack.engines.docker.containers import DockerRunning, run_container
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
-from mlpack.engines.docker.images import BUNDLE_LABEL, find_image, list_images, read_card
+from mlpack.engines.docker.images import find_image, list_images, read_card
 from mlpack.errors import ImageNotFoundError
 from mlpack.registries.credentials import Login, registry_header
 
@@ -76,7 +77,7 @@ class DockerEngine:
         """What the engine says of itself; asked once."""
         with self._lock, told(self.address, "a look at the engine"):
             if self._facts is None:
-                found = _facts(self._client, self.address)
+                found = engine_facts(self._client, self.address)
                 self._facts = replace(found, buildkit=found.buildkit and not self._classic)
             return self._facts
 
@@ -133,10 +134,10 @@ class DockerEngine:
 
     def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
         """The newest image that was built from the bundle of this digest for the platform, None when there is none."""
-        found = self.images(label=f"{BUNDLE_LABEL}={bundle_digest}")
+        found = self.images(label=f"{labels.BUNDLE}={bundle_digest}")
         return next((image for image in found if image.platform == platform), None)
 
-    def images(self, *, label: str = BUNDLE_LABEL) -> tuple[Image, ...]:
+    def images(self, *, label: str = labels.BUNDLE) -> tuple[Image, ...]:
         """The images that bear a label (`name` or `name=value`), newest first; by default all that mlpack built."""
         with told(self.address, "the listing of images"):
             return list_images(self._client, label)
@@ -202,6 +203,26 @@ class DockerEngine:
             host_network=host_network,
         ) as running:
             yield running
+
+    def job(
+        self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
+    ) -> JobResult:
+        """Run a container to its end, without a network: `command` replaces its entrypoint.
+
+        The files in its folder `outputs` come back, 16 MiB at most. Raises EngineError when it does not end in time, or writes
+        more; ImageNotFoundError.
+        """
+        from mlpack.engines.docker.jobs import run_job
+
+        return run_job(
+            self._client,
+            self.address,
+            image,
+            limits=limits,
+            command=command,
+            outputs=outputs,
+            timeout_s=timeout_s,
+        )
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.
@@ -271,30 +292,3 @@ class DockerEngine:
         digests = [parse_reference(text) for text in inspected.get("RepoDigests") or ()]
         same = (d.digest for d in digests if (d.registry, d.repository) == (name.registry, name.repository))
         return next(same, None) if here == platform else None
-
-
-def _facts(client: Client, address: Address) -> EngineFacts:
-    version, info = client.version(), client.info()
-    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
-    podman = any("podman" in part.lower() for part in parts)
-    # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
-    ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
-    api = tuple(map(int, str(version["ApiVersion"]).split(".")))
-    return EngineFacts(
-        name="Podman" if podman else "Docker",
-        version=str(version["Version"]),
-        platform=f"{version['Os']}/{version['Arch']}",
-        buildkit=not podman
-        and version["Os"] == "linux"
-        and api >= (1, 39)
-        and ping.headers.get("Builder-Version") != "1",
-        details={
-            "root_dir": info.get("DockerRootDir", ""),
-            "cpus": info.get("NCPU"),
-            "memory": info.get("MemTotal"),
-            "storage": info.get("Driver", ""),
-            "cgroup": str(info.get("CgroupVersion", "")),
-            "api": str(version["ApiVersion"]),
-            "url": address.url,
-        },
-    )

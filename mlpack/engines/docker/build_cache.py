@@ -8,7 +8,7 @@ import re
 import time
 from typing import Any
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker.client import Client
 
 _PATIENCE_S = 3.0  # until the engine has let go of a context whose build has ended

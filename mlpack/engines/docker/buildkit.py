@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.base_images import base_images, failed_base, fetch
 from mlpack.engines.docker.build_cache import is_secret, sweep_contexts

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlpack.engines.base import EngineFacts
 from mlpack.engines.docker.address import Address
 from mlpack.errors import EngineError, EngineUnavailableError
 
@@ -134,3 +135,31 @@ def _reason(error: BaseException) -> str:
 
 def _hint(error: Any) -> str:
     return "Free some disk space (`docker system prune`)." if "no space left" in explanation(error).lower() else ""
+
+
+def engine_facts(client: Client, address: Address) -> EngineFacts:
+    """What the engine says of itself."""
+    version, info = client.version(), client.info()
+    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    podman = any("podman" in part.lower() for part in parts)
+    # The ping names the builder that the administrator prefers: 1 is a refusal of BuildKit; 20.10 says nothing at all.
+    ping = client._get(client._url("/_ping"))  # noqa: SLF001  # the SDK keeps the headers to itself
+    api = tuple(map(int, str(version["ApiVersion"]).split(".")))
+    return EngineFacts(
+        name="Podman" if podman else "Docker",
+        version=str(version["Version"]),
+        platform=f"{version['Os']}/{version['Arch']}",
+        buildkit=not podman
+        and version["Os"] == "linux"
+        and api >= (1, 39)
+        and ping.headers.get("Builder-Version") != "1",
+        details={
+            "root_dir": info.get("DockerRootDir", ""),
+            "cpus": info.get("NCPU"),
+            "memory": info.get("MemTotal"),
+            "storage": info.get("Driver", ""),
+            "cgroup": str(info.get("CgroupVersion", "")),
+            "api": str(version["ApiVersion"]),
+            "url": address.url,
+        },
+    )

@@ -7,8 +7,10 @@ import math
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Exit, Limits, Stats
 from mlpack.engines.docker.address import Address
@@ -16,7 +18,6 @@ from mlpack.engines.docker.client import Client, explanation, told
 from mlpack.engines.docker.memory import PeakMemory
 from mlpack.errors import EngineError, ImageNotFoundError
 
-RUN_LABEL = "dev.mlpack.run"
 _SETTLED_S = 3.0  # within which a request that nobody waits for any more has had its effect
 _PORT_TAKEN = ("port is already allocated", "address already in use", "ports are not available")
 
@@ -97,7 +98,7 @@ def run_container(
                 environment={**env, "PORT": str(port)},
                 user=limits.user or None,
                 ports=None if host_network else [port],
-                labels={RUN_LABEL: name},
+                labels={labels.RUN: name},
                 host_config=_host_config(client, address, limits, port, publish, host_network=host_network),
                 # A model asks nobody: the proxy of Docker's config, perhaps with a password, is not its business.
                 use_config_proxy=False,
@@ -117,12 +118,50 @@ def run_container(
 
 
 @contextlib.contextmanager
+def stopped_container(
+    client: Client, address: Address, image: Image, *, limits: Limits, command: tuple[str, ...], largest_file: int
+) -> Iterator[str]:
+    """The name of a container that is made to run `command` in place of the image's entrypoint, and not started.
+
+    It has no network; its root can be written to as far as the user may, so that the files
+    can be read when it has ended. A file that it writes has at most `largest_file` bytes. It is removed on every way out.
+    """
+    name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    written = replace(limits, read_only=False, tmp_bytes=0)
+    try:
+        with _start_told(address, image, 0):
+            config = _host_config(client, address, written, 0, 0, host_network=False)
+            config |= {
+                "PortBindings": {},
+                "NetworkMode": "none",
+                "Ulimits": [{"Name": "fsize", "Soft": largest_file, "Hard": largest_file}],
+            }
+            client.create_container(
+                image.id,
+                name=name,
+                entrypoint=list(command),
+                command=[],
+                user=limits.user or None,
+                labels={labels.RUN: name},
+                host_config=config,
+                use_config_proxy=False,
+            )
+            told_of = True
+        yield name
+    except Exception:
+        told_of = True
+        raise
+    finally:
+        _remove(client, name, told_of=told_of)
+
+
+@contextlib.contextmanager
 def unstarted(client: Client, image_id: str) -> Iterator[str]:
     """The id of a container that is never started, which is the API's only way to a file of an image."""
     name, told_of = f"mlpack-{uuid.uuid4().hex[:12]}", False
     try:
         made = client.create_container(
-            image_id, name=name, command=["-"], labels={RUN_LABEL: name}, use_config_proxy=False
+            image_id, name=name, command=["-"], labels={labels.RUN: name}, use_config_proxy=False
         )
         told_of = True
         yield made["Id"]

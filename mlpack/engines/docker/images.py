@@ -8,13 +8,12 @@ import tarfile
 from contextlib import closing
 from typing import Any
 
+from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.docker.client import Client
 from mlpack.engines.docker.containers import unstarted
 from mlpack.errors import ImageNotFoundError
 
-BUNDLE_LABEL = "dev.mlpack.bundle"
-CARD_LABEL = "dev.mlpack.card"
 CARD_PATH = "/app/model.json"
 # A card names classes and categories, so it may be long; an image of others may hold anything at that path.
 _CARD_LIMIT = 64 * 1024 * 1024
@@ -65,9 +64,9 @@ def read_card(client: Client, image_id: str) -> dict[str, Any]:
 
 
 def _image(inspected: dict[str, Any]) -> Image:
-    labels = dict((inspected.get("Config") or {}).get("Labels") or {})
+    found = dict((inspected.get("Config") or {}).get("Labels") or {})
     try:
-        card = json.loads(labels.get(CARD_LABEL, "{}"))
+        card = json.loads(found.get(labels.CARD, "{}"))
     except ValueError:
         card = {}
     return Image(
@@ -76,7 +75,7 @@ def _image(inspected: dict[str, Any]) -> Image:
         size=int(inspected["Size"]),
         platform=f"{inspected['Os']}/{inspected['Architecture']}",
         card=card if isinstance(card, dict) else {},
-        labels=labels,
+        labels=found,
     )
 
 

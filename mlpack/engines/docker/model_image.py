@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts import labels
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import OnProgress
 from mlpack.engines.docker.build_context import with_progress
 from mlpack.engines.docker.client import Client, explanation
 from mlpack.engines.docker.stream import post_stream
 from mlpack.errors import DiskFullError, EngineError
 
-MODEL_LABEL = "dev.mlpack.model"
 REPOSITORY = "mlpack-model"
 # Bytes from which on a second copy in the engine is worth what it saves; below, one request is simpler and as fast.
 THRESHOLD = 64 * 1024 * 1024
@@ -66,7 +66,7 @@ def has_model(client: Client, files: Iterable[BundleFile]) -> bool:
         found = client.inspect_image(model_reference(kept))
     except ImageNotFound:
         return False
-    return ((found.get("Config") or {}).get("Labels") or {}).get(MODEL_LABEL) == model_digest(kept)
+    return ((found.get("Config") or {}).get("Labels") or {}).get(labels.MODEL) == model_digest(kept)
 
 
 def send_model(client: Client, files: tuple[BundleFile, ...], on_progress: OnProgress) -> None:
@@ -84,7 +84,7 @@ def send_model(client: Client, files: tuple[BundleFile, ...], on_progress: OnPro
             "fromSrc": "-",
             "repo": REPOSITORY,
             "tag": model_reference(files).rpartition(":")[2],
-            "changes": [f"LABEL {MODEL_LABEL}={json.dumps(model_digest(files))}"],
+            "changes": [f"LABEL {labels.MODEL}={json.dumps(model_digest(files))}"],
         },
         headers={"Content-Type": "application/x-tar"},
         body=with_progress(files, on_progress, step="model", title="send the model"),

@@ -59,7 +59,7 @@ class ResidentMemory:
 def threads_of(uid: int) -> int:
     """How many threads the user's processes have now, as far as this process may see (RLIMIT_NPROC counts them all)."""
     count = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
+    for status in (process / "status" for process in Path("/proc").glob("[0-9]*")):
         with contextlib.suppress(OSError, ValueError, KeyError):
             lines = dict(
                 line.partition(":")[::2] for line in status.read_text(encoding="ascii", errors="replace").splitlines()

@@ -15,6 +15,8 @@ from mlpack.readers.pickles.values import Array, Blob, Global, Instance
 
 Fold = Callable[[Machine, tuple[Any, ...]], Any]
 _PLAIN_SCALARS = "biufSU"
+_DATES = ("datetime.date", "datetime.datetime", "datetime.timedelta")
+_DEPTH = 8  # of lists in an element
 _PLAIN_TYPES = ("bytearray", "complex", "frozenset", "range", "set", "slice")
 _UNFILLED = (
     "|V0",
@@ -93,6 +95,9 @@ def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, con
         "objects": None,
     }
     if isinstance(content, list):
+        if not parsed.pointer:
+            for element in content:
+                _check_element(element, parsed)
         values["objects"] = tuple(content)
     elif isinstance(content, str):
         values["data"] = content.encode("latin-1")  # Python 2's bytes
@@ -115,6 +120,36 @@ def _check_size(count: int, content: Any, dtype: DType) -> None:
         right = isinstance(content, (bytes, bytearray, str)) and len(content) == dtype.itemsize * count
     if not right:
         raise CutOffError(f"an array of {count} elements has another content than its dtype and shape say")
+
+
+def _check_element(element: Any, dtype: DType) -> None:
+    """Raise TrickError for an element of a structured array, or of texts, that numpy would have to convert.
+
+    It asks an object for its number or its text, by methods of the object's class, and shows it in the error.
+    """
+    if dtype.fields:
+        kinds = [form == "|O" for _, form in dtype.fields]
+        right = type(element) is tuple and len(element) == len(kinds)
+        right = right and all(free or _is_plain(one) for one, free in zip(element, kinds, strict=True))
+    else:
+        right = _is_plain(element)
+    if not right:
+        raise TrickError("numpy.ndarray", "an element of a structured array is in a form that numpy never writes")
+
+
+def _is_of(value: Any, dtype: DType) -> bool:
+    """Whether a value is an array of the dtype; numpy writes a scalar of a structured dtype as one."""
+    return isinstance(value, Array) and (value.dtype, value.fields) == (dtype.form, dtype.fields)
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, (tuple, list)):
+        return depth < _DEPTH and all(_is_plain(one, depth + 1) for one in value)
+    if isinstance(value, Instance):
+        return value.class_name in _DATES and value.state is None
+    if isinstance(value, Array):
+        return value.objects is None
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes, Blob))
 
 
 def _unfilled() -> Array:
@@ -157,6 +192,8 @@ def _scalar(m: Machine, args: tuple[Any, ...]) -> Any:
     if not args:
         return NotImplemented
     dtype = built_dtype(m, args[0])
+    if len(args) > 1 and dtype.has_object and not dtype.pointer and not _is_of(args[1], dtype):
+        _check_element(args[1], dtype)
     if len(args) < 2 or dtype.has_object:
         return args[1] if len(args) > 1 else NotImplemented
     raw = args[1].encode("latin-1") if isinstance(args[1], str) else args[1]

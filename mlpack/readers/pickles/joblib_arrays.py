@@ -102,8 +102,8 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
         m.wrappers.append(wrapper)
         return
     dtype, shape = _described(m, wrapper, state)
-    if not m.arrays:
-        m.plain_goes_on = not m.at_end() and is_opcode(m.buf[m.pos])
+    if not m.array_met:
+        m.array_met, m.plain_goes_on = True, not m.at_end() and is_opcode(m.buf[m.pos])
     m.arrays += 1
     m.stack.pop()
     if dtype.has_object:

@@ -68,7 +68,6 @@ class Machine(ByteWindow):
         self.wrappers: list[Any] = []  # old joblib's wrappers of arrays in side files
         self.arrays = 0
         self.models = self.limits.kept_models
-        self.plain_goes_on = False  # a loader that does not know joblib would take the first array's bytes for opcodes
         self.start()
 
     def start(self) -> None:
@@ -84,6 +83,8 @@ class Machine(ByteWindow):
         self.dtypes: dict[int, tuple[Instance, DType]] = {}  # by identity: dtypes with their state
         self.states: dict[int, Any] = {}  # by identity: dicts that became the state of an object
         self.protocol = 0
+        self.array_met = False  # in this pickle, and of joblib's
+        self.plain_goes_on = False  # a loader that does not know joblib would take the first array's bytes for opcodes
         self.began = self.offset
         self.frame = None
         self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists

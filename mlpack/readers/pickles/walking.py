@@ -24,6 +24,7 @@ _TORCH_LEGACY = 0x1950A86A20F9469CFC6C
 _TORCH_PICKLES = 5
 _ENOUGH = 64  # so many bytes without a fault are no accident
 _BLANKS = 64
+_TWO_WAYS = "bytes that joblib takes for an array are opcodes for other loaders"
 
 
 @dataclass(kw_only=True)
@@ -41,6 +42,7 @@ class Walked:
     stuck: bool = False  # it could not be read to its end, and no loader reads further either
     end: int = 0  # where the last pickle ends that was read to its end
     torch: bool = False  # torch's format from before 1.6
+    plain_goes_on: bool = False  # loaders other than joblib read the first pickle further than its first array
     memos: list[Collection[Any]] = field(default_factory=list)  # what the first pickle memoized, where it is read twice
 
 
@@ -50,9 +52,9 @@ def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: 
     walked = _walk(machine, name)
     walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
     walked.wrappers = machine.wrappers
-    if machine.plain_goes_on and inside:
-        walked.problem = walked.problem or "bytes that joblib takes for an array are opcodes for other loaders"
-    elif machine.plain_goes_on:
+    if walked.plain_goes_on and inside:
+        walked.problem = walked.problem or _TWO_WAYS
+    elif walked.plain_goes_on:
         _walk_plainly(make, budget, walked)
     walked.memos.clear()
     return walked
@@ -69,11 +71,9 @@ def _walk(machine: Machine, name: str) -> Walked:
             start = machine.offset
             try:
                 root = machine.load()
-                if machine.plain_goes_on and not walked.members:
-                    walked.memos = _memos(machine)
+                _note_arrays(machine, walked)
             except CutOffError as stopped:
-                if not walked.members:
-                    walked.memos = _memos(machine)
+                _note_arrays(machine, walked)
                 _stopped(machine, walked, name, stopped, start)
                 break
             if not walked.members and not machine.headed:
@@ -81,6 +81,7 @@ def _walk(machine: Machine, name: str) -> Walked:
             walked.recognised = walked.recognised or machine.headed
             walked.end = machine.offset
             walked.torch = walked.torch or (not walked.members and isinstance(root, int) and root == _TORCH_LEGACY)
+            machine.joblib = machine.joblib and not walked.torch  # torch reads what follows with a plain unpickler
             walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
             walked.record.merge(machine.record)
     except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
@@ -90,6 +91,16 @@ def _walk(machine: Machine, name: str) -> Walked:
     if walked.torch:
         walked.notes.append("torch's format from before 1.6: several pickles, then the tensors' bytes")
     return walked
+
+
+def _note_arrays(machine: Machine, walked: Walked) -> None:
+    """Note whether loaders other than joblib go on behind the pickle's first array; they read the first pickle only."""
+    if not machine.plain_goes_on:
+        return
+    if walked.members:
+        walked.problem = walked.problem or _TWO_WAYS
+    else:
+        walked.plain_goes_on, walked.memos = True, _memos(machine)
 
 
 def _memos(machine: Machine) -> list[Collection[Any]]:
@@ -157,7 +168,7 @@ def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) ->
         walked.problem = walked.problem or f"loaders other than joblib read it differently: {stopped}"
     walked.record.merge(machine.record)
     if not machine.record.names.keys() <= known:
-        walked.notes.append("bytes that joblib takes for an array are opcodes for other loaders")
+        walked.notes.append(_TWO_WAYS)
 
 
 def _roots(names: Iterable[Global]) -> frozenset[str]:

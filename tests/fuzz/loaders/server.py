@@ -45,15 +45,17 @@ def main() -> None:
             _serve(requests, answers, events, loaders)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        if not os.WIFSIGNALED(status):
+        if status == 0:
             return
-        _say(answers, died=os.WTERMSIG(status))
+        # An alarm that comes late, outside of the loader, ends the process with an exception: it counts like an abort.
+        _say(answers, died=os.WTERMSIG(status) if os.WIFSIGNALED(status) else int(signal.SIGABRT))
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO, events: Events, loaders: dict[str, Loader]) -> None:
     sandbox.enter()
     faulthandler.disable()
     sys.unraisablehook = lambda _: None  # Python's own opens the source to show a line of it: no effect of the file
+    warnings.showwarning = lambda *_args, **_more: None  # nor is the source that Python shows with a warning
     sys.setrecursionlimit(1000)
     events.watch()
     _say(answers, ready=os.getpid())

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from tests.fuzz.loaders.events import Events
 
 _PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_ELSEWHERE = frozenset(
+    [
+        "joblib",
+        "keras",
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "statsmodels",
+        "tensorflow",
+        "torch",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+    ]
+)
 _CONTAINERS = "list dict set frozenset tuple bytearray bytes str int float complex bool slice range object"
 # How many bytes a loader takes from the file depends on these.
 _REAL: frozenset[tuple[str, str]] = frozenset(
@@ -131,6 +148,8 @@ class Names:
     def find(self, module: str, name: str) -> Any:
         """The object for a name, which is recorded."""
         with self._events.paused():
+            if "hidden" not in module and not _can_be_there(module.partition(".")[0]):
+                raise ModuleNotFoundError(f"No module named {module!a}")
             self._events.add("global", module, name)
             return self._resolved(module, name)
 
@@ -153,6 +172,17 @@ class Names:
             named |= {"container": container, "can_be_called": called}
             self._inert[pair] = InertType("Inert", (Inert,), named)
         return self._inert[pair]
+
+
+@cache
+def _can_be_there(root: str) -> bool:
+    """Whether a package can be imported where a model is loaded; where none is, a look-up fails and reaches nothing."""
+    if root in sys.modules or root in _PYTHON_2 or root in _ELSEWHERE:
+        return True
+    try:
+        return importlib.util.find_spec(root) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _loaded(module: str, name: str) -> Any:

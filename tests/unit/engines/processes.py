@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo, Safety
+from mlpack.artifacts.prepared import Prepared
 
 PATIENCE_S = 120  # how long anything may take on a busy machine
 
@@ -54,7 +56,9 @@ def bundle(serve: str = SERVE, *files: BundleFile) -> Bundle:
         safety=Safety(verdict="safe"),
         size=0,
     )
-    lock = Lock(info=info, python="3.11", platform="linux/amd64", base="", base_digest=None, requirements="")
+    lock = Lock(
+        prepared=Prepared(info=info), python="3.11", platform="linux/amd64", base="", base_digest=None, requirements=""
+    )
     every = (file_of("serve.py", serve.encode()), *files)
     digest = "sha256:" + hashlib.sha256("".join(file.sha256 for file in every).encode()).hexdigest()
     return Bundle(

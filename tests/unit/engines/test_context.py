@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker.build_context import tar_stream, with_progress
 from mlpack.errors import UnreadableModelError
@@ -92,7 +92,7 @@ def test_two_gigabytes_stay_on_disk(tmp_path: Path) -> None:
     program = f"""
 import os, resource
 from pathlib import Path
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.docker.build_context import tar_stream
 path = Path({str(tmp_path)!r}) / "model.pkl"
 with path.open("wb") as file:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import Bundle, BundleFile
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.progress import Progress
 from mlpack.engines.docker import DockerEngine
 from mlpack.errors import EngineError, EngineUnavailableError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlpack.errors import RegistryAuthError
-from mlpack.registries.artifact_registry import ArtifactRegistry, Shelf
+from mlpack.registries.artifact_registry import ArtifactRegistry, Repository
 from mlpack.registries.credentials import remedy
 from mlpack.registries.google_login import GoogleLogin
 from tests.standins.google_tokens import GoogleTokens
@@ -49,7 +49,7 @@ def test_no_credentials_are_told_with_the_command_that_makes_some(
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     for ask in (
         lambda: GoogleLogin(always=True)(REGISTRY),
-        lambda: ArtifactRegistry().find(Shelf(project="demo", location="europe-west1")),
+        lambda: ArtifactRegistry().find(Repository(project="demo", location="europe-west1")),
     ):
         with pytest.raises(RegistryAuthError) as told:
             ask()

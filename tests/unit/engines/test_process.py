@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.engines.base import Limits
-from mlpack.engines.process import ProcessEngine, ProcessRunning
 from mlpack.engines.process.account import Account, serving_account
 from mlpack.engines.process.output import KeptOutput
+from mlpack.engines.process.server import ProcessRunning, serve_bundle
 from mlpack.engines.process.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
 from tests.ports import free_port
@@ -43,11 +43,6 @@ def python() -> Path:
 
 
 @pytest.fixture
-def engine(python: Path) -> ProcessEngine:
-    return ProcessEngine(python)
-
-
-@pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder for temporary files, open to all as /tmp is."""
     with tempfile.TemporaryDirectory(prefix="open-", dir="/tmp") as name:
@@ -64,9 +59,9 @@ def ends(running: ProcessRunning, *, patience_s: float = PATIENCE_S) -> bool:
     return not running.alive()
 
 
-def test_it_serves_without_rights(engine: ProcessEngine) -> None:
+def test_it_serves_without_rights(python: Path) -> None:
     """User and group of the limits when root, no other group, no way back to rights, a session of its own."""
-    with engine.run(bundle(), limits=LIMITS, env={}) as running:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}) as running:
         ids = tells(running.url, "[os.getuid(), os.getgid(), os.getgroups(), os.getsid(0), os.getpid()]")
         status = status_of(running.pid)
         assert status["NoNewPrivs"] == "1"
@@ -78,9 +73,9 @@ def test_it_serves_without_rights(engine: ProcessEngine) -> None:
             assert "Permission" in tells(running.url, "open('/etc/shadow').read()")
 
 
-def test_its_limits(engine: ProcessEngine) -> None:
+def test_its_limits(python: Path) -> None:
     """No core, few files, a bound on threads that leaves room beside what the user has already."""
-    with engine.run(bundle(), limits=Limits(pids=64), env={}) as running:
+    with serve_bundle(bundle(), python, limits=Limits(pids=64), env={}) as running:
         told = "[resource.getrlimit(getattr(resource, 'RLIMIT_' + name)) for name in ('CORE', 'NOFILE', 'NPROC')]"
         core, files, threads = tells(running.url, told)
         assert core == [0, 0]
@@ -88,11 +83,11 @@ def test_its_limits(engine: ProcessEngine) -> None:
         assert 64 <= threads[0] == threads[1] < 100_000
 
 
-def test_a_clean_environment(engine: ProcessEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clean_environment(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of ours is inherited, no open file either; HOME and TMPDIR are its own and writable, the bundle is not."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     monkeypatch.setenv("PYTHONPATH", "/tmp/canary")
-    with engine.run(bundle(), limits=LIMITS, env={"GIVEN": "1"}) as running:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={"GIVEN": "1"}) as running:
         environment = tells(running.url, "dict(os.environ)")
         assert "canary" not in str(environment)
         assert environment.pop("GIVEN") == "1"
@@ -113,9 +108,9 @@ def test_a_clean_environment(engine: ProcessEngine, monkeypatch: pytest.MonkeyPa
             assert "Permission" in tells(running.url, "Path('new').mkdir()")
 
 
-def test_loopback_only(engine: ProcessEngine) -> None:
+def test_loopback_only(python: Path) -> None:
     """The one socket that listens is on 127.0.0.1; another address of this machine is refused."""
-    with engine.run(bundle(), limits=LIMITS, env={}) as running:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}) as running:
         tells(running.url, "1")
         port = int(running.url.rpartition(":")[2])
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -125,10 +120,10 @@ def test_loopback_only(engine: ProcessEngine) -> None:
             assert other.connect_ex(("127.0.0.2", port)) != 0
 
 
-def test_two_at_once(engine: ProcessEngine, place: Path) -> None:
+def test_two_at_once(python: Path, place: Path) -> None:
     """Two runs have their own ports, processes and folders; the end of one leaves the other answering."""
-    with engine.run(bundle(), limits=LIMITS, env={}) as first:
-        with engine.run(bundle(), limits=LIMITS, env={}) as second:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}) as first:
+        with serve_bundle(bundle(), python, limits=LIMITS, env={}) as second:
             assert first.url != second.url
             assert {tells(run.url, "os.getpid()") for run in (first, second)} == {first.pid, second.pid}
             assert len(list(place.iterdir())) == 2
@@ -137,20 +132,23 @@ def test_two_at_once(engine: ProcessEngine, place: Path) -> None:
     assert not list(place.iterdir())
 
 
-def test_a_port_of_ones_choice(engine: ProcessEngine) -> None:
+def test_a_port_of_ones_choice(python: Path) -> None:
     """`publish` is the port; one that is taken is told before anything starts."""
     port = free_port()
-    with engine.run(bundle(), limits=LIMITS, env={}, port=8080, publish=port) as running:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}, publish=port) as running:
         assert running.url == f"http://127.0.0.1:{port}"
         assert tells(running.url, "os.environ['PORT']") == str(port)
-        with pytest.raises(EngineError, match=str(port)), engine.run(bundle(), limits=LIMITS, env={}, publish=port):
+        with (
+            pytest.raises(EngineError, match=str(port)),
+            serve_bundle(bundle(), python, limits=LIMITS, env={}, publish=port),
+        ):
             pass
 
 
-def test_stop_is_sigterm_first(engine: ProcessEngine) -> None:
+def test_stop_is_sigterm_first(python: Path) -> None:
     """A server that ends at SIGTERM tells its own exit code, and its log is whole; stopping again changes nothing."""
     serve = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit(7)))\n" + SERVE
-    with engine.run(bundle(serve), limits=LIMITS, env={}) as running:
+    with serve_bundle(bundle(serve), python, limits=LIMITS, env={}) as running:
         tells(running.url, "1")
         assert running.alive()
         ended = running.stop(grace_s=PATIENCE_S)
@@ -161,10 +159,10 @@ def test_stop_is_sigterm_first(engine: ProcessEngine) -> None:
         assert running.logs().endswith("bye\n")
 
 
-def test_stop_kills_what_does_not_end_and_all_it_started(engine: ProcessEngine) -> None:
+def test_stop_kills_what_does_not_end_and_all_it_started(python: Path) -> None:
     """A server deaf to SIGTERM is killed after the grace, with its children, also deaf."""
     serve = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE
-    with engine.run(bundle(serve), limits=LIMITS, env={}) as running:
+    with serve_bundle(bundle(serve), python, limits=LIMITS, env={}) as running:
         child = tells(running.url, "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid")
         assert not is_gone(child, patience_s=0.1)
         ended = running.stop(grace_s=0.3)
@@ -172,10 +170,10 @@ def test_stop_kills_what_does_not_end_and_all_it_started(engine: ProcessEngine) 
         assert is_gone(child)
 
 
-def test_memory_is_told_and_held(engine: ProcessEngine) -> None:
+def test_memory_is_told_and_held(python: Path) -> None:
     """The peak is the kernel's; a process that holds more than its limit is killed, and the exit says why."""
     limits = Limits(memory=120 * 1024**2)
-    with engine.run(bundle(), limits=limits, env={}) as running:
+    with serve_bundle(bundle(), python, limits=limits, env={}) as running:
         before = tells(running.url, "1") and running.stats().peak_memory
         assert before
         assert before < 60 * 1024**2
@@ -190,18 +188,18 @@ def test_memory_is_told_and_held(engine: ProcessEngine) -> None:
         assert (ended.code, ended.oom_killed) == (137, True)
 
 
-def test_a_server_that_does_not_start(engine: ProcessEngine) -> None:
+def test_a_server_that_does_not_start(python: Path) -> None:
     """What it wrote can be read; its end is seen."""
-    with engine.run(bundle("raise SystemExit('no way')"), limits=LIMITS, env={}) as running:
+    with serve_bundle(bundle("raise SystemExit('no way')"), python, limits=LIMITS, env={}) as running:
         assert ends(running)
         assert running.stop(grace_s=1).code == 1
         assert running.logs() == "no way\n"
 
 
-def test_nothing_stays(engine: ProcessEngine, place: Path) -> None:
+def test_nothing_stays(python: Path, place: Path) -> None:
     """An exception in the `with`, as Ctrl-C is one, leaves no process and no file, though the server is deaf."""
     serve = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE
-    with pytest.raises(KeyboardInterrupt), engine.run(bundle(serve), limits=LIMITS, env={}) as running:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), serve_bundle(bundle(serve), python, limits=LIMITS, env={}) as running:  # noqa: PT012
         tells(running.url, "1")
         raise KeyboardInterrupt
     assert is_gone(running.pid)
@@ -212,9 +210,9 @@ def test_kill_9_of_the_parent(python: Path, place: Path) -> None:
     """The server ends with a parent that is killed; the next run takes its folder away and its own is not disturbed."""
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from mlpack.engines.process import ProcessEngine; from mlpack.engines.base import Limits\n"
+        "from mlpack.engines.process.server import serve_bundle; from mlpack.engines.base import Limits\n"
         "from tests.unit.engines.processes import bundle, tells\n"
-        "with ProcessEngine(Path(sys.argv[1])).run(bundle(), limits=Limits(), env={}) as running:\n"
+        "with serve_bundle(bundle(), Path(sys.argv[1]), limits=Limits(), env={}) as running:\n"
         "    print(running.pid, tells(running.url, '1'), flush=True); time.sleep(600)\n"
     )
     root = Path(__file__).parents[3]
@@ -228,10 +226,10 @@ def test_kill_9_of_the_parent(python: Path, place: Path) -> None:
     assert is_gone(pid)
     [left] = place.iterdir()
     assert left.name.startswith(PREFIX)
-    with ProcessEngine(python).run(bundle(), limits=LIMITS, env={}):
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}):
         [now] = place.iterdir()
         assert now != left
-        with ProcessEngine(python).run(bundle(), limits=LIMITS, env={}):
+        with serve_bundle(bundle(), python, limits=LIMITS, env={}):
             assert len(list(place.iterdir())) == 2
 
 
@@ -258,7 +256,7 @@ def test_a_python_that_the_account_may_not_run(tmp_path: Path) -> None:
     """A start that fails is an error with a remedy, not a trace."""
     with (
         pytest.raises(EngineError, match="did not start") as raised,
-        ProcessEngine(tmp_path / "none").run(bundle(), limits=LIMITS, env={}),
+        serve_bundle(bundle(), tmp_path / "none", limits=LIMITS, env={}),
     ):
         pass
     assert str(tmp_path) in raised.value.hint

@@ -10,6 +10,7 @@ import pytest
 
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
 from mlpack.packages.settings import PackageSettings
 from mlpack.pipeline.resolve import ResolveOptions, resolve
 from tests.unit.packages.standin_index import RUNTIME
@@ -27,7 +28,7 @@ def lock_of(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
         info: ModelInfo, settings: PackageSettings, *, refresh: bool = False, digest: str | None = None, **options: Any
     ) -> Lock:
         return resolve(
-            info,
+            Prepared(info=info),
             options=ResolveOptions(**options),
             settings=settings,
             runtime_requirements=RUNTIME,

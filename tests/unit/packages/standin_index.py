@@ -233,7 +233,7 @@ def _page(listed: list[Release], contents: dict[str, bytes], shape: str) -> tupl
 def _command_lines() -> set[str]:
     """The command lines of every running uv, as any user of the machine could read them."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in (process / "cmdline" for process in Path("/proc").glob("[0-9]*")):
         try:
             text = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:

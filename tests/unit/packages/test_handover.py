@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlpack.artifacts.bundle import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.lock import LocalWheel, Lock
+from mlpack.artifacts.prepared import Prepared
 from mlpack.errors import ResolveError
 from mlpack.packages.handover import handover, holds_secrets
 from mlpack.packages.settings import PackageSettings
@@ -18,7 +19,7 @@ from tests.unit.packages.models import sklearn_model
 def lock(*wheels: LocalWheel, requirements: str = "six==1 \\\n    --hash=sha256:ab\nother==2\n") -> Lock:
     """A lock with wheels of this machine's."""
     return Lock(
-        info=sklearn_model("1.2.2"), python="3.11", platform="linux/amd64", base="python:3.11-slim", base_digest=None,
+        prepared=Prepared(info=sklearn_model("1.2.2")), python="3.11", platform="linux/amd64", base="python:3.11-slim", base_digest=None,
         requirements=requirements, local_wheels=wheels,
     )  # fmt: skip
 

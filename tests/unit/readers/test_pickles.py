@@ -237,3 +237,18 @@ def test_what_stands_for_a_missing_string_is_judged(tmp_path: Path) -> None:
     array = np.array(["a"], dtype=np.dtypes.StringDType(na_object=_Runs()))
     (tmp_path / "strings.pkl").write_bytes(pickle.dumps(array))
     assert _read(tmp_path / "strings.pkl").safety.verdict == "dangerous"
+
+
+def test_structured_arrays_of_objects_are_data(tmp_path: Path) -> None:
+    """Arrays and scalars of structured dtypes with objects, dates and texts in them are safe, by pickle and by joblib."""
+    inner = [("x", "i4"), ("y", "O")]
+    table = np.zeros(3, [("a", "f8"), ("s", "O"), ("d", "M8[D]"), ("t", "U4"), ("n", inner), ("v", "f4", (2,))])
+    table["s"] = ["x", {"k": 1}, None]
+    for value in (table, table[0], table.view(np.recarray), table[["a", "s"]]):
+        pickled, dumped = tmp_path / "value.pkl", tmp_path / "value.joblib"
+        pickled.write_bytes(pickle.dumps(value))
+        joblib.dump(value, dumped)
+        for path in (pickled, dumped):
+            found = read_pickles(path)
+            assert found is not None
+            assert (found.safety.verdict, found.problem) == ("safe", "")

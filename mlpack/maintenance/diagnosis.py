@@ -1,4 +1,4 @@
-"""What `mlpack doctor` looks at, one function a thing."""
+"""Whether this machine has what mlpack needs: one function for each thing."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlpack.cli.output.console import Console, human_size
-from mlpack.cli.wiring import Context, cache_dir, make_context
 from mlpack.errors import MlpackError
+from mlpack.shown import human_size
 
 if TYPE_CHECKING:
+    from mlpack.engines.base import Engine
     from mlpack.packages.settings import PackageSettings
 
 _OFF_S = 120  # seconds; tokens are refused from some minutes on
@@ -35,15 +35,16 @@ class Finding:
     remedy: str = ""
 
 
-def diagnose(console: Console) -> Iterator[Finding]:
+def diagnose(
+    *, engine: Callable[[], Engine], settings: Callable[[], PackageSettings], cache: Path
+) -> Iterator[Finding]:
     """Every finding, the cheapest first; nothing is changed."""
-    context = make_context(None, console=console)
     yield _python()
     yield _namesake()
-    yield _disk("disk (cache)", cache_dir())
+    yield _disk("disk (cache)", cache)
     yield _disk("disk (here)", Path.cwd())
-    yield from _engine(context)
-    yield from _index(context)
+    yield from _engine(engine)
+    yield from _index(settings())
 
 
 def _python() -> Finding:
@@ -79,9 +80,9 @@ def room(name: str, place: Path, *, free: int, writable: bool) -> Finding:
     return Finding(name=name, state="ok" if writable and free > _DISK else "warn", seen=seen, remedy=remedy)
 
 
-def _engine(context: Context) -> Iterator[Finding]:
+def _engine(engine: Callable[[], Engine]) -> Iterator[Finding]:
     try:
-        facts = context.engine.facts()
+        facts = engine().facts()
     except MlpackError as error:
         remedy = f"{error.hint} `mlpack render` writes the folder for a machine that has one."
         yield Finding(name="engine", state="fail", seen=error.message, remedy=remedy)
@@ -102,12 +103,10 @@ def _engine(context: Context) -> Iterator[Finding]:
         yield _disk("disk (engine)", root)
 
 
-def _index(context: Context) -> Iterator[Finding]:
+def _index(settings: PackageSettings) -> Iterator[Finding]:
     from mlpack.packages.index import page
     from mlpack.packages.names import strip_login
-    from mlpack.packages.settings import read_settings
 
-    settings = read_settings(os.environ, context.folder)
     for index in settings.indexes:
         began = time.monotonic()
         try:

@@ -1,23 +1,20 @@
-"""`mlpack test --record`: the question and the container's answer, kept for the next test."""
+"""A recorded request and answer, kept for the next test: Recording."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlpack.checks.smoke import Expectation
-from mlpack.cli.output.console import Console
+from mlpack.config import Config
 from mlpack.errors import UsageError
-from mlpack.workspace import write_whole
-
-if TYPE_CHECKING:
-    from mlpack.config import Config
+from mlpack.workspace import write_atomically
 
 
 class Recording:
-    """Takes what was asked and answered while a test runs, and writes it once the test has passed."""
+    """Keeps the first request and answer of a test, and writes them once the test has passed."""
 
     def __init__(self, config: Config, folder: Path) -> None:
         place = folder if config.file is None else config.file.parent
@@ -27,19 +24,19 @@ class Recording:
         self._seen: list[tuple[Any, Any]] = []
 
     def listen(self, wanted: Expectation) -> Expectation:
-        """The same question, without an answer to compare: it is the answer that is wanted."""
+        """The same expectation, without an answer to compare: the answer is what will be kept."""
         return replace(wanted, expected=None, on_answer=lambda body, answer: self._seen.append((body, answer)))
 
-    def write(self, console: Console) -> None:
-        """Writes both files; a request that the user wrote stays as it is."""
+    def write(self) -> list[str]:
+        """Write both files, and say so in lines for people; a request that the user wrote stays as it is."""
         if not self._seen:
             raise UsageError("nothing was answered, so nothing is recorded", hint="See the failed checks above.")
         body, answer = self._seen[0]
         if not self.request.exists():
-            write_whole(self.request, json.dumps(body, indent=1) + "\n")
-        write_whole(self.expected, json.dumps(answer, indent=1) + "\n")
-        console.text(f"Recorded {len(answer['predictions'])} answers in {self.expected}")
+            write_atomically(self.request, json.dumps(body, indent=1) + "\n")
+        write_atomically(self.expected, json.dumps(answer, indent=1) + "\n")
+        lines = [f"Recorded {len(answer['predictions'])} answers in {self.expected}"]
         if not self._named:
-            console.text(
-                f"Next time: test: {{request: {self.request.name}, expected: {self.expected.name}}} in mlpack.yaml"
-            )
+            names = f"request: {self.request.name}, expected: {self.expected.name}"
+            lines.append(f"Next time: test: {{{names}}} in mlpack.yaml")
+        return lines

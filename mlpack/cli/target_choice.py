@@ -1,26 +1,28 @@
-"""Which target and which service a command means: words, mlpack.yaml, and what was deployed last in the working folder."""
+"""Which target and service a command means: options, mlpack.yaml, else what was deployed last in the working folder."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from mlpack.artifacts.service import Service
-from mlpack.cli.output.console import Console
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
-from mlpack.workspace import FOLDER, write_whole
+from mlpack.workspace import Workspace
 
-_NOTE = "deployed.json"
 _PAIRS = ("env", "secrets", "labels")
 
 
 def make_target(
-    config: Config, target: str | None, words: Mapping[str, Any], more: Sequence[str], *, folder: Path, name: str | None
+    config: Config,
+    target: str | None,
+    words: Mapping[str, Any],
+    more: Sequence[str],
+    *,
+    workspace: Workspace,
+    name: str | None,
 ) -> Any:
     """The Target, which is a Keeper too, that a command's words mean; `name` is the service's when nothing else says it.
 
@@ -28,30 +30,20 @@ def make_target(
     """
     from mlpack.plugins import load, names
 
-    last = last_deployed(folder)
-    kind = target or config.deploy.get("target") or (last or {}).get("target")
+    last = workspace.last_deployed()
+    kind = target or config.deploy.get("target") or (last.target if last else None)
     if not isinstance(kind, str):
         raise UsageError("where to?", hint=f"--target {' or '.join(names('targets'))}, or `deploy: {{target: ...}}`.")
     corner = _corner(config, kind)
     for key, value in {**_spoken(words), **_settings(more)}.items():
         corner[key] = {**corner.get(key, {}), **value} if isinstance(value, dict) and key in _PAIRS else value
-    remembered = last if last and last["target"] == kind else {}
-    for key, value in remembered.get("where", {}).items():
+    remembered = last if last and last.target == kind else None
+    for key, value in (remembered.where if remembered else {}).items():
         corner.setdefault(key, value)
-    service = corner.pop("service", None) or name or remembered.get("service") or config.name
+    service = corner.pop("service", None) or name or (remembered.service if remembered else None) or config.name
     if not service:
         raise UsageError("which service?", hint="--service NAME, or `name:` in mlpack.yaml.")
-    return load("targets", kind)(str(service), corner, folder=folder, templates=config.templates)
-
-
-def ready_made(
-    console: Console, config: Path | None, target: str | None, words: Mapping[str, Any], more: Sequence[str] | None
-) -> Any:
-    """The Keeper for a command that looks after a service which is there."""
-    from mlpack.cli.wiring import make_context, remembered_config
-
-    context = make_context(None, console=console, config=config or remembered_config())
-    return make_target(context.config, target, words, tuple(more or ()), folder=context.folder, name=None)
+    return load("targets", kind)(str(service), corner, folder=workspace.folder, templates=config.templates)
 
 
 def read_shares(words: Sequence[str]) -> dict[str, int]:
@@ -66,40 +58,6 @@ def read_shares(words: Sequence[str]) -> dict[str, int]:
     if sum(shares.values()) != 100:
         raise UsageError(f"the shares are together {sum(shares.values())}, not 100", hint=hint)
     return shares
-
-
-def show_service(console: Console, service: Service) -> None:
-    """The service and its revisions, for people."""
-    access = {True: "public", False: "private", None: "who may ask it could not be looked up"}[service.open_to_all]
-    console.text(f"{service.name} on {service.target}: {service.url} ({access})")
-    if service.message:
-        console.warn(service.message)
-    rows = [
-        (
-            f"{revision.percent} %",
-            revision.name,
-            "ready" if revision.ready else "not ready",
-            revision.made,
-            " ".join(filter(None, (revision.image, *(f"[{tag}]" for tag in revision.tags), revision.message))),
-        )
-        for revision in service.revisions
-    ]
-    console.table(rows, header=("traffic", "revision", "", "made", "image"))
-
-
-def remember_deployed(folder: Path, target: str, service: str, where: Mapping[str, Any]) -> None:
-    """Notes what was deployed, for `mlpack status`, `rollback`, `traffic` and `delete` without words."""
-    note = {"target": target, "service": service, "where": dict(where)}
-    write_whole(folder / FOLDER / _NOTE, json.dumps(note, indent=2) + "\n")
-
-
-def last_deployed(folder: Path) -> dict[str, Any] | None:
-    """What `remember_deployed` noted, None when there is nothing readable."""
-    try:
-        note = json.loads((folder / FOLDER / _NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) and isinstance(note.get("target"), str) else None
 
 
 def _corner(config: Config, kind: str) -> dict[str, Any]:
@@ -143,3 +101,14 @@ def _pair(word: str, option: str) -> tuple[str, str]:
     if not equals or not name:
         raise UsageError(f"{option}: {name!r} is not NAME=VALUE", hint=f"Such as {option} NAME=VALUE.")
     return name, value
+
+
+def deployed_service(
+    config: Path | None, target: str | None, words: Mapping[str, Any], more: Sequence[str] | None
+) -> Any:
+    """The Keeper of the service that a command means, which exists already."""
+    from mlpack.cli.wiring import load_config_for
+
+    workspace = Workspace(Path.cwd())
+    loaded = load_config_for(None, workspace, config=config, remembered=True)
+    return make_target(loaded, target, words, tuple(more or ()), workspace=workspace, name=None)

@@ -5,29 +5,26 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from mlpack.cli.options import Ci
-from mlpack.cli.output.console import Console
 from mlpack.config import find_config, load_config
 from mlpack.errors import UsageError
-from mlpack.pipeline.render import model_name, slug
+from mlpack.pipeline.render import service_name
 from mlpack.templating import render
-from mlpack.workspace import write_whole
+from mlpack.workspace import write_atomically
 
 _FILES = {
-    Ci.github: (".github/workflows/mlpack.yml", "ci-github.yml.j2"),
-    Ci.gitlab: (".gitlab-ci.yml", "ci-gitlab.yml.j2"),
-    Ci.cloudbuild: ("cloudbuild.yaml", "ci-cloudbuild.yaml.j2"),
+    "github": (".github/workflows/mlpack.yml", "ci-github.yml.j2"),
+    "gitlab": (".gitlab-ci.yml", "ci-gitlab.yml.j2"),
+    "cloudbuild": ("cloudbuild.yaml", "ci-cloudbuild.yaml.j2"),
 }
 
 
-def write_workflow(console: Console, ci: Ci, path: Path | None, *, force: bool) -> int:
-    """Writes the workflow into the working folder, which is taken for the repository's root."""
-    folder = Path.cwd()
+def write_workflow(ci: str, path: Path | None, folder: Path, *, force: bool) -> Path:
+    """Write the workflow of a CI (github, gitlab, cloudbuild) into `folder`, the root of the repository."""
     file = find_config(path, folder)
     config = load_config(None if file is None else file.resolve())
     model = path or config.model
     if model is None:
-        raise UsageError("no model named", hint=f"`mlpack init --ci {ci.value} model.pkl`.")
+        raise UsageError("no model named", hint=f"`mlpack init --ci {ci} model.pkl`.")
     if not model.exists():
         raise UsageError(f"there is no {model}", hint="The model's path as it is in the repository.")
     if not model.resolve().is_relative_to(folder):
@@ -36,12 +33,10 @@ def write_workflow(console: Console, ci: Ci, path: Path | None, *, force: bool) 
     target = folder / name
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="--force replaces it.")
-    service = slug(config.name) if config.name else model_name(model)
+    service = service_name(config, model)
     at = None if file is None else file.resolve().relative_to(folder)
     # An image alone does not tell where its mlpack.yaml is; one in the root is found by itself.
     words = f" --config {shlex.quote(at.as_posix())}" if at is not None and len(at.parts) > 1 else ""
     values = {"model": model.resolve().relative_to(folder).as_posix(), "service": shlex.quote(service), "config": words}
-    write_whole(target, render(template, values))
-    console.document({"file": str(target)})
-    console.text(f"Wrote {target}. Its first lines say what it needs.")
-    return 0
+    write_atomically(target, render(template, values))
+    return target

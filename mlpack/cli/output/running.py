@@ -1,4 +1,4 @@
-"""What `mlpack run` does around the service: waits for it, shows how to ask it, stays until it ends."""
+"""A service that `mlpack run` has started: wait until it is ready, show a request, stay until it ends."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from mlpack.checks.requests import sample_rows
 from mlpack.cli.output.console import Console
 from mlpack.engines.base import Running
 from mlpack.errors import CheckFailedError
+from mlpack.pipeline.tools import Service
 
 
-def serve(console: Console, running: Running, card: Mapping[str, Any], *, what: str, told: Mapping[str, Any]) -> int:
-    """Says where the service is once it is ready, and stays until it ends. `told` is the document's part that is known."""
+def follow_service(console: Console, service: Service, *, engine: str) -> int:
+    """Say where the service is once it is ready, and stay until it ends."""
+    running = service.running
     with console.progress("starting") as _:
         wait_ready(running)
-    line = curl_line(card, running.url)
-    console.document({"url": running.url, **told, "curl": line})
-    console.text(f"Serving {what} at {running.url}; Ctrl-C ends it. Ask it:")
+    line = curl_line(service.card, running.url)
+    console.document({"url": running.url, "image": service.image, "engine": engine, "curl": line})
+    console.text(f"Serving {service.name} at {running.url}; Ctrl-C ends it. Send a request:")
     console.text()
     console.text(line)
     console.text()

@@ -1,0 +1,318 @@
+"""The line from a model file to a service. Every command runs a part of it.
+
+    reference -fetch-> path -inspect-> ModelInfo -prepare-> Prepared -resolve-> Lock -render-> Bundle
+              -build-> Image -verify-> Verified -plan-> Planned -push-> Released -deploy-> Deployment
+
+Each step takes one immutable value and returns the next one, which carries what later steps need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.image import Image
+from mlpack.artifacts.lock import Lock
+from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.prepared import Prepared
+from mlpack.artifacts.progress import OnProgress, Progress
+from mlpack.artifacts.release import Planned, Released, Unverified, Verified
+from mlpack.artifacts.report import Report
+from mlpack.artifacts.service import Deployment
+from mlpack.checks.golden import golden_of
+from mlpack.checks.smoke import examine
+from mlpack.config import Config
+from mlpack.engines.base import Running
+from mlpack.errors import UsageError
+from mlpack.packages.handover import private_files
+from mlpack.packages.interpreters import platform_here
+from mlpack.pipeline.build import build, refuse_large
+from mlpack.pipeline.deploy import deploy, refuse_platform
+from mlpack.pipeline.fetch import fetch, find_image, find_released
+from mlpack.pipeline.inspect import inspect
+from mlpack.pipeline.prepare import PrepareOptions, prepare
+from mlpack.pipeline.push import push, stay
+from mlpack.pipeline.render import render
+from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
+from mlpack.pipeline.tools import Options, Tools
+from mlpack.pipeline.verify import failed_checks, verify
+from mlpack.readers.samples import read_sample
+from mlpack.registries.destinations import Destination
+from mlpack.targets.base import Target
+from mlpack.workspace import Deployed
+
+Value = TypeVar("Value")
+_BEFORE_THE_BUILD = (str, Path, ModelInfo, Prepared, Lock, Bundle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """The steps for one model or image."""
+
+    config: Config
+    tools: Tools
+    options: Options = field(default_factory=Options)
+
+    def run(self, start: Any, until: type[Value]) -> Value:
+        """Take `start` (any value of the line, or a reference) through the steps, up to the first value of type `until`.
+
+        Raises what the steps raise; Ctrl-C ends every step without leaving anything behind.
+        """
+        after = self._plan if until in (Planned, Deployment) else self._release
+        steps: dict[type, Callable[[Any], Any]] = {
+            str: self._fetch, ModelInfo: self._prepare, Prepared: self._resolve, Lock: self._render, Bundle: self._build,
+            Image: self._verify, Verified: after, Unverified: after, Planned: self._push, Released: self._deploy,
+        }  # fmt: skip
+        value = start
+        while not isinstance(value, until):
+            step = self._inspect if isinstance(value, Path) else steps[type(value)]
+            value = step(value)
+            self.tools.reporter.reached(value)
+            if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
+                _ = self.tools.engine  # without one, the work of the next steps would be lost
+        return value
+
+    @property
+    def model(self) -> Path:
+        """The model's path, from the command line or mlpack.yaml. Raises UsageError when neither names one."""
+        if self.config.model is None:
+            raise UsageError("no model is named", hint="Give its path, or `model:` in mlpack.yaml.")
+        return self.config.model
+
+    def image(self, reference: str | None, *, foreign: bool = False) -> Image:
+        """The engine's image of this name, else the one that was built last; `foreign` ones may have no card."""
+        return find_image(reference, engine=lambda: self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
+
+    def released(self, reference: str) -> Released:
+        """The image that a registry has under this reference with a digest, and its receipt."""
+        return find_released(
+            reference,
+            platform="linux/amd64" if self.config.build.platform is None else self.config.build.platform,
+            workspace=self.tools.workspace,
+            verified=self.options.verification != "skip",
+            receipt=self.options.receipt,
+        )
+
+    def serve_locally(self, bundle: Bundle, *, publish: int = 0) -> AbstractContextManager[Running]:
+        """A running server of the bundle in a process of this machine."""
+        assert self.tools.local is not None  # noqa: S101 - the callers have asked
+        if bundle.lock.apt:
+            self.tools.reporter.note(
+                f"the image installs {', '.join(bundle.lock.apt)}; here this machine's own are used"
+            )
+        settings, wheelhouse = self.tools.packages(), self.config.build.wheelhouse
+        return self.tools.local.serve(
+            bundle,
+            settings=settings.only(wheelhouse) if wheelhouse else settings,
+            limits=self.options.limits,
+            publish=publish,
+            progress=self.tools.reporter.progress,
+        )
+
+    # The steps -----------------------------------------------------------------------------------
+
+    def _fetch(self, reference: str) -> Path:
+        with self.tools.reporter.progress("fetching the model") as on_progress:
+            return fetch(reference, sources=self.tools.sources, folder=self.tools.cache, on_progress=on_progress)
+
+    def _inspect(self, path: Path) -> ModelInfo:
+        with self.tools.reporter.progress("reading the model") as on_progress:
+            return inspect(
+                path,
+                entry=self.config.entry,
+                framework=self.config.framework,
+                formats=list(self.tools.formats.values()),
+                sample=self._sample or (),
+                opaque=self.config.predictor is not None,
+                on_progress=_in_bytes(on_progress, "read", f"read {path.name}"),
+            )
+
+    def _prepare(self, info: ModelInfo) -> Prepared:
+        options = PrepareOptions(
+            include=(*self.config.include, *self.options.include),
+            predictor=self.config.predictor,
+            requirements=self.config.requirements,
+            python=self.config.python,
+            signature=self.config.signature,
+            sample=self._sample,
+            trust=self.options.trust,
+            local=self.tools.local is not None,
+            folder=self.tools.workspace.folder,
+        )
+        prepared = prepare(info, options)
+        if self.tools.local is not None and prepared.info.safety.verdict != "safe":
+            self.tools.reporter.warn(
+                f"--trust: code that mlpack does not know runs on this machine, as user {self.tools.local.user}"
+            )
+        return prepared
+
+    def _resolve(self, prepared: Prepared) -> Lock:
+        if self.tools.local is None:
+            chosen = self.config.build.platform or self.options.platform
+            return self._lock(prepared, platform=chosen or self.tools.platform())
+        choices = self.tools.local.pythons(self.config.python or prepared.python)
+        return first_lock(choices, lambda pythons: self._lock(prepared, platform=platform_here(), pythons=pythons))
+
+    def _lock(self, prepared: Prepared, *, platform: str, pythons: tuple[str, ...] = ()) -> Lock:
+        options = ResolveOptions(
+            python=self.config.python,
+            platform=platform,
+            requirements=self.config.requirements,
+            base=self.config.build.base,
+            wheelhouse=self.config.build.wheelhouse,
+            framework=self.config.framework,
+            apt=self.config.apt,
+            pythons=pythons,
+            gpu=self.config.build.gpu,
+        )
+        with self.tools.reporter.progress("resolving packages") as on_progress:
+            return resolve(
+                prepared,
+                options=options,
+                settings=self.tools.packages(),
+                runtime_requirements=self.tools.runtime_requirements,
+                base_digest=self.tools.base_digest,
+                cache_dir=self.tools.cache / "locks",
+                on_progress=on_progress,
+                refresh=self.options.refresh,
+            )
+
+    def _render(self, lock: Lock) -> Bundle:
+        known = self.tools.formats.get(lock.info.format)
+        with self.tools.reporter.progress("rendering") as on_progress:
+            private = private_files(
+                lock,
+                self.tools.packages(),
+                secrets=self.options.secrets and self.tools.local is None,
+                # The classic builder keeps what it copies, so it gets wheels instead of a login.
+                keeps_secrets=lambda: not self.tools.engine.facts().buildkit,
+                cache=self.tools.cache / "locks",
+            )
+            return render(
+                lock,
+                config=self.config,
+                loader=None if known is None else known.loader,
+                private=private,
+                on_bytes=_in_bytes(on_progress, "hash", "model digest"),
+            )
+
+    def _build(self, bundle: Bundle) -> Image | Report:
+        if self.tools.local is not None:
+            return self._check_locally(bundle)
+        with self.tools.reporter.progress("building") as on_progress:
+            image = build(
+                bundle,
+                builder=self.tools.engine,
+                extra_tags=self.options.tags,
+                force=self.options.force,
+                use_cache=self.options.use_cache,
+                on_progress=on_progress,
+            )
+        self.tools.workspace.note_built(image, config=self.config.file, model=bundle.lock.info.path.resolve())
+        refuse_large(image, self.config.build.max_bytes)
+        return image
+
+    def _verify(self, image: Image) -> Verified | Unverified:
+        workspace, kind = self.tools.workspace, self.options.verification
+        if kind == "skip":
+            self.tools.reporter.warn("--no-verify: this image goes out without a passing test")
+            return Unverified(image=image)
+        kept = image.cached and self.options.receipt is None and workspace.has_receipt(image.id)
+        if kind == "require" or (kind == "reuse" and kept):
+            return workspace.receipt(image, file=self.options.receipt if kind == "require" else None)
+        self.tools.reporter.testing(image.tags[0] if image.tags else image.id)
+        verified, log = verify(
+            image,
+            runner=self.tools.engine,
+            expectation=self.options.expectation,
+            limits=self.options.limits,
+            on_check=self.tools.reporter.check,
+        )
+        place = workspace.keep_receipt(verified, copy=self.options.receipt)
+        self._refuse_failed(verified.report, log, receipt=place)
+        return verified
+
+    def _check_locally(self, bundle: Bundle) -> Report:
+        self.tools.reporter.testing(f"{bundle.name} in a local process, not in its image")
+        report, log = examine(
+            lambda: self.serve_locally(bundle),
+            bundle.card,
+            expectation=self.options.expectation,
+            on_check=self.tools.reporter.check,
+        )
+        self._refuse_failed(report, log, receipt=None)
+        return report
+
+    def _plan(self, source: Verified | Unverified | Released) -> Planned:
+        target, destination = self._target(source), self._destination(source)
+        refuse_platform(source.image, target.platform)
+        reference = source.image.id if destination is None else destination.reference()
+        with self.tools.reporter.progress("planning"):
+            plan = target.plan(
+                source.image,
+                source.report,
+                source.reference if isinstance(source, Released) else reference,
+            )
+        return Planned(plan=plan if self.options.traffic else plan.aside(), source=source)
+
+    def _push(self, planned: Planned) -> Released:
+        plan, source = planned.plan, planned.source
+        if plan.live is None:
+            self.tools.reporter.approve(plan)
+        if isinstance(source, Released):
+            return replace(source, plan=plan)
+        return replace(stay(source) if plan.live is not None else self._release(source), plan=plan)
+
+    def _release(self, source: Verified | Unverified) -> Released:
+        destination = self._destination(source)
+        if destination is None:
+            return stay(source)
+        with self.tools.reporter.progress("pushing") as on_progress:
+            return push(source, engine=self.tools.engine, destination=destination, on_progress=on_progress)
+
+    def _deploy(self, released: Released) -> Planned | Deployment:
+        if released.plan is None:
+            return self._plan(released)
+        target = self._target(released)
+        deployment = deploy(
+            released.plan,
+            released,
+            target=target,
+            golden=golden_of(released.image.card, released.report, self.options.expectation),
+            on_step=lambda step: self.tools.reporter.note(f"- {step}"),
+            traffic=self.options.traffic,
+        )
+        deployed = Deployed(target=released.plan.target, service=released.plan.service, where=target.where)
+        self.tools.workspace.note_deployed(deployed)
+        return deployment
+
+    # What the steps share ------------------------------------------------------------------------
+
+    def _refuse_failed(self, report: Report, log: str, *, receipt: Path | None) -> None:
+        self.tools.reporter.checked(report)
+        if not report.ok:
+            raise failed_checks(report, log, engine=self.tools.engine_name, receipt=receipt)
+
+    def _target(self, source: Verified | Unverified | Released) -> Target:
+        target = self.tools.target(str(source.image.card.get("name") or "") or None)
+        if target is None:
+            raise UsageError("no target is named", hint="--target NAME, or `deploy: {target: ...}` in mlpack.yaml.")
+        return target
+
+    def _destination(self, source: Verified | Unverified | Released) -> Destination | None:
+        name = str(source.image.card.get("name") or "")
+        target = self.tools.target(name or None)
+        return self.tools.destination(target, name or (target.service if target else "model"))
+
+    @cached_property
+    def _sample(self) -> list[Any] | None:
+        return None if self.config.sample is None else read_sample(self.config.sample)
+
+
+def _in_bytes(on_progress: OnProgress, step: str, title: str) -> Callable[[int, int], None]:
+    return lambda done, total: on_progress(Progress(step=step, title=title, current=done, total=total))
