@@ -1,4 +1,7 @@
-"""The serving contracts: thin adapters between HTTP and a predictor, one file each, and the table that lists them."""
+"""The serving contracts: thin adapters between HTTP and a predictor, one file each, and the table that lists them.
+
+A new one is a file here and a line in the table; the `Contract` protocol below says what its class has.
+"""
 
 from __future__ import annotations
 

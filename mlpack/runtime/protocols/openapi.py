@@ -72,8 +72,7 @@ class OpenApi:
 def _operation(contract: str, route: Route, operation: Operation, form: ErrorForm) -> Dict[str, Any]:
     names = re.findall(r"\{(\w+)\}", route.path)
     parameters: List[Dict[str, Any]] = [{"name": one, "in": "path", "required": True, "schema": TEXT} for one in names]
-    if route.path in ("/predict", "/invocations"):
-        parameters.append({"name": "method", "in": "query", "required": False, "schema": TEXT})
+    parameters += [{"name": one, "in": "query", "required": False, "schema": TEXT} for one in operation.query]
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{form.name}"}}}
     success: Dict[str, Any] = {"description": "The answer."}
     if operation.answer:

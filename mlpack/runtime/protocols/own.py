@@ -74,7 +74,8 @@ class Own:
 def prediction(model: ServedModel) -> Operation:
     """What `/predict` takes and answers."""
     signatures = model.card.signatures
-    return Operation.json(predictions_schema(signatures), request_schema(signatures), model.example(signatures[0]))
+    example = model.example(signatures[0])
+    return Operation.json(predictions_schema(signatures), request_schema(signatures), example, ("method",))
 
 
 async def answer(request: Request, model: ServedModel) -> Response:

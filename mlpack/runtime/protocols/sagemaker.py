@@ -49,7 +49,7 @@ class SageMaker:
             _NPY: {"schema": BINARY},
         }
         answer = {_JSON: predictions_schema(signatures), _CSV: TEXT, _LINES: TEXT, _NPY: BINARY}
-        return {"/invocations": Operation(answer, body)}
+        return {"/invocations": Operation(answer, body, ("method",))}
 
     async def ping(self, _request: Request) -> Response:
         """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""
@@ -71,7 +71,7 @@ class SageMaker:
 
 
 async def _outputs(model: ServedModel, request: Request, given: str, body: bytes) -> Arrays:
-    # CSV's reader tells infinity from 1e999 by itself, JSON's does not
+    # the CSV reader distinguishes infinity from 1e999, the JSON reader does not
     infinite = given == _CSV or b"Infinity" in body
     signature: Signature = model.signature(request.query().get("method"))
     if given == _CSV:

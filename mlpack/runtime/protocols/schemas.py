@@ -16,16 +16,22 @@ _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
 
 
 class Operation(NamedTuple):
-    """What a route answers with 200 and what it takes, each as a schema (and perhaps an example) by media type."""
+    """What a route answers with 200 and what it takes, each as a schema (and perhaps an example) by media type.
+
+    `query` names the parameters of the query that it reads.
+    """
 
     answer: Dict[str, Schema] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
     body: Optional[Dict[str, Any]] = None
+    query: Tuple[str, ...] = ()
 
     @classmethod
-    def json(cls, answer: Schema, body: Optional[Schema] = None, example: Any = None) -> Operation:
+    def json(
+        cls, answer: Schema, body: Optional[Schema] = None, example: Any = None, query: Tuple[str, ...] = ()
+    ) -> Operation:
         """JSON, both ways."""
         taken = None if body is None else {"schema": body, **({} if example is None else {"example": example})}
-        return cls({JSON: answer}, None if taken is None else {JSON: taken})
+        return cls({JSON: answer}, None if taken is None else {JSON: taken}, query)
 
 
 def record(**properties: Schema) -> Schema:
