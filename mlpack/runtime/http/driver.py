@@ -3,9 +3,9 @@
 Why: a Task costs as much as reading a small request. It is registered with the loop, and its first step and every step after
 a wait are scheduled for a later round of the loop; a driver takes the first step at once.
 
-What is private: a future that is awaited gives itself to whoever drives the coroutine, with its `_asyncio_future_blocking` set,
-and expects to find it cleared when it goes on. Tasks do so, and asyncio has no public name for it. CPython has had this
-protocol since 3.5; `python -m mlpack.runtime` checks that it holds.
+What is private: the code that drives a coroutine gets each future that is awaited with its `_asyncio_future_blocking` set, and
+must clear it. Tasks do so, and asyncio has no public name for it. CPython has had this protocol since 3.5; `check` tests that
+it holds: in `python -m mlpack.runtime`, and in a unit test with each supported Python that is installed.
 """
 
 from __future__ import annotations
@@ -63,9 +63,8 @@ class CoroutineDriver:
         try:
             awaited = how(what)
         except StopIteration as ended:
-            self._coroutine = (
-                None  # a driver and its coroutine that hold each other would wait for the garbage collector
-            )
+            # a driver and its coroutine that hold each other would wait for the garbage collector
+            self._coroutine = None
             self.returned(ended.value)
             return
         except BaseException:

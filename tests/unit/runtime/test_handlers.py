@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from mlpack.packages.pythons import SUPPORTED
 from mlpack.runtime.errors import BadInputError, ClientGoneError, DeadlineError, ServeError
 from mlpack.runtime.http import driver
 from mlpack.runtime.http.messages import Request, Response, Route
@@ -41,7 +44,7 @@ def handled(request: pytest.FixtureRequest) -> Any:
 
 
 def test_a_handler_in_a_task_uses_timeouts_and_connections(handled: Any) -> None:
-    """`wait_for`, `sleep`, `gather`, a connection to another server, and `timeout` where this Python has it."""
+    """`wait_for`, `sleep`, `gather`, and a connection to another server."""
 
     def echo(listener: socket.socket) -> None:
         with listener, listener.accept()[0] as connection:
@@ -53,10 +56,6 @@ def test_a_handler_in_a_task_uses_timeouts_and_connections(handled: Any) -> None
         assert sum(await asyncio.gather(asyncio.sleep(0, 1), asyncio.sleep(0.001, 2))) == 3
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.sleep(10), 0.001)
-        if sys.version_info >= (3, 11):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.001):
-                    await asyncio.sleep(10)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"hello")
         await writer.drain()
@@ -72,6 +71,46 @@ def test_a_handler_in_a_task_uses_timeouts_and_connections(handled: Any) -> None
     with handled(handler) as client:
         assert client.get("/handler").body == b"HELLO"
     thread.join(10)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout is new in Python 3.11")
+def test_a_handler_in_a_task_calls_a_service_with_a_timeout(handled: Any) -> None:
+    """A request to another server within `asyncio.timeout`: its answer where it is quick, TimeoutError where it is not."""
+
+    async def request(path: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", other.port)
+        try:
+            writer.write(b"GET %b HTTP/1.0\r\n\r\n" % path.encode())
+            await writer.drain()
+            return (await reader.read()).partition(b"\r\n\r\n")[2]
+        finally:
+            writer.close()
+
+    async def handler(incoming: Request) -> Response:
+        limit_s = float(incoming.query()["limit"])
+        try:
+            async with (
+                asyncio.timeout(limit_s),
+                asyncio.TaskGroup() as group,
+            ):  # what HTTP clients and drivers are built on
+                calls = [group.create_task(request(f"/{name}")) for name in incoming.query()["names"].split(",")]
+        except TimeoutError:
+            return text("late")
+        return text(" ".join(call.result().decode() for call in calls))
+
+    async def quick(incoming: Request) -> Response:
+        return text(incoming.path)
+
+    async def slow(_request: Request) -> Response:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    routes = [Route("GET", path, how, OWN_ERRORS) for path, how in (("/a", quick), ("/b", quick), ("/slow", slow))]
+    with serving(routes) as other, handled(handler) as client:
+        assert client.get("/handler?limit=30&names=a,b").body == b"/a /b"
+        began = time.monotonic()
+        assert client.get("/handler?limit=0.05&names=a,slow").body == b"late"
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -163,6 +202,29 @@ def test_the_deadline_ends_both_kinds(handled: Any, fast: bool, how: str) -> Non
     assert ended == [how]
 
 
-def test_futures_of_this_python_work_with_the_driver() -> None:
-    """What the driver relies on holds here; `python -m mlpack.runtime` checks it on every Python that serves."""
-    driver.check()
+def installed(python: str) -> Path | None:
+    """An interpreter of this minor version: on the PATH, or beside the one that runs this, where version managers keep others."""
+    beside = sorted(Path(sys.base_prefix).parent.glob(f"{python}.*/bin/python{python}"))
+    found = [*beside, *filter(None, [shutil.which(f"python{python}")])]
+    works = [one for one in found if subprocess.run([one, "-c", ""], capture_output=True, check=False).returncode == 0]
+    return Path(works[0]) if works else None
+
+
+@pytest.mark.parametrize("python", sorted(SUPPORTED))
+def test_futures_work_with_the_driver(python: str, tmp_path: Path) -> None:
+    """What the driver relies on holds on each supported Python; `python -m mlpack.runtime` checks it where it serves."""
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        driver.check()
+        return
+    interpreter = installed(python)
+    if interpreter is None:
+        pytest.skip(f"Python {python} is not installed")
+    shutil.copyfile(str(driver.__file__), tmp_path / "driver.py")
+    done = subprocess.run(
+        [interpreter, "-c", "from driver import check; check()"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
