@@ -44,9 +44,8 @@ class App:
             request.route = route
             if route.fast:
                 return await route.handler(request)
-            return await asyncio.ensure_future(
-                route.handler(request)
-            )  # a Task, whose cancellation is that of this await
+            # a Task, which is cancelled with this await
+            return await asyncio.ensure_future(route.handler(request))
         except ServeError as error:
             return self._failure(error, request)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it was, the client gets a response

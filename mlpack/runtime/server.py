@@ -94,9 +94,8 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     started = time.perf_counter()
     listener = _listen(address)
 
-    from .telemetry.metrics import (
-        Metrics,  # after the port is bound, so that no connection is refused meanwhile
-    )
+    # imported after the port is bound, so that no connection is refused meanwhile
+    from .telemetry.metrics import Metrics
 
     if settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
@@ -158,9 +157,8 @@ def _serve_with_workers(
                 pass
             if not own.wanted:
                 metrics.mark()
-            while (
-                not metrics.marked(settings.workers) and not own.wanted
-            ):  # the standby process still accepts connections
+            # until then the standby process accepts connections
+            while not metrics.marked(settings.workers) and not own.wanted:
                 time.sleep(0.005)
         else:
             service.server.when_closed = metrics.mark

@@ -36,7 +36,7 @@ class Asset(NamedTuple):
 
 
 class Assets:
-    """The files below a folder, by their paths in it. Clients may keep them, and ask each time whether they have changed.
+    """The files below a folder, by their paths in it. Clients may cache them, and check at each use whether they have changed.
 
     Raises:
         ValueError: a file whose type is not known.

@@ -24,9 +24,8 @@ _NO_HEAD = Head("-", "", b"", {}, "", expects=False)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: closing sends RST
 _RETRY = b"retry-after: 1\r\n"
 _STUCK_S = 60.0  # without progress of a client that reads its response
-_LINGER_S = (
-    2.0  # after a response to a body that has not come whole: closing at once could destroy the response on its way
-)
+# after a response to a body that has not come whole: closing at once could destroy the response on its way
+_LINGER_S = 2.0
 
 
 class Connection(asyncio.Protocol):
@@ -44,7 +43,7 @@ class Connection(asyncio.Protocol):
         self._held = 0  # bytes of a head that has not come whole
         self._reading = True
         self._writing = True
-        self._drained: Optional[asyncio.Future[None]] = None  # for whoever waits until the client reads again
+        self._drained: Optional[asyncio.Future[None]] = None  # for the one that waits until the client reads again
         self._unsent = 0  # bytes that the client had not taken when last looked at
         self._lingering = False
         self._refusal = 0  # the status for bytes that are no request; nothing after them is read

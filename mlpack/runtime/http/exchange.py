@@ -18,9 +18,8 @@ from .streaming import BodyStream
 if TYPE_CHECKING:
     from ..app import App
 
-_MOST_UNREAD = (
-    256 * 1024
-)  # bytes of a body that are kept for a handler that does not read them; more stays with the client
+# bytes of a body that are kept for a handler that has not read them; more stays with the client
+_MOST_UNREAD = 256 * 1024
 _MOST_HEADS = 64
 _STATUS_LINES = {int(one): b"HTTP/1.1 %d %s\r\n" % (one, one.phrase.encode()) for one in http.HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -138,8 +137,7 @@ class Exchange(CoroutineDriver):
         serving = self._serving
         self.began = began = time.perf_counter()
         self.request.deadline = began + serving.deadline_s
-        self._coroutine = coroutine = serving.app.answer(self.request)
-        self._step(coroutine.send, None)
+        self.drive(serving.app.answer(self.request))
         if not self.answered:
             serving.deadlines.add(self)
 
@@ -155,7 +153,7 @@ class Exchange(CoroutineDriver):
                 self._reader = self.loop.create_future()
                 await self._reader
         if self._refused:
-            raise BodiesFullError("the bodies of other requests take all the memory for them; try again in a moment")
+            raise BodiesFullError("the bodies of other requests take all the memory for bodies; try again in a moment")
         if len(self._body) != 1:
             self._body = [b"".join(self._body)]  # and not the pieces beside the whole
         return self._body[0]
@@ -184,8 +182,8 @@ class Exchange(CoroutineDriver):
         self._wake_reader()
 
     def lose(self) -> None:
-        """The client is gone."""
-        self.cancel(ClientGoneError("the client has gone"))
+        """The client has closed the connection."""
+        self.cancel(ClientGoneError("the client closed the connection"))
         self._drop()  # the connection and its parser hold each other, and so would keep it for long
 
     def expire(self) -> None:

@@ -58,7 +58,7 @@ class Vertex:
 
 
 def _route(environ: Mapping[str, str], name: str, ending: str) -> Optional[str]:
-    """The path that the variable names, with a slash before it; None where nothing asks for one.
+    """The path that the variable names, with a slash before it; None where it is not set.
 
     Raises:
         StartError: what it names is no path.

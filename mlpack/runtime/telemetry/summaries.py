@@ -49,7 +49,7 @@ def of_outputs(signature: Signature, outputs: Arrays) -> str:
 
 
 def payload(arrays: Optional[Arrays]) -> Any:
-    """The values themselves, the first few rows as text: only where the setting asks for it."""
+    """The values themselves, the first few rows as text: only with the setting `log_payloads`."""
     if arrays is None:
         return None
     rows = {name: array[:_MOST_ROWS].tolist() for name, array in arrays.items()}
@@ -68,7 +68,7 @@ def _of_tensors(arrays: Arrays) -> str:
 
 
 def _members(shape: Sequence[int], limits: Optional[Limits], missing: int) -> str:
-    """The members of an object; limits to three digits: enough to see a drift, too little to tell the values."""
+    """The members of an object; limits to three digits: enough to see a drift, too little to know the values."""
     text = f'"shape":{list(shape)}'
     if limits is not None:
         text += f',"range":[{limits[0]:.3g},{limits[1]:.3g}]'
