@@ -53,7 +53,7 @@ def render(
         _file("get_uv.py", fill("get_uv.py.j2", values, folder=config.templates).encode()),
         _file("installer.lock", lock.installer.encode()),
         _file("requirements.lock", lock.requirements.encode()),
-        *_runtime_files(),
+        *runtime_files(),
         card_file,
         *model,
         *_loader_files(loader),
@@ -141,11 +141,13 @@ def slug(text: str) -> str:
 _file = BundleFile.of_bytes
 
 
-def _runtime_files() -> Iterator[BundleFile]:
-    """The cellar as plain files; `mlpack` itself is an empty package in the image."""
+def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
+    """The serving runtime as plain files: modules and folders named `assets`. `mlpack` is an empty package in the image."""
     yield _file("mlpack/__init__.py", b"")
-    for source in sorted(_RUNTIME.rglob("*.py")):
-        yield _file(f"mlpack/runtime/{source.relative_to(_RUNTIME).as_posix()}", source.read_bytes())
+    for source in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = source.relative_to(folder)
+        if source.suffix == ".py" or "assets" in name.parent.parts:
+            yield _file(f"mlpack/runtime/{name.as_posix()}", source.read_bytes())
 
 
 def _loader_files(loader: Path | None) -> Iterator[BundleFile]:

@@ -1,1 +1,1 @@
-"""The cellar: the serving runtime, which ships into the image as plain files and imports nothing of mlpack but itself."""
+"""The serving runtime: copied into the image as plain files, it imports nothing of mlpack but itself."""

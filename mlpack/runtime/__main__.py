@@ -1,4 +1,4 @@
-"""`python -m mlpack.runtime`: imports every module of the runtime, and says in JSON that it could."""
+"""`python -m mlpack.runtime`: check that the runtime works on this Python, and print the result as JSON."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from .http.driver import check
+
 
 def main() -> int:
-    """Import all; the exit code is 0, or the import's own failure."""
+    """Import every module and drive a coroutine as a connection does; a failure is raised."""
     here = Path(__file__).parent
     files = sorted(path.relative_to(here) for path in here.rglob("*.py") if not path.stem.startswith("__"))
     for file in files:
         import_module("." + ".".join(file.with_suffix("").parts), __package__)
+    check()
     sys.stdout.write(json.dumps({"ok": True, "modules": len(files), "python": platform.python_version()}) + "\n")
     return 0
 

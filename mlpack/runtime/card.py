@@ -48,7 +48,7 @@ class Signature:
     columns: Tuple[str, ...]
     categories: Mapping[str, Tuple[Any, ...]]
     batchable: bool
-    assumed: Tuple[str, ...] = ()  # columns whose dtype the file does not tell
+    assumed: Tuple[str, ...] = ()  # columns whose dtype is not in the file
     raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
     batch: str = "any"
 
@@ -103,7 +103,7 @@ class Card:
             document = json.loads(path.read_text(encoding="utf-8"))
             signatures = tuple(Signature.from_json(one) for one in document["signatures"])
             if not signatures:
-                raise ValueError("it has no signatures")  # noqa: TRY301 - told like the others, four lines below
+                raise ValueError("it has no signatures")  # noqa: TRY301 - reported like the others below
             model = path.parent / document["model"]["file"]
             if not model.exists():
                 raise ValueError(f"its model {document['model']['file']} is not there")  # noqa: TRY301 - the same
@@ -133,6 +133,10 @@ class Card:
             offered = ", ".join(one.name for one in self.signatures)
             raise StartError(f"the card has no signature {name!r}; it has {offered}")
         return replace(self, signatures=(chosen, *(one for one in self.signatures if one is not chosen)))
+
+    def sample_for(self, signature: Signature) -> List[Any]:
+        """The card's sample rows where they fit the signature, else an empty list."""
+        return self.sample if self.sample and signature.inputs == self.signatures[0].inputs else []
 
     def signature(self, method: Optional[str]) -> Optional[Signature]:
         """The signature of that name or method, the first for None; None when there is none."""

@@ -1,4 +1,4 @@
-"""The cgroups around this process, as the kernel tells of them (cgroups(7))."""
+"""The cgroups around this process, as the kernel describes them (cgroups(7))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many CPUs this container may use, and the math libraries told so: limit_threads()."""
+"""The CPUs that this container may use, as the number of threads of math libraries: limit_threads()."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def limit_threads(workers: int = 1, environ: Optional[MutableMapping[str, str]] 
     variables = os.environ if environ is None else environ
     if "OMP_NUM_THREADS" in variables:
         return
-    asked = variables.get("MLPACK_SERVE_WORKERS", "")
-    sharing = int(asked) if is_count(asked) and int(asked) > 0 else max(1, workers)
+    given = variables.get("MLPACK_SERVE_WORKERS", "")
+    sharing = int(given) if is_count(given) and int(given) > 0 else max(1, workers)
     for name in _VARIABLES:
         variables.setdefault(name, str(max(1, available_cpus() // sharing)))
 

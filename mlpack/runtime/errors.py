@@ -6,16 +6,13 @@ from typing import Any, Dict, Optional
 
 
 class ServeError(Exception):
-    """A failure that the client is told of: a status, a code that is stable for programs, a message, JSON detail.
+    """A failure that the client sees: an HTTP status, a code that is stable for programs, a message, JSON detail.
 
-    `headers` go on the answer (`Retry-After`, `Allow`). Each serving contract writes the same failure in its own form:
-    `mlflow` is MLflow's word for it (its ErrorCode), `torchserve` TorchServe's.
+    `headers` go on the response (`Retry-After`, `Allow`). Each serving contract writes the same failure in its own form.
     """
 
     status: int = 500
     code: str = "internal"
-    mlflow: str = "INTERNAL_ERROR"
-    torchserve: str = "InternalServerException"
 
     def __init__(
         self, message: str, *, detail: Optional[Dict[str, Any]] = None, headers: Optional[Dict[str, str]] = None
@@ -27,40 +24,34 @@ class ServeError(Exception):
 
 
 class RequestError(ServeError):
-    """The request itself is wrong: the answer shows a valid one."""
+    """The request itself is wrong; the response shows a valid one."""
 
     status = 400
     code = "bad_request"
-    mlflow = "BAD_REQUEST"
-    torchserve = "BadRequestException"
 
 
 class BadJsonError(RequestError):
-    """The body is not JSON, not UTF-8, too deep, or says one key twice."""
+    """The body is not JSON, not UTF-8, nested too deep, or has a key twice."""
 
     code = "bad_json"
-    mlflow = "MALFORMED_REQUEST"
 
 
 class BadInputError(RequestError):
     """The rows do not fit the model's signature."""
 
     code = "bad_input"
-    mlflow = "INVALID_PARAMETER_VALUE"
 
 
 class UnknownMethodError(RequestError):
     """The model has no such signature (`?method=`, `signature_name`)."""
 
     code = "unknown_method"
-    mlflow = "INVALID_PARAMETER_VALUE"
 
 
 class UnsupportedError(RequestError):
-    """The contract has it, this server does not."""
+    """A part of the contract that this server does not support."""
 
     code = "unsupported"
-    mlflow = "NOT_IMPLEMENTED"
 
 
 class MediaTypeError(RequestError):
@@ -71,12 +62,10 @@ class MediaTypeError(RequestError):
 
 
 class NotAcceptableError(ServeError):
-    """The client accepts no type that the answer can be written as."""
+    """The client accepts none of the media types that the response can have."""
 
     status = 406
     code = "not_acceptable"
-    mlflow = "BAD_REQUEST"
-    torchserve = "BadRequestException"
 
 
 class BodyTooLargeError(ServeError):
@@ -84,8 +73,6 @@ class BodyTooLargeError(ServeError):
 
     status = 413
     code = "body_too_large"
-    mlflow = "BAD_REQUEST"
-    torchserve = "BadRequestException"
 
 
 class TooManyRowsError(ServeError):
@@ -93,8 +80,6 @@ class TooManyRowsError(ServeError):
 
     status = 413
     code = "too_many_rows"
-    mlflow = "BAD_REQUEST"
-    torchserve = "BadRequestException"
 
 
 class NoRouteError(ServeError):
@@ -102,8 +87,6 @@ class NoRouteError(ServeError):
 
     status = 404
     code = "not_found"
-    mlflow = "ENDPOINT_NOT_FOUND"
-    torchserve = "ResourceNotFoundException"
 
 
 class UnknownModelError(ServeError):
@@ -111,15 +94,12 @@ class UnknownModelError(ServeError):
 
     status = 404
     code = "unknown_model"
-    mlflow = "RESOURCE_DOES_NOT_EXIST"
-    torchserve = "ModelNotFoundException"
 
 
 class UnknownVersionError(UnknownModelError):
     """The path names a version, or a label, that the model does not have."""
 
     code = "unknown_version"
-    torchserve = "ModelVersionNotFoundException"
 
 
 class WrongVerbError(ServeError):
@@ -127,8 +107,6 @@ class WrongVerbError(ServeError):
 
     status = 405
     code = "method_not_allowed"
-    mlflow = "BAD_REQUEST"
-    torchserve = "MethodNotAllowedException"
 
 
 class SlowBodyError(ServeError):
@@ -136,12 +114,10 @@ class SlowBodyError(ServeError):
 
     status = 408
     code = "request_timeout"
-    mlflow = "BAD_REQUEST"
-    torchserve = "BadRequestException"
 
 
 class ModelFailedError(ServeError):
-    """The model raised, or answered with something that is no answer; the trace is in the log only."""
+    """The model raised, or its outputs are not valid; the trace is in the log only."""
 
     status = 500
     code = "model_failed"
@@ -152,27 +128,25 @@ class NotReadyError(ServeError):
 
     status = 503
     code = "not_ready"
-    mlflow = "TEMPORARILY_UNAVAILABLE"
-    torchserve = "ServiceUnavailableException"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "1"})
 
 
 class QueueFullError(NotReadyError):
-    """More rows wait than `queue_rows`."""
+    """More than `queue_rows` rows are waiting."""
 
     code = "queue_full"
 
 
 class BodiesFullError(NotReadyError):
-    """The bodies of all requests that are inside are larger than `max_bodies`."""
+    """The bodies of all requests together are larger than `max_bodies`."""
 
     code = "bodies_full"
 
 
 class ShuttingDownError(NotReadyError):
-    """The server was told to stop, and the answer did not come in time."""
+    """The server is stopping, and the response was not ready in time."""
 
     code = "shutting_down"
 
@@ -182,19 +156,17 @@ class DeadlineError(ServeError):
 
     status = 504
     code = "deadline_exceeded"
-    mlflow = "TEMPORARILY_UNAVAILABLE"
-    torchserve = "RequestTimeoutException"
 
 
 class ClientGoneError(ServeError):
-    """The client closed the connection before its answer; nobody is told, the log is."""
+    """The client closed the connection before its response; only the log shows it."""
 
     status = 499
     code = "client_gone"
 
 
 class StartError(Exception):
-    """The server cannot start: what is wrong, and what to do now. `exit` is the process's exit code."""
+    """The server cannot start: what is wrong, and what to do. `exit_code` is that of the process."""
 
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Docker's HEALTHCHECK, asked from inside the container: exit 0 when GET /ready answers 200."""
+"""Docker's HEALTHCHECK, run inside the container: exit 0 when GET /ready answers 200."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .settings import Settings, choose_port
 
 
 def main() -> int:
-    """Asks the server on this container's own port; 1 for any other answer, or none."""
+    """Send the request to this container's own port; 1 for any other answer, or none."""
     connection = http.client.HTTPConnection("127.0.0.1", choose_port(Settings(), os.environ), timeout=4)
     try:
         connection.request("GET", "/ready")

@@ -1,4 +1,4 @@
-"""serve(): puts the runtime together, listens, loads, drains on SIGTERM, and says how it ended."""
+"""The server process: serve() listens, loads the model, serves until SIGTERM, drains, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
 
-if TYPE_CHECKING:  # everything else is imported once the signal handlers stand
+if TYPE_CHECKING:  # everything else is imported after the signal handlers are set
     import socket
 
     from .card import Card
-    from .models.loaded import LoadedModel
-    from .models.registry import Models
+    from .models.batching import BatchingPredictor
+    from .models.registry import ModelRegistry
     from .settings import Settings
     from .telemetry.logs import Log
     from .telemetry.metrics import Metrics
 
 _BACKLOG = 2048
-_ALL = "0.0.0.0"  # noqa: S104 - a container is reached from outside; who reaches it is the platform's matter
+_ALL = "0.0.0.0"  # noqa: S104 - a container is reached from outside; the platform decides by whom
 _HELP = (
     "usage: serve.py [serve] [--port N] [--host ADDRESS]   "
     "settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
@@ -28,22 +28,22 @@ _HELP = (
 
 
 class _Stop:
-    """The wish to stop, by signal or because the model cannot be loaded; `code` is what the process exits with."""
+    """Whether to stop, by a signal or because the model cannot be loaded; `code` is the exit code of the process."""
 
     def __init__(self) -> None:
         self.wanted = False
         self.code = 0
-        self.models: Optional[Models] = None
+        self.registry: Optional[ModelRegistry] = None
         self.server: Any = None
 
     def on_signal(self, _number: int, _frame: object) -> None:
-        self.ask(0)
+        self.request(0)
 
-    def ask(self, code: int) -> None:
+    def request(self, code: int) -> None:
         self.wanted = True
         self.code = self.code or code
-        if self.models is not None:
-            self.models.draining = True
+        if self.registry is not None:
+            self.registry.draining = True
         if self.server is not None:
             self.server.should_exit = True
 
@@ -59,7 +59,7 @@ def serve(
 
     `loader` is a module (or object) with `load` and `predict`. `card` is relative to the folder of the program that was
     started. `argv` may hold `--port N`, `--host ADDRESS` (IPv4; by default all), and the word `serve`, which some platforms
-    add. `signature` is the one that answers when a request names none, by default the card's first.
+    add. `signature` is the one for requests that name none, by default the card's first.
     """
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):  # as PID 1 there is no default action, so ours comes first
@@ -83,7 +83,7 @@ def serve(
     except (StartError, NotInspectedError) as error:
         log.write("critical", str(error))
         return error.exit_code
-    except Exception as error:  # noqa: BLE001 - the edge: the log is the only place where it can be told
+    except Exception as error:  # noqa: BLE001 - the last resort: only the log can show it
         log.failure(f"the server failed: {error}", error)
         return 1
     finally:
@@ -94,39 +94,40 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     started = time.perf_counter()
     listener = _listen(address)
 
-    from .telemetry.metrics import (
-        Metrics,  # once the port is bound, so that nobody is refused while all this is imported
-    )
+    # imported after the port is bound, so that no connection is refused meanwhile
+    from .telemetry.metrics import Metrics
 
     if settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
     service = _Service(loader, card, settings, log, stop, Metrics())
-    service.model.start(_warmups(service.models, settings), lambda: stop.ask(1))
+    service.predictor.start(_warmups(card, settings), lambda: stop.request(1))
     log.write("info", "listening", port=address[1], model=card.name, seconds=round(time.perf_counter() - started, 3))
     _run(service.server, listener)
-    return _end(service.model, log, stop)
+    return _end(service.predictor, log, stop)
 
 
 class _Service:
-    """One process's model, contracts and server; all is imported when it is made, and no thread has begun.
+    """One process's model, contracts and server. All modules are imported before any thread starts.
 
-    Two threads that import at once can meet half-made modules.
+    Two threads that import at the same time can see modules that are not complete.
     """
 
     def __init__(self, loader: Any, card: Card, settings: Settings, log: Log, stop: _Stop, metrics: Metrics) -> None:
         from .app import App
-        from .http.body_budget import room_for
+        from .http.body_budget import make_budget
         from .http.server import Server
+        from .models.batching import BatchingPredictor
         from .models.loaded import LoadedModel
-        from .models.registry import Models
+        from .models.registry import Entry, ModelRegistry
         from .protocols import all_routes
 
-        self.model = LoadedModel(card, loader, log, settings, metrics)
-        self.models = stop.models = Models(self.model, self.model, metrics)
-        routes = all_routes(self.models, settings)
+        self.model = LoadedModel(card, loader, log, metrics)
+        self.predictor = BatchingPredictor(self.model, settings, log, metrics)
+        stop.registry = ModelRegistry(metrics, Entry(card, self.predictor, self.model))
+        routes = all_routes(stop.registry, settings)
         metrics.know(route.path for route in routes)
-        room = room_for(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
-        self.server = stop.server = Server(App(routes, settings, log, metrics), room)
+        budget = make_budget(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
+        self.server = stop.server = Server(App(routes, settings, log, metrics), budget)
         self.server.should_exit = stop.wanted
 
 
@@ -142,27 +143,28 @@ def _serve_with_workers(
     shared = Preloaded(loader) if getattr(loader, "SHARED_BY_FORKS", False) else None
     parent = os.getpid()
 
-    def run(slot: int, has_model: bool) -> int:  # in the child: nothing of the parent's threads is left
+    def run(slot: int, has_model: bool) -> int:  # in the child, which has none of the parent's threads
         own = _Stop()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, own.on_signal)
         own_log = start_log(settings.log)
         metrics.use(slot)
-        watch_parent(parent, lambda: own.ask(0))
+        watch_parent(parent, lambda: own.request(0))
         service = _Service(shared or loader, card, settings, own_log, own, metrics)
         if has_model:
-            service.model.start(_warmups(service.models, settings), lambda: own.ask(1))
+            service.predictor.start(_warmups(card, settings), lambda: own.request(1))
             while not service.model.decided.wait(0.05) and not own.wanted:
                 pass
             if not own.wanted:
                 metrics.mark()
-            while not metrics.marked(settings.workers) and not own.wanted:  # somebody is still at the door
+            # until then the standby process accepts connections
+            while not metrics.marked(settings.workers) and not own.wanted:
                 time.sleep(0.005)
         else:
             service.server.when_closed = metrics.mark
         service.server.should_exit = own.wanted
         _run(service.server, listener)
-        code = _end(service.model, own_log, own)
+        code = _end(service.predictor, own_log, own)
         own_log.close()
         return code
 
@@ -184,7 +186,7 @@ def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[
         while words:
             name, _, value = words.pop(0).partition("=")
             if name not in ("--port", "--host") or not (value or words):
-                raise ValueError(f"the argument {name!r} is not known; {_HELP}")  # noqa: TRY301 - told like the others
+                raise ValueError(f"the argument {name!r} is not known; {_HELP}")  # noqa: TRY301 - reported like the others
             value = value or words.pop(0)
             if name == "--port":
                 port = parse_port(value, name)
@@ -204,7 +206,7 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 
     from .errors import StartError
 
-    # with the protocol told, asyncio too sends small answers at once (TCP_NODELAY)
+    # with the protocol given asyncio sets TCP_NODELAY, so that small responses are sent at once
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -218,16 +220,16 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
     return listener
 
 
-def _warmups(models: Models, settings: Settings) -> Any:
-    """For every signature what to ask first: the card's sample, else values made from the signature."""
+def _warmups(card: Card, settings: Settings) -> Any:
+    """For every signature the inputs of its warm-up: the card's sample, else values made from the signature."""
     from .errors import ServeError, StartError
     from .protocols.encoding.rows import Rows
     from .protocols.examples import example, volume
 
     found = []
-    for signature in models.card.signatures:
+    for signature in card.signatures:
         rows = Rows(signature, settings.max_rows)
-        sample = models.sample_for(signature)[: settings.max_rows]
+        sample = card.sample_for(signature)[: settings.max_rows]
         if volume(signature) > settings.max_body_bytes:
             raise StartError(
                 f"one row of the signature {signature.name} has {volume(signature)} values, more than a request's body may "
@@ -256,10 +258,10 @@ def _run(server: Any, listener: socket.socket) -> None:
     loop.run_until_complete(server.serve([listener]))
 
 
-def _end(model: LoadedModel, log: Log, stop: _Stop) -> int:
-    idle = model.stop(0.2)
+def _end(predictor: BatchingPredictor, log: Log, stop: _Stop) -> int:
+    idle = predictor.stop(0.2)
     log.write("info" if stop.code == 0 else "critical", "stopped", exit=stop.code)
-    if not idle:  # a thread that loads or predicts cannot be ended; the interpreter's own end would wait for it
+    if not idle:  # a thread that loads or predicts cannot be stopped, and the interpreter would wait for it
         log.close()
         os._exit(stop.code)
     return stop.code

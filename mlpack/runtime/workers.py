@@ -1,4 +1,4 @@
-"""Several processes behind one port: forked, watched, replaced when they die, and ended together."""
+"""Several worker processes on one port: forked, watched, replaced when they die, and stopped together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import warnings
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .card import Card
-from .models.loaded import load_model
+from .models.loading import load_model
 from .telemetry.logs import Log
 from .telemetry.metrics import Metrics
 
@@ -20,15 +20,15 @@ _END_S = 9.0  # of the 10 s that platforms give
 _QUICK_S = 5.0  # a worker that dies sooner is replaced after a pause
 _LONGEST_PAUSE_S = 10.0
 
-# runs one process until it is told to stop: which slot, whether it has a model or only says that one is loading
+# runs one process until it stops: its slot, and whether it has a model or only answers that one is loading
 Run = Callable[[int, bool], int]
 
 
 class Workers:
     """The parent of `count` workers, which share the listener, the counters and, where the loader allows it, the model.
 
-    Until the first worker knows that its model answers, one more process stands at the door: alive, and honest about not
-    being ready. Workers let nobody in before that one has closed the door, so that readiness never comes and goes.
+    Until the first worker knows that its model answers, a standby process accepts the connections: it is alive and not ready.
+    Workers accept none before the standby has closed its listener, so that readiness never comes and goes.
     """
 
     def __init__(self, count: int, run: Run, metrics: Metrics, log: Log, wanted: Callable[[], bool]) -> None:
@@ -37,14 +37,14 @@ class Workers:
         self._metrics = metrics
         self._log = log
         self._stop_wanted = wanted
-        self._slots: Dict[int, int] = {}  # by process id; the doorkeeper's is the one after the last
+        self._slots: Dict[int, int] = {}  # by process id; the standby's slot is the one after the last
         self._began: Dict[int, float] = {}
         self._due: Dict[int, float] = {}  # slots that wait for a new worker, and since when it may start
         self._pauses: List[float] = [0.0] * count
         self._served = False
 
     def serve(self, load: Optional[Callable[[], None]]) -> int:
-        """Run until told to stop; the exit code. `load` loads what the workers share, before they are forked."""
+        """Run until the stop is requested; the exit code. `load` loads what the workers share, before they are forked."""
         self._metrics.use(self._count)
         self._fork(self._count)
         if load is not None:
@@ -73,20 +73,20 @@ class Workers:
             self._fork(slot)
 
     def _look(self) -> int:
-        """See who has ended, and whether somebody serves; a code other than 0 when it makes no sense to go on."""
+        """Look for workers that have ended or begun to serve; an exit code other than 0 when the service cannot go on."""
         if not self._served and any(map(self._metrics.marked, range(self._count))):
             self._served = True
-            self._tell([pid for pid, slot in self._slots.items() if slot == self._count])
+            self._signal([pid for pid, slot in self._slots.items() if slot == self._count])
         while self._slots:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 break
             slot = self._slots.pop(pid, None)
             if slot is None:
-                continue  # what a model's own code started, and has left behind
+                continue  # a process that the model's own code started
             self._metrics.ended(slot)
             if slot == self._count:
-                self._metrics.mark(self._count)  # however it ended, nobody is at the door
+                self._metrics.mark(self._count)  # however it ended, it accepts no connections
             else:
                 code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
                 if code == 1 and not self._metrics.marked(slot):
@@ -114,7 +114,7 @@ class Workers:
         self._slots[pid] = slot
         self._began[pid] = time.monotonic()
 
-    def _tell(self, pids: List[int], number: int = signal.SIGTERM) -> None:
+    def _signal(self, pids: List[int], number: int = signal.SIGTERM) -> None:
         for pid in pids:
             try:
                 os.kill(pid, number)
@@ -122,8 +122,8 @@ class Workers:
                 continue
 
     def _end(self, code: int) -> int:
-        """Tell all, wait for all; who does not end in time is killed."""
-        self._tell(list(self._slots))
+        """Signal all workers and wait for them; those that do not end in time are killed."""
+        self._signal(list(self._slots))
         until = time.monotonic() + _END_S
         while self._slots and time.monotonic() < until:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -131,12 +131,12 @@ class Workers:
                 self._slots.pop(pid, None)
             else:
                 time.sleep(0.01)
-        self._tell(list(self._slots), signal.SIGKILL)
+        self._signal(list(self._slots), signal.SIGKILL)
         return code
 
 
 class Preloaded:
-    """A loader whose model is in memory already: the parent's, shared page by page until somebody writes."""
+    """A loader whose model is in memory already: the parent's pages, shared until a process writes to them."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -154,11 +154,11 @@ class Preloaded:
 
 
 class _NeverError(Exception):
-    """Raised by nobody."""
+    """Never raised."""
 
 
 def watch_parent(parent: int, gone: Callable[[], None]) -> None:
-    """Call `gone` when this process's parent has ended without a word."""
+    """Call `gone` when this process's parent has ended without stopping it."""
 
     def look() -> None:
         while os.getppid() == parent:

@@ -148,7 +148,7 @@ def test_names_that_are_not_all_texts_tell_no_order(iris: Server) -> None:
     """Half-named columns are refused rather than taken in the model's order; numbers alone are positions."""
     half = {"dataframe_split": {"columns": [models.IRIS_COLUMNS[3], 1, 2, [3]], "data": [ROW]}}
     answer = asked(iris, half)
-    assert (answer.status, "nothing tells their order" in answer.json()["message"]) == (400, True)
+    assert (answer.status, "their order is not known" in answer.json()["message"]) == (400, True)
     assert asked(iris, {"dataframe_split": {"columns": [0, 1, 2, 3], "data": [ROW]}}).json() == {"predictions": [0]}
     uneven = {name: [1] * (place + 1) for place, name in enumerate(models.IRIS_COLUMNS)}
     assert '"sepal length (cm)" 1, "sepal width (cm)" 2' in asked(iris, {"inputs": uneven}).json()["message"]

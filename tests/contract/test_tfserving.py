@@ -88,7 +88,7 @@ def test_verbs_that_no_signature_answers_are_told_so(iris: Server) -> None:
     for path in ("test:classify", "test/versions/1:regress", "test/labels/latest:explain", "test:nothing"):
         answer = asked(iris, {"instances": [ROW]}, f"/v1/models/{path}")
         assert (answer.status, set(answer.json())) == (400, {"error"}), path
-        assert f":{path.partition(':')[2]} is not answered" in answer.json()["error"]
+        assert f":{path.partition(':')[2]} is not supported" in answer.json()["error"]
         assert ":predict" in answer.json()["error"]
         assert iris.request("GET", f"/v1/models/{path}").status == 405
 

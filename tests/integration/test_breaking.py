@@ -98,8 +98,8 @@ BROKEN_SERVERS = {
     "predict": """
 import loader, time
 loader.load = lambda path, options, guard: time.sleep(600)
-from mlpack.runtime.models.registry import Models
-Models.why_not_ready = lambda self: ""
+from mlpack.runtime.models.registry import ModelRegistry
+ModelRegistry.why_not_ready = lambda self, entry=None: ""
 """,
     # Bad JSON is the server's own failure.
     "bad_json": """

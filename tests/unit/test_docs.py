@@ -164,7 +164,7 @@ def test_every_route_is_there() -> None:
     """The routes of every serving contract; no other ones."""
     folder = ROOT / "mlpack" / "runtime" / "protocols"
     texts = "\n".join((folder / f"{name}.py").read_text() for name in PROTOCOLS)
-    real = set(re.findall(r'Route\("(\w+)", "([^"]+)"', texts))
+    real = set(re.findall(r'Route\(\s*"(\w+)",\s*"([^"]+)"', texts))
     told = {tuple(one.split()) for row in rows("serving.md", "route", "answer") for one in ticked(row["route"])}
     assert told == real
 

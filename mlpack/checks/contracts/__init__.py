@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from mlpack.checks.contracts.base import Contract
 from mlpack.errors import UsageError
+
+if TYPE_CHECKING:  # `--help` reads the table and needs no more
+    from mlpack.checks.contracts.base import Contract
 
 # name on the command line: module in this folder, which has CONTRACT
 CONTRACTS = {

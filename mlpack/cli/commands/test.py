@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpack.checks.contracts import CONTRACTS
 from mlpack.cli.options import (
     AsJson,
     ConfigFile,
@@ -46,8 +47,7 @@ def test(
         typer.Option(
             "--contract",
             metavar="NAMES",
-            help="Check serving contracts instead, for any image or URL: v2, tfs, kserve, vertex, sagemaker, mlflow, cloudrun, "
-            "azure, torchserve.",
+            help=f"Check serving contracts instead, for any image or URL: {', '.join(CONTRACTS)}.",
         ),
     ] = None,
     model_name: Annotated[

@@ -1,4 +1,4 @@
-"""Room: how many bytes all requests that are inside may hold together, by the memory that the container has."""
+"""The memory that all requests may take together: BodyBudget, by the memory that the container has."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Iterator, Optional
 
 from ..cgroups import groups, is_count, text_of
 
-AN_EXCHANGE = 2048  # what a request costs beside its bytes
-FOR_HEADS = 8 * 2**20  # that much more is there for requests without a body: probes are answered when no body fits in
+EXCHANGE_SIZE = 2048  # bytes that a request takes beside its own
+HEADS_RESERVE = 8 * 2**20  # bytes beside the budget for requests without a body: probes are answered when it is used up
 _ONE_HEAD = 128 * 1024
-_SHARE = 4  # of the memory; the rest is the model's, and what becomes of the bodies
+_SHARE = 4  # a quarter of the memory; the rest is for the model, and for what bodies are decoded into
 
 
-class Room:
-    """What is `free` of it: less when bytes come, more when their request is over."""
+class BodyBudget:
+    """Bytes that are `free`: fewer when a body arrives, more when its request is over."""
 
     def __init__(self, size: int) -> None:
         self.free = size
 
 
-def room_for(most: Optional[int], max_body: int, workers: int = 1) -> Room:
+def make_budget(most: Optional[int], max_body: int, workers: int = 1) -> BodyBudget:
     """A worker's part of `most` bytes (None: a share of the memory), but enough for one body of `max_body` in any case."""
     whole = memory_limit() // _SHARE if most is None else most
-    return Room(max(whole // max(workers, 1), max_body + _ONE_HEAD))
+    return BodyBudget(max(whole // max(workers, 1), max_body + _ONE_HEAD))
 
 
 def memory_limit(root: Path = Path("/")) -> int:

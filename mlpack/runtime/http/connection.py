@@ -1,31 +1,35 @@
-"""One client's connection: HTTP/1.1 in and out, one exchange after the other, each given to the application."""
+"""One client's connection: Connection reads HTTP/1.1 requests and lets the application answer them, one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import http
+import os
+import socket
+import struct
 from collections import deque
 from typing import Any, Deque, Optional
 
 from ..errors import BodiesFullError, ClientGoneError, RequestError
-from .body_budget import AN_EXCHANGE, FOR_HEADS
+from .body_budget import EXCHANGE_SIZE, HEADS_RESERVE
 from .exchange import Exchange, Serving
-from .messages import Head, Request, Response
+from .messages import Head, Request
 from .parser import Parser, RefusedError
 
 _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
-_MOST_LEARNT = 4096  # bytes of a head that are remembered
+_MOST_REMEMBERED = 4096  # bytes of a head that is remembered
 _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
 _NO_HEAD = Head("-", "", b"", {}, "", expects=False)
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: closing sends RST
 _RETRY = b"retry-after: 1\r\n"
-_GONE = Response(ClientGoneError.status, b"")
-_STUCK_S = 60.0  # a client that does not read its answer
-_LINGER_S = 2.0  # after an answer that came before the whole body: closing at once would destroy it on its way
+_STUCK_S = 60.0  # without progress of a client that reads its response
+# after a response to a body that has not come whole: closing at once could destroy the response on its way
+_LINGER_S = 2.0
 
 
 class Connection(asyncio.Protocol):
-    """Parses, answers in order, and lets go of clients that are too slow. `serving` is what all connections share."""
+    """Parses requests, answers them in order, and closes on clients that are too slow. All connections share `serving`."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
@@ -33,34 +37,35 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._queued: Deque[Exchange] = deque()
         self._head = _NO_HEAD  # of the last request
-        self._said = b""  # and its bytes up to its body, where they may come again
-        self._size = 0  # of the body that they announce
+        self._head_bytes = b""  # of that head, where it is remembered
+        self._body_size = 0  # that it announces; 0 where it is not remembered
         self._incoming: Optional[Exchange] = None  # whose body is arriving
         self._held = 0  # bytes of a head that has not come whole
         self._reading = True
         self._writing = True
+        self._drained: Optional[asyncio.Future[None]] = None  # for the one that waits until the client reads again
         self._unsent = 0  # bytes that the client had not taken when last looked at
         self._lingering = False
-        self._refusal = 0  # the status of what was no request; nothing is read behind it
-        self._since = serving.now  # when it last began to wait for what its client does
-        self.exchange: Optional[Exchange] = None  # who is being answered
+        self._refusal = 0  # the status for bytes that are no request; nothing after them is read
+        self._since = serving.now  # when the last wait for the client began
+        self.exchange: Optional[Exchange] = None  # the request that is being answered
 
     # from the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A client has come."""
+        """A client has connected."""
         self._transport = transport
         self._serving.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse what has come."""
         if self._lingering or self._refusal:
             return
         parser = self._parser
         fresh = self.exchange is None and self._incoming is None and not self._queued and not parser.in_head
-        if fresh and self._size and self._again(data):
+        if fresh and self._body_size and self._answer_known_head(data):
             return
-        self._size = 0
+        self._body_size = 0
         try:
             parser.feed(data)
         except RefusedError as refused:
@@ -70,38 +75,41 @@ class Connection(asyncio.Protocol):
         if self._has_ended():
             return
         if fresh and len(self._queued) == 1 and self._incoming is None:
-            self._learn(data)
+            self._remember_head(data)
         if self.exchange is None and self._queued:
             self._begin()
         if parser.in_head:
             self._held += len(data)
-            self._serving.room.free -= len(data)
-            if self._serving.room.free + FOR_HEADS < 0:
+            self._serving.budget.free -= len(data)
+            if self._serving.budget.free + HEADS_RESERVE < 0:
                 self._refuse(503)
 
     def eof_received(self) -> None:
-        """The client sends no more; it is taken for gone."""
+        """The client sends no more: it counts as gone."""
 
     def connection_lost(self, _error: Optional[Exception]) -> None:
-        """The client has gone: whoever listens is told."""
+        """The client is gone: end its requests."""
         self._serving.connections.discard(self)
-        self._let_go()
+        self._release_head()
         for exchange in (self.exchange, self._incoming, *self._queued):
             if exchange is not None:
                 exchange.lose()
-        for exchange in self._queued:  # which nobody has begun to answer
+        for exchange in self._queued:  # not yet begun
             exchange.request.error = ClientGoneError.code
-            self._serving.app.answered(exchange.request, _GONE, 0.0)
+            self._serving.app.answered(exchange.request, ClientGoneError.status, 0, 0.0)
         self._queued.clear()
 
     def pause_writing(self) -> None:
-        """The client does not read: nothing more is begun for it."""
+        """The client does not read: begin no more of its requests."""
         self._writing = False
         self._since = self._serving.now
 
     def resume_writing(self) -> None:
-        """It reads again."""
+        """The client reads again."""
         self._writing = True
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
         self._begin()
 
     # from the parser
@@ -111,17 +119,17 @@ class Connection(asyncio.Protocol):
         self._since = self._serving.now
 
     def head(self, head: Head, size: int, *, keep_alive: bool) -> None:
-        """The head is whole: once all that came with it is parsed, the application may begin."""
-        self._let_go()
-        size += AN_EXCHANGE
-        if size > self._serving.room.free + FOR_HEADS:
+        """The head is whole; the application begins once all that came with it is parsed."""
+        self._release_head()
+        size += EXCHANGE_SIZE
+        if size > self._serving.budget.free + HEADS_RESERVE:
             raise RefusedError(503)
         self._head = head
         exchange = Exchange(self, self._serving, Request(head), keep_alive=keep_alive, body=None, size=size)
         self._incoming = exchange
         self._queued.append(exchange)
         if len(self._queued) >= _MOST_QUEUED:
-            self.hold()
+            self.pause()
 
     def piece(self, body: bytes) -> None:
         """A piece of the body."""
@@ -136,51 +144,64 @@ class Connection(asyncio.Protocol):
 
     # from the exchange and the server
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Read no more for now."""
         if self._reading and not self._transport.is_closing():
             self._reading = False
             self._transport.pause_reading()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Read on."""
         if not self._reading and not self._transport.is_closing():
             self._reading = True
             self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
-        """Send bytes to the client, if it is still there."""
+        """Send bytes to the client unless the connection is closing."""
         if not self._transport.is_closing():
             self._transport.write(data)
 
+    async def drained(self) -> None:
+        """Wait until the client has read enough of what was sent."""
+        if not self._writing:
+            self._drained = self._serving.loop.create_future()
+            await self._drained
+
     def over(self, exchange: Exchange) -> None:
-        """An exchange has been answered: close, or go on to the next."""
+        """The exchange has its response: close, or begin the next."""
         self.exchange = None
         self._since = self._serving.now
-        if self._incoming is exchange:  # its body has not come whole, and nobody will read the rest
+        if self._incoming is exchange:  # its body has not come whole, and the rest will not be read
             self._linger()
             return
         if not (exchange.keep_alive and exchange.answered):
             self._transport.close()
             return
         if not self._reading and len(self._queued) < _MOST_QUEUED and not self._refusal:
-            self.go_on()
+            self.resume()
         if self._refusal and not self._queued:
-            self._say_refusal()
-        elif self._queued:  # not at once: who sends a thousand requests in one piece takes turns with the others
+            self._send_refusal()
+        elif self._queued:  # not at once: a client that sends many requests in one piece takes turns with others
             self._serving.loop.call_soon(self._begin)
 
     def abort(self) -> None:
-        """End it without a word."""
+        """Close it at once, without what is still to be sent."""
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """Close it at once, so that the client sees an error and no regular end."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and os.name == "posix" and not self._transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def close_if_idle(self) -> None:
-        """Let a client go that asks for nothing at the moment."""
+        """Close it unless the client has sent a request, or a part of one."""
         if self.exchange is None and not self._queued and not self._parser.in_head:
             self._transport.close()
 
     def check(self, now: float) -> None:
-        """Let go of a client that is too slow, or has been idle for long."""
+        """Close on a client that is too slow, or has been idle for long."""
         waited = now - self._since
         if not self._writing or self._transport.is_closing():
             unsent = self._transport.get_write_buffer_size()
@@ -198,47 +219,47 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _linger(self) -> None:
-        """Say that nothing more comes, and let the client say the rest: closing at once could destroy the answer."""
+        """Half-close, and discard the rest of what the client sends: closing at once could destroy the response."""
         self._lingering = True
         self._since = self._serving.now
         if not self._transport.is_closing():
             self._transport.write_eof()
-            self.go_on()
+            self.resume()
 
     def _has_ended(self) -> bool:
-        """Whether, while its body was parsed, a request was answered as the last: what came behind it is not answered."""
+        """Whether a request was answered as the last one while its body was parsed: those after it are dropped."""
         if self._lingering:
             for exchange in self._queued:
                 exchange.lose()
             self._queued.clear()
         return self._lingering
 
-    def _let_go(self) -> None:
-        """Of what is counted of a head that is whole now, or will never be."""
-        self._serving.room.free += self._held
+    def _release_head(self) -> None:
+        """Give back the memory that was counted for a head that is whole now, or will never be."""
+        self._serving.budget.free += self._held
         self._held = 0
 
-    def _learn(self, data: bytes) -> None:
-        """Remember the head of a request that came in one piece: clients say the same again and again.
+    def _remember_head(self, data: bytes) -> None:
+        """Remember the head of a request that came in one piece: clients send the same one again and again.
 
-        It is learnt only where its first empty line is its end beyond doubt, so that nobody can pass a body for a head.
+        Only a head whose end is beyond doubt is remembered, so that no body can be taken for one.
         """
         head, exchange = self._head, self._queued[0]
         length = head.headers.get(b"content-length", b"")
         if head.expects or not exchange.keep_alive or not length.isdigit():
             return
         size = int(length)
-        said = data[:-size] if 0 < size < len(data) else b""
-        whole = len(said) < _MOST_LEARNT and data.find(b"\r\n\r\n") == len(said) - 4
-        if whole and b"transfer-encoding" not in head.headers and said.count(b"\n") == said.count(b"\r\n"):
-            self._said, self._size = said, size
+        text = data[:-size] if 0 < size < len(data) else b""
+        whole = len(text) < _MOST_REMEMBERED and data.find(b"\r\n\r\n") == len(text) - 4
+        if whole and b"transfer-encoding" not in head.headers and text.count(b"\n") == text.count(b"\r\n"):
+            self._head_bytes, self._body_size = text, size
 
-    def _again(self, data: bytes) -> bool:
-        """Answer a request whose head is known word by word and whose body is whole: what the parser would say is known."""
-        size = self._size
-        if len(data) != len(self._said) + size or not data.startswith(self._said):
+    def _answer_known_head(self, data: bytes) -> bool:
+        """Answer a request without the parser, if its head is the remembered one byte by byte and its body is whole."""
+        size = self._body_size
+        if len(data) != len(self._head_bytes) + size or not data.startswith(self._head_bytes):
             return False
-        if not self._writing or size > self._serving.room.free:
+        if not self._writing or size > self._serving.budget.free:
             return False
         self._since = self._serving.now
         body = data[-size:]
@@ -252,32 +273,32 @@ class Connection(asyncio.Protocol):
             self.exchange.begin()
 
     def _refuse(self, status: int) -> None:
-        """What is no request cannot be answered by a contract: a bare status, and the end, once all before it is answered."""
+        """Answer bytes that are no request with a bare status, once all requests before them are answered, and close."""
         self._refusal = status
         self._parser.in_head = False
-        self._let_go()
-        self.hold()
-        half, self._incoming = self._incoming, None
-        if half is not None and half is self.exchange:
-            half.cancel(RequestError("the body is not as HTTP sends one"))
+        self._release_head()
+        self.pause()
+        partial, self._incoming = self._incoming, None
+        if partial is not None and partial is self.exchange:
+            partial.cancel(RequestError("the body is not valid HTTP"))
             return
-        if half is not None:
-            self._queued.remove(half)
-            half.lose()
+        if partial is not None:
+            self._queued.remove(partial)
+            partial.lose()
         if self._queued:
             self._begin()
         elif self.exchange is None:
-            self._say_refusal()
+            self._send_refusal()
 
-    def _say_refusal(self) -> None:
+    def _send_refusal(self) -> None:
         status = http.HTTPStatus(self._refusal)
         busy = status.value == BodiesFullError.status
-        response = Response(status.value, status.phrase.encode() + b"\n", b"text/plain")
+        body = status.phrase.encode() + b"\n"
         self.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
-            % (status, response.body[:-1], response.media_type, len(response.body), _RETRY * busy, response.body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
+            % (status, body[:-1], len(body), _RETRY * busy, body)
         )
         self._linger()
         request = Request(_NO_HEAD)
         request.error = BodiesFullError.code if busy else RequestError.code
-        self._serving.app.answered(request, response, 0.0)
+        self._serving.app.answered(request, status.value, len(body), 0.0)

@@ -1,15 +1,15 @@
-"""Deadlines of waiting requests: Watches checks all of them together."""
+"""Deadlines of waiting requests: Deadlines checks all of them together, as a timer for each would cost each of them."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Deque, List, Protocol
 
-_YOUNG_S = 0.05  # most are answered sooner, and only once looked at
+_YOUNG_S = 0.05  # most requests are answered sooner, and so are checked once at most
 
 
-class Waiting(Protocol):
-    """A request with a deadline; `began` is a time of the performance counter."""
+class Timed(Protocol):
+    """A request with a deadline; `began` is by `time.perf_counter`."""
 
     answered: bool
     began: float
@@ -18,28 +18,28 @@ class Waiting(Protocol):
         """End it: its deadline has passed."""
 
 
-class Watches:
-    """All requests that have had to wait, the oldest first; a timer for each would cost each of them.
+class Deadlines:
+    """All requests that have had to wait, the oldest first.
 
-    Those that take long are kept apart and looked at one by one: an answered one holds its body and its values, and must not
-    be remembered because another before it still waits.
+    Those that take long are kept apart and checked one by one: an answered request holds its body and its values, and must not
+    be kept because one before it still waits.
     """
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
-        self._young: Deque[Waiting] = deque()
-        self._old: List[Waiting] = []
+        self._young: Deque[Timed] = deque()
+        self._old: List[Timed] = []
 
     def __len__(self) -> int:
-        """How many are remembered."""
+        """How many requests are kept."""
         return len(self._young) + len(self._old)
 
-    def add(self, exchange: Waiting) -> None:
-        """It waits, from now on."""
+    def add(self, exchange: Timed) -> None:
+        """Keep a request until it is answered or its deadline has passed."""
         self._young.append(exchange)
 
-    def look(self, now: float) -> None:
-        """Forget the answered ones, and end those whose time is up."""
+    def check(self, now: float) -> None:
+        """Drop the answered requests, and end those whose deadline has passed."""
         young, late = self._young, now - self._deadline_s
         while young and (young[0].answered or young[0].began <= now - _YOUNG_S):
             exchange = young.popleft()

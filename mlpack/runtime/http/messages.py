@@ -1,28 +1,31 @@
-"""All that a serving contract sees of HTTP: Request, Response, Route."""
+"""What a serving contract sees of HTTP: Request, Response, Route."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol
+import math
+from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol, Union
 from urllib.parse import parse_qsl
 
 from ..errors import BodyTooLargeError, MediaTypeError, ServeError
 
 if TYPE_CHECKING:
-    from ..models.pending import Job
-    from ..models.predictor import Arrays
+    from ..models.predictor import Arrays, Call
 
 
 class Response(NamedTuple):
-    """An answer: `body` is sent as `media_type`."""
+    """A response: `body` is sent as `media_type`; pieces of an iterator are sent as they come.
+
+    The deadline of a request is for the beginning of its response. An iterator is cancelled when the client is gone.
+    """
 
     status: int
-    body: bytes
+    body: Union[bytes, AsyncIterator[bytes]]
     media_type: bytes = b"application/json"
     headers: Dict[str, str] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
 class Head(NamedTuple):
-    """A request's line and headers; several requests may share one, so that nothing in it is ever changed."""
+    """A request's line and headers. Several requests may share one: nothing in it is ever changed."""
 
     method: str
     path: str  # decoded
@@ -36,20 +39,21 @@ class Incoming(Protocol):
     """Where a request's body comes from."""
 
     async def body(self, limit: int) -> bytes:
-        """The whole body; when it is longer than `limit`, as much as told so."""
+        """The whole body; of one longer than `limit` as much as is there once that is known."""
 
 
 class Request:
     """A request that is being answered, and what became of it, for the log and the metrics.
 
-    `rows` is set by the handler once it knows them; `job` and `outputs` by the model that was asked; `route` and `error` by
-    the application.
+    `rows`, `call` and `outputs` are set by the handler: the rows of the body, the call of the model, the model's outputs;
+    `route` and `error` by the application, `deadline` (by `time.perf_counter`) by the connection.
     """
 
     max_body = 0
+    deadline = math.inf
     id = ""
     rows: Optional[int] = None
-    job: Optional[Job] = None
+    call: Optional[Call] = None
     outputs: Optional[Arrays] = None
     route: Optional[Route] = None
     error = ""  # the code of its failure
@@ -74,7 +78,7 @@ class Request:
             return {}
 
     def require_json(self) -> None:
-        """Raises MediaTypeError unless the body says that it is JSON in UTF-8, or says nothing."""
+        """Raises MediaTypeError unless the body's Content-Type is JSON in UTF-8, or missing."""
         given = self.headers.get(b"content-type")
         if given is not None and given != b"application/json" and not _is_json(given.decode("latin-1")):
             raise MediaTypeError(
@@ -88,7 +92,7 @@ class Request:
             raise MediaTypeError("the body is compressed; send it without Content-Encoding")
 
     def media_type(self) -> str:
-        """What the body says it is, in lower case and without parameters, "" when it says nothing.
+        """The body's Content-Type in lower case without parameters, "" where it has none.
 
         Raises:
             MediaTypeError: its charset is not UTF-8.
@@ -101,6 +105,11 @@ class Request:
     def header(self, name: bytes) -> str:
         """A header's value, by its name in lower case; "" where there is none."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    def trace(self) -> str:
+        """The request's W3C trace context, "" where it has none."""
+        given = self.headers.get(b"traceparent")
+        return "" if given is None else given.decode("latin-1")
 
     async def body(self) -> bytes:
         """The whole body; raises BodyTooLargeError as soon as it is known to be larger than `max_body`."""
@@ -120,17 +129,23 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
-Tell = Callable[[ServeError], Response]
+WriteError = Callable[[ServeError], Response]
 
 
 class Route(NamedTuple):
-    """A path of a serving contract, perhaps with `{names}`. `tell` writes a failure in the contract's own form."""
+    """A path of a serving contract, perhaps with `{names}`. `write_error` writes a failure in the contract's own form.
+
+    A handler that awaits nothing but the request's body and a predictor is `fast`: the connection drives it. Any other runs in
+    a Task, so that it may use timeouts, HTTP clients and database drivers.
+    """
 
     method: str
     path: str
     handler: Handler
-    tell: Tell
+    write_error: WriteError
+    fast: bool = False
     quiet: bool = False  # probes: logged at debug only; what changes readiness has lines of its own
+    media: str = ""  # what it answers with, where several routes share a path and Accept selects one
     rank: int = 0  # lower ones win a path; one above 0 takes only what no other route answers
 
 

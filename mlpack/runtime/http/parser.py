@@ -1,26 +1,26 @@
-"""The bytes of a client, read as HTTP/1.1: Parser hands on each head, each piece of a body and each end, and bounds the rest.
+"""HTTP/1.1 requests from a client's bytes: Parser reports each head, each piece of a body and each end, within limits.
 
-No byte is ever changed or taken out on its way to the parser: where a request begins and ends is what the parser says.
+No byte is changed or left out on its way to the C parser: it alone decides where a request begins and ends.
 """
 
 from __future__ import annotations
 
-from typing import Dict, Protocol, Union
+from typing import Dict, Protocol, Tuple, Union
+from urllib.parse import unquote
 
 import httptools
 
 from .messages import Head
-from .target import target_of
 
 MOST_HEAD = 64 * 1024  # bytes of a request that are no body: its line, headers, chunk sizes and extensions, trailers
-_A_HEADER = 32  # what a header costs beside its text
-_A_CHUNK = 16  # bytes around a chunk that count for nothing: who sends many small ones sends no more than he must
+_A_HEADER = 32  # bytes that a header takes beside its text
+_A_CHUNK = 16  # bytes around a chunk that do not count: a client may send many small chunks
 _MOST_DIGITS = 18  # of a length, which may begin with zeros
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class RefusedError(Exception):
-    """What came is no request that this server reads; nothing behind it is read either."""
+    """The bytes are no request that this server reads; nothing after them is read either."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 
 class Sink(Protocol):
-    """Who is given the requests."""
+    """Where the requests are reported."""
 
     def first_byte(self) -> None:
         """A request begins."""
@@ -44,7 +44,7 @@ class Sink(Protocol):
 
 
 class Parser:
-    """Reads one connection. The `on_` methods are what the C parser calls."""
+    """Reads one connection. The C parser calls the `on_` methods."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -53,15 +53,15 @@ class Parser:
         self._url = b""
         self._headers: Dict[bytes, bytes] = {}
         self._size = 0  # of the head and the trailers that have been read
-        self._beside = 0  # bytes since the end of the last request that are no body
-        self._status = 0  # what a callback refuses with
+        self._beside = 0  # bytes that are no body, since the end of the last request
+        self._status = 0  # with which a callback refuses the request
         self._framing = b""  # of a request that offers another protocol, until its body is read
 
     def feed(self, data: bytes) -> None:
         """Read on.
 
         Raises:
-            RefusedError: it is not HTTP, or there is too much of it. What was whole before has been handed on.
+            RefusedError: it is not HTTP, or there is too much of it. Requests that were whole before that have been reported.
         """
         self._beside += len(data)
         try:
@@ -105,7 +105,7 @@ class Parser:
             self._refuse(431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, or a trailer, which is read and forgotten."""
+        """One header, or a trailer, which is ignored."""
         self._size = size = self._size + len(name) + len(value) + _A_HEADER
         if size > MOST_HEAD:
             self._refuse(431)
@@ -129,7 +129,7 @@ class Parser:
             self._refuse(400)
         if b"transfer-encoding" in headers:
             if b"content-length" in headers or version == "1.0":
-                self._refuse(400)  # whoever is between the client and us may take its length from the other header
+                self._refuse(400)  # a proxy before us may take the length from the other header (request smuggling)
             if headers[b"transfer-encoding"].lower() != b"chunked":
                 self._refuse(501)
         keep_alive = http.should_keep_alive()
@@ -139,7 +139,7 @@ class Parser:
             said = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in _FRAMING if name in headers)
             if said:
                 self._framing = b"POST / HTTP/1.1\r\n%b%b\r\n" % (b"" if keep_alive else b"connection: close\r\n", said)
-        path, query = target_of(self._url)
+        path, query = _target(self._url)
         expects = b"expect" in headers and headers[b"expect"].lower() == b"100-continue"
         self._sink.head(Head(method, path, query, headers, version, expects), self._size, keep_alive=keep_alive)
 
@@ -159,6 +159,19 @@ class Parser:
             self._sink.end()
 
     def _refuse(self, status: int) -> None:
-        """Stop the C parser, which knows of any exception only that there was one."""
+        """Stop the C parser, which reports of an exception only that there was one."""
         self._status = status
         raise RefusedError(status)
+
+
+def _target(url: bytes) -> Tuple[str, bytes]:
+    """The path of a request's target, decoded, and the query as it is."""
+    if not url.startswith(b"/"):  # absolute-form, `*`, or nothing that has a path
+        try:
+            parsed = httptools.parse_url(url)
+        except httptools.HttpParserInvalidURLError:
+            return url.decode("latin-1"), b""
+        url = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
+    path, _, query = url.partition(b"?")
+    text = path.decode("latin-1")
+    return (unquote(text) if "%" in text else text), query

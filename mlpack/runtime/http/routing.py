@@ -1,4 +1,4 @@
-"""Which route answers a path: a plain one by one look-up, one with `{names}` in it by pattern."""
+"""The route of a path: Router finds a plain path by one look-up, one with `{names}` in it by pattern."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import re
 from typing import Dict, List, Pattern, Tuple
 
 from ..errors import NoRouteError, WrongVerbError
-from .messages import Route, Tell
+from .messages import Route, WriteError
+from .negotiation import negotiated
 
 Verbs = Dict[str, Route]
 _MOST_REMEMBERED = 256  # paths whose pattern is known; beyond, each is matched anew
 
 
 class Router:
-    """The routes of all contracts. Where several claim a path the one of the lowest `rank` has it, then the first."""
+    """The routes of all contracts. Of several with the same path the one of the lowest `rank` has it, then the first.
+
+    Routes that also have a `media` type share a path: the client's Accept header selects one.
+    """
 
     def __init__(self, routes: List[Route]) -> None:
         self._plain: Dict[str, Verbs] = {}
         self._patterns: Dict[str, Tuple[Pattern[str], Verbs]] = {}
         self._remembered: Dict[str, Tuple[Verbs, Dict[str, str]]] = {}
-        self._tells: Dict[str, Tell] = {}
+        self._writers: Dict[str, WriteError] = {}
         for route in sorted(routes, key=lambda one: one.rank):
             if route.rank <= 0 or not self._answered(route):
                 self._add(route)
         self._remembered.clear()
-        self._first = routes[0].tell
+        self._first = routes[0].write_error
 
     def find(self, method: str, path: str) -> Tuple[Route, Dict[str, str]]:
-        """The route, and what stood in the places of its names; raises NoRouteError, WrongVerbError."""
+        """The route, and the values of its names; raises NoRouteError, WrongVerbError."""
         verbs = self._plain.get(path)
         route = verbs.get(method) if verbs is not None else None
         if route is not None:
@@ -46,21 +50,23 @@ class Router:
         known = sorted([*self._plain, *self._patterns])
         raise NoRouteError(f"there is no {path[:200]}", detail={"routes": known})
 
-    def tell(self, path: str) -> Tell:
-        """How a failure on a path that no route answers is written: as the contract does whose paths begin like it."""
-        return self._tells.get(path.split("/", 2)[1] if path.startswith("/") else "", self._first)
+    def error_writer(self, path: str) -> WriteError:
+        """How to write a failure on a path without a route: as the contract whose paths begin with the same segment."""
+        return self._writers.get(path.split("/", 2)[1] if path.startswith("/") else "", self._first)
 
     def _add(self, route: Route) -> None:
         if "{" in route.path:
             _, verbs = self._patterns.setdefault(route.path, (_pattern(route.path), {}))
         else:
             verbs = self._plain.setdefault(route.path, {})
-        verbs.setdefault(route.method, route)
+        first = verbs.setdefault(route.method, route)
+        if first is not route and route.media:
+            verbs[route.method] = first = negotiated(first, route)
         if route.method == "GET":
-            verbs.setdefault("HEAD", route)
-        first = route.path.split("/", 2)[1]
-        if first and "{" not in first:
-            self._tells.setdefault(first, route.tell)
+            verbs["HEAD"] = first
+        segment = route.path.split("/", 2)[1]
+        if segment and "{" not in segment:
+            self._writers.setdefault(segment, route.write_error)
 
     def _answered(self, route: Route) -> bool:
         return route.method in {**self._match(route.path)[0], **self._plain.get(route.path, {})}

@@ -1,4 +1,4 @@
-"""Server: listens, gives each client a Connection, and at the end lets those that are inside be answered."""
+"""Server listens, makes a Connection for each client, and drains when it stops."""
 
 from __future__ import annotations
 
@@ -13,27 +13,32 @@ from .exchange import Serving
 
 if TYPE_CHECKING:
     from ..app import App
-    from .body_budget import Room
+    from .body_budget import BodyBudget
 
-DRAIN_S = 7.0  # of the 10 s that platforms give between SIGTERM and SIGKILL
+_DRAIN_S = 7.0  # of the 10 s that platforms give between SIGTERM and SIGKILL
 BACKLOG = 2048
 _TICK_S = 0.1
-_LAST_READ_S = 0.05  # what clients had sent when the end began is read and answered
+_CLEANUP_S = 0.5
+_LAST_READ_S = 0.05  # what clients had sent before the stop is read and answered
 
 
 class Server:
-    """Serves the application over HTTP/1.1 until `should_exit` is set, by whatever thread or signal handler."""
+    """Serves the application over HTTP/1.1 until a thread or signal handler sets `should_exit`.
 
-    def __init__(self, app: App, room: Room) -> None:
+    Requests that are being answered then have `drain_s` seconds.
+    """
+
+    def __init__(self, app: App, budget: BodyBudget, drain_s: float = _DRAIN_S) -> None:
         self.should_exit = False
-        self.when_closed: Callable[[], None] = _nothing  # called once nobody is let in any more
+        self.when_closed: Callable[[], None] = _nothing  # called once no connection is accepted any more
+        self._drain_s = drain_s
         self._app = app
-        self._room = room
+        self._budget = budget
 
     async def serve(self, sockets: Sequence[Any]) -> None:
-        """Answer on the sockets; returns when all who were inside at the end have their answers, or the drain is over."""
+        """Answer on the sockets until the stop; returns when all requests are answered, or the drain's time is over."""
         loop = asyncio.get_running_loop()
-        serving = Serving(self._app, loop, self._room)
+        serving = Serving(self._app, loop, self._budget)
         serving.tick(_date())
         servers = [await loop.create_server(lambda: Connection(serving), sock=one, backlog=BACKLOG) for one in sockets]
         checked = serving.now
@@ -49,12 +54,12 @@ class Server:
         for server in servers:
             server.close()
         self.when_closed()
-        await _drain(serving)
+        await _drain(serving, self._drain_s)
 
 
-async def _drain(serving: Serving) -> None:
-    """Wait for the answers that are under way; those that take too long are cancelled, and say so."""
-    end = serving.loop.time() + DRAIN_S
+async def _drain(serving: Serving, drain_s: float) -> None:
+    """Wait for the requests that are being answered; those that take too long get 503."""
+    end = serving.loop.time() + drain_s
     while serving.connections and serving.loop.time() < end:
         serving.tick(_date())
         for connection in list(serving.connections):
@@ -63,12 +68,15 @@ async def _drain(serving: Serving) -> None:
         await asyncio.sleep(0.02)
     for connection in list(serving.connections):
         if connection.exchange is not None:
-            connection.exchange.cancel(ShuttingDownError("the server is shutting down; ask again"))
+            connection.exchange.cancel(ShuttingDownError("the server is shutting down; try again"))
     await asyncio.sleep(0)  # what was written is sent
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    if tasks:  # handlers that clean up
+        await asyncio.wait(tasks, timeout=_CLEANUP_S)
 
 
 def _nothing() -> None:
-    """Nobody needs to know."""
+    """Do nothing."""
 
 
 def _date() -> str:

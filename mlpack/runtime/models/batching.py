@@ -1,138 +1,156 @@
-"""Greedy batching: of all that waits, what the model's next call takes. There is no timer: whoever waits, goes."""
+"""Adaptive batching: BatchingPredictor runs a model in a thread of its own, for as many waiting calls at once as fit."""
 
 from __future__ import annotations
 
+import asyncio
+import queue
+import threading
 import time
-from collections import OrderedDict, deque
-from typing import Callable, Deque, Hashable, List, NamedTuple, Tuple
+from contextlib import suppress
+from typing import Callable, List, Optional
 
-import numpy as np
+from ..card import Signature
+from ..errors import BadInputError, ModelFailedError, QueueFullError, ServeError
+from ..settings import Settings
+from ..telemetry.logs import Log
+from ..telemetry.metrics import Metrics
+from .batch_queue import BatchQueue, Part, joined, split
+from .loaded import LoadedModel, Warmups, cause_of
+from .pending import Outcome, PendingCall, resolve
+from .predictor import Arrays, Call
 
-from .pending import Job
-from .predictor import Arrays
-
-_FAILURES = 3  # joined calls that fail ...
-_WITHIN_S = 10.0  # ... within this time ...
-_PAUSE_S = 60.0  # ... end the joining for this long
-
-
-class Part(NamedTuple):
-    """The rows of a job, from `start` to before `stop`, that one call of the model takes."""
-
-    job: Job
-    start: int
-    stop: int
+_QUEUE_BYTES = 256 * 2**20  # of values that wait
 
 
-class Waiting:
-    """The jobs that wait, and whose turn it is. Belongs to the model's thread: nobody else touches it.
+class BatchingPredictor:
+    """A predictor over a model that is loaded and run by one thread, so that the event loop never waits for the model.
 
-    Jobs of one `key` may share a call, up to `max_rows` and `max_bytes`; those without a key are called alone. A job that is
-    larger than a call is split. Kinds of job take turns, and so do large and small ones, so that none holds the door.
+    The queue is bounded in rows and bytes. A cancelled call leaves it.
     """
 
-    def __init__(self, max_rows: int, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max_rows = max_rows
-        self._max_bytes = max_bytes
-        self._clock = clock
-        self._small: OrderedDict[Hashable, Deque[Job]] = OrderedDict()
-        self._large: Deque[Job] = deque()
-        self._large_is_next = False
-        self._failures: Deque[float] = deque()
-        self._paused_until = 0.0
+    def __init__(self, model: LoadedModel, settings: Settings, log: Log, metrics: Metrics) -> None:
+        self._model = model
+        self._log = log
+        self._metrics = metrics
+        self._queue_rows = settings.queue_rows
+        self._joins = {one: _may_join(one, str(settings.batch.mode)) for one in model.card.signatures}
+        self._rows = 0
+        self._bytes = 0
+        self._arrived: queue.SimpleQueue[List[PendingCall]] = queue.SimpleQueue()
+        self._collected: List[PendingCall] = []
+        self._queue = BatchQueue(settings.batch.max_rows, settings.batch.max_size)
+        self._stopping = False
+        self._thread: Optional[threading.Thread] = None
 
-    def add(self, job: Job) -> None:
-        """Wait; a job that failed in company waits once more, to be called alone."""
-        if job.key is not None and not job.alone and (job.rows > self._max_rows or job.size > self._max_bytes):
-            self._large.append(job)
+    def start(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
+        """Begin to load the model; `on_failure` is called, in the model's thread, when it cannot be loaded."""
+        self._thread = threading.Thread(target=self._run, args=(warmups, on_failure), name="mlpack-model", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Stop the thread; False when it is still busy after `timeout_s`."""
+        self._stopping = True
+        self._arrived.put([])
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
+
+    async def predict(self, call: Call) -> Arrays:
+        """The model's outputs; raises QueueFullError, BadInputError, ModelFailedError."""
+        loop = asyncio.get_running_loop()
+        pending = PendingCall(call, loop, join=self._joins[call.signature])
+        if self._rows and (self._rows + pending.rows > self._queue_rows or self._bytes + pending.size > _QUEUE_BYTES):
+            raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
+        self._rows += pending.rows
+        self._metrics.waiting(pending.rows)
+        self._bytes += pending.size
+        if not self._collected:
+            loop.call_soon(self._hand_over)
+        self._collected.append(pending)
+        try:
+            return await pending.future
+        finally:
+            self._rows -= pending.rows
+            self._metrics.waiting(-pending.rows)
+            self._bytes -= pending.size
+            timings = call.timings
+            if timings.began:
+                self._metrics.waited(timings.began - timings.arrived)
+
+    def _hand_over(self) -> None:
+        """Give the thread all that the event loop has read in one round; else it would begin with the first call alone."""
+        collected, self._collected = self._collected, []
+        self._arrived.put(collected)
+
+    def _run(self, warmups: Warmups, on_failure: Callable[[], None]) -> None:
+        """The thread: load the model, then run it for what waits."""
+        if not self._model.load(warmups, on_failure):
             return
-        lane = self._small.setdefault((job.signature if job.key is None else job.key, job.alone), deque())
-        lane.append(job)
-
-    def take(self) -> List[Part]:
-        """What the next call takes, without those that were cancelled; empty when nothing waits."""
-        turns = (self._from_large, self._from_small) if self._large_is_next else (self._from_small, self._from_large)
-        for turn in turns:
-            parts = turn()
+        while not self._stopping:
+            self._receive()
+            parts = self._queue.take()
             if parts:
-                self._large_is_next = turn == self._from_small
-                return parts
-        return []
+                self._predict(parts)
+            else:
+                self._add(self._arrived.get())
 
-    def failed(self) -> bool:
-        """A call of several jobs failed: True when that was one too many, and joining pauses."""
-        now = self._clock()
-        self._failures.append(now)
-        while self._failures[0] < now - _WITHIN_S:
-            self._failures.popleft()
-        if len(self._failures) < _FAILURES:
-            return False
-        self._failures.clear()
-        self._paused_until = now + _PAUSE_S
-        return True
+    def _receive(self) -> None:
+        """Queue all that has arrived, without waiting for more."""
+        with suppress(queue.Empty):
+            while True:
+                self._add(self._arrived.get_nowait())
 
-    def _from_small(self) -> List[Part]:
-        while self._small:
-            kind, lane = self._small.popitem(last=False)
-            parts = self._gathered(lane)
-            if lane:
-                self._small[kind] = lane  # behind the other kinds
-            if parts:
-                return parts
-        return []
+    def _add(self, calls: List[PendingCall]) -> None:
+        for pending in calls:
+            self._queue.add(pending)
 
-    def _gathered(self, lane: Deque[Job]) -> List[Part]:
-        """The lane's first job, and those behind it that fit into the same call."""
-        parts: List[Part] = []
-        rows = size = 0
-        while lane:
-            job = lane[0]
-            if job.gone:  # the client has left, or its time is up
-                lane.popleft()
-                continue
-            if parts and (rows + job.rows > self._max_rows or size + job.size > self._max_bytes):
-                break
-            parts.append(Part(lane.popleft(), 0, job.rows))
-            rows += job.rows
-            size += job.size
-            if job.key is None or job.alone or (self._paused_until and self._clock() < self._paused_until):
-                break
-        return parts
+    def _predict(self, parts: List[Part]) -> None:
+        """Run the model for the parts, and give each call its rows of the outputs."""
+        began = time.perf_counter()
+        outcomes: List[Outcome] = []
+        rows = sum([part.stop - part.start for part in parts])
+        try:
+            outputs = self._model.run(parts[0].pending.call.signature, joined(parts))
+            self._metrics.called(rows, time.perf_counter() - began)
+            for part, piece in split(outputs, parts):
+                part.pending.ran(began, rows)
+                whole = part.pending.whole(piece, part.stop)
+                if whole is not None:
+                    outcomes.append((part.pending, whole, None))
+        except ServeError as error:
+            self._failed(parts, error, began)
+        except BaseException as error:  # noqa: BLE001 - too little memory to join arrays; the thread must go on
+            failure = ModelFailedError("the model failed on this request; the log has the trace")
+            failure.__cause__ = error
+            self._failed(parts, failure, began)
+        else:
+            self._resolve(outcomes)
 
-    def _from_large(self) -> List[Part]:
-        while self._large:
-            job = self._large.popleft()
-            if job.gone:
-                continue
-            count = max(1, min(self._max_rows, self._max_bytes * job.rows // max(1, job.size)))
-            part = Part(job, job.taken, min(job.rows, job.taken + count))
-            job.taken = part.stop
-            if job.taken < job.rows:
-                self._large.append(job)  # behind the other large ones
-            return [part]
-        return []
+    def _failed(self, parts: List[Part], error: ServeError, began: float) -> None:
+        """Fail a call that ran alone; queue calls that ran together once more, each to run alone."""
+        if len(parts) == 1:
+            pending = parts[0].pending
+            pending.ran(began, pending.rows)
+            pending.failed = True
+            self._resolve([(pending, None, error)])
+            return
+        for part in parts:
+            part.pending.alone = True
+            self._queue.add(part.pending)
+        # values that the model cannot take are the fault of one client, and no reason to slow down the others
+        if not isinstance(error, BadInputError) and self._queue.joined_run_failed():
+            message = "calls for joined requests keep failing: for a minute each request is a call of its own"
+            self._log.write("warning", message, model=self._model.card.name, cause=cause_of(error))
 
-
-def joined(parts: List[Part]) -> Arrays:
-    """The inputs of one call: the parts' rows, one below the other."""
-    if len(parts) == 1:
-        job, start, stop = parts[0]
-        return job.inputs if stop - start == job.rows else _rows(job.inputs, start, stop)
-    return {name: np.concatenate([part.job.inputs[name] for part in parts]) for name in parts[0].job.inputs}
+    def _resolve(self, outcomes: List[Outcome]) -> None:
+        if not outcomes:
+            return
+        try:
+            outcomes[0][0].loop.call_soon_threadsafe(resolve, outcomes)
+        except RuntimeError:  # the event loop has ended
+            self._stopping = True
 
 
-def shared_out(outputs: Arrays, parts: List[Part]) -> List[Tuple[Part, Arrays]]:
-    """Each part with its own rows of a call's outputs."""
-    if len(parts) == 1:
-        return [(parts[0], outputs)]
-    shares: List[Tuple[Part, Arrays]] = []
-    begin = 0
-    for part in parts:
-        end = begin + part.stop - part.start
-        shares.append((part, _rows(outputs, begin, end)))
-        begin = end
-    return shares
-
-
-def _rows(arrays: Arrays, start: int, stop: int) -> Arrays:
-    return {name: array[start:stop] for name, array in arrays.items()}
+def _may_join(signature: Signature, mode: str) -> bool:
+    """Whether requests may share a run: where the card says that rows do not depend on each other, or the user insists."""
+    return signature.batch == "any" and (mode == "on" or (mode == "auto" and signature.batchable))

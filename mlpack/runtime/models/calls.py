@@ -1,4 +1,4 @@
-"""How often a loader is called for the rows of a request: once, or once a row, as the signature's `batch` says."""
+"""Calls of a loader for the rows of a request: one, or one for each row, as the signature's `batch` says."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _SHOWN = 5  # names in a message; a file can hold thousands
 
 
 class NotInspectedError(Exception):
-    """The model file asks for something that inspection did not list, or that must not be reached by its name."""
+    """The model file names something that inspection did not list, or that must not be reached by its name."""
 
     exit_code = 1  # of the server, which does not start
 
@@ -68,8 +68,8 @@ class Guard:
 
     def _check_own(self, module: str, name: str, found: Any) -> None:
         if self._is_own(module) and not self._is_own(getattr(found, "__module__", None)):
-            asked = ascii(f"{module}.{name}")[1:-1]
-            raise NotInspectedError(f"the model file asks for {asked}, which is not defined in the user's code")
+            named = ascii(f"{module}.{name}")[1:-1]
+            raise NotInspectedError(f"the model file asks for {named}, which is not defined in the user's code")
 
     @contextmanager
     def around(self, *modules: str) -> Iterator[None]:
@@ -104,7 +104,7 @@ class Guard:
 
 
 def _guarded(guard: Guard, unpickler: Any) -> Any:
-    """A subclass of an unpickler's class that asks the guard for every name."""
+    """A subclass of an unpickler's class that checks every name with the guard."""
 
     class Guarded(unpickler):  # type: ignore[misc]  # an Any: joblib's class or Python's
         def find_class(self, module: str, name: str, /) -> Any:
@@ -115,7 +115,7 @@ def _guarded(guard: Guard, unpickler: Any) -> Any:
 
 
 def _restricted(guard: Guard) -> ModuleType:
-    """A module with the interface of `pickle` whose unpickler asks the guard for every name."""
+    """A module with the interface of `pickle` whose unpickler checks every name with the guard."""
     Unpickler = _guarded(guard, pickle.Unpickler)  # noqa: N806 - a class
 
     def load(file: Any, **how: Any) -> Any:

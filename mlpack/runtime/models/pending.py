@@ -1,4 +1,4 @@
-"""A request's rows on their way through the model's thread: Job."""
+"""A call that waits for the model: PendingCall."""
 
 from __future__ import annotations
 
@@ -8,32 +8,28 @@ from typing import Any, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..card import Signature
 from ..errors import ServeError
-from .predictor import Array, Arrays
+from .predictor import Array, Arrays, Call
 
-_DEEPEST = 40  # JSON is bounded below that
+_MAX_DEPTH = 40  # of values that are weighed; JSON is bounded below that
 
 
-class Job:
-    """Rows that wait for the model, and the future that waits for their answer.
+class PendingCall:
+    """A call in the queue of a model, and the future that its caller awaits.
 
-    `key` is what jobs that share a call have in common; None for one that is called alone. `size` is in bytes, texts
-    included. `taken` rows were handed to the model, `alone` is set once a call in company has failed. `began` and `ended` are
-    when the model's (first and last) call for it did, by the performance counter; `called_rows` how many rows that call had.
+    Calls of the same `key` may share a run of the model; None is for one that runs alone. `size` is in bytes, texts included.
+    `taken` rows have been given to the model, `alone` is set after a run with other calls has failed, `failed` after a run of
+    a part of it has.
     """
 
     taken = 0
     alone = False
-    spoilt = False
-    began = 0.0
-    ended = 0.0
-    called_rows = 0
+    failed = False
 
-    def __init__(self, signature: Signature, inputs: Arrays, loop: asyncio.AbstractEventLoop, *, join: bool) -> None:
+    def __init__(self, call: Call, loop: asyncio.AbstractEventLoop, *, join: bool) -> None:
+        inputs, signature = call.inputs, call.signature
         arrays = inputs.values()
-        self.signature = signature
-        self.inputs = inputs
+        self.call = call
         if len(inputs) == 1:
             (array,) = arrays
             self.rows = len(array)
@@ -46,21 +42,25 @@ class Job:
         self.loop = loop
         self.future: asyncio.Future[Arrays] = loop.create_future()
         self.pieces: List[Arrays] = []
-        self.arrived = time.perf_counter()
+        timings = call.timings
+        timings.arrived = time.perf_counter()
+        if timings.began:  # it is a second try
+            timings.began = 0.0
 
     @property
-    def gone(self) -> bool:
-        """Whether nobody waits any more: cancelled, overdue, or a part of it has failed."""
-        return self.spoilt or self.future.done()
+    def dropped(self) -> bool:
+        """Whether its outputs are not needed any more: it was cancelled, is overdue, or a part of it has failed."""
+        return self.failed or self.future.done()
 
-    def called(self, began: float, rows: int) -> None:
-        """The model was called for (a part of) this job: since when, and with how many rows of everybody's."""
-        self.ended = time.perf_counter()
-        self.called_rows = rows
-        self.began = self.began or began  # the last: the log's thread looks whether it is set
+    def ran(self, began: float, rows: int) -> None:
+        """Note a run of the model for (a part of) this call: when it began, and how many rows of all calls it had."""
+        timings = self.call.timings
+        timings.ended = time.perf_counter()
+        timings.batch_rows = rows
+        timings.began = timings.began or began  # set last: the log's thread looks whether it is set
 
     def whole(self, piece: Arrays, stop: int) -> Optional[Arrays]:
-        """The job's outputs once the piece that ends at row `stop` was the last; None while more are to come."""
+        """The call's outputs once the piece that ends at row `stop` was the last; None while more are to come."""
         if stop < self.rows:
             self.pieces.append(piece)
             return None
@@ -70,19 +70,22 @@ class Job:
         return {name: np.concatenate([one[name] for one in self.pieces]) for name in piece}
 
 
-def settle(outcomes: Sequence[Tuple[Job, Optional[Arrays], Optional[ServeError]]]) -> None:
-    """Give each job its outputs or its failure, where somebody still waits; called in the event loop."""
-    for job, outputs, error in outcomes:
-        if job.future.done():
+Outcome = Tuple[PendingCall, Optional[Arrays], Optional[ServeError]]  # its outputs, or its failure
+
+
+def resolve(outcomes: Sequence[Outcome]) -> None:
+    """Give each call its outputs or its failure, unless it was cancelled; runs in the event loop."""
+    for pending, outputs, error in outcomes:
+        if pending.future.done():
             continue
         if error is not None:
-            job.future.set_exception(error)
+            pending.future.set_exception(error)
         elif outputs is not None:
-            job.future.set_result(outputs)
+            pending.future.set_result(outputs)
 
 
 def size_of(array: Array) -> int:
-    """Bytes that an array holds; of texts and other objects what they themselves hold, roughly."""
+    """Bytes that an array holds; of texts and other objects roughly what they hold themselves."""
     if not array.dtype.hasobject:
         return int(array.nbytes)
     return sum([_weight(value, 0) for value in array.ravel()])
@@ -91,8 +94,8 @@ def size_of(array: Array) -> int:
 def _weight(value: Any, depth: int) -> int:
     if isinstance(value, (str, bytes)):
         return 64 + len(value)
-    if isinstance(value, (list, tuple)) and depth < _DEEPEST:
+    if isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
         return 64 + sum([8 + _weight(one, depth + 1) for one in value])
-    if isinstance(value, dict) and depth < _DEEPEST:
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
         return 64 + sum([_weight(name, depth) + _weight(one, depth + 1) for name, one in value.items()])
     return int(getattr(value, "nbytes", 0)) + 32

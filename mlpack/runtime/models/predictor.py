@@ -1,8 +1,9 @@
-"""The one interface that every serving contract calls: Predictor."""
+"""The one interface that every serving contract calls: Predictor, and Call, which is what it is called with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Protocol
+import math
+from typing import TYPE_CHECKING, Any, Dict, Optional, Protocol
 
 from ..card import Signature
 
@@ -16,12 +17,49 @@ else:
 Arrays = Dict[str, Array]
 
 
+class Timings:
+    """What became of a call, for logs and metrics; times are those of `time.perf_counter`, 0.0 for what has not happened.
+
+    `arrived` is when the call began to wait for the model; `began` and `ended` are when the model's first and last run for it
+    did; `batch_rows` is how many rows the last run had, those of other calls included.
+    """
+
+    arrived = 0.0
+    began = 0.0
+    ended = 0.0
+    batch_rows = 0
+
+
+class Call:
+    """One request for a prediction.
+
+    `inputs` are cast and checked against the signature: BYTES are object arrays of str, a missing one is None. After the
+    `deadline`, by `time.perf_counter`, the outputs are of no use. `trace` is the W3C `traceparent` of the request, ""
+    where it has none, for requests to other services. The predictor that runs the model fills in the `timings`.
+    """
+
+    __slots__ = ("deadline", "inputs", "signature", "timings", "trace")
+
+    def __init__(
+        self,
+        signature: Signature,
+        inputs: Arrays,
+        deadline: float = math.inf,
+        trace: str = "",
+        timings: Optional[Timings] = None,
+    ) -> None:
+        self.signature = signature
+        self.inputs = inputs
+        self.deadline = deadline
+        self.trace = trace
+        self.timings = Timings() if timings is None else timings
+
+
 class Predictor(Protocol):
-    """Answers rows. A quality of serving (batch, retry, cache, shadow) is a wrapper that has this one method too."""
+    """Predicts. Batching, retries, caches, shadow traffic, ensembles are predictors that call other predictors."""
 
-    async def predict(self, signature: Signature, inputs: Arrays) -> Arrays:
-        """The signature's outputs for its inputs, row by row in the same order.
+    async def predict(self, call: Call) -> Arrays:
+        """The signature's outputs for the call's inputs, row by row in the same order.
 
-        `inputs` are already cast and checked against the signature; BYTES are object arrays of str, None is a missing one.
-        Cancelling the call takes it out of the queue. Raises the ServeError family.
+        A task that awaits it may be cancelled: the call is then dropped. Raises the ServeError family.
         """

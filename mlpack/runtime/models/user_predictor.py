@@ -1,4 +1,4 @@
-"""The user's own predict.py as a loader: load, preprocess, predict and postprocess of theirs, ours where one is left out."""
+"""The user's predict.py as a loader: its load, preprocess, predict and postprocess; the format's where one is missing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _DTYPES = {
     "BOOL": "bool", "INT8": "int8", "INT16": "int16", "INT32": "int32", "INT64": "int64", "UINT8": "uint8",
     "UINT16": "uint16", "UINT32": "uint32", "UINT64": "uint64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
 }  # fmt: skip
-_MOST_ROWS = 1 << 31  # the contract has counted them already
+_MOST_ROWS = 1 << 31  # the contract has checked their number already
 
-Values = Dict[str, Callable[[], Any]]  # a parameter's name -> what it is given, made when it is asked for
+Values = Dict[str, Callable[[], Any]]  # a parameter's name -> its value, made when a function has that parameter
 
 
 class InputError(ValueError):
-    """Rows that the user's code refuses: the client is told."""
+    """Rows that the user's code rejects; the client gets the message."""
 
 
 class UserPredictor:
@@ -47,7 +47,7 @@ class UserPredictor:
         self._inner: Dict[str, Signature] = {}
 
     def prepare(self, options: Mapping[str, Any]) -> None:
-        """What the format's loader sets before anybody imports its framework."""
+        """Set what the format's loader needs before its framework is imported."""
         prepare = getattr(self._loader, "prepare", None)
         if prepare is not None:
             prepare(options)
@@ -79,14 +79,14 @@ class UserPredictor:
         preprocess = self._function("preprocess")
         data: Any = None
         if preprocess is not None:
-            data = self._refusing(preprocess, known)
+            data = self._preprocess(preprocess, known)
             known.update(inputs=lambda: data, instances=lambda: data)
         predict = self._function("predict")
         if predict is not None:
             answer = self._call(predict, {**known, "model": lambda: self._bare(model)}, ["model", "instances"])
         else:
-            asked = self._inner.get(signature.name, signature)
-            answer = call(self._loader, model, asked, inputs if preprocess is None else _arrays(data, asked))
+            inner = self._inner.get(signature.name, signature)
+            answer = call(self._loader, model, inner, inputs if preprocess is None else _arrays(data, inner))
         postprocess = self._function("postprocess")
         if postprocess is not None:
             first = answer if predict is not None else next(iter(answer.values()))
@@ -101,16 +101,16 @@ class UserPredictor:
         return found if callable(found) else None
 
     def _bare(self, model: Any) -> Any:
-        """The model as the user knows it, without what the format's loader puts around it."""
+        """The model as the user knows it, without the wrapper of the format's loader."""
         unwrap = getattr(self._loader, "unwrap", None)
         return model if unwrap is None or self._function("load") is not None else unwrap(model)
 
-    def _refusing(self, function: Callable[..., Any], known: Values) -> Any:
+    def _preprocess(self, function: Callable[..., Any], known: Values) -> Any:
         try:
             return self._call(function, known, ["instances"])
         except _FAULTS as error:
-            said = f"{error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0][:300]
-            raise InputError(said) from error
+            message = f"{error} is missing" if isinstance(error, KeyError) else str(error).split("\n")[0][:300]
+            raise InputError(message) from error
 
     def _call(self, function: Callable[..., Any], known: Values, order: List[str]) -> Any:
         """The function's answer, waited for; parameters whose names are not known are filled in `order`."""

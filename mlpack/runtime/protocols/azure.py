@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Dict, List
 
 from ..errors import BadInputError
 from ..http.messages import Request, Response, Route
-from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
-from .forms import own_form
+from .own import OWN_ERRORS
+from .schemas import Operation, any_of, array, prediction_schema, record
+from .served_model import ServedModel, ServedModels
 
 _FORMS = ("data", "input_data")
 
@@ -21,33 +21,36 @@ _FORMS = ("data", "input_data")
 class Azure:
     """`{"data": rows}` or `{"input_data": rows or a split table}` in, the bare list of predictions out."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._infinite = Answering(models, settings, infinite=True)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
-        return [Route("POST", "/score", self.score, own_form)]
+        return [Route("POST", "/score", self.score, OWN_ERRORS, fast=True)]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        answer = array(any_of([prediction_schema(one) for one in signatures]))
+        taken = {"anyOf": [record(data={}), record(input_data={})]}
+        return {"/score": Operation.json(answer, taken, {"data": model.example(signatures[0])["instances"]})}
 
     async def score(self, request: Request) -> Response:
-        """Answers rows."""
+        """Predictions for rows."""
         request.require_json()
-        body = await self._answering.body(request)
+        model = self._models.default()
+        body = await model.body(request)
         document = parse(body, tokens=True)
-        answering = self._infinite if b"Infinity" in body else self._answering
         forms = [name for name in _FORMS if type(document) is dict and name in document]
         if len(forms) != 1 or set(document) - {*_FORMS, "params", "parameters"}:
             raise BadInputError(f'the body must be an object with either "data" or "input_data", not {shown(document)}')
         value = document[forms[0]]
-        parameters = document.get("params", document.get("parameters"))
-        outputs = await _asked(answering, request, value, parameters)
+        signature = model.chosen(document.get("params", document.get("parameters")))
+        infinite = b"Infinity" in body
+        if type(value) is dict and "data" in value:
+            outputs = await model.split(request, signature, value, infinite=infinite)
+        elif type(value) is dict:
+            outputs = await model.columns(request, signature, value, infinite=infinite)
+        else:
+            outputs = await model.instances(request, signature, value, infinite=infinite)
         return Response(200, dump(predictions(outputs)))
-
-
-async def _asked(answering: Answering, request: Request, value: Any, parameters: Any) -> Arrays:
-    signature = answering.chosen(parameters)
-    if type(value) is dict and "data" in value:
-        return await answering.split(request, signature, value)
-    if type(value) is dict:
-        return await answering.columns(request, signature, value)
-    return await answering.instances(request, signature, value)

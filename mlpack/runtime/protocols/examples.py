@@ -10,7 +10,7 @@ _UNKNOWN_AXIS = 1  # a size that the signature leaves open
 
 
 def example(signature: Signature, number: float = 1) -> Any:
-    """One instance that fits: `number` in every numeric place, a known category where the encoder tells them."""
+    """One instance that fits: `number` in every numeric place, a known category where the encoder has them."""
     if signature.layout == "matrix":
         spec = signature.inputs[0]
         width = spec.shape[-1]
@@ -25,7 +25,7 @@ def example(signature: Signature, number: float = 1) -> Any:
 
 
 def volume(signature: Signature) -> int:
-    """How many values one instance takes, as far as the signature tells."""
+    """How many values one instance takes, as far as the signature says."""
     whole = 0
     for spec in signature.inputs:
         values = 1

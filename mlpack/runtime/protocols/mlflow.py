@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 from ..card import Signature
-from ..errors import BadInputError
+from ..errors import BadInputError, ServeError
 from ..http.messages import Request, Response, Route
 from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.casting import shown
-from .forms import mlflow_form
+from .error_form import ErrorForm
+from .own import READY
+from .schemas import TEXT, Operation
+from .served_model import ServedModel, ServedModels
 
+# MLflow's ErrorCode for the codes of errors.py; any other code has one by its status
+_WORDS = {
+    "bad_json": "MALFORMED_REQUEST",
+    "bad_input": "INVALID_PARAMETER_VALUE",
+    "unknown_method": "INVALID_PARAMETER_VALUE",
+    "unsupported": "NOT_IMPLEMENTED",
+    "not_found": "ENDPOINT_NOT_FOUND",
+    "unknown_model": "RESOURCE_DOES_NOT_EXIST",
+    "unknown_version": "RESOURCE_DOES_NOT_EXIST",
+}
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+
+def error_code(error: ServeError) -> str:
+    """MLflow's word for a failure."""
+    if error.status in (503, 504):
+        return "TEMPORARILY_UNAVAILABLE"
+    return _WORDS.get(error.code, "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR")
+
+
+MLFLOW_ERRORS = ErrorForm(
+    "mlflow_form",
+    {"error_code": TEXT, "message": TEXT},
+    lambda error: {"error_code": error_code(error), "message": error.message},
+)
 
 
 class Body(NamedTuple):
@@ -42,33 +68,37 @@ class Body(NamedTuple):
             raise BadInputError(f"the body must hold exactly one of {', '.join(FORMS)}, and params; it has {found}")
         return cls(forms[0], document[forms[0]], document.get("params", document.get("parameters")))
 
-    async def answered(self, answering: Answering, request: Request, signature: Signature) -> Arrays:
-        """The outputs for these rows."""
+    async def outputs(self, model: ServedModel, request: Request, signature: Signature, *, infinite: bool) -> Arrays:
+        """The model's outputs for these rows."""
         if self.form == "dataframe_split":
-            return await answering.split(request, signature, self.value)
+            return await model.split(request, signature, self.value, infinite=infinite)
         if self.form == "inputs" and type(self.value) is dict:
-            return await answering.columns(request, signature, self.value)
-        return await answering.instances(request, signature, self.value)
+            return await model.columns(request, signature, self.value, infinite=infinite)
+        return await model.instances(request, signature, self.value, infinite=infinite)
 
 
 class Mlflow:
-    """What MLflow's clients ask beside /invocations."""
+    """The routes of MLflow's scoring server beside /invocations."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/health", self.health, mlflow_form, quiet=True),
-            Route("GET", "/version", self.version, mlflow_form),
+            Route("GET", "/health", self.health, MLFLOW_ERRORS, fast=True, quiet=True),
+            Route("GET", "/version", self.version, MLFLOW_ERRORS, fast=True),
         ]
+
+    def described(self, _model: ServedModel) -> Dict[str, Operation]:
+        """What the routes answer, by path."""
+        return {"/health": READY, "/version": Operation({"text/plain": TEXT})}
 
     async def health(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        return self._answering.ready()
+        return self._models.readiness()
 
     async def version(self, _request: Request) -> Response:
         """The server's version as plain text."""
-        version = str(self._answering.card.document.get("mlpack") or "")
+        version = str(self._models.default().card.document.get("mlpack") or "")
         return Response(200, version.encode("ascii", "replace"), b"text/plain; charset=utf-8")

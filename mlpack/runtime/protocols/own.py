@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
-from ..card import Signature
 from ..errors import BadInputError, RequestError
 from ..http.messages import Request, Response, Route
-from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
-from .forms import own_form
+from .error_form import ErrorForm
+from .schemas import OBJECT, TEXT, Operation, predictions_schema, record, request_schema
+from .served_model import ServedModel, ServedModels
 
+OWN_ERRORS = ErrorForm(
+    "own_form",
+    {"error": record(code=TEXT, message=TEXT, detail=OBJECT)},
+    lambda error: {"error": {"code": error.code, "message": error.message, "detail": error.detail}},
+)
+READY = Operation.json(record(ready={"const": True}, model=TEXT))
 _FORMS = ("instances", "features", "columns")
 _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of values for each)'
 
@@ -23,57 +28,75 @@ _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of valu
 class Own:
     """`{"instances": [...]}`, `{"features": ...}` or `{"columns": {...}}` in, `{"predictions": [...]}` out.
 
-    `?method=`, or `{"parameters": {"method": ...}}`, picks a signature; other parameters are passed over.
+    `?method=`, or `{"parameters": {"method": ...}}`, selects a signature; other parameters are ignored.
     """
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._page = dump(models.card.document)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/predict", self.predict, own_form),
-            Route("GET", "/", self.card, own_form),
-            Route("GET", "/livez", self.live, own_form, quiet=True),
-            Route("GET", "/ready", self.ready, own_form, quiet=True),
-            Route("GET", "/readyz", self.ready, own_form, quiet=True),
-            Route("GET", "/healthz", self.ready, own_form, quiet=True),
+            Route("POST", "/predict", self.predict, OWN_ERRORS, fast=True),
+            Route("GET", "/", self.card, OWN_ERRORS, fast=True),
+            Route("GET", "/livez", self.live, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/ready", self.ready, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/readyz", self.ready, OWN_ERRORS, fast=True, quiet=True),
+            Route("GET", "/healthz", self.ready, OWN_ERRORS, fast=True, quiet=True),
         ]
 
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        return {
+            "/": Operation.json(OBJECT),
+            "/livez": Operation.json(record(alive={"const": True})),
+            **dict.fromkeys(("/ready", "/readyz", "/healthz"), READY),
+            "/predict": prediction(model),
+        }
+
     async def predict(self, request: Request) -> Response:
-        """Answers rows."""
-        signature = self._answering.card.signatures[0]
-        try:
-            request.require_json()
-            body = await self._answering.body(request)
-            method = request.query().get("method")
-            if method is not None:
-                signature = self._answering.signature(method)
-            form, value, parameters = _read(parse(body))
-            if method is None and parameters is not None:
-                signature = self._answering.chosen(parameters)
-            outputs = await self._asked(request, signature, form, value)
-        except RequestError as error:
-            raise self._answering.helped(error, signature) from error.__cause__
-        return Response(200, dump({"predictions": predictions(outputs)}))
+        """Predictions for rows."""
+        return await answer(request, self._models.default())
 
     async def card(self, _request: Request) -> Response:
-        """What this image is: its card."""
-        return Response(200, self._page)
+        """The model's card: what this image is."""
+        return Response(200, dump(self._models.default().card.document))
 
     async def live(self, _request: Request) -> Response:
-        """Whether the process answers; nothing is said of the model."""
+        """200 as long as the process answers, whatever the state of the model."""
         return Response(200, b'{"alive":true}')
 
     async def ready(self, _request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        return self._answering.ready()
+        return self._models.readiness()
 
-    async def _asked(self, request: Request, signature: Signature, form: str, value: Any) -> Arrays:
+
+def prediction(model: ServedModel) -> Operation:
+    """What `/predict` takes and answers."""
+    signatures = model.card.signatures
+    example = model.example(signatures[0])
+    return Operation.json(predictions_schema(signatures), request_schema(signatures), example, ("method",))
+
+
+async def answer(request: Request, model: ServedModel) -> Response:
+    """A model's predictions for a request with one of the bodies of this contract; a failure shows a valid body."""
+    signature = model.card.signatures[0]
+    try:
+        request.require_json()
+        body = await model.body(request)
+        method = request.query().get("method")
+        if method is not None:
+            signature = model.signature(method)
+        form, value, parameters = _read(parse(body))
+        if method is None and parameters is not None:
+            signature = model.chosen(parameters)
         if form == "columns":
-            return await self._answering.columns(request, signature, value)
-        return await self._answering.instances(request, signature, value if form == "instances" else [value])
+            outputs = await model.columns(request, signature, value)
+        else:
+            outputs = await model.instances(request, signature, value if form == "instances" else [value])
+    except RequestError as error:
+        raise model.explained(error, signature) from error.__cause__
+    return Response(200, dump({"predictions": predictions(outputs)}))
 
 
 def _read(document: Any) -> Tuple[str, Any, Any]:
@@ -87,8 +110,8 @@ def _read(document: Any) -> Tuple[str, Any, Any]:
     if len(found) > 1:
         raise BadInputError(f"the body has both {' and '.join(map(shown, found))}; send one of them")
     if not found:
-        told = f"; it has {', '.join(map(shown, unknown[:5]))}" if unknown else ""
-        raise BadInputError(f"the body needs {_WANTED}{told}")
+        found_keys = f"; it has {', '.join(map(shown, unknown[:5]))}" if unknown else ""
+        raise BadInputError(f"the body needs {_WANTED}{found_keys}")
     if unknown:
         raise BadInputError(f"the body has the unknown key {shown(unknown[0])}")
     form = next(iter(found))

@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import re
-from typing import List, Tuple
+from typing import Dict, List
 
 from ..card import Signature
 from ..errors import MediaTypeError, NotAcceptableError
 from ..http.messages import Request, Response, Route
+from ..http.negotiation import accepted
 from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.answers import predictions
 from .encoding.csv_rows import read_csv, read_lines, write_csv, write_lines
 from .encoding.npy import read_npy, write_npy
 from .encoding.text import dump, parse
-from .forms import mlflow_form
-from .mlflow import Body
+from .mlflow import MLFLOW_ERRORS, Body
+from .schemas import BINARY, TEXT, Operation, predictions_schema, record, rows_schema
+from .served_model import ServedModel, ServedModels
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
 _ALIASES = {"application/x-jsonlines": _LINES, "application/jsonl": _LINES, "application/x-ndjson": _LINES}
-_WEIGHT = re.compile(r"[01](\.\d{0,3})?")  # RFC 9110, 12.4.2
 _TYPES = (_JSON, _CSV, _LINES, _NPY)
 
 
 class SageMaker:
     """The body's Content-Type says how the rows are read (JSON where it says nothing), Accept how the answer is written."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._infinite = Answering(models, settings, infinite=True)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("POST", "/invocations", self.invoke, mlflow_form),
-            Route("GET", "/ping", self.ping, mlflow_form, quiet=True),
+            Route("POST", "/invocations", self.invoke, MLFLOW_ERRORS, fast=True),
+            Route("GET", "/ping", self.ping, MLFLOW_ERRORS, fast=True, quiet=True),
         ]
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        rows = rows_schema(signatures)
+        tables = [record(**{form: {}}) for form in ("dataframe_split", "dataframe_records", "inputs")]
+        taken = {"anyOf": [rows, *tables, record(instances=rows)]}
+        body = {
+            _JSON: {"schema": taken, "example": model.example(signatures[0])},
+            **{media: {"schema": TEXT} for media in (_CSV, _LINES)},
+            _NPY: {"schema": BINARY},
+        }
+        answer = {_JSON: predictions_schema(signatures), _CSV: TEXT, _LINES: TEXT, _NPY: BINARY}
+        return {"/invocations": Operation(answer, body, ("method",))}
 
     async def ping(self, _request: Request) -> Response:
         """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""
-        self._answering.require_ready()
+        self._models.require_ready()
         return Response(200, b"")
 
     async def invoke(self, request: Request) -> Response:
-        """Answers rows."""
+        """Predictions for rows."""
         given = _given(request)
         wanted = _wanted(request.header(b"accept"))
-        body = await self._answering.body(request)
-        outputs = await self._outputs(request, given, body)
+        model = self._models.default()
+        outputs = await _outputs(model, request, given, await model.body(request))
         if wanted == _JSON:
             return Response(200, dump({"predictions": predictions(outputs)}))
         if wanted == _NPY:
@@ -57,21 +69,22 @@ class SageMaker:
         write = write_csv if wanted == _CSV else write_lines
         return Response(200, write(predictions(outputs)), wanted.encode())
 
-    async def _outputs(self, request: Request, given: str, body: bytes) -> Arrays:
-        # CSV's reader knows infinity from 1e999 by itself, JSON's does not
-        answering = self._infinite if given == _CSV or b"Infinity" in body else self._answering
-        signature: Signature = answering.signature(request.query().get("method"))
-        if given == _CSV:
-            rows = answering.rows[signature]
-            return await answering.instances(request, signature, read_csv(body, signature, rows))
-        if given == _LINES:
-            return await answering.instances(request, signature, read_lines(body, answering.max_rows))
-        if given == _NPY:
-            return await answering.arrays(request, signature, {signature.inputs[0].name: read_npy(body)})
-        parsed = Body.read(parse(body, tokens=True))
-        if parsed.params is not None:
-            signature = answering.chosen(parsed.params, request.query().get("method"))
-        return await parsed.answered(answering, request, signature)
+
+async def _outputs(model: ServedModel, request: Request, given: str, body: bytes) -> Arrays:
+    # the CSV reader distinguishes infinity from 1e999, the JSON reader does not
+    infinite = given == _CSV or b"Infinity" in body
+    signature: Signature = model.signature(request.query().get("method"))
+    if given == _CSV:
+        rows = read_csv(body, signature, model.rows(signature, infinite=infinite))
+        return await model.instances(request, signature, rows, infinite=infinite)
+    if given == _LINES:
+        return await model.instances(request, signature, read_lines(body, model.max_rows), infinite=infinite)
+    if given == _NPY:
+        return await model.tensors(request, signature, {signature.inputs[0].name: read_npy(body)})
+    parsed = Body.read(parse(body, tokens=True))
+    if parsed.params is not None:
+        signature = model.chosen(parsed.params, request.query().get("method"))
+    return await parsed.outputs(model, request, signature, infinite=infinite)
 
 
 def _given(request: Request) -> str:
@@ -84,15 +97,9 @@ def _given(request: Request) -> str:
 
 
 def _wanted(accept: str) -> str:
-    """The first type that the client accepts and that can be written; JSON where it takes any, or says nothing."""
-    offered = [_weighed(part) for part in accept.lower().split(",")]
-    for weight, name in sorted(offered, key=lambda one: -one[0]):
-        if weight and name in ("", "*/*", "application/*", *_TYPES):
+    """The type of ours that the client prefers; JSON where it accepts any, or has no Accept header."""
+    for name in accepted(accept):
+        name = _ALIASES.get(name, name)  # noqa: PLW2901 - the same type
+        if name in ("", "*/*", "application/*", *_TYPES):
             return name if name in _TYPES else _JSON
     raise NotAcceptableError(f"the answer can be {', '.join(_TYPES)}, not {accept[:100]}")
-
-
-def _weighed(part: str) -> Tuple[float, str]:
-    name, *parameters = (word.strip() for word in part.split(";"))
-    weight = next((word[2:] for word in parameters if word.startswith("q=")), "1")
-    return float(weight) if _WEIGHT.fullmatch(weight) else 0.0, _ALIASES.get(name, name)

@@ -1,13 +1,57 @@
-"""A signature as JSON Schema (2020-12): what a row may be, and what a prediction is."""
+"""JSON Schema (2020-12) for OpenAPI: of a signature's rows and predictions, and of what routes take and answer."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from ..card import Signature, TensorSpec
 
 Schema = Dict[str, Any]
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+BINARY: Schema = {"type": "string", "format": "binary"}
+OBJECT: Schema = {"type": "object"}
+JSON = "application/json"
 _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
+
+
+class Operation(NamedTuple):
+    """What a route answers with 200 and what it takes, each as a schema (and perhaps an example) by media type.
+
+    `query` names the parameters of the query that it reads.
+    """
+
+    answer: Dict[str, Schema] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+    body: Optional[Dict[str, Any]] = None
+    query: Tuple[str, ...] = ()
+
+    @classmethod
+    def json(
+        cls, answer: Schema, body: Optional[Schema] = None, example: Any = None, query: Tuple[str, ...] = ()
+    ) -> Operation:
+        """JSON, both ways."""
+        taken = None if body is None else {"schema": body, **({} if example is None else {"example": example})}
+        return cls({JSON: answer}, None if taken is None else {JSON: taken}, query)
+
+
+def record(**properties: Schema) -> Schema:
+    """An object with all of these properties."""
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def array(items: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+def predictions_schema(signatures: Tuple[Signature, ...]) -> Schema:
+    """`{"predictions": [...]}`, of any of the signatures."""
+    return record(predictions=array(any_of([prediction_schema(one) for one in signatures])))
+
+
+def rows_schema(signatures: Tuple[Signature, ...]) -> Schema:
+    """A list of rows, of any of the signatures."""
+    return array(any_of([row_schema(one) for one in signatures]))
 
 
 def request_schema(signatures: Tuple[Signature, ...]) -> Schema:

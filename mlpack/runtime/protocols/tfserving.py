@@ -7,15 +7,15 @@ from typing import Any, Dict, List
 from ..card import Signature, TensorSpec
 from ..errors import BadInputError, UnsupportedError
 from ..http.messages import Request, Response, Route
-from ..models.predictor import Arrays
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
 from .encoding.answers import predictions, tensors, with_base64
 from .encoding.binary import as_text, from_base64
 from .encoding.casting import shown
 from .encoding.text import dump, dump_with_tokens, parse
-from .forms import text_form
+from .openinference import TEXT_ERRORS
+from .schemas import FLAG, OBJECT, TEXT, Operation, array, predictions_schema, record, rows_schema
+from .served_model import ServedModel, ServedModels
 
 _DEFAULT = "serving_default"
 _TYPES = {
@@ -28,118 +28,142 @@ _TYPES = {
 class TfServing:
     """`{"instances": [...]}` in, `{"predictions": [...]}` out; or `{"inputs": ...}` in, `{"outputs": ...}` out.
 
-    `signature_name` picks a signature. NaN and infinity are written as tokens, `{"b64": ...}` stands for bytes, and nothing
-    is asked of Content-Type, all as that server has it.
+    `signature_name` selects a signature. As in TensorFlow Serving, NaN and infinity are written as tokens, `{"b64": ...}`
+    stands for bytes, and Content-Type is ignored.
     """
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._infinite = Answering(models, settings, infinite=True)
-        self._models = models
-        self._version = _number(self._answering.version)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._models = ServedModels(registry, settings)
 
     def routes(self) -> List[Route]:
         """Every path that the contract answers."""
         return [
-            Route("GET", "/v1/models", self.list, text_form),
-            Route("GET", "/v1/models/{model}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/versions/{version}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/labels/{label}", self.status, text_form, quiet=True),
-            Route("GET", "/v1/models/{model}/metadata", self.metadata, text_form),
-            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, text_form),
-            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, text_form),
-            Route("POST", "/v1/models/{model}:predict", self.predict, text_form),
-            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, text_form),
-            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, text_form),
+            Route("GET", "/v1/models", self.list, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/versions/{version}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/labels/{label}", self.status, TEXT_ERRORS, fast=True, quiet=True),
+            Route("GET", "/v1/models/{model}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}/versions/{version}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("GET", "/v1/models/{model}/labels/{label}/metadata", self.metadata, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}:predict", self.predict, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}/versions/{version}:predict", self.predict, TEXT_ERRORS, fast=True),
+            Route("POST", "/v1/models/{model}/labels/{label}:predict", self.predict, TEXT_ERRORS, fast=True),
             # ranked last: AIP_PREDICT_ROUTE may name such a path, and then it is Vertex's
-            Route("POST", "/v1/models/{model}:{verb}", self.other, text_form, rank=2),
-            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, text_form, rank=2),
-            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, text_form, rank=2),
+            Route("POST", "/v1/models/{model}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/versions/{version}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
+            Route("POST", "/v1/models/{model}/labels/{label}:{verb}", self.other, TEXT_ERRORS, fast=True, rank=2),
         ]
 
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        signatures = model.card.signatures
+        status = Operation.json(record(name=TEXT, ready=FLAG, model_version_status={"type": "array"}))
+        metadata = Operation.json(record(model_spec=OBJECT, metadata=OBJECT))
+        predict = Operation.json(
+            {"anyOf": [predictions_schema(signatures), record(outputs={})]},
+            {"anyOf": [record(instances=rows_schema(signatures)), record(inputs={})]},
+            model.example(signatures[0]),
+        )
+        found = {"/v1/models": Operation.json(record(models=array(TEXT)))}
+        for version in ("", "/versions/{version}", "/labels/{label}"):
+            prefix = "/v1/models/{model}" + version
+            found.update({prefix: status, f"{prefix}/metadata": metadata, f"{prefix}:predict": predict})
+        return found
+
     async def predict(self, request: Request) -> Response:
-        """Answers rows, or columns."""
-        self._require_named(request)
-        body = await self._answering.body(request)
+        """Predictions for rows, or outputs for columns."""
+        model = self._named(request)
+        body = await model.body(request)
         document = parse(body, tokens=True)
-        answering = self._infinite if b"Infinity" in body else self._answering  # else 1e999 would be taken for it
+        infinite = b"Infinity" in body  # else 1e999 would be read as infinity
         if type(document) is not dict or ("instances" in document) == ("inputs" in document):
             raise BadInputError('the body must be an object with either "instances" or "inputs"')
         if b'"b64"' in body:
             document = _decoded(document)
-        signature = self._signature(answering, document)
-        if "inputs" in document:
-            outputs = await _inputs(answering, request, signature, document["inputs"])
-            return Response(200, dump_with_tokens({"outputs": tensors(with_base64(outputs))}))
-        outputs = await answering.instances(request, signature, _unwrapped(signature, document["instances"]))
-        return Response(200, dump_with_tokens({"predictions": predictions(with_base64(outputs))}))
+        signature = _signature(model, document)
+        if "instances" in document:
+            rows = _unwrapped(signature, document["instances"])
+            outputs = await model.instances(request, signature, rows, infinite=infinite)
+            return Response(200, dump_with_tokens({"predictions": predictions(with_base64(outputs))}))
+        inputs = document["inputs"]
+        if type(inputs) is dict:  # columns or tensors by name; of a single input it may be the tensor itself
+            outputs = await model.columns(request, signature, inputs, infinite=infinite)
+        else:
+            outputs = await model.instances(request, signature, inputs, infinite=infinite)
+        return Response(200, dump_with_tokens({"outputs": tensors(with_base64(outputs))}))
 
     async def other(self, request: Request) -> Response:
-        """Always refused: `:classify`, `:regress` and KServe's `:explain` have no signature here."""
-        self._require_named(request)
+        """Always a failure: `:classify`, `:regress` and KServe's `:explain` have no signature here."""
+        model = self._named(request)
         raise UnsupportedError(
-            f":{request.names['verb'][:40]} is not answered here: every signature is asked by :predict",
-            detail={"methods": [one.name for one in self._answering.card.signatures]},
+            f":{request.names['verb'][:40]} is not supported; use :predict, which has every signature",
+            detail={"methods": [one.name for one in model.card.signatures]},
         )
 
     async def list(self, _request: Request) -> Response:
         """The names of the models, as KServe lists them."""
-        return Response(200, dump({"models": [self._answering.card.name]}))
+        return Response(200, dump({"models": self._registry.names()}))
 
     async def status(self, request: Request) -> Response:
-        """Whether the model can be asked, in the words of TensorFlow Serving and of KServe at once."""
-        self._require_named(request)
-        reason = self._models.why_not_ready()
+        """Whether the model is ready, in the forms of TensorFlow Serving and of KServe at once."""
+        entry = self._models.entry(self._numbered(request))
+        reason = self._registry.why_not_ready(entry)
         error = (
             {"error_code": "UNAVAILABLE", "error_message": reason}
             if reason
             else {"error_code": "OK", "error_message": ""}
         )
-        state = {"version": self._version, "state": "LOADING" if reason else "AVAILABLE", "status": error}
-        document = {"name": self._answering.card.name, "ready": not reason, "model_version_status": [state]}
+        state = {"version": _number(entry.version), "state": "LOADING" if reason else "AVAILABLE", "status": error}
+        document = {"name": entry.card.name, "ready": not reason, "model_version_status": [state]}
         return Response(503 if reason else 200, dump(document), headers={"Retry-After": "1"} if reason else {})
 
     async def metadata(self, request: Request) -> Response:
-        """The signatures as TensorFlow Serving tells them; the first is `serving_default`."""
-        self._require_named(request)
-        card = self._answering.card
-        told = {one.name: _signature_def(one) for one in card.signatures}
+        """The signatures as TensorFlow Serving describes them; the first is also `serving_default`."""
+        model = self._named(request)
+        card = model.card
+        signatures = {one.name: _signature_def(one) for one in card.signatures}
         document = {
-            "model_spec": {"name": card.name, "signature_name": "", "version": self._version},
-            "metadata": {"signature_def": {"signature_def": {_DEFAULT: _signature_def(card.signatures[0]), **told}}},
+            "model_spec": {"name": card.name, "signature_name": "", "version": _number(model.version)},
+            "metadata": {
+                "signature_def": {"signature_def": {_DEFAULT: _signature_def(card.signatures[0]), **signatures}}
+            },
         }
         return Response(200, dump(document))
 
-    def _require_named(self, request: Request) -> None:
-        """As for every contract, and by the version's number here.
+    def _named(self, request: Request) -> ServedModel:
+        return self._models.named(self._numbered(request))
 
-        Version 0 is the one there is: OpenVINO's client says so where its user names none.
+    def _numbered(self, request: Request) -> Request:
+        """The request with the registry's name of the version that its path gives as a number.
+
+        Version 0 is the newest one: OpenVINO's client sends it where its user names none.
         """
-        if request.names.get("version") in ("0", self._version):
-            request.names = {name: value for name, value in request.names.items() if name != "version"}
-        self._answering.require_named(request)
+        number = request.names.get("version")
+        if number is None:
+            return request
+        names = {name: value for name, value in request.names.items() if name != "version"}
+        if number != "0":
+            found = [one.version for one in self._registry.list() if one.card.name == names["model"]]
+            names["version"] = next((one for one in reversed(found) if _number(one) == number), number)
+        request.names = names
+        return request
 
-    def _signature(self, answering: Answering, document: Dict[str, Any]) -> Signature:
-        unknown = [key for key in document if key not in ("instances", "inputs", "signature_name", "parameters")]
-        if unknown:
-            raise BadInputError(f"the body has the unknown key {shown(unknown[0])}")
-        name = document.get("signature_name")
-        if name is None or name == "":
-            return answering.chosen(document.get("parameters"))
-        return answering.signature(name, _DEFAULT)
+
+def _signature(model: ServedModel, document: Dict[str, Any]) -> Signature:
+    unknown = [key for key in document if key not in ("instances", "inputs", "signature_name", "parameters")]
+    if unknown:
+        raise BadInputError(f"the body has the unknown key {shown(unknown[0])}")
+    name = document.get("signature_name")
+    if name is None or name == "":
+        return model.chosen(document.get("parameters"))
+    return model.signature(name, _DEFAULT)
 
 
 def _number(version: str) -> str:
     """The version as that server's clients read it, a 64-bit integer: 1 for a name that is none."""
     is_number = version.isascii() and version.isdigit() and len(version) <= 18
     return str(int(version)) if is_number else "1"
-
-
-async def _inputs(answering: Answering, request: Request, signature: Signature, inputs: Any) -> Arrays:
-    """`inputs` is an object of columns or tensors by name; of one input it may be the tensor itself."""
-    if type(inputs) is dict:
-        return await answering.columns(request, signature, inputs)
-    return await answering.instances(request, signature, inputs)
 
 
 def _unwrapped(signature: Signature, instances: Any) -> Any:

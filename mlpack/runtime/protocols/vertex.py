@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 from ..errors import StartError
 from ..http.messages import Request, Response, Route
-from ..models.registry import Models
+from ..models.registry import ModelRegistry
 from ..settings import Settings
-from .answering import Answering
-from .forms import own_form
-from .own import Own
+from .own import OWN_ERRORS, READY, Own, prediction
+from .schemas import OBJECT, Operation
+from .served_model import ServedModel, ServedModels
 
 _MODEL = re.compile(r"/(?:v1/models|v2/models|predictions)/([^/:]+)")
 
@@ -23,9 +23,10 @@ class Vertex:
     Where Vertex names an endpoint and a deployed model but no routes, they are those of its documentation.
     """
 
-    def __init__(self, models: Models, settings: Settings) -> None:
-        self._answering = Answering(models, settings)
-        self._own = Own(models, settings)
+    def __init__(self, registry: ModelRegistry, settings: Settings) -> None:
+        self._registry = registry
+        self._models = ServedModels(registry, settings)
+        self._own = Own(registry, settings)
         self._health = _route(os.environ, "AIP_HEALTH_ROUTE", "")
         self._predict = _route(os.environ, "AIP_PREDICT_ROUTE", ":predict")
 
@@ -33,26 +34,31 @@ class Vertex:
         """Every path that the contract answers."""
         found = []
         if self._health:
-            found.append(Route("GET", self._health, self.health, own_form, quiet=True, rank=-1))
+            found.append(Route("GET", self._health, self.health, OWN_ERRORS, fast=True, quiet=True, rank=-1))
         if self._predict:
-            # what names another model is answered nowhere else
-            rank = -1 if _names_another(self._predict, self._answering.card.name) else 1
-            found.append(Route("POST", self._predict, self._own.predict, own_form, rank=rank))
+            # a path that names a model which is not served here would be "unknown model" at the contract that it belongs to
+            rank = -1 if self._names_unknown_model(self._predict) else 1
+            found.append(Route("POST", self._predict, self._own.predict, OWN_ERRORS, fast=True, rank=rank))
         return found
+
+    def described(self, model: ServedModel) -> Dict[str, Operation]:
+        """What the routes take and answer, by path."""
+        health = Operation.json(OBJECT) if self._health == "/" else READY
+        found = [(self._health, health), (self._predict, prediction(model))]
+        return {path: operation for path, operation in found if path}
 
     async def health(self, request: Request) -> Response:
         """200 when the model has answered its warm-up, else 503 with the reason."""
-        ready = self._answering.ready()
+        ready = self._models.readiness()
         return await self._own.card(request) if self._health == "/" else ready
 
-
-def _names_another(path: str, model: str) -> bool:
-    named = _MODEL.match(path)
-    return named is not None and named.group(1) != model
+    def _names_unknown_model(self, path: str) -> bool:
+        named = _MODEL.match(path)
+        return named is not None and named.group(1) not in [one.card.name for one in self._registry.list()]
 
 
 def _route(environ: Mapping[str, str], name: str, ending: str) -> Optional[str]:
-    """The path that the variable names, with a slash before it; None where nothing asks for one.
+    """The path that the variable names, with a slash before it; None where it is not set.
 
     Raises:
         StartError: what it names is no path.

@@ -15,11 +15,11 @@ from .logs import rfc3339
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _CLOUD_TRACE = re.compile(rb"([0-9a-fA-F]{32})(?:/(\d{1,20}))?(?:;o=(\d))?.*")
 _PROJECT = os.environ.get("GOOGLE_CLOUD_PROJECT", "")
-_QUIET_ERRORS = (503, 504)  # said on purpose
+_QUIET_ERRORS = (503, 504)  # expected under load
 
 
 class Access(NamedTuple):
-    """One answered request; made into text by the log's own thread."""
+    """One answered request; the log's own thread formats it."""
 
     when: float  # epoch seconds
     request: Request
@@ -32,7 +32,7 @@ class Access(NamedTuple):
         """The line: method, path, status, latency and its parts, a summary of the values, the trace; JSON and a newline."""
         request, status = self.request, self.status
         severity = "ERROR" if status >= 500 and status not in _QUIET_ERRORS else "WARNING" if status >= 400 else "INFO"
-        line, of_line, asked, agent = _asked(
+        line, of_line, http_request, agent = _request_fields(
             request.method[:20],
             request.path[:256],
             request.headers.get(b"content-length", b"")[:20],
@@ -42,38 +42,40 @@ class Access(NamedTuple):
         error = f',"error":"{request.error}"' if request.error else ""
         return (
             f'{{"severity":"{severity}","time":"{rfc3339(self.when)}","message":"{line} {status}",'
-            f'"httpRequest":{{{asked}"status":{status},"responseSize":"{self.size}",'
+            f'"httpRequest":{{{http_request}"status":{status},"responseSize":"{self.size}",'
             f'"latency":"{self.latency_s:.6f}s"{agent}}},"request_id":"{request.id}",{of_line}"status":{status},'
             f'"latency_ms":{self.latency_s * 1000:.3f}{rows}{error}{self._of_the_model()}{_trace(request.headers)}}}\n'
         )
 
     def _of_the_model(self) -> str:
-        job, outputs = self.request.job, self.request.outputs
-        if job is None:
+        call, outputs = self.request.call, self.request.outputs
+        if call is None:
             return ""
-        waited, took = (job.began - job.arrived, job.ended - job.began) if job.began else (0.0, 0.0)
+        signature, inputs, timings = call.signature, call.inputs, call.timings
+        began = timings.began
+        waited, took = (began - timings.arrived, timings.ended - began) if began else (0.0, 0.0)
         text = (
-            f',"signature":{_quoted(job.signature.name)},"queue_ms":{waited * 1000:.3f},'
-            f'"predict_ms":{took * 1000:.3f},"batch_rows":{job.called_rows},'
-            f'"input":{summaries.of_inputs(job.signature, job.inputs)}'
+            f',"signature":{_quoted(signature.name)},"queue_ms":{waited * 1000:.3f},'
+            f'"predict_ms":{took * 1000:.3f},"batch_rows":{timings.batch_rows},'
+            f'"input":{summaries.of_inputs(signature, inputs)}'
         )
         if outputs is not None:
-            text += f',"output":{summaries.of_outputs(job.signature, outputs)}'
+            text += f',"output":{summaries.of_outputs(signature, outputs)}'
         if self.payloads:
-            values = {"inputs": summaries.payload(job.inputs), "outputs": summaries.payload(outputs)}
+            values = {"inputs": summaries.payload(inputs), "outputs": summaries.payload(outputs)}
             text += f',"payload":{json.dumps(values)}'
         return text
 
 
 @lru_cache(maxsize=64)
-def _asked(method: str, path: str, size: bytes, agent: bytes) -> Tuple[str, str, str, str]:
-    """What a line says of who asked for what: as text, as our fields, as Cloud Logging's, and its field of the client."""
+def _request_fields(method: str, path: str, size: bytes, agent: bytes) -> Tuple[str, str, str, str]:
+    """A request's method and path as text, as our fields, as Cloud Logging's fields, and the field of the client."""
     verb, where = _quoted(method), _quoted(path)
-    asked = f'"requestMethod":{verb},"requestUrl":{where},' + (
+    fields = f'"requestMethod":{verb},"requestUrl":{where},' + (
         f'"requestSize":"{size.decode()}",' if size.isdigit() else ""
     )
     client = f',"userAgent":{_quoted(agent.decode("latin-1"))}' if agent else ""
-    return f"{verb[1:-1]} {where[1:-1]}", f'"method":{verb},"path":{where},', asked, client
+    return f"{verb[1:-1]} {where[1:-1]}", f'"method":{verb},"path":{where},', fields, client
 
 
 def _trace(headers: Dict[bytes, bytes]) -> str:

@@ -51,7 +51,7 @@ class Log:
         self.write("error", message, **fields, stack_trace=trace[-16_000:])
 
     def access(self, line: Line) -> None:
-        """One line for one request, at the price of an append."""
+        """One line for one request; the caller only pays for an append."""
         if len(self._items) >= _MOST_WAITING:
             self._dropped += 1
             return
@@ -75,7 +75,7 @@ class Log:
                 self._dropped = 0
 
     def close(self) -> None:
-        """Write all that waits, and rest no more between lines."""
+        """Write all that waits, and wait no more between lines."""
         self._closing.set()
         self._wake.set()
         self.flush()
@@ -96,18 +96,18 @@ class Log:
             except BlockingIOError:  # noqa: PERF203 - a write may be cut anywhere
                 time.sleep(_REST_S)
             except OSError:
-                return  # nobody reads the log any more: serving goes on
+                return  # the reader of the log is gone: serving goes on
 
 
 class Line(Protocol):
-    """A line that is made into text only when it is written."""
+    """A line that is formatted only when it is written."""
 
     def line(self) -> str:
         """JSON and a newline."""
 
 
 class LogHandler(logging.Handler):
-    """Leads Python's own logging (asyncio's, the model's) into the log."""
+    """Writes the records of Python's logging (asyncio's, the model's) to the log."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class LogHandler(logging.Handler):
         severity = next((name for name, level in reversed(SEVERITIES.items()) if record.levelno >= level), "debug")
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 - a record of somebody's code whose arguments do not fit its text
+        except Exception:  # noqa: BLE001 - a library's record whose arguments do not fit its text
             message = str(record.msg)
         if record.exc_info and record.exc_info[1] is not None:
             self._log.failure(message.strip(), record.exc_info[1], logger=record.name)
@@ -162,11 +162,11 @@ class Printed(io.TextIOBase):
 
 
 def start_log(level: str) -> Log:
-    """The process's log on stdout, with Python's logging, warnings and prints led into it."""
+    """The process's log on stdout, which also gets Python's logging, warnings and prints."""
     log = Log(1, level)
     root = logging.getLogger()
     root.handlers[:] = [LogHandler(log)]
-    root.setLevel(logging.WARNING)  # libraries chat below that
+    root.setLevel(logging.WARNING)  # libraries log much below that
 
     def show(  # the signature is the standard library's
         message: Union[Warning, str],
@@ -190,9 +190,9 @@ def _format(item: Union[Line, Dict[str, Any]]) -> str:
         return json.dumps({**item, "time": rfc3339(item["time"])}, default=str) + "\n"
     try:
         return item.line()
-    except Exception as error:  # noqa: BLE001 - a value that cannot be told must not end the log
-        told = {"severity": "ERROR", "time": rfc3339(time.time()), "message": f"a line of the log failed: {error!r}"}
-        return json.dumps(told) + "\n"
+    except Exception as error:  # noqa: BLE001 - a value that cannot be written must not end the log
+        line = {"severity": "ERROR", "time": rfc3339(time.time()), "message": f"a line of the log failed: {error!r}"}
+        return json.dumps(line) + "\n"
 
 
 def rfc3339(when: float) -> str:

@@ -1,4 +1,4 @@
-"""Counters and histograms in the form that Prometheus reads: Metrics, one slot of shared cells for each worker."""
+"""Counters and histograms for Prometheus: Metrics, with a slot of shared cells for each worker."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ UNMATCHED = "unmatched"  # the route of what no route answers
 
 
 class Metrics:
-    """What this process counts, and what all workers counted together.
+    """What this process counts, and the sums of all workers.
 
-    The cells are doubles in memory that forked workers share: each writes its own slot, and any of them can tell the sum.
+    The cells are doubles in memory that forked workers share: each writes its own slot, and each can read all of them.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -41,7 +41,7 @@ class Metrics:
         self.use(0)
 
     def use(self, slot: int) -> None:
-        """Count in this worker's own cells, from now on; what a worker before it counted there stays counted."""
+        """Count in this slot from now on; what an earlier worker counted there stays."""
         self._cells = self._all[slot * self._width : (slot + 1) * self._width]
         self._cells[0] = self._cells[1] = self._cells[2] = self._cells[4] = 0.0
         self._cells[3] = float(os.getpid())
@@ -68,8 +68,8 @@ class Metrics:
         self._observe(self._rows, _ROWS, rows)
 
     def waiting(self, rows: int) -> None:
-        """So many rows wait, or are being answered, now."""
-        self._cells[0] = rows
+        """So many rows more wait or are being answered, fewer where it is negative."""
+        self._cells[0] += rows
 
     def loaded(self, seconds: float) -> None:
         """The model has been loaded."""
@@ -80,16 +80,16 @@ class Metrics:
         self._cells[2] = 1.0
 
     def mark(self, slot: Optional[int] = None) -> None:
-        """Tell the other processes that this one (or that of another slot) has come to its point."""
+        """Show the other processes that this one (or that of another slot) is ready for the next step."""
         cells = self._cells if slot is None else self._all[slot * self._width :]
         cells[4] = 1.0
 
     def marked(self, slot: int) -> bool:
-        """Whether the process of that slot has told so."""
+        """Whether the process of that slot has called `mark`."""
         return bool(self._all[slot * self._width + 4])
 
     def ended(self, slot: int) -> None:
-        """The process of that slot is no more: its number may be another's soon."""
+        """The process of that slot has ended: its process id may soon be another's."""
         self._all[slot * self._width + 3] = 0.0
 
     def pids(self) -> Set[int]:
@@ -97,8 +97,11 @@ class Metrics:
         slots = {int(self._all[slot * self._width + 3]) for slot in range(self._workers)}
         return (slots | {self._parent}) - {0}
 
-    def text(self, model: str, memory: int) -> bytes:
-        """All of it, summed over the workers, in Prometheus' text format 0.0.4; `memory` is theirs in bytes."""
+    def text(self, models: Iterable[str], memory: int) -> bytes:
+        """All of it, summed over the workers, in Prometheus' text format 0.0.4.
+
+        `models` are the names of those that are served, `memory` is what all workers take, in bytes.
+        """
         slots = [self._all[n * self._width : (n + 1) * self._width] for n in range(self._workers)]
         total: List[float] = [sum(cells) for cells in zip(*slots)]
         lines = [
@@ -113,7 +116,7 @@ class Metrics:
             *_gauge("mlpack_ready_workers", "Workers whose model has answered its warm-up.", total[2]),
             *_gauge("process_resident_memory_bytes", _MEMORY, memory),
             *_head("mlpack_model_info", "gauge", "Which model this is."),
-            f'mlpack_model_info{{model="{_escaped(model)}"}} 1',
+            *(f'mlpack_model_info{{model="{_escaped(model)}"}} 1' for model in dict.fromkeys(models)),
         ]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
 

@@ -1,4 +1,4 @@
-"""What a log line says of a request's values without telling them: shape, classes, range."""
+"""A summary of a request's values for the log, without the values: shape, classes, range."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def of_inputs(signature: Signature, inputs: Arrays) -> str:
     facts = [_facts(array) for array in arrays]
     limits = [one for one, _ in facts if one is not None]
     whole = (min(low for low, _ in limits), max(high for _, high in limits)) if limits else None
-    return f"{{{_said((len(arrays[0]), len(arrays)), whole, sum(missing for _, missing in facts))}}}"
+    return f"{{{_members((len(arrays[0]), len(arrays)), whole, sum(missing for _, missing in facts))}}}"
 
 
 def of_outputs(signature: Signature, outputs: Arrays) -> str:
@@ -49,7 +49,7 @@ def of_outputs(signature: Signature, outputs: Arrays) -> str:
 
 
 def payload(arrays: Optional[Arrays]) -> Any:
-    """The values themselves, the first few rows as text: only where the setting asks for it."""
+    """The values themselves, the first few rows as text: only with the setting `log_payloads`."""
     if arrays is None:
         return None
     rows = {name: array[:_MOST_ROWS].tolist() for name, array in arrays.items()}
@@ -59,16 +59,16 @@ def payload(arrays: Optional[Arrays]) -> Any:
 def _of_tensors(arrays: Arrays) -> str:
     if len(arrays) == 1:
         (array,) = arrays.values()
-        return f"{{{_said(array.shape, *_facts(array))}}}"
+        return f"{{{_members(array.shape, *_facts(array))}}}"
     found = [
-        f'{{"name":{_quoted(name)},{_said(array.shape, *_facts(array))}}}'
+        f'{{"name":{_quoted(name)},{_members(array.shape, *_facts(array))}}}'
         for name, array in islice(arrays.items(), _MOST_TENSORS)
     ]
     return f'{{"tensors":[{",".join(found)}]}}'
 
 
-def _said(shape: Sequence[int], limits: Optional[Limits], missing: int) -> str:
-    """The members of an object; limits to three digits: enough to see a drift, too little to tell the values."""
+def _members(shape: Sequence[int], limits: Optional[Limits], missing: int) -> str:
+    """The members of an object; limits to three digits: enough to see a drift, too little to know the values."""
     text = f'"shape":{list(shape)}'
     if limits is not None:
         text += f',"range":[{limits[0]:.3g},{limits[1]:.3g}]'

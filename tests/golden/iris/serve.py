@@ -1,7 +1,7 @@
 """Serves iris: Pipeline of scikit-learn 1.9.1, from model.pkl.
 
 Written by mlpack 0.1.0 to be read and changed. `python serve.py` starts it, with or without Docker;
-PORT, or --port, says where it listens. POST /predict asks it, GET / describes it, GET /ready says whether it can answer.
+PORT or --port sets the port. POST /predict predicts, GET / describes the model, GET /ready answers 200 once it is ready.
 """
 
 import sys
@@ -15,7 +15,7 @@ from mlpack.runtime.cpus import limit_threads  # noqa: E402
 # Math libraries count the host's CPUs, not the container's, and do so when they are imported.
 limit_threads()
 
-import loader  # noqa: E402 - how the model is loaded and asked: sklearn
+import loader  # noqa: E402 - how the model is loaded and called: sklearn
 from mlpack.runtime.server import serve  # noqa: E402
 from mlpack.runtime.settings import Batch, Settings  # noqa: E402
 
@@ -40,7 +40,7 @@ if __name__ == "__main__":
         serve(
             loader,
             card=HERE / "model.json",  # what the model is: its signatures, classes and columns
-            signature='predict',  # the one that is asked when a request names none; known: predict, predict_proba
+            signature='predict',  # the one for requests that name none; there are: predict, predict_proba
             settings=SETTINGS,
             argv=sys.argv[1:],
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlpack.runtime.errors import ServeError
-from mlpack.runtime.http.body_budget import Room
+from mlpack.runtime.http.body_budget import BodyBudget
 from mlpack.runtime.http.exchange import Exchange, Serving
 from mlpack.runtime.http.messages import Head, Request, Response
 
@@ -33,9 +33,9 @@ class App:
         except ServeError as error:
             return Response(error.status, b"")
 
-    def answered(self, _request: Request, response: Response, _seconds: float) -> None:
+    def answered(self, _request: Request, status: int, _size: int, _seconds: float) -> None:
         """It has ended."""
-        self.statuses.append(response.status)
+        self.statuses.append(status)
 
 
 class Line:
@@ -56,7 +56,7 @@ class Line:
 
 def begun(handler: Handler) -> tuple[Exchange, App, Line]:
     app, line = App(handler), Line()
-    serving: Any = Serving(app, asyncio.get_running_loop(), Room(0))  # type: ignore[arg-type]  # as far as it is asked here
+    serving: Any = Serving(app, asyncio.get_running_loop(), BodyBudget(0))  # type: ignore[arg-type]  # as far as it is asked here
     asked: Any = line
     request = Request(HEAD)
     request.max_body = 100

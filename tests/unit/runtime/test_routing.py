@@ -59,16 +59,16 @@ def test_ranks() -> None:
     free = Route("POST", "/mine", handler, tell, rank=1)
     router = Router([*ROUTES, first, taken, free])
     assert router.find("GET", "/")[0] is first
-    assert router.find("POST", "/v1/models/iris:predict")[0].tell is other
+    assert router.find("POST", "/v1/models/iris:predict")[0].write_error is other
     assert router.find("POST", "/mine")[0] is free
 
 
 def test_an_unknown_path_is_told_in_the_form_of_its_neighbours() -> None:
     """What begins like a contract's paths is refused as that contract does; anything else in our own form."""
     router = Router(ROUTES)
-    assert router.tell("/v1/nothing") is other
-    assert router.tell("/nothing") is tell
-    assert router.tell("nothing") is tell
+    assert router.error_writer("/v1/nothing") is other
+    assert router.error_writer("/nothing") is tell
+    assert router.error_writer("nothing") is tell
 
 
 def test_memory_of_paths_is_bounded() -> None:

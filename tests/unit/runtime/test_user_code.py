@@ -232,13 +232,13 @@ sys.path.insert(0, {str(tmp_path)!r})
 sys.path.insert(1, {str(Path(__file__).parents[3])!r})
 import loader
 from pathlib import Path
-from mlpack.runtime.models.user_code import bring
+from mlpack.runtime.models.loading import add_user_code
 for _ in range(2):
-    bring(Path({str(tmp_path)!r}), {{"paths": ["code", "code/src"], "main": {{"Cleaner": "loader"}}}})
+    add_user_code(Path({str(tmp_path)!r}), {{"paths": ["code", "code/src"], "main": {{"Cleaner": "loader"}}}})
 for module in (b"__main__", b"__mp_main__", b"loader", b"src.loader"):
     print(pickle.loads(b"c" + module + b"\\nCleaner\\n.").kind)
 print(sum('/code' in path for path in sys.path))
-bring(Path({str(tmp_path)!r}), {{}})
+add_user_code(Path({str(tmp_path)!r}), {{}})
 """
     (tmp_path / "run.py").write_text(script)
     done = subprocess.run([sys.executable, tmp_path / "run.py"], capture_output=True, text=True, check=False, cwd="/")

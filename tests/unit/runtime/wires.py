@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mlpack.runtime.errors import ServeError
-from mlpack.runtime.http.body_budget import Room
+from mlpack.runtime.http.body_budget import BodyBudget
 from mlpack.runtime.http.connection import Connection
 from mlpack.runtime.http.exchange import Serving
 from mlpack.runtime.http.messages import Request, Response
@@ -47,7 +47,7 @@ class App:
         self.asked.append(Asked(request.method, request.path, request.query(), request.version, headers, body))
         return Response(200, b"")
 
-    def answered(self, _request: Request, _response: Response, _seconds: float) -> None:
+    def answered(self, _request: Request, _status: int, _size: int, _seconds: float) -> None:
         """Nobody counts."""
 
 
@@ -103,7 +103,7 @@ def sent(packets: Iterable[bytes], max_body: int = 2**20, room: int = ROOM) -> O
 
     async def run() -> Outcome:
         app, transport = App(max_body), Transport()
-        serving: Any = Serving(app, asyncio.get_running_loop(), Room(room))  # type: ignore[arg-type]  # as far as it is used
+        serving: Any = Serving(app, asyncio.get_running_loop(), BodyBudget(room))  # type: ignore[arg-type]  # as far as it is used
         connection = Connection(serving)
         connection.connection_made(transport)  # type: ignore[arg-type]
         read, least = 0, room
@@ -112,13 +112,13 @@ def sent(packets: Iterable[bytes], max_body: int = 2**20, room: int = ROOM) -> O
                 break
             connection.data_received(packet)
             read += len(packet)
-            least = min(least, serving.room.free)
+            least = min(least, serving.budget.free)
             if connection.exchange is not None or transport.said:
                 await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
         connection.connection_lost(None)
         statuses = re.findall(rb"HTTP/1\.1 (\d+) ", transport.said)
-        return Outcome(app.asked, statuses, transport.said, read, serving.room.free, least)
+        return Outcome(app.asked, statuses, transport.said, read, serving.budget.free, least)
 
     return asyncio.run(run())

@@ -37,7 +37,7 @@ def to_base64(data: bytes) -> str:
 
 
 def from_base64(text: str, where: str) -> bytes:
-    """What the Base64 stands for; raises BadInputError, which tells `where` it was."""
+    """What the Base64 stands for; raises BadInputError, whose message says `where` it was."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,4 +1,4 @@
-"""JSON values into arrays, strictly: a value that is not of the tensor's dtype is named, never bent."""
+"""JSON values into arrays, strictly: a value that is not of the tensor's dtype is an error, never converted."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def shown(value: Any) -> str:
 
 def shown_counts(counts: Dict[str, int]) -> str:
     """Some of the names, each with its number."""
-    told = [f"{shown(name)} {count}" for name, count in islice(counts.items(), 10)]
-    return ", ".join([*told, *(["..."] if len(counts) > len(told) else [])])
+    shown_ones = [f"{shown(name)} {count}" for name, count in islice(counts.items(), 10)]
+    return ", ".join([*shown_ones, *(["..."] if len(counts) > len(shown_ones) else [])])
 
 
 def _misfits(values: Sequence[Any], dtype: str) -> Iterator[Misfit]:

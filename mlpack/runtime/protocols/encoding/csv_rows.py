@@ -94,7 +94,7 @@ def write_lines(predictions: Sequence[Any]) -> bytes:
 
 
 def _dtypes(signature: Signature, rows: Rows, width: int) -> List[str]:
-    """The dtype of each cell of a row, in the model's order; of the user's own code nobody knows it."""
+    """The dtype of each cell of a row, in the model's order; not known for the user's own code."""
     if rows.raw:
         return [_ANY] * width
     if signature.layout == "matrix" or len(signature.inputs) == 1:

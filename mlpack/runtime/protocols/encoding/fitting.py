@@ -135,7 +135,7 @@ def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
     if spec.dtype == "BYTES":
         return array
     kind = np.dtype(NUMPY[spec.dtype])
-    number = kind.kind != "b" and spec.name in signature.assumed  # a boolean is 0 or 1 where nothing told what it is
+    number = kind.kind != "b" and spec.name in signature.assumed  # a boolean is 0 or 1 where the dtype is assumed
     if (array.dtype.kind == "b") != (kind.kind == "b") and not number:
         raise _misfit(array, spec)
     if array.dtype == kind and array.dtype.isnative:

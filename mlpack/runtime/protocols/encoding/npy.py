@@ -27,7 +27,7 @@ def read_npy(body: bytes) -> Array:
     try:
         version = np.lib.format.read_magic(file)
         if int.from_bytes(body[8:10] if version == (1, 0) else body[8:12], "little") > _LONGEST_HEADER:
-            raise BadInputError("the header of the .npy is too long")  # noqa: TRY301 - told as it is, below
+            raise BadInputError("the header of the .npy is too long")  # noqa: TRY301 - passed on below
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
     except BadInputError:

@@ -22,7 +22,7 @@ class Rows:
     """Decodes a list of instances for one signature. Made once for each signature, used for every request.
 
     An instance is a list in the signature's order, an object by name, or, where a signature wants one value a row, the value.
-    `names` are the columns' or tensors', where the signature tells them, and `width` how many there are; `flat` says that a
+    `names` are the columns' or tensors', where the signature has them, and `width` how many there are; `flat` says that a
     row holds single values, `raw` that it is any JSON value.
     """
 
@@ -74,7 +74,7 @@ class Rows:
         return {spec.name: self._to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
 
     def _one_row(self, instances: List[Any]) -> Optional[Array]:
-        """A single row of plain numbers, as most requests are, in half the time; None leaves it to what tells why."""
+        """A single row of plain numbers, as most requests are, in half the time; None for any other row."""
         row = instances[0]
         if type(row) is not list or len(row) != self.width or not NUMBERS_OR_NULL.issuperset(map(type, row)):
             return None
@@ -122,7 +122,7 @@ class Rows:
         raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
 
     def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
-        """The values; where nothing told that the column holds numbers, a boolean is 0 or 1, as the model itself takes it."""
+        """The values; where the column's dtype is only assumed, a boolean is 0 or 1, as the model itself takes it."""
         if spec.name in self._assumed and bool in map(type, values):
             return [float(value) if type(value) is bool else value for value in values]
         return values

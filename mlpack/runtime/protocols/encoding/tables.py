@@ -56,7 +56,7 @@ def from_split(rows: Rows, table: Any) -> List[Any]:
         return [dict(zip(columns, row)) if columns and type(row) is list else row for row in data]
     kinds = {type(name) for name in columns or ()}
     if rows.names and str in kinds and len(kinds) > 1:
-        raise BadInputError("some of the table's columns are texts and others are not: nothing tells their order")
+        raise BadInputError("some of the table's columns are texts and others are not, so their order is not known")
     if not columns or not rows.names or kinds != {str}:
         return _unwrapped(rows, data)
     _check_names(rows, columns)

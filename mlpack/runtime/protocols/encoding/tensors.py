@@ -16,7 +16,7 @@ def cast_nested(values: Sequence[Any], spec: TensorSpec, *, infinite: bool = Fal
 
     Raises:
         BadInputError: the lists are ragged, or their lengths are not the spec's.
-        CastError: never; told as BadInputError with the value's place.
+        CastError: never; it becomes a BadInputError with the value's place.
     """
     shape: List[int] = [len(values)]
     level: Sequence[Any] = values

@@ -99,7 +99,7 @@ def _unfolded(body: bytes, *, stuck: bool) -> bool:
 def _decode(decoder: json.JSONDecoder, text: str) -> Any:
     """What the decoder makes of the text, at once where nothing stands around the value."""
     try:
-        document, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]  # there since 2.6, not told
+        document, end = decoder.scan_once(text, 0)  # type: ignore[attr-defined]  # there since 2.6, not in the stubs
     except StopIteration:
         return decoder.decode(text)
     return document if end == len(text) else decoder.decode(text)

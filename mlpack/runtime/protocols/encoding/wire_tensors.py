@@ -182,9 +182,9 @@ def _texts(data: "memoryview[int]", name: str, count: int) -> Array:
 
 
 def _written(flat: List[Any]) -> Dict[str, Any]:
-    """BYTES in JSON: texts. The protocol has no word for other bytes; where there are any, all are Base64 and told to be so.
+    """BYTES in JSON: texts. The protocol has no word for other bytes: with any of them all are Base64, as `content_type` says.
 
-    `content_type` is what MLServer and its clients call that.
+    That parameter is the one of MLServer and its clients.
     """
     texts = [as_text(value) if isinstance(value, bytes) else _text(value) for value in flat]
     if all(isinstance(text, str) for text in texts):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpack.runtime.models.quick import know_arrays
+from mlpack.runtime.models.loading import speed_up_narwhals
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_answers_stay(one: Any, frame: bool, series: bool) -> None:
     dependencies = narwhals.dependencies
     before = [dependencies.is_into_dataframe(one), dependencies.is_into_series(one)]
     for _ in range(2):
-        know_arrays()
+        speed_up_narwhals()
         told = [dependencies.is_into_dataframe(one), dependencies.is_into_series(one)]
         assert told == before == [frame, series]
     original = vars(dependencies.is_into_dataframe)["__wrapped__"]

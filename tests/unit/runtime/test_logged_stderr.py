@@ -6,12 +6,12 @@ import sys
 
 PROGRAM = """
 import os
-from mlpack.runtime.telemetry.stderr import chatter_logged
+from mlpack.runtime.models.loading import logged_stderr
 from mlpack.runtime.telemetry.logs import start_log
 
 log = start_log("info")
 try:
-    with chatter_logged(log):
+    with logged_stderr(log):
         os.write(2, b"WARNING: a greeting\\n\\nI0000 port.cc:153] of two lines\\n")
         raise SystemExit(3)
 finally:

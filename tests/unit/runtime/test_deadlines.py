@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlpack.runtime.http.deadlines import Watches
+from mlpack.runtime.http.deadlines import Deadlines
 
 
 class Asked:
@@ -23,33 +23,33 @@ class Asked:
 
 def test_an_answered_one_is_not_kept_by_one_that_waits() -> None:
     """One slow client before many that are answered: theirs are forgotten at the next look, it alone stays."""
-    watches = Watches(60.0)
+    deadlines = Deadlines(60.0)
     slow: Any = Asked(0.0)
     others: list[Any] = [Asked(0.01 + n / 1000) for n in range(100)]
     for one in (slow, *others):
-        watches.add(one)
-    watches.look(1.0)
-    assert len(watches) == 101
+        deadlines.add(one)
+    deadlines.check(1.0)
+    assert len(deadlines) == 101
     for one in others:
         one.answered = True
-    watches.look(1.1)
-    assert len(watches) == 1
-    watches.look(59.9)
+    deadlines.check(1.1)
+    assert len(deadlines) == 1
+    deadlines.check(59.9)
     assert not slow.expired
-    watches.look(60.1)
+    deadlines.check(60.1)
     assert slow.expired
-    assert len(watches) == 0
+    assert len(deadlines) == 0
 
 
 def test_time_is_up_for_each_by_itself() -> None:
     """Whoever began in time to be over is told, in the order of their coming, and who came later is not."""
-    watches = Watches(0.2)
+    deadlines = Deadlines(0.2)
     asked: list[Any] = [Asked(n / 10) for n in range(5)]
     for one in asked:
-        watches.add(one)
-    watches.look(0.35)
+        deadlines.add(one)
+    deadlines.check(0.35)
     assert [one.expired for one in asked] == [True, True, False, False, False]
     asked[2].answered = True
-    watches.look(10.0)
+    deadlines.check(10.0)
     assert [one.expired for one in asked] == [True, True, False, True, True]
-    assert len(watches) == 0
+    assert len(deadlines) == 0

@@ -1,4 +1,4 @@
-"""The room for requests follows the container's memory, as the kernel tells it."""
+"""The memory for requests follows the container's limit, as the kernel tells it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlpack.runtime.http import body_budget as room
-from mlpack.runtime.http.body_budget import memory_limit, room_for
+from mlpack.runtime.http import body_budget
+from mlpack.runtime.http.body_budget import make_budget, memory_limit
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 MIB = 2**20
@@ -48,10 +48,10 @@ def test_the_limit_is_the_groups_or_the_machines(tmp_path: Path, text: str, limi
 
 
 def test_workers_share_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter of the memory, or what is set, for all workers together; one body has room always."""
-    monkeypatch.setattr(room, "memory_limit", lambda: 512 * MIB)
-    assert room_for(None, 32 * MIB).free == 128 * MIB
-    assert room_for(None, MIB, workers=4).free == 32 * MIB
-    assert 32 * MIB < room_for(None, 32 * MIB, workers=4).free < 33 * MIB
-    assert room_for(64 * MIB, MIB, workers=2).free == 32 * MIB
-    assert 32 * MIB < room_for(1, 32 * MIB).free < 33 * MIB
+    """A quarter of the memory, or what is set, for all workers together; one body always fits in."""
+    monkeypatch.setattr(body_budget, "memory_limit", lambda: 512 * MIB)
+    assert make_budget(None, 32 * MIB).free == 128 * MIB
+    assert make_budget(None, MIB, workers=4).free == 32 * MIB
+    assert 32 * MIB < make_budget(None, 32 * MIB, workers=4).free < 33 * MIB
+    assert make_budget(64 * MIB, MIB, workers=2).free == 32 * MIB
+    assert 32 * MIB < make_budget(1, 32 * MIB).free < 33 * MIB
