@@ -161,5 +161,7 @@ def _link(cursor: Cursor) -> tuple[str, int]:
     flags = cursor.number(1)
     kind = cursor.number(1) if flags & 8 else 0
     cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
-    name = utf8(cursor.take(cursor.number(1 << (flags & 3))))
-    return name, kind
+    name = cursor.take(cursor.number(1 << (flags & 3)))
+    if b"\0" in name:  # libhdf5 takes what is before it
+        raise CutOffError("an HDF5 link's name goes on behind its end")
+    return utf8(name), kind

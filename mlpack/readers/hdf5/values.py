@@ -83,7 +83,7 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
     for size in sizes:
         padded = -(-size // 8) * 8 if version == 1 else size
         parts.append(cursor.take(padded)[:size])
-    name = utf8(parts[0].split(b"\0")[0])
+    name = _name(parts[0])
     if flags & 3:
         raise CutOffError(f"the type of the HDF5 attribute {name[:100]!r} lies elsewhere, where it is not read")
     kind = datatype(Cursor(parts[1], blocks))
@@ -97,6 +97,13 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
         return name, None
     values = [_value(kind, cursor, blocks) for _ in range(count)]
     return name, values[0] if not shape and values else values
+
+
+def _name(data: bytes) -> str:
+    """A name whose only NUL is its last byte; of others libhdf5 takes what is before the first NUL or before the last byte."""
+    if data.find(b"\0") != len(data) - 1:
+        raise CutOffError("the name of an HDF5 attribute does not end where it says")
+    return utf8(data[:-1])
 
 
 def _value(kind: Kind, cursor: Cursor, blocks: Blocks) -> Any:

@@ -49,6 +49,20 @@ def test_one_name_twice(fill: Callable[[Any], None], old: bytes, new: bytes, lib
         read(data.replace(old, new))
 
 
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_names_end_where_they_say(libver: str) -> None:
+    """An attribute's name ends with its only NUL, a link's has none: of others libhdf5 reads a part."""
+    data = written(attributes, libver)
+    end = data.index(b"model_c0nfig\0") + len("model_c0nfig")
+    with pytest.raises(CutOffError, match="name of an HDF5 attribute"):
+        read(data[:end] + b"!" + data[end + 1 :])
+    with pytest.raises(CutOffError, match="name of an HDF5 attribute"):
+        read(data.replace(b"model_c0nfig\0", b"model_\0onfig\0"))
+    if libver == "latest":  # the members of an old group lie in a heap, where a NUL ends each
+        with pytest.raises(CutOffError, match="link's name"):
+            read(written(links, libver).replace(b"other", b"oth\0r"))
+
+
 def test_messages_that_lie_elsewhere() -> None:
     """A committed data type, which an attribute or a dataset refers to, is not read, so neither is the attribute."""
 
