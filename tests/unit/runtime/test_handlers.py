@@ -88,11 +88,9 @@ def test_a_handler_in_a_task_calls_a_service_with_a_timeout(handled: Any) -> Non
 
     async def handler(incoming: Request) -> Response:
         limit_s = float(incoming.query()["limit"])
-        try:
-            async with (
-                asyncio.timeout(limit_s),
-                asyncio.TaskGroup() as group,
-            ):  # what HTTP clients and drivers are built on
+        new: Any = asyncio  # the type checker reads this file as of Python 3.10
+        try:  # what HTTP clients and database drivers are built on
+            async with new.timeout(limit_s), new.TaskGroup() as group:
                 calls = [group.create_task(request(f"/{name}")) for name in incoming.query()["names"].split(",")]
         except TimeoutError:
             return text("late")
@@ -205,9 +203,10 @@ def test_the_deadline_ends_both_kinds(handled: Any, fast: bool, how: str) -> Non
 def installed(python: str) -> Path | None:
     """An interpreter of this minor version: on the PATH, or beside the one that runs this, where version managers keep others."""
     beside = sorted(Path(sys.base_prefix).parent.glob(f"{python}.*/bin/python{python}"))
-    found = [*beside, *filter(None, [shutil.which(f"python{python}")])]
-    works = [one for one in found if subprocess.run([one, "-c", ""], capture_output=True, check=False).returncode == 0]
-    return Path(works[0]) if works else None
+    on_path = shutil.which(f"python{python}")
+    found = [*beside, *([] if on_path is None else [Path(on_path)])]
+    works = (one for one in found if subprocess.run([one, "-c", ""], capture_output=True, check=False).returncode == 0)
+    return next(works, None)
 
 
 @pytest.mark.parametrize("python", sorted(SUPPORTED))
