@@ -97,7 +97,7 @@ for name in ("harmless", "hostile", "printing"):
 # The attribute that names the file, with its value before its key: TensorFlow reads it all the same.
 with open(f"{folder}/printing/saved_model.pb", "rb+") as file:
     text = file.read()
-    start = text.index(b"\\n\\routput_stream\\x12")
+    start = text.rindex(b"\\n\\routput_stream\\x12")
     key, value = text[start : start + 15], text[start + 15 : start + 17 + text[start + 16]]
     assert text.count(key + value) == 1
     file.seek(0)
