@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from mlpack.artifacts.reference import Reference, reference_of
 from mlpack.errors import ConfigError
 from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section, for the rooms above
 
@@ -76,7 +77,7 @@ class Config(_Section):
 
     name: str | None = Field(default=None, description="name of the image and the model; default: the name of the file")
     version: str | None = Field(default=None, description="tag, OCI label and V2 model_version")
-    model: Path | None = Field(default=None, description="the model file or folder")
+    model: str | Path | None = Field(default=None, description="the model file or folder")
     entry: str | None = Field(default=None, description="which object to serve if the file contains several")
     signature: str | None = Field(default=None, description="signature for requests that name none")
     framework: str | None = Field(
@@ -122,9 +123,9 @@ _PATHS = (
 )  # fmt: skip
 
 
-def find_config(model: Path | None, cwd: Path) -> Path | None:
+def find_config(model: Reference | None, cwd: Path) -> Path | None:
     """The mlpack.yaml that counts: beside the model, else in the working folder; None when there is neither."""
-    places = [] if model is None else [(model if model.is_dir() else model.parent)]
+    places = [model if model.is_dir() else model.parent] if isinstance(model, Path) else []
     for place in [*places, cwd]:
         candidate = place / FILE_NAME
         if candidate.is_file():
@@ -220,7 +221,8 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
             continue
         value = holder[keys[-1]]
         if isinstance(value, str):
-            holder[keys[-1]] = folder / value
+            place = reference_of(value) if keys == ("model",) else Path(value)
+            holder[keys[-1]] = folder / place if isinstance(place, Path) else place
         elif isinstance(value, list):
             holder[keys[-1]] = [folder / item if isinstance(item, str) else item for item in value]
 

@@ -25,3 +25,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+def in_bytes(on_progress: OnProgress, step: str, title: str) -> Callable[[int, int], None]:
+    """A receiver of bytes done and bytes in all, which reports them as one step."""
+    return lambda done, total: on_progress(Progress(step=step, title=title, current=done, total=total))

@@ -20,8 +20,8 @@ class Ci(str, Enum):
     cloudbuild = "cloudbuild"
 
 
-ModelPath = Annotated[
-    Path | None, typer.Argument(metavar="PATH", help="Model file or folder. Default: `model:` in mlpack.yaml.")
+Model = Annotated[
+    str | None, typer.Argument(metavar="PATH", help="Model file or folder. Default: `model:` in mlpack.yaml.")
 ]
 ImageName = Annotated[
     str | None,

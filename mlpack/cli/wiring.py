@@ -13,6 +13,7 @@ from mlpack.cli.output.console import Console
 from mlpack.errors import EngineUnavailableError, MlpackError, UsageError
 
 if TYPE_CHECKING:
+    from mlpack.artifacts.reference import Reference
     from mlpack.config import Config
     from mlpack.engines.base import Engine
     from mlpack.packages.settings import PackageSettings
@@ -26,7 +27,7 @@ _NOT_THE_IMAGE = "not the image: this is a local process, which loads the model 
 
 
 def make_line(
-    path: Path | None = None,
+    model: str | None = None,
     *,
     console: Console,
     config: Path | None = None,
@@ -40,12 +41,13 @@ def make_line(
     target: Callable[[Config, str | None], Target | None] = lambda _config, _name: None,
     destination: Callable[[Config, Target | None, str], Destination | None] = lambda _config, _target, _name: None,
 ) -> Line:
-    """A command's line; `path` is the model's; `remembered` takes the mlpack.yaml of the image that was built last.
+    """A command's line for the model that the user named; `remembered` takes the mlpack.yaml of the image that was built last.
 
     `engine` is the option --engine; `local` says what happens when the engine chosen there or in mlpack.yaml is a LocalRunner:
     it runs the model, it is refused, or it is ignored by a command that can do without an engine. `target` and `destination`
     make theirs when the line needs them, with the image's name. Raises UsageError, ConfigError.
     """
+    from mlpack.artifacts.reference import reference_of
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.config import Config
     from mlpack.formats.base import installed_formats
@@ -55,11 +57,16 @@ def make_line(
     from mlpack.workspace import Workspace
 
     workspace = Workspace(Path.cwd())
+    reference = None if model is None else reference_of(model)
     loaded = (
-        Config(model=path)
+        Config(model=reference)
         if ignore_config
         else load_config_for(
-            path, workspace, config=config, remembered=remembered, overrides={**(overrides or {}), "engine": engine}
+            reference,
+            workspace,
+            config=config,
+            remembered=remembered,
+            overrides={**(overrides or {}), "engine": engine},
         )
     )
     kind = None if local == "ignore" else load("engines", loaded.engine)
@@ -102,7 +109,7 @@ def choose_engine(
 
 
 def load_config_for(
-    path: Path | None,
+    model: Reference | None,
     workspace: Workspace,
     *,
     config: Path | None,
@@ -115,8 +122,8 @@ def load_config_for(
     if config is not None and not config.is_file():
         raise UsageError(f"no file {config}", hint="--config names a mlpack.yaml.")
     last = workspace.last_built() if remembered else None
-    file = config or (last.config if last else None) or find_config(path, workspace.folder)
-    named = {} if path is None else {"model": path}
+    file = config or (last.config if last else None) or find_config(model, workspace.folder)
+    named = {} if model is None else {"model": model}
     return load_config(None if file is None else file.resolve(), overrides={**(overrides or {}), **named})
 
 

@@ -299,12 +299,14 @@ def document(info: ModelInfo, digest: str | None) -> dict[str, Any]:
     return {"path": shown(info.path), **info.to_json(), "digest": digest}
 
 
-def failure_document(path: Path, error: MlpackError) -> dict[str, Any]:
+def failure_document(model: str | Path, error: MlpackError) -> dict[str, Any]:
     """The JSON document of a failure: the same keys, as far as they are known, and `error`."""
     known = error.info if isinstance(error, ModelError) else {}
     empty: dict[str, Any] = {
         "signatures": [], "requirements": [], "contents": [], "safety": Safety(verdict="unknown").to_json()
     }  # fmt: skip
-    told = {key: known.get(key, empty.get(key)) for key in _KEYS} | {"path": shown(path)}
+    told = {key: known.get(key, empty.get(key)) for key in _KEYS} | {
+        "path": shown(model) if isinstance(model, Path) else model
+    }
     named = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
     return {**told, "error": named}

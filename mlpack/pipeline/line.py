@@ -20,7 +20,8 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.prepared import Prepared
-from mlpack.artifacts.progress import OnProgress, Progress
+from mlpack.artifacts.progress import in_bytes
+from mlpack.artifacts.reference import Reference
 from mlpack.artifacts.release import Planned, Release, Released, Unverified, Verified, release_of
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment
@@ -80,8 +81,8 @@ class Line:
         return value
 
     @property
-    def model(self) -> Path:
-        """The model's path, from the command line or mlpack.yaml. Raises UsageError when neither names one."""
+    def model(self) -> Reference:
+        """The model, from the command line or mlpack.yaml. Raises UsageError when neither names one."""
         if self.config.model is None:
             raise UsageError("no model is named", hint="Give its path, or `model:` in mlpack.yaml.")
         return self.config.model
@@ -131,7 +132,7 @@ class Line:
                 formats=list(self.tools.formats.values()),
                 sample=self._sample or (),
                 opaque=self.config.predictor is not None,
-                on_progress=_in_bytes(on_progress, "read", f"read {path.name}"),
+                on_progress=in_bytes(on_progress, "read", f"read {path.name}"),
             )
 
     def _prepare(self, info: ModelInfo) -> Prepared:
@@ -198,7 +199,7 @@ class Line:
             return render(
                 lock, config=self.config, loader=known.loader if known else None,
                 note=known.dockerfile_note if known else "", private=private,
-                on_bytes=_in_bytes(on_progress, "hash", "model digest"),
+                on_bytes=in_bytes(on_progress, "hash", "model digest"),
             )  # fmt: skip
 
     def _build(self, bundle: Bundle) -> Image | Report:
@@ -314,7 +315,3 @@ class Line:
     @cached_property
     def _sample(self) -> list[Any] | None:
         return None if self.config.sample is None else read_sample(self.config.sample)
-
-
-def _in_bytes(on_progress: OnProgress, step: str, title: str) -> Callable[[int, int], None]:
-    return lambda done, total: on_progress(Progress(step=step, title=title, current=done, total=total))

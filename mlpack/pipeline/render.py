@@ -23,6 +23,7 @@ from mlpack.templating import render_dockerfile
 from mlpack.version import __version__
 
 if TYPE_CHECKING:
+    from mlpack.artifacts.reference import Reference
     from mlpack.config import Config, Settings
 
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
@@ -108,13 +109,14 @@ def bundle_name(config: Config, info: ModelInfo) -> str:
     return (slug(config.name) if config.name else model_name(info.path)) or "model"
 
 
-def service_name(config: Config, path: Path) -> str:
-    """The name of a model's service: as configured, else by its path."""
-    return slug(config.name) if config.name else model_name(path)
+def service_name(config: Config, model: Reference) -> str:
+    """The name of a model's service: as configured, else by its path or reference."""
+    return slug(config.name) if config.name else model_name(model)
 
 
-def model_name(path: Path) -> str:
+def model_name(model: Reference) -> str:
     """A name for an image: the file's stem, or its folder's where the stem says nothing; lower-case, safe in a reference."""
+    path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
     generic = {
         "model",
         "clf",
@@ -127,7 +129,7 @@ def model_name(path: Path) -> str:
         "best",
         "pipe",
     }
-    stem = path.name.split(".")[0] if path.is_file() else path.name
+    stem = path.name.split(".")[0] if path.is_file() or path is not model else path.name
     if slug(stem) in generic or not slug(stem):
         stem = path.resolve().parent.name
     return slug(stem) or "model"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.reference import Reference
 from mlpack.config import FILE_NAME, load_config
 from mlpack.errors import UsageError
 from mlpack.formats.base import Format
@@ -26,16 +27,20 @@ class Written:
 
 
 def write_config(
-    path: Path, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
+    model: Reference, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
 ) -> Written:
-    """Write mlpack.yaml beside the model. Raises UsageError when it exists, unless `force`, and what `inspect` raises."""
-    target = (path if path.is_dir() else path.parent) / FILE_NAME
+    """Write mlpack.yaml beside the model, or into this folder for a model that is elsewhere.
+
+    Raises UsageError when it exists, unless `force`, and what `inspect` raises.
+    """
+    folder = Path() if isinstance(model, str) else model if model.is_dir() else model.parent
+    target = folder / FILE_NAME
     if target.exists() and not force:
         raise UsageError(f"{target} exists", hint="--force replaces it.")
     info = inspect()
     stub = _stub(formats.get(info.format), info, target.parent, force=force)
     values = {
-        "file": info.path.name,
+        "file": model if isinstance(model, str) else info.path.name,
         "name": model_name(info.path),
         "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
         "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],

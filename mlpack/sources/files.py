@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpack.artifacts.progress import OnProgress
+from mlpack.artifacts.reference import reference_of
 
 
 class LocalFiles:
@@ -14,7 +15,7 @@ class LocalFiles:
 
     def accepts(self, reference: str) -> bool:
         """True for everything that has no scheme."""
-        return "://" not in reference
+        return isinstance(reference_of(reference), Path)
 
     def fetch(self, reference: str, *, folder: Path, on_progress: OnProgress) -> Path:  # noqa: ARG002 - nothing is downloaded
         """The path itself; whether it can be read is seen when it is inspected."""

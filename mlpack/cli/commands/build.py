@@ -14,7 +14,7 @@ from mlpack.cli.options import (
     Framework,
     Gpu,
     Include,
-    ModelPath,
+    Model,
     Name,
     Platform,
     Predictor,
@@ -31,7 +31,7 @@ from mlpack.cli.output.console import Console
 
 
 def build(
-    path: ModelPath = None,
+    model: Model = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", "-t", help="Additional tag. Repeatable.")] = None,
     name: Name = None,
     version: Version = None,
@@ -82,7 +82,7 @@ def build(
     options = Options(
         include=tuple(include or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache
     )  # fmt: skip
-    line = make_line(path, console=console, config=config, overrides=overrides, engine=engine, options=options)
+    line = make_line(model, console=console, config=config, overrides=overrides, engine=engine, options=options)
     image = line.run(line.model, Image)
     console.document(image.to_json())
     console.text("Next: mlpack test")

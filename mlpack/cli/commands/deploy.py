@@ -103,7 +103,8 @@ def _run(console: Console, line: Line, start: Any, *, dry_run: bool) -> int:
 
 
 def _line(console: Console, source: str | None, choices: DeployChoices, *, config: Path | None) -> tuple[Line, Any]:
-    """The line and where it starts: a model's path, an image of the engine, or one that is in a registry already."""
+    """The line and where it starts: a model, an image of the engine, or one that is in a registry already."""
+    from mlpack.artifacts.reference import reference_of
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line
@@ -119,11 +120,13 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
             hint="--yes confirms; --dry-run only shows the plan.",
         )
     workspace = Workspace(Path.cwd())
-    path = Path(source) if source is not None and Path(source).exists() else None
+    model = reference_of(source) if source is not None else None
+    if isinstance(model, Path) and not model.exists():  # then it is the name of an image
+        model = None
     released = source is not None and "@sha256:" in source  # in its registry already, so no engine is needed
 
     def target(loaded: Config, name: str | None) -> Target:
-        named = name if path is None else service_name(loaded, path)
+        named = name if model is None else service_name(loaded, model)
         return make_target(
             loaded, choices.target, choices.service, choices.options, choices.more, workspace=workspace, name=named
         )
@@ -141,7 +144,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         )
 
     line = make_line(
-        path,
+        None if model is None else source,
         console=console,
         config=config,
         remembered=source is None,
@@ -149,7 +152,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         local="ignore" if released else "refuse",
         options=Options(
             trust=choices.trust,
-            verification="skip" if choices.no_verify else "reuse" if path else "require",
+            verification="skip" if choices.no_verify else "reuse" if model else "require",
             receipt=choices.receipt,
             traffic=choices.traffic,
         ),
@@ -159,10 +162,10 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
     )
     platforms = target_class(line.config, choices.target, workspace).platforms
     line = expecting(replace(line, options=replace(line.options, platforms=platforms)))
-    if path is not None:
+    if model is not None:
         found = line.tools.target(None)  # wrong settings, or no registry, are reported before anything is built
-        line.tools.destination(found, service_name(line.config, path))
-        return line, path
+        line.tools.destination(found, service_name(line.config, model))
+        return line, model
     if source is not None and released:
         return line, line.released(source)
     return line, line.image(source)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, Ci, ModelPath
+from mlpack.cli.options import AsJson, Ci, Model
 from mlpack.cli.output.console import Console
 
 
 def init(
-    path: ModelPath = None,
+    model: Model = None,
     ci: Annotated[
         Ci | None,
         typer.Option("--ci", help="Write a CI workflow instead: build, test, push, deploy, without key files."),
@@ -27,6 +27,7 @@ def init(
     mlpack init --ci github model.pkl
     """
     from mlpack.artifacts.model import ModelInfo
+    from mlpack.artifacts.reference import reference_of
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.scaffold.config_file import write_config
@@ -34,17 +35,17 @@ def init(
 
     console = Console(json=json)
     if ci is not None:
-        target = write_workflow(ci.value, path, Path.cwd(), force=force)
+        target = write_workflow(ci.value, None if model is None else reference_of(model), Path.cwd(), force=force)
         console.document({"file": str(target)})
         console.text(f"Wrote {target}. Its first lines say what it needs.")
         return 0
-    if path is None:
+    if model is None:
         raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
     line = make_line(
-        path, console=console, ignore_config=True, local="ignore"
+        model, console=console, ignore_config=True, local="ignore"
     )  # the file that is there has no part in what replaces it
-    written = write_config(path, lambda: line.run(path, ModelInfo), formats=line.tools.formats, force=force)
+    written = write_config(line.model, lambda: line.run(line.model, ModelInfo), formats=line.tools.formats, force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
     first = f"fill in {written.predictor}, then " if written.predictor else ""
-    console.text(f"Wrote {written.config}. Next: {first}mlpack build {path}")
+    console.text(f"Wrote {written.config}. Next: {first}mlpack build {model}")
     return 0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, Entry, Framework, ModelPath, Quiet
+from mlpack.cli.options import AsJson, ConfigFile, Entry, Framework, Model, Quiet
 from mlpack.cli.output.console import Console
 
 
@@ -23,7 +23,7 @@ _FAILING = {Threshold.unknown: {"unknown", "dangerous"}, Threshold.dangerous: {"
 
 
 def inspect(
-    path: ModelPath = None,
+    model: Model = None,
     entry: Entry = None,
     framework: Framework = None,
     digest: Annotated[
@@ -51,7 +51,7 @@ def inspect(
 
     console = Console(json=json, quiet=quiet)
     line = make_line(
-        path, console=console, config=config, overrides={"entry": entry, "framework": framework}, local="ignore"
+        model, console=console, config=config, overrides={"entry": entry, "framework": framework}, local="ignore"
     )
     try:
         info = line.run(line.model, ModelInfo)

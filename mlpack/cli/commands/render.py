@@ -14,7 +14,7 @@ from mlpack.cli.options import (
     Framework,
     Gpu,
     Include,
-    ModelPath,
+    Model,
     Name,
     Platform,
     Predictor,
@@ -37,7 +37,7 @@ def render(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; it must be new or empty.")
     ],
-    path: ModelPath = None,
+    model: Model = None,
     buildkit: Annotated[
         bool, typer.Option("--buildkit", help="Use BuildKit's cache mounts and bind mounts in the Dockerfile.")
     ] = False,
@@ -89,7 +89,7 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
         )
     options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
-    line = make_line(path, console=console, config=config, overrides=overrides, local="ignore", options=options)
+    line = make_line(model, console=console, config=config, overrides=overrides, local="ignore", options=options)
     if serve_with is not None:
         return _for_another_server(console, line, serve_with, out)
     bundle = line.run(line.model, Bundle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -67,7 +66,7 @@ def run(
     if not local:
         refuse_model_options({**words, "include": include, "trust": trust})
     line = make_line(
-        Path(image) if local and image is not None else None,
+        image if local else None,
         console=console,
         config=config,
         overrides=words,

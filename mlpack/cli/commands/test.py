@@ -115,7 +115,7 @@ def test(
         expected=expected,
     )
     line = make_line(
-        Path(image) if local and image is not None else None,
+        image if local else None,
         console=console,
         config=config,
         overrides={**words, "test.request": request, "test.expected": expected, "test.tolerance": tolerance},
