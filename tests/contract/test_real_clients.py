@@ -95,7 +95,7 @@ def test_kserve(ports: dict[str, int], rows: Any) -> None:
     found = asked("kserve", ports, rows, forms)
     assert found["ready"] == [True] * 5
     assert "HTTPStatusError: row 0: expected a list of 4 values" in found["refused"]
-    assert "HTTPStatusError: :explain is not answered" in found["explain"]
+    assert "HTTPStatusError: :explain is not supported" in found["explain"]
     assert "400 Bad Request" in found["explain"]
     assert "404 Not Found" in found["unknown"]
 
