@@ -255,8 +255,8 @@ def test_a_users_package_hides_the_files_of_the_loaders_folder(tmp_path: Path) -
 sys.path[:0] = [{str(tmp_path)!r}, {str(Path(__file__).parents[3])!r}]
 import loader
 from pathlib import Path
-from mlpack.runtime.models.user_code import bring
-bring(Path({str(tmp_path)!r}), {{"paths": ["code"], "main": {{"Cleaner": "loader.calls"}}}})
+from mlpack.runtime.models.loading import add_user_code
+add_user_code(Path({str(tmp_path)!r}), {{"paths": ["code"], "main": {{"Cleaner": "loader.calls"}}}})
 print(loader.Cleaner.kind, Cleaner.kind)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
