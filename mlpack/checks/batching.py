@@ -78,7 +78,9 @@ def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
         rng = random.Random(number)  # noqa: S311 - repeatable requests, not secrets
         with client.another() as own:
             start.wait(60)
-            return [problem for _ in range(_REQUESTS) if (problem := _one(own, rng, rows, alone, signatures, tolerance))]
+            return [
+                problem for _ in range(_REQUESTS) if (problem := _one(own, rng, rows, alone, signatures, tolerance))
+            ]
 
     with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
         problems = [problem for found in pool.map(send, range(_CLIENTS)) for problem in found]

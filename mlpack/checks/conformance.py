@@ -34,9 +34,7 @@ class ModelFacts:
     card: Mapping[str, Any] | None = None
 
 
-def check_url(
-    url: str, contracts: Sequence[Contract], facts: ModelFacts, on_check: OnCheck = lambda _: None
-) -> Report:
+def check_url(url: str, contracts: Sequence[Contract], facts: ModelFacts, on_check: OnCheck = lambda _: None) -> Report:
     """Check a service that is already running. A failed check raises nothing."""
     checklist = Checklist(on_check=on_check)
     predictions: dict[str, list[Any]] = {}

@@ -15,7 +15,7 @@ def refuse_dangerous(info: ModelInfo, *, local: bool = False) -> None:
     """Raise UnsafeModelError for a file that would run commands or code."""
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
-        hint = "Get the file again from a source that you trust, or ask its author to save it again."
+        hint = "Get the file from a source that you trust, or ask its author to save it again."
         if (remedy := remedy_for(info.safety)) is not None:
             hint = f"It contains {remedy.parts} as embedded files, which are opened without a check. {remedy.hint}"
         if any(finding.callable.startswith("dill.") for finding in info.safety.findings):

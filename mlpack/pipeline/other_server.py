@@ -38,7 +38,9 @@ def write_for_server(
         raise UsageError(f"unknown server {server!r}", hint=f"--serve-with takes {', '.join(known)}.")
     of_format, other = known[server]
     if prepared.code is not None:
-        raise UsageError(f"{other.title} cannot run your Python code", hint="Leave --serve-with out to use your own code.")
+        raise UsageError(
+            f"{other.title} cannot run your Python code", hint="Leave --serve-with out to use your own code."
+        )
     info = prepared.info
     if info.format != of_format:
         raise UsageError(f"{other.title} takes a {other.takes}; {info.path.name} is {info.format}", hint=other.hint)

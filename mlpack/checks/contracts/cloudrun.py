@@ -17,7 +17,9 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     # the checks `cloudrun_starts` and `cloudrun_sigterm` verify that it listens on PORT and exits
 
 
-CONTRACT = Contract(name="cloudrun", ready="/", checks=_checks, own_port=True, grace_s=10, needs_rows=False, any_answer=True)
+CONTRACT = Contract(
+    name="cloudrun", ready="/", checks=_checks, own_port=True, grace_s=10, needs_rows=False, any_answer=True
+)
 
 
 def _platform(session: Session) -> str:

@@ -22,7 +22,8 @@ def clean(
     ] = False,
     cache: Annotated[bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")] = False,
     folder: Annotated[
-        bool, typer.Option("--folder", help="Remove the folder .mlpack (receipts, last image, last deployment) from here.")
+        bool,
+        typer.Option("--folder", help="Remove the folder .mlpack (receipts, last image, last deployment) from here."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     engine: Engine = None,

@@ -63,10 +63,11 @@ def inspect(
     console.brief(info.safety.verdict)
     if fail_on is not None and info.safety.verdict in _FAILING[fail_on]:
         names = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
-        error = UnsafeModelError(
-            f"{info.path.name} is {info.safety.verdict}: {names}", hint=f"--fail-on {fail_on.value} makes this an error."
+        failure = UnsafeModelError(
+            f"{info.path.name} is {info.safety.verdict}: {names}",
+            hint=f"--fail-on {fail_on.value} makes this an error.",
         )
-        error.document = found
-        raise error
+        failure.document = found
+        raise failure
     console.document(found)
     return 0
