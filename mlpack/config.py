@@ -57,7 +57,7 @@ class Build(_Section):
 
 
 class ImageSection(_Section):
-    """Where the image goes."""
+    """The repository of the image."""
 
     repository: str | None = Field(default=None, description="where `mlpack push` pushes to without --to: host/path")
 

@@ -65,10 +65,10 @@ def templates_dir() -> Path:
 def _environment(folder: Path | None) -> Any:
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
-    ours = FileSystemLoader(templates_dir())
+    built_in = FileSystemLoader(templates_dir())
     loaders: list[Any] = [] if folder is None else [FileSystemLoader(folder)]
     environment = Environment(
-        loader=ChoiceLoader([*loaders, ours, PrefixLoader({"mlpack": ours})]),
+        loader=ChoiceLoader([*loaders, built_in, PrefixLoader({"mlpack": built_in})]),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - no HTML here; each language has its own filter below
         trim_blocks=True,
@@ -81,13 +81,13 @@ def _environment(folder: Path | None) -> Any:
 
 def _refuse_useless(folder: Path) -> None:
     """Raise TemplateError for a folder that overrides no template, which would have no effect."""
-    ours = sorted(path.name for path in templates_dir().glob("*.j2") if path.name not in _NOT_IN_BUNDLES)
+    built_in = sorted(path.name for path in templates_dir().glob("*.j2") if path.name not in _NOT_IN_BUNDLES)
     if not folder.is_dir():
         raise TemplateError(f"no folder {folder}", hint="`templates:` names a folder with your own templates.")
     found = sorted(path.name for path in folder.iterdir() if path.is_file())
-    if not set(found) & set(ours):
-        near = next((match for name in found for match in difflib.get_close_matches(name, ours, n=1)), None)
-        known = f"Did you mean `{near}`?" if near else f"mlpack's templates: {', '.join(ours)}."
+    if not set(found) & set(built_in):
+        near = next((match for name in found for match in difflib.get_close_matches(name, built_in, n=1)), None)
+        known = f"Did you mean `{near}`?" if near else f"mlpack's templates: {', '.join(built_in)}."
         contents = f"it contains {', '.join(found[:5])}" if found else "it is empty"
         raise TemplateError(f"{folder} overrides no template: {contents}", hint=known)
 

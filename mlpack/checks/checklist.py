@@ -13,7 +13,7 @@ OnCheck = Callable[[Check], None]
 
 
 class FailedCheckError(Exception):
-    """Raised by a check function when what it verifies does not hold; Checklist records it as a failed check."""
+    """Raised by a check function that fails; Checklist records it as a failed check."""
 
 
 @dataclass(kw_only=True)

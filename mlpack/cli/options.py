@@ -1,4 +1,4 @@
-"""The options that several commands share, each written once."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class GivenOption:
 class TargetCommand(TyperCommand):
     """A command that manages a service of a target: it accepts the target's options that locate a service.
 
-    `--target NAME` names the target. Without it, the options of all targets are parsed; those of other targets are rejected
-    as soon as mlpack.yaml or the last deployment has determined the target.
+    `--target NAME` chooses the target. Without it, the options of all targets are parsed; then mlpack.yaml or the last
+    deployment determines the target, and the options of other targets are rejected.
     """
 
     locating = True

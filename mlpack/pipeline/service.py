@@ -24,7 +24,7 @@ def serve(line: Line, start: Any, *, publish: int = 0) -> Iterator[Service]:
     if line.tools.local is not None:
         bundle = line.run(start, Bundle)
         with line.serve_locally(bundle, publish=publish) as running:
-            name = f"{bundle.name}, a local process and not the image,"
+            name = f"{bundle.name} (a local process, not the image)"
             yield Service(running=running, card=bundle.card, name=name, image=None)
         return
     image = line.run(start, Image)

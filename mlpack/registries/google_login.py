@@ -65,7 +65,7 @@ class GoogleLogin:
 
 
 def default_credentials() -> Any:
-    """Application Default Credentials; raises Google's own DefaultCredentialsError where there are none."""
+    """Application Default Credentials; raises Google's DefaultCredentialsError if there are none."""
     import google.auth
 
     with warnings.catch_warnings():

@@ -229,8 +229,8 @@ def _get(http: RegistryHttp, name: Reference, path: str, digest: str) -> bytes:
 
 def _expect(answer: Answer, status: int, doing: str) -> None:
     if answer.status != status:
-        said = " ".join(answer.body[:500].decode("utf-8", "replace").split())
-        raise RegistryPushError(f"{doing} failed: the registry answered {answer.status}", detail=said)
+        text = " ".join(answer.body[:500].decode("utf-8", "replace").split())
+        raise RegistryPushError(f"{doing} failed: the registry answered {answer.status}", detail=text)
 
 
 def _measure(content: bytes) -> Descriptor:
