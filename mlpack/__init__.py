@@ -1,1 +1,1 @@
-"""mlpack turns an exported model file into a verified, fast, small, safe container."""
+"""mlpack turns an exported model file into a tested container image and deploys it as an HTTP service."""

@@ -1,4 +1,4 @@
-"""mlpack.yaml: the user's choices, validated at the edge; Config is what the rest of the house sees."""
+"""mlpack.yaml: reading and validation of the user's choices, as a Config."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mlpack.artifacts.reference import Reference, reference_of
 from mlpack.errors import ConfigError
-from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section, for the rooms above
+from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section
 
 __all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size"]
 
@@ -22,7 +22,7 @@ _DEEPEST = 20
 
 
 class _Section(BaseModel):
-    """A part of mlpack.yaml: unknown keys are errors, values never change."""
+    """A section of mlpack.yaml: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class Build(_Section):
 
 
 class ImageSection(_Section):
-    """Where the image goes."""
+    """The repository of the image."""
 
     repository: str | None = Field(default=None, description="where `mlpack push` pushes to without --to: host/path")
 
@@ -124,7 +124,7 @@ _PATHS = (
 
 
 def find_config(model: Reference | None, cwd: Path) -> Path | None:
-    """The mlpack.yaml that counts: beside the model, else in the working folder; None when there is neither."""
+    """Find mlpack.yaml: beside the model, else in the working folder; None if there is neither."""
     places = [model if model.is_dir() else model.parent] if isinstance(model, Path) else []
     for place in [*places, cwd]:
         candidate = place / FILE_NAME
@@ -134,9 +134,9 @@ def find_config(model: Reference | None, cwd: Path) -> Path | None:
 
 
 def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The Config of a file (None: defaults), with `MLPACK_*` variables and then `overrides` (the flags) laid over it.
+    """Load a file (None: defaults); `MLPACK_*` variables override it, and `overrides` (options) override both.
 
-    `overrides` has dotted keys (`build.platform`); None values do not count. Raises ConfigError.
+    `overrides` has dotted keys (`build.platform`); None values are ignored. Raises ConfigError.
     """
     data: dict[str, Any] = {}
     lines: dict[tuple[str, ...], int] = {}
@@ -152,15 +152,15 @@ def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        sayers = {dotted: _variable(dotted) for dotted in environment} | dict.fromkeys(flags, "the command's options")
-        raise _told(error, file, lines, sayers) from None
+        origins = {dotted: _variable(dotted) for dotted in environment} | dict.fromkeys(flags, "the command's options")
+        raise _config_error(error, file, lines, origins) from None
 
 
 def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}", hint="Is it a readable UTF-8 text file?") from error
+        raise ConfigError(f"cannot read {file}: {error}", hint="It must be a readable UTF-8 text file.") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -169,7 +169,7 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         where = f"{file}:{mark.line + 1}" if mark else str(file)
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(
-            f"{where} is not valid YAML: {problem}", hint="Check the indentation and the quotes around there."
+            f"{where} is not valid YAML: {problem}", hint="Check the indentation and the quotes near this line."
         ) from error
     if data is None:
         return {}, {}
@@ -184,15 +184,15 @@ def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
 
 
 def _keep_texts(node: yaml.Node | None, data: dict[str, Any]) -> None:
-    """YAML reads `version: 1.10` as the number 1.1; where a text is meant, what was written counts."""
+    """Keep the text of values such as `version: 1.10`, which YAML parses as the number 1.1."""
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if key.value in {"name", "version", "python"} and data.get(key.value) is not None:
             data[key.value] = value.value if isinstance(value, yaml.ScalarNode) else data[key.value]
 
 
 def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
-    """Where each key stands. YAML lets a key that is there twice pass, and the first one is lost without a word."""
-    if len(path) > _DEEPEST:  # an alias can hold itself
+    """Record the line of each key; raise ConfigError for a duplicate key, of which YAML would silently use the last."""
+    if len(path) > _DEEPEST:  # an alias can refer to itself
         return
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -264,15 +264,15 @@ def _set(data: dict[str, Any], keys: list[str], value: Any) -> None:
     holder[keys[-1]] = value
 
 
-def _told(
-    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], sayers: Mapping[str, str]
+def _config_error(
+    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], origins: Mapping[str, str]
 ) -> ConfigError:
-    """The first mistake: where it was made (file and line, variable, option), which key, what is taken there."""
+    """The first error: its origin (file and line, variable, option), the key, and the valid values."""
     first = error.errors()[0]
     path = tuple(str(part) for part in first["loc"])
     key = ".".join(path)
     line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    where = sayers.get(key) or (f"{file}:{line}" if file and line else str(file or "the command's options"))
+    where = origins.get(key) or (f"{file}:{line}" if file and line else str(file or "the command's options"))
     if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
         hint = f"Did you mean `{near[0]}`?" if near else f"Available keys: {', '.join(_keys_beside(path))}."
@@ -281,7 +281,7 @@ def _told(
     meaning = _meaning(path)
     return ConfigError(
         f"{where}: `{key}`: {message}",
-        hint=f"Its value is {first['input']!r}" + (f" ({meaning})." if meaning else "."),
+        hint=f"The value is {first['input']!r}" + (f". Meaning of the key: {meaning}." if meaning else "."),
     )
 
 
@@ -298,7 +298,7 @@ def _meaning(path: tuple[str, ...]) -> str:
 
 
 def _section_of(path: tuple[str, ...]) -> Any:
-    """The class whose fields the last key of a path is one of."""
+    """The class that has the last key of a path as a field."""
     section: Any = Config
     for part in path[:-1]:
         section = get_type_hints(section).get(part) if isinstance(section, type) else None

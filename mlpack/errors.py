@@ -9,7 +9,7 @@ from typing import Any
 class MlpackError(Exception):
     """An error with a remedy: what happened, to which thing, and what to do about it.
 
-    `exit` is the process's exit code (one table in the docs), `code` is stable for scripts, `hint` is the remedy.
+    `exit` is the exit code of the process (see docs/errors.md), `code` is stable for scripts, `hint` is the remedy.
     """
 
     exit: int = 1
@@ -19,8 +19,8 @@ class MlpackError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.detail = detail  # long text (a log's last lines), shown below the message
-        self.document: dict[str, Any] = {}  # what the command found before it failed, for --json
+        self.detail = detail  # long text, such as the end of a log, shown with the message
+        self.document: dict[str, Any] = {}  # results before the failure, for --json
 
 
 # 2: usage or configuration ------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class DeployStateError(MlpackError):
     code = "deploy_state"
 
 
-class InterruptedByUser(MlpackError):  # noqa: N818 - it is no error: the user ended the command
+class InterruptedByUser(MlpackError):  # noqa: N818 - not an error: the user ended the command
     """Ctrl-C or SIGTERM, or the user did not confirm."""
 
     exit = 130

@@ -1,4 +1,4 @@
-"""The HTTP client towards registries and package indexes: certificates, proxies, redirects, logins kept to their host."""
+"""The HTTP client for registries and package indexes: certificates, proxies, redirects; logins are sent to their host only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 
 class UnansweredError(Exception):
-    """No HTTP answer came; `reason` says why. `untrusted`: the certificate; `final`: trying again cannot help."""
+    """No HTTP response; `reason` is the cause. `untrusted`: an invalid certificate; `final`: a retry cannot help."""
 
     def __init__(self, error: Exception) -> None:
         self.reason: object = getattr(error, "reason", None) or error
@@ -25,14 +25,14 @@ class UnansweredError(Exception):
 
 
 class CertificateError(Exception):
-    """A file named for certificates that holds none."""
+    """A file that should contain certificates, but does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """How HTTPS is verified: by `bundle` or else the system's store, and by `more` files; not at all without `verify`.
+    """The CAs for HTTPS: `bundle`, or else the system's store, and the files `more`; with `verify` false, no verification.
 
-    `client` is the certificate and key that this side shows.
+    `client` is the client certificate and key.
     """
 
     bundle: Path | None = None
@@ -43,7 +43,7 @@ class Trust:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How a host is reached. `proxies` by scheme (None: those of the environment); hosts in `no_proxy` are reached directly."""
+    """Settings of connections: `proxies` by scheme (None: those of the environment), except for hosts in `no_proxy`."""
 
     trust: Trust = field(default_factory=Trust)
     proxies: Mapping[str, str] | None = None
@@ -60,10 +60,10 @@ def send(
     body: bytes | None = None,
     authorization: str | None = None,
 ) -> Any:
-    """An open answer of any status; close it. Redirects of reads are followed.
+    """Send a request; return the open response, of any status, for the caller to close. Redirects of reads are followed.
 
-    `authorization` is the header's value: it is sent on only while redirects stay on the host that it is for. Raises
-    UnansweredError, CertificateError.
+    `authorization` is the value of the header; it is not sent to another host after a redirect. Raises UnansweredError,
+    CertificateError.
     """
     parts = urlsplit(url)
     request = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)  # noqa: S310 - http(s) only
@@ -107,7 +107,7 @@ def _context(trust: Trust) -> ssl.SSLContext:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; the login goes along while they stay on the host that it is for."""
+    """Follows redirects, with the login only while they stay on its host."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str

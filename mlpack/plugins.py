@@ -1,4 +1,4 @@
-"""Name -> class, for formats, engines, targets and sources: ours and those of other packages, imported only when asked for."""
+"""The table of formats, engines, targets and sources, built-in or of other packages; each is imported when it is used."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
 
 
 def load(kind: Kind, name: str) -> Any:
-    """The class of this name: a built-in one, else the entry point `mlpack.<kind>` of an installed package.
+    """Import the class of this name: a built-in one, else the entry point `mlpack.<kind>` of an installed package.
 
-    Raises UsageError when there is none, or when another package's class cannot be imported.
+    Raises UsageError if there is none, or if another package's class cannot be imported.
     """
     table = _table(kind) if name not in BUILT_IN[kind] else BUILT_IN[kind]
     if name not in table:
@@ -54,19 +54,19 @@ def load(kind: Kind, name: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise UsageError(
             f"The {kind[:-1]} {name!r} cannot be imported from {table[name]}: {error}.",
-            hint="Install what it needs, or remove the package that brings it.",
+            hint="Install its requirements, or uninstall the package that provides it.",
         ) from error
     return found
 
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """Every name there is, the built-in ones first."""
+    """All names, the built-in ones first."""
     return tuple(_table(kind))
 
 
 def _table(kind: Kind) -> dict[str, str]:
-    from importlib import metadata  # 20 ms that only a question about other packages costs
+    from importlib import metadata  # takes 20 ms, and is needed for plugins only
 
     others = {point.name: point.value for point in metadata.entry_points(group=f"mlpack.{kind}")}
-    # A package cannot put itself in the place of what is built in.
+    # A plugin cannot replace a built-in class.
     return BUILT_IN[kind] | {name: others[name] for name in sorted(others) if name not in BUILT_IN[kind]}

@@ -1,4 +1,4 @@
-"""The one door to subprocesses: an argv list, checked, bounded in time, never a shell."""
+"""The only way to run subprocesses: an argv list, with a timeout, never a shell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a command gave: its exit code and its text."""
+    """The result of a command: its exit code and its output."""
 
     code: int
     stdout: str
@@ -26,10 +26,10 @@ def run(
     stdin: str | None = None,
     timeout_s: float = 600,
 ) -> Output:
-    """Run a command to its end; never raises for its exit code.
+    """Run a command to its end; a non-zero exit code raises nothing.
 
-    `env` is added to this process's environment (an empty value removes the name). Secrets travel in `env` or `stdin`,
-    never in `argv`, which other users of the machine can read. Raises FileNotFoundError, subprocess.TimeoutExpired.
+    `env` is added to this process's environment (an empty value removes the name). Pass secrets in `env` or `stdin`, never
+    in `argv`, which other users of the machine can read. Raises FileNotFoundError, subprocess.TimeoutExpired.
     """
     full = {**os.environ, **(env or {})}
     for name, value in (env or {}).items():

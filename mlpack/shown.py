@@ -1,19 +1,19 @@
-"""Texts that came out of files, logs and answers, made harmless to print: shown(), shown_lines(), shown_json()."""
+"""Escaping of text from files, logs and answers before it is printed: shown(), shown_lines(), shown_json()."""
 
 from __future__ import annotations
 
 import re
 
-# What CI systems obey in a log: GitHub's `::name::` where a line begins, and anywhere `##[name]` and the like of others.
+# Commands of CI systems in a log: GitHub's `::name::` at the start of a line; `##[name]` and similar ones anywhere.
 _FIRST = re.compile(r"^( *):(?=:)")
 _ANYWHERE = re.compile(r"##(?=\w*\[)")
 
 
 def shown(text: str) -> str:
-    """A text on one line that is only read: never obeyed by a terminal, nor by a CI system, nor laid out anew.
+    """A text on one line that no terminal or CI system interprets as a command.
 
-    Line ends, control characters, and those that have no width or turn the direction of writing become escapes as Python
-    writes them, so that a reader sees that they are there.
+    Line ends, control characters, zero-width characters and changes of the writing direction become visible as Python
+    escapes.
     """
     if not text.isprintable():
         text = "".join(char if char.isprintable() else _escaped(char) for char in text)
@@ -23,12 +23,12 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> list[str]:
-    """The same for a text of several lines, such as a log: those of its own stay, each by itself."""
+    """The lines of a text, such as a log, each escaped."""
     return [shown(line.expandtabs(4)) for line in text.splitlines()]
 
 
 def shown_json(text: str) -> str:
-    """A JSON document that means the same, for a terminal and a CI log."""
+    """An equivalent JSON document that is safe on a terminal and in a CI log."""
     if not text.isascii():
         text = "".join(char if char == "\n" or char.isprintable() else _json_escaped(char) for char in text)
     return _ANYWHERE.sub(r"#\\u0023", text) if "##" in text else text

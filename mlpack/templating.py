@@ -1,4 +1,4 @@
-"""Jinja, strict: where templates are, and how a name of the user's is quoted for each language."""
+"""Jinja templates, with undefined names as errors: their folders, and filters that quote text for each language."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NOT_IN_BUNDLES = {
 
 
 def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> str:
-    """The template `name` filled with `values`; one of the same name in `folder` (the user's) wins.
+    """Render the template `name`; one of the same name in `folder`, the user's, takes precedence.
 
-    A user's template may extend ours: `{% extends "mlpack/Dockerfile.j2" %}` and override one block. Raises TemplateError.
+    A user's template may extend mlpack's (`{% extends "mlpack/Dockerfile.j2" %}`) and override blocks. Raises TemplateError.
     """
     from jinja2 import TemplateError as JinjaError
 
     if folder is not None:
-        _look_at(folder)
+        _refuse_useless(folder)
     environment = _environment(folder)
     try:
         if folder is not None and (folder / name).is_file():
@@ -41,7 +41,7 @@ def render(name: str, values: dict[str, Any], *, folder: Path | None = None) -> 
 def render_dockerfile(
     plan: ImagePlan, values: Mapping[str, Any] | None = None, *, buildkit: bool, folder: Path | None = None
 ) -> str:
-    """The Dockerfile of an image, with BuildKit's mounts or without; `values` are more names for a user's template."""
+    """Render the Dockerfile of an image, with or without BuildKit's mounts; `values` are more variables for templates."""
     mounts = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
     builder = {
         "buildkit": buildkit,
@@ -53,7 +53,7 @@ def render_dockerfile(
 
 
 def templates_dir() -> Path:
-    """The folder of mlpack's own templates: in the package when installed, beside it in a checkout."""
+    """The folder of mlpack's templates: in the installed package, or beside it in a checkout."""
     here = Path(__file__).parent
     for candidate in (here / "templates", here.parent / "templates"):
         if candidate.is_dir():
@@ -65,10 +65,10 @@ def templates_dir() -> Path:
 def _environment(folder: Path | None) -> Any:
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 
-    ours = FileSystemLoader(templates_dir())
+    built_in = FileSystemLoader(templates_dir())
     loaders: list[Any] = [] if folder is None else [FileSystemLoader(folder)]
     environment = Environment(
-        loader=ChoiceLoader([*loaders, ours, PrefixLoader({"mlpack": ours})]),
+        loader=ChoiceLoader([*loaders, built_in, PrefixLoader({"mlpack": built_in})]),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - no HTML here; each language has its own filter below
         trim_blocks=True,
@@ -79,21 +79,21 @@ def _environment(folder: Path | None) -> Any:
     return environment
 
 
-def _look_at(folder: Path) -> None:
-    """A folder of templates that overrides nothing is a mistake that nobody would see."""
-    ours = sorted(path.name for path in templates_dir().glob("*.j2") if path.name not in _NOT_IN_BUNDLES)
+def _refuse_useless(folder: Path) -> None:
+    """Raise TemplateError for a folder that overrides no template, which would have no effect."""
+    built_in = sorted(path.name for path in templates_dir().glob("*.j2") if path.name not in _NOT_IN_BUNDLES)
     if not folder.is_dir():
-        raise TemplateError(f"no folder {folder}", hint="`templates:` names a folder that holds templates of your own.")
+        raise TemplateError(f"no folder {folder}", hint="`templates:` names a folder with your own templates.")
     found = sorted(path.name for path in folder.iterdir() if path.is_file())
-    if not set(found) & set(ours):
-        near = next((match for name in found for match in difflib.get_close_matches(name, ours, n=1)), None)
-        known = f"Did you mean `{near}`?" if near else f"mlpack's are: {', '.join(ours)}."
-        held = f"it holds {', '.join(found[:5])}" if found else "it is empty"
-        raise TemplateError(f"{folder} overrides no template: {held}", hint=known)
+    if not set(found) & set(built_in):
+        near = next((match for name in found for match in difflib.get_close_matches(name, built_in, n=1)), None)
+        known = f"Did you mean `{near}`?" if near else f"mlpack's templates: {', '.join(built_in)}."
+        contents = f"it contains {', '.join(found[:5])}" if found else "it is empty"
+        raise TemplateError(f"{folder} overrides no template: {contents}", hint=known)
 
 
 def _refuse_unknown_blocks(environment: Any, file: Path) -> None:
-    """Jinja passes silently over a block that the extended template does not have."""
+    """Raise TemplateError for a block that the extended template does not have, which Jinja ignores silently."""
     from jinja2 import nodes
 
     tree = environment.parse(file.read_text(encoding="utf-8"), filename=str(file))
@@ -111,9 +111,9 @@ def _refuse_unknown_blocks(environment: Any, file: Path) -> None:
 
 
 def _place(error: BaseException, name: str) -> str:
-    """File and line of a failure: as the error says, else where rendering stood."""
+    """File and line of an error: from the error, else from its traceback."""
     if getattr(error, "lineno", None):
-        return f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or name}:{error.lineno}"  # type: ignore[attr-defined]  # just asked for
+        return f"{getattr(error, 'filename', None) or getattr(error, 'name', None) or name}:{error.lineno}"  # type: ignore[attr-defined]  # checked above
     frames = traceback.extract_tb(error.__traceback__)
     inside = next((frame for frame in reversed(frames) if frame.filename.endswith(".j2")), None)
     return f"{inside.filename}:{inside.lineno}" if inside else f"template {name}"
@@ -132,27 +132,27 @@ def _hint(error: Exception, folder: Path | None) -> str:
     from jinja2 import TemplateNotFound, UndefinedError
 
     if folder is None:
-        return "Is mlpack whole? Reinstall."
+        return "The installation may be incomplete: reinstall mlpack-cli."
     if isinstance(error, TemplateNotFound):
-        return f"It was looked for in {folder} and then among mlpack's own, which are also there as mlpack/NAME."
+        return f"Templates are searched in {folder}, then among mlpack's own, which are also available as mlpack/NAME."
     if isinstance(error, UndefinedError):
-        return "mlpack's own template of that name shows which names there are."
-    return "Correct it there; https://jinja.palletsprojects.com/templates tells how templates are written."
+        return "mlpack's own template of that name shows the available variables."
+    return "Correct the template; https://jinja.palletsprojects.com/templates documents its syntax."
 
 
 def comment(value: object) -> str:
-    """Text that cannot leave its comment line: line ends, what is not seen, and quotes' doubles are replaced."""
+    """Text that cannot end a comment: line ends, invisible characters, triple quotes and backslashes are replaced."""
     return _seen(value).replace('"""', "'''").replace("\\", "/").strip()
 
 
 def docker_string(value: object) -> str:
-    """A double-quoted Dockerfile word: backslash, quote and dollar escaped, controls replaced."""
+    """A double-quoted Dockerfile string: backslash, quote and dollar escaped, control characters replaced."""
     text = _seen(value)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
 
 
 def _seen(value: object) -> str:
-    """The text with a space where it has controls, or what has no width or turns the direction of writing."""
+    """The text with spaces instead of control characters, zero-width characters and changes of the writing direction."""
     return re.sub(r"\0+", " ", "".join(char if char.isprintable() else "\0" for char in str(value)))
 
 

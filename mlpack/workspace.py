@@ -1,4 +1,4 @@
-"""The folder `.mlpack` where the user works: receipts, the image that was built last, the service that was deployed last."""
+"""The folder `.mlpack` in the working folder: receipts, the image built last, the service deployed last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER = ".mlpack"
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """The image that was built last: its id and tags, and the mlpack.yaml that it was built with, where there is one."""
+    """The image that was built last: its id and tags, and the mlpack.yaml of the build, if there was one."""
 
     image: str
     tags: tuple[str, ...]
@@ -28,7 +28,7 @@ class Built:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """The service that was deployed last: its target, its name, and the settings that find it again."""
+    """The service that was deployed last: its target, its name, and the settings that locate it."""
 
     target: str
     service: str
@@ -37,35 +37,35 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The notes in `.mlpack` of one folder. A file is written as a whole; a broken one counts as none."""
+    """The files in `.mlpack` of one folder. They are written atomically; a malformed file counts as missing."""
 
     folder: Path
 
     def keep_receipt(self, verified: Verified, *, copy: Path | None = None) -> Path:
-        """Write the receipt, and to `copy` too; gives its place in the folder."""
-        place = self.receipt_path(verified.image.id)
+        """Write the receipt, and also to the file `copy`; return its path in the folder."""
+        path = self.receipt_path(verified.image.id)
         text = json.dumps(verified.to_json(), indent=2) + "\n"
-        write_atomically(place, text)
+        write_atomically(path, text)
         if copy is not None:
             write_atomically(copy, text)
-        return place
+        return path
 
     def receipt_path(self, image_id: str) -> Path:
-        """Where the receipt of an image is kept, by its config digest."""
+        """The path for the receipt of an image, by its config digest."""
         return self.folder / FOLDER / "receipts" / f"{image_id.removeprefix('sha256:')}.json"
 
     def has_receipt(self, image_id: str) -> bool:
-        """Whether a receipt of the image is kept here, whatever it says."""
+        """Whether there is a receipt of the image, passed or failed."""
         return self.receipt_path(image_id).is_file()
 
     def receipt(self, image: Image, *, file: Path | None = None) -> Verified:
-        """The passing receipt of exactly this image and platform, from `file` when it is named.
+        """Read the passed receipt of exactly this image and platform, from `file` if given.
 
         Raises NotVerifiedError with the command that makes one.
         """
         path = file or self.receipt_path(image.id)
         name = image.tags[0] if image.tags else image.id
-        hint = f"Run `mlpack test {name}` first, or use --no-verify to go on without a receipt."
+        hint = f"Run `mlpack test {name}` first, or use --no-verify to continue without a receipt."
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -80,7 +80,7 @@ class Workspace:
         return require_passed(verified, name)
 
     def note_built(self, image: Image, *, config: Path | None, model: Path) -> None:
-        """Note the image that was built last, for commands that name none."""
+        """Record the image that was built last, the default of other commands."""
         self._write(
             "last.json",
             {
@@ -92,55 +92,57 @@ class Workspace:
         )
 
     def last_built(self) -> Built | None:
-        """The image that was built last, None when none was."""
-        note = self._read("last.json")
-        if note is None or not isinstance(note.get("image"), str):
+        """The image that was built last, None if there is none."""
+        record = self._read("last.json")
+        if record is None or not isinstance(record.get("image"), str):
             return None
-        tags, config = note.get("tags"), note.get("config")
+        tags, config = record.get("tags"), record.get("config")
         return Built(
-            image=note["image"],
+            image=record["image"],
             tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
             config=Path(config) if isinstance(config, str) and Path(config).is_file() else None,
         )
 
     def note_deployed(self, deployed: Deployed) -> None:
-        """Note the service that was deployed last, for commands that name none."""
-        note = {"target": deployed.target, "service": deployed.service, "where": dict(deployed.where)}
-        self._write("deployed.json", note)
+        """Record the service that was deployed last, the default of other commands."""
+        record = {"target": deployed.target, "service": deployed.service, "where": dict(deployed.where)}
+        self._write("deployed.json", record)
 
     def last_deployed(self) -> Deployed | None:
-        """The service that was deployed last, None when none was."""
-        note = self._read("deployed.json")
-        if note is None or not isinstance(note.get("target"), str):
+        """The service that was deployed last, None if there is none."""
+        record = self._read("deployed.json")
+        if record is None or not isinstance(record.get("target"), str):
             return None
-        where = note.get("where")
+        where = record.get("where")
         return Deployed(
-            target=note["target"],
-            service=str(note.get("service") or ""),
+            target=record["target"],
+            service=str(record.get("service") or ""),
             where=where if isinstance(where, dict) else {},
         )
 
-    def _write(self, name: str, note: Mapping[str, Any]) -> None:
-        write_atomically(self.folder / FOLDER / name, json.dumps(note, indent=2) + "\n")
+    def _write(self, name: str, record: Mapping[str, Any]) -> None:
+        write_atomically(self.folder / FOLDER / name, json.dumps(record, indent=2) + "\n")
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            note = json.loads((self.folder / FOLDER / name).read_text(encoding="utf-8"))
+            record = json.loads((self.folder / FOLDER / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return note if isinstance(note, dict) else None
+        return record if isinstance(record, dict) else None
 
 
 def require_passed(verified: Verified, name: str) -> Verified:
-    """The same, when every check passed; else raises NotVerifiedError."""
+    """Return the same if every check passed; else raise NotVerifiedError."""
     if not verified.report.ok:
         failed = ", ".join(check.name for check in verified.report.checks if not check.ok) or "no checks"
-        raise NotVerifiedError(f"{name} failed its test: {failed}", hint="Fix it, build it and test it again.")
+        raise NotVerifiedError(
+            f"{name} failed its test: {failed}", hint="Correct the model or its settings, then build and test again."
+        )
     return verified
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader finds the old text or the new one, never a part of it."""
+    """Write a file so that a reader finds either the old text or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:

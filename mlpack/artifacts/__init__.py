@@ -1,1 +1,1 @@
-"""The nouns of the line: frozen values that each verb takes and gives."""
+"""The values of the line: immutable, taken and returned by its steps."""

@@ -1,4 +1,4 @@
-"""The folder that an image is built from, as a value: Bundle, what `render` returns."""
+"""Bundle, the folder that an image is built from, as a value; `render` returns it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CLASSIC_DOCKERFILE = "Dockerfile.classic"  # the same without them
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """All that a build needs, in a fixed order, and the digest that names it.
+    """All files of a build in a fixed order, and their digest.
 
     `digest` is `sha256:...` over names, modes and contents, so the same input gives the same digest on any host.
-    `private` files serve the build alone (CA bundle, wheels, credentials): not part of the digest, never in a layer.
-    `card` is the ModelCard: the JSON in the image at /app/model.json. `labels` go on the image, beside those of the plan.
-    `plan` is the image as data; None where the Dockerfile comes from the user's own template: then only an engine that builds
-    by Dockerfiles can build it.
+    `private` files are for the build only (CA bundle, wheels, credentials): not part of the digest, never in a layer.
+    `card` is the ModelCard, the JSON in the image at /app/model.json. The image gets `labels` in addition to those of the
+    plan. `plan` is the image as data; None if the Dockerfile comes from the user's own template, which only an engine that
+    reads Dockerfiles can build.
     """
 
     lock: Lock

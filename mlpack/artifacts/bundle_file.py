@@ -1,4 +1,4 @@
-"""One file of a bundle, and the digest of several."""
+"""BundleFile, one file of a bundle, and the digest of several files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class BundleFile:
-    """One file of the bundle: its POSIX path in the folder, and either its bytes or the file they stream from.
+    """One file of the bundle: its POSIX path in the folder, and either its content or the source file.
 
-    `sha256` is of the content (hex); `size` in bytes. A large artifact stays a path and is never read into memory.
-    With `member`, `source` is an archive and that is the file in it.
+    `sha256` is the hex digest of the content; `size` in bytes. A large file is always streamed from `source`, never read
+    into memory. With `member`, `source` is an archive, and the file is that member of it.
     """
 
     name: str
@@ -26,12 +26,12 @@ class BundleFile:
 
     @classmethod
     def of_bytes(cls, name: str, content: bytes, *, mode: int = 0o644) -> BundleFile:
-        """A file with this content."""
+        """Make a file with this content."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(name=name, size=len(content), sha256=digest, content=content, mode=mode)
 
 
 def files_digest(files: Iterable[BundleFile], *first: str) -> str:
-    """`sha256:...` over lines: those that come `first`, then mode, content and name of each file, in order."""
+    """`sha256:...` over lines: the lines `first`, then mode, content digest and name of each file, in order."""
     lines = [*first, *(f"{file.mode:o} {file.sha256} {file.name}" for file in files)]
     return f"sha256:{hashlib.sha256(chr(10).join(lines).encode('utf-8', 'surrogateescape')).hexdigest()}"

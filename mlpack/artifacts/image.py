@@ -1,4 +1,4 @@
-"""A built image: what `build` returns."""
+"""Image, a built image; `build` returns it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image that an engine holds.
+    """An image of an engine or a registry.
 
     `id` is its config digest (`sha256:...`); `tags` are full references; `size` in bytes; `platform` as `linux/amd64`;
-    `card` is the ModelCard that it carries; `seconds` is how long the build took; `cached` is true when nothing was built.
+    `card` is the ModelCard in it; `seconds` is the duration of the build; `cached` is true if an existing image was reused.
     """
 
     id: str

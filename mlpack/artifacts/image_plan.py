@@ -1,4 +1,4 @@
-"""An image as data: ImagePlan. The Dockerfile is rendered from it, and an engine can build by it without Docker."""
+"""ImagePlan, an image as data. The Dockerfile is rendered from it, and an engine can build from it without Docker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 VENV = "/opt/venv"  # the environment with the locked packages
 APP = "/app"
 MODEL_FOLDER = "model/"  # in the bundle, and below APP
-USER = "65532:65532"  # without a name, a home or rights
+USER = "65532:65532"  # no account name, no home folder, no permissions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,10 @@ class PlacedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """Copy files into one layer: `content` says which.
+    """Copy files into one layer; `content` is their kind.
 
-    The `sources` are files and folders (with a slash at the end) of the bundle, or absolute paths of another stage or image,
-    which `origin` names. `files` lists each file of the bundle with its place.
+    The `sources` are files and folders (with a trailing slash) of the bundle, or absolute paths in another stage or image,
+    `origin`. `files` lists each file of the bundle with its path in the image.
     """
 
     kind: ClassVar[str] = "copy"
@@ -39,11 +39,11 @@ class Copy:
 
 @dataclass(frozen=True, kw_only=True)
 class InstallPackages:
-    """Make the environment `venv` of exactly the packages in `requirements`, each checked against its hash.
+    """Make the environment `venv` with exactly the packages in `requirements`, each verified by its hash.
 
     `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
-    files of the bundle (index settings, CA bundle, wheels) may be used and must not stay. Folders of tests are left out of the
-    top-level packages `without_tests`. The bytecode is compiled.
+    files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
+    removed from the top-level packages `without_tests`. The bytecode is compiled.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -56,7 +56,7 @@ class InstallPackages:
 
 @dataclass(frozen=True, kw_only=True)
 class Locale:
-    """A locale by its name, and the language and character set that localedef makes it of: en_US.UTF-8, en_US, UTF-8."""
+    """A locale: its name, and localedef's language and character set for it, such as en_US.UTF-8, en_US, UTF-8."""
 
     name: str
     language: str
@@ -82,7 +82,7 @@ class InstallDebianPackages:
 
 @dataclass(frozen=True, kw_only=True)
 class CompileLibrary:
-    """Compile the base's own standard library to bytecode."""
+    """Compile the standard library of the base image to bytecode."""
 
     kind: ClassVar[str] = "compile-library"
 
@@ -100,10 +100,10 @@ Step = Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLib
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Steps on a base image. Of a stage that is not the last one only what later stages copy is kept."""
+    """Steps on a base image. Only the last stage is the image; others only provide files that later stages copy."""
 
     name: str
-    base: str  # with its digest where that is known
+    base: str  # with its digest if that is known
     steps: tuple[Step, ...]
 
 
@@ -120,11 +120,11 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ImagePlan:
-    """All that an image is made of, in a fixed order.
+    """All contents and settings of an image, in a fixed order.
 
-    The last of the `stages` is the image. In the values of `environment`, `$NAME` is the base's own value. `labels` are
-    completed by those of the bundle. `name`, `summary`, `mlpack_version` and the lines of `note` (about how the model is
-    served) are for people. An engine refuses a step that it does not know.
+    The last of the `stages` is the image. In the values of `environment`, `$NAME` is the value in the base image. The
+    bundle adds `labels`. `name`, `summary`, `mlpack_version` and the lines of `note` (about how the model is served) are for
+    people. An engine refuses a step that it does not know.
     """
 
     name: str
@@ -143,7 +143,7 @@ class ImagePlan:
 
     @property
     def bases(self) -> tuple[str, ...]:
-        """The base images, each once."""
+        """The base images, without duplicates."""
         return tuple(dict.fromkeys(stage.base for stage in self.stages))
 
     @property
@@ -153,7 +153,7 @@ class ImagePlan:
         return tuple(file for copy in copies for file in copy.files)
 
     def with_model_of(self, image: str) -> ImagePlan:
-        """The same image, with the model copied from the folder of the same name in another image."""
+        """The same plan, with the model copied from the model folder of another image."""
         last = self.stages[-1]
         steps = tuple(
             replace(step, origin=image, sources=(f"/{MODEL_FOLDER}",), files=())

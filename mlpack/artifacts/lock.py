@@ -1,4 +1,4 @@
-"""A model with everything it needs pinned: what `resolve` returns."""
+"""Lock, a model with all its packages pinned; `resolve` returns it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpack.artifacts.prepared import Prepared
 
 @dataclass(frozen=True, kw_only=True)
 class LocalWheel:
-    """A locked wheel that lies on this machine (find-links, `file://` index, wheelhouse) and so must be handed to the build."""
+    """A locked wheel on this machine (find-links, `file://` index, wheelhouse), which must be passed to the build."""
 
     filename: str
     path: Path
@@ -23,11 +23,11 @@ class Lock:
     """A prepared model and a hash-locked set of packages for one target: Python, platform and base image.
 
     `requirements` is the text of a requirements file with hashes (deterministic: no host paths, no index addresses, no
-    time). `base` is the image as the user would name it, `base_digest` its `sha256:...` where the registry told it.
-    `reasons` say in sentences why this Python, this cut-off, these caps. `cutoff` is an RFC 3339 time or None.
-    `installer` is the same kind of text for uv alone, which installs the rest. `pages` are public find-links pages that hold
-    locked wheels, beside the user's own sources; with `gpu` the set is the one for CUDA. `test_folders` are the top-level
-    packages whose test folders the image leaves out.
+    time). `base` is the reference of the base image, `base_digest` its `sha256:...` if the registry returned it. `reasons`
+    are sentences that explain the Python, the cut-off date and version limits. `cutoff` is an RFC 3339 time or None.
+    `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
+    locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
+    top-level packages whose test folders are left out of the image.
     """
 
     prepared: Prepared

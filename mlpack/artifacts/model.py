@@ -1,4 +1,4 @@
-"""What a model is and wants, read from its file without running it: ModelInfo and what it holds."""
+"""ModelInfo, the description of a model that is read from its file without running it, and its parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpack.artifacts.notice import Notice
 Verdict = Literal["safe", "unknown", "dangerous"]
 Layout = Literal["columns", "matrix", "tensors"]
 Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_detector"]
-# How many rows a model takes at one call: any number, exactly one (axis 0 is a batch of 1), or no row axis at all.
+# The rows of one call of a model: any number, exactly one (axis 0 is a batch of 1), or one row without a row axis.
 Batch = Literal["any", "one", "none"]
 Scalar = str | int | float | bool | None
 
@@ -26,7 +26,7 @@ DTYPES = (
 class TensorSpec:
     """A named tensor: `dtype` is an Open Inference V2 name; `shape` holds ints, -1 or a symbol; axis 0 is rows.
 
-    The symbol `...` ends the shape of an output whose further axes, if it has any, the file does not tell.
+    The symbol `...` at the end of an output's shape means that there may be further axes, which the file does not record.
     """
 
     name: str
@@ -42,14 +42,14 @@ class TensorSpec:
 class Signature:
     """One way to call a model.
 
-    `layout: columns` is one 1-D tensor a column, in the model's column order; `matrix` is one 2-D tensor, whose columns
-    `columns` names when the file tells them; `tensors` is any named tensors. `classes` are a classifier's labels in the
-    order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. Of `assumed`
-    columns the file does not tell the data type: taken for numbers, they may hold booleans too.
-    `raw` names the inputs and outputs whose rows are any JSON values, handed on as they are (declared as BYTES: their text).
-    The first output is the prediction. `batchable`: rows do not depend on each other, so requests may be joined.
-    `batch` says what the loader is given at one call: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
-    tensors of one row without a row axis. In all three the specs are those of the service: axis 0 is rows.
+    `layout: columns` is one 1-D tensor per column, in the model's column order; `matrix` is one 2-D tensor, whose columns
+    are named by `columns` if the file records them; `tensors` is any named tensors. `classes` are a classifier's labels in
+    the order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. `assumed`
+    are columns whose data type the file does not record: numbers are assumed, and booleans are accepted too.
+    `raw` are the inputs and outputs whose rows are any JSON values, passed on unchanged (declared as BYTES: their text).
+    The first output is the prediction. `batchable`: rows do not depend on each other, so requests can be batched.
+    `batch` is the form of one call of the loader: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
+    tensors of one row without a row axis. In all three, axis 0 of the specs is rows, as in the service.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A callable that loading the file would run and that is not on the allow-list, with the reason."""
+    """A callable that loading the file would call and that is not on the allowlist, with the reason."""
 
     callable: str
     why: str
@@ -98,7 +98,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Safety:
-    """The reader's verdict on a file. What was not read to the end is never `safe`."""
+    """The verdict on a file. A file that was not read to its end is never `safe`."""
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
@@ -110,9 +110,9 @@ class Safety:
 
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
-    """A distribution that the model needs: `module` is what the file names, `version` what the file records.
+    """A distribution that the model needs: `module` is the file's name for it, `version` the version that it records.
 
-    With `newest`, where no version is recorded, the newest that `constraint` allows is known to read the file.
+    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file.
     """
 
     module: str
@@ -133,7 +133,7 @@ class Requirement:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A thing inside a bundle or a folder: `key` says where, `kind` what (a class's dotted name or a plain type)."""
+    """An object in a file, or a file in a folder: `key` is its place, `kind` its class (dotted name) or type."""
 
     key: str
     kind: str
@@ -147,18 +147,17 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What a model file is, wants and needs, and whether it is safe: the answer of `inspect`.
+    """The description of a model file: kind, inputs and outputs, requirements, verdict. `inspect` returns it.
 
-    `path` is where it was found (never part of the card); `size` is in bytes; `details` holds what only one format knows,
-    as JSON values; `missing_modules` are modules that no distribution is known for (`__main__`, the user's own code).
-    `packed` is the file or folder in the archive at `path` that is the model ("" for all of the archive), None when `path`
-    itself is. `options` go to the loader; `excludes` are distributions that are asked for by others and never installed;
-    `apt` are Debian packages, `locales` languages by glibc's names (`en_US.UTF-8`) whose rules the model uses; `companions`
-    are files that belong to the model's file, by their names relative to its folder; `sample` holds rows that came along with
-    the model; `advice` says what to do with a model that cannot be served as it is. `names` are all names that the file
-    holds and that loading it resolves, by kind: `globals` of pickles (`module:qualified.name`), `types`, `operators`. The
-    card lists them under `guard`, and the image reaches no others. Naming one of `framework_modules` (top-level modules)
-    under `requirements:` does not make what the file names in it trusted.
+    `path` is not part of the card; `size` is in bytes; `details` are facts that only one format has, as JSON values;
+    `missing_modules` are modules of no known distribution (`__main__`, the user's own code). `packed` is the file or folder
+    in the archive at `path` that is the model ("" for the whole archive), None if `path` itself is the model. `options` are
+    for the loader; `excludes` are distributions that others require and that are never installed; `apt` are Debian packages;
+    `locales` are glibc names (`en_US.UTF-8`) of languages whose rules the model uses; `companions` are further files of the
+    model, relative to its folder; `sample` holds rows that are stored with the model; `advice` is the remedy for a model
+    that cannot be served as it is. `names` are all names in the file that loading it resolves, by kind: `globals` of pickles
+    (`module:qualified.name`), `types`, `operators`. The card lists them under `guard`, which allows no others in the image.
+    Names of `framework_modules` (top-level modules) are not trusted, even if `requirements:` names their package.
     """
 
     path: Path
@@ -201,7 +200,7 @@ class ModelInfo:
         return tuple(notice.text for notice in self.notices)
 
     def to_json(self) -> dict[str, Any]:
-        """The card's part that the file decides: the same on every host, so without its path."""
+        """The part of the card that depends only on the file: the same on every host, so without the path."""
         return {
             "format": self.format,
             "framework": self.framework,

@@ -1,4 +1,4 @@
-"""What a person should know of a model file, with a code for what mlpack decides by it."""
+"""Notice, a sentence about a model file for people, with a code for decisions of mlpack."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from enum import Enum
 
 
 class NoticeCode(Enum):
-    """What kind of notice it is; only this, and never the words of the text, decides anything."""
+    """The kind of a notice. Decisions use only the code, never the text."""
 
     REMARK = "remark"
-    """For people alone."""
+    """For people only."""
     NO_SIGNATURE = "no_signature"
-    """The file can be read, but what the model takes is not known: `reason` says why."""
+    """The file can be read, but the inputs of the model are not known; `reason` explains it."""
     ASSUMED = "assumed"
-    """Something that the file does not record was assumed, such as the types of columns; every build repeats it."""
+    """Something that the file does not record was assumed, such as the types of columns; every build shows it."""
     CODE_MISSING = "code_missing"
-    """The model needs code that only the user has."""
+    """The model needs code of the user."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence about a model file. `reason` is its middle part, for use in an error message."""
+    """A sentence about a model file. `reason` is the part of it that can be used in an error message."""
 
     code: NoticeCode
     text: str
@@ -30,18 +30,18 @@ class Notice:
 
 
 def no_signature(reason: str, advice: str = "") -> Notice:
-    """The notice of a model that takes no requests; `advice` says what to do about it."""
+    """The notice that a model has no signature; `advice` is what to do about it."""
     return Notice(NoticeCode.NO_SIGNATURE, f"No signature: {reason}{f'; {advice}' if advice else ''}.", reason)
 
 
 def assumed(text: str) -> Notice:
-    """The notice that something was assumed which the file does not record."""
+    """The notice that something was assumed because the file does not record it."""
     return Notice(NoticeCode.ASSUMED, text)
 
 
 def code_missing(who: str, modules: Iterable[str]) -> Notice:
-    """The notice that `modules` are needed, which `who` ("Keras", "no known package") has or has not."""
-    return Notice(NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(modules)}; hand it in with --include.")
+    """The notice that `modules` are missing; `who` completes "Needs code that ...", such as "no known package has"."""
+    return Notice(NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(modules)}; add it with --include.")
 
 
 def notices(found: Iterable[Notice | str]) -> tuple[Notice, ...]:
@@ -50,5 +50,5 @@ def notices(found: Iterable[Notice | str]) -> tuple[Notice, ...]:
 
 
 def reason_of(found: Iterable[Notice]) -> str:
-    """Why there is no signature; "" where no notice says it."""
+    """Why there is no signature; "" if no notice explains it."""
     return next((one.reason for one in found if one.code is NoticeCode.NO_SIGNATURE), "")

@@ -1,4 +1,4 @@
-"""A model that may be packed, with the user's own code: Prepared, what `prepare` returns."""
+"""Prepared, a model that may be packed, with the user's own code; `prepare` returns it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CODE_FOLDER = "code"  # in the bundle, and below /app
 
 @dataclass(frozen=True, kw_only=True)
 class UserCode:
-    """The user's code that goes into the image.
+    """The user's code for the image.
 
-    `paths` are searched for modules there; `main` maps each `__main__` name to the module that defines it; `predictor` is
-    the module of the user's own loader; `notes` say what was left out or cut.
+    `paths` are the folders in the image that are searched for modules; `main` maps each `__main__` name to the module that
+    defines it; `predictor` is the module of the user's predictor; `notes` describe what was left out.
     """
 
     files: tuple[BundleFile, ...] = ()
@@ -27,16 +27,16 @@ class UserCode:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The card's part: how the server finds the code."""
+        """The part of the card by which the server finds the code."""
         return {"paths": list(self.paths), "main": dict(self.main), "predictor": self.predictor}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A model that may be packed, and the code that goes with it.
+    """A model that may be packed, and its user code.
 
-    `options` are for the loader; `python` is the version that compiled the code in the file, None when there is none;
-    `sample` holds rows of the user's (named records or lists), None when there are none.
+    `options` are for the loader; `python` is the version that compiled the code in the file, None without such code;
+    `sample` holds sample rows (objects or lists), None without a sample.
     """
 
     info: ModelInfo

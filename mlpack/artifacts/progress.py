@@ -1,4 +1,4 @@
-"""Progress of long work: Progress, one event, and OnProgress, which receives them."""
+"""Progress, an event of a long step, and OnProgress, which receives the events."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """An event of long work: `step` is the same for one task, so that a display can update its row.
+    """An event of a long step: `step` identifies the step, so that a display can update its row.
 
-    `current` and `total` are in bytes where they are known; `seconds` is set when the step ended; `log` is an output
-    line; `cached` marks a step that cost nothing; `error` a step that failed.
+    `current` and `total` are in bytes, if known; `seconds` is set when the step has ended; `log` is an output line;
+    `cached` marks a step with a cached result; `error` is set when the step has failed.
     """
 
     step: str
@@ -28,5 +28,5 @@ OnProgress = Callable[[Progress], None]
 
 
 def in_bytes(on_progress: OnProgress, step: str, title: str) -> Callable[[int, int], None]:
-    """A receiver of bytes done and bytes in all, which reports them as one step."""
+    """A function of (bytes done, bytes in all) that reports them as progress of one step."""
     return lambda done, total: on_progress(Progress(step=step, title=title, current=done, total=total))

@@ -1,4 +1,4 @@
-"""How a user names a model: a path of this machine, or a reference that a source knows."""
+"""How a user names a model: a local path, or a reference for a source of models."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 Reference = str | Path
-_SCHEME = re.compile("[a-z][a-z0-9+.-]+:/")  # two letters or more: `c:/` is a drive
+_SCHEME = re.compile("[a-z][a-z0-9+.-]+:/")  # two letters or more, because `c:/` is a Windows drive
 
 
 def reference_of(text: str) -> Reference:
-    """What a text names: `s3://bucket/model.pkl` and `models:/churn/3` stay as they are, text without a scheme is a path."""
+    """Parse a model's name: text with a scheme (`s3://bucket/model.pkl`, `models:/churn/3`) is unchanged, else it is a path."""
     return text if _SCHEME.match(text) else Path(text)

@@ -1,4 +1,4 @@
-"""The names of images: the grammar of references, tags and digests."""
+"""References of images: their grammar, tags and digests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """`registry/repository:tag@digest`; the registry and `library/` of Docker Hub's short names are filled in."""
+    """`registry/repository:tag@digest`; for short names of Docker Hub, the registry and `library/` are filled in."""
 
     registry: str
     repository: str
     tag: str | None
     digest: str | None
-    name: str  # as it was written, without tag and digest
+    name: str  # as written, without tag and digest
 
     def at(self, digest: str) -> str:
-        """The same image named by a digest."""
+        """The same repository with a digest."""
         return f"{self.name}@{digest}"
 
 
 def parse_reference(text: str) -> Reference:
-    """Take a reference apart. Raises UsageError when it is none."""
+    """Parse a reference. Raises UsageError if it is invalid."""
     rest, _, digest = text.partition("@")
     name, colon, tag = rest.rpartition(":")
     if not colon or "/" in tag:
@@ -44,8 +44,8 @@ def parse_reference(text: str) -> Reference:
         or ("@" in text and not _DIGEST.fullmatch(digest))
     ):
         raise UsageError(
-            f"{text!r} does not name an image",
-            hint="Write HOST[:PORT]/REPOSITORY[:TAG], the repository in lower case.",
+            f"{text!r} is not a valid image reference",
+            hint="Write HOST[:PORT]/REPOSITORY[:TAG], with the repository in lower case.",
         )
     return Reference(registry=registry, repository=repository, tag=tag or None, digest=digest or None, name=name)
 
@@ -56,7 +56,7 @@ def is_tag(text: str) -> bool:
 
 
 def short_digest(digest: str) -> str:
-    """The first 12 hexadecimal digits of a `sha256:...` digest, as tags and people use them."""
+    """The first 12 hexadecimal digits of a `sha256:...` digest."""
     return digest.removeprefix("sha256:")[:12]
 
 

@@ -1,4 +1,4 @@
-"""An image on its way to a service: Verified (or Unverified), Planned, Released to a registry, part of a Release."""
+"""An image from its test to its release: Verified (or Unverified), Planned, Released; and Release, for a target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpack.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """An image with the passing or failing report of its checks. Its JSON is the receipt; `time` is RFC 3339, UTC."""
+    """An image with the report of its checks, passed or failed. Its JSON is the receipt; `time` is RFC 3339, UTC."""
 
     image: Image
     report: Report
@@ -36,7 +36,7 @@ class Verified:
 
     @classmethod
     def from_json(cls, document: Any, image: Image) -> Verified:
-        """The receipt of this image, read back; raises ValueError for another image's, another platform's, or no receipt."""
+        """Parse the receipt of this image; raises ValueError if it is invalid, or for another image or platform."""
         if not isinstance(document, dict):
             raise ValueError("it is not a receipt")  # noqa: TRY004 - the document is wrong, not the caller
         if document.get("image") != image.id or document.get("platform") != image.platform:
@@ -51,7 +51,7 @@ class Verified:
 
 @dataclass(frozen=True, kw_only=True)
 class Unverified:
-    """An image that goes out without a receipt, because the user said so: `reason` names the option."""
+    """An image that is released without a receipt; `reason` is the user's option for it."""
 
     image: Image
     reason: str = "--no-verify"
@@ -64,9 +64,9 @@ class Unverified:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """One container of a service: its image, and the name by which the target pulls or finds it.
+    """One container of a service: its image, and the `reference` by which the target pulls or finds it.
 
-    `report` is that of the image's checks, None for an unverified image. `reference` has a digest once the image is pushed.
+    `report` is that of the image's checks, None for an unverified image. `reference` has a digest after the image is pushed.
     """
 
     name: str
@@ -87,16 +87,16 @@ class Release:
             names = ", ".join(component.name for component in self.components)
             raise UsageError(
                 f"the target {target} runs one container per service, and this release has {len(self.components)}: {names}",
-                hint="Deploy each model by itself, or use a target that runs several containers.",
+                hint="Deploy each model as its own service, or use a target that runs several containers.",
             )
         return self.components[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
-    """An image where a target takes it from, named by digest (`host/repo@sha256:...`), and what is known of its checks.
+    """An image by digest (`host/repo@sha256:...`), where a target can pull it, with the report of its checks.
 
-    `plan` is what a deploy will do with it, None for one that is only pushed.
+    `plan` is that of its deployment, None for an image that is only pushed.
     """
 
     reference: str
@@ -123,9 +123,9 @@ class Released:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A deploy that was planned and, when it changes anything, agreed to; nothing was changed yet.
+    """A deployment that is planned; nothing was changed yet.
 
-    `source` is Released when the image is in its registry already.
+    `source` is Released if the image is already in its registry.
     """
 
     plan: Plan
@@ -133,6 +133,6 @@ class Planned:
 
 
 def release_of(source: Verified | Unverified, reference: str) -> Release:
-    """The release of one image, which has this reference or will have it."""
+    """The release of one image; `reference` is its name now, or after the push."""
     name = str(source.image.card.get("name") or "model")
     return Release(components=(Component(name=name, image=source.image, report=source.report, reference=reference),))

@@ -1,4 +1,4 @@
-"""What was checked of a running image: Report and its Checks."""
+"""Report, the result of a test, and its Checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promise that was checked: `seconds` is what it took; `detail` says what was seen, most of all on failure."""
+    """The result of one check: `seconds` is its duration; `detail` is what was observed; `hint` is a remedy."""
 
     name: str
     ok: bool
@@ -19,7 +19,7 @@ class Check:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Check:
-        """A check of a receipt; only `true` counts as passed."""
+        """Parse a check of a receipt; only `true` means passed."""
         return cls(
             name=str(document.get("name")),
             ok=document.get("ok") is True,
@@ -41,9 +41,9 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All checks of one image and what was measured: milliseconds, MiB (peak memory), bytes (image size).
+    """All checks of one image and its measurements: milliseconds, MiB (peak memory), bytes (image size).
 
-    `golden` is one question, made from the card, with the container's own answer: what a deployed container must repeat.
+    `golden` is the golden request, with the container's answer, which the deployed service must give too.
     """
 
     checks: tuple[Check, ...]
@@ -55,12 +55,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """True when there were checks and every one passed."""
+        """True if there are checks and all passed."""
         return bool(self.checks) and all(check.ok for check in self.checks)
 
     @classmethod
     def from_json(cls, document: Any) -> Report:
-        """A receipt's report; what does not fit is no check at all. Raises ValueError for figures that are no numbers."""
+        """Parse the report of a receipt; malformed checks are ignored. Raises ValueError for malformed measurements."""
         data = document if isinstance(document, dict) else {}
         checks = data.get("checks") if isinstance(data.get("checks"), list) else []
         try:
@@ -73,7 +73,7 @@ class Report:
                 golden=data.get("golden") if isinstance(data.get("golden"), dict) else None,
             )
         except TypeError as error:
-            raise ValueError(f"its report is broken: {error}") from error
+            raise ValueError(f"its report is malformed: {error}") from error
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""

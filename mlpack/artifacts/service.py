@@ -1,4 +1,4 @@
-"""A service and its deployment: Plan before anything changes, Staged and Live on the way, Deployment at the end."""
+"""A service and its deployment: Plan, then Staged (without traffic), Live (with traffic), and Deployment, the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """A rough price in `currency`: a month without requests, and a million requests; `basis` names the assumptions."""
+    """An estimated price in `currency`: per month without requests, and per million requests; `basis` are the assumptions."""
 
     currency: str
     idle_month: float
@@ -47,9 +47,9 @@ class Cost:
 class Plan:
     """What a deployment will change.
 
-    `exists` is false for a service that will be created. `document` is the whole service in the target's own format, named
-    `file_name`. `run` marks what this deployment creates, so that a rollback removes nothing else. `before` and `wanted` are
-    the target's own notes.
+    `exists` is false for a service that will be created. `document` is the whole service in the target's own format, with
+    the file name `file_name`. `run` marks what this deployment creates, so that a rollback removes nothing else. `before`
+    and `wanted` are the target's internal state.
     """
 
     target: str
@@ -61,23 +61,23 @@ class Plan:
     run: str
     cost: Cost | None = None
     notes: tuple[str, ...] = ()
-    live: Live | None = None  # the current revision, if nothing is to be changed
-    with_traffic: tuple[str, ...] = ()  # the changes, by their field, that are made only when the traffic moves
-    waiting: tuple[str, ...] = ()  # what a note calls them if the traffic does not move
+    live: Live | None = None  # the current revision, if there is nothing to change
+    with_traffic: tuple[str, ...] = ()  # fields of changes that are made only when the traffic moves
+    postponed: tuple[str, ...] = ()  # descriptions of these changes, for a note if the traffic does not move
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
 
-    def at(self, live: Live) -> Plan:
-        """The plan if the current revision is already as wanted."""
+    def already_live(self, live: Live) -> Plan:
+        """The plan for the case that the current revision needs no change."""
         return replace(self, live=live)
 
-    def aside(self) -> Plan:
-        """The plan if the release gets no traffic: settings that affect the current revision stay, and a note says so."""
+    def without_traffic(self) -> Plan:
+        """The plan for a release without traffic: settings that affect the current revision are not changed."""
         changes = tuple(change for change in self.changes if change.field not in self.with_traffic)
-        if not self.waiting:
+        if not self.postponed:
             return replace(self, changes=changes)
         note = (
-            f"not changed without traffic, because it affects the current revision too: {', '.join(self.waiting)}; "
+            f"not changed with --no-traffic, because it affects the current revision too: {', '.join(self.postponed)}; "
             "`mlpack deploy` with the same options, without --no-traffic, changes it"
         )
         return replace(self, changes=changes, notes=(*self.notes, note))
@@ -98,9 +98,9 @@ class Plan:
 class Endpoint:
     """The address of a service or of one revision, and the headers that authenticate requests (never shown).
 
-    A context manager: requests go to the URL, and with the headers, of what `with` returns, while it is open. This class needs
-    no opening. A target whose services are reached through a port-forward returns a subclass, whose `__enter__` starts it and
-    returns the endpoint on this machine. `closed` says why this machine cannot send requests; "" if it can.
+    A context manager: send requests inside `with`, to the URL and with the headers of the object that it returns. This class
+    opens nothing. A target whose services need port forwarding returns a subclass, whose `__enter__` starts it and returns
+    the local endpoint. `closed` is the reason why this machine cannot send requests; "" if it can.
     """
 
     url: str
@@ -108,20 +108,20 @@ class Endpoint:
     closed: str = ""
 
     def __enter__(self) -> Endpoint:  # noqa: PYI034 - a subclass returns the endpoint that it has opened
-        """What requests are sent to; raises DeployError."""
+        """Return the endpoint for requests; raises DeployError."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what `__enter__` has started."""
+        """Stop what `__enter__` has started."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A release that is ready and has no traffic: `endpoint` is its own, `serving` the current revision's, if there is one.
+    """A release that is ready and has no traffic: `endpoint` is its own, `serving` that of the current revision, if any.
 
-    `token_command` is as in Live.
+    `token_command` has the same meaning as in Live.
     """
 
     revision: str
@@ -133,9 +133,9 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """A revision with traffic: `endpoint` is the service's, `image` the reference with digest that it runs.
+    """A revision with traffic: `endpoint` is the service's, `image` the reference of its image with the digest.
 
-    `open_to_all`: requests need no token; else `token_command` prints one in a shell.
+    With `open_to_all`, requests need no token; else the shell command `token_command` prints one.
     """
 
     revision: str
@@ -150,7 +150,7 @@ class Live:
 class Deployment:
     """A release and how it was verified. `measured` holds the results of the requests: counts, milliseconds.
 
-    `share` is the command that moves the traffic to a release that was only staged; "" for one with traffic.
+    `share` is the command that moves the traffic to a staged release; "" for a release with traffic.
     """
 
     target: str
@@ -190,8 +190,8 @@ class Deployment:
 class Revision:
     """One version of a service: its share of the traffic in percent, its tags, its image, whether it can serve.
 
-    `proven` is false for a release that never had traffic: a rollback does not choose it by itself.
-    `made` is an RFC 3339 time; `message` says why it is not ready; `log` is a link, "" where there is none.
+    `proven` is false for a release that never had traffic, which a rollback does not choose automatically. `made` is the
+    RFC 3339 time of its creation; `message` is why it is not ready; `log` is a link, "" if there is none.
     """
 
     name: str
@@ -221,7 +221,7 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """The state of a service; its revisions newest first. `open_to_all` is None if this account may not read that."""
+    """The state of a service, its revisions newest first. `open_to_all` is None without permission to read it."""
 
     target: str
     name: str

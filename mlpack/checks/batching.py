@@ -1,4 +1,4 @@
-"""Whether rows influence each other's answers: in one request, with concurrent clients, in batches of several requests."""
+"""Checks that rows do not influence each other: in one request, with concurrent clients, in batches of several requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpack.checks.comparison import difference
 from mlpack.checks.requests import rows_for
 
 TOLERANCE = 1e-6
-_SINGLE = 1e-4  # in single precision, another order of additions changes the fifth digit
+_SINGLE = 1e-4  # in single precision, the order of additions affects the fifth digit
 _HALF = 1e-2
 _CLIENTS = 12
 _REQUESTS = 6  # of each client
@@ -23,13 +23,13 @@ _LARGEST = 5  # rows of one request
 
 
 def tolerance_of(card: Mapping[str, Any]) -> float:
-    """The tolerance for numbers that the least precise output of the first signature needs."""
+    """The relative tolerance for numbers, by the least precise output of the first signature."""
     dtypes = {one["dtype"] for one in (card["signatures"] or [{"outputs": []}])[0]["outputs"]}
     return _HALF if "FP16" in dtypes else _SINGLE if "FP32" in dtypes else TOLERANCE
 
 
 def batch_equals_singles(client: Client, rows: list[Any], tolerance: float = TOLERANCE) -> str:
-    """Rows in one request get the same answers as each row alone; raises FailedCheckError."""
+    """Check that rows in one request get the same answers as each row alone; raises FailedCheckError."""
     together = client.post("/predict", {"instances": rows})
     if together.status != 200:
         raise FailedCheckError(f"{together.status} {together.text[:300]}")
@@ -44,15 +44,15 @@ def batch_equals_singles(client: Client, rows: list[Any], tolerance: float = TOL
 
 
 def concurrent(client: Client, rows: list[Any], tolerance: float = TOLERANCE) -> str:
-    """One client per row, all at the same time: each gets the answer of its own row; raises FailedCheckError."""
+    """Check that concurrent clients, one per row, get the answers of their own rows; raises FailedCheckError."""
     alone = [client.post("/predict", {"instances": [row]}).json() for row in rows]
 
-    def ask(index: int) -> Answer:
+    def send(index: int) -> Answer:
         with client.another() as own:
             return own.post("/predict", {"instances": [rows[index]]})
 
     with ThreadPoolExecutor(max_workers=len(rows)) as pool:
-        answers = list(pool.map(ask, range(len(rows))))
+        answers = list(pool.map(send, range(len(rows))))
     for index, answer in enumerate(answers):
         if answer.status != 200:
             raise FailedCheckError(f"{answer.status} {answer.text[:200]}")
@@ -63,7 +63,7 @@ def concurrent(client: Client, rows: list[Any], tolerance: float = TOLERANCE) ->
 
 
 def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
-    """Many clients send different numbers of rows to all methods, so that requests are batched; each row is as alone.
+    """Check that batching does not change answers: many clients send different numbers of rows to all methods.
 
     A label may differ if the two best probabilities are equal within the tolerance: arithmetic on a batch may round the last
     digit differently. Raises FailedCheckError.
@@ -74,14 +74,16 @@ def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
     tolerance = tolerance_of(card)
     start = Barrier(_CLIENTS)
 
-    def ask(number: int) -> list[str]:
-        chance = random.Random(number)  # noqa: S311 - repeatable requests, not secrets
+    def send(number: int) -> list[str]:
+        rng = random.Random(number)  # noqa: S311 - repeatable requests, not secrets
         with client.another() as own:
             start.wait(60)
-            return [told for _ in range(_REQUESTS) if (told := _one(own, chance, rows, alone, signatures, tolerance))]
+            return [
+                problem for _ in range(_REQUESTS) if (problem := _one(own, rng, rows, alone, signatures, tolerance))
+            ]
 
     with ThreadPoolExecutor(max_workers=_CLIENTS) as pool:
-        problems = [told for found in pool.map(ask, range(_CLIENTS)) for told in found]
+        problems = [problem for found in pool.map(send, range(_CLIENTS)) for problem in found]
     if problems:
         raise FailedCheckError(problems[0])
     methods = f", {len(signatures)} methods" if len(signatures) > 1 else ""
@@ -89,7 +91,7 @@ def mixed_batch(client: Client, card: Mapping[str, Any]) -> str:
 
 
 def _rows(card: Mapping[str, Any]) -> list[Any]:
-    """Different rows: from the sample, else generated."""
+    """Rows that differ: from the sample, else generated."""
     sample = card.get("sample") or []
     return list(sample[:_ROWS]) if len(sample) > 1 else rows_for(card["signatures"][0], _ROWS)
 
@@ -103,31 +105,31 @@ def _alone(client: Client, name: str, row: Any) -> Any:
 
 def _one(
     client: Client,
-    chance: random.Random,
+    rng: random.Random,
     rows: Sequence[Any],
     alone: Mapping[str, list[Any]],
     signatures: Sequence[Mapping[str, Any]],
     tolerance: float,
 ) -> str:
-    """What is wrong with the answer to one request of some rows, "" when nothing is."""
-    name = str(chance.choice(signatures)["name"])
-    places = [chance.randrange(len(rows)) for _ in range(chance.randint(1, _LARGEST))]
-    answer = client.post(f"/predict?method={name}", {"instances": [rows[place] for place in places]})
+    """Send one request with random rows; return the first difference to the answers of single rows, or ""."""
+    name = str(rng.choice(signatures)["name"])
+    indices = [rng.randrange(len(rows)) for _ in range(rng.randint(1, _LARGEST))]
+    answer = client.post(f"/predict?method={name}", {"instances": [rows[index] for index in indices]})
     if answer.status != 200:
         return f"{name}: {answer.status} {answer.text[:300]}"
     predictions = answer.json()["predictions"]
-    for place, found in zip(places, predictions, strict=True):
-        told = difference(found, alone[name][place], tolerance, where=name)
-        if told and not _tie(alone, place):
-            return f"in a batch, {told} as when the row is sent alone"
+    for index, found in zip(indices, predictions, strict=True):
+        problem = difference(found, alone[name][index], tolerance, where=name)
+        if problem and not _tie(alone, index):
+            return f"in a batch, {problem} as when the row is sent alone"
     return ""
 
 
-def _tie(alone: Mapping[str, list[Any]], place: int) -> bool:
-    """Whether the row's two best probabilities are the same within the tolerance."""
+def _tie(alone: Mapping[str, list[Any]], index: int) -> bool:
+    """Whether the row's two best probabilities are equal within the tolerance."""
     if "predict_proba" not in alone:
         return False
-    values = alone["predict_proba"][place]
+    values = alone["predict_proba"][index]
     if not isinstance(values, list) or len(values) < 2 or not all(isinstance(one, (int, float)) for one in values):
         return False
     best, second = sorted(values, reverse=True)[:2]

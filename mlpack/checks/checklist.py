@@ -1,4 +1,4 @@
-"""Checks of a running service, run one after the other: Checklist."""
+"""The checks of a running service, one after the other: Checklist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OnCheck = Callable[[Check], None]
 
 
 class FailedCheckError(Exception):
-    """Raised by a check function when what it verifies does not hold; Checklist records it as a failed check."""
+    """Raised by a check function that fails; Checklist records it as a failed check."""
 
 
 @dataclass(kw_only=True)
@@ -24,14 +24,14 @@ class Checklist:
     checks: list[Check] = field(default_factory=list)
 
     def check(self, name: str, function: Callable[[], str], *, hint: str = "") -> bool:
-        """Run one check function, which returns what it observed or raises FailedCheckError; no HTTP answer fails it too."""
+        """Run a check function, which returns what it observed; it fails by FailedCheckError or Unanswered."""
         began = time.perf_counter()
         try:
-            seen, ok = function(), True
+            detail, ok = function(), True
         except (FailedCheckError, Unanswered) as error:
-            seen, ok = str(error), False
-        seen = seen.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be written anywhere
-        check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=seen, hint="" if ok else hint)
+            detail, ok = str(error), False
+        detail = detail.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be encoded
+        check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=detail, hint="" if ok else hint)
         self.checks.append(check)
         self.on_check(check)
         return ok

@@ -1,4 +1,4 @@
-"""A small HTTP client for a running service: one connection, JSON bodies, answers as values."""
+"""A small HTTP client for a running service: one connection, JSON bodies."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 
 class Unanswered(Exception):  # noqa: N818 - a fact about the service, not an error of mlpack
-    """No HTTP answer came: refused, reset, timed out, or not HTTP."""
+    """No HTTP response: the connection was refused, reset or timed out, or the response is not HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back: the status, the body, also as text, and the headers by their names in lower case."""
+    """A response: status, body as text and as bytes, headers by lower-case name."""
 
     status: int
     text: str
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Client:
-    """A client of one service. Reconnects by itself; close it, or use it as a `with`.
+    """A client of one service, and a context manager that closes the connection. It reconnects when necessary.
 
     `headers` are sent with every request, for example for authentication.
     """
@@ -40,7 +40,7 @@ class Client:
         self._url = url
         self._timeout_s = timeout_s
         self._headers = dict(headers or {})
-        self._below = urlsplit(url).path.rstrip("/")
+        self._base_path = urlsplit(url).path.rstrip("/")
         self._connection = _connection(url, timeout_s)
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self is newer than our oldest Python
@@ -52,12 +52,12 @@ class Client:
         self._connection.close()
 
     def another(self) -> Client:
-        """A second client of the same service."""
+        """Another client of the same service, with a connection of its own."""
         return Client(self._url, timeout_s=self._timeout_s, headers=self._headers)
 
     def get(self, path: str) -> Answer:
         """GET; raises Unanswered."""
-        return self.ask("GET", path)
+        return self.request("GET", path)
 
     def post(self, path: str, body: Any) -> Answer:
         """POST a value as JSON; raises Unanswered."""
@@ -65,31 +65,31 @@ class Client:
 
     def post_raw(self, path: str, body: bytes, *, content_type: str = "application/json") -> Answer:
         """POST bytes; raises Unanswered."""
-        return self.ask("POST", path, body, {"Content-Type": content_type})
+        return self.request("POST", path, body, {"Content-Type": content_type})
 
-    def claim(self, path: str, size: int) -> Answer:
-        """Announces a body of `size` bytes and waits for the answer without sending it."""
+    def post_without_body(self, path: str, size: int) -> Answer:
+        """POST the headers of a body of `size` bytes, and read the response without sending the body."""
         headers = {"Content-Type": "application/json", "Content-Length": str(size)}
         try:
-            return self.ask("POST", path, None, headers)
+            return self.request("POST", path, None, headers)
         finally:
             self._connection.close()
 
-    def ask(
+    def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Any request; raises Unanswered."""
+        """Send any request; raises Unanswered."""
         try:
             self._connection.request(
-                method, self._below + path, body=body, headers={**self._headers, **(headers or {})}
+                method, self._base_path + path, body=body, headers={**self._headers, **(headers or {})}
             )
             response = self._connection.getresponse()
             data = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Unanswered(f"{method} {path}: {type(error).__name__} {error}".rstrip()) from error
-        told = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(status=response.status, text=data.decode("utf-8", "replace"), body=data, headers=told)
+        fields = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(status=response.status, text=data.decode("utf-8", "replace"), body=data, headers=fields)
 
 
 def _connection(url: str, timeout_s: float) -> http.client.HTTPConnection:

@@ -1,4 +1,4 @@
-"""Answers compared by value: with what was expected, and with what the signature declares."""
+"""Comparison of answers with expected values, and with what the signature declares."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def difference(found: Any, wanted: Any, tolerance: float, *, where: str = "predictions") -> str:
-    """The first place where two JSON values differ, "" when they are equal; numbers within a relative `tolerance`."""
+    """The first difference of two JSON values, "" if they are equal; numbers within a relative `tolerance`."""
     if isinstance(wanted, list) and isinstance(found, list):
         if len(wanted) != len(found):
             return f"{where}: {len(found)} values, expected {len(wanted)}"
         pairs = enumerate(zip(found, wanted, strict=True))
-        return next((told for n, (a, b) in pairs if (told := difference(a, b, tolerance, where=f"{where}[{n}]"))), "")
+        return next((text for n, (a, b) in pairs if (text := difference(a, b, tolerance, where=f"{where}[{n}]"))), "")
     if isinstance(wanted, dict) and isinstance(found, dict):
         if set(wanted) != set(found):
             return f"{where}: keys {sorted(found)}, expected {sorted(wanted)}"
@@ -32,20 +32,20 @@ _OPEN = "..."  # in a shape: any further axes
 
 
 def problem_with(values: Sequence[Any], output: Mapping[str, Any], classes: Sequence[Any] | None) -> str:
-    """How an answer departs from its declared dtype, shape and classes; "" when it does not."""
+    """The first difference of an answer to the declared dtype, shape and classes; "" if there is none."""
     for index, value in enumerate(values):
-        told = _shape_problem(value, output["shape"][1:], output["dtype"])
-        if told:
-            return f"row {index}: {told}; declared {output['dtype']} {output['shape']}"
+        problem = _shape_problem(value, output["shape"][1:], output["dtype"])
+        if problem:
+            return f"row {index}: {problem}; declared {output['dtype']} {output['shape']}"
         if classes and not isinstance(value, list) and value not in classes:
             return f"row {index}: {value!r} is not one of the classes {list(classes)[:10]}"
     return ""
 
 
 def columns_of(values: Sequence[Any], outputs: Sequence[Mapping[str, Any]]) -> list[Sequence[Any]] | None:
-    """The rows of an answer as one list an output; None when a row does not name all of them.
+    """The rows of an answer as one list per output; None if a row lacks an output.
 
-    One output's rows are its values; with several each row is an object, a value by output name.
+    With one output, a row is its value; with several, a row is an object with a value for each output name.
     """
     if len(outputs) == 1:
         return [values]
@@ -56,7 +56,7 @@ def columns_of(values: Sequence[Any], outputs: Sequence[Mapping[str, Any]]) -> l
 
 
 def problem_with_log(log: str) -> str:
-    """What is wrong with a service's log: "" when every line is a JSON object with a severity."""
+    """The problem of a service's log; "" if every line is a JSON object with a severity."""
     lines = [line for line in log.splitlines() if line.strip()]
     for line in lines:
         try:
@@ -77,12 +77,12 @@ def _shape_problem(value: Any, shape: Sequence[Any], dtype: str) -> str:
         return f"{value!r} is not a list"
     if isinstance(shape[0], int) and shape[0] >= 0 and len(value) != shape[0]:
         return f"{len(value)} values"
-    return next((told for item in value if (told := _shape_problem(item, shape[1:], dtype))), "")
+    return next((problem for item in value if (problem := _shape_problem(item, shape[1:], dtype))), "")
 
 
 def _fits(value: Any, dtype: str) -> bool:
     if dtype == "BYTES":
-        if isinstance(value, dict):  # bytes that are no text
+        if isinstance(value, dict):  # bytes that are not UTF-8 text
             return list(value) == ["b64"] and isinstance(value["b64"], str)
         return isinstance(value, str)
     if dtype == "BOOL":

@@ -1,4 +1,4 @@
-"""From an Image or a URL to a Report on serving contracts: each is used as its platform and clients use it."""
+"""Check serving contracts on an image or a URL, with the requests that platforms and clients send."""
 
 from __future__ import annotations
 
@@ -18,32 +18,30 @@ from mlpack.checks.contracts.base import Contract, Session
 from mlpack.checks.contracts.subject import Subject, find_subject
 from mlpack.engines.base import Limits, Runner, Running
 
-_PORT = 34871  # not one that a server might take by itself
+_PORT = 34871  # not a usual default, to detect a server that ignores PORT
 _PATIENCE_S = 5.0  # how long to wait for a server that answers 4xx on its readiness path
-# the answers of an unknown server may have any form: these errors of a check mean that the form is wrong
+# An unknown server may answer in any form: these errors in a check function mean that the form is wrong.
 _FORM_ERRORS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
-_HINT = "Give rows with --request FILE, and the model's name in the routes with --model-name NAME."
+_HINT = "Give sample rows with --request FILE, and the model's name in the routes with --model-name NAME."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is known about the model: a request body with rows, its name in the routes, its card."""
+class ModelFacts:
+    """What is known about the model in advance: a request body with rows, its name in the routes, its card."""
 
     request: Any = None
     name: str | None = None
     card: Mapping[str, Any] | None = None
 
 
-def check_url(
-    url: str, contracts: Sequence[Contract], question: Question, on_check: OnCheck = lambda _: None
-) -> Report:
-    """Check a service that is already running, from outside. A failed check raises nothing."""
+def check_url(url: str, contracts: Sequence[Contract], facts: ModelFacts, on_check: OnCheck = lambda _: None) -> Report:
+    """Check a service that is already running. A failed check raises nothing."""
     checklist = Checklist(on_check=on_check)
     predictions: dict[str, list[Any]] = {}
     with Client(url) as client:
         if checklist.check("answers", lambda: f"{client.get(contracts[0].ready).status} at {contracts[0].ready}"):
             for contract in contracts:
-                _ask(checklist, client, contract, question, predictions)
+                _check_contract(checklist, client, contract, facts, predictions)
     _compare(checklist, predictions)
     return Report(checks=tuple(checklist.checks))
 
@@ -51,7 +49,7 @@ def check_url(
 def check_image(
     image: Image,
     contracts: Sequence[Contract],
-    question: Question,
+    facts: ModelFacts,
     *,
     runner: Runner,
     limits: Limits,
@@ -61,8 +59,8 @@ def check_image(
 ) -> tuple[Report, str]:
     """Start the image as each contract's platform does, check it and stop it; return the report and the containers' log.
 
-    `port` is where its server listens if the platform does not choose; None for a server that reads PORT. A failed check
-    raises nothing. Raises EngineError if the engine cannot run the image.
+    `port` is the fixed port of its server, None for a server that reads PORT. A failed check raises nothing. Raises
+    EngineError if the engine cannot run the image.
     """
     checklist = Checklist(on_check=on_check)
     predictions: dict[str, list[Any]] = {}
@@ -80,9 +78,9 @@ def check_image(
                 )
                 if checklist.check(f"{first.name}_starts", starts, hint=hint):
                     for contract in group:
-                        _ask(checklist, client, contract, question, predictions, image)
+                        _check_contract(checklist, client, contract, facts, predictions, image)
             ending = [(one.grace_s, one.name) for one in group if one.grace_s is not None]
-            if ending:  # it is stopped only once: within the time that the strictest platform gives
+            if ending:  # the container is stopped once, within the grace period of the strictest platform
                 grace_s, name = min(ending)
                 checklist.check(f"{name}_sigterm", partial(_ends, running, grace_s))
             logs.append(running.logs())
@@ -91,7 +89,7 @@ def check_image(
 
 
 def _groups(contracts: Sequence[Contract], port: int | None) -> list[list[Contract]]:
-    """Contracts whose platforms start a container in the same way, to share one container."""
+    """The contracts in groups that can share one container, because their platforms start it in the same way."""
     groups: dict[Any, list[Contract]] = {}
     for contract in contracts:
         chosen = contract.own_port or port is None
@@ -99,55 +97,57 @@ def _groups(contracts: Sequence[Contract], port: int | None) -> list[list[Contra
     return list(groups.values())
 
 
-def _ask(
+def _check_contract(
     checklist: Checklist,
     client: Client,
     contract: Contract,
-    question: Question,
+    facts: ModelFacts,
     predictions: dict[str, list[Any]],
     image: Image | None = None,
 ) -> None:
-    """The checks of one contract; only the first if it is not known which requests to send."""
+    """Run the checks of one contract; only the first one if it finds no name or rows for the requests."""
     found: list[Subject] = []
-    known = partial(_known, client, contract, question, image, found)
-    if not checklist.check(f"{contract.name}_model", partial(_judged, known), hint=_HINT):
+    find = partial(_find_subject, client, contract, facts, image, found)
+    if not checklist.check(f"{contract.name}_model", partial(_with_form_errors, find), hint=_HINT):
         return
     session = Session(client=client, subject=found[0], predictions=predictions)
     for name, function in contract.checks(found[0]):
-        checklist.check(name, partial(_judged, partial(function, session)))
+        checklist.check(name, partial(_with_form_errors, partial(function, session)))
 
 
-def _judged(function: Callable[[], str]) -> str:
-    """What the check function observed; raises FailedCheckError also if an answer does not have the expected form."""
+def _with_form_errors(function: Callable[[], str]) -> str:
+    """Run a check function; raise FailedCheckError also if an answer does not have the expected form."""
     try:
         return function()
     except _FORM_ERRORS as error:
-        said = f"{type(error).__name__}: {error}"
-        raise FailedCheckError(f"an answer does not have the contract's form ({said[:200]})") from error
+        text = f"{type(error).__name__}: {error}"
+        raise FailedCheckError(f"an answer does not have the contract's form ({text[:200]})") from error
 
 
-def _known(client: Client, contract: Contract, question: Question, image: Image | None, found: list[Subject]) -> str:
-    card = question.card
+def _find_subject(
+    client: Client, contract: Contract, facts: ModelFacts, image: Image | None, found: list[Subject]
+) -> str:
+    card = facts.card
     if card is None:
         card = _card(client)
     subject = find_subject(
         client,
         card=card,
-        request=question.request,
-        name=question.name,
+        request=facts.request,
+        name=facts.name,
         platform=None if image is None else image.platform,
         labels=None if image is None else image.labels,
     )
-    if contract.named and subject.name is None:
+    if contract.needs_name and subject.name is None:
         raise FailedCheckError("the service does not report the name of its model")
-    if contract.asks and not subject.rows:
+    if contract.needs_rows and not subject.rows:
         raise FailedCheckError(f"the inputs of {subject.name or 'the model'} are not known")
     found.append(subject)
     return f"{subject.name or 'a model'}, {len(subject.rows)} rows"
 
 
 def _card(client: Client) -> Mapping[str, Any] | None:
-    """The card of mlpack's own images, where the service is one of ours."""
+    """The card, if the service runs an image built by mlpack."""
     answer = client.get("/")
     try:
         card = answer.json() if answer.status == 200 else None
@@ -170,7 +170,7 @@ def _starts(running: Running, client: Client, contract: Contract, began: float, 
                 return f"{waited * 1000:.0f} ms after the start"
             refused_at = refused_at or (waited if answer.status < 500 else None)
             if refused_at is not None and waited - refused_at > _PATIENCE_S:
-                return f"it answers, but {seen}"  # the checks of the contract decide what that means
+                return f"it answers, but {seen}"  # the checks of the contract decide whether that is a failure
         if not running.alive():
             raise FailedCheckError(f"it exited with code {running.stop(grace_s=0).code}; {seen}")
         time.sleep(0.05)
@@ -187,7 +187,7 @@ def _ends(running: Running, grace_s: float) -> str:
 
 
 def _compare(checklist: Checklist, predictions: Mapping[str, list[Any]]) -> None:
-    """The same rows get the same predictions through every contract."""
+    """Check that the same rows get the same predictions through every contract."""
     if len(predictions) < 2:
         return
     first, *others = predictions
@@ -199,4 +199,4 @@ def _compare(checklist: Checklist, predictions: Mapping[str, list[Any]]) -> None
                 raise FailedCheckError(f"{other} differs from {first}: {found}")
         return f"{', '.join(predictions)}: the same numbers"
 
-    checklist.check("contracts_agree", partial(_judged, agree))
+    checklist.check("contracts_agree", partial(_with_form_errors, agree))

@@ -1,4 +1,4 @@
-"""The golden request: how a released service is verified before it gets traffic, and the result."""
+"""The golden request, which verifies a released service before and after it gets traffic, and its result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlpack.checks.requests import sample_rows
 from mlpack.checks.smoke import Expectation
 
 TIMES = 30
-_PATIENCE_S = 30  # for one answer, including a cold start
+_TIMEOUT_S = 30  # for one answer, including a cold start
 
 
 @dataclass(frozen=True, kw_only=True)
-class Golden:
-    """A request and its correct answer: equal to `answer`, or else of the form that `signature` declares."""
+class GoldenRequest:
+    """A request and its correct answer: equal to `answer`, or without one, of the form that `signature` declares."""
 
     request: Any
     answer: Any | None
@@ -29,8 +29,8 @@ class Golden:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The result of sending the golden request: `errors` of `times`, p50 and p95 in ms, the text of the first error."""
+class GoldenResult:
+    """The result of a golden request: `errors` of `times`, p50 and p95 in ms, the text of the first error."""
 
     times: int
     errors: int
@@ -49,43 +49,50 @@ class Asked:
         }
 
 
-def golden_of(card: Mapping[str, Any], report: Report | None, wanted: Expectation) -> Golden | None:
-    """The best request available: the user's own, else the one that the tested container answered, else one from the card.
+def golden_request_of(card: Mapping[str, Any], report: Report | None, wanted: Expectation) -> GoldenRequest | None:
+    """The best request available: the user's own, else the one of the test, else one generated from the card.
 
-    None if no request is known.
+    None if the card declares no inputs.
     """
     signatures = card.get("signatures") or []
     signature = signatures[0] if signatures and isinstance(signatures[0], dict) else None
     if wanted.request is not None:
-        return Golden(request=wanted.request, answer=wanted.expected, signature=signature, tolerance=wanted.tolerance)
+        return GoldenRequest(
+            request=wanted.request, answer=wanted.expected, signature=signature, tolerance=wanted.tolerance
+        )
     if report is not None and report.golden is not None:
-        return Golden(request=report.golden.get("request"), answer=report.golden.get("answer"), signature=signature)
+        return GoldenRequest(
+            request=report.golden.get("request"), answer=report.golden.get("answer"), signature=signature
+        )
     if signature is None or not signature.get("inputs"):
         return None
-    return Golden(request={"instances": sample_rows(card, 1)}, answer=None, signature=signature)
+    return GoldenRequest(request={"instances": sample_rows(card, 1)}, answer=None, signature=signature)
 
 
-def ask(endpoint: Endpoint, golden: Golden | None, *, times: int = TIMES, warm: bool = True) -> Asked:
-    """Send the golden request several times, one at a time; without one, only ask whether the service is ready.
+def send_golden(
+    endpoint: Endpoint, golden: GoldenRequest | None, *, times: int = TIMES, warm: bool = True
+) -> GoldenResult:
+    """Send the golden request several times, one at a time; without one, send GET /ready.
 
-    Never raises because of the service. With `warm`, one more request is sent first, which may start an instance.
+    A failure of the service is in the result and raises nothing. With `warm`, an additional first request, which may start
+    an instance, is not measured.
     """
     took, errors, first = [], 0, ""
-    with endpoint as service, Client(service.url, timeout_s=_PATIENCE_S, headers=service.headers) as client:
+    with endpoint as service, Client(service.url, timeout_s=_TIMEOUT_S, headers=service.headers) as client:
         for number in range(times + warm):
             began = time.perf_counter()
-            wrong = _wrong(client, golden)
-            if wrong and not number and warm:
-                wrong = _after_a_while(client, golden, wrong)
-            if not number and warm and not wrong:
+            failure = _send(client, golden)
+            if failure and not number and warm:
+                failure = _retry(client, golden, failure)
+            if not number and warm and not failure:
                 continue
             took.append((time.perf_counter() - began) * 1000)
-            errors += bool(wrong)
-            first = first or (wrong.text if wrong else "")
-            if errors and (errors == len(took) >= 3 or not number):  # no better result is possible
+            errors += bool(failure)
+            first = first or (failure.text if failure else "")
+            if errors and (errors == len(took) >= 3 or not number):  # more requests would not change the verdict
                 break
     took.sort()
-    return Asked(
+    return GoldenResult(
         times=len(took),
         errors=errors,
         p50=round(took[len(took) // 2], 1) if took else None,
@@ -95,53 +102,53 @@ def ask(endpoint: Endpoint, golden: Golden | None, *, times: int = TIMES, warm: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fault:
-    """What is wrong with one answer; `passing` if a later answer may be right."""
+class _Failure:
+    """The failure of one request; `temporary` if a later request may succeed."""
 
     text: str
-    passing: bool = False
+    temporary: bool = False
 
 
-def _after_a_while(client: Client, golden: Golden | None, wrong: _Fault, *, limit_s: float = 10) -> _Fault | None:
-    """Repeat while a new address or permission may not be in effect yet; a wrong answer stays wrong."""
+def _retry(client: Client, golden: GoldenRequest | None, failure: _Failure, *, limit_s: float = 10) -> _Failure | None:
+    """Repeat a request that failed temporarily: a new address or permission takes effect after some seconds."""
     until = time.monotonic() + limit_s
-    found: _Fault | None = wrong
-    while found is not None and found.passing and time.monotonic() < until:
+    found: _Failure | None = failure
+    while found is not None and found.temporary and time.monotonic() < until:
         time.sleep(0.5)
-        found = _wrong(client, golden)
+        found = _send(client, golden)
     return found
 
 
-_PASSING = (401, 403, 404, 429, 502, 503)
+_TEMPORARY = (401, 403, 404, 429, 502, 503)
 
 
-def _wrong(client: Client, golden: Golden | None) -> _Fault | None:
-    """What is wrong with one answer, None when nothing is."""
+def _send(client: Client, golden: GoldenRequest | None) -> _Failure | None:
+    """Send one request; None if the answer is correct."""
     try:
         answer = client.get("/ready") if golden is None else client.post("/predict", golden.request)
     except Unanswered as nothing:
-        return _Fault(text=str(nothing), passing=True)
+        return _Failure(text=str(nothing), temporary=True)
     if answer.status != 200:
         text = f"{answer.status} {' '.join(answer.text.split())[:300]}".rstrip()
-        return _Fault(text=text, passing=answer.status in _PASSING)
-    text = "" if golden is None else _judged(answer, golden)
-    return _Fault(text=text) if text else None
+        return _Failure(text=text, temporary=answer.status in _TEMPORARY)
+    text = "" if golden is None else _problem_with_answer(answer, golden)
+    return _Failure(text=text) if text else None
 
 
-def _judged(answer: Answer, golden: Golden) -> str:
+def _problem_with_answer(answer: Answer, golden: GoldenRequest) -> str:
     try:
         found = answer.json()
     except ValueError:
-        return f"no JSON: {answer.text[:200]}"
+        return f"not JSON: {answer.text[:200]}"
     if golden.answer is not None:
         return difference(found, golden.answer, golden.tolerance, where="answer")
     predictions = found.get("predictions") if isinstance(found, dict) else None
     if not isinstance(predictions, list):
         return f"no predictions in {answer.text[:200]}"
-    return _departs(predictions, golden.signature or {})
+    return _difference_to_signature(predictions, golden.signature or {})
 
 
-def _departs(predictions: list[Any], signature: Mapping[str, Any]) -> str:
+def _difference_to_signature(predictions: list[Any], signature: Mapping[str, Any]) -> str:
     outputs = signature.get("outputs") or []
     if not outputs or outputs[0]["name"] in signature.get("raw", ()):
         return ""
@@ -149,5 +156,5 @@ def _departs(predictions: list[Any], signature: Mapping[str, Any]) -> str:
     if columns is None:
         return f"a row does not contain the outputs {[output['name'] for output in outputs]}"
     classes = signature.get("classes") if signature.get("method") == "predict" else None
-    told = (problem_with(values, output, classes) for output, values in zip(outputs, columns, strict=True))
-    return next((text for text in told if text), "")
+    problems = (problem_with(values, output, classes) for output, values in zip(outputs, columns, strict=True))
+    return next((problem for problem in problems if problem), "")

@@ -1,4 +1,4 @@
-"""A recorded request and answer, kept for the next test: Recording."""
+"""Recording of a request and its answer, as the expected answer of later tests: Recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpack.workspace import write_atomically
 
 
 class Recording:
-    """Keeps the first request and answer of a test, and writes them once the test has passed."""
+    """Records the first request and answer of a test, and writes them to files after the test has passed."""
 
     def __init__(self, config: Config, folder: Path) -> None:
         place = folder if config.file is None else config.file.parent
@@ -23,14 +23,14 @@ class Recording:
         self._named = config.test.expected is not None
         self._seen: list[tuple[Any, Any]] = []
 
-    def listen(self, wanted: Expectation) -> Expectation:
-        """The same expectation, without an answer to compare: the answer is what will be kept."""
+    def attach(self, wanted: Expectation) -> Expectation:
+        """The same expectation without an expected answer, so that the actual answer is recorded."""
         return replace(wanted, expected=None, on_answer=lambda body, answer: self._seen.append((body, answer)))
 
     def write(self) -> list[str]:
-        """Write both files, and say so in lines for people; a request that the user wrote stays as it is."""
+        """Write both files, except a request file that exists; return lines for people."""
         if not self._seen:
-            raise UsageError("nothing was answered, so nothing is recorded", hint="See the failed checks above.")
+            raise UsageError("there was no answer to record", hint="See the failed checks above.")
         body, answer = self._seen[0]
         if not self.request.exists():
             write_atomically(self.request, json.dumps(body, indent=1) + "\n")
@@ -38,5 +38,5 @@ class Recording:
         lines = [f"Recorded {len(answer['predictions'])} answers in {self.expected}"]
         if not self._named:
             names = f"request: {self.request.name}, expected: {self.expected.name}"
-            lines.append(f"Next time: test: {{{names}}} in mlpack.yaml")
+            lines.append(f"To compare with it, add to mlpack.yaml: test: {{{names}}}")
         return lines

@@ -1,4 +1,4 @@
-"""Requests made from a signature: valid rows that the model must answer, and invalid ones that it must reject."""
+"""Requests generated from a signature: valid rows that the model must answer, and invalid ones that it must reject."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _WORDS = ("alpha", "bravo", "charlie", "delta")
 
 
 def rows_for(signature: Mapping[str, Any], count: int, *, seed: int = 7) -> list[Any]:
-    """`count` valid instances for a signature of the card, different from one another and the same at every call.
+    """`count` valid instances for a signature of the card: random, but the same at every call.
 
-    Named records where the columns are known, plain rows else. Categories come from the model's own encoder.
+    Objects if the columns have names, else lists. Categories are values that the model's encoder knows.
     """
-    chance = random.Random(seed)  # noqa: S311 - repeatable rows, not secrets
-    return [_row(signature, chance, index) for index in range(count)]
+    rng = random.Random(seed)  # noqa: S311 - repeatable rows, not secrets
+    return [_row(signature, rng, index) for index in range(count)]
 
 
 def sample_rows(card: Mapping[str, Any], count: int) -> list[Any]:
-    """`count` instances for the card's first signature: the user's sample, repeated, where there is one."""
+    """`count` instances for the card's first signature: the rows of the sample, repeated; without one, generated rows."""
     sample = card.get("sample") or []
     if sample:
         return [sample[index % len(sample)] for index in range(count)]
@@ -30,11 +30,11 @@ def sample_rows(card: Mapping[str, Any], count: int) -> list[Any]:
 
 
 def bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int]]:
-    """Each invalid request, how it is sent, and the status that it must get. User code may accept any rows."""
+    """Invalid requests: check name, function that sends it, expected status. User code may accept any rows."""
     size = int(card.get("limits", {}).get("max_body") or 32 * 1024**2) + 1024
     signature = card["signatures"][0]
     declared = any(spec["name"] not in signature.get("raw", ()) for spec in signature["inputs"])
-    asked: list[tuple[str, Send, int]] = [
+    requests: list[tuple[str, Send, int]] = [
         ("bad_json", lambda client: client.post_raw("/predict", b'{"instances": [['), 400),
         ("not_instances", lambda client: client.post("/predict", {"rows": []}), 400),
         ("wrong_shape", lambda client: client.post("/predict", {"instances": [wrong_width(row)]}), 400),
@@ -42,27 +42,27 @@ def bad_requests(row: Any, card: Mapping[str, Any]) -> list[tuple[str, Send, int
         ("unknown_route", lambda client: client.get("/mlpack-no-such-route"), 404),
         ("wrong_method", lambda client: client.get("/predict"), 405),
         ("not_json", lambda client: client.post_raw("/predict", b"a,b\n1,2\n", content_type="text/x-nothing"), 415),
-        ("too_large", lambda client: client.claim("/predict", size), 413),
+        ("too_large", lambda client: client.post_without_body("/predict", size), 413),
     ]
-    return [one for one in asked if declared or one[0] not in ("wrong_shape", "wrong_dtype")]
+    return [one for one in requests if declared or one[0] not in ("wrong_shape", "wrong_dtype")]
 
 
 def wrong_width(row: Any) -> Any:
-    """The row with one value too many, under a name that no column has."""
+    """The row with an additional value, under a name that no column has."""
     if isinstance(row, Mapping):
         return {**row, "mlpack_no_such_column": 1}
     return [*row, 1] if isinstance(row, list) else [row, row]
 
 
 def wrong_type(row: Any) -> Any:
-    """The row with its first value replaced by one that no column takes."""
+    """The row with its first value replaced by one that no column accepts."""
     if isinstance(row, Mapping):
         first = next(iter(row))
         return {**row, first: {"not": "a value"}}
     return [{"not": "a value"}, *row[1:]] if isinstance(row, list) else {"not": "a value"}
 
 
-def _row(signature: Mapping[str, Any], chance: random.Random, index: int) -> Any:
+def _row(signature: Mapping[str, Any], rng: random.Random, index: int) -> Any:
     categories = signature.get("categories") or {}
     inputs = signature["inputs"]
     if signature["layout"] == "matrix":
@@ -70,33 +70,33 @@ def _row(signature: Mapping[str, Any], chance: random.Random, index: int) -> Any
         width = spec["shape"][1] if len(spec["shape"]) > 1 and isinstance(spec["shape"][1], int) else 1
         names = list(signature.get("columns") or [])
         values = [
-            _value(spec["dtype"], chance, index, categories.get(names[n]) if n < len(names) else None)
+            _value(spec["dtype"], rng, index, categories.get(names[n]) if n < len(names) else None)
             for n in range(max(width, 1))
         ]
         return dict(zip(names, values, strict=True)) if len(names) == len(values) else values
     record = {
-        spec["name"]: _tensor(spec["dtype"], spec["shape"][1:], chance, index, categories.get(spec["name"]))
+        spec["name"]: _tensor(spec["dtype"], spec["shape"][1:], rng, index, categories.get(spec["name"]))
         for spec in inputs
     }
     return next(iter(record.values())) if signature["layout"] == "tensors" and len(record) == 1 else record
 
 
-def _tensor(dtype: str, shape: list[Any], chance: random.Random, index: int, known: Any) -> Any:
-    """A value of one row; a dimension that is free gets length 1."""
+def _tensor(dtype: str, shape: list[Any], rng: random.Random, index: int, known: Any) -> Any:
+    """The value of one row; a dynamic dimension gets length 1."""
     if not shape:
-        return _value(dtype, chance, index, known)
+        return _value(dtype, rng, index, known)
     length = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 1
-    return [_tensor(dtype, shape[1:], chance, index, known) for _ in range(length)]
+    return [_tensor(dtype, shape[1:], rng, index, known) for _ in range(length)]
 
 
-def _value(dtype: str, chance: random.Random, index: int, known: Any) -> Any:
+def _value(dtype: str, rng: random.Random, index: int, known: Any) -> Any:
     usable = [value for value in known or () if value is not None]
     if usable:
-        return chance.choice(usable)
+        return rng.choice(usable)
     if dtype == "BYTES":
-        return f"{_WORDS[index % len(_WORDS)]} {chance.choice(_WORDS)}"
+        return f"{_WORDS[index % len(_WORDS)]} {rng.choice(_WORDS)}"
     if dtype == "BOOL":
-        return chance.random() < 0.5
+        return rng.random() < 0.5
     if dtype.startswith(("INT", "UINT")):
-        return chance.randrange(0, 8)
-    return round(chance.uniform(0.1, 6.0), 2)
+        return rng.randrange(0, 8)
+    return round(rng.uniform(0.1, 6.0), 2)

@@ -1,4 +1,4 @@
-"""The checks of a running service: readiness, answers, batching, refusals, latency, logs and shutdown."""
+"""The checks of a running service: readiness, answers, batching, rejected requests, latency, logs and shutdown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mlpack.engines.base import Exit, Running
 class Expectation:
     """The user's own request for /predict, the expected answer and the relative tolerance.
 
-    `on_answer` is called with the request and the answer, to record them.
+    `on_answer` is called with the request and its answer, to record them.
     """
 
     request: Any | None = None
@@ -40,7 +40,7 @@ def examine(
     start_s: float = 240,
     on_check: OnCheck = lambda _: None,
 ) -> tuple[Report, str]:
-    """Start a service, check it and stop it; return the report and the service's log. This verifies no image."""
+    """Start a service, check it and stop it; return the report and the service's log."""
     checklist = Checklist(on_check=on_check)
     measured: dict[str, Any] = {}
     began = time.perf_counter()
@@ -49,7 +49,7 @@ def examine(
             if checklist.check(
                 "ready",
                 lambda: _becomes_ready(running, client, began, start_s, measured),
-                hint="See the log below; `mlpack run` starts the service so that you can look into it.",
+                hint="See the log below; `mlpack run` starts the service without the checks.",
             ):
                 _check_requests(checklist, client, card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
@@ -72,23 +72,23 @@ def examine(
 def _check_requests(
     checklist: Checklist, client: Client, card: Mapping[str, Any], wanted: Expectation, measured: dict[str, Any]
 ) -> None:
-    """The checks that send requests, in the order in which they are shown."""
+    """Run the checks that send requests."""
     signature = card["signatures"][0]
     rows = sample_rows(card, 8)
     body = wanted.request or {"instances": rows if wanted.on_answer else rows[:1]}
     answers: list[Any] = []
-    made_up = not card.get("sample") and not wanted.request
+    generated = not card.get("sample") and not wanted.request
     hint = (
         "The rows were generated from the signature. Give real rows: `mlpack build --sample` or `mlpack test --request`."
-        if made_up
+        if generated
         else ""
     )
     if not checklist.check("predict", lambda: _predicts(client, body, answers), hint=hint):
         return
     if wanted.on_answer is not None:
         wanted.on_answer(body, answers[0])
-    asked = len(body["instances"]) if isinstance(body, dict) and isinstance(body.get("instances"), list) else None
-    checklist.check("dtype_shape_classes", lambda: _as_declared(answers[0], signature, asked))
+    count = len(body["instances"]) if isinstance(body, dict) and isinstance(body.get("instances"), list) else None
+    checklist.check("dtype_shape_classes", lambda: _as_declared(answers[0], signature, count))
     if wanted.expected is not None:
         checklist.check(
             "expected",
@@ -151,7 +151,7 @@ def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int
         raise FailedCheckError(f"the request had {rows} rows, the answer has {len(predictions)}")
     outputs = signature["outputs"]
     if outputs[0]["name"] in signature.get("raw", ()):
-        return f"{len(predictions)} rows; your own code decides what is in them"
+        return f"{len(predictions)} rows; their form is that of your own code"
     columns = columns_of(predictions, outputs)
     if columns is None:
         raise FailedCheckError(f"a row does not contain the outputs {[output['name'] for output in outputs]}")

@@ -1,1 +1,1 @@
-"""The mouth: one file per command; the only room that wires things together."""
+"""The command line: one file per command in commands/, their output in output/, and wiring.py, which builds the line."""

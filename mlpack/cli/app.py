@@ -60,7 +60,7 @@ for command, short_help in (
     (image.image, "Show the layers and packages of an image by size."),
     (init.init, "Write an mlpack.yaml or a CI workflow."),
     (doctor.doctor, "Check whether this machine has what mlpack needs."),
-    (clean.clean, "Remove images, caches and notes of mlpack."),
+    (clean.clean, "Remove images, caches and the folder .mlpack."),
 ):
     app.command(short_help=short_help, cls=TARGET_COMMANDS.get(command))(command)
 
@@ -93,7 +93,7 @@ def root(
 
 
 def run(argv: list[str]) -> int:
-    """Runs one command line and gives its exit code; every failure of it is told here and nowhere else."""
+    """Run one command line and return its exit code; the only place that reports failures."""
     console = Console(json="--json" in argv)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -105,18 +105,18 @@ def run(argv: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return console.failure(_interrupted())
     except BrokenPipeError:
-        # The reader of our output left (`| head`): not a failure of ours, and nobody to tell it to.
+        # The process that reads our output has ended (`| head`): this is not a failure.
         sys.stdout = None
         return 0
-    except Exception as error:  # noqa: BLE001 - the last line of defence: told as our bug, with where to send it
+    except Exception as error:  # noqa: BLE001 - any other exception is a bug in mlpack, reported as one
         return console.bug(error)
-    if code == 130 and argv[0] != "run":  # typer turned Ctrl-C into this; of `run` it is the usual end
+    if code == 130 and argv[0] != "run":  # typer's code for Ctrl-C, which is the usual end of `run`
         return console.failure(_interrupted())
     return code if isinstance(code, int) else 0
 
 
 def _interrupted() -> InterruptedByUser:
-    return InterruptedByUser("interrupted", hint="Nothing was left behind; run it again at will.")
+    return InterruptedByUser("interrupted", hint="Nothing was left behind; you can run the command again.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -126,5 +126,5 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "mlpack"
-    told = error.format_message() if hasattr(error, "format_message") else str(error)
-    return UsageError(told.rstrip("."), hint=f"`{path} --help` shows what it takes.")
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return UsageError(message.rstrip("."), hint=f"`{path} --help` shows the arguments and options.")

@@ -1,4 +1,4 @@
-"""The options that several commands share, each written once."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack.errors import UsageError
 
 
 class Ci(str, Enum):
-    """Where `mlpack init --ci` can write a workflow for."""
+    """The CI systems that `mlpack init --ci` can write a workflow for."""
 
     github = "github"
     gitlab = "gitlab"
@@ -121,11 +121,11 @@ Receipt = Annotated[
 ]
 
 
-def refuse_model_options(words: Mapping[str, Any]) -> None:
-    """Raise UsageError when a model's options are given with an image, whose build has fixed them."""
-    given = [name.rpartition(".")[2] for name, value in words.items() if value]
+def refuse_model_options(options: Mapping[str, Any]) -> None:
+    """Raise UsageError if options of a model are given for an image, which was built with its own."""
+    given = [name.rpartition(".")[2] for name, value in options.items() if value]
     if given:
         raise UsageError(
-            f"--{given[0]} is for --engine process; an image keeps what it was built with",
+            f"--{given[0]} cannot change an image that is already built; it is for --engine process",
             hint="Give it to `mlpack build`, or add --engine process and name the model instead of an image.",
         )

@@ -1,4 +1,4 @@
-"""Which target and service a command works on: its options, mlpack.yaml, else the last deployment of the working folder."""
+"""The target and service of a command: from its options, mlpack.yaml, or the last deployment of the working folder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def target_class(config: Config, named: str | None, workspace: Workspace) -> type[Target]:
-    """The target that is meant, without a service: `named`, else as configured, else that of the last deployment.
+    """The class of the target: `named`, else the one in mlpack.yaml, else that of the last deployment.
 
-    Raises UsageError if none is named, or if there is no such target.
+    Raises UsageError if none of them names a target, or if it does not exist.
     """
     from mlpack.plugins import load, names
 
@@ -44,9 +44,9 @@ def make_target(
     workspace: Workspace,
     name: str | None,
 ) -> Target:
-    """The target of one service, with the settings of mlpack.yaml and of a command's options, `more` those of `--set`.
+    """The target of one service, with the settings of mlpack.yaml, of a command's options, and of `--set` (`more`).
 
-    The service is named by --service, by mlpack.yaml, or else `name`. Raises UsageError and ConfigError.
+    The service's name is --service, else that of mlpack.yaml, else `name`. Raises UsageError and ConfigError.
     """
     from mlpack.targets.settings import read_settings
 
@@ -58,11 +58,11 @@ def make_target(
         adds = key in mappings and isinstance(value, dict) and isinstance(section.get(key), dict)
         section[key] = {**section[key], **value} if adds else value
     last = workspace.last_deployed()
-    remembered = last if last and last.target == kind.name else None
-    for key, value in (remembered.where if remembered else {}).items():
+    previous = last if last and last.target == kind.name else None
+    for key, value in (previous.where if previous else {}).items():
         section.setdefault(key, value)
     configured = section.pop("service", None)
-    named = service or configured or name or (remembered.service if remembered else None) or config.name
+    named = service or configured or name or (previous.service if previous else None) or config.name
     if not named:
         raise UsageError("no service is named", hint="--service NAME, or `name:` in mlpack.yaml.")
     settings = read_settings(kind.settings, kind.name, section, {one.option.key: one.option.flag for one in options})
@@ -77,16 +77,16 @@ def deployed_service(
     more: Sequence[str] | None,
 ) -> Target:
     """The target of an existing service."""
-    from mlpack.cli.wiring import load_config_for
+    from mlpack.cli.settings import load_config_for
 
     workspace = Workspace(Path.cwd())
-    loaded = load_config_for(None, workspace, config=config, remembered=True)
+    loaded = load_config_for(None, workspace, config=config, of_last_image=True)
     return make_target(loaded, target, service, options, tuple(more or ()), workspace=workspace, name=None)
 
 
 def read_shares(words: Sequence[str]) -> dict[str, int]:
-    """`REVISION=PERCENT` words as a mapping whose values add up to 100; raises UsageError."""
-    hint = "Such as `mlpack traffic iris-00002-abc=90 iris-00003-xyz=10`: the percentages add up to 100."
+    """Parse `REVISION=PERCENT` arguments, whose percentages add up to 100; raises UsageError."""
+    hint = "Example: `mlpack traffic iris-00002-abc=90 iris-00003-xyz=10`. The percentages must add up to 100."
     shares: dict[str, int] = {}
     for word in words:
         name, equals, percent = word.partition("=")
@@ -105,13 +105,13 @@ def _section(config: Config, target: str) -> dict[str, Any]:
     if not isinstance(section, dict):
         raise ConfigError(
             f"{config.file}: `deploy.{target}` must contain keys and values",
-            hint="Such as `deploy: {cloudrun: {region: ...}}`.",
+            hint="Example: `deploy: {cloudrun: {region: ...}}`.",
         )
     return dict(section)
 
 
 def _given(options: Sequence[GivenOption]) -> dict[str, Any]:
-    """The options that were given, by their settings; lists of NAME=VALUE as a mapping."""
+    """The values of the given options by the settings' names; lists of NAME=VALUE as mappings."""
     return {
         one.option.key: dict(_pair(word, one.option.flag) for word in one.value)
         if one.option.kind == "pairs"
@@ -121,14 +121,14 @@ def _given(options: Sequence[GivenOption]) -> dict[str, Any]:
 
 
 def _settings(more: Sequence[str]) -> dict[str, Any]:
-    """`--set KEY=VALUE` with the value read as YAML; `KEY.INNER=VALUE` for a key that holds several."""
+    """Parse `--set KEY=VALUE`, with the value as YAML; `KEY.INNER=VALUE` sets one key of a mapping."""
     found: dict[str, Any] = {}
     for word in more:
         key, text = _pair(word, "--set")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {key}: the value is not valid YAML", hint="Such as --set port=8081.") from error
+            raise UsageError(f"--set {key}: the value is not valid YAML", hint="Example: --set port=8081.") from error
         outer, dot, inner = key.partition(".")
         if dot:
             found.setdefault(outer, {})[inner] = value
@@ -140,5 +140,5 @@ def _settings(more: Sequence[str]) -> dict[str, Any]:
 def _pair(word: str, option: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals or not name:
-        raise UsageError(f"{option}: {name!r} is not NAME=VALUE", hint=f"Such as {option} NAME=VALUE.")
+        raise UsageError(f"{option}: {name!r} is not NAME=VALUE", hint=f"Write {option} NAME=VALUE.")
     return name, value

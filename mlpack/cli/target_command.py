@@ -1,4 +1,4 @@
-"""Commands that work on a deployment target: beside their own options they take those that the target declares."""
+"""Commands for a deployment target: in addition to their own options, they accept those that the target declares."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mlpack.errors import UsageError
 if TYPE_CHECKING:
     from mlpack.targets.settings import TargetOption
 
-_OFFERED, _GIVEN = "mlpack.offered_target_options", "mlpack.given_target_options"  # keys of the context's notes
-_PREFIX = "target_option_"  # keeps the names of parameters apart from the command's own
+_OFFERED, _GIVEN = "mlpack.offered_target_options", "mlpack.given_target_options"  # keys of the context's `meta`
+_PREFIX = "target_option_"  # prevents conflicts with the names of the command's own parameters
 _TYPES: dict[str, Any] = {"text": str | None, "integer": int | None, "flag": bool | None, "pairs": list[str] | None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfferedOption:
-    """An option that a command takes, with the targets that declare it, and its help for each."""
+    """An option that a command accepts, with its help for each target that declares it."""
 
     option: TargetOption
     helps: Mapping[str, str]
@@ -36,7 +36,7 @@ class OfferedOption:
 
 @dataclass(frozen=True, kw_only=True)
 class GivenOption:
-    """An option that was given: its value as the command line has it, and the targets that declare it."""
+    """An option that was given: its value on the command line, and the targets that declare it."""
 
     option: TargetOption
     value: Any
@@ -44,10 +44,10 @@ class GivenOption:
 
 
 class TargetCommand(TyperCommand):
-    """A command that manages a service of a target: it takes the options that locate one.
+    """A command that manages a service of a target: it accepts the target's options that locate a service.
 
-    The target is that of `--target NAME`. Without it, the options of all targets are accepted, until mlpack.yaml or the last
-    deployment has named the target.
+    `--target NAME` chooses the target. Without it, the options of all targets are parsed; then mlpack.yaml or the last
+    deployment determines the target, and the options of other targets are rejected.
     """
 
     locating = True
@@ -58,7 +58,7 @@ class TargetCommand(TyperCommand):
         try:
             ctx.meta[_OFFERED] = self._offered(named)
         except UsageError:
-            if not ctx.resilient_parsing:  # in an unfinished line that the shell completes, this is no error
+            if not ctx.resilient_parsing:  # not an error while the shell completes an unfinished line
                 raise
         try:
             return super().parse_args(ctx, args)
@@ -91,7 +91,7 @@ class TargetCommand(TyperCommand):
 
 
 class DeployCommand(TargetCommand):
-    """A command that releases a service: it takes all options of the target."""
+    """A command that releases a service: it accepts all options of the target."""
 
     locating = False
 
@@ -110,10 +110,10 @@ def refuse_other_options(given: Sequence[GivenOption], target: str) -> None:
 
 
 def offered_options(target: str | None, among: Sequence[str] | None = None) -> list[OfferedOption]:
-    """The options of a target; for None those of all targets (or of those `among` them), one for each flag.
+    """The options of a target; for None those of all targets (or of the targets in `among`), one for each flag.
 
-    Where targets declare a flag with different kinds, it is that of the first one; the others need `--target NAME`. Raises
-    UsageError for an unknown target.
+    If targets declare a flag with different kinds, the first one is used; the others need `--target NAME`. Raises UsageError
+    for an unknown target.
     """
     from mlpack.plugins import load, names
 
@@ -123,7 +123,7 @@ def offered_options(target: str | None, among: Sequence[str] | None = None) -> l
     for name in among or names("targets"):
         try:
             declared: tuple[TargetOption, ...] = load("targets", name).options
-        except UsageError:  # another package's target that cannot be imported; the message follows if it is chosen
+        except UsageError:  # a plugin that cannot be imported; the error is reported if it is chosen
             continue
         for option in declared:
             first = found.setdefault(option.flag, OfferedOption(option=option, helps={}))
@@ -135,7 +135,7 @@ def offered_options(target: str | None, among: Sequence[str] | None = None) -> l
 
 
 def help_of(offered: OfferedOption) -> str:
-    """The help of an option, which names the targets if several are possible."""
+    """The help of an option; it names the targets if there are several."""
     texts: dict[str, list[str]] = {}
     for target, text in offered.helps.items():
         texts.setdefault(text, []).append(target)
@@ -165,12 +165,12 @@ def _named_target(args: Sequence[str]) -> str | None:
 
 
 def _parameters(offered: Sequence[OfferedOption]) -> list[Any]:
-    """The options as typer makes them from a function with such a signature."""
+    """The options as parameters, which typer creates from a function signature."""
     if not offered:
         return []
 
     def declaration() -> None:
-        """Hold the signature."""
+        """Do nothing: only the signature is used."""
 
     parameters = list(_signature(offered))
     declaration.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

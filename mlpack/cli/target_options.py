@@ -1,4 +1,4 @@
-"""The options that commands with a deployment target share, each written once."""
+"""Options that several commands for deployment targets have."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What mlpack leaves on a machine, and whether the machine has what mlpack needs."""
+"""Maintenance of a machine: removing what mlpack created (clean), and diagnosing problems (doctor)."""

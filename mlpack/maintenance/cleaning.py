@@ -1,4 +1,4 @@
-"""What mlpack made on this machine, found and removed: Cleaner."""
+"""Cleaner, which finds and removes what mlpack created on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlpack.errors import EngineError, EngineUnavailableError
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
-    """A thing that mlpack made: `kind` is image, model, cache or folder; `size` in bytes (an image's layers may be shared)."""
+    """Something that mlpack created: `kind` is image, model, cache or folder; `size` in bytes, with shared layers."""
 
     kind: str
     name: str
@@ -27,7 +27,7 @@ class Leftover:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaner:
-    """Finds and removes what mlpack made: images of `engine`, `caches` (the user's, the shared one), the notes in `folder`."""
+    """Finds and removes images of `engine`, `caches` (the user's and the shared one), and the folder .mlpack (`folder`)."""
 
     engine: Callable[[], Engine]
     caches: tuple[Path, Path]
@@ -35,16 +35,16 @@ class Cleaner:
     warn: Callable[[str], None]
 
     def find(self, *, images: bool, cache: bool, folder: bool, names: tuple[str, ...] = ()) -> list[Leftover]:
-        """What there is of each kind; of the images only those of the named repositories, where some are named.
+        """Find the leftovers of the chosen kinds; with `names`, only images with these names.
 
-        Without an engine there are no images, and a warning.
+        Without an engine, images are skipped with a warning.
         """
         found: list[Leftover] = []
         if images:
             try:
                 found += [item for item in self._images() if not names or _named(item, names)]
             except EngineUnavailableError as error:
-                self.warn(f"images are left out: {error.message}")
+                self.warn(f"images are skipped: {error.message}")
         own, shared = self.caches
         caches = [own, *([shared] if "MLPACK_CACHE" not in os.environ and os.access(shared, os.W_OK) else [])]
         places = [*(("cache", place, cache) for place in caches), ("folder", self.folder, folder)]
@@ -56,37 +56,37 @@ class Cleaner:
         return found
 
     def remove(self, item: Leftover) -> bool:
-        """Remove one; an image that a container uses stays, with a warning."""
+        """Remove one leftover; return False with a warning if that fails, such as for an image in use."""
         try:
             if item.path is not None:
                 shutil.rmtree(item.path)
             elif item.image is not None:
                 self._remove_image(item.image)
         except (OSError, EngineError) as error:
-            self.warn(f"{item.name} stays: {error.message if isinstance(error, EngineError) else error}")
+            self.warn(f"{item.name} is not removed: {error.message if isinstance(error, EngineError) else error}")
             return False
         return True
 
     def _images(self) -> Iterator[Leftover]:
-        """The images that mlpack built, and those that hold nothing but a large model."""
+        """The images that mlpack built, and those that contain only a large model."""
         for kind, label in (("image", labels.BUNDLE), ("model", labels.MODEL)):
             for image in self.engine().images(label=label):
                 yield Leftover(kind=kind, name=(image.tags or (image.id[:19],))[0], size=image.size, image=image)
 
     def _remove_image(self, image: Image) -> None:
-        """Remove all its names; when the engine keeps the last one, because it is in use, the others come back."""
-        gone: list[str] = []
+        """Remove all tags of the image. If the engine refuses one, because the image is in use, restore the others."""
+        removed: list[str] = []
         try:
             for tag in image.tags or (image.id,):
                 self.engine().remove_tag(tag)
-                gone.append(tag)
+                removed.append(tag)
         except EngineError:
-            self.engine().tag(image, gone)
+            self.engine().tag(image, removed)
             raise
 
 
 def _named(item: Leftover, names: tuple[str, ...]) -> bool:
-    """Whether an image bears one of the names: a reference, its repository, or the repository's last part."""
+    """Whether an image has one of the names: as a reference, as its repository, or as the repository's last part."""
     tags = item.image.tags if item.image else ()
     repositories = [tag.rpartition(":")[0] for tag in tags]
     return bool({*tags, *repositories, *(one.rpartition("/")[2] for one in repositories)} & set(names))

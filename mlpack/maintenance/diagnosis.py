@@ -1,4 +1,4 @@
-"""Whether this machine has what mlpack needs: one function for each thing."""
+"""Checks of this machine for `mlpack doctor`: Python, disk, engine, package index, clock."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mlpack.engines.base import Engine, LocalRunner
     from mlpack.packages.settings import PackageSettings
 
-_OFF_S = 120  # seconds; tokens are refused from some minutes on
-_DISK = 5_000_000_000  # an image of a large framework, its layers and its wheels
+_MAX_OFFSET_S = 120  # servers reject tokens if the clocks differ by some minutes
+_DISK = 5_000_000_000  # bytes: an image of a large framework, its layers and its wheels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: `seen` says what is there, `remedy` what to do when it is not enough."""
+    """The result of one check: `seen` is what was found, `remedy` what to do about a problem."""
 
     name: str
     state: Literal["ok", "warn", "fail"]
@@ -42,7 +42,7 @@ def diagnose(
     settings: Callable[[], PackageSettings],
     cache: Path,
 ) -> Iterator[Finding]:
-    """Every finding, the cheapest first; nothing is changed. `local` stands in the place of an engine."""
+    """Run all checks, the fastest first; they change nothing. `local` replaces the engine."""
     yield _python()
     yield _namesake()
     yield _disk("disk (cache)", cache)
@@ -57,7 +57,7 @@ def _python() -> Finding:
 
 
 def _namesake() -> Finding:
-    """`mlpack` on PyPI is another project, with the same import name."""
+    """Check that PyPI's `mlpack`, another project with the same import name, is not installed."""
     try:
         other = metadata.version("mlpack")
     except metadata.PackageNotFoundError:
@@ -65,22 +65,22 @@ def _namesake() -> Finding:
     return Finding(
         name="namesake",
         state="warn",
-        seen=f"PyPI's other `mlpack` {other} is installed too",
+        seen=f"another project, `mlpack` {other} of PyPI, is installed too",
         remedy="It has the same import name. `pip uninstall mlpack`, then `pip install --force-reinstall mlpack-cli`.",
     )
 
 
 def _disk(name: str, place: Path) -> Finding:
-    there = next(path for path in (place, *place.parents) if path.exists())
-    return room(name, there, free=shutil.disk_usage(there).free, writable=os.access(there, os.W_OK))
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    return disk_finding(name, existing, free=shutil.disk_usage(existing).free, writable=os.access(existing, os.W_OK))
 
 
-def room(name: str, place: Path, *, free: int, writable: bool) -> Finding:
-    """Whether a place has the room that an image takes; `free` in bytes."""
+def disk_finding(name: str, place: Path, *, free: int, writable: bool) -> Finding:
+    """Whether a folder is writable and its disk has enough space for an image; `free` in bytes."""
     seen = f"{human_size(free)} free at {place}" + ("" if writable else ", not writable")
     remedy = "Free some space (`mlpack clean`), or set MLPACK_CACHE to a larger disk."
     if not writable:
-        remedy = "Work in a folder of your own, or set MLPACK_CACHE."
+        remedy = "Work in a folder in which you may write, or set MLPACK_CACHE."
     return Finding(name=name, state="ok" if writable and free > _DISK else "warn", seen=seen, remedy=remedy)
 
 
@@ -88,7 +88,7 @@ def _engine(engine: Callable[[], Engine]) -> Iterator[Finding]:
     try:
         facts = engine().facts()
     except MlpackError as error:
-        remedy = f"{error.hint} `mlpack render` writes the folder for a machine that has one."
+        remedy = f"{error.hint} Without an engine, `mlpack render` writes the folder for a build on another machine."
         yield Finding(name="engine", state="fail", seen=error.message, remedy=remedy)
         return
     yield Finding(
@@ -102,8 +102,8 @@ def _engine(engine: Callable[[], Engine]) -> Iterator[Finding]:
         yield Finding(
             name="buildkit",
             state="ok" if buildkit else "warn",
-            seen="there" if buildkit else "not there: the classic builder is used",
-            remedy="Builds are slower and share no package cache. Docker 18.09 and newer have it.",
+            seen="available" if buildkit else "not available: the classic builder is used",
+            remedy="Builds are slower and share no package cache. Docker 18.09 and newer have BuildKit.",
         )
     root = Path(str(facts.details.get("root_dir") or "/nonexistent"))
     if root.is_dir():
@@ -116,7 +116,7 @@ def _local_runner(runner: LocalRunner) -> Iterator[Finding]:
         name="engine",
         state="ok" if pythons else "fail",
         seen=f"local processes of user {runner.user}, without images; Python {', '.join(pythons) or 'none'}",
-        remedy="Install a Python that this user may run.",
+        remedy="Install a Python that this user can run.",
     )
 
 
@@ -132,32 +132,32 @@ def _index(settings: PackageSettings) -> Iterator[Finding]:
             yield Finding(name="index", state="fail", seen=error.message, remedy=error.hint)
             continue
         took = f"{time.monotonic() - began:.1f} s"
-        seen = f"{strip_login(index)} answers in {took}" + ("" if files else ", but has no pip")
+        seen = f"{strip_login(index)} answers in {took}" + ("" if files else ", but does not contain pip")
         yield Finding(name="index", state="ok", seen=seen)
     yield from _clock(next((index for index in reversed(settings.indexes) if index.startswith("http")), ""), settings)
 
 
 def _clock(index: str, settings: PackageSettings) -> Iterator[Finding]:
-    """This machine's clock beside the index's, asked with the user's own login, proxy and certificates."""
+    """Compare this machine's clock with the index's, in a request with the user's login, proxy and certificates."""
     from mlpack.packages.index.http import fetch
 
     if not index:
         return
     date = None
-    with contextlib.suppress(MlpackError):  # told already, as the index's own finding
+    with contextlib.suppress(MlpackError):  # already reported by the check of the index
         answer = fetch(f"{index}/pip/", settings)
         if answer is not None:
             with answer:
                 date = answer.headers.get("Date")
     if date:
-        yield clock(time.time() - parsedate_to_datetime(date).timestamp())
+        yield clock_finding(time.time() - parsedate_to_datetime(date).timestamp())
 
 
-def clock(off_s: float) -> Finding:
-    """A clock that is off breaks TLS and tokens in ways that name neither."""
+def clock_finding(offset_s: float) -> Finding:
+    """Whether the clock is right: a wrong clock makes TLS and logins fail with messages that do not mention it."""
     return Finding(
         name="clock",
-        state="ok" if abs(off_s) < _OFF_S else "warn",
-        seen=f"{off_s:+.0f} s from the index's",
+        state="ok" if abs(offset_s) < _MAX_OFFSET_S else "warn",
+        seen=f"{offset_s:+.0f} s relative to the package index",
         remedy="Set the clock (`timedatectl set-ntp true`): certificates and tokens depend on it.",
     )

@@ -1,1 +1,1 @@
-"""The verbs of the line: each takes one value and gives the next."""
+"""The steps of the line: each takes one value and returns the next."""

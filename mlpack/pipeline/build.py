@@ -1,4 +1,4 @@
-"""From Bundle to Image: built and tagged, or found when nothing changed."""
+"""From Bundle to Image: build and tag it, or reuse the image of an unchanged bundle."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def build(
     use_cache: bool = True,
     on_progress: OnProgress,
 ) -> Image:
-    """The bundle's image, tagged NAME:CONTENTDIGEST12, NAME:latest, NAME:VERSION and as the user said.
+    """Build the bundle's image, tagged NAME:CONTENTDIGEST12, NAME:latest, NAME:VERSION and with `extra_tags`.
 
-    Unchanged input builds nothing. A version's tag does not move to other content without `force`; `latest` and the
-    user's own tags move freely. Raises TagConflictError, UsageError and what `Builder.build` raises.
+    The image of an unchanged bundle is reused. A version's tag moves to other content only with `force`; the other tags
+    always move. Raises TagConflictError, UsageError and what `Builder.build` raises.
     """
     began = time.perf_counter()
     refuse_own_dockerfile(builder, own=bundle.plan is None)
@@ -43,19 +43,19 @@ def build(
 
 
 def refuse_own_dockerfile(builder: Builder, *, own: bool) -> None:
-    """Raise UsageError when the Dockerfile comes from the user's `own` template and the engine builds by the plan alone."""
+    """Raise UsageError if the Dockerfile comes from the user's `own` template and the engine reads no Dockerfiles."""
     if own and not builder.builds_dockerfiles:
         raise UsageError(
-            f"the engine {builder.facts().name} builds by the plan of the image, and not by a Dockerfile of your own",
+            f"the engine {builder.facts().name} cannot build from a Dockerfile of your own",
             hint="Remove Dockerfile.j2 from the folder that `templates:` names, or build with --engine docker.",
         )
 
 
 def refuse_large(image: Image, limit: int | None) -> None:
-    """Raise ImageTooLargeError for an image of more bytes than `--max-size` allows; the image stays, to be looked at."""
+    """Raise ImageTooLargeError for an image of more bytes than `--max-size` allows; the image is kept."""
     if limit is not None and image.size > limit:
         error = ImageTooLargeError(
-            f"{image.tags[0]} has {image.size / 1e6:.1f} MB; {limit / 1e6:.1f} MB are allowed",
+            f"{image.tags[0]} has {image.size / 1e6:.1f} MB; the limit is {limit / 1e6:.1f} MB",
             hint="`mlpack image` shows its layers and packages by size.",
         )
         error.document = image.to_json()
@@ -63,7 +63,7 @@ def refuse_large(image: Image, limit: int | None) -> None:
 
 
 def tags_of(bundle: Bundle, extra: tuple[str, ...]) -> tuple[str, ...]:
-    """Every name that the image gets, the content tag first. Raises UsageError for one that is no reference."""
+    """All tags of the image, the content tag first. Raises UsageError for an invalid one."""
     own = [f"{bundle.name}:{short_digest(bundle.digest)}", f"{bundle.name}:latest"]
     if bundle.version is not None:
         own.append(f"{bundle.name}:{tag_text(bundle.version)}")
@@ -83,9 +83,9 @@ def tag_text(version: str) -> str:
 
 def _refuse_moved_version(bundle: Bundle, builder: Builder) -> None:
     reference = f"{bundle.name}:{tag_text(bundle.version or '')}"
-    there = builder.find(reference)
-    if there is not None and there.labels.get(labels.BUNDLE) != bundle.digest:
+    existing = builder.find(reference)
+    if existing is not None and existing.labels.get(labels.BUNDLE) != bundle.digest:
         raise TagConflictError(
-            f"{reference} exists with other content ({there.id[:19]})",
-            hint="Give a new --version, or --force to move this one.",
+            f"{reference} exists with other content ({existing.id[:19]})",
+            hint="Choose a new --version, or move the tag with --force.",
         )

@@ -1,4 +1,4 @@
-"""From Released to Deployment: stage a release without traffic, verify it, move the traffic, verify again; else roll back."""
+"""From Released to Deployment: stage without traffic, verify, move the traffic, verify again; roll back on failure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released
 from mlpack.artifacts.service import Deployment, Endpoint, Live, Plan, Proof, Service, Staged
-from mlpack.checks.golden import Asked, Golden, ask
+from mlpack.checks.golden import GoldenRequest, GoldenResult, send_golden
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
 from mlpack.targets.base import OnStep, Target
 
-_SLOWER = 2.0  # times the p95 of the current revision: a note says that the release is slower
+_SLOWER = 2.0  # times the p95 of the current revision; above it, a note says that the release is slower
 
 
 @dataclass(kw_only=True)
@@ -28,9 +28,15 @@ class _Verification:
 
 
 def deploy(
-    plan: Plan, released: Released, *, target: Target, golden: Golden | None, on_step: OnStep, traffic: bool = True
+    plan: Plan,
+    released: Released,
+    *,
+    target: Target,
+    golden: GoldenRequest | None,
+    on_step: OnStep,
+    traffic: bool = True,
 ) -> Deployment:
-    """The release with traffic, verified; without `traffic` it stays staged, under its own address.
+    """Verify the release and move the traffic to it; without `traffic` it stays staged, under its own address.
 
     Raises DeployError (exit 8) if a step or a check failed and the rollback succeeded, DeployStateError (exit 9) if the
     rollback failed too. Ctrl-C rolls back as well.
@@ -43,14 +49,14 @@ def deploy(
         staged = target.stage(plan, released.release, on_step)
         if staged.serving is not None and not staged.serving.closed:
             on_step("sending requests to the current revision, to compare")
-            found.measured["before"] = ask(staged.serving, golden).to_json()
+            found.measured["before"] = send_golden(staged.serving, golden).to_json()
         _verify(staged.endpoint, golden, found, "staged", on_step)
         _compare(found)
         if not traffic:
-            aside = _deployment(plan, _without_traffic(staged, released), found, golden)
-            return replace(aside, share=f"mlpack traffic {staged.revision}=100")
+            deployment = _deployment(plan, _without_traffic(staged, released), found, golden)
+            return replace(deployment, share=f"mlpack traffic {staged.revision}=100")
         live = target.promote(plan, staged, on_step)
-        if live.endpoint != staged.endpoint:  # that of a first release that stays private is verified already
+        if live.endpoint != staged.endpoint:  # the same for a first release that stays private: already verified
             _verify(live.endpoint, golden, found, "live", on_step)
     except BaseException as error:
         _roll_back(target, plan, error, on_step)
@@ -61,12 +67,12 @@ def deploy(
 def refuse_platform(image: Image, platforms: Sequence[str]) -> None:
     """Raise DeployError for an image of another platform than the target's, with the command that builds the right one.
 
-    `platforms` are those that the target runs; without any, it runs the engine's own.
+    `platforms` are those that the target runs; empty for a target that runs the engine's own platform.
     """
     if platforms and image.platform not in platforms:
         raise DeployError(
-            f"the image is for {image.platform}, and the target runs {' and '.join(platforms)} only",
-            hint=f"`mlpack build --platform {platforms[0]}`, then test and deploy that one.",
+            f"the image is for {image.platform}, but the target runs only {' and '.join(platforms)}",
+            hint=f"Run `mlpack build --platform {platforms[0]}`, then test and deploy that image.",
             code="deploy_platform",
         )
 
@@ -85,15 +91,15 @@ def rollback(target: Target, to: str | None, on_step: OnStep) -> tuple[Service, 
     chosen = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
     if chosen is None:
         raise DeployError(
-            f"{service.name} has no earlier revision to go back to",
+            f"{service.name} has no earlier revision to roll back to",
             hint="`mlpack status` lists its revisions; `mlpack rollback --to REVISION` names one.",
             code="deploy_missing",
         )
     return target.route({chosen: 100}, on_step), serving.name if serving else ""
 
 
-def share(target: Target, shares: Mapping[str, int], on_step: OnStep) -> Service:
-    """Split the traffic by percent between revisions that exist and are ready; raises DeployError before anything changes."""
+def split_traffic(target: Target, shares: Mapping[str, int], on_step: OnStep) -> Service:
+    """Split the traffic by percent between ready revisions; raises DeployError before anything changes."""
     service = target.status()
     known = {revision.name: revision for revision in service.revisions}
     for name, percent in shares.items():
@@ -115,38 +121,40 @@ def missing_revision(service: Service, name: str) -> DeployError:
     )
 
 
-def _verify(endpoint: Endpoint, golden: Golden | None, found: _Verification, stage: str, on_step: OnStep) -> None:
+def _verify(
+    endpoint: Endpoint, golden: GoldenRequest | None, found: _Verification, stage: str, on_step: OnStep
+) -> None:
     """Send the golden request to an endpoint; raises DeployError if an answer is wrong."""
     if endpoint.closed:
         found.proof = "readiness" if found.proof == "none" else found.proof
-        found.notes.append(f"no request was sent, only its readiness is known: {endpoint.closed}")
+        found.notes.append(f"verified by readiness only, no request was sent: {endpoint.closed}")
         return
     on_step(f"verifying {endpoint.url}")
-    result = ask(endpoint, golden)
+    result = send_golden(endpoint, golden)
     found.measured[stage] = result.to_json()
     if result.errors:
         raise _failed_requests(endpoint, result)
     found.proof = "readiness" if golden is None else "golden"
     if golden is None:
-        found.notes.append("only /ready was requested: no request is known that the model can answer")
+        found.notes.append("verified by /ready only: no valid prediction request is known")
 
 
 def _compare(found: _Verification) -> None:
     before, after = (found.measured.get(name, {}).get("p95_ms") for name in ("before", "staged"))
     if before and after and after > _SLOWER * before:
-        found.notes.append(f"slower: p95 {after} ms, and {before} ms of the revision before")
+        found.notes.append(f"slower than the current revision: p95 {after} ms, before {before} ms")
 
 
-def _failed_requests(endpoint: Endpoint, result: Asked) -> DeployError:
+def _failed_requests(endpoint: Endpoint, result: GoldenResult) -> DeployError:
     return DeployError(
         f"{result.errors} of {result.times} golden requests to {endpoint.url} failed: {result.first_error}",
-        hint="See the log of the service; `mlpack test` sends the same requests to the image here.",
+        hint="See the log of the service; `mlpack test` sends the same requests to the image on this machine.",
         code="deploy_check",
     )
 
 
 def _roll_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep) -> None:
-    """Undo what the plan has changed; the message of `error` then says so. Raises DeployStateError if that fails."""
+    """Undo the changes, and add the outcome to the message of `error`. Raises DeployStateError if that fails."""
     on_step("rolling back")
     try:
         outcome = target.restore(plan, on_step)
@@ -160,10 +168,10 @@ def _roll_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep
             hint="`mlpack status` shows where the traffic goes; `mlpack rollback` moves it.",
         ) from error
     if not isinstance(error, MlpackError) or isinstance(error, InterruptedByUser):
-        on_step(outcome or "nothing had changed")
+        on_step(outcome or "nothing was changed")
     else:
         error.document = {**error.document, "service": plan.service, "restored": outcome}
-        error.message = f"{error.message} ({outcome or 'nothing had changed'})"
+        error.message = f"{error.message} ({outcome or 'nothing was changed'})"
 
 
 def _without_traffic(staged: Staged, released: Released) -> Live:
@@ -178,7 +186,7 @@ def _without_traffic(staged: Staged, released: Released) -> Live:
     )
 
 
-def _deployment(plan: Plan, live: Live, found: _Verification, golden: Golden | None) -> Deployment:
+def _deployment(plan: Plan, live: Live, found: _Verification, golden: GoldenRequest | None) -> Deployment:
     previous = live.previous
     return Deployment(
         target=plan.target,
@@ -196,7 +204,7 @@ def _deployment(plan: Plan, live: Live, found: _Verification, golden: Golden | N
     )
 
 
-def _curl(live: Live, golden: Golden | None) -> str:
+def _curl(live: Live, golden: GoldenRequest | None) -> str:
     """A shell command that sends a request to the service; for a private one it gets a token first."""
     login = "" if live.open_to_all else f' -H "Authorization: Bearer $({live.token_command})"'
     if golden is None:

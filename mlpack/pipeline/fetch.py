@@ -1,4 +1,4 @@
-"""Where the line begins: a model fetched by its reference, an image of the engine, or one that is in a registry."""
+"""The start of the line: a model fetched by its reference, an image of the engine, or an image in a registry."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from mlpack.workspace import Workspace, require_passed
 
 
 def fetch(reference: str, *, sources: Sequence[Source], folder: Path, on_progress: OnProgress) -> Path:
-    """The model that a reference names, as a file or folder of this machine. Raises UsageError when no source knows it."""
+    """Return the model that a reference names, as a local file or folder. Raises UsageError if no source accepts it."""
     source = next((one for one in sources if one.accepts(reference)), None)
     if source is None:
         known = ", ".join(one.name for one in sources)
-        raise UsageError(f"no source of models accepts {reference!r}", hint=f"Sources here: {known}.")
+        raise UsageError(f"no source of models accepts {reference!r}", hint=f"Installed sources: {known}.")
     return source.fetch(reference, folder=folder, on_progress=on_progress)
 
 
 def find_image(
     reference: str | None, *, engine: Callable[[], Builder], workspace: Workspace, foreign: bool = False
 ) -> Image:
-    """The engine's image of this name or id, else the one that was built last in the working folder, with its card.
+    """Return the engine's image of this name or id, with its card; by default the one last built in the working folder.
 
-    A `foreign` image, which mlpack did not build, has the card {}. Raises UsageError when none was built,
-    ImageNotFoundError.
+    With `foreign`, an image that mlpack did not build is accepted, with the card {}. Raises UsageError if no image was
+    built, ImageNotFoundError.
     """
     last = workspace.last_built()
     name = reference or (last.image if last else None)
@@ -52,24 +52,24 @@ def find_image(
 
 
 def no_image(name: str) -> ImageNotFoundError:
-    """The error of an image that the engine does not have; the hint differs where the name is a file's."""
+    """The error for an image that the engine does not have, with another hint if the name looks like a file's."""
     suffix = Path(name).suffix[1:]
     if os.path.exists(name):  # noqa: PTH110 - Path's would raise on a name that is too long for a file
-        hint = f"It is a file or folder here: `mlpack build {name}` makes an image of it."
+        hint = f"This is a file or folder: `mlpack build {name}` builds an image from it."
     elif name.startswith((".", "/", "~")) or (suffix.isidentifier() and ":" not in name):
-        hint = "There is no file of that name either."
+        hint = "There is no file with that name either."
     else:
-        hint = "Build it again, pull it, or name another one."
+        hint = "Build it again, pull it, or name another image."
     return ImageNotFoundError(f"the engine has no image {name}", hint=hint)
 
 
 def find_released(
     reference: str, *, platform: str, workspace: Workspace, verified: bool, receipt: Path | None
 ) -> Released:
-    """The image that a registry has under `host/repository@sha256:...`, with its receipt unless `verified` is false.
+    """Return a registry's image `host/repository@sha256:...`, with its receipt unless `verified` is false.
 
-    The receipt is `receipt`, else the one kept in the workspace, else the newest that is attached to the image. Raises
-    NotVerifiedError, and the RegistryError family.
+    The receipt is the file `receipt`, else the one in the workspace, else the newest referrer of the image. Raises
+    NotVerifiedError, RegistryError and its subclasses.
     """
     login = GoogleLogin()
     image = pushed_image(reference, platform=platform, login=login)
@@ -84,18 +84,18 @@ def find_released(
 
 
 def _attached(image: Image, documents: Sequence[bytes], reference: str) -> Verified:
-    """The newest receipt of exactly this image among those that are attached to it."""
+    """The newest receipt for exactly this image among its referrers."""
     found = [one for document in documents if (one := _receipt_in(document, image)) is not None]
     if not found:
         raise NotVerifiedError(
-            f"no receipt is attached to {reference}, and none is kept here",
-            hint="`mlpack push` attaches it; --receipt FILE names one, --no-verify goes on without.",
+            f"no receipt is attached to {reference}, and none is stored in this folder",
+            hint="`mlpack push` attaches one. Give --receipt FILE, or --no-verify to continue without a receipt.",
         )
     return require_passed(max(found, key=lambda one: one.time), reference)
 
 
 def _receipt_in(document: bytes, image: Image) -> Verified | None:
-    """The receipt of this image in a document; None for one of another platform, or a broken one."""
+    """The receipt in a document; None if it is for another image or platform, or invalid."""
     try:
         return Verified.from_json(json.loads(document), image)
     except ValueError:

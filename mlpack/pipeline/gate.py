@@ -1,4 +1,4 @@
-"""The gate before a build: nothing dangerous, unknown code only with the user's word, nothing that cannot answer."""
+"""The gate before a build: reject dangerous files, unknown code without --trust, and models that cannot be served."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from mlpack.artifacts.notice import reason_of
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 from mlpack.readers.verdicts.verdict import remedy_for
 
-_ON_THIS_MACHINE = "; --engine process would load it on this machine, outside of any container"
+_ON_THIS_MACHINE = "; --engine process would load it on this machine, outside a container"
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
 
 
 def refuse_dangerous(info: ModelInfo, *, local: bool = False) -> None:
-    """Raises UnsafeModelError for a file that would run commands or code."""
+    """Raise UnsafeModelError for a file that would run commands or code."""
     if info.safety.verdict == "dangerous":
         worst = [finding.callable for finding in info.safety.findings if finding.verdict == "dangerous"]
-        hint = "Get the file anew from someone you trust, or have it saved again by its author."
+        hint = "Get the file from a source that you trust, or ask its author to save it again."
         if (remedy := remedy_for(info.safety)) is not None:
-            hint = f"It holds {remedy.parts} as files within the file, which are opened without a check. {remedy.hint}"
+            hint = f"It contains {remedy.parts} as embedded files, which are opened without a check. {remedy.hint}"
         if any(finding.callable.startswith("dill.") for finding in info.safety.findings):
             hint += (
-                " dill packs whole modules into a file: save it with joblib or pickle, and bring the code by --include."
+                " dill stores whole modules in the file: save the model with joblib or pickle instead, and add its code "
+                "with --include."
             )
-        message = f"{info.path.name} is dangerous: loading it would call {_some(worst)}"
+        message = f"{info.path.name} is dangerous: loading it would call {_listing(worst)}"
         raise UnsafeModelError(message + (_ON_THIS_MACHINE if local else ""), hint=hint)
 
 
 def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool, local: bool = False) -> None:
     """Raise UnsafeModelError unless the file may be loaded; `unknown` are its callables that only --trust allows.
 
-    `local`: it would be loaded on this machine, where also what --include defines needs --trust, because the file decides
-    how it is called.
+    With `local` it would be loaded on this machine. Then included code needs --trust too, because the file decides with
+    which arguments it is called.
     """
     refuse_dangerous(info, local=local)
     if local:
@@ -39,50 +40,47 @@ def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool, loc
         return
     if local:
         raise UnsafeModelError(
-            f"{info.path.name} needs code that mlpack does not know: {_some(unknown)}{_ON_THIS_MACHINE}",
-            hint="If you know the file's author, --trust loads it; without --engine process it is loaded in a container. "
-            "`mlpack inspect` gives each reason.",
+            f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{_ON_THIS_MACHINE}",
+            hint="If you trust the file's author, --trust loads it; without --engine process it is loaded in a container. "
+            "`mlpack inspect` shows each reason.",
         )
     if any(name.startswith(_BY_VALUE) for name in unknown):
         raise UnsafeModelError(
-            f"{info.path.name} holds code of its own (written by {_tool(unknown)}), which would run in the image",
-            hint="If you know its author, --trust builds it all the same; or save the model with joblib or pickle, and bring "
-            "the code by --include.",
+            f"{info.path.name} contains code (written by {_tool(unknown)}), which would run in the image",
+            hint="If you trust its author, --trust builds the image; or save the model with joblib or pickle, and add its "
+            "code with --include.",
         )
-    hint = "If you know the file's author, --trust builds it all the same. `mlpack inspect` tells each reason."
-    raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {_some(unknown)}", hint=hint)
+    hint = "If you trust the file's author, --trust builds the image. `mlpack inspect` shows each reason."
+    raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}", hint=hint)
 
 
-def refuse_mute(info: ModelInfo) -> None:
-    """Raises AmbiguousFormatError for a bundle without an entry, ModelError for a model that nothing can be asked of."""
+def refuse_unservable(info: ModelInfo) -> None:
+    """Raise AmbiguousFormatError if an entry must be chosen, ModelError for a model without a signature."""
     if info.signatures:
         return
     if info.advice:
-        raise ModelError(f"{info.path.name} cannot be served as it is: {_what(info)}", hint=info.advice)
+        why = reason_of(info.notices) or f"it is {info.root_class}"
+        raise ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
     keys = [content.key for content in info.contents if content.servable]
     if keys and info.entry is None:
         raise AmbiguousFormatError(
-            f"{info.path.name} is a bundle; it holds {', '.join(keys)}", hint=f"Say which to serve: --entry {keys[0]}"
+            f"{info.path.name} contains several objects: {', '.join(keys)}",
+            hint=f"Choose the one to serve: --entry {keys[0]}",
         )
     if info.methods:
-        reason = reason_of(info.notices) or "the file does not tell what it takes"
+        reason = reason_of(info.notices) or "the file does not record them"
         raise ModelError(
-            f"{info.path.name} can be loaded, but not asked: {reason}",
-            hint="Give a few rows as it was trained on: --sample rows.csv (where it was trained: "
+            f"the inputs of {info.path.name} are not known: {reason}",
+            hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
             "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
         )
     raise ModelError(
-        f"{info.path.name}: nothing in it can answer requests",
-        hint="`mlpack inspect` shows what is in it. Code that asks it can be yours: `predictor: predict.py` in mlpack.yaml.",
+        f"{info.path.name} contains no object that can predict",
+        hint="`mlpack inspect` shows its contents. To serve it with your own code, set `predictor: predict.py` in mlpack.yaml.",
     )
 
 
-def _what(info: ModelInfo) -> str:
-    """Why there is nothing to ask, as the format told it."""
-    return reason_of(info.notices) or f"it is {info.root_class}"
-
-
-def _some(names: tuple[str, ...] | list[str], most: int = 6) -> str:
+def _listing(names: tuple[str, ...] | list[str], most: int = 6) -> str:
     unique = list(dict.fromkeys(names))
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
 

@@ -1,4 +1,4 @@
-"""The verb inspect: a path in, a ModelInfo out; nothing of the model is run."""
+"""From a path to ModelInfo: read a model file without running anything in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mlpack.readers.pickles.values import PickleFile
 
 __all__ = ["document", "failure_document", "inspect", "sha256_of"]
 
-OnBytes = Callable[[int, int], None]  # told (bytes done, bytes in all)
+OnBytes = Callable[[int, int], None]  # called with (bytes done, bytes in all)
 
 _KEYS = (
     "path", "format", "framework", "framework_version", "root_class", "task", "signatures", "requirements", "contents",
@@ -50,19 +50,20 @@ def inspect(
     opaque: bool = False,
     on_progress: OnBytes | None = None,
 ) -> ModelInfo:
-    """What the model at `path` is, wants and needs, and whether it is safe.
+    """Return what the model at `path` is, its inputs and requirements, and whether it is safe.
 
-    `entry` picks from a bundle; `framework` is the user's word where the file records no version; `sample` a few rows.
-    A folder or an archive that holds one model is that model; a folder's main file stands for it. With `opaque` a file that
-    no format knows is one that the user's predictor reads. Raises UnreadableModelError,
-    UnknownFormatError (also for a dangerous pickle that is no model), AmbiguousFormatError, UnsafeModelError (dangerous, and
-    broken further on); each carries in `info` what was found.
+    `entry` chooses one of several objects in the file; `framework` is the user's version where the file records none;
+    `sample` holds a few rows. A folder or an archive with one model is that model, and the main file of a folder means the
+    folder. With `opaque`, a file that no format recognises is left to the user's predictor.
+
+    Raises UnreadableModelError, UnknownFormatError (also for a dangerous pickle that is no model), AmbiguousFormatError,
+    UnsafeModelError (dangerous, and damaged further on); the `info` of each holds what was found.
     """
-    inspecting = _Asking(
+    inspection = _Inspection(
         formats=tuple(formats), entry=entry, framework=framework, sample=tuple(sample), on_progress=on_progress
     )
     try:
-        return inspecting.of(_folder_of(path, formats))
+        return inspection.of(_folder_of(path, formats))
     except (UnknownFormatError, UnreadableModelError, AmbiguousFormatError) as error:
         if opaque:
             return opaque_model(path, error)
@@ -70,15 +71,15 @@ def inspect(
 
 
 def _folder_of(path: Path, formats: Sequence[Format]) -> Path:
-    """The folder that a file stands for by its name; any other path as it is."""
+    """The folder of a file that is the folder's main file by its name; any other path unchanged."""
     if path.name in {one.stands_for_its_folder for one in formats} and path.is_file():
         return path.parent if path.parent.name else path.absolute().parent
     return path
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asking:
-    """Which formats are asked, and what the user says of the model."""
+class _Inspection:
+    """The formats to try, and the user's choices for the model."""
 
     formats: tuple[Format, ...]
     entry: str | None
@@ -99,7 +100,7 @@ class _Asking:
         if pickle is not None and pickle.problem:
             raise broken(place, pickle, found)
         artifact = self._artifact(place.path, place.size, open_tree(place.path), head=place.head, pickle=pickle)
-        info = self._ask(artifact, found) or self._packed(artifact, found)
+        info = self._recognise(artifact, found) or self._packed(artifact, found)
         if info is None:
             raise unknown(place, pickle, found, self.formats)
         return replace(
@@ -123,33 +124,33 @@ class _Asking:
             ask=lambda path, rows: replace(self, entry=None, sample=self.sample or rows).of(path),
         )
 
-    def _ask(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:
-        """The answer of the one format that knows the file; None when none does."""
-        answers = [info for one in self.formats if (info := one.inspect(artifact)) is not None]
-        if len(answers) > 1:
-            names = " and ".join(info.format for info in answers)
+    def _recognise(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:
+        """The result of the one format that recognises the file; None if no format does."""
+        infos = [info for one in self.formats if (info := one.inspect(artifact)) is not None]
+        if len(infos) > 1:
+            names = " and ".join(info.format for info in infos)
             raise AmbiguousFormatError(
-                f"{shown(artifact.path)} is claimed by two formats: {names}.",
-                hint="Remove the plugin that claims it wrongly.",
+                f"{shown(artifact.path)} is recognised by two formats: {names}.",
+                hint="Uninstall the plugin that recognises it wrongly.",
                 info=found,
             )
-        if not answers or artifact.pickle is None:
-            return answers[0] if answers else None
+        if not infos or artifact.pickle is None:
+            return infos[0] if infos else None
         globals_ = tuple(name.reference for name in artifact.pickle.globals)
-        return replace(answers[0], names={**answers[0].names, "globals": globals_})
+        return replace(infos[0], names={**infos[0].names, "globals": globals_})
 
     def _packed(self, archive: Artifact, found: dict[str, Any]) -> ModelInfo | None:
-        """The one model in an archive that is none itself; None when there is none, or the file is no archive."""
+        """The only model in an archive; None if there is none, or the file is no archive."""
         if archive.tree is None:
             return None
         _refuse_broken(archive.path, archive.tree, found)
         budget = Budget(Limits(), archive.size)
 
-        def ask(
+        def recognise(
             tree: Tree, key: str, size: int = 0, head: bytes = b"", rows: tuple[Any, ...] = self.sample
         ) -> ModelInfo | None:
             one = replace(archive, head=head, size=size, pickle=None, tree=tree, packed=key, sample=rows)
-            info = self._ask(replace(one, inside=inside_of(tree)), found)
+            info = self._recognise(replace(one, inside=inside_of(tree)), found)
             seen = tree.container == "packed" and archive.pickle is not None
             if info is None and head and not seen and may_hold_pickles(key, head):
                 info = self._copied(one, budget)
@@ -159,23 +160,22 @@ class _Asking:
             def of(name: str, rows: tuple[Any, ...]) -> ModelInfo | None:
                 key, rows = tree.prefix + name, self.sample or rows
                 if name in tree and archive.tree is not None:
-                    return ask(archive.tree, key, tree.sizes[name], tree.read(name, HEAD), rows)
-                return ask(tree.below(name), key, rows=rows)
+                    return recognise(archive.tree, key, tree.sizes[name], tree.read(name, HEAD), rows)
+                return recognise(tree.below(name), key, rows=rows)
 
             return of
 
-        whole = ask(archive.tree, "", archive.size)
+        whole = recognise(archive.tree, "", archive.size)
         if whole is not None:
-            return _judged(replace(whole, packed=whole.packed or ""), archive.pickle)
-        folders = folders_inside(archive.tree, ask)
-        only = _only(
-            archive.path, [*folders, *files_inside(archive.tree, ask, formats=self.formats, folders=folders)], found
-        )
-        return None if only is None else _judged(only, archive.pickle)
+            return _with_archive_findings(replace(whole, packed=whole.packed or ""), archive.pickle)
+        folders = folders_inside(archive.tree, recognise)
+        files = files_inside(archive.tree, recognise, formats=self.formats, folders=folders)
+        only = _only(archive.path, [*folders, *files], found)
+        return None if only is None else _with_archive_findings(only, archive.pickle)
 
     def _copied(self, packed: Artifact, budget: Budget) -> ModelInfo | None:
-        """A member that holds pickles, or an archive of them, looked at as the file that it will be when it is unpacked."""
-        assert packed.tree is not None and packed.packed  # noqa: S101, PT018 - asked of an archive's member
+        """Inspect a member with pickles, or an archive of them, as the file that it is after unpacking."""
+        assert packed.tree is not None and packed.packed  # noqa: S101, PT018 - called for members of an archive only
         with copied(packed.tree, packed.packed, budget) as path:
             place = look(path)
             pickle = read_pickles(path)
@@ -183,30 +183,30 @@ class _Asking:
             if pickle is not None and pickle.problem:
                 raise broken(replace(place, path=Path(packed.packed)), pickle, found)
             unpacked = self._artifact(path, place.size, open_tree(path), head=place.head, pickle=pickle)
-            info = self._ask(replace(unpacked, sample=packed.sample), found)
+            info = self._recognise(replace(unpacked, sample=packed.sample), found)
         return None if info is None else replace(info, path=packed.path)
 
     def _folder(self, place: Place) -> ModelInfo:
         tree = open_tree(place.path)
         if tree is not None:
-            info = self._ask(self._artifact(place.path, sum(tree.sizes.values()), tree), {})
+            info = self._recognise(self._artifact(place.path, sum(tree.sizes.values()), tree), {})
             info = info or self._folder_inside(place.path, tree)
             if info is not None:
                 return info
         return self._one_of_the_files(place.path)
 
     def _folder_inside(self, path: Path, tree: Tree) -> ModelInfo | None:
-        """The one folder below that is a model; None when none is."""
+        """The only folder inside that is a model; None if there is none."""
 
-        def ask(below: Tree, key: str) -> ModelInfo | None:
+        def recognise(below: Tree, key: str) -> ModelInfo | None:
             here = replace(below, path=path / key, prefix="")
-            return self._ask(self._artifact(path / key, sum(below.sizes.values()), here), {})
+            return self._recognise(self._artifact(path / key, sum(below.sizes.values()), here), {})
 
-        only = _only(path, folders_inside(tree, ask), {})
+        only = _only(path, folders_inside(tree, recognise), {})
         return None if only is None else replace(only, packed=None)
 
     def _one_of_the_files(self, folder: Path) -> ModelInfo:
-        """The one file of a folder that is a model. Raises when none is, or several are."""
+        """The only file of a folder that is a model. Raises if there is none, or several."""
         name = shown(folder)
         files, more = candidates(folder, self.formats)
         if not files:
@@ -227,7 +227,7 @@ class _Asking:
                 models.append(file)
                 served = bool(one.signatures) or not one.advice
                 listed.append(Content(key=key, kind=one.root_class, servable=served, detail=one.task or ""))
-        if any(content.servable for content in listed):  # what is only recognised is no rival of what can be served
+        if any(content.servable for content in listed):  # then files that cannot be served do not compete
             models = [file for file in models if _servable(file, folder, listed)]
         if len(models) == 1 and not more:
             return self.of(models[0])
@@ -235,7 +235,7 @@ class _Asking:
         if not models:
             raise UnknownFormatError(
                 f"{name} is a folder, and none of its {len(files)} likely files is a model.",
-                hint="Name one file to see what is wrong with it.",
+                hint="Name one file to see why it is not a model.",
                 info=found,
             )
         keys = [file.relative_to(folder).as_posix() for file in models]
@@ -252,11 +252,11 @@ def _servable(file: Path, folder: Path, listed: Sequence[Content]) -> bool:
 
 
 def _refuse_broken(path: Path, tree: Tree, found: dict[str, Any]) -> None:
-    """Raises for an archive that nothing is taken out of: its names lead out of it, or its directory is broken."""
+    """Raise for an archive that must not be unpacked: member names lead out of it, or its directory is damaged."""
     name = shown(path)
     if tree.escaping:
         raise UnsafeModelError(
-            f"{name} has members whose names lead out of the folder it is unpacked in: {some(tree.escaping)}.",
+            f"{name} has members with names that lead out of the folder where it is unpacked: {some(tree.escaping)}.",
             hint="Do not unpack this file anywhere; ask its author where it comes from.",
             info=found,
         )
@@ -267,13 +267,13 @@ def _refuse_broken(path: Path, tree: Tree, found: dict[str, Any]) -> None:
 
 
 def _only(path: Path, inside: Sequence[Inside], found: dict[str, Any]) -> ModelInfo | None:
-    """The one of them that can be served, else the one that is a model at all; raises what was said of a broken one."""
+    """The only one that can be served, else the only model; None if there is none. Raises the error of a broken one."""
     models = [(one.name, one.info) for one in inside if one.info is not None]
     served = [(name, info) for name, info in models if info.signatures] or models
     if len(served) > 1:
         keys = [name for name, _ in served]
         raise AmbiguousFormatError(
-            f"{shown(path)} holds {len(keys)} models: {some(keys)}.",
+            f"{shown(path)} contains {len(keys)} models: {some(keys)}.",
             hint="Unpack it, and name one of them." if path.is_file() else f"Name one: {shown(path / keys[0])}",
             info=found,
         )
@@ -286,8 +286,8 @@ def _only(path: Path, inside: Sequence[Inside], found: dict[str, Any]) -> ModelI
     return None
 
 
-def _judged(info: ModelInfo, archive: PickleFile | None) -> ModelInfo:
-    """The model with what is dangerous elsewhere in its archive: who unpacks all of it has that too."""
+def _with_archive_findings(info: ModelInfo, archive: PickleFile | None) -> ModelInfo:
+    """The model with the dangerous findings elsewhere in its archive, which are unpacked together with it."""
     if archive is None or archive.safety.verdict != "dangerous" or info.safety.verdict == "dangerous":
         return info
     others = tuple(one for one in archive.safety.findings if one.verdict == "dangerous")
@@ -295,18 +295,18 @@ def _judged(info: ModelInfo, archive: PickleFile | None) -> ModelInfo:
 
 
 def document(info: ModelInfo, digest: str | None) -> dict[str, Any]:
-    """The JSON document of an inspected model; `digest` is None when it was not asked for."""
+    """The JSON document of an inspected model; `digest` is None if it was not requested."""
     return {"path": shown(info.path), **info.to_json(), "digest": digest}
 
 
 def failure_document(model: str | Path, error: MlpackError) -> dict[str, Any]:
-    """The JSON document of a failure: the same keys, as far as they are known, and `error`."""
+    """The JSON document of a failure: the same keys, as far as their values are known, and `error`."""
     known = error.info if isinstance(error, ModelError) else {}
     empty: dict[str, Any] = {
         "signatures": [], "requirements": [], "contents": [], "safety": Safety(verdict="unknown").to_json()
     }  # fmt: skip
-    told = {key: known.get(key, empty.get(key)) for key in _KEYS} | {
+    values = {key: known.get(key, empty.get(key)) for key in _KEYS} | {
         "path": shown(model) if isinstance(model, Path) else model
     }
-    named = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
-    return {**told, "error": named}
+    failure = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
+    return {**values, "error": failure}

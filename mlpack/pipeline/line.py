@@ -25,7 +25,7 @@ from mlpack.artifacts.reference import Reference
 from mlpack.artifacts.release import Planned, Release, Released, Unverified, Verified, release_of
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment
-from mlpack.checks.golden import golden_of
+from mlpack.checks.golden import golden_request_of
 from mlpack.checks.smoke import examine
 from mlpack.config import Config
 from mlpack.engines.base import Running
@@ -38,7 +38,7 @@ from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
-from mlpack.pipeline.push import push, stay
+from mlpack.pipeline.push import push, release_locally
 from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
 from mlpack.pipeline.tools import Options, Tools
@@ -54,7 +54,7 @@ _BEFORE_THE_BUILD = (str, Path, ModelInfo, Prepared, Lock, Bundle)
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The steps for one model or image."""
+    """The steps for one model or one image."""
 
     config: Config
     tools: Tools
@@ -76,7 +76,7 @@ class Line:
             value = step(value)
             self.tools.reporter.reached(value)
             if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
-                # Without an engine that can build it, the work of the next steps would be lost.
+                # Fail before the slow steps if the engine cannot build the image at all.
                 refuse_own_dockerfile(self.tools.engine, own=has_own_dockerfile(self.config))
         return value
 
@@ -88,7 +88,7 @@ class Line:
         return self.config.model
 
     def image(self, reference: str | None, *, foreign: bool = False) -> Image:
-        """The engine's image of this name, else the one that was built last; `foreign` ones may have no card."""
+        """The engine's image of this name, else the one that was built last; a `foreign` image may have no card."""
         return find_image(reference, engine=lambda: self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
 
     def released(self, reference: str) -> Released:
@@ -103,10 +103,10 @@ class Line:
 
     def serve_locally(self, bundle: Bundle, *, publish: int = 0) -> AbstractContextManager[Running]:
         """A running server of the bundle in a process of this machine."""
-        assert self.tools.local is not None  # noqa: S101 - the callers have asked
+        assert self.tools.local is not None  # noqa: S101 - checked by the callers
         if bundle.lock.apt:
             self.tools.reporter.note(
-                f"the image installs {', '.join(bundle.lock.apt)}; here this machine's own are used"
+                f"the image would install {', '.join(bundle.lock.apt)}; a local process uses the libraries of this machine"
             )
         settings, wheelhouse = self.tools.packages(), self.config.build.wheelhouse
         return self.tools.local.serve(
@@ -192,7 +192,7 @@ class Line:
                 lock,
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
-                # Such an engine gets wheels instead of a login.
+                # An engine that stores secrets in its cache gets wheels instead of a login.
                 keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
                 cache=self.tools.cache / "locks",
             )
@@ -221,7 +221,7 @@ class Line:
     def _verify(self, image: Image) -> Verified | Unverified:
         workspace, kind = self.tools.workspace, self.options.verification
         if kind == "skip":
-            self.tools.reporter.warn("--no-verify: this image goes out without a passing test")
+            self.tools.reporter.warn("--no-verify: the image is released without a passed test")
             return Unverified(image=image)
         kept = image.cached and self.options.receipt is None and workspace.has_receipt(image.id)
         if kind == "require" or (kind == "reuse" and kept):
@@ -254,7 +254,7 @@ class Line:
         refuse_platform(source.image, target.platforms)
         with self.tools.reporter.progress("planning"):
             plan = target.plan(source.release if isinstance(source, Released) else self._planned_release(source))
-        return Planned(plan=plan if self.options.traffic else plan.aside(), source=source)
+        return Planned(plan=plan if self.options.traffic else plan.without_traffic(), source=source)
 
     def _push(self, planned: Planned) -> Released:
         plan, source = planned.plan, planned.source
@@ -262,12 +262,12 @@ class Line:
             self.tools.reporter.approve(plan)
         if isinstance(source, Released):
             return replace(source, plan=plan)
-        return replace(stay(source) if plan.live is not None else self._release(source), plan=plan)
+        return replace(release_locally(source) if plan.live is not None else self._release(source), plan=plan)
 
     def _release(self, source: Verified | Unverified) -> Released:
         destination = self._destination(source)
         if destination is None:
-            return stay(source)
+            return release_locally(source)
         with self.tools.reporter.progress("pushing") as on_progress:
             return push(source, engine=self.tools.engine, destination=destination, on_progress=on_progress)
 
@@ -279,7 +279,7 @@ class Line:
             released.plan,
             released,
             target=target,
-            golden=golden_of(released.image.card, released.report, self.options.expectation),
+            golden=golden_request_of(released.image.card, released.report, self.options.expectation),
             on_step=lambda step: self.tools.reporter.note(f"- {step}"),
             traffic=self.options.traffic,
         )

@@ -1,4 +1,4 @@
-"""A model as a folder for a server of another project: the model's files, and a Dockerfile on that server's image."""
+"""A folder that serves a model with another project's server: the model's files, and a Dockerfile on that server's image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlpack.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The folder's files, sorted by name, the image's name, and the port on which the server answers HTTP."""
+    """The folder's files, sorted by name; a name for the image; the HTTP port of the server."""
 
     files: tuple[BundleFile, ...]
     image: str
@@ -35,10 +35,12 @@ def write_for_server(
     """
     known = {one.name: (name, one) for name, format_ in formats.items() for one in format_.other_servers}
     if server not in known:
-        raise UsageError(f"no server {server!r} is known", hint=f"--serve-with {', '.join(known)}, or leave it out.")
+        raise UsageError(f"unknown server {server!r}", hint=f"--serve-with takes {', '.join(known)}.")
     of_format, other = known[server]
     if prepared.code is not None:
-        raise UsageError(f"{other.title} runs no Python", hint="Leave --serve-with out to serve with code of your own.")
+        raise UsageError(
+            f"{other.title} cannot run your Python code", hint="Leave --serve-with out to use your own code."
+        )
     info = prepared.info
     if info.format != of_format:
         raise UsageError(f"{other.title} takes a {other.takes}; {info.path.name} is {info.format}", hint=other.hint)
@@ -63,8 +65,8 @@ def render_for(
 ) -> tuple[BundleFile, ...]:
     """The model and a Dockerfile for another server's image, sorted by name.
 
-    The model is served under the number `version` where it is one, else 1. Raises ModelError when the model changed or is
-    gone, TemplateError.
+    The model's version number in the server is `version` if it is an integer, else 1. Raises ModelError if the model was
+    changed or removed, TemplateError.
     """
     root = model_root(info)
     summary = f"{server.takes} of {info.framework} {info.framework_version or ''}".strip()

@@ -33,10 +33,10 @@ from mlpack.version import __version__
 _BUILD = "/build"
 _LOCALES = "/opt/locale"
 _INSTALLER = ("get_uv.py", "installer.lock", "requirements.lock")
-_LOADER = "loader/"  # of a format whose image half is a folder
+_LOADER = "loader/"  # of a format whose loader is a folder
 _SERVER = ("loader.py", "serve.py")
 _PYTHON = f"{VENV}/bin/python"
-_LONGEST_CARD = 4096  # characters, of the label
+_LONGEST_CARD = 4096  # characters of the label
 
 
 def plan_image(
@@ -44,7 +44,7 @@ def plan_image(
 ) -> ImagePlan:
     """The plan of the image with these files of the bundle, sorted by name.
 
-    `port` is the service's default; `note` is what the format says about how its models are served.
+    `port` is the service's default port; `note` is the format's comment about how its models are served.
     """
     info = lock.info
     base = lock.base + (f"@{lock.base_digest}" if lock.base_digest else "")
@@ -87,7 +87,7 @@ def summary_of(info: ModelInfo) -> str:
 
 
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
-    """The stage whose tools stay behind. The largest test suites never run in an image."""
+    """The stage that installs packages; its tools are not in the final image. The largest test suites are left out."""
     yield Copy(content="installer", sources=_INSTALLER, target=f"{_BUILD}/")
     yield InstallPackages(
         folder=_BUILD,
@@ -101,7 +101,7 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
 
 
 def _assemble(lock: Lock, files: Sequence[BundleFile], locales: tuple[Locale, ...]) -> Iterator[Step]:
-    """The image itself: what changes rarely comes first."""
+    """The final stage: layers that change rarely come first."""
     yield CompileLibrary()
     if lock.apt:
         yield InstallDebianPackages(names=lock.apt)
@@ -134,14 +134,14 @@ def _placed(file: BundleFile) -> PlacedFile:
 
 
 def locale_of(name: str) -> Locale:
-    """A locale of a name like en_US.UTF-8@modifier; programs that name no character set mean UTF-8."""
+    """Parse a locale name like en_US.UTF-8@modifier; the default character set is UTF-8."""
     whole, _, modifier = name.partition("@")
     language, _, charset = whole.partition(".")
     return Locale(name=name, language=language + (f"@{modifier}" if modifier else ""), charset=charset or "UTF-8")
 
 
 def _labels(lock: Lock, card: dict[str, Any], card_file: BundleFile, summary: str) -> Iterator[tuple[str, str]]:
-    """OCI's own annotations, ours, and the one that lets SageMaker choose the port."""
+    """OCI annotations, mlpack's labels, and the label that lets SageMaker choose the port."""
     brief = {
         key: card[key] for key in ("name", "version", "framework", "framework_version", "root_class", "task", "python")
     }

@@ -1,4 +1,4 @@
-"""From ModelInfo to Prepared: user code found, the verdict enforced, the Python and the signatures known."""
+"""From ModelInfo to Prepared: find the user code, enforce the verdict, determine the Python and the signatures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.artifacts.prepared import Prepared
 from mlpack.discovery.opaque import judge_files
 from mlpack.errors import ConfigError, ResolveError, UsageError
-from mlpack.pipeline.gate import refuse_dangerous, refuse_mute, refuse_unsafe
+from mlpack.pipeline.gate import refuse_dangerous, refuse_unsafe, refuse_unservable
 from mlpack.readers.pickles.bytecode import KNOWN
 from mlpack.usercode.coverage import settle
 from mlpack.usercode.predictors import Contract, read_contract, signatures_for
@@ -19,7 +19,7 @@ from mlpack.usercode.python_source import read_source
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions:
-    """The user's choices for a model: user code, requirements, Python, signature, sample rows; `folder` is where they work."""
+    """The user's choices: user code, requirements, Python, signature, sample rows; `folder` is the working folder."""
 
     include: tuple[Path, ...] = ()
     predictor: Path | None = None
@@ -33,16 +33,16 @@ class PrepareOptions:
 
 
 def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
-    """The model as it will be packed, with the user code that it needs. Nothing of the model or of that code is run.
+    """Return the model as it will be packed, with the user code that it needs. Neither the model nor that code is run.
 
     Raises UnsafeModelError, MissingCodeError, MissingPackageError, ConfigError, AmbiguousFormatError, ModelError,
-    ResolveError (two Pythons at once), UsageError (no such signature).
+    ResolveError (its compiled code needs another Python), UsageError (no such signature).
     """
     contract = None if options.predictor is None else _contract(options.predictor)
-    if contract is not None and info.safety == Safety(verdict="unknown"):  # recognised, and nobody read it to its end
+    if contract is not None and info.safety == Safety(verdict="unknown"):  # recognised, but not read to its end
         read = judge_files(info.path)
         info = info if read.verdict == "safe" else replace(info, safety=read)
-    refuse_dangerous(info, local=options.local)  # before anybody looks for code that it asks for
+    refuse_dangerous(info, local=options.local)  # before the search for the code that it needs
     settled = settle(
         info,
         include=options.include,
@@ -57,13 +57,13 @@ def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
     if contract is not None:
         if contract.inputs is None and not contract.takes_arrays and not options.sample:
             raise ConfigError(
-                f"{contract.shown} takes rows as they come, and nothing shows what one looks like",
-                hint="Give a few with --sample rows.json (or `sample:`): they warm it up and test it; or declare INPUTS in it.",
+                f"{contract.shown} does not declare its inputs, and there are no sample rows",
+                hint="Give a few rows with --sample rows.json (or `sample:`), for warm-up and tests; or declare INPUTS in it.",
             )
         if info.framework is not None:
             loading["model_signatures"] = [signature.to_json() for signature in info.signatures]
         info = replace(info, signatures=signatures_for(contract, info, options.signature))
-    refuse_mute(info)
+    refuse_unservable(info)
     if contract is None and options.signature is not None:
         _check_signature(info, options.signature)
     return Prepared(
@@ -88,22 +88,22 @@ def _contract(predictor: Path) -> Contract:
 
 
 def _python(info: ModelInfo, chosen: str | None) -> str | None:
-    """The Python that compiled the code in the file: bytecode of one minor version is nothing to another."""
-    told = info.details.get("by_value")
-    if told is None:
+    """The Python that compiled the code in the file, because bytecode runs on one minor version only; None without code."""
+    by_value = info.details.get("by_value")
+    if by_value is None:
         return None
-    pythons = list(told["pythons"])
-    said = " or ".join(pythons) if pythons else f"none of {KNOWN[0]} to {KNOWN[-1]}"
+    pythons = list(by_value["pythons"])
+    possible = " or ".join(pythons) if pythons else f"none of {KNOWN[0]} to {KNOWN[-1]}"
     if chosen is not None:
         if chosen in pythons or not pythons:
             return chosen
         raise ResolveError(
-            f"{info.path.name} holds code that Python {said} compiled, which Python {chosen} cannot run",
-            hint=f"Leave `python:` out, or name {pythons[0]}.",
+            f"{info.path.name} contains code that was compiled by Python {possible}; Python {chosen} cannot run it",
+            hint=f"Leave `python:` out, or set it to {pythons[0]}.",
         )
     if len(pythons) == 1:
         return str(pythons[0])
     raise ResolveError(
-        f"{info.path.name} holds compiled code, and does not tell of which Python: {said}",
-        hint=f"Say which one made it: --python {pythons[-1] if pythons else '3.11'}.",
+        f"{info.path.name} contains compiled code, and its Python version is not certain: {possible}",
+        hint=f"Name the version that saved the file: --python {pythons[-1] if pythons else '3.11'}.",
     )

@@ -1,4 +1,4 @@
-"""From Verified to Released: the image goes to a registry and gets a reference with a digest."""
+"""From Verified to Released: push the image to a registry, where it gets a reference with a digest."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ RECEIPT_TYPE = "application/vnd.mlpack.receipt.v1+json"
 def push(
     source: Verified | Unverified, *, engine: Pusher, destination: Destination, on_progress: OnProgress
 ) -> Released:
-    """Push the image; without a tag it gets the content's. Raises UsageError for no reference, and the RegistryError family.
+    """Push the image; the default tag is its content digest. Raises UsageError, RegistryError and its subclasses.
 
-    The receipt is attached to the pushed digest (an OCI referrer), so that a deploy elsewhere finds it. A registry that
-    takes no attachments is reported as a step that failed, and is no failure of the push.
+    The receipt is attached to the pushed digest (an OCI referrer), so that a deployment from another machine finds it. If
+    the registry accepts no referrers, that step is reported as failed, and the push succeeds.
     """
     name = parse_reference(destination.prepare())
     publisher, login = destination.publisher(engine)
@@ -40,7 +40,7 @@ def push(
     return Released(reference=reference, digest=digest, tags=(f"{name.name}:{tag}",), source=source)
 
 
-def stay(source: Verified | Unverified) -> Released:
-    """The image where it is: on the engine that built it, its id is a name that never moves."""
+def release_locally(source: Verified | Unverified) -> Released:
+    """Release the image without pushing it: the engine that built it finds it by its id, which never changes."""
     image = source.image
     return Released(reference=image.id, digest=image.id, tags=image.tags, source=source)

@@ -1,4 +1,4 @@
-"""From Lock to Bundle: the folder that an image is built from, the same bytes on any host."""
+"""From Lock to Bundle: the folder that an image is built from, with the same bytes on any host."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ def render(
     private: tuple[BundleFile, ...] = (),
     on_bytes: OnBytes | None = None,
 ) -> Bundle:
-    """The bundle of a locked model; `loader` is the format's image half, None when the user's predictor does everything.
+    """Return the bundle of a locked model.
 
-    `loader` is a file or a folder; `note` is the format's comment in the Dockerfile; `private` files serve the build alone.
-    Raises TemplateError, and ModelError when the file changed or is gone.
+    `loader` is the format's loader, a file or a folder, None if the user's predictor replaces it; `note` is the format's
+    comment in the Dockerfile; `private` files are used by the build only. Raises TemplateError, and ModelError if the file
+    was changed or removed.
     """
     model = tuple(model_files(lock.info, on_bytes))
     name = bundle_name(config, lock.info)
@@ -82,12 +83,12 @@ def render(
 
 
 def has_own_dockerfile(config: Config) -> bool:
-    """Whether the Dockerfile comes from a template of the user's own, which may differ from the plan of the image."""
+    """Whether the Dockerfile comes from the user's own template, which may differ from the image plan."""
     return config.templates is not None and (config.templates / "Dockerfile.j2").is_file()
 
 
 def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
-    """Puts the bundle into a folder that `docker build` takes: one Dockerfile, with BuildKit's mounts when asked for."""
+    """Write the bundle as a folder for `docker build`, with one Dockerfile, which uses BuildKit's mounts if `buildkit`."""
     unwanted = CLASSIC_DOCKERFILE if buildkit else DOCKERFILE
     for file in (*bundle.files, *bundle.private):
         if file.name == unwanted:
@@ -96,7 +97,7 @@ def write(bundle: Bundle, folder: Path, *, buildkit: bool) -> None:
 
 
 def write_file(file: BundleFile, target: Path) -> None:
-    """Writes one file of a bundle."""
+    """Write one file of a bundle."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as out:
         for chunk in bytes_of(file):
@@ -115,7 +116,7 @@ def service_name(config: Config, model: Reference) -> str:
 
 
 def model_name(model: Reference) -> str:
-    """A name for an image: the file's stem, or its folder's where the stem says nothing; lower-case, safe in a reference."""
+    """A name for an image: the file's stem, or its folder's name if the stem is generic; valid in a reference."""
     path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
     generic = {
         "model",
@@ -153,7 +154,7 @@ def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
 
 
 def _loader_files(loader: Path | None) -> Iterator[BundleFile]:
-    """The format's image half: `loader.py`, or the Python files of its folder below `loader/`."""
+    """The format's loader: `loader.py`, or the Python files of its folder as `loader/`."""
     if loader is None:
         return
     if loader.is_file():
@@ -164,9 +165,9 @@ def _loader_files(loader: Path | None) -> Iterator[BundleFile]:
 
 
 def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) -> dict[str, Any]:
-    """The ModelCard: what the runtime, `mlpack test` and people read of the model."""
+    """The ModelCard, which describes the model to the runtime, to `mlpack test` and to people."""
     if not model:
-        raise ModelError(f"{lock.info.path} holds no file", hint="Name the model file or its folder.")
+        raise ModelError(f"{lock.info.path} contains no file", hint="Name the model file or its folder.")
     info, prepared = lock.info, lock.prepared
     root = model_root(info)
     whole = model[0].sha256 if len(model) == 1 else files_digest(model, "").removeprefix("sha256:")
@@ -200,7 +201,7 @@ def _ordered(info: ModelInfo, first: str | None) -> dict[str, Any]:
 
 
 def _values(lock: Lock, config: Config, card: dict[str, Any], *, loader: Path | None) -> dict[str, Any]:
-    """The names in templates, ours and the user's."""
+    """The variables for templates."""
     info, code = lock.info, lock.prepared.code
     return {
         "name": card["name"],
@@ -227,7 +228,7 @@ def _values(lock: Lock, config: Config, card: dict[str, Any], *, loader: Path | 
 
 
 def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
-    """Each setting of the server for the reader of serve.py: name, value as Python, whether it was set, what it does."""
+    """Each setting of the server, for serve.py: name, value as Python, whether it was set, explanation."""
     nested: dict[str, list[str]] = {}
     for name, default, explanation in settings.describe():
         section, _, inner = name.rpartition(".")
@@ -239,4 +240,4 @@ def _settings(settings: Settings) -> Iterator[tuple[str, str, bool, str]]:
         else:
             yield name, ascii(value), False, explanation
     for section, given in nested.items():
-        yield section, f"{section.title()}({', '.join(given)})", True, "as mlpack.yaml says"
+        yield section, f"{section.title()}({', '.join(given)})", True, "set in mlpack.yaml"

@@ -1,4 +1,4 @@
-"""From Prepared to Lock: a model's recorded versions become one hash-locked set of packages, as of their own time."""
+"""From Prepared to Lock: a hash-locked set of packages for the versions that a model records, as of their release date."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ from mlpack.packages.wheels import PLATFORMS
 
 @dataclass(frozen=True, kw_only=True)
 class ResolveOptions:
-    """What the user says of the lock: `python` ("3.11"), `platform` ("linux/amd64"), `requirements` added to the file's.
+    """The choices for a lock: `python` ("3.11"), `platform` ("linux/amd64"), `requirements` in addition to the file's.
 
     `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
-    ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the only
-    ones that there are, best first, where the model runs without an image; () where every image is to be had. With `gpu`
-    the packages are those for CUDA; else nothing of CUDA is installed. `distributions` are those that the formats know more
-    of than the index tells.
+    ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the
+    installed ones, best first, if the model runs without an image; () for an image, whose Python can be any. With `gpu`
+    CUDA builds are installed, else nothing of CUDA. `distributions` are what formats know about packages beyond the index.
     """
 
     platform: str = "linux/amd64"
@@ -61,13 +60,13 @@ def resolve(
     on_progress: OnProgress | None = None,
     refresh: bool = False,
 ) -> Lock:
-    """The model with everything it needs pinned for the target; from `cache_dir` when the same was asked before.
+    """Pin everything that the model needs on the target; reuse the lock in `cache_dir` if the input is unchanged.
 
-    `runtime_requirements` is the server's own requirements file; `base_digest(base, platform)` asks the registry. Raises
+    `runtime_requirements` is the server's own requirements file; `base_digest(base, platform)` queries the registry. Raises
     ResolveError, PythonTooOldError, IndexUnreachableError, MissingVersionError, ConfigError, UsageError.
     """
     if options.platform not in PLATFORMS:
-        raise UsageError(f"no images are made for {options.platform}", hint=f"One of {', '.join(PLATFORMS)}.")
+        raise UsageError(f"unsupported platform {options.platform}", hint=f"Supported: {', '.join(PLATFORMS)}.")
     if options.wheelhouse is not None:
         settings = settings.only(options.wheelhouse)
     info = prepared.info
@@ -83,7 +82,7 @@ def resolve(
         keep_lock(cache_dir, key, lock)
     if prepared.python is None:
         return lock
-    why = f"Python {prepared.python}, which compiled the code that {info.path.name} holds."
+    why = f"Python {prepared.python}, which compiled the code in {info.path.name}."
     return replace(lock, reasons=(why, *lock.reasons[1:]))
 
 
@@ -93,7 +92,7 @@ def first_lock(choices: Iterable[tuple[str, ...]], lock: Callable[[tuple[str, ..
     for pythons in choices:
         try:
             return lock(pythons)
-        except IndexUnreachableError:  # noqa: PERF203 - two rounds at most
+        except IndexUnreachableError:  # noqa: PERF203 - two iterations at most
             raise
         except ResolveError as failed:
             error = failed
@@ -110,14 +109,14 @@ def _resolve(
     cache_dir: Path,
     on_progress: OnProgress,
 ) -> Lock:
-    """The lock, asked of the index and the registry."""
-    on_progress(Progress(step="index", title=f"asking the package index for {', '.join(wants.pins) or 'packages'}"))
+    """Compute the lock, with queries to the index and the registry."""
+    on_progress(Progress(step="index", title=f"querying the package index for {', '.join(wants.pins) or 'packages'}"))
     variant = with_variant(
         wants, gpu=options.gpu, platform=options.platform, settings=settings, known=options.distributions
     )
     wants, settings = variant.wants, variant.settings
     files = ask_all(wants.pins, settings)
-    pythons = _there(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
+    pythons = _installed(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
     on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
     solution = solve(
         wants,
@@ -133,12 +132,12 @@ def _resolve(
     python = solution.target.python
     base = options.base or f"python:{python}-slim"
     if options.pythons:
-        digest, why, unpinned = None, f"Python {python}, which this machine has.", ""
+        digest, why, unpinned = None, f"Python {python}, which is installed on this machine.", ""
     else:
-        on_progress(Progress(step="base", title=f"asking for the digest of {base}"))
+        on_progress(Progress(step="base", title=f"looking up the digest of {base}"))
         digest = base_digest(base, options.platform)
         why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
-        unpinned = "" if digest else f"The digest of {base} could not be had, so the base image is not pinned."
+        unpinned = "" if digest else f"The digest of {base} could not be read, so the base image is not pinned."
     return Lock(
         prepared=prepared,
         python=python,
@@ -157,8 +156,8 @@ def _resolve(
     )
 
 
-def _there(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> tuple[str, ...]:
-    """The usable Pythons of those that there are, in their order."""
+def _installed(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> tuple[str, ...]:
+    """The usable Pythons that are installed, in the order of `options.pythons`; all usable ones for an image."""
     if not options.pythons:
         return usable
     found = tuple(python for python in options.pythons if python in usable)
@@ -174,7 +173,7 @@ def _there(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> t
 def _key(
     info: ModelInfo, wants: Wanted, options: ResolveOptions, settings: PackageSettings, runtime_requirements: str
 ) -> str:
-    """Everything that decides the lock; a login does not, so a new password asks nothing anew."""
+    """The key of a cached lock: everything that affects it. Logins do not, so a new password keeps the lock."""
     places = [strip_login(place) for place in (*settings.indexes, *settings.find_links)]
     folders = [folder_listing(str(local_path(place))) for place in settings.find_links if local_path(place)]
     return cache_key(
@@ -197,17 +196,17 @@ def _key(
 
 
 def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
-    """The Debian packages of the user, of the model's format, and those that a locked package is known to need."""
+    """The Debian packages that the user, the model's format and the locked packages need."""
     installed = {package.name for package in solution.packages}
     needed = (library for one in options.distributions if one.name in installed for library in one.system_libraries)
     return tuple(sorted({*info.apt, *options.apt, *needed}))
 
 
 def _lines(requirements: str) -> list[str]:
-    """A requirements file's lines that say something."""
+    """The lines of a requirements file, without comments and empty lines."""
     lines = (line.partition(" #")[0].strip() for line in requirements.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def _silent(_progress: Progress) -> None:
-    """Nobody listens."""
+    """Report nothing."""

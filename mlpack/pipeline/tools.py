@@ -1,4 +1,4 @@
-"""What the line works with: Reporter, Tools, the Options of one run, and a Service that it started."""
+"""The dependencies of the line: Reporter, Tools, the Options of one run; and Service, which it starts."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ from mlpack.workspace import Workspace
 
 
 class Reporter(Protocol):
-    """What the line reports while it works, to people or to a program."""
+    """Receives what the line reports, for people or for a program."""
 
     def progress(self, title: str) -> AbstractContextManager[OnProgress]:
-        """A display of a long step."""
+        """Display a long step."""
 
     def note(self, line: str) -> None:
-        """A remark about the work."""
+        """Report a detail."""
 
     def warn(self, line: str) -> None:
-        """A remark that should not be missed."""
+        """Report a warning."""
 
     def testing(self, what: str) -> None:
-        """A service is started to be checked."""
+        """Report that checks of a service begin."""
 
     def check(self, check: Check) -> None:
-        """A check of a running service has ended."""
+        """Report the result of one check."""
 
     def reached(self, value: Any) -> None:
-        """A step has returned this value."""
+        """Report the value that a step returned."""
 
     def checked(self, report: Report) -> None:
-        """All checks have ended; some may have failed."""
+        """Report that all checks have ended; some may have failed."""
 
     def approve(self, plan: Plan) -> None:
-        """A deploy will change something: return to go on; raise InterruptedByUser to stop before anything changed."""
+        """Confirm a plan that changes something; raise InterruptedByUser to stop before any change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What the steps work with. The engine is connected, and package settings are read, at their first use."""
+    """What the steps use. The engine is connected, and package settings are read, at their first use."""
 
     formats: Mapping[str, Format]
     sources: Sequence[Source]
     engine_name: str
     connect: Callable[[], Engine]
-    local: LocalRunner | None  # in place of an engine
+    local: LocalRunner | None  # instead of an engine
     packages: Callable[[], PackageSettings]
-    target: Callable[[str | None], Target | None]  # by the image's name, where the user named no service
-    destination: Callable[[Target | None, str], Destination | None]  # of an image of this name; None: it stays
+    target: Callable[[str | None], Target | None]  # called with the image's name, the default name of the service
+    destination: Callable[[Target | None, str], Destination | None]  # for an image of this name; None: it is not pushed
     runtime_requirements: str
     cache: Path
     workspace: Workspace
@@ -74,7 +74,7 @@ class Tools:
         return self.connect()
 
     def platform(self, allowed: Sequence[str] = ()) -> str:
-        """The engine's own platform, else this machine's as an image's; the first `allowed` one if it is none of those."""
+        """The engine's platform, without an engine this machine's; the first `allowed` one if that is not allowed."""
         if len(allowed) == 1:
             return allowed[0]
         try:
@@ -95,14 +95,14 @@ class Tools:
 class Options:
     """The choices of one run that are not in mlpack.yaml.
 
-    `verification`: "run" always checks the image; "reuse" takes the kept receipt of an image that was not built anew;
-    "require" takes a kept one only; "skip" goes on without.
+    `verification`: "run" always checks the image; "reuse" accepts the stored receipt of an image that was not rebuilt;
+    "require" needs a stored receipt; "skip" continues without one.
     """
 
     include: tuple[Path, ...] = ()
     trust: bool = False
-    refresh: bool = False  # resolve again, though a lock is kept
-    secrets: bool = True  # of package indexes, handed to the build
+    refresh: bool = False  # resolve again, even if a lock is cached
+    secrets: bool = True  # pass the logins of package indexes to the build
     tags: tuple[str, ...] = ()
     force: bool = False  # move the tag of a version to other content
     use_cache: bool = True
@@ -111,12 +111,12 @@ class Options:
     verification: Literal["run", "reuse", "require", "skip"] = "run"
     receipt: Path | None = None
     traffic: bool = True  # a deploy moves the traffic to the new release
-    platforms: tuple[str, ...] = ()  # of the target that the image is for; (): any
+    platforms: tuple[str, ...] = ()  # that the target runs; (): any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A service that runs here: its card, its name for people, and the image's id (None: a local process)."""
+    """A service on this machine: its card, its name for messages, and the image's id (None: a local process)."""
 
     running: Running
     card: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""From an Image to Verified: runs the container with stricter limits than Cloud Run's, and checks it."""
+"""From Image to Verified: run the container with stricter limits than Cloud Run sets, and check it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlpack.engines.base import Limits, Runner
 from mlpack.errors import CheckFailedError, ConfigError, UsageError
 from mlpack.version import __version__
 
-_PORT = 34871  # not 8080, so that a server that ignores PORT fails
+_PORT = 34871  # not 8080, to detect a server that ignores PORT
 
 
 def verify(
@@ -47,7 +47,7 @@ def verify(
 
 
 def failed_checks(report: Report, log: str, *, engine: str, receipt: Path | None) -> CheckFailedError:
-    """The error of a report with failed checks; without a receipt it was a local process's."""
+    """The error for a report with failed checks; `receipt` is None for a local process."""
     failed = [check for check in report.checks if not check.ok]
     names = ", ".join(check.name for check in failed)
     error = CheckFailedError(
@@ -63,12 +63,12 @@ def failed_checks(report: Report, log: str, *, engine: str, receipt: Path | None
 
 
 def expectation_of(test: Test) -> Expectation:
-    """The user's request and answer, read from their files. Raises UsageError, ConfigError."""
+    """The user's request and expected answer, read from their files. Raises UsageError, ConfigError."""
     return Expectation(request=read_json(test.request), expected=read_json(test.expected), tolerance=test.tolerance)
 
 
 def read_json(file: Path | None) -> Any | None:
-    """A JSON file's value, None for no file; raises UsageError, ConfigError."""
+    """The value in a JSON file, None without a file; raises UsageError, ConfigError."""
     if file is None:
         return None
     try:
@@ -76,12 +76,12 @@ def read_json(file: Path | None) -> Any | None:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}", hint="Name an existing JSON file.") from error
     except ValueError as error:
-        raise ConfigError(f"{file} is not JSON: {error}", hint='Such as {"instances": [[1, 2, 3]]}.') from error
+        raise ConfigError(f"{file} is not JSON: {error}", hint='Example: {"instances": [[1, 2, 3]]}.') from error
 
 
 def limits_of(memory: str) -> Limits:
-    """Limits with the memory that the user gave: 512MiB, 2GiB, 2GB. Raises UsageError."""
+    """Limits with a memory size such as 512MiB, 2GiB or 2GB. Raises UsageError."""
     try:
         return Limits(memory=parse_size(memory))
     except ValueError as error:
-        raise UsageError(f"--memory: {error}", hint="Such as 512MiB or 2GiB.") from error
+        raise UsageError(f"--memory: {error}", hint="Examples: 512MiB, 2GiB.") from error

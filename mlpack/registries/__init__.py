@@ -1,1 +1,1 @@
-"""Container registries: logins, reading images and attached documents, Artifact Registry."""
+"""Container registries: logins, images, referrers, Artifact Registry."""

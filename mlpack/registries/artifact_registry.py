@@ -17,7 +17,7 @@ from mlpack.errors import RegistryAuthError, RegistryError, RegistryNotFoundErro
 from mlpack.registries.credentials import Login
 from mlpack.registries.google_login import MISSING, GoogleLogin, default_credentials
 
-REPOSITORY = "mlpack"  # where images go if the user names no repository
+REPOSITORY = "mlpack"  # the default repository for images
 _VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY"
 _WAIT_S = 300
 _VERSIONS = 2  # of an image: itself, and its receipt, which is a referrer
@@ -59,7 +59,7 @@ def repository_of(reference: str) -> Repository | None:
 
 
 class ArtifactRegistry:
-    """The control plane; connects when it is first used. `endpoint` or CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY."""
+    """The control plane; connects at its first use. CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY sets its address."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._endpoint = environ.get(_VARIABLE, "").rstrip("/")
@@ -78,9 +78,9 @@ class ArtifactRegistry:
         return str(found.registry_uri) or repository.usual_uri
 
     def ensure(self, repository: Repository, *, newest: int | None = None) -> str:
-        """The repository's address; creates it if it does not exist. `newest`: the clean-up policy keeps so many images.
+        """Return the repository's address; create it if it does not exist.
 
-        Other clean-up policies are kept.
+        With `newest`, set a clean-up policy that keeps this number of images; other policies are kept.
         """
         client = self._client
         from google.api_core.exceptions import Conflict, NotFound
@@ -111,7 +111,7 @@ class ArtifactRegistry:
 
 
 class Pusher(Protocol):
-    """What an engine does: push with its own login, or with one that it is given."""
+    """The part of an engine that pushes, with its own login or a given one."""
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Push as `host/repository:tag`; return the manifest's digest; raises RegistryError and its subclasses."""
@@ -180,7 +180,7 @@ def _message(*, name: str = "", policies: Mapping[str, Any] | None = None) -> An
 
 
 def _policies(newest: int) -> dict[str, Any]:
-    """Delete versions older than a day, but keep the newest of each image: a KEEP policy alone deletes nothing."""
+    """Delete versions older than a day, except the newest of each image; a KEEP policy alone deletes nothing."""
     from google.cloud import artifactregistry_v1
 
     policy = artifactregistry_v1.CleanupPolicy

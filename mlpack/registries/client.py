@@ -24,10 +24,10 @@ from mlpack.registries.credentials import Credentials, Login, find_credentials, 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_PATIENCE_S = 60
+_TIMEOUT_S = 60
 _ANSWER_LIMIT = 32 * 1024 * 1024
 _CHALLENGE_PART = re.compile(r'(\w+)="([^"]*)"')
-# Where Python and curl users name their company's CA, beside OpenSSL's own SSL_CERT_FILE.
+# Variables with a CA bundle that Python and curl users set, in addition to OpenSSL's own SSL_CERT_FILE.
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -53,9 +53,9 @@ class RegistryHttp:
         self._login = login
         self._credentials: Credentials | None = (login or find_credentials)(registry)
         self._authorization: dict[str, str] = {}
-        # This machine's own addresses are reached directly, whatever proxy is set.
+        # Addresses of this machine are reached directly, even if a proxy is set.
         self._connection = Connection(
-            trust=_trust(registry), proxies={} if is_loopback(host) else None, timeout_s=_PATIENCE_S
+            trust=_trust(registry), proxies={} if is_loopback(host) else None, timeout_s=_TIMEOUT_S
         )
 
     def __enter__(self) -> Self:
@@ -64,9 +64,9 @@ class RegistryHttp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -101,7 +101,7 @@ class RegistryHttp:
     def _send(
         self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, authorization: str | None
     ) -> Answer:
-        # A redirect to another host (a bucket) has a signed address and must not receive the login.
+        # An upload address on another host (a bucket) is signed, and must not receive the login.
         own = urlsplit(address).netloc == urlsplit(self._base).netloc
         return self._open(
             address, method=method, headers=headers, body=body, authorization=authorization if own else None
@@ -118,7 +118,7 @@ class RegistryHttp:
             ) from error
 
     def _log_in(self, refusal: Answer, scope: str) -> str:
-        """The Authorization header that a 401's challenge asks for: Basic, or a Bearer token fetched for it."""
+        """The Authorization header for the challenge of a 401: Basic, or Bearer with a token that is fetched for it."""
         challenge = refusal.headers.get("WWW-Authenticate") or ""
         scheme = challenge.partition(" ")[0].lower()
         if scheme == "basic":

@@ -16,14 +16,14 @@ from mlpack.registries.docker_config import config_file
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Credentials:
-    """A login; `identity_token` replaces user and password if a registry issued one. Never shown by repr."""
+    """A login; `identity_token` replaces user and password if a registry issued one. Its repr shows no secret."""
 
     username: str = ""
     password: str = ""
     identity_token: str = ""
 
 
-# Returns a registry's login, looked up at each call; None if there is none.
+# A function that returns the login for a registry, or None; it looks it up at each call.
 Login = Callable[[str], Credentials | None]
 
 
@@ -45,7 +45,7 @@ def find_credentials(registry: str) -> Credentials | None:
         return None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about a missing helper: the error names it too
+            warnings.simplefilter("ignore")  # about a missing helper, which the error names too
             found = auth.resolve_authconfig(auth.load_config(str(path)), registry)
     except (DockerException, OSError, ValueError) as error:
         raise RegistryAuthError(

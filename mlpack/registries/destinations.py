@@ -1,4 +1,4 @@
-"""Where an image is pushed to: a repository that the user named, or the project's own in Artifact Registry."""
+"""Destinations of a push: a repository that the user named, or a project's repository in Artifact Registry."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from mlpack.registries.google_login import GoogleLogin, is_google
 
 
 class Publisher(Protocol):
-    """Pushes with the login that it has."""
+    """Pushes images with a login of its own."""
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress) -> str:
-        """Push as `host/repository:tag`; gives the manifest's digest; raises the RegistryError family."""
+        """Push as `host/repository:tag`; return the manifest's digest; raises RegistryError and its subclasses."""
 
 
 class Destination(Protocol):
-    """A place for images in a registry."""
+    """A repository for images in a registry."""
 
     def reference(self) -> str:
-        """The image's name there as far as it is known now: host/repository[:tag]. Changes nothing."""
+        """Return the image's name there, host/repository[:tag]. Changes nothing."""
 
     def prepare(self) -> str:
-        """The same, with the repository created and its clean-up policy set where that is ours to do."""
+        """Create the repository and set its clean-up policy if that is necessary; return the image's name there."""
 
     def publisher(self, engine: Pusher) -> tuple[Publisher, Login | None]:
-        """What pushes there, and the registry's login where it is not Docker's own."""
+        """The publisher for this repository, and its login; None for the login in Docker's configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamedRepository:
-    """`host/repository[:tag]` as the user wrote it; `keep` is the clean-up policy: how many images stay."""
+    """`host/repository[:tag]` as the user wrote it; `keep` is the number of images that the clean-up policy keeps."""
 
     name: str
     keep: int | None = None
 
     def reference(self) -> str:
-        """As it was written."""
+        """Return the name as the user wrote it."""
         return self.name
 
     def prepare(self) -> str:
-        """As it was written. Raises UsageError for a policy outside of Artifact Registry."""
+        """Set the clean-up policy; return the name. Raises UsageError for a policy outside of Artifact Registry."""
         if self.keep is not None:
             repository = repository_of(self.name)
             if repository is None:
                 raise UsageError(
-                    f"--keep is a policy of Artifact Registry, and {self.name} is not there", hint="Leave --keep out."
+                    f"--keep needs Artifact Registry, and {self.name} is in another registry", hint="Leave --keep out."
                 )
             ArtifactRegistry().ensure(repository, newest=self.keep)
         return self.name
 
     def publisher(self, engine: Pusher) -> tuple[Publisher, Login | None]:
-        """The engine with Docker's login; for Google's registries one with Google's."""
+        """The engine with Docker's login; for Google's registries, a publisher with a Google login."""
         if not is_google(self.name.partition("/")[0]):
             return engine, None
         login = GoogleLogin()
@@ -66,7 +66,7 @@ class NamedRepository:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectRepository:
-    """The repository `mlpack` of a Google project and region, created when it is missing; `image` is the name in it."""
+    """The repository `mlpack` of a Google project and region, created if it does not exist; `image` is the name in it."""
 
     project: str
     region: str
@@ -74,16 +74,16 @@ class ProjectRepository:
     keep: int | None = None
 
     def reference(self) -> str:
-        """Its address as the service gives it, else the usual one."""
+        """Return the address that the service reports, else the usual one."""
         repository = self._repository
         return f"{ArtifactRegistry().find(repository) or repository.usual_uri}/{self.image}"
 
     def prepare(self) -> str:
-        """The same, with the repository created and its policy set."""
+        """Create the repository if it does not exist, and set its clean-up policy."""
         return f"{ArtifactRegistry().ensure(self._repository, newest=self.keep)}/{self.image}"
 
     def publisher(self, engine: Pusher) -> tuple[Publisher, Login | None]:
-        """The engine with a token of Google's, whatever the host's name is."""
+        """A publisher with a Google token, for any host name."""
         login = GoogleLogin(always=True)
         return GooglePublisher(engine, login, ArtifactRegistry()), login
 
@@ -96,7 +96,7 @@ class OwnRegistry(Protocol):
     """The registry of a target, used if mlpack.yaml names no repository."""
 
     def repository(self, image: str, *, keep: int | None) -> Destination:
-        """Where an image of this name goes; `keep` is the clean-up policy: how many images stay."""
+        """The destination of an image of this name; `keep` is the number of images that the clean-up policy keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,38 +107,38 @@ class ProjectRegistry:
     region: str
 
     def repository(self, image: str, *, keep: int | None) -> Destination:
-        """The repository, created when the image is pushed if it is missing."""
+        """The repository, which is created when an image is pushed."""
         return ProjectRepository(project=self.project, region=self.region, image=image, keep=keep)
 
 
 def choose_destination(
-    named: str | None, *, project: str | None, region: str | None, usual: str | None, image: str, keep: int | None
+    named: str | None, *, project: str | None, region: str | None, default: str | None, image: str, keep: int | None
 ) -> Destination:
-    """The destination of a push: `named`, else the project's own repository, else the `usual` one of mlpack.yaml.
+    """The destination of a push: `named`, else the project's repository, else `default` of mlpack.yaml.
 
-    Raises UsageError when none is known.
+    Raises UsageError without any of them.
     """
     if named is None and project and region:
         return ProjectRepository(project=project, region=region, image=image, keep=keep)
-    name = named or usual
+    name = named or default
     if name is None:
         raise UsageError(
-            "no repository to push to is named",
-            hint="--to host/repository, --project and --region, or `image: {repository: ...}` in mlpack.yaml.",
+            "no repository is named",
+            hint="Give --to host/repository, --project and --region, or `image: {repository: ...}` in mlpack.yaml.",
         )
-    parse_reference(name)  # a mistake in it is reported before anything is pushed
+    parse_reference(name)  # report an invalid name before the push
     return NamedRepository(name=name, keep=keep)
 
 
 def deploy_destination(
     named: str | None, *, target: str, needs_registry: bool, own: OwnRegistry | None, image: str, keep: int | None
 ) -> Destination | None:
-    """The destination of a deployment: `named` in mlpack.yaml, else the target's `own`; None: the image is not pushed.
+    """The destination of a deployment: `named` in mlpack.yaml, else the target's `own`; None if no push is needed.
 
     Raises UsageError if the target needs a registry and there is none.
     """
     if named is not None:
-        parse_reference(named)  # a mistake in it is reported before anything is built
+        parse_reference(named)  # report an invalid name before the build
         return NamedRepository(name=named, keep=keep)
     if not needs_registry:
         return None

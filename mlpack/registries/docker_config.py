@@ -1,4 +1,4 @@
-"""The docker CLI's configuration: where it is, and what it says of engines and registries."""
+"""The docker CLI's configuration: its folder, and the contents of config.json."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mlpack.errors import EngineUnavailableError
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
-    """Where the docker CLI keeps its configuration."""
+    """The folder of the docker CLI's configuration."""
     return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
 def config_file(environ: Mapping[str, str]) -> Path:
-    """The docker CLI's config.json, whether or not it is there."""
+    """The path of the docker CLI's config.json, which may not exist."""
     return config_folder(environ) / "config.json"
 
 
 def read_config(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What config.json says; empty when it is missing. Raises EngineUnavailableError when it is not JSON."""
+    """The contents of config.json; empty if it does not exist. Raises EngineUnavailableError if it is not JSON."""
     path = config_file(environ)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ class GoogleLogin:
     def __init__(self, *, always: bool = False) -> None:
         self._always = always
         self._google: Any = None
-        self.remedy = ""  # what to do if the login is refused; "" for `docker login`
+        self.remedy = ""  # the hint if the login is refused; "" for `docker login`
 
     def __call__(self, registry: str) -> Credentials | None:
         """The login for a registry; None if neither Docker's configuration nor Google credentials provide one."""
@@ -65,7 +65,7 @@ class GoogleLogin:
 
 
 def default_credentials() -> Any:
-    """Application Default Credentials; raises Google's own DefaultCredentialsError where there are none."""
+    """Application Default Credentials; raises Google's DefaultCredentialsError if there are none."""
     import google.auth
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""An image that is already in a registry, as a value: the start of a deployment of `name@sha256:...`."""
+"""Read an image in a registry, for the deployment of `name@sha256:...`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LISTS = (OCI_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
 def pushed_image(reference: str, *, platform: str, login: Login | None = None) -> Image:
-    """The image under `host/repository@sha256:...`; for an index, the one for the platform.
+    """Read the image `host/repository@sha256:...`; if it is an index, the image for the platform.
 
     `card` is the summary in the label dev.mlpack.card. Raises RegistryError and its subclasses; UsageError without a digest.
     """

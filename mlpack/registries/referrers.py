@@ -80,7 +80,7 @@ def attachments(reference: str, artifact_type: str, *, login: Login | None = Non
     with RegistryHttp(name.registry, login=login) as http:
         found = []
         for entry in _referrers(http, name, artifact_type):
-            # A list made by hand may omit the type; then the manifest itself has it.
+            # A registry's list may omit the type; then the manifest itself has it.
             if entry.get("artifactType") not in {None, artifact_type}:
                 continue
             manifest = _get_json(http, name, f"manifests/{entry['digest']}", str(entry["digest"]))
@@ -123,7 +123,7 @@ def _with_digest(reference: str) -> Reference:
 
 def _describe(http: RegistryHttp, name: Reference, which: str) -> Descriptor | None:
     """The descriptor of a manifest, computed from its body: the digest that a registry reports is not trusted."""
-    answer = http.ask("GET", f"/v2/{name.repository}/manifests/{which}", headers={"Accept": _MANIFESTS})
+    answer = http.request("GET", f"/v2/{name.repository}/manifests/{which}", headers={"Accept": _MANIFESTS})
     if answer.status == 404:
         return None
     _expect(answer, 200, f"reading {name.name}")
@@ -133,11 +133,11 @@ def _describe(http: RegistryHttp, name: Reference, which: str) -> Descriptor | N
 def _put_blob(http: RegistryHttp, name: Reference, content: bytes) -> Descriptor:
     measured = _measure(content)
     blobs = f"/v2/{name.repository}/blobs"
-    if http.ask("HEAD", f"{blobs}/{measured['digest']}", write=True).status == 200:
+    if http.request("HEAD", f"{blobs}/{measured['digest']}", write=True).status == 200:
         return measured
-    begun = http.ask("POST", f"{blobs}/uploads/", write=True)
+    begun = http.request("POST", f"{blobs}/uploads/", write=True)
     _expect(begun, 202, f"starting an upload to {name.name}")
-    done = http.ask(
+    done = http.request(
         "PUT",
         begun.headers.get("Location") or "",
         query={"digest": str(measured["digest"])},
@@ -150,7 +150,7 @@ def _put_blob(http: RegistryHttp, name: Reference, content: bytes) -> Descriptor
 
 
 def _put_manifest(http: RegistryHttp, name: Reference, which: str, manifest: bytes, media_type: str) -> Answer:
-    answer = http.ask(
+    answer = http.request(
         "PUT",
         f"/v2/{name.repository}/manifests/{which}",
         headers={"Content-Type": media_type},
@@ -172,7 +172,7 @@ def _list_under_tag(http: RegistryHttp, name: Reference, entry: Descriptor) -> N
 
 
 def _referrers(http: RegistryHttp, name: Reference, artifact_type: str) -> list[Descriptor]:
-    answer = http.ask(
+    answer = http.request(
         "GET",
         f"/v2/{name.repository}/referrers/{name.digest}",
         query={"artifactType": artifact_type},
@@ -187,7 +187,9 @@ def _referrers(http: RegistryHttp, name: Reference, artifact_type: str) -> list[
 
 
 def _tagged(http: RegistryHttp, name: Reference) -> list[Descriptor]:
-    answer = http.ask("GET", f"/v2/{name.repository}/manifests/{_referrers_tag(name)}", headers={"Accept": OCI_INDEX})
+    answer = http.request(
+        "GET", f"/v2/{name.repository}/manifests/{_referrers_tag(name)}", headers={"Accept": OCI_INDEX}
+    )
     if answer.status == 404:
         return []
     _expect(answer, 200, f"reading the referrers of {name.name}")
@@ -215,7 +217,7 @@ def _get_json(http: RegistryHttp, name: Reference, path: str, digest: str) -> di
 
 def _get(http: RegistryHttp, name: Reference, path: str, digest: str) -> bytes:
     """A manifest or a blob, checked against its digest."""
-    answer = http.ask("GET", f"/v2/{name.repository}/{path}", headers={"Accept": f"{_MANIFESTS}, */*"})
+    answer = http.request("GET", f"/v2/{name.repository}/{path}", headers={"Accept": f"{_MANIFESTS}, */*"})
     _expect(answer, 200, f"reading {name.at(digest)}")
     if _measure(answer.body)["digest"] != digest:
         raise RegistryError(
@@ -227,8 +229,8 @@ def _get(http: RegistryHttp, name: Reference, path: str, digest: str) -> bytes:
 
 def _expect(answer: Answer, status: int, doing: str) -> None:
     if answer.status != status:
-        said = " ".join(answer.body[:500].decode("utf-8", "replace").split())
-        raise RegistryPushError(f"{doing} failed: the registry answered {answer.status}", detail=said)
+        text = " ".join(answer.body[:500].decode("utf-8", "replace").split())
+        raise RegistryPushError(f"{doing} failed: the registry answered {answer.status}", detail=text)
 
 
 def _measure(content: bytes) -> Descriptor:

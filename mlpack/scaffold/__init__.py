@@ -1,1 +1,1 @@
-"""Files that mlpack writes for the user to edit: mlpack.yaml, predict.py, CI workflows."""
+"""Files that `mlpack init` writes for the user to edit: mlpack.yaml, predict.py, CI workflows."""

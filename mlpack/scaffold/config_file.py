@@ -1,4 +1,4 @@
-"""A commented mlpack.yaml for a model, and a predict.py for weights without one."""
+"""A commented mlpack.yaml for a model, and a predict.py for a file that contains only weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlpack.workspace import write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The files that were written; `predictor` is a predict.py to fill in, None where the model needs none."""
+    """The files that were written; `predictor` is a predict.py to complete, None if the model needs none."""
 
     config: Path
     predictor: Path | None
@@ -29,14 +29,14 @@ class Written:
 def write_config(
     model: Reference, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
 ) -> Written:
-    """Write mlpack.yaml beside the model, or into this folder for a model that is elsewhere.
+    """Write mlpack.yaml beside a local model, into the working folder for a remote one.
 
-    Raises UsageError when it exists, unless `force`, and what `inspect` raises.
+    Raises UsageError if it exists, unless `force`, and what `inspect` raises.
     """
     folder = Path() if isinstance(model, str) else model if model.is_dir() else model.parent
     target = folder / FILE_NAME
     if target.exists() and not force:
-        raise UsageError(f"{target} exists", hint="--force replaces it.")
+        raise UsageError(f"{target} already exists", hint="--force replaces it.")
     info = inspect()
     stub = _stub(formats.get(info.format), info, target.parent, force=force)
     values = {
@@ -47,29 +47,29 @@ def write_config(
         "framework": info.framework if version_is_missing(info) else "",
         "missing": _needed(info),
         "include": _includes(info, target.parent),
-        # Its methods are known, but not how many columns they take.
+        # The methods are known, but not the number of their columns.
         "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
     }
     write_atomically(target, render("mlpack.yaml.j2", values))
-    load_config(target)  # what is written here is read again
+    load_config(target)  # to verify the written file
     return Written(config=target, predictor=stub)
 
 
 def _stub(format_: Format | None, info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
-    """Write the predict.py to fill in that the format gives for this file; None where the file is served without one."""
+    """Write the format's predict.py for this file, for the user to complete; None if the file needs none."""
     text = None if format_ is None else format_.predictor_stub(info)
     if text is None:
         return None
     target = folder / "predict.py"
-    if force or not target.exists():  # one that is there is the user's, filled in already
+    if force or not target.exists():  # an existing one may contain the user's work
         write_atomically(target, text)
     return target
 
 
 def _needed(info: ModelInfo) -> list[str]:
-    """The names that only the user's own code can bring, such as `__main__.Cleaner`."""
+    """The names that only the user's code can define, such as `__main__.Cleaner`."""
     return [name for name in dict.fromkeys(finding.callable for finding in info.safety.findings) if _own(info, name)]
 
 
@@ -78,7 +78,7 @@ def _own(info: ModelInfo, name: str) -> bool:
 
 
 def _includes(info: ModelInfo, folder: Path) -> list[str]:
-    """The files around the model that define what it needs, as mlpack.yaml names them."""
+    """The files near the model that define what it needs, as entries for `include:`."""
     found = []
     for name in _needed(info):
         module, _, inner = name.rpartition(".")

@@ -1,1 +1,1 @@
-"""Where a model comes from: files of this machine."""
+"""Sources of models: local files."""

@@ -14,10 +14,10 @@ class Source(Protocol):
     name: str
 
     def accepts(self, reference: str) -> bool:
-        """Whether the reference is of this source's kind; looks at the text only."""
+        """Whether the reference is of this source's kind, by its text alone."""
 
     def fetch(self, reference: str, *, folder: Path, on_progress: OnProgress) -> Path:
-        """The model as a file or folder of this machine; what has to be downloaded goes into `folder`.
+        """Return the model as a local file or folder; downloads are stored in `folder`.
 
-        Raises the ModelError family.
+        Raises ModelError and its subclasses.
         """

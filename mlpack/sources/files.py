@@ -1,4 +1,4 @@
-"""Files and folders of this machine: used where they are."""
+"""Local files and folders, which are used in place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class LocalFiles:
     name = "files"
 
     def accepts(self, reference: str) -> bool:
-        """True for everything that has no scheme."""
+        """True for every reference without a scheme."""
         return isinstance(reference_of(reference), Path)
 
     def fetch(self, reference: str, *, folder: Path, on_progress: OnProgress) -> Path:  # noqa: ARG002 - nothing is downloaded
-        """The path itself; whether it can be read is seen when it is inspected."""
+        """Return the path; inspection reports if it cannot be read."""
         return Path(reference)

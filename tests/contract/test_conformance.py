@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.checks.conformance import Question, check_url
+from mlpack.checks.conformance import ModelFacts, check_url
 from mlpack.checks.contracts import CONTRACTS, contract
 from tests.contract.served import Server
 from tests.standins.other_server import other_server
@@ -96,7 +96,7 @@ def test_a_server_that_answers_nonsense_fails_and_nothing_else_does() -> None:
     """Whatever stands in an answer, of any type and size, is a failed check; what is told can be written."""
     asked = [contract(name) for name in CONTRACTS]
     with other_server("nonsense") as url:
-        reports = [check_url(url, asked, Question()) for _ in range(12)]
+        reports = [check_url(url, asked, ModelFacts()) for _ in range(12)]
     for report in reports:
         assert [one for one in report.checks if not one.ok]
         assert "".join(one.detail for one in report.checks).encode()

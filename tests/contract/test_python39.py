@@ -18,7 +18,7 @@ import pytest
 import uv
 
 from mlpack.artifacts.model import Signature, TensorSpec
-from mlpack.checks.conformance import Question, check_url
+from mlpack.checks.conformance import ModelFacts, check_url
 from mlpack.checks.contracts import CONTRACTS, contract
 from tests.contract.served import ROOT, assemble
 
@@ -129,7 +129,7 @@ def _ask(container: Any, trained: dict[str, Any]) -> None:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert json.load(answer) == {"predictions": pytest.approx(trained["wanted"], rel=1e-12)}
-    report = check_url(url, [contract(name) for name in CONTRACTS], Question())
+    report = check_url(url, [contract(name) for name in CONTRACTS], ModelFacts())
     assert [(check.name, check.detail) for check in report.checks if not check.ok] == []
     container.stop(timeout=60)
     assert container.wait()["StatusCode"] == 0

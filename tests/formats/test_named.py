@@ -14,7 +14,7 @@ import pytest
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.named import NamedFormat
-from mlpack.pipeline.gate import refuse_mute
+from mlpack.pipeline.gate import refuse_unservable
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from tests.messages import field
@@ -81,7 +81,7 @@ def test_files(
     assert {key: info.details[key] for key in known} == known
     assert advised in info.advice
     with pytest.raises(ModelError) as refused:
-        refuse_mute(info)
+        refuse_unservable(info)
     assert advised in str(refused.value.hint)
 
 

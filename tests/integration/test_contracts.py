@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlpack.artifacts.report import Report
-from mlpack.checks.conformance import Question, check_image
+from mlpack.checks.conformance import ModelFacts, check_image
 from mlpack.checks.contracts import CONTRACTS, contract
 from mlpack.engines.base import Limits
 from mlpack.engines.docker import DockerEngine
@@ -58,7 +58,7 @@ def checked(engine: DockerEngine, tag: str, names: str, **more: Any) -> Report:
     image = engine.find(tag)
     assert image is not None
     contracts = [contract(name) for name in names.split(",")]
-    report, _ = check_image(image, contracts, Question(), runner=engine, limits=OPEN, start_s=6, **more)
+    report, _ = check_image(image, contracts, ModelFacts(), runner=engine, limits=OPEN, start_s=6, **more)
     return report
 
 

@@ -248,7 +248,7 @@ def test_nobody_to_ask_it_is_readiness_only(cloud: Cloud, standing: Packed, push
     assert done.code == 0, done
     assert done.document()["verified"] == "readiness"
     assert any("no identity" in note for note in done.document()["notes"])
-    assert "no request was sent, only its readiness is known" in done.stderr
+    assert "verified by readiness only, no request was sent" in done.stderr
 
 
 def test_a_plan_changes_nothing(cloud: Cloud, standing: Packed, pushed: str) -> None:

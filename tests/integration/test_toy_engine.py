@@ -82,7 +82,7 @@ def test_the_engine_of_mlpack_yaml_and_a_dockerfile_of_ones_own(place: Path) -> 
     config = place / "own.yaml"
     config.write_text("engine: toy\nmodel: model.pkl\ntemplates: own\n")
     error = refused(2, "usage", "build", "--config", config, cwd=place)["error"]
-    assert "the engine Toy builds by the plan of the image" in error["message"]
+    assert "the engine Toy cannot build from a Dockerfile of your own" in error["message"]
 
 
 def test_it_runs_jobs(built: dict[str, Any]) -> None:

@@ -13,16 +13,16 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released, Unverified
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Deployment, Endpoint
-from mlpack.checks.golden import Golden, ask, golden_of
+from mlpack.checks.golden import GoldenRequest, golden_request_of, send_golden
 from mlpack.checks.smoke import Expectation
 from mlpack.errors import DeployError, DeployStateError
-from mlpack.pipeline.deploy import deploy, refuse_platform, rollback, share
+from mlpack.pipeline.deploy import deploy, refuse_platform, rollback, split_traffic
 from tests.standins.port_forward import port_forward
 from tests.standins.small_target import SmallTarget, small_target
 
 IMAGE = Image(id="sha256:1", tags=("small:1",), size=1, platform="linux/amd64", card={}, labels={})
 RELEASED = Released(reference="small@sha256:0", digest="sha256:0", tags=(), source=Unverified(image=IMAGE))
-GOLDEN = Golden(request={"instances": [[1]]}, answer={"predictions": [1]}, signature=None)
+GOLDEN = GoldenRequest(request={"instances": [[1]]}, answer={"predictions": [1]}, signature=None)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def target() -> Iterator[SmallTarget]:
         yield made
 
 
-def release(target: SmallTarget, *, golden: Golden | None = GOLDEN, traffic: bool = True) -> Deployment:
+def release(target: SmallTarget, *, golden: GoldenRequest | None = GOLDEN, traffic: bool = True) -> Deployment:
     plan = target.plan(RELEASED.release)
     return deploy(plan, RELEASED, target=target, golden=golden, on_step=lambda _: None, traffic=traffic)
 
@@ -62,7 +62,7 @@ def test_a_wrong_answer_never_gets_the_traffic(target: SmallTarget, answer: obje
     assert "r0 serves" in caught.value.message
     assert caught.value.document["restored"] == "r0 serves"
     assert target.calls[-2:] == ["stage", "restore"]
-    assert not ask(target.endpoint(), GOLDEN).errors
+    assert not send_golden(target.endpoint(), GOLDEN).errors
 
 
 @pytest.mark.parametrize("step", ["stage", "promote"])
@@ -103,7 +103,7 @@ def test_ctrl_c_rolls_back(target: SmallTarget) -> None:
         deploy(target.plan(RELEASED.release), RELEASED, target=target, golden=GOLDEN, on_step=interrupted)
     assert target.calls[-1] == "restore"
     assert steps[-1] == "r0 serves"
-    assert not ask(target.endpoint(), GOLDEN).errors
+    assert not send_golden(target.endpoint(), GOLDEN).errors
 
 
 def test_a_release_without_traffic_stays_staged(target: SmallTarget) -> None:
@@ -176,14 +176,14 @@ def test_rollback_and_shares_check_the_revisions(target: SmallTarget) -> None:
     for attempt in (
         lambda: rollback(target, None, lambda _: None),
         lambda: rollback(target, "r9", lambda _: None),
-        lambda: share(target, {"r9": 100}, lambda _: None),
+        lambda: split_traffic(target, {"r9": 100}, lambda _: None),
     ):
         with pytest.raises(DeployError) as caught:
             attempt()
         assert caught.value.code == "deploy_missing"
     target._made[2].ready = False
     with pytest.raises(DeployError, match="r2 cannot serve"):
-        share(target, {"r2": 50, "r0": 50}, lambda _: None)
+        split_traffic(target, {"r2": 50, "r0": 50}, lambda _: None)
 
 
 def test_the_best_request_is_taken() -> None:
@@ -199,16 +199,16 @@ def test_the_best_request_is_taken() -> None:
     }  # fmt: skip
     kept = {"request": {"instances": [[1, 2]]}, "answer": {"predictions": [3.0]}}
     report = Report(checks=(Check(name="ready", ok=True, seconds=0.1),), golden=kept)
-    own = golden_of(card, report, Expectation(request={"instances": [[5, 6]]}, expected={"predictions": [7.0]}))
+    own = golden_request_of(card, report, Expectation(request={"instances": [[5, 6]]}, expected={"predictions": [7.0]}))
     assert own is not None
     assert (own.request, own.answer) == ({"instances": [[5, 6]]}, {"predictions": [7.0]})
-    tested = golden_of({}, report, Expectation())
+    tested = golden_request_of({}, report, Expectation())
     assert tested is not None
     assert (tested.request, tested.answer) == (kept["request"], kept["answer"])
-    made = golden_of(card, None, Expectation())
+    made = golden_request_of(card, None, Expectation())
     assert made is not None
     assert (made.answer, len(made.request["instances"][0])) == (None, 2)
-    assert golden_of({}, None, Expectation()) is None
+    assert golden_request_of({}, None, Expectation()) is None
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_an_answer_is_judged_by_the_signature(target: SmallTarget, answer: objec
     """Without a known answer its type, shape and classes count."""
     signature = {"method": "predict", "outputs": [{"name": "y", "dtype": "FP64", "shape": [-1]}]}
     target.answers = answer
-    golden = Golden(request={"instances": [[1]]}, answer=None, signature=signature)
+    golden = GoldenRequest(request={"instances": [[1]]}, answer=None, signature=signature)
     staged = target.stage(target.plan(RELEASED.release), RELEASED.release, lambda _: None)
-    assert bool(ask(staged.endpoint, golden).errors) == bool(wrong)
+    assert bool(send_golden(staged.endpoint, golden).errors) == bool(wrong)
 
 
 def test_another_processor_is_refused_before_the_push() -> None:

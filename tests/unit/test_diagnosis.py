@@ -9,7 +9,7 @@ import pytest
 
 from mlpack.cli.output.console import Console
 from mlpack.cli.wiring import make_line
-from mlpack.maintenance.diagnosis import Finding, clock, diagnose, room
+from mlpack.maintenance.diagnosis import Finding, clock_finding, diagnose, disk_finding
 from tests.unit.packages.standin_index import Release, serve
 
 PIP = Release("pip", "25.0", "2025-01-26T00:00:00Z")
@@ -17,18 +17,18 @@ PIP = Release("pip", "25.0", "2025-01-26T00:00:00Z")
 
 def test_a_disk_without_room_is_told() -> None:
     """Too little space and a folder that cannot be written each have their remedy; enough is fine."""
-    assert room("disk", Path("/x"), free=50_000_000_000, writable=True).state == "ok"
-    small = room("disk", Path("/x"), free=1_000_000_000, writable=True)
+    assert disk_finding("disk", Path("/x"), free=50_000_000_000, writable=True).state == "ok"
+    small = disk_finding("disk", Path("/x"), free=1_000_000_000, writable=True)
     assert (small.state, "mlpack clean" in small.remedy) == ("warn", True)
-    locked = room("disk", Path("/x"), free=50_000_000_000, writable=False)
+    locked = disk_finding("disk", Path("/x"), free=50_000_000_000, writable=False)
     assert (locked.state, "not writable" in locked.seen) == ("warn", True)
 
 
 def test_a_clock_that_is_off_is_told() -> None:
     """Some seconds are nothing, hours in either direction are."""
-    assert clock(3).state == "ok"
-    assert clock(-7200).state == clock(7200).state == "warn"
-    assert "timedatectl" in clock(7200).remedy
+    assert clock_finding(3).state == "ok"
+    assert clock_finding(-7200).state == clock_finding(7200).state == "warn"
+    assert "timedatectl" in clock_finding(7200).remedy
 
 
 def _diagnosed(folder: Path) -> Iterable[Finding]:

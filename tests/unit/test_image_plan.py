@@ -128,7 +128,7 @@ def test_an_engine_that_builds_by_the_plan_refuses_such_a_dockerfile() -> None:
             return EngineFacts(name="Toy", version="1", platform="linux/amd64")
 
     refuse_own_dockerfile(ByPlan(), own=False)  # type: ignore[arg-type]  # all that is used of a builder
-    with pytest.raises(UsageError, match="the engine Toy builds by the plan") as refused:
+    with pytest.raises(UsageError, match="the engine Toy cannot build from a Dockerfile") as refused:
         refuse_own_dockerfile(ByPlan(), own=True)  # type: ignore[arg-type]  # all that is used of a builder
     assert "--engine docker" in refused.value.hint
 

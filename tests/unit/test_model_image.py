@@ -7,7 +7,7 @@ import pytest
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.bundle_file import BundleFile
-from mlpack.engines.docker.disk_space import free_at, needed, require_room
+from mlpack.engines.docker.buildkit import free_space, require_space, space_needed
 from mlpack.engines.docker.model_image import THRESHOLD, model_reference, parted
 from mlpack.errors import DiskFullError
 from tests.unit.locks import make_lock, render_lock
@@ -61,19 +61,19 @@ def test_the_image_is_named_by_the_content() -> None:
 def test_room_is_asked_for_before_anything_is_sent() -> None:
     """Two and a half times the model and an environment; once the engine has the model, one time less."""
     gigabyte = 10**9
-    need = needed(2 * gigabyte)
+    need = space_needed(2 * gigabyte)
     assert need >= 5 * gigabyte
-    assert needed(2 * gigabyte, there=True) == need - 2 * gigabyte
-    require_room(need, need, "/somewhere")
-    require_room(need, None, "/somewhere")
+    assert space_needed(2 * gigabyte, known=True) == need - 2 * gigabyte
+    require_space(need, need, "/somewhere")
+    require_space(need, None, "/somewhere")
     with pytest.raises(DiskFullError, match=r"4\.9 GB free at /somewhere.* needs about 5\.5 GB") as told:
-        require_room(need, 4_900_000_000, "/somewhere")
+        require_space(need, 4_900_000_000, "/somewhere")
     assert "mlpack clean" in told.value.hint
     assert told.value.exit == 5
 
 
 def test_free_room_is_known_of_folders_here(tmp_path: Path) -> None:
     """An engine elsewhere has its disk elsewhere: nothing is known of it."""
-    assert (free_at(tmp_path) or 0) > 0
-    assert free_at(tmp_path / "not here") is None
-    assert free_at(None) is None
+    assert (free_space(tmp_path) or 0) > 0
+    assert free_space(tmp_path / "not here") is None
+    assert free_space(None) is None

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from mlpack.artifacts.notice import NoticeCode, assumed, no_signature, notices, reason_of
 from mlpack.errors import ModelError
 from mlpack.formats.sklearn import SklearnFormat
-from mlpack.pipeline.gate import refuse_mute
+from mlpack.pipeline.gate import refuse_unservable
 from mlpack.pipeline.inspect import inspect
 
 
@@ -30,4 +30,4 @@ def test_the_refusal_gives_the_reason(tmp_path: Path) -> None:
     info = inspect(path, formats=[SklearnFormat()])
     assert info.to_json()["warnings"] == ["No signature: it was never fitted; fit it, and save it then."]
     with pytest.raises(ModelError, match=r"it was never fitted$"):
-        refuse_mute(info)
+        refuse_unservable(info)

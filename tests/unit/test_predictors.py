@@ -135,7 +135,7 @@ def test_a_raw_predictor_needs_a_sample(tmp_path: Path) -> None:
     path = tmp_path / "model" / "weights.json"
     path.parent.mkdir()
     path.write_text("{}")
-    with pytest.raises(ConfigError, match="nothing shows what one looks like") as told:
+    with pytest.raises(ConfigError, match="there are no sample rows") as told:
         prepared(path, BOTH)
     assert "--sample" in told.value.hint
 

@@ -67,7 +67,7 @@ def test_the_cuda_variant_is_what_the_golden_file_says(tmp_path: Path) -> None:
     assert text == golden.read_text()
     plain = (GOLDEN / "iris" / "Dockerfile").read_text().splitlines()
     assert [line for line in text.splitlines() if line not in plain and not line.startswith("      dev.mlpack.")] == [
-        "# What NVIDIA's container runtime is asked for: the driver's own part comes from the host.",
+        "# Settings of NVIDIA's container runtime, which adds the libraries of the host's driver.",
         "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility",
     ]
 

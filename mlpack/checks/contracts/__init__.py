@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlpack.errors import UsageError
 
-if TYPE_CHECKING:  # `--help` reads the table and needs no more
+if TYPE_CHECKING:  # `--help` needs only the table of names
     from mlpack.checks.contracts.base import Contract
 
 # name on the command line: module in this folder, which has CONTRACT
@@ -35,6 +35,6 @@ def contracts_named(names: str) -> list[Contract]:
     wanted = list(dict.fromkeys(name.strip().lower() for name in names.split(",") if name.strip()))
     unknown = [name for name in wanted if name not in CONTRACTS]
     if unknown or not wanted:
-        message = f"no contract {', '.join(unknown)}" if unknown else "--contract names none"
-        raise UsageError(message, hint=f"There are {', '.join(CONTRACTS)}; separate several by commas.")
+        message = f"unknown contract: {', '.join(unknown)}" if unknown else "--contract needs at least one name"
+        raise UsageError(message, hint=f"Available: {', '.join(CONTRACTS)}; separate several by commas.")
     return [contract(name) for name in wanted]

@@ -1,4 +1,4 @@
-"""Azure ML's online endpoints with a custom container: with the routes that mlpack's documentation gives."""
+"""Azure ML's online endpoints with a custom container, with the routes that mlpack's documentation recommends."""
 
 from __future__ import annotations
 

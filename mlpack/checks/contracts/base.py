@@ -1,4 +1,4 @@
-"""A contract to check: Contract; and what its checks share: Session, and functions that test an answer."""
+"""Contract, a serving contract to check, and what the checks share: Session, and functions that test an answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CheckFunction = Callable[["Session"], str]
 class Contract:
     """A serving contract: the routes and forms that a platform and its clients expect.
 
-    `checks` returns the check functions by name; they need the model's rows (`asks`) and its name (`named`). `ready` is the
-    readiness path. The platform starts the container with `command` after its entrypoint and the variables
-    `env`, in which `{port}` stands for the port, and stops it with SIGTERM, and with SIGKILL after `grace_s`.
+    `checks` returns the check functions by name. `ready` is the readiness path. The platform starts the container with
+    `command` after its entrypoint and with the variables `env`, in which `{port}` is a placeholder for the port. It stops
+    it with SIGTERM, and with SIGKILL after `grace_s`.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Contract:
     command: tuple[str, ...] = ()
     own_port: bool = False  # the platform chooses the port; otherwise the server may have a fixed one
     grace_s: float | None = None
-    asks: bool = True
-    any_answer: bool = False  # any answer means ready
-    named: bool = False
+    needs_rows: bool = True  # the checks send rows of the model
+    any_answer: bool = False  # any status below 500 means ready
+    needs_name: bool = False  # the routes contain the model's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Session:
 
 
 def _as_text(value: Any) -> Any:
-    """The value with each `{"b64": ...}` that encodes a text as that text, because not all contracts encode texts so."""
+    """The value with each `{"b64": ...}` that contains UTF-8 text decoded, because not all contracts use this form."""
     if isinstance(value, list):
         return [_as_text(one) for one in value]
     if not isinstance(value, dict):
@@ -63,23 +63,23 @@ def _as_text(value: Any) -> Any:
         return {name: _as_text(one) for name, one in value.items()}
     try:
         return base64.b64decode(value["b64"], validate=True).decode("utf-8")
-    except ValueError:  # no Base64, or no text
+    except ValueError:  # not Base64, or not UTF-8
         return value
 
 
 def success(answer: Answer) -> Answer:
-    """The answer, which must be 200."""
+    """The same answer; raises FailedCheckError unless its status is 200."""
     if answer.status != 200:
         raise FailedCheckError(f"{answer.status} {answer.text[:300]}")
     return answer
 
 
 def json_of(answer: Answer, *, keys: Sequence[str] = ()) -> Any:
-    """The JSON of a success, an object with these keys where there are any."""
+    """The JSON of a 200 answer; raises FailedCheckError if one of the `keys` is missing."""
     try:
         value = success(answer).json()
     except ValueError:
-        raise FailedCheckError(f"no JSON: {answer.text[:200]}") from None
+        raise FailedCheckError(f"not JSON: {answer.text[:200]}") from None
     missing = [key for key in keys if not isinstance(value, dict) or key not in value]
     if missing:
         raise FailedCheckError(f"no {', '.join(missing)} in {answer.text[:200]}")
@@ -94,9 +94,9 @@ def refused(answer: Answer, statuses: Iterable[int] = range(400, 500), *, text: 
     if text is None:
         return f"{answer.status} {answer.text[:80]}"
     try:
-        told = answer.json()[text]
+        message = answer.json()[text]
     except (ValueError, KeyError, TypeError, IndexError):
-        told = None
-    if not isinstance(told, str) or not told:
+        message = None
+    if not isinstance(message, str) or not message:
         raise FailedCheckError(f'{answer.status} without a text under "{text}": {answer.text[:200]}')
-    return f"{answer.status} {told}"[:80]
+    return f"{answer.status} {message}"[:80]

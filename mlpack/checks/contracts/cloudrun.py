@@ -1,4 +1,4 @@
-"""Cloud Run's container contract: linux/amd64, listens on PORT on all addresses, exits within 10 s of SIGTERM."""
+"""Cloud Run's container contract: linux/amd64, listens on PORT on all addresses, exits within 10 s after SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
         yield "cloudrun_platform", _platform
     yield "cloudrun_answers", _answers
     yield "cloudrun_many_requests", _many
-    # the start checks that it listens on PORT, the end that it exits
+    # the checks `cloudrun_starts` and `cloudrun_sigterm` verify that it listens on PORT and exits
 
 
-CONTRACT = Contract(name="cloudrun", ready="/", checks=_checks, own_port=True, grace_s=10, asks=False, any_answer=True)
+CONTRACT = Contract(
+    name="cloudrun", ready="/", checks=_checks, own_port=True, grace_s=10, needs_rows=False, any_answer=True
+)
 
 
 def _platform(session: Session) -> str:
     if session.subject.platform != "linux/amd64":
-        raise FailedCheckError(f"the image is for {session.subject.platform}; Cloud Run runs linux/amd64 only")
+        raise FailedCheckError(f"the image is for {session.subject.platform}; Cloud Run runs only linux/amd64")
     return "linux/amd64"
 
 
@@ -34,7 +36,7 @@ def _answers(session: Session) -> str:
 
 
 def _many(session: Session) -> str:
-    """More than 20 failures in a row end an instance there."""
+    """Send many requests: Cloud Run ends an instance after 20 consecutive failures."""
     statuses = {session.client.get("/").status for _ in range(30)}
     if max(statuses) >= 500:
         raise FailedCheckError(f"30 requests got {sorted(statuses)}")

@@ -29,7 +29,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "kserve_bad_input", lambda session: refused(session.client.post(f"{at}:predict", {"rows": []}), text="error")
 
 
-CONTRACT = Contract(name="kserve", ready="/v1/models", checks=_checks, named=True)
+CONTRACT = Contract(name="kserve", ready="/v1/models", checks=_checks, needs_name=True)
 
 
 def _list(session: Session) -> str:
@@ -40,7 +40,7 @@ def _list(session: Session) -> str:
 
 
 def _ready(session: Session) -> str:
-    told = json_of(session.client.get(f"/v1/models/{session.subject.path}"), keys=("name", "ready"))
-    if told["ready"] not in (True, "True"):  # older ones write the word
-        raise FailedCheckError(f"ready is {told['ready']!r} under 200")
-    return f"{told['name']} ready"
+    state = json_of(session.client.get(f"/v1/models/{session.subject.path}"), keys=("name", "ready"))
+    if state["ready"] not in (True, "True"):  # older versions of KServe return a string
+        raise FailedCheckError(f"ready is {state['ready']!r} with status 200")
+    return f"{state['name']} ready"

@@ -24,7 +24,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     else:
         forms["instances"] = forms["inputs"] = rows
     for form, value in forms.items():
-        yield f"mlflow_{form}", _asking(form, value)
+        yield f"mlflow_{form}", _check_form(form, value)
     first = next(iter(forms))
     body = {first: forms[first]}
     yield "mlflow_params", lambda session: str(_predictions(session, {**body, "params": {}}))[:80]
@@ -41,7 +41,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
 CONTRACT = Contract(name="mlflow", ready="/ping", checks=_checks)
 
 
-def _asking(form: str, value: Any) -> CheckFunction:
+def _check_form(form: str, value: Any) -> CheckFunction:
     return lambda session: session.record("mlflow", _predictions(session, {form: value}))
 
 

@@ -31,7 +31,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     if subject.version:
         yield (
             "v2_version",
-            lambda session: str(_asked(session, at=f"{_at(session)}/versions/{subject.version_path}"))[:80],
+            lambda session: str(_inferred(session, at=f"{_at(session)}/versions/{subject.version_path}"))[:80],
         )
     yield (
         "v2_unknown_version",
@@ -47,7 +47,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "v2_bad_input", _bad
 
 
-CONTRACT = Contract(name="v2", ready="/v2/health/ready", checks=_checks, named=True)
+CONTRACT = Contract(name="v2", ready="/v2/health/ready", checks=_checks, needs_name=True)
 
 
 def _at(session: Session) -> str:
@@ -57,12 +57,13 @@ def _at(session: Session) -> str:
 def _body(session: Session, **more: Any) -> dict[str, Any]:
     if not session.subject.tensors:
         raise FailedCheckError(
-            "the input tensors are not known: neither from the service's metadata nor from --request FILE"
+            "the input tensors are not known: neither the service's metadata nor --request FILE contains them"
         )
     return {"inputs": list(session.subject.tensors), **more}
 
 
-def _asked(session: Session, at: str = "", **more: Any) -> dict[str, Any]:
+def _inferred(session: Session, at: str = "", **more: Any) -> dict[str, Any]:
+    """Send an inference request; return the answer after checks of its outputs."""
     answer = json_of(
         session.client.post(f"{at or _at(session)}/infer", _body(session, **more)), keys=("model_name", "outputs")
     )
@@ -79,21 +80,21 @@ def _asked(session: Session, at: str = "", **more: Any) -> dict[str, Any]:
 
 
 def _server(session: Session) -> str:
-    told = json_of(session.client.get("/v2"), keys=("name", "extensions"))
-    return f"{told['name']} {told.get('version', '')}: {', '.join(map(str, told['extensions']))}"[:80]
+    server = json_of(session.client.get("/v2"), keys=("name", "extensions"))
+    return f"{server['name']} {server.get('version', '')}: {', '.join(map(str, server['extensions']))}"[:80]
 
 
 def _model(session: Session) -> str:
-    told = json_of(session.client.get(_at(session)), keys=("name", "inputs", "outputs"))
-    for one in (*told["inputs"], *told["outputs"]):
+    model = json_of(session.client.get(_at(session)), keys=("name", "inputs", "outputs"))
+    for one in (*model["inputs"], *model["outputs"]):
         missing = [key for key in ("name", "datatype", "shape") if key not in one]
         if missing:
             raise FailedCheckError(f"a tensor lacks {', '.join(missing)}: {str(one)[:200]}")
-    return ", ".join(f"{one['name']} {one['datatype']} {one['shape']}" for one in told["inputs"])[:80]
+    return ", ".join(f"{one['name']} {one['datatype']} {one['shape']}" for one in model["inputs"])[:80]
 
 
 def _infer(session: Session) -> str:
-    outputs = _asked(session)["outputs"]
+    outputs = _inferred(session)["outputs"]
     first = outputs[0]
     rows, width = first["shape"][0], prod(first["shape"][1:])
     if len(outputs) == 1 and len(first["shape"]) <= 2 and rows == len(session.subject.rows):
@@ -104,14 +105,14 @@ def _infer(session: Session) -> str:
 
 
 def _id(session: Session) -> str:
-    told = _asked(session, id="mlpack-1").get("id")
-    if told != "mlpack-1":
-        raise FailedCheckError(f"id mlpack-1 was sent, the answer has {told!r}")
+    returned = _inferred(session, id="mlpack-1").get("id")
+    if returned != "mlpack-1":
+        raise FailedCheckError(f"id mlpack-1 was sent, the answer has {returned!r}")
     return "the answer has the same id"
 
 
 def _nested(session: Session) -> str:
-    flat = _asked(session)["outputs"]
+    flat = _inferred(session)["outputs"]
     inputs = [{**one, "data": _shaped(_flat(one["data"]), one["shape"])} for one in session.subject.tensors]
     answer = json_of(session.client.post(f"{_at(session)}/infer", {"inputs": inputs}), keys=("outputs",))
     if [_flat(one["data"]) for one in answer["outputs"]] != [_flat(one["data"]) for one in flat]:
@@ -120,8 +121,8 @@ def _nested(session: Session) -> str:
 
 
 def _outputs(session: Session) -> str:
-    names = [one["name"] for one in _asked(session)["outputs"]]
-    chosen = [one["name"] for one in _asked(session, outputs=[{"name": names[0]}])["outputs"]]
+    names = [one["name"] for one in _inferred(session)["outputs"]]
+    chosen = [one["name"] for one in _inferred(session, outputs=[{"name": names[0]}])["outputs"]]
     if chosen != names[:1]:
         raise FailedCheckError(f"{names[0]} was requested, the answer has {', '.join(chosen)}")
     return f"only {names[0]}"
@@ -139,16 +140,16 @@ def _binary(session: Session) -> str:
     extensions = json_of(session.client.get("/v2"), keys=("extensions",))["extensions"]
     if "binary_tensor_data" not in extensions:
         return "not among the service's extensions"
-    wanted = _asked(session)["outputs"]
+    wanted = _inferred(session)["outputs"]
     heads, parts = [], []
     for one in session.subject.tensors:
         data = _packed(_flat(one["data"]), one["datatype"])
         head = {key: value for key, value in one.items() if key != "data"}
         heads.append({**head, "parameters": {"binary_data_size": len(data)}})
         parts.append(data)
-    asked = json.dumps({"inputs": heads, "parameters": {"binary_data_output": True}}).encode()
-    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(asked))}
-    answer = success(session.client.ask("POST", f"{_at(session)}/infer", asked + b"".join(parts), headers))
+    header = json.dumps({"inputs": heads, "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(header))}
+    answer = success(session.client.request("POST", f"{_at(session)}/infer", header + b"".join(parts), headers))
     length = answer.headers.get("inference-header-content-length", "")
     if not length.isdecimal():
         raise FailedCheckError("the answer has no Inference-Header-Content-Length")
@@ -162,10 +163,10 @@ def _compare(outputs: list[Mapping[str, Any]], data: bytes, wanted: list[Mapping
         size = output.get("parameters", {}).get("binary_data_size")
         if not isinstance(size, int):
             raise FailedCheckError(f"output {output.get('name')} has no binary_data_size")
-        found, told = data[place : place + size], _flat(other["data"])
+        found, values = data[place : place + size], _flat(other["data"])
         if _is_base64(other):
-            told = [base64.b64decode(value, validate=True) for value in told]
-        if None not in told and found != _packed(told, output["datatype"]):
+            values = [base64.b64decode(value, validate=True) for value in values]
+        if None not in values and found != _packed(values, output["datatype"]):
             raise FailedCheckError(f"output {output['name']}: the bytes are not the values of the JSON answer")
         place += size
     if place != len(data):
@@ -173,7 +174,7 @@ def _compare(outputs: list[Mapping[str, Any]], data: bytes, wanted: list[Mapping
 
 
 def _is_base64(output: Mapping[str, Any]) -> bool:
-    """Whether the output's data are Base64, in MLServer's words: the protocol has none for bytes that are no text."""
+    """Whether the output's data are Base64, declared as MLServer does: the protocol has no form for non-UTF-8 bytes."""
     return bool((output.get("parameters") or {}).get("content_type") == "base64")
 
 
@@ -182,7 +183,7 @@ def _packed(values: list[Any], dtype: str) -> bytes:
         texts = [value if isinstance(value, bytes) else str(value).encode() for value in values]
         return b"".join(struct.pack("<I", len(text)) + text for text in texts)
     if dtype not in _PACK:
-        raise FailedCheckError(f"the datatype {dtype} is not one of the specification's")
+        raise FailedCheckError(f"the datatype {dtype} is not in the specification")
     return struct.pack(f"<{len(values)}{_PACK[dtype]}", *values)
 
 

@@ -1,4 +1,4 @@
-"""SageMaker's container contract: the word `serve`, /ping and /invocations."""
+"""SageMaker's container contract: the argument `serve`, /ping and /invocations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "sagemaker_ping", _ping
     yield "sagemaker_json", _json
     if subject.flat:
-        if _sayable(subject):
+        if _fits_csv(subject):
             yield "sagemaker_csv", lambda session: _lines(session, "text/csv", _csv(subject))
         lines = "\n".join(json.dumps(row) for row in subject.rows)
         yield "sagemaker_jsonlines", lambda session: _lines(session, "application/jsonlines", lines)
@@ -46,8 +46,8 @@ CONTRACT = Contract(
 
 
 def _label(session: Session) -> str:
-    told = (session.subject.labels or {}).get(_LABEL)
-    if told != "true":
+    value = (session.subject.labels or {}).get(_LABEL)
+    if value != "true":
         raise FailedCheckError(f"the image has no label {_LABEL}=true, so SageMaker cannot choose its port")
     return f"{_LABEL}=true"
 
@@ -68,8 +68,8 @@ def _json(session: Session) -> str:
     return str(answer)[:80]
 
 
-def _sayable(subject: Subject) -> bool:
-    """Whether CSV has a word for every cell: an empty text is a missing value there, and not every reader takes NUL."""
+def _fits_csv(subject: Subject) -> bool:
+    """Whether CSV can express every cell: an empty text means a missing value, and not every reader accepts NUL."""
     return not any(cell == "" or (isinstance(cell, str) and "\0" in cell) for row in subject.flat for cell in row)
 
 
@@ -82,6 +82,6 @@ def _csv(subject: Subject) -> str:
 
 
 def _lines(session: Session, kind: str, text: str) -> str:
-    """Each container takes the types that it likes: an answer, or 415."""
+    """Send rows in a media type that the container need not support: it may answer 415."""
     answer = session.client.post_raw("/invocations", text.encode(), content_type=kind)
-    return "415: not taken" if answer.status == 415 else success(answer).text[:80]
+    return "415: not supported" if answer.status == 415 else success(answer).text[:80]

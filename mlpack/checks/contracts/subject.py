@@ -1,4 +1,4 @@
-"""What to send to a service under test: its model's name, rows and tensors, from the card or the service's metadata."""
+"""The model of a service under test: its name, rows and tensors, from the card or the service's metadata."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Subject:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The rows as objects by column, empty where the columns have no names or a row is one value."""
+        """The rows as objects by column; empty if the columns have no names or a row is a single value."""
         if self.rows and all(isinstance(row, dict) for row in self.rows):
             return [dict(row) for row in self.rows]
         return []
 
     @property
     def flat(self) -> list[list[Any]]:
-        """The rows as lists of single values, empty where they are no such lists."""
+        """The rows as lists of scalar values; empty if a value is a list or an object."""
         rows = [
             list(row.values()) if isinstance(row, dict) else row if isinstance(row, list) else [row]
             for row in self.rows
@@ -129,13 +129,13 @@ def _inputs(v2: Any, v1: Any) -> list[dict[str, Any]]:
     """The tensors in the metadata, in the form of a card; none if the metadata is malformed."""
     try:
         if v2 is not None:
-            return _sane(
+            return _checked(
                 {"name": one["name"], "dtype": one["datatype"], "shape": [int(size) for size in one["shape"]]}
                 for one in v2["inputs"]
             )
         signatures = v1["metadata"]["signature_def"]["signature_def"]
         chosen = signatures.get("serving_default") or next(iter(signatures.values()))
-        return _sane(
+        return _checked(
             {
                 "name": name,
                 "dtype": _TF_TYPES[one["dtype"]],
@@ -147,11 +147,11 @@ def _inputs(v2: Any, v1: Any) -> list[dict[str, Any]]:
         return []
 
 
-def _sane(inputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tensors, if values can be made for them; raises ValueError if they are too large or of an unknown type."""
+def _checked(inputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same tensors; raises ValueError if one is too large to generate values for, or of an unknown type."""
     found = list(inputs)
     if any(one["dtype"] not in _TF_TYPES.values() or not isinstance(one["name"], str) for one in found):
-        raise ValueError("a tensor of no known type")
+        raise ValueError("a tensor of an unknown type")
     if sum(_COUNT * prod(max(size, 1) for size in one["shape"]) for one in found) > _MOST_VALUES:
         raise ValueError("too many values for a request")
     return found
@@ -215,7 +215,7 @@ def _flattened(values: list[Any]) -> tuple[list[int], list[Any]]:
 
 
 def _rows(tensors: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Tensors as rows: objects by name, the bare value where there is one tensor."""
+    """Tensors as rows: objects by name; with one tensor, its values."""
     columns = {one["name"]: _nested(_flattened(list(one["data"]))[1], list(one["shape"])) for one in tensors}
     if len(columns) == 1:
         return next(iter(columns.values()))

@@ -43,7 +43,7 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     )
 
 
-CONTRACT = Contract(name="tfs", ready="/v1/models", checks=_checks, named=True)
+CONTRACT = Contract(name="tfs", ready="/v1/models", checks=_checks, needs_name=True)
 
 
 def _at(session: Session) -> str:
@@ -53,15 +53,15 @@ def _at(session: Session) -> str:
 def _body(session: Session) -> dict[str, Any]:
     if not session.subject.rows:
         raise FailedCheckError(
-            "the rows that it takes are not known: neither from the service's metadata nor from --request FILE"
+            "the model's inputs are not known: neither the service's metadata nor --request FILE contains them"
         )
     return {"instances": list(session.subject.rows)}
 
 
 def _predict(session: Session, path: str) -> str:
-    # as the documentation's own curl sends it
+    # the media type of the curl commands in TensorFlow Serving's documentation
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = session.client.ask("POST", path, json.dumps(_body(session)).encode(), headers)
+    answer = session.client.request("POST", path, json.dumps(_body(session)).encode(), headers)
     return session.record("tfs", json_of(answer, keys=("predictions",))["predictions"])
 
 
@@ -74,22 +74,22 @@ def _inputs(session: Session) -> str:
 
 
 def _status(session: Session) -> str:
-    told = json_of(session.client.get(_at(session)), keys=("model_version_status",))["model_version_status"]
-    known = isinstance(told, list) and all(isinstance(one, dict) for one in told)
-    states = [one.get("state") for one in told] if known else []
+    status = json_of(session.client.get(_at(session)), keys=("model_version_status",))["model_version_status"]
+    valid = isinstance(status, list) and all(isinstance(one, dict) for one in status)
+    states = [one.get("state") for one in status] if valid else []
     if "AVAILABLE" not in states:
-        raise FailedCheckError(f"no version is AVAILABLE: {str(told)[:200]}")
-    versions = [str(one.get("version")) for one in told]
-    words = [version for version in versions if not (version.isascii() and version.isdigit())]
-    if words:
-        raise FailedCheckError(f"version {words[0][:60]} is not an integer, which its clients require")
+        raise FailedCheckError(f"no version is AVAILABLE: {str(status)[:200]}")
+    versions = [str(one.get("version")) for one in status]
+    others = [version for version in versions if not (version.isascii() and version.isdigit())]
+    if others:
+        raise FailedCheckError(f"version {others[0][:60]} is not an integer, which clients of this contract require")
     return ", ".join(f"{version} {state}" for version, state in zip(versions, states, strict=True))
 
 
 def _metadata(session: Session) -> str:
-    told = json_of(session.client.get(f"{_at(session)}/metadata"), keys=("model_spec", "metadata"))
+    found = json_of(session.client.get(f"{_at(session)}/metadata"), keys=("model_spec", "metadata"))
     try:
-        names = list(told["metadata"]["signature_def"]["signature_def"])
+        names = list(found["metadata"]["signature_def"]["signature_def"])
     except (KeyError, TypeError):
-        raise FailedCheckError(f"no signature_def in {str(told)[:200]}") from None
+        raise FailedCheckError(f"no signature_def in {str(found)[:200]}") from None
     return ", ".join(names)[:80]

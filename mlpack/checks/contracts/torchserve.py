@@ -21,4 +21,4 @@ def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     )
 
 
-CONTRACT = Contract(name="torchserve", ready="/ping", checks=_checks, named=True)
+CONTRACT = Contract(name="torchserve", ready="/ping", checks=_checks, needs_name=True)

@@ -1,4 +1,4 @@
-"""Vertex AI's custom container contract: routes and port are those of its AIP_* variables."""
+"""Vertex AI's custom container contract: its AIP_* variables set the routes and the port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROUTES = {"AIP_HEALTH_ROUTE": "/mlpack/health", "AIP_PREDICT_ROUTE": "/mlpack/p
 
 
 def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
-    # an image was started with our routes; a running service has those in the user's environment, or the default ones
+    # a tested image was started with _ROUTES; a running service has those of the user's environment, or the defaults
     health, predict = _ROUTES.values()
     if subject.platform is None:
         health = os.environ.get("AIP_HEALTH_ROUTE", "/health")

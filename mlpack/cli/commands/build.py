@@ -1,4 +1,4 @@
-"""`mlpack build`: from a model file to a tagged image."""
+"""`mlpack build`: build a tagged image from a model file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlpack clean`: removes what mlpack made: images, caches, notes in the working folder."""
+"""`mlpack clean`: remove what mlpack created: images, caches, the folder .mlpack."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ def clean(
     ] = False,
     cache: Annotated[bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")] = False,
     folder: Annotated[
-        bool, typer.Option("--folder", help="Remove receipts and notes (.mlpack) from this folder.")
+        bool,
+        typer.Option("--folder", help="Remove the folder .mlpack (receipts, last image, last deployment) from here."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     engine: Engine = None,
     json: AsJson = False,
 ) -> int:
-    """Remove images, caches and notes of mlpack; without options, all of them. It lists them with their sizes and asks first.
+    """Remove images, caches and the folder .mlpack; without options, all of them. Lists them, and asks for confirmation.
 
     \b
     mlpack clean
     mlpack clean --images --yes
     mlpack clean churn mlpack-model
     """
-    from mlpack.cli.wiring import cache_dir, make_line
+    from mlpack.cli.settings import cache_dir
+    from mlpack.cli.wiring import make_line
     from mlpack.engines.process.runner import SHARED_CACHE
     from mlpack.errors import UsageError
     from mlpack.maintenance.cleaning import Cleaner
@@ -59,8 +61,8 @@ def clean(
         console.text("Nothing to remove.")
     elif not yes:
         if json or not console.interactive:
-            raise UsageError("removing needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
-        console.confirm(f"Remove {len(found)} things, at most {human_size(sum(item.size for item in found))}?")
+            raise UsageError("removal needs confirmation, and there is no terminal", hint="--yes confirms.")
+        console.confirm(f"Remove {len(found)} items, at most {human_size(sum(item.size for item in found))}?")
     removed = [item for item in found if cleaner.remove(item)]
     console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
     console.text(

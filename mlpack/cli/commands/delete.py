@@ -1,4 +1,4 @@
-"""`mlpack delete`: deletes a service."""
+"""`mlpack delete`: delete a service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def delete(
 
     console = Console(json=json, quiet=quiet)
     if not yes and not console.interactive:
-        raise UsageError("deleting needs confirmation, and no terminal is there to ask", hint="--yes confirms.")
+        raise UsageError("deletion needs confirmation, and there is no terminal", hint="--yes confirms.")
     deployed = deployed_service(config, target, service, given_options(ctx), set_)
     found = deployed.status()
     console.text(f"{found.name} on {found.target}, {len(found.revisions)} revisions, {found.url}")
@@ -39,5 +39,5 @@ def delete(
         console.confirm("Delete it?")
     deployed.delete(lambda step: console.note(f"- {step}"))
     console.document({"deleted": found.name, "target": found.target})
-    console.text(f"{found.name} is gone")
+    console.text(f"Deleted {found.name}")
     return 0

@@ -1,4 +1,4 @@
-"""`mlpack deploy`: releases a tested image as a service and verifies it before and after it gets traffic."""
+"""`mlpack deploy`: release a tested image as a service, verified before and after it gets traffic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class DeployChoices:
-    """The options of a deployment; `options` are those of the target, `more` its `--set KEY=VALUE`."""
+    """The options of the command; `options` are those of the target, `more` the values of `--set`."""
 
     target: str | None
     service: str | None
@@ -103,27 +103,27 @@ def _run(console: Console, line: Line, start: Any, *, dry_run: bool) -> int:
 
 
 def _line(console: Console, source: str | None, choices: DeployChoices, *, config: Path | None) -> tuple[Line, Any]:
-    """The line and where it starts: a model, an image of the engine, or one that is in a registry already."""
+    """The line and its start: a model, an image of the engine, or an image in a registry."""
     from mlpack.artifacts.reference import reference_of
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.pipeline.render import service_name
-    from mlpack.pipeline.service import expecting
+    from mlpack.pipeline.service import with_expectation
     from mlpack.pipeline.tools import Options
     from mlpack.registries.destinations import deploy_destination
 
     if not (choices.yes or choices.dry_run or console.interactive):
         raise UsageError(
-            "a deploy needs confirmation, and no terminal is there to ask",
+            "a deployment needs confirmation, and there is no terminal",
             hint="--yes confirms; --dry-run only shows the plan.",
         )
     workspace = Workspace(Path.cwd())
     model = reference_of(source) if source is not None else None
-    if isinstance(model, Path) and not model.exists():  # then it is the name of an image
+    if isinstance(model, Path) and not model.exists():  # then `source` is the name of an image
         model = None
-    released = source is not None and "@sha256:" in source  # in its registry already, so no engine is needed
+    released = source is not None and "@sha256:" in source  # already in a registry, so no engine is needed
 
     def target(loaded: Config, name: str | None) -> Target:
         named = name if model is None else service_name(loaded, model)
@@ -147,7 +147,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         None if model is None else source,
         console=console,
         config=config,
-        remembered=source is None,
+        of_last_image=source is None,
         engine=choices.engine,
         local="ignore" if released else "refuse",
         options=Options(
@@ -161,9 +161,9 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         destination=destination,
     )
     platforms = target_class(line.config, choices.target, workspace).platforms
-    line = expecting(replace(line, options=replace(line.options, platforms=platforms)))
+    line = with_expectation(replace(line, options=replace(line.options, platforms=platforms)))
     if model is not None:
-        found = line.tools.target(None)  # wrong settings, or no registry, are reported before anything is built
+        found = line.tools.target(None)  # report invalid settings and a missing registry before the build
         line.tools.destination(found, service_name(line.config, model))
         return line, model
     if source is not None and released:

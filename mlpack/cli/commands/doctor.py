@@ -1,4 +1,4 @@
-"""`mlpack doctor`: checks what mlpack needs on this machine, with a remedy for each problem."""
+"""`mlpack doctor`: check this machine, and print a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def doctor(engine: Engine = None, json: AsJson = False) -> int:
     mlpack doctor
     mlpack doctor --json
     """
-    from mlpack.cli.wiring import cache_dir, make_line
+    from mlpack.cli.settings import cache_dir
+    from mlpack.cli.wiring import make_line
     from mlpack.errors import EngineError
-
-    console = Console(json=json)
     from mlpack.maintenance.diagnosis import diagnose
 
+    console = Console(json=json)
     line = make_line(console=console, engine=engine, local="run")
     findings = list(
         diagnose(
@@ -42,7 +42,7 @@ def doctor(engine: Engine = None, json: AsJson = False) -> int:
     if not failed:
         console.document(document)
         return 0
-    error = EngineError(f"{', '.join(failed)}: not as mlpack needs it", hint="The remedies are above.")
+    error = EngineError(f"this machine has problems: {', '.join(failed)}", hint="The remedies are above.")
     error.code = "doctor"
     error.document = document
     raise error

@@ -1,4 +1,4 @@
-"""`mlpack image`: the layers and packages of an image by size."""
+"""`mlpack image`: show the layers and packages of an image by size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlpack init`: a commented mlpack.yaml made from the model, or a CI workflow."""
+"""`mlpack init`: write a commented mlpack.yaml for a model, or a CI workflow."""
 
 from __future__ import annotations
 
@@ -37,13 +37,12 @@ def init(
     if ci is not None:
         target = write_workflow(ci.value, None if model is None else reference_of(model), Path.cwd(), force=force)
         console.document({"file": str(target)})
-        console.text(f"Wrote {target}. Its first lines say what it needs.")
+        console.text(f"Wrote {target}. Its first lines list what it requires.")
         return 0
     if model is None:
         raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
-    line = make_line(
-        model, console=console, ignore_config=True, local="ignore"
-    )  # the file that is there has no part in what replaces it
+    # An existing mlpack.yaml is replaced, so its settings are ignored.
+    line = make_line(model, console=console, ignore_config=True, local="ignore")
     written = write_config(line.model, lambda: line.run(line.model, ModelInfo), formats=line.tools.formats, force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
     first = f"fill in {written.predictor}, then " if written.predictor else ""

@@ -1,4 +1,4 @@
-"""`mlpack inspect`: what a model file contains, what it needs, and whether it is safe to load."""
+"""`mlpack inspect`: show what a model file contains, what it needs, and whether it is safe to load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack.cli.output.console import Console
 
 
 class Threshold(str, Enum):
-    """The verdict from which on --fail-on fails."""
+    """The mildest verdict for which --fail-on fails."""
 
     unknown = "unknown"
     dangerous = "dangerous"
@@ -63,8 +63,11 @@ def inspect(
     console.brief(info.safety.verdict)
     if fail_on is not None and info.safety.verdict in _FAILING[fail_on]:
         names = ", ".join(dict.fromkeys(finding.callable for finding in info.safety.findings))
-        told = UnsafeModelError(f"{info.path.name} is {info.safety.verdict}: {names}", hint="--fail-on asked for this.")
-        told.document = found
-        raise told
+        failure = UnsafeModelError(
+            f"{info.path.name} is {info.safety.verdict}: {names}",
+            hint=f"--fail-on {fail_on.value} makes this an error.",
+        )
+        failure.document = found
+        raise failure
     console.document(found)
     return 0

@@ -1,4 +1,4 @@
-"""`mlpack push`: pushes a tested image to a registry."""
+"""`mlpack push`: push a tested image to a registry."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def push(
     line = make_line(
         console=console,
         config=config,
-        remembered=image is None,
+        of_last_image=image is None,
         engine=engine,
         options=Options(verification="skip" if no_verify else "require", receipt=receipt),
         destination=lambda loaded, _target, name: choose_destination(
-            to, project=project, region=region, usual=loaded.image.repository, image=name, keep=keep
+            to, project=project, region=region, default=loaded.image.repository, image=name, keep=keep
         ),
     )
     released = line.run(line.image(image), Released)

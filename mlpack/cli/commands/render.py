@@ -1,4 +1,4 @@
-"""`mlpack render`: the folder that an image is built from."""
+"""`mlpack render`: write the folder that an image is built from."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def render(
     }  # fmt: skip
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not force:
         raise UsageError(
-            f"{out} exists and is not an empty folder", hint="Name a new one, or --force to write into it."
+            f"{out} exists and is not an empty folder", hint="Name a new folder, or use --force to write into it."
         )
     options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
     line = make_line(model, console=console, config=config, overrides=overrides, local="ignore", options=options)
@@ -111,7 +111,7 @@ def _for_another_server(console: Console, line: Line, server: str, out: Path) ->
     console.document({"folder": str(out), "files": [file.name for file in written.files]})
     console.brief(str(out))
     console.text(
-        f"Wrote {out}. mlpack does not build it: docker build -t {written.image} {out}; "
+        f"Wrote {out}. Build and run it with: docker build -t {written.image} {out}; "
         f"docker run -p {written.port}:{written.port} {written.image}"
     )
     return 0

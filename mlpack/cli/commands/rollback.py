@@ -1,4 +1,4 @@
-"""`mlpack rollback`: moves the traffic back to an earlier revision."""
+"""`mlpack rollback`: move the traffic back to an earlier revision."""
 
 from __future__ import annotations
 

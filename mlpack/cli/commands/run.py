@@ -1,4 +1,4 @@
-"""`mlpack run`: serves an image on this machine and prints a request for it."""
+"""`mlpack run`: serve an image on this machine, and print a request for it."""
 
 from __future__ import annotations
 
@@ -51,25 +51,26 @@ def run(
     mlpack run churn:1.4.0 --port 8080
     mlpack run --engine process model.pkl
     """
+    from mlpack.cli.engine_choice import choose_engine
     from mlpack.cli.output.running import follow_service
-    from mlpack.cli.wiring import choose_engine, make_line
+    from mlpack.cli.wiring import make_line
     from mlpack.pipeline.service import serve
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
 
     console = Console(json=json, quiet=quiet)
-    words = {
+    overrides = {
         "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
         "sample": sample,
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**words, "include": include, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "trust": trust})
     line = make_line(
         image if local else None,
         console=console,
         config=config,
-        overrides=words,
+        overrides=overrides,
         engine=name,
         local="run",
         options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory)),

@@ -1,4 +1,4 @@
-"""`mlpack status`: a service and its revisions."""
+"""`mlpack status`: show a service and its revisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mlpack test`: runs the container, checks it and writes a receipt."""
+"""`mlpack test`: run the container, check it and write a receipt."""
 
 from __future__ import annotations
 
@@ -90,21 +90,22 @@ def test(
     """
     from mlpack.artifacts.release import Verified
     from mlpack.artifacts.report import Report
+    from mlpack.cli.engine_choice import choose_engine
     from mlpack.cli.output.checks import conclude
     from mlpack.cli.output.reporter import ConsoleReporter
-    from mlpack.cli.wiring import choose_engine, make_line
-    from mlpack.pipeline.service import expecting, recording
+    from mlpack.cli.wiring import make_line
+    from mlpack.pipeline.service import with_expectation, with_recording
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
 
     console = Console(json=json, quiet=quiet)
-    words = {
+    overrides = {
         "entry": entry, "framework": framework, "python": python, "build.wheelhouse": wheelhouse, "predictor": predictor,
         "sample": sample,
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**words, "include": include, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "trust": trust})
     _refuse_mixed(
         local=local,
         contract=contract,
@@ -118,8 +119,8 @@ def test(
         image if local else None,
         console=console,
         config=config,
-        overrides={**words, "test.request": request, "test.expected": expected, "test.tolerance": tolerance},
-        remembered=image is None and not local,
+        overrides={**overrides, "test.request": request, "test.expected": expected, "test.tolerance": tolerance},
+        of_last_image=image is None and not local,
         engine=name,
         local="run",
         options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory), receipt=receipt),
@@ -127,12 +128,12 @@ def test(
     )
     if contract is not None:
         return _contracts(console, line, image, contract, request=request, name=model_name, port=port, junit=junit)
-    line, kept = recording(line) if record else (expecting(line), None)
+    line, recording = with_recording(line) if record else (with_expectation(line), None)
     if local:
         return conclude(console, line.run(line.model, Report), engine=name, receipt=None)
     verified = line.run(line.image(image), Verified)
     conclude(console, verified.report, engine=name, receipt=line.tools.workspace.receipt_path(verified.image.id))
-    for text in kept.write() if kept else ():
+    for text in recording.write() if recording else ():
         console.text(text)
     return 0
 
@@ -150,21 +151,23 @@ def _refuse_mixed(
     """Raise UsageError for options that contradict each other."""
     if contract is None and (model_name is not None or port is not None):
         raise UsageError(
-            "--model-name and --port belong to --contract", hint="`mlpack test --contract v2 --port 8000 IMAGE`."
+            "--model-name and --port need --contract", hint="Example: `mlpack test --contract v2 --port 8000 IMAGE`."
         )
     if contract is not None and (record or receipt is not None or expected is not None):
-        raise UsageError("--contract gives no receipt and compares no --expected", hint="`mlpack test` alone does.")
+        raise UsageError(
+            "--contract cannot be combined with --record, --receipt or --expected", hint="Use them without --contract."
+        )
     if contract is not None and local:
         raise UsageError(
-            "--contract checks an image or a URL",
-            hint="`mlpack run --engine process MODEL` serves it; give its URL here.",
+            "--contract checks an image or a URL, not a local process",
+            hint="Start it with `mlpack run --engine process MODEL`, and give its URL here.",
         )
     if local and (receipt is not None or record):
         raise UsageError(
-            "--engine process gives no receipt and records nothing", hint="Build the image, and test that."
+            "--receipt and --record need an image, not --engine process", hint="Build the image, and test it."
         )
     if record and expected is not None:
-        raise UsageError("--record and --expected contradict each other", hint="Record first, compare the next time.")
+        raise UsageError("--record and --expected contradict each other", hint="Record first, compare in a later test.")
 
 
 def _contracts(
@@ -178,16 +181,15 @@ def _contracts(
     port: int | None,
     junit: Path | None,
 ) -> int:
-    from mlpack.checks.conformance import Question
+    from mlpack.checks.conformance import ModelFacts
     from mlpack.checks.contracts import contracts_named
-    from mlpack.cli.output.checks import write_junit
-    from mlpack.cli.output.contracts import conclude_contracts
-    from mlpack.pipeline.service import conform
+    from mlpack.cli.output.checks import conclude_contracts, write_junit
+    from mlpack.pipeline.service import check_contracts
     from mlpack.pipeline.verify import read_json
 
     contracts = contracts_named(names)
-    question = Question(request=read_json(request), name=name)
-    report, log = conform(line, image, contracts, question, port=port)
+    facts = ModelFacts(request=read_json(request), name=name)
+    report, log = check_contracts(line, image, contracts, facts, port=port)
     if junit is not None:
         write_junit(report, junit)
     return conclude_contracts(console, report, log, [one.name for one in contracts])

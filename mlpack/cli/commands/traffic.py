@@ -1,4 +1,4 @@
-"""`mlpack traffic`: splits the traffic between revisions by percent."""
+"""`mlpack traffic`: split the traffic between revisions by percent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def traffic(
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Split the traffic between revisions, to try a new one with a part of it or to compare two.
+    """Split the traffic between revisions, to try a new one with part of the requests or to compare two.
 
     \b
     mlpack traffic iris-00003-xyz=10 iris-00002-abc=90
@@ -37,12 +37,12 @@ def traffic(
     """
     from mlpack.cli.output.deployment import show_service
     from mlpack.cli.target_choice import deployed_service, read_shares
-    from mlpack.pipeline.deploy import share
+    from mlpack.pipeline.deploy import split_traffic
 
     console = Console(json=json, quiet=quiet)
     wanted = read_shares(shares)
     deployed = deployed_service(config, target, service, given_options(ctx), set_)
-    found = share(deployed, wanted, lambda step: console.note(f"- {step}"))
+    found = split_traffic(deployed, wanted, lambda step: console.note(f"- {step}"))
     console.document(found.to_json())
     show_service(console, found)
     return 0

@@ -1,4 +1,4 @@
-"""Markdown for the page of a CI run: appended to the file that GITHUB_STEP_SUMMARY names, when it names one."""
+"""Markdown for the summary page of a CI run, appended to the file that GITHUB_STEP_SUMMARY names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VARIABLE = "GITHUB_STEP_SUMMARY"
 
 
 def write_summary(text: str) -> None:
-    """Appends to the run's page; a page that cannot be written is no failure."""
+    """Append to the summary page of the run, if there is one; errors are ignored."""
     name = os.environ.get(_VARIABLE)
     if not name:
         return
@@ -27,7 +27,7 @@ def write_summary(text: str) -> None:
 
 
 def test_summary(report: Report) -> str:
-    """The checks of a test, the failed ones first."""
+    """The result of a test: the failed checks, then the measurements."""
     failed = [check for check in report.checks if not check.ok]
     title = f"### mlpack test: {len(report.checks)} checks passed"
     if failed:
@@ -42,7 +42,7 @@ def test_summary(report: Report) -> str:
 
 
 def deploy_summary(deployment: Deployment) -> str:
-    """What was released, where it is, how it was proven, and the way back."""
+    """The result of a deployment: URL, image, verification, the command for a rollback, changes."""
     plan = deployment.plan
     result = deployment.measured.get("live") or deployment.measured.get("staged") or {}
     rows = [
@@ -62,7 +62,7 @@ def deploy_summary(deployment: Deployment) -> str:
 
 
 def failure_summary(title: str, error: MlpackError) -> str:
-    """A failure with its remedy."""
+    """An error with its remedy."""
     return f"### {title} failed: `{error.code}`\n\n{shown(error.message)}\n\n{shown(error.hint)}"
 
 

@@ -1,4 +1,4 @@
-"""The one place that prints: tables, progress, JSON documents, failures."""
+"""The only place that prints: tables, progress, JSON documents, errors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """What a command says, line by line; whatever is in a line is only read, never obeyed (mlpack.shown).
+    """The output of a command. Control sequences in a line are escaped, for terminals and CI systems (mlpack.shown).
 
-    With `json` stdout carries one document and nothing else; all the rest goes to stderr. With `quiet` only what `brief` is
-    given, warnings and failures are left.
+    With `json`, stdout gets one document and nothing else; all other output goes to stderr. With `quiet`, only the lines
+    for `brief`, warnings and errors are printed.
     """
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
@@ -33,47 +33,47 @@ class Console:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody can be asked: stdin and stderr are a terminal."""
+        """Whether a confirmation is possible: stdin and stderr are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str) -> None:
-        """Ask at the terminal, and return for a yes. Raises InterruptedByUser for a no, which is the default."""
+        """Ask for confirmation at the terminal. Raises InterruptedByUser unless the answer is yes."""
         import typer
 
         if not typer.confirm(question, err=True):
             raise InterruptedByUser("not confirmed", hint="Nothing was changed; --yes confirms in advance.")
 
     def document(self, data: Any) -> None:
-        """Prints the command's JSON document, when one was asked for."""
+        """Print the command's JSON document, with `json` only."""
         if self.json:
             text = json_module.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
             sys.stdout.write(shown_json(text) + "\n")
-            sys.stdout.flush()  # `mlpack run --json` stays, and its reader waits for this
+            sys.stdout.flush()  # `mlpack run --json` continues to run, and its caller waits for the document
 
     def text(self, line: str = "") -> None:
-        """A line of the answer, for people."""
+        """Print a line of the result, for people."""
         if not self.json and not self.quiet:
             sys.stdout.write(shown(line) + "\n")
             sys.stdout.flush()
 
     def brief(self, line: str) -> None:
-        """The one line that --quiet leaves of an answer."""
+        """Print the one line of the result that --quiet prints."""
         if self.quiet and not self.json:
             sys.stdout.write(shown(line) + "\n")
             sys.stdout.flush()
 
     def note(self, line: str) -> None:
-        """A line about the work, not its answer."""
+        """Print a detail on stderr."""
         if not self.quiet:
             sys.stderr.write(shown(line) + "\n")
             sys.stderr.flush()
 
     def warn(self, line: str) -> None:
-        """A note that should not be missed."""
+        """Print a warning on stderr."""
         self._err().print(shown(f"warning: {line}"), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], *, header: Sequence[str] = (), styles: Sequence[str] = ()) -> None:
-        """Rows under a header; coloured and fitted on a terminal, plain and each on one line elsewhere."""
+        """Print rows under a header: on a terminal coloured and fitted to its width, else one line each."""
         if self.json or self.quiet:
             return
         from mlpack.cli.output.tables import lines_of
@@ -91,22 +91,22 @@ class Console:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[OnProgress]:
-        """A calm display of long work on stderr: live on a terminal, one plain line a finished step elsewhere."""
+        """Display progress on stderr: live on a terminal, else one line per finished step."""
         if self.quiet:
             yield lambda _: None
             return
         from mlpack.cli.output.progress import live, plain
 
-        # FORCE_COLOR makes rich take a pipe for a terminal; what moves is for real ones, that know how to go back a line.
+        # FORCE_COLOR makes rich treat a pipe as a terminal, but a live display needs cursor movements.
         err = self._err() if sys.stderr.isatty() and not self.json else None
         with plain() if err is None or err.is_dumb_terminal else live(err, title) as on_progress:
             yield on_progress
 
     def failure(self, error: MlpackError) -> int:
-        """Tells a failure, and gives its exit code."""
+        """Print an error, and return its exit code."""
         if self.json:
-            told = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
-            self.document({**error.document, "error": told})
+            failure = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
+            self.document({**error.document, "error": failure})
         err = self._err()
         if error.detail:
             detail = "\n".join(shown_lines(error.detail.rstrip()))
@@ -119,13 +119,14 @@ class Console:
         return error.exit
 
     def bug(self, error: Exception) -> int:
-        """Tells a failure that is ours: with its trace, for the report."""
+        """Print an unexpected exception with its traceback, and return the exit code."""
         for line in shown_lines("".join(traceback.format_exception(error))):
             sys.stderr.write(line + "\n")
         name = type(error).__name__
         return self.failure(
             MlpackError(
-                f"mlpack failed: {name}: {error}", hint="This is our bug. Please report it with the trace above."
+                f"mlpack failed: {name}: {error}",
+                hint="This is a bug in mlpack. Please report it, with the traceback above.",
             )
         )
 
@@ -136,5 +137,5 @@ class Console:
 
 
 def coloured() -> bool:
-    """Whether a terminal gets colours: NO_COLOR (https://no-color.org) and a dumb one say no."""
+    """Whether to print colours on a terminal: not with NO_COLOR (https://no-color.org) or on a dumb terminal."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}

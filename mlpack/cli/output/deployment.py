@@ -1,4 +1,4 @@
-"""A planned and a finished deploy, and a service, as people see them."""
+"""Output of a plan, a deployment and a service."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from mlpack.cli.output.console import Console
 
 
 def show_plan(console: Console, plan: Plan) -> None:
-    """What will change, as a diff against what serves now, and what it costs."""
+    """Print the changes against the current revision, and the costs."""
     title = f"{plan.service} on {plan.target}"
     if plan.live is not None:
         console.text(f"{title}: nothing to change")
         return
-    console.text(f"{title}: " + ("will be changed" if plan.exists else "will be made"))
+    console.text(f"{title}: " + ("will be changed" if plan.exists else "will be created"))
     rows = [(change.field, change.before or "-", change.after or "-") for change in plan.changes]
     if plan.exists:
-        console.table(rows, header=("setting", "serves now", "will serve"))
+        console.table(rows, header=("setting", "current", "new"))
     else:
-        console.table([(field, after) for field, _, after in rows], header=("setting", "will serve"))
+        console.table([(field, after) for field, _, after in rows], header=("setting", "new"))
     if plan.cost is not None:
         cost = plan.cost
         console.text(
-            f"costs about {cost.idle_month:.2f} {cost.currency} a month without requests, and "
-            f"{cost.million_requests:.2f} {cost.currency} for a million of them ({cost.basis})"
+            f"estimated costs: {cost.idle_month:.2f} {cost.currency} per month without requests, "
+            f"{cost.million_requests:.2f} {cost.currency} per million requests ({cost.basis})"
         )
     for note in plan.notes:
         console.warn(note)
 
 
 def show_deployment(console: Console, deployment: Deployment) -> None:
-    """The URL, how the release was verified, a request to try, and the command that rolls back."""
+    """Print the URL, how the release was verified, a curl command, and the command for a rollback."""
     result = deployment.measured.get("live") or deployment.measured.get("staged") or {}
     before = deployment.measured.get("before") or {}
     proof = {
-        "golden": "answers the golden request",
-        "readiness": "READY ONLY: no golden request was sent",
-        "none": "no request was sent",
+        "golden": "by the golden request",
+        "readiness": "BY READINESS ONLY: no golden request was sent",
+        "none": "no: no request was sent",
     }
     figures = f", {result['times']} times, p95 {result['p95_ms']} ms" if result else ""
     figures += f" ({before['p95_ms']} ms before)" if before.get("p95_ms") is not None else ""
@@ -44,8 +44,8 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
         ("revision", deployment.revision),
         ("image", deployment.image),
         ("verified", proof[deployment.verified] + figures),
-        ("ask it", deployment.command),
-        ("traffic", deployment.share) if deployment.share else ("back", deployment.rollback),
+        ("request", deployment.command),
+        ("traffic", deployment.share) if deployment.share else ("rollback", deployment.rollback),
     ]
     console.table(rows, styles=("bold", ""))
     for note in deployment.notes:
@@ -54,8 +54,8 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
 
 
 def show_service(console: Console, service: Service) -> None:
-    """The service and its revisions, for people."""
-    access = {True: "public", False: "private", None: "who may ask it could not be looked up"}[service.open_to_all]
+    """Print a service and its revisions."""
+    access = {True: "public", False: "private", None: "access unknown: no permission to read it"}[service.open_to_all]
     console.text(f"{service.name} on {service.target}: {service.url} ({access})")
     if service.message:
         console.warn(service.message)
@@ -69,4 +69,4 @@ def show_service(console: Console, service: Service) -> None:
         )
         for revision in service.revisions
     ]
-    console.table(rows, header=("traffic", "revision", "", "made", "image"))
+    console.table(rows, header=("traffic", "revision", "", "created", "image"))

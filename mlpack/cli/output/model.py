@@ -1,4 +1,4 @@
-"""How an inspected model looks to a person."""
+"""Output of an inspected model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {
 
 
 def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
-    """Prints what was found, a line each; what is not known has no line."""
+    """Print what is known about the model, one line each."""
     rows = [(label, value) for label, value in _facts(info, found) if value]
     console.table(rows, styles=("bold", ""))
     for finding in info.safety.findings[:20]:
@@ -25,14 +25,14 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
         console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
     if info.contents:
         console.text()
-        console.text("It is a bundle. It holds:")
+        console.text("It contains several objects:")
         console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
         keys = [content.key for content in info.contents if content.servable]
         if keys and info.entry is None:
             console.text(f"Serve one of them with --entry {keys[0]}")
     if info.advice:
         console.text()
-        console.text(f"Not served as it is. {info.advice}")
+        console.text(f"It cannot be served as it is. {info.advice}")
     for warning in info.warnings:
         console.warn(warning)
 
@@ -73,12 +73,12 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _safety(info: ModelInfo) -> str:
     if info.safety.verdict == "unknown" and not info.safety.findings:
-        return "unknown: it is only recognised, and was not read to its end"
+        return "unknown: the file was recognised, but not read to its end"
     return _WORDS[info.safety.verdict]
 
 
 def _known(info: ModelInfo) -> str:
-    """What little is known of a model that is only recognised."""
+    """The details of a model that is recognised but cannot be served."""
     if info.signatures or not info.advice or "parameters" in info.details:
         return ""
     plain = {key: value for key, value in info.details.items() if value and not isinstance(value, (dict, list))}
@@ -87,7 +87,7 @@ def _known(info: ModelInfo) -> str:
 
 
 def _weights(info: ModelInfo) -> str:
-    """How many tensors a file of weights holds, where its format counts them."""
+    """The number of tensors and parameters in a weights file, if its format reports them."""
     details = info.details
     if not details.get("tensors") or "parameters" not in details:
         return ""
@@ -100,7 +100,7 @@ def _tensors(info: ModelInfo) -> bool:
 
 
 def _outputs(signature: Signature) -> str:
-    """The outputs by name, where the names are the file's own; an estimator's go by its method."""
+    """The outputs, if the file names them; those of an estimator are named by its method."""
     if signature.layout != "tensors" and signature.outputs[0].name.startswith(signature.method):
         return ""
     return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.outputs], 12)

@@ -1,4 +1,4 @@
-"""What the line reports, as a command shows it: ConsoleReporter."""
+"""ConsoleReporter, which prints what the line reports."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mlpack.cli.output.checks import show_check, write_junit
 from mlpack.cli.output.ci_summary import test_summary, write_summary
 from mlpack.cli.output.console import Console
 from mlpack.cli.output.deployment import show_plan
-from mlpack.cli.output.image import show_image
+from mlpack.shown import human_seconds, human_size
 from mlpack.workspace import write_atomically
 
 
 class ConsoleReporter:
-    """A Reporter. `junit` gets the checks as XML; `plan_file` the planned service; with `yes` nobody is asked to confirm."""
+    """A Reporter. `junit` is a file for the checks as XML, `plan_file` one for the planned service; `yes` confirms plans."""
 
     def __init__(
         self, console: Console, *, junit: Path | None = None, plan_file: Path | None = None, yes: bool = False
@@ -33,39 +33,39 @@ class ConsoleReporter:
         self._reasons: tuple[str, ...] = ()
 
     def progress(self, title: str) -> AbstractContextManager[OnProgress]:
-        """The console's display of a long step."""
+        """Display a long step."""
         return self._console.progress(title)
 
     def note(self, line: str) -> None:
-        """A line on stderr."""
+        """Print a line on stderr."""
         self._console.note(line)
 
     def warn(self, line: str) -> None:
-        """A warning on stderr."""
+        """Print a warning on stderr."""
         self._console.warn(line)
 
     def testing(self, what: str) -> None:
-        """The line above the checks."""
+        """Print the line above the checks."""
         self._console.text(f"Testing {what}")
 
     def check(self, check: Check) -> None:
-        """A line for each check."""
+        """Print a line for the check."""
         show_check(self._console, check)
 
     def checked(self, report: Report) -> None:
-        """The JUnit file and the summary of the CI run."""
+        """Write the JUnit file and the summary of the CI run."""
         if self._junit is not None:
             write_junit(report, self._junit)
         write_summary(test_summary(report))
 
     def reached(self, value: Any) -> None:
-        """What a person wants to see of a value when it is new."""
+        """Print what people need to know about a new value of the line."""
         match value:
             case Prepared():
                 for note in value.code.notes if value.code else ():
                     self._console.note(f"- {note}")
                 for notice in value.info.notices:
-                    if notice.code is NoticeCode.ASSUMED:  # the service would refuse what the model takes
+                    if notice.code is NoticeCode.ASSUMED:  # if it is wrong, the service rejects valid requests
                         self._console.warn(notice.text)
             case Bundle():
                 self._reasons = value.lock.reasons
@@ -78,6 +78,15 @@ class ConsoleReporter:
                     self._console.note(f"Wrote {self._plan_file}")
 
     def approve(self, plan: Plan) -> None:
-        """Ask at the terminal, unless --yes was given."""
+        """Ask for confirmation at the terminal, unless --yes was given."""
         if not self._yes:
             self._console.confirm(f"Deploy {plan.service}?")
+
+
+def show_image(console: Console, image: Image, reasons: tuple[str, ...]) -> None:
+    """Print a built image, and the reasons for the versions in it."""
+    rows = [("image" if tag == image.tags[0] else "", tag) for tag in image.tags]
+    rows += [("id", image.id), ("size", human_size(image.size))]
+    rows += [("" if number else "because", reason) for number, reason in enumerate(reasons)]
+    rows.append(("took", human_seconds(image.seconds) + (", nothing had changed" if image.cached else "")))
+    console.table(rows, styles=("bold", ""))

@@ -1,4 +1,4 @@
-"""A service that `mlpack run` has started: wait until it is ready, show a request, stay until it ends."""
+"""Output of `mlpack run`: wait until the service is ready, print a request, follow the service until it ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mlpack.pipeline.tools import Service
 
 
 def follow_service(console: Console, service: Service, *, engine: str) -> int:
-    """Say where the service is once it is ready, and stay until it ends."""
+    """Print the URL and a request as soon as the service is ready, and wait until it ends."""
     running = service.running
     with console.progress("starting") as _:
         wait_ready(running)
     line = curl_line(service.card, running.url)
     console.document({"url": running.url, "image": service.image, "engine": engine, "curl": line})
-    console.text(f"Serving {service.name} at {running.url}; Ctrl-C ends it. Send a request:")
+    console.text(f"Serving {service.name} at {running.url}; Ctrl-C stops it. Send a request:")
     console.text()
     console.text(line)
     console.text()
@@ -32,9 +32,9 @@ def follow_service(console: Console, service: Service, *, engine: str) -> int:
 
 
 def wait_ready(running: Running, *, limit_s: float = 240) -> None:
-    """Returns when the service says it is ready; raises CheckFailedError with its log when it does not."""
+    """Wait until the service is ready; raises CheckFailedError with its log if it ends or the time is over."""
     began = time.monotonic()
-    seen = "it never answered"
+    seen = "no answer"
     with Client(running.url) as client:
         while time.monotonic() - began < limit_s and running.alive():
             try:
@@ -47,17 +47,18 @@ def wait_ready(running: Running, *, limit_s: float = 240) -> None:
                 seen = answer.text[:300]
             time.sleep(0.05)
     ended = "" if running.alive() else "it ended; "
-    raise CheckFailedError(f"not ready: {ended}{seen}", hint="The log above says why.", detail=running.logs()[-6000:])
+    hint = "The log above shows the reason."
+    raise CheckFailedError(f"not ready: {ended}{seen}", hint=hint, detail=running.logs()[-6000:])
 
 
 def curl_line(card: Mapping[str, Any], url: str) -> str:
-    """A command that asks the service one valid row and works when pasted into a shell."""
+    """A shell command that sends one valid row to the service."""
     body = json.dumps({"instances": sample_rows(card, 1)})
     return f"curl -s {url}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 def follow(running: Running) -> int:
-    """Stays until the service ends or Ctrl-C comes, which stops it in order."""
+    """Wait until the service ends; Ctrl-C stops it gracefully. Raises CheckFailedError if it ends by itself."""
     try:
         while running.alive():
             time.sleep(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import textwrap
 import uuid
 from contextlib import closing
@@ -18,12 +19,16 @@ from mlpack.engines.docker.base_images import base_images, failed_base, fetch
 from mlpack.engines.docker.build_cache import is_secret, sweep_contexts
 from mlpack.engines.docker.build_context import with_progress
 from mlpack.engines.docker.client import Client, explanation
-from mlpack.engines.docker.disk_space import free_at, needed, require_room
 from mlpack.engines.docker.model_image import has_model, parted, send_model
 from mlpack.engines.docker.steps import Step, Steps, plain
 from mlpack.engines.docker.stream import post_stream
 from mlpack.errors import BuildError, DiskFullError, EngineError, UsageError
 
+# Disk space for a build, in multiples of the model's size: the engine keeps the model as an image of its own and as a layer;
+# half of it is a reserve for temporary data. The second factor is for a model that the engine already has.
+_NEW_MODEL, _KNOWN_MODEL = 2.5, 1.5
+# Bytes for the environment, in the stage that installs it and in the image.
+_ENVIRONMENT = 500_000_000
 _METADATA_STEP = re.compile(r"\[internal\] load metadata for (\S+)")
 _FROM_STEP = re.compile(r"\[[^]]*\] FROM (?:--\S+ )?(\S+)")
 _RUN_FAILED = re.compile(
@@ -142,13 +147,35 @@ def _supply(
     root: Path | None,
 ) -> None:
     """Before the build: check disk space, pull the base images, and send a large model as a separate image."""
-    there = bool(model) and has_model(client, model)
+    known = bool(model) and has_model(client, model)
     size = sum(file.size for file in model or files)
-    require_room(needed(size, there=there), free_at(root), root)
+    require_space(space_needed(size, known=known), free_space(root), root)
     for base in bases:
         fetch(client, base, on_progress)
-    if model and not there:
+    if model and not known:
         send_model(client, model, on_progress)
+
+
+def space_needed(model: int, *, known: bool = False) -> int:
+    """Bytes of disk space that a build needs for a model of this size; `known` if the engine already has the model."""
+    return int((_KNOWN_MODEL if known else _NEW_MODEL) * model) + _ENVIRONMENT
+
+
+def free_space(folder: Path | None) -> int | None:
+    """Free bytes on the disk of a folder; None if the folder is not on this machine, or not readable."""
+    try:
+        return shutil.disk_usage(folder).free if folder is not None and folder.is_dir() else None
+    except OSError:
+        return None
+
+
+def require_space(need: int, free: int | None, folder: object) -> None:
+    """Raise DiskFullError if less is free than needed; an unknown free space is accepted."""
+    if free is not None and free < need:
+        raise DiskFullError(
+            f"the engine's disk has {free / 1e9:.1f} GB free at {folder}; this build needs about {need / 1e9:.1f} GB",
+            hint="`mlpack clean` lists what it can remove; `docker system prune` frees more.",
+        )
 
 
 def _text(files: tuple[BundleFile, ...], name: str) -> str:

@@ -74,7 +74,9 @@ class CloudRun(Target):
             where=self.where,
             run=uuid.uuid4().hex,
         )
-        return plan if plan.changes or service is None else plan.at(self._live(service, before.serving or "", None))
+        if plan.changes or service is None:
+            return plan
+        return plan.already_live(self._live(service, before.serving or "", None))
 
     def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
         """Create a private service; or a new revision of an existing one, with a tag and without traffic."""

@@ -1,24 +1,29 @@
-"""The plan of a deploy to Cloud Run: what is wanted beside what serves, and the price of it."""
+"""The plan of a deployment to Cloud Run: the changes against the current state, and an estimate of the costs."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
-from mlpack.artifacts.service import Change, Plan
+from mlpack.artifacts.service import Change, Cost, Plan
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.facts import changes_between, facts_of
 from mlpack.targets.cloudrun.knative import service_yaml
-from mlpack.targets.cloudrun.prices import cost_of
 from mlpack.targets.cloudrun.settings import INGRESS, Settings
 from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
 from mlpack.targets.cloudrun.template import sized, template_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, short
 
+_PRICES = Path(__file__).with_name("prices.json")
+_MONTH_S = 30 * 24 * 3600
+_BILLED_S = 0.1  # requests are billed in steps of 0.1 s
 _PRIVATE = Access(by_policy=False, check_off=False)
 
 
@@ -103,7 +108,7 @@ def plan_of(
     if before.serving and changes:
         shares = ", ".join(f"{name} {percent} %" for name, percent in before.shares.items())
         changes = (*changes, Change(field="traffic", before=shares, after="the new revision 100 %"))
-    with_traffic, waiting = _with_traffic(before, settings, {change.field for change in changes})
+    with_traffic, postponed = _with_traffic(before, settings, {change.field for change in changes})
     limits, scaling = template.containers[0].resources.limits, template.scaling
     return Plan(
         target="cloudrun",
@@ -128,9 +133,30 @@ def plan_of(
         ),
         notes=_notes(before, settings, report),
         with_traffic=with_traffic,
-        waiting=waiting,
+        postponed=postponed,
         before=before,
         wanted=wanted,
+    )
+
+
+def cost_of(
+    *, region: str, cpus: float, memory_mib: int, min_instances: int, always: bool, report: Report | None
+) -> Cost:
+    """Estimate the costs per month of `min_instances`, and per million requests that arrive one at a time."""
+    data = json.loads(_PRICES.read_text(encoding="utf-8"))
+    tier = "1" if region in data["tier_1_regions"] else "2"
+    price, gib = data["tiers"][tier], memory_mib / 1024
+    kind = "always_" if always else "idle_"
+    idle = cpus * price[f"{kind}cpu_second"] + gib * price[f"{kind}gib_second"]
+    took_s = float((report.latency_ms if report else {}).get("p50", 100)) / 1000
+    billed = max(1, math.ceil(took_s / _BILLED_S)) * _BILLED_S
+    working = billed * (cpus * price["cpu_second"] + gib * price["gib_second"])
+    return Cost(
+        currency=data["currency"],
+        idle_month=idle * _MONTH_S * min_instances,
+        million_requests=0.0 if always else working * 1e6 + price["million_requests"],
+        basis=f"{cpus:g} CPU, {memory_mib} MiB, {min_instances} always running, {billed:.1f} s per request, one at a time, "
+        f"without the free tier; prices of {data['date']}, tier {tier}, {data['source']}",
     )
 
 

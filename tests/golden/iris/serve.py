@@ -1,7 +1,7 @@
 """Serves iris: Pipeline of scikit-learn 1.9.1, from model.pkl.
 
-Written by mlpack 0.1.0 to be read and changed. `python serve.py` starts it, with or without Docker;
-PORT or --port sets the port. POST /predict predicts, GET / describes the model, GET /ready answers 200 once it is ready.
+Written by mlpack 0.1.0; you may change it. `python serve.py` starts the service, with or without Docker;
+PORT or --port sets the port. POST /predict predicts, GET / describes the model, GET /ready answers 200 when it is ready.
 """
 
 import sys
@@ -12,14 +12,14 @@ sys.path.insert(0, str(HERE))
 
 from mlpack.runtime.cpus import limit_threads  # noqa: E402
 
-# Math libraries count the host's CPUs, not the container's, and do so when they are imported.
+# Math libraries start a thread for each CPU of the host, not of the container: set a limit before they are imported.
 limit_threads()
 
 import loader  # noqa: E402 - how the model is loaded and called: sklearn
 from mlpack.runtime.server import serve  # noqa: E402
 from mlpack.runtime.settings import Batch, Settings  # noqa: E402
 
-# Each setting with its default; a line without `#` is one that mlpack.yaml set.
+# All settings. Those with a `#` have their default value; the others are set in mlpack.yaml.
 SETTINGS = Settings(
     # port=8080,  # TCP port. Stronger: --port, SAGEMAKER_BIND_TO_PORT, AIP_HTTP_PORT, PORT, in this order.
     # workers=1,  # Server processes. One serves many clients; more share the model where its loader allows, else each has a copy.
@@ -39,8 +39,8 @@ if __name__ == "__main__":
     raise SystemExit(
         serve(
             loader,
-            card=HERE / "model.json",  # what the model is: its signatures, classes and columns
-            signature='predict',  # the one for requests that name none; there are: predict, predict_proba
+            card=HERE / "model.json",  # the description of the model: its signatures, classes and columns
+            signature='predict',  # for requests that name none; available: predict, predict_proba
             settings=SETTINGS,
             argv=sys.argv[1:],
         )

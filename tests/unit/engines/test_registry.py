@@ -65,7 +65,7 @@ def test_references(text: str, registry: str, repository: str, tag: str | None, 
 @pytest.mark.parametrize("text", ["", "UPPER", "a b", "host:5000/", "a@sha256:12", "a:!", "https://host/a", "a@"])
 def test_no_references(text: str) -> None:
     """What cannot name an image is refused."""
-    with pytest.raises(UsageError, match="does not name an image"):
+    with pytest.raises(UsageError, match="is not a valid image reference"):
         parse_reference(text)
 
 

@@ -178,7 +178,7 @@ def test_what_is_the_services_own_waits_for_the_traffic() -> None:
     words: dict[str, Any] = {"labels": {"team": "ml"}, "ingress": "internal", "allow_unauthenticated": False}
     whole = plan(there(), env={"NEW": "1"}, **words)
     assert {change.field for change in whole.changes} == {"label.team", "ingress", "access", "env.NEW", "traffic"}
-    aside = whole.aside()
+    aside = whole.without_traffic()
     assert {change.field for change in aside.changes} == {"label.team", "env.NEW"}
     assert "access, ingress, the service's label team;" in aside.notes[-1]
     assert whole.notes == aside.notes[:-1]
@@ -188,15 +188,17 @@ def test_what_is_the_services_own_waits_for_the_traffic() -> None:
     moved.base.labels["team"] = "ml"
     again = plan(moved, **words)
     assert {change.field for change in again.changes} == {"label.team", "ingress", "access", "traffic"}
-    assert again.aside().changes == ()
+    assert again.without_traffic().changes == ()
     assert plan(there(labels={"team": "ml"}), labels={"team": "ml"}).changes == ()
-    assert plan(there(), env={"NEW": "1"}).aside().notes == ()
+    assert plan(there(), env={"NEW": "1"}).without_traffic().notes == ()
 
     first = plan(Before(service=None), allow_unauthenticated=True, labels={"team": "ml"})
-    assert {change.field for change in first.changes} - {change.field for change in first.aside().changes} == {"access"}
-    assert "access;" in first.aside().notes[-1]
+    assert {change.field for change in first.changes} - {
+        change.field for change in first.without_traffic().changes
+    } == {"access"}
+    assert "access;" in first.without_traffic().notes[-1]
     private = plan(Before(service=None))
-    assert private.aside() == private
+    assert private.without_traffic() == private
 
 
 def test_the_revision_of_another_deploy_is_not_taken_for_ours() -> None:

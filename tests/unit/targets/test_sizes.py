@@ -6,7 +6,7 @@ import pytest
 
 from mlpack.artifacts.report import Report
 from mlpack.errors import UsageError
-from mlpack.targets.cloudrun.prices import cost_of
+from mlpack.targets.cloudrun.planning import cost_of
 from mlpack.targets.cloudrun.sizes import (
     check_pair,
     cpu_for,
