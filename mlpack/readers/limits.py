@@ -16,7 +16,7 @@ class CutOffError(Exception):
 
 
 @contextmanager
-def told_of(name: str, what: str) -> Iterator[None]:
+def reading_errors(name: str, what: str) -> Iterator[None]:
     """What stops the reading of a file that began like `what`, as UnreadableModelError."""
     try:
         yield

@@ -59,8 +59,8 @@ def sniff(path: Path, head: bytes) -> Sniffed:
             hint=_AGAIN,
             broken=True,
         )
-    if told := _beside(text):
-        return told
+    if sniffed := _beside(text):
+        return sniffed
     if head.startswith(b"PK") and not _ends_as_zip(path):
         return Sniffed(what="a zip archive that is cut off", hint=_AGAIN, broken=True)
     if head.startswith(b"PK"):

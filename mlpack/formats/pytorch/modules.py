@@ -8,15 +8,15 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.artifacts.notice import Notice, code_missing, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
-from mlpack.formats.pytorch.asked import (
+from mlpack.formats.pytorch.hooks import with_hooks
+from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,
     signature_of,
 )
-from mlpack.formats.pytorch.hooks import with_hooks
-from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.pickles.values import Global, Instance

@@ -9,9 +9,9 @@ from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSp
 from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.encodings.safetensors import announced, read_header

@@ -35,13 +35,13 @@ def requirements_of(
     *,
     framework: str,
     sklearn_version: str | None,
-    told: Mapping[str, Requirement],
+    boosters: Mapping[str, Requirement],
     columns: bool,
     word: tuple[str, str | None],
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and the modules that none is known for.
 
-    `told` are requirements by module as parts of the file tell them; `word` is the user's (distribution, version), which fills
+    `boosters` are requirements by module, read from boosters in the file; `word` is the user's (distribution, version), which fills
     in what the file does not record; `columns` says that the model is given a DataFrame. The framework is first.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
@@ -50,7 +50,7 @@ def requirements_of(
         modules.add("joblib")
     if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
-    modules |= set(told) & {"skops"}
+    modules |= set(boosters) & {"skops"}
     if columns:
         modules.add("pandas")
     if "sklearn" in modules:
@@ -58,7 +58,7 @@ def requirements_of(
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
     missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
     found = [
-        told.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
+        boosters.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
         for module in modules - set(missing)
     ]
     found.sort(key=lambda one: (one.distribution != framework, one.distribution))

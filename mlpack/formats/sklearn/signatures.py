@@ -18,7 +18,7 @@ from mlpack.formats.sklearn.features import (
     multilabel,
     output_count,
 )
-from mlpack.formats.sklearn.independence import ASKED_ALONE
+from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY
 from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
@@ -56,7 +56,7 @@ class Inputs:
     assumed: tuple[str, ...] = ()
     problem: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
-    askable: bool = False  # a few rows of the user's would tell
+    sample_helps: bool = False  # a few rows of the user's would tell
 
 
 def inputs_of(model: Estimator) -> Inputs:
@@ -78,7 +78,7 @@ def inputs_of(model: Estimator) -> Inputs:
         return Inputs(layout="tensors", specs=(spec,))
     if _hides_text(model):
         told = "a function of its own stands before the text vectorizer, so its input cannot be told"
-        return Inputs(problem=told, askable=True)
+        return Inputs(problem=told, sample_helps=True)
     return _table(model, first)
 
 
@@ -103,7 +103,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     if count is None:
         if all(map(never_fitted, first)):
             return Inputs(problem=UNFITTED)
-        return Inputs(problem="the file does not tell how many columns it takes", askable=True)
+        return Inputs(problem="the file does not tell how many columns it takes", sample_helps=True)
     if count > _MOST_LISTED:
         return _wide(count, names, first)
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
@@ -195,7 +195,7 @@ def signatures_of(
             categories=inputs.categories,
             assumed=inputs.assumed,
             batchable=batchable,
-            batch="one" if core(model).path in ASKED_ALONE else "any",
+            batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
         for method in methods
     )

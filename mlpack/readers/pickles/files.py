@@ -217,10 +217,10 @@ class _Reading:
         self.notes[f"an array lies in {filename!r} beside it"] = None
         with _opened(side) as (file, size):
             inner = _Reading(side, file, size, self.budget.limits, None)
-            told = inner.read()
+            outcome = inner.read()
         self.record.merge(inner.record)
-        if told and told.problem:
-            self.problem = self.problem or f"in {filename!r}: {told.problem}"
+        if outcome and outcome.problem:
+            self.problem = self.problem or f"in {filename!r}: {outcome.problem}"
 
     def _zip(self) -> None:
         self.container = "zip"
@@ -292,12 +292,12 @@ class _Reading:
             return
         inner = _Reading(self.path, file, size, self.budget.limits, None)
         inner.budget, inner.inside = self.budget, self.inside + 1
-        told = inner.read()
+        outcome = inner.read()
         self.record.merge(inner.record)
         self.found = self.found or inner.found
         self.members += [replace(one, name=f"{name}/{one.name}".rstrip("/")) for one in inner.members]
-        if told is not None and told.problem:
-            self.problem = self.problem or f"in {name!r}: {told.problem}"
+        if outcome is not None and outcome.problem:
+            self.problem = self.problem or f"in {name!r}: {outcome.problem}"
 
 
 def _is_pickle(walked: Walked, name: str) -> bool:

@@ -92,7 +92,7 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
     if type(state) is not dict or not needed <= state.keys() <= needed | more or wrapper is not m.waiting:
         raise TrickError(wrapper.class_name, "it gets a state in a form that joblib never writes")
     m.waiting = None
-    m.settle()
+    m.end_waiting()
     wrapper.state = state
     if not m.joblib or m.outer:
         return

@@ -108,14 +108,14 @@ def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool
     if isinstance(callable_, Global):
         m.record.called.add(callable_)
         if made_wrapper(callable_, args, new=new):
-            m.settle()
+            m.end_waiting()
             m.waiting = wrapper = Instance(callable_, args)
             return wrapper
         if is_dtype(callable_):
             return _dtype(m, callable_, args, kwargs)
         _check_named(m, callable_, args, kwargs, new=new)
     else:
-        m.settle()
+        m.end_waiting()
         _check_computed(m, callable_)
     if len(args) >= FEWEST and (found := compilers(args)) is not None:
         m.record.compiled(found)
@@ -139,7 +139,7 @@ def _check_form(m: Machine, callable_: Any, args: Any, kwargs: Any) -> None:
 
 def _check_named(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any, *, new: bool) -> None:
     if not _is_of_a_dtype(m, callable_, args):
-        m.settle()
+        m.end_waiting()
     if not new:
         _check_getattr(m, callable_, args)
         _check_setattr(m, callable_, args)
@@ -245,10 +245,10 @@ def _build(m: Machine) -> None:
         elif is_wrapper(target):
             read_wrapped(m, target, state)
         else:
-            m.settle()
+            m.end_waiting()
             _give(m, target, state)
         return
-    m.settle()
+    m.end_waiting()
     if isinstance(target, Array):
         fill(m, target, state)
     elif isinstance(target, Global):

@@ -176,7 +176,7 @@ class Machine(ByteWindow):
                 self.leave_frame("a frame goes on behind the pickle's end")
                 if self.marks:
                     raise (StuckError if self.other else CutOffError)("it is not a sound pickle: marks are left over")
-                self.settle()
+                self.end_waiting()
                 if not self.outer:
                     return stack.pop()
                 self._return_array(stack.pop())
@@ -189,7 +189,7 @@ class Machine(ByteWindow):
                 handler(self)
                 buf, pos, soft = self.buf, self.pos, self.soft
 
-    def settle(self) -> None:
+    def end_waiting(self) -> None:
         """Something else happens: a dtype that waited for its state gets none any more, and joblib's wrapper cannot wait."""
         if self.waiting is not None:
             raise TrickError(

@@ -67,10 +67,10 @@ METHODS = frozenset(_METHODS.split())
 
 def is_carried(name: Global, record: Record) -> bool:
     """Whether a name is torch.fx's own for a module whose source the file carries, and was only used as torch uses it."""
-    told = str(name)
-    if told in (_SOURCE, _PACKAGED):
-        return name in record.called and told in {callable_ for callable_, _ in record.suspects}
-    return told in _TRACERS and name not in record.called
+    dotted = str(name)
+    if dotted in (_SOURCE, _PACKAGED):
+        return name in record.called and dotted in {callable_ for callable_, _ in record.suspects}
+    return dotted in _TRACERS and name not in record.called
 
 
 def check_carried(record: Record, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -108,8 +108,8 @@ def _shadowed(body: dict[Any, Any]) -> str:
 def shown(text: str) -> str:
     """The first lines of a source, on one line and escaped."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = "; ".join(lines[:_SHOWN_LINES]) + (" ..." if len(lines) > _SHOWN_LINES else "")
-    return (told[:_SHOWN] + ("..." if len(told) > _SHOWN else "")).encode("unicode_escape").decode()
+    snippet = "; ".join(lines[:_SHOWN_LINES]) + (" ..." if len(lines) > _SHOWN_LINES else "")
+    return (snippet[:_SHOWN] + ("..." if len(snippet) > _SHOWN else "")).encode("unicode_escape").decode()
 
 
 def fault_of(text: str) -> str:

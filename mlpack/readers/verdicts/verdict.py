@@ -51,10 +51,10 @@ def judge(record: Record, problem: str = "") -> Safety:
     for callable_, why in record.suspects:
         if not any(finding.callable == callable_ for finding in findings.values()):
             findings[callable_, why] = Finding(callable=callable_, why=f"{why}: {_TRUST}", verdict="unknown")
-    told = sorted(findings.values(), key=lambda finding: finding.verdict != "dangerous")
-    if any(finding.verdict == "dangerous" for finding in told):
-        return Safety(verdict="dangerous", findings=tuple(told))
-    return Safety(verdict="unknown" if told or problem or record.outside else "safe", findings=tuple(told))
+    ordered = sorted(findings.values(), key=lambda finding: finding.verdict != "dangerous")
+    if any(finding.verdict == "dangerous" for finding in ordered):
+        return Safety(verdict="dangerous", findings=tuple(ordered))
+    return Safety(verdict="unknown" if ordered or problem or record.outside else "safe", findings=tuple(ordered))
 
 
 _TRUST = "build with --trust if you know where the file comes from"

@@ -13,9 +13,9 @@ from mlpack.artifacts.notice import notices
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import columns_of_rows, signature_of
 from mlpack.formats.pytorch.exported.programs import document_of, judge_program
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import columns_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, summary
 from mlpack.readers.limits import CutOffError
 

@@ -11,7 +11,8 @@ from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import (
+from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
     columns_of_rows,
     inputs_of_rows,
@@ -19,7 +20,6 @@ from mlpack.formats.pytorch.asked import (
     settled,
     signature_of,
 )
-from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, summary, tensor_of
 from mlpack.formats.pytorch.torchscript.answers import NoRowsError, UntoldError, outputs_of
 from mlpack.formats.pytorch.torchscript.flow import ByCode, told_by_code

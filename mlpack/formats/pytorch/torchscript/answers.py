@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlpack.artifacts.model import DTYPES, TensorSpec
-from mlpack.formats.pytorch.asked import OPEN
+from mlpack.formats.pytorch.sampled_inputs import OPEN
 from mlpack.formats.pytorch.torchscript.grouped import Record, parsed
 from mlpack.formats.pytorch.torchscript.script import Script
 from mlpack.formats.pytorch.torchscript.shapes import UNKNOWN, Flowing
