@@ -68,7 +68,9 @@ def why_python(python: str, pins: Mapping[str, str], *, usable: tuple[str, ...],
     if PREFERRED in usable:
         return f"Python {python}: its dependencies at the release of {which} have no wheels for {PREFERRED}."
     nearest = "newer" if python in NEWER else "older"
-    return f"Python {python}: {which} {has} no wheels for {PREFERRED}, and this is the nearest {nearest} version that has wheels."
+    return (
+        f"Python {python}: {which} {has} no wheels for {PREFERRED}; this is the nearest {nearest} version with wheels."
+    )
 
 
 def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str, having: tuple[str, ...]) -> None:

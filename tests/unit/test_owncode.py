@@ -182,7 +182,7 @@ def test_of_a_script_only_what_is_needed_goes_along(folder: Path) -> None:
         bound,
     )
     assert bound["normal"]("the Cat a dog") == ["Cat", "dog"]  # type: ignore[operator]  # it is the script's function
-    assert any("train.py: only what defines Cleaner goes along" in note for note in code_of(outcome).notes)
+    assert any("train.py: only the definitions of Cleaner are included" in note for note in code_of(outcome).notes)
     assert "matplotlib" not in [one.distribution for one in outcome.info.requirements]
 
 
@@ -193,7 +193,7 @@ def test_computed_constants_that_a_class_needs_are_told(folder: Path) -> None:
         train="import pandas as pd\nMEAN = pd.read_csv('t.csv').mean()\nclass C:\n    def f(self):\n        return MEAN\n",
     )
     code = code_of(coverage_of(folder, "__main__.C", include=("train.py",)))
-    assert any("train.py:2 is needed for it and runs at every start" in note for note in code.notes)
+    assert any("train.py:2 is needed for them and runs at every start" in note for note in code.notes)
     assert "read_csv" in text_of(code, "code/train.py")
 
 
@@ -259,7 +259,7 @@ def test_a_missing_class_is_named_with_the_file_that_has_it(folder: Path) -> Non
     notebook(folder / "a.ipynb", CLEANER + "\njoblib.dump(pipe, 'churn.pkl')")
     with pytest.raises(MissingCodeError, match="needs `Cleaner`") as told:
         coverage_of(folder, "__main__.Cleaner")
-    assert "--include a.ipynb" in told.value.hint, "the one that speaks of the model's file comes first"
+    assert "--include a.ipynb" in told.value.hint, "the one that mentions the model file comes first"
 
 
 def test_a_wrong_include_is_told_with_what_it_has(folder: Path) -> None:
@@ -267,11 +267,11 @@ def test_a_wrong_include_is_told_with_what_it_has(folder: Path) -> None:
     written(folder, wrong="class Cleanr:\n    pass\n\n\ndef helper():\n    pass\n")
     with pytest.raises(MissingCodeError, match=r"wrong\.py does not define it") as told:
         coverage_of(folder, "__main__.Cleaner", include=("wrong.py",))
-    assert "has Cleanr, helper; the nearest is `Cleanr`" in told.value.hint
+    assert "The included code defines Cleanr, helper; the closest name is `Cleanr`" in told.value.hint
     written(folder, wrong="class Cleaner(:\n")
     with pytest.raises(MissingCodeError) as told:
         coverage_of(folder, "__main__.Cleaner", include=("wrong.py",))
-    assert "wrong.py is not Python that can be read here" in told.value.hint
+    assert "wrong.py cannot be parsed as Python" in told.value.hint
 
 
 def test_a_missing_module_is_named_with_what_to_include(folder: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_missing_module_is_named_with_what_to_include(folder: Path) -> None:
     written(folder, features__init="", features__ratio="class Rato: pass\n")
     with pytest.raises(MissingCodeError) as told:
         coverage_of(folder, "features.ratio.Ratio")
-    assert told.value.hint.startswith("Pass --include features, which holds features")
+    assert told.value.hint.startswith("Pass --include features, which contains features")
     with pytest.raises(MissingCodeError, match="does not define it") as told:
         coverage_of(folder, "features.ratio.Ratio", include=("features",))
     assert "`Rato`" in told.value.hint
@@ -356,7 +356,7 @@ def test_includes_that_cannot_be_are_told(folder: Path) -> None:
     assert "clean.py" in told.value.hint
     with pytest.raises(ConfigError, match=r"both be code/clean\.py"):
         coverage_of(folder, "__main__.Cleaner", include=("clean.py", "other/clean.py"))
-    with pytest.raises(ConfigError, match="own package"):
+    with pytest.raises(ConfigError, match="serving runtime"):
         coverage_of(folder, "__main__.Cleaner", include=("mlpack.py",))
 
 
@@ -448,5 +448,5 @@ def test_a_name_leads_only_through_classes_of_the_own_code(name: str, tmp_path: 
     if name.startswith("Cleaner"):
         assert find_coverage(info, include=(code,), cwd=tmp_path).open == ()
     else:
-        with pytest.raises(UnsafeModelError, match="no class of mine"):
+        with pytest.raises(UnsafeModelError, match="not a class in mine"):
             find_coverage(info, include=(code,), cwd=tmp_path)
