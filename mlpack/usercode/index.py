@@ -70,14 +70,14 @@ class CodeIndex:
         source = found.source
         for one in source.imports:
             for there, here in one.names:
-                if here == first and self.knows(one.module) and depth < _DEEPEST:
+                if here == first and self.includes(one.module) and depth < _DEEPEST:
                     below = self.defines(one.module, there, depth + 1)
                     return below if below is not False else f"{one.module}.{there}" in self.modules
         if first in source.names or f"{module}.{first}" in self.modules:
             return True
         stars = [one.module for one in source.imports if ("*", "*") in one.names]
         answers = [
-            self.defines(star, first, depth + 1) if self.knows(star) else None for star in stars if depth < _DEEPEST
+            self.defines(star, first, depth + 1) if self.includes(star) else None for star in stars if depth < _DEEPEST
         ]
         if any(answers):
             return True
@@ -91,10 +91,10 @@ class CodeIndex:
         if any(isinstance(node, ast.ClassDef) and node.name == name for node in ast.walk(found.source.tree)):
             return True
         return any(
-            self.knows(one.module) for one in found.source.imports if {name, "*"} & {here for _, here in one.names}
+            self.includes(one.module) for one in found.source.imports if {name, "*"} & {here for _, here in one.names}
         )
 
-    def knows(self, module: str) -> bool:
+    def includes(self, module: str) -> bool:
         """Whether a module (or a package of this name) is among the included files."""
         return module in self.modules or self._is_folder(module)
 
@@ -104,7 +104,9 @@ class CodeIndex:
     def module_in(self, dotted: str) -> str | None:
         """The longest prefix of a dotted name that is an included module."""
         parts = dotted.split(".")
-        return next((name for end in range(len(parts) - 1, 0, -1) if self.knows(name := ".".join(parts[:end]))), None)
+        return next(
+            (name for end in range(len(parts) - 1, 0, -1) if self.includes(name := ".".join(parts[:end]))), None
+        )
 
     def names(self) -> set[str]:
         """Every name that the included files define."""
@@ -138,7 +140,7 @@ class CodeIndex:
         for module in modules:
             for one in module.source.imports:
                 root = one.module.partition(".")[0]
-                if root and not self.knows(root) and root not in sys.stdlib_module_names and root != "__main__":
+                if root and not self.includes(root) and root not in sys.stdlib_module_names and root != "__main__":
                     found.append((root, module, one))
         return found
 

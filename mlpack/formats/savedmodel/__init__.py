@@ -114,8 +114,8 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         advice = f"Files of it are missing ({', '.join(missing[:5])}): download or export the whole folder again."
     elif not signatures:
         advice = _DENSE if composite(calls, graph) else _EXPORT
-    name, _, said = (artifact.framework or "").replace(" ", "").partition("==")
-    version = said if name == "tensorflow" and said else graph.version or None
+    name, _, given = (artifact.framework or "").replace(" ", "").partition("==")
+    version = given if name == "tensorflow" and given else graph.version or None
     return ModelInfo(
         path=artifact.path,
         format="savedmodel",

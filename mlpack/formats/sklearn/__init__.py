@@ -172,10 +172,10 @@ class _Facts:
         if model is None:  # e.g. a class with an estimator among its arguments: no method to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        mute = (
+        problem = (
             UNFITTED if model.get("steps") is None and never_fitted(model) else "it has no method to predict new rows"
         )
-        inputs = inputs_of(model) if offered else Inputs(problem=mute)
+        inputs = inputs_of(model) if offered else Inputs(problem=problem)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:

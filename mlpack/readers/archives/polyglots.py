@@ -38,7 +38,7 @@ def second_format(file: BinaryIO, size: int) -> str:
         return f"{_TWO} an HDF5 file at a later offset, and another format"
     if head.startswith(_ZIP) or head[4:8] == b"TFL3":  # TensorFlow Lite stores labels in a zip after the model
         return ""
-    # A pickle may contain a whole archive as bytes; keras takes a file for a zip if it nearly ends like one.
+    # A pickle may contain a whole archive as bytes; keras opens a file as a zip if its end nearly looks like one.
     if ends_as_zip(file, size, exactly=not head.startswith(_HDF5)):
         return f"{_TWO} a zip archive and another format"
     return ""

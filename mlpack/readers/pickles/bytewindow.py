@@ -17,7 +17,7 @@ class StuckError(CutOffError):
     """No loader can read past this offset: an invalid opcode, or missing operands."""
 
 
-class TrickError(CutOffError):
+class CraftedError(CutOffError):
     """Bytes that no pickler writes and that loaders may read differently; `callable` and `why` are for the finding."""
 
     def __init__(self, callable_: str, why: str) -> None:
@@ -64,17 +64,17 @@ class ByteWindow:
             raise StuckError("it is cut off: the end comes before the last opcode")
 
     def enter_frame(self, size: int) -> None:
-        """Begin a frame of `size` bytes; raises TrickError when the previous one is not complete."""
+        """Begin a frame of `size` bytes; raises CraftedError when the previous one is not complete."""
         if self.frame is not None and self.offset != self.frame + 9:
-            raise TrickError(LOADER, "a frame begins inside another one, so that loaders read different bytes")
+            raise CraftedError(LOADER, "a frame begins inside another one, so that loaders read different bytes")
         self.frame = self.offset + size
         self._soften()
 
     def leave_frame(self, why: str) -> None:
-        """End the frame here; raises TrickError when it is not complete."""
+        """End the frame here; raises CraftedError when it is not complete."""
         frame, self.frame = self.frame, None
         if frame is not None and frame != self.offset:
-            raise TrickError(LOADER, f"{why}, so that loaders read different bytes")
+            raise CraftedError(LOADER, f"{why}, so that loaders read different bytes")
         self._soften()
 
     def _soften(self) -> None:

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, NoReturn
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import TrickError
+from mlpack.readers.pickles.bytewindow import CraftedError
 from mlpack.readers.pickles.values import Global, Instance
 
 _FORM = re.compile(r"([<>|=]?)([?a-zA-Z])([0-9]*)(?:\[([0-9a-zA-Z]+)\])?", re.ASCII)
@@ -57,7 +57,7 @@ class DType:
 def dtype_of(value: Any, depth: int = 0) -> DType:
     """The dtype that a value of the stream describes.
 
-    Raises CutOffError for an unsupported dtype, TrickError for one that contradicts itself.
+    Raises CutOffError for an unsupported dtype, CraftedError for one that contradicts itself.
     """
     if depth > _DEPTH:
         raise CutOffError("a dtype is nested too deeply")
@@ -112,7 +112,7 @@ def _dtype(letter: str, width: int, order: str, unit: str | None = None) -> DTyp
 
 
 def _refuse(why: str) -> NoReturn:
-    raise TrickError("numpy.dtype", f"{why}, so that numpy would misread bytes")
+    raise CraftedError("numpy.dtype", f"{why}, so that numpy would misread bytes")
 
 
 def _made(value: Instance, depth: int) -> DType:

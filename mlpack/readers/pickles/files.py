@@ -136,8 +136,8 @@ class _Reading:
 
     def _whole(self) -> Source:
         progress = self.on_progress
-        tell = (lambda done: progress(done, self.size)) if progress else None
-        return FileSource(self.file, 0, self.end, tell)
+        report = (lambda done: progress(done, self.size)) if progress else None
+        return FileSource(self.file, 0, self.end, report)
 
     def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
         """Read the stream that `make` opens, by its first bytes `head`: compressed, a .npy, or a pickle."""
@@ -210,7 +210,7 @@ class _Reading:
         """Read a side file with an array (joblib before 0.10), which is loaded with the pickle."""
         filename = wrapper.attributes().get("filename")
         if not isinstance(filename, str) or Path(filename).name != filename or "\\" in filename:
-            self.record.trick(wrapper.class_name, "it loads a file from another folder")
+            self.record.dangerous(wrapper.class_name, "it loads a file from another folder")
             return
         side = self.path.parent / filename
         if not side.is_file():
@@ -233,7 +233,9 @@ class _Reading:
                 self.on_progress(min(member.start, self.size), self.size)
             if member.escapes:
                 self.found = True
-                self.record.trick(member.name[:200], "the archive member's name points outside the extraction folder")
+                self.record.dangerous(
+                    member.name[:200], "the archive member's name points outside the extraction folder"
+                )
             if not member.size:
                 continue
             try:
@@ -249,7 +251,7 @@ class _Reading:
             for member in tar_members(self.file, source):
                 if member.name is None:
                     self.found = True
-                    self.record.trick(
+                    self.record.dangerous(
                         member.written[:200], "the archive member's name points outside the extraction folder"
                     )
                 elif member.size:

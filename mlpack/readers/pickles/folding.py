@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import TrickError
+from mlpack.readers.pickles.bytewindow import CraftedError
 from mlpack.readers.pickles.dtypes import DType, dtype_of
 from mlpack.readers.pickles.keys import key_of
 from mlpack.readers.pickles.opcodes import Machine
@@ -42,13 +42,13 @@ def build_dtype(m: Machine, made: Instance, state: Any) -> None:
     """Set a dtype's state, which must directly follow its creation; otherwise earlier uses would change with it."""
     place = next((number for number, one in enumerate(m.young) if one is made), None)
     if place is None:
-        raise TrickError("numpy.dtype", "its state changes after it was used")
+        raise CraftedError("numpy.dtype", "its state changes after it was used")
     del m.young[place:]
     made.state = state
     parts = state[2:5] if isinstance(state, tuple) else ()
     inner = [field[0] for field in parts[2].values() if isinstance(field, tuple) and field] if _is_dict(parts) else []
     if any(one is part for one in m.young for part in (*inner, *((parts[:1] and parts[0]) or ()))):
-        raise TrickError("numpy.dtype", "it is a part of itself")
+        raise CraftedError("numpy.dtype", "it is a part of itself")
     m.dtypes[id(made)] = made, dtype_of(made)
 
 
@@ -59,7 +59,9 @@ def _is_dict(parts: tuple[Any, ...]) -> bool:
 def fill(m: Machine, array: Array, state: Any) -> None:
     """Put numpy's state into an array: ([version,] shape, dtype, Fortran order, bytes or list of objects)."""
     if (array.dtype, array.shape) != _UNFILLED:
-        raise TrickError("numpy.ndarray", "an array gets its content twice, so that views of it point to freed memory")
+        raise CraftedError(
+            "numpy.ndarray", "an array gets its content twice, so that views of it point to freed memory"
+        )
     if isinstance(state, tuple) and len(state) == 5:
         state = state[1:]
     if not isinstance(state, tuple) or len(state) != 4 or not isinstance(state[0], tuple):
@@ -71,7 +73,7 @@ def fill(m: Machine, array: Array, state: Any) -> None:
 def check_masked(m: Machine, made: Instance, state: Any) -> None:
     """Check a masked array's state: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
     if made.state is not None:
-        raise TrickError(
+        raise CraftedError(
             "numpy.ma.MaskedArray", "an array gets its content twice, so that views of it point to freed memory"
         )
     if not isinstance(state, tuple) or len(state) != 7:
@@ -121,7 +123,7 @@ def _check_size(count: int, content: Any, dtype: DType) -> None:
 
 
 def _check_element(element: Any, dtype: DType) -> None:
-    """Raise TrickError for an element of a structured array, or of an array of texts, that numpy would convert.
+    """Raise CraftedError for an element of a structured array, or of an array of texts, that numpy would convert.
 
     To convert an object, numpy calls methods of its class.
     """
@@ -132,7 +134,7 @@ def _check_element(element: Any, dtype: DType) -> None:
     else:
         right = _is_plain(element)
     if not right:
-        raise TrickError("numpy.ndarray", "an element of a structured array is in a form that numpy never writes")
+        raise CraftedError("numpy.ndarray", "an element of a structured array is in a form that numpy never writes")
 
 
 def _is_of(value: Any, dtype: DType) -> bool:

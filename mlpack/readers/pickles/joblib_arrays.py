@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import TrickError
+from mlpack.readers.pickles.bytewindow import CraftedError
 from mlpack.readers.pickles.dtypes import DType
 from mlpack.readers.pickles.folding import built_dtype
 from mlpack.readers.pickles.opcodes import Machine, is_opcode
@@ -49,7 +49,7 @@ def may_be_wrapper_class(name: Global) -> bool:
 
 
 def made_wrapper(callable_: Any, args: tuple[Any, ...], *, new: bool) -> bool:
-    """Whether this call creates a wrapper; raises TrickError if it may do so in another form than joblib's."""
+    """Whether this call creates a wrapper; raises CraftedError if it may do so in another form than joblib's."""
     if is_wrapper_class(callable_):
         if new and not args:
             return True
@@ -57,7 +57,7 @@ def made_wrapper(callable_: Any, args: tuple[Any, ...], *, new: bool) -> bool:
         return False
     elif not new and is_reconstructor(callable_) and is_wrapper_class(args[0]) and _bare(args):
         return True
-    raise TrickError(str(callable_), "it creates joblib's wrapper of an array in a form that joblib never writes")
+    raise CraftedError(str(callable_), "it creates joblib's wrapper of an array in a form that joblib never writes")
 
 
 def is_reconstructor(callable_: Any) -> bool:
@@ -90,7 +90,7 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
     kind = _class(wrapper) or ""
     needed, more = _STATES[kind]
     if type(state) is not dict or not needed <= state.keys() <= needed | more or wrapper is not m.waiting:
-        raise TrickError(wrapper.class_name, "it gets a state in a form that joblib never writes")
+        raise CraftedError(wrapper.class_name, "it gets a state in a form that joblib never writes")
     m.waiting = None
     m.end_waiting()
     wrapper.state = state
@@ -113,7 +113,7 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
 
 
 def _check_old(m: Machine, wrapper: Instance, state: dict[str, Any]) -> None:
-    """Raise TrickError unless an array in a side file is described in the form of joblib before 0.10."""
+    """Raise CraftedError unless an array in a side file is described in the form of joblib before 0.10."""
     right = isinstance(state["filename"], str)
     if "subclass" in state:
         right = right and _is_array_class(state["subclass"])
@@ -123,7 +123,7 @@ def _check_old(m: Machine, wrapper: Instance, state: dict[str, Any]) -> None:
         right = right and init[1:] in (((0,), b"b"), ((0,), "b")) and type(more) is tuple and len(more) == 4
         right = right and type(more[1]) is tuple and not built_dtype(m, more[2]).has_object
     if not right:
-        raise TrickError(wrapper.class_name, "its array is described in a form that joblib never writes")
+        raise CraftedError(wrapper.class_name, "its array is described in a form that joblib never writes")
 
 
 def _is_array_class(value: Any) -> bool:
@@ -139,9 +139,9 @@ def _described(m: Machine, wrapper: Instance, state: dict[str, Any]) -> tuple[DT
         or not (aligned is None or type(aligned) is int)
         or type(state.get("allow_mmap", False)) is not bool
     ):
-        raise TrickError(wrapper.class_name, "its array's shape and order are in a form that joblib never writes")
+        raise CraftedError(wrapper.class_name, "its array's shape and order are in a form that joblib never writes")
     if not _is_array_class(subclass):
-        raise TrickError(wrapper.class_name, "its array has a class that joblib never writes in this form")
+        raise CraftedError(wrapper.class_name, "its array has a class that joblib never writes in this form")
     return built_dtype(m, state["dtype"]), shape
 
 

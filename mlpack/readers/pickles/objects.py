@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.bytecode import FEWEST, compilers
-from mlpack.readers.pickles.bytewindow import LOADER, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, CraftedError, StuckError
 from mlpack.readers.pickles.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.pickles.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.pickles.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
@@ -21,9 +21,8 @@ from mlpack.readers.verdicts.states import check_state
 _IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
 _GIVES_BACK = ("torch.jit._pickle.restore_type_tag",)  # functions that return their argument
-_OF_NUMPY = (
-    "dtype",
-)  # joblib pickles some objects with a separate memo, so that this text may take numpy's memo index
+# joblib pickles some objects with a separate memo, so this text may be found at the memo index of numpy's name.
+_OF_NUMPY = ("dtype",)
 _WRITE_BYTES = ("_codecs.encode", "builtins.bytes", "__builtin__.bytes")  # bytes in protocols 0 to 2
 _MASKED = ("numpy.ma.core._mareconstruct",)
 
@@ -39,7 +38,7 @@ def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         if any(_may_be_text(one, sure=not m.other) for one in (module, name)):
-            raise TrickError(LOADER, "the file computes a name that it looks up")
+            raise CraftedError(LOADER, "the file computes a name that it looks up")
         raise StuckError("it looks up a name that is not text")
     m.stack.append(look_up(m, module, name))
 
@@ -58,7 +57,7 @@ def look_up(m: Machine, module: str, name: str) -> Global:
             raise StuckError(f"it looks up {name[:100]!r} in {module[:100]!r}, which has no such name")
         m.known[module, name] = known
     if may_be_wrapper_class(known):
-        m.record.trick(str(known), "it refers to joblib's wrapper of an array in a form that joblib never writes")
+        m.record.dangerous(str(known), "it refers to joblib's wrapper of an array in a form that joblib never writes")
     m.record.names[known] = None
     return known
 
@@ -126,7 +125,7 @@ def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool
 
 
 def _check_form(m: Machine, callable_: Any, args: Any, kwargs: Any) -> None:
-    """Raise StuckError for a call that every loader refuses, TrickError for one that some loaders refuse."""
+    """Raise StuckError for a call that every loader refuses, CraftedError for one that some loaders refuse."""
     if isinstance(callable_, PersistentId):
         raise CutOffError("it calls an object that is stored elsewhere")
     if not isinstance(callable_, (Global, Instance)):
@@ -136,7 +135,7 @@ def _check_form(m: Machine, callable_: Any, args: Any, kwargs: Any) -> None:
     if m.other and (_is_wrapper(args) or _is_no_function(callable_)):
         raise StuckError("it calls an object that cannot be called like this: these are an array's bytes")
     if type(args) is not tuple or not (kwargs is None or type(kwargs) is dict):
-        raise TrickError(_named(callable_), "it is called with arguments in a form that loaders read differently")
+        raise CraftedError(_named(callable_), "it is called with arguments in a form that loaders read differently")
 
 
 def _check_named(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any, *, new: bool) -> None:
@@ -174,7 +173,7 @@ def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool
 
 def _dtype(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any) -> Instance:
     if kwargs:
-        raise TrickError(str(callable_), "it creates a dtype in a form that numpy never writes")
+        raise CraftedError(str(callable_), "it creates a dtype in a form that numpy never writes")
     made = Instance(callable_, args)
     dtype_of(made)
     m.young.append(made)
@@ -189,7 +188,7 @@ def _check_getattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
         # A bound method of a part of the model; harmless unless it is called while loading.
         m.record.suspect("builtins.getattr", f"contains the method {named!r} of an object that it creates")
     else:
-        m.record.trick("builtins.getattr", "reads an attribute that no ordinary model file reads")
+        m.record.dangerous("builtins.getattr", "reads an attribute that no ordinary model file reads")
 
 
 def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -199,7 +198,7 @@ def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
     if len(args) == 3 and isinstance(args[0], Instance) and args[1] == "__qualname__" and isinstance(args[2], str):
         m.record.suspect("builtins.setattr", "sets the name of a class that it creates")
     else:
-        m.record.trick("builtins.setattr", "sets an attribute that no ordinary model file sets")
+        m.record.dangerous("builtins.setattr", "sets an attribute that no ordinary model file sets")
 
 
 def _check_array(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -209,7 +208,7 @@ def _check_array(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
     if args and isinstance(args[0], Global):
         m.record.called.add(args[0])
     else:
-        m.record.trick(str(callable_), "calls an object that the file computes")
+        m.record.dangerous(str(callable_), "calls an object that the file computes")
 
 
 def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
@@ -232,7 +231,7 @@ def _check_computed(m: Machine, callable_: Instance) -> None:
     if str(inner).startswith(_BY_VALUE):
         m.record.suspect(str(inner), "contains code by value, and calls it")
     else:
-        m.record.trick(str(inner), "its result is called, so that the file runs an object that it computes")
+        m.record.dangerous(str(inner), "its result is called, so that the file runs an object that it computes")
 
 
 @handles(b"b")
@@ -252,9 +251,9 @@ def _build(m: Machine) -> None:
     if isinstance(target, Array):
         fill(m, target, state)
     elif isinstance(target, Global):
-        m.record.trick(str(target), "the file changes the class or function itself, not an object created from it")
+        m.record.dangerous(str(target), "the file changes the class or function itself, not an object created from it")
     elif not isinstance(target, PersistentId):
-        raise (StuckError if m.other else CutOffError)(f"it gives a state to a {type(target).__name__}")
+        raise (StuckError if m.other else CutOffError)(f"it sets the state of a {type(target).__name__}")
 
 
 def _give(m: Machine, target: Instance, state: Any) -> None:

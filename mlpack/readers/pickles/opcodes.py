@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from mlpack.readers.limits import Budget, CutOffError
-from mlpack.readers.pickles.bytewindow import LOADER, ByteWindow, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, ByteWindow, CraftedError, StuckError
 from mlpack.readers.pickles.dtypes import DType
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Array, Blob, Global, Instance
 from mlpack.readers.streams import Source
 
-DEEPEST = 10_000  # Python's own pickler gives up at about 1000
+DEEPEST = 10_000  # Python's own pickler fails at about 1000
 _TAIL = 4096  # bytes kept of the end of a long operand
 _INLINE = b"KMJG(.\x94qh\x8crjX\x95"  # opcodes that the main loop handles (simple cases), and FRAME
 _STUCK = (IndexError, KeyError, ValueError, struct.error)
@@ -105,9 +105,9 @@ class Machine(ByteWindow):
         """Walk one pickle up to its STOP and return the value it describes; raises CutOffError on invalid bytes."""
         try:
             return self._load()
-        except TrickError as trick:
-            self.record.trick(trick.callable, trick.why)
-            raise CutOffError(f"{trick.callable}: {trick.why}") from trick
+        except CraftedError as crafted:
+            self.record.dangerous(crafted.callable, crafted.why)
+            raise CutOffError(f"{crafted.callable}: {crafted.why}") from crafted
         except _STUCK as error:
             raise StuckError(f"it is not a valid pickle at byte {self.offset} ({_reason(error)})") from error
         except _BROKEN as error:
@@ -190,9 +190,9 @@ class Machine(ByteWindow):
                 buf, pos, soft = self.buf, self.pos, self.soft
 
     def end_waiting(self) -> None:
-        """Stop waiting for the state of a new dtype; raises TrickError for joblib's wrapper, which must get its state."""
+        """Stop waiting for the state of a new dtype; raises CraftedError for joblib's wrapper, which must get its state."""
         if self.waiting is not None:
-            raise TrickError(
+            raise CraftedError(
                 self.waiting.class_name, "it is used before it has its state, which loaders read differently"
             )
         if self.young:
@@ -207,7 +207,9 @@ class Machine(ByteWindow):
         self.inner_memos += [self.memo, self.sparse.values()]
         self.stack, self.marks, self.memo, self.sparse, array = self.outer.pop()
         if not isinstance(inner, Array):
-            raise TrickError("joblib.numpy_pickle.NumpyArrayWrapper", "the value in place of its array is not an array")
+            raise CraftedError(
+                "joblib.numpy_pickle.NumpyArrayWrapper", "the value in place of its array is not an array"
+            )
         self.stack.append(inner if inner.objects is not None else array)
 
     def _unknown(self, code: int) -> NoReturn:
@@ -242,7 +244,7 @@ class Machine(ByteWindow):
         if (
             index > self.offset and not self.other
         ):  # each entry needs at least one byte of the stream; loaders allocate memory up to the highest index
-            self.record.trick(LOADER, f"an object gets the memo index {index}, for which a loader allocates memory")
+            self.record.dangerous(LOADER, f"an object gets the memo index {index}, for which a loader allocates memory")
         if index < len(memo):
             memo[index] = value
         elif index == len(memo):

@@ -14,14 +14,14 @@ class Record:
 
     names: dict[Global, None] = field(default_factory=dict)
     called: set[Global] = field(default_factory=set)  # by REDUCE, NEWOBJ, INST, OBJ
-    tricks: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): dangerous by itself
+    dangers: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): dangerous by itself
     suspects: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): needs review by the user
     outside: dict[str, None] = field(default_factory=dict)  # reasons why it cannot be loaded as a plain pickle
     compilers: frozenset[str] | None = None  # Pythons that may have compiled all of its code; None without code
 
-    def trick(self, callable_: str, why: str) -> None:
+    def dangerous(self, callable_: str, why: str) -> None:
         """Record a form that no ordinary file has; it makes the verdict `dangerous`."""
-        self.tricks[callable_, why] = None
+        self.dangers[callable_, why] = None
 
     def suspect(self, callable_: str, why: str) -> None:
         """Record a form that is harmless only if the rest of the file is; it makes the verdict `unknown`."""
@@ -35,7 +35,7 @@ class Record:
         """Add the facts of another walk."""
         self.names.update(other.names)
         self.called |= other.called
-        self.tricks.update(other.tricks)
+        self.dangers.update(other.dangers)
         self.suspects.update(other.suspects)
         self.outside.update(other.outside)
         if other.compilers is not None:

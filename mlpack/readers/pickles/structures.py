@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import LOADER, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, CraftedError, StuckError
 from mlpack.readers.pickles.joblib_arrays import is_wrapper
 from mlpack.readers.pickles.keys import key_of
 from mlpack.readers.pickles.opcodes import DEEPEST, Machine, handles
@@ -150,12 +150,12 @@ def _check_container(m: Machine, target: Instance, containers: frozenset[str]) -
         raise StuckError("it adds items to joblib's wrapper, which has no method for it")
     # Adding items to an object calls its method, which is known only for containers; other classes get a finding.
     if target.class_name not in containers and (target.made_of is None or use_of(target.made_of) is not None):
-        m.record.trick(target.class_name, _CALLED)
+        m.record.dangerous(target.class_name, _CALLED)
 
 
 def _no_container(target: Any) -> CutOffError:
     if isinstance(target, Global):
-        return TrickError(str(target), _CALLED)
+        return CraftedError(str(target), _CALLED)
     return StuckError(f"it adds items to a {type(target).__name__}")
 
 
@@ -181,7 +181,7 @@ def _set_items(m: Machine, target: Any, flat: Sequence[Any]) -> None:
     keys, values = flat[::2], flat[1::2]
     if isinstance(target, dict):
         if id(target) in m.states and not all(map(_is_attribute, keys, values)):
-            m.record.trick(
+            m.record.dangerous(
                 LOADER, "an object's attributes are changed after they were set, which changes its behaviour"
             )
         for key, value in zip(keys, values, strict=True):

@@ -48,7 +48,7 @@ def _dict(building: Building, node: dict[str, Any]) -> Any:
             building.record.suspect(SCHEMA, "a dictionary in it has more keys than key types, so that skops drops some")
         for one in types:
             if not (isinstance(one, Global) and _KEYS.fullmatch(str(one))):
-                building.record.trick(str(one), "it is called with the keys of a dictionary")
+                building.record.dangerous(str(one), "it is called with the keys of a dictionary")
     items = {str(key): building.value(value) for key, value in content.items()}
     return items if str(name) == "builtins.dict" else Instance(name, mapping=list(items.items()))
 
@@ -107,7 +107,7 @@ def _array(building: Building, node: dict[str, Any]) -> Any:
     with building.tree.open(str(node["file"])) as source:
         array, pickled = read_npy(source, Limits().kept_array)
     if pickled:
-        building.record.trick(str(node["file"])[:200], "it contains pickled objects where skops stores numbers")
+        building.record.dangerous(str(node["file"])[:200], "it contains pickled objects where skops stores numbers")
     values = array.values() if array.shape == () else None
     return values[0] if values else array
 
@@ -151,7 +151,7 @@ def _random_generator(building: Building, node: dict[str, Any]) -> Any:
     kind = state.get("bit_generator") if isinstance(state, dict) else None
     building.names.add(f"numpy.random:{kind}")
     if kind not in _BIT_GENERATORS:
-        building.record.trick(f"numpy.random.{str(kind)[:80]}", "it is called for random numbers")
+        building.record.dangerous(f"numpy.random.{str(kind)[:80]}", "it is called for random numbers")
     if "seed_seq" in content:
         building.value(content["seed_seq"])
     return Instance(name)
@@ -198,7 +198,7 @@ def _method(building: Building, node: dict[str, Any]) -> Any:
     building.names.add(whole.reference)
     building.methods.add(str(whole))
     if not isinstance(method, str) or not method.isidentifier() or method.startswith("__"):
-        building.record.trick("builtins.getattr", "reads an attribute that no ordinary skops file reads")
+        building.record.dangerous("builtins.getattr", "reads an attribute that no ordinary skops file reads")
     building.record.suspect("builtins.getattr", f"contains the method {method!r} of an object that it creates")
     return Instance(Global("builtins", "getattr"), (owner, method))
 

@@ -32,7 +32,7 @@ def check_call(record: Record, called: Global, args: tuple[Any, ...], kwargs: An
         return
     given = (*args, *(kwargs.values() if isinstance(kwargs, dict) else (kwargs,)))
     if called.module in _EXACT or any(map(checks.acts, given)):
-        record.trick(str(called), "it is called with values that it may call, look up or use as memory")
+        record.dangerous(str(called), "it is called with values that it may call, look up or use as memory")
     else:
         record.suspect(str(called), "it is called with arguments that no known file uses")
 

@@ -68,14 +68,16 @@ def _check_formulas(record: Record, target: Instance, held: Mapping[Any, Any]) -
             _check_formula(record, target, value)
     if restores:
         if not (own and target.class_name.startswith("statsmodels.")):
-            record.trick(target.class_name, "its state makes statsmodels evaluate a formula, and its class is hidden")
+            record.dangerous(
+                target.class_name, "its state makes statsmodels evaluate a formula, and its class is hidden"
+            )
         _check_formula(record, target, held.get("formula", 0))
         _check_tables(record, target, held)
     if own:
         for name in _PARTS:
             part = held.get(name)
             if isinstance(part, Instance) and not part.class_name.startswith("statsmodels."):
-                record.trick(target.class_name, f"its {name!r} is not a part of a statsmodels model")
+                record.dangerous(target.class_name, f"its {name!r} is not a part of a statsmodels model")
 
 
 def _check_formula(record: Record, target: Instance, formula: Any) -> None:
@@ -89,7 +91,7 @@ def _check_formula(record: Record, target: Instance, formula: Any) -> None:
     else:
         why = objection(formula) if isinstance(formula, str) else "it is not a text"
         if why is not None:
-            record.trick(
+            record.dangerous(
                 target.class_name,
                 f"its formula is run as code and does more than arithmetic ({why}): {_short(formula)}",
             )
@@ -112,7 +114,7 @@ def _check_tables(record: Record, target: Instance, held: Mapping[Any, Any]) -> 
         if isinstance(table, Instance) and table.class_name in _TABLE_CLASSES:
             plain = True
         if not (plain and _is_table(table)):
-            record.trick(
+            record.dangerous(
                 target.class_name, f"its formula is evaluated with {name!r}, which contains more than a table's values"
             )
 
@@ -146,7 +148,7 @@ def _check_files(record: Record, target: Instance, held: Mapping[Any, Any]) -> N
     # Checked by attributes as well, because a custom class may derive from scikit-learn's.
     reads = "input" in held and ("decode_error" in held or target.class_name.endswith(_VECTORIZERS))
     if reads and not (type(held["input"]) is str and held["input"] == "content"):
-        record.trick(
+        record.dangerous(
             target.class_name,
             f"with input={_value(held['input'])} it opens files named in requests: "
             'call set_params(input="content") on it and save it again',
@@ -164,9 +166,9 @@ def _check_called(record: Record, target: Instance, name: str, held: Mapping[Any
         state = value.state if isinstance(value.state, tuple) and value.state else value.args
         value, depth = (state[0] if state else None), depth + 1
     if isinstance(value, Instance) and value.class_name == "functools.partial":
-        record.trick(target.class_name, f"its {name!r} is nested too deeply")
+        record.dangerous(target.class_name, f"its {name!r} is nested too deeply")
     if isinstance(value, Global) and use_of(value) == "call" and not _makes_tables(value):
-        record.trick(target.class_name, f"its {name!r} calls {value} with request data")
+        record.dangerous(target.class_name, f"its {name!r} calls {value} with request data")
     if name == "func" and _takes_one_value(value, held):
         record.suspect(target.class_name, "its function extracts a single value from a request: build with --trust")
 

@@ -85,12 +85,12 @@ def check_carried(record: Record, callable_: Global, args: tuple[Any, ...]) -> N
     body, imports = args if len(args) == 2 else (None, None)
     source = (body.get("_code") or body.get("code")) if isinstance(body, dict) else None
     if not isinstance(source, str) or not isinstance(imports, str) or not isinstance(body, dict):
-        record.trick(_SOURCE, "the source code that it runs is computed by the file")
+        record.dangerous(_SOURCE, "the source code that it runs is computed by the file")
         return
     text = imports + source
     fault = fault_of(text) or _shadowed(body)
     if fault:
-        record.trick(_SOURCE, f"the file contains Python source code that {fault}: {shown(text)}")
+        record.dangerous(_SOURCE, f"the file contains Python source code that {fault}: {shown(text)}")
     else:
         record.suspect(_SOURCE, f"contains Python source code, which runs when the file is loaded: {shown(source)}")
 

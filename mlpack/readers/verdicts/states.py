@@ -102,7 +102,7 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
     made = target.made_of
     known = made is not None and use_of(made) is not None
     if known and made is not None and not _takes_state(made, target):
-        record.trick(str(made), "the state of its result is set, which may be an existing object")
+        record.dangerous(str(made), "the state of its result is set, which may be an existing object")
     for place, half in enumerate(state if isinstance(state, tuple) else (state,)):
         held = _held(half)
         if held is not None:
@@ -112,7 +112,7 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
         if held is None or not all(isinstance(key, _KEYS) for key in held):
             # An object that acts as a mapping is one for the loader too, so its content must be visible.
             if concerns(target, _RUN_TEXTS):
-                record.trick(target.class_name, "its state, parts of which run as code, is computed by the file")
+                record.dangerous(target.class_name, "its state, parts of which run as code, is computed by the file")
             elif held is not None:
                 record.suspect(target.class_name, "the names of its attributes are computed by the file")
     if known and target.class_name in _SPECIAL:
@@ -136,14 +136,14 @@ def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, s
         if not isinstance(key, str):
             continue
         if key.startswith("__") and key.endswith("__") and not _is_note(key, value):
-            record.trick(name, f"the file sets {key[:80]} on an object, which changes its behaviour")
+            record.dangerous(name, f"the file sets {key[:80]} on an object, which changes its behaviour")
         elif key in _METHOD_NAMES and not _all_methods(value):
-            record.trick(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")
+            record.dangerous(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")
         elif acts(value) and key not in _FUNCTIONS and not name.startswith(_SCORERS):
             if isinstance(value, Global) and key not in _METHODS:
                 record.suspect(name, f"its attribute {key[:80]} is a function, which may replace one of its methods")
             else:
-                record.trick(
+                record.dangerous(
                     name, f"its attribute {key[:80]} is a function that the file chooses, which may replace a method"
                 )
 
@@ -171,16 +171,16 @@ def _check_scorer(record: Record, target: Instance, state: Any) -> None:
     if isinstance(state, dict) and function is None:
         right = True  # calls the model's own score
     if not right:
-        record.trick(target.class_name, "it calls a function that is not one of scikit-learn's scores")
+        record.dangerous(target.class_name, "it calls a function that is not one of scikit-learn's scores")
 
 
 def _check_partial(record: Record, target: Instance, state: Any) -> None:
     # (function, arguments, arguments by name, attributes)
     right = isinstance(state, tuple) and len(state) == 4 and target.args[:1] == state[:1]
     if not right or not isinstance(state[0], Global) or type(state[1]) is not tuple or not isinstance(state[2], dict):
-        record.trick(target.class_name, "it calls an object that the file computes")
+        record.dangerous(target.class_name, "it calls an object that the file computes")
     elif use_of(state[0]) is not None and any(map(acts, (*state[1], *state[2].values()))):
-        record.trick(target.class_name, "it passes a function to a function, which may call it")
+        record.dangerous(target.class_name, "it passes a function to a function, which may call it")
 
 
 _SPECIAL = {
@@ -220,7 +220,9 @@ def _pairs(given: list[Any]) -> Iterator[tuple[Any, Any] | None]:
 def _check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
     if not _HOOKS.isdisjoint(held):
         hook = min(_HOOKS.intersection(held))
-        record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
+        record.dangerous(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
     check_attributes(record, target, held)
     if not _SCIPY_TEMPLATE.fullmatch(str(held.get("_parse_arg_template", ""))):
-        record.trick(target.class_name, "its state contains a text that scipy runs as code and that is not scipy's own")
+        record.dangerous(
+            target.class_name, "its state contains a text that scipy runs as code and that is not scipy's own"
+        )

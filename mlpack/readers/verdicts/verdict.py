@@ -42,7 +42,7 @@ def remedy_for(safety: Safety) -> Remedy | None:
 def judge(record: Record, problem: str = "") -> Safety:
     """`safe` only if every name is allowed for its use, nothing is suspicious, and all was read (`problem` is empty)."""
     findings: dict[tuple[str, str], Finding] = {}
-    for callable_, why in record.tricks:
+    for callable_, why in record.dangers:
         findings[callable_, why] = Finding(callable=callable_, why=f"dangerous: {why}", verdict="dangerous")
     for name in record.names:
         finding = _name(name, record)
