@@ -72,7 +72,7 @@ def test_declared_inputs_and_outputs(info: ModelInfo) -> None:
     ("text", "said"),
     [
         ("def forecast(x): ...", "defines none of load, preprocess, predict, postprocess; it has forecast"),
-        ("def predict(:", "is not Python"),
+        ("def predict(:", "cannot be parsed as Python"),
         ("INPUTS = make()\ndef predict(m, x): ...", r"predict\.py:1: INPUTS is computed"),
         ("INPUTS = {'a': 'float'}\ndef predict(m, x): ...", "is not a data type"),
         ("INPUTS = ['a']\ndef predict(m, x): ...", "is not a dict"),
@@ -129,7 +129,7 @@ def test_a_file_that_no_format_knows_is_packed_with_a_predictor(tmp_path: Path) 
     assert [one.distribution for one in found.info.requirements] == ["numpy", "pandas"]
     assert found.code is not None
     assert (found.code.predictor, [file.name for file in found.code.files]) == ("predict", ["code/predict.py"])
-    with pytest.raises(ModelError, match="no format"):
+    with pytest.raises(ModelError, match="no supported format"):
         prepared(path)
 
 

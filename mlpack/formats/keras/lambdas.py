@@ -63,18 +63,18 @@ class Lambdas:
         try:
             code = self._read(value)
         except CutOffError as error:
-            told = f"dangerous: it holds compiled Python code that cannot be read here: {error}"
-            yield Finding(callable=name, why=told, verdict="dangerous")
+            reason = f"dangerous: it contains compiled Python code that cannot be read: {error}"
+            yield Finding(callable=name, why=reason, verdict="dangerous")
             return
         parts = [part for part in code.walk() if isinstance(part, Code)]
         for part in parts:
             self.pythons = part.pythons if self.pythons is None else self.pythons & part.pythons
         if why := _danger(code):
-            told = f"dangerous: it holds compiled Python code that {why}: {_shown(code)}"
-            yield Finding(callable=name, why=told, verdict="dangerous")
+            reason = f"dangerous: it contains compiled Python code that {why}: {_shown(code)}"
+            yield Finding(callable=name, why=reason, verdict="dangerous")
         else:
-            told = f"it holds compiled Python code, which runs when the model is called: {_shown(code)}"
-            yield Finding(callable=name, why=told, verdict="unknown")
+            reason = f"it contains compiled Python code, which runs when the model is called: {_shown(code)}"
+            yield Finding(callable=name, why=reason, verdict="unknown")
 
     def _read(self, value: Any) -> Code:
         data = _bytes(_text(value))
@@ -136,12 +136,12 @@ def _shown(code: Code) -> str:
     constants = dict.fromkeys(
         _escaped(repr(part)[:60]) for part in parts[:200] if part is not None and not isinstance(part, Code)
     )
-    told = f"{_escaped(code.name)}({arguments})"
+    text = f"{_escaped(code.name)}({arguments})"
     if names:
-        told += f", names {', '.join(_escaped(name[:60]) for name in list(names)[:40])}"
+        text += f", names {', '.join(_escaped(name[:60]) for name in list(names)[:40])}"
     if constants:
-        told += f", constants {', '.join(constants)}"
-    return told if len(told) <= _SHOWN else told[:_SHOWN] + "..."
+        text += f", constants {', '.join(constants)}"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def _escaped(text: str) -> str:

@@ -75,7 +75,7 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         if (not named and not _sure(artifact.head)) or (
             artifact.packed is None and sniff(artifact.path, artifact.head).broken
         ):
-            return None  # a pointer or a web page in its place is told as that
+            return None  # a pointer or a web page is reported as such
         raise UnreadableModelError(
             f"{artifact.name} cannot be read as safetensors: {stopped}.",
             hint="Fetch the file again, or export it again.",
@@ -105,12 +105,12 @@ def _sure(head: bytes) -> bool:
 
 def _listed(root: Any, chosen: str) -> tuple[Content, ...]:
     """A checkpoint's own entries, not what lies in them."""
-    told = []
+    contents = []
     for key, value in list(held_in(root).items())[:100]:
         tensors = state_dict_of(value)
         words = detail(value) if tensors is None else f"a state dict of {len(tensors)} tensors"
-        told.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
-    return tuple(told)
+        contents.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
+    return tuple(contents)
 
 
 def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
@@ -119,7 +119,7 @@ def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
     if whole is not None:
         return "", whole
     inside = held_in(root)
-    held = {key: told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
+    held = {key: weights for key, value in inside.items() if (weights := state_dict_of(value)) is not None}
     if not held:
         return "", None
     key = next((one for one in KEYS if one in held), None) or max(held, key=lambda one: len(held[one]))

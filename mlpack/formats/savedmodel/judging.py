@@ -24,8 +24,8 @@ def judge(graph: MetaGraph) -> Safety:
     findings: dict[str, Finding] = {}
 
     def found(op: str, why: str, verdict: Verdict) -> None:
-        told = f"dangerous: {why}" if verdict == "dangerous" else why
-        findings.setdefault(op, Finding(callable=f"tensorflow.{op}"[:200], why=told, verdict=verdict))
+        reason = f"dangerous: {why}" if verdict == "dangerous" else why
+        findings.setdefault(op, Finding(callable=f"tensorflow.{op}"[:200], why=reason, verdict=verdict))
 
     for op in sorted(operators_of(graph)):
         kind = kind_of(op)

@@ -39,7 +39,7 @@ def test_a_count_has_a_bound() -> None:
     """What cannot be, or could not be served, is refused with both numbers."""
     assert counted("5", 10, "features") == 5
     for value in ("-1", 11):
-        with pytest.raises(CutOffError, match=r"features, where 10 are"):
+        with pytest.raises(CutOffError, match=r"features; at most 10 can"):
             counted(value, 10, "features")
 
 

@@ -56,8 +56,8 @@ class Program:
 
     def refuse(self, what: str, why: str) -> None:
         """Add a thing that torch never writes, and that may run."""
-        told = f"{what[:80].encode('unicode_escape').decode()}"
-        self.findings[told, why] = Finding(callable=told, why=f"dangerous: {why}", verdict="dangerous")
+        shown = f"{what[:80].encode('unicode_escape').decode()}"
+        self.findings[shown, why] = Finding(callable=shown, why=f"dangerous: {why}", verdict="dangerous")
 
     def read(self, document: Any) -> None:
         """Add what a JSON document holds."""

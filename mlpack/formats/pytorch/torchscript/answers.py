@@ -66,7 +66,7 @@ def _parts(script: Script, kind: ast.expr | None, value: Any) -> list[tuple[str 
         return None
     fields = script.record(ast.unparse(kind)) if isinstance(kind, ast.Attribute) else None
     if fields is not None:
-        return [(name, parsed(told), _at(value, n, len(fields))) for n, (name, told) in enumerate(fields.items())]
+        return [(name, parsed(type_), _at(value, n, len(fields))) for n, (name, type_) in enumerate(fields.items())]
     if isinstance(value, Record):
         return [(name, None, one) for name, one in zip(value.names, value, strict=True)]
     if isinstance(value, dict):
