@@ -74,7 +74,7 @@ def nodes(document: Any) -> Iterator[dict[str, Any]]:
         value = waiting.pop()
         count += 1
         if count > _MOST_NODES:
-            raise ValueError("its configuration is larger than is read here")
+            raise ValueError("its configuration is too large to be read")
         if isinstance(value, dict):
             yield value
             waiting.extend(value.values())

@@ -139,15 +139,15 @@ def _read(tree: Tree, name: str) -> Mapping[str, Any]:
 
 def _object(text: str | bytes, name: str) -> Mapping[str, Any]:
     if len(text) > _LONGEST_JSON:
-        raise CutOffError(f"its {name} is longer than is read here")
+        raise CutOffError(f"its {name} is too long to be read")
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except _TwiceError as error:
         raise ValueError(f"its {name} names {error} twice") from error
     except ValueError as error:
-        raise ValueError(f"its {name} is no JSON") from error
+        raise ValueError(f"its {name} is not JSON") from error
     if not isinstance(found, dict):
-        raise ValueError(f"its {name} is no JSON object")  # noqa: TRY004  # an invalid file, not a wrong type of an argument
+        raise ValueError(f"its {name} is not a JSON object")  # noqa: TRY004  # an invalid file, not a wrong type of an argument
     return found
 
 

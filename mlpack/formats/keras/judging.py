@@ -30,7 +30,7 @@ _VALUES = frozenset({
     "__superclass_config__", "TensorShape", "TypeSpec", "CompositeTensor", "__complex__",
 })  # fmt: skip
 _TRUST = "build with --trust if you know where the file comes from"
-_ELSEWHERE = f"it runs a program that is not read here: {_TRUST}"
+_ELSEWHERE = f"it runs a program that is not checked: {_TRUST}"
 _SPECIAL: Mapping[str, tuple[Verdict, str]] = {
     "TorchModuleWrapper": ("dangerous", "dangerous: it unpickles"),
     "TFSMLayer": ("dangerous", "dangerous: it loads a SavedModel from any folder of the machine"),
@@ -98,7 +98,7 @@ def judge(
 
 def _why_own(path: str) -> str:
     if path.startswith("__main__."):
-        return "a class or function of the author's own: build with --include FILE, which defines it"
+        return "a class or function of its author: build with --include FILE, which defines it"
     root = path.partition(".")[0]
     return (
         f"code of `{root}`, which Keras does not have: if it is your own, build with --include and its file or folder; "

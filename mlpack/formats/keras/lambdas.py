@@ -80,7 +80,7 @@ class Lambdas:
         data = _bytes(_text(value))
         self._left -= len(data)
         if self._left < 0:
-            raise CutOffError("the file holds more code than is read here")
+            raise CutOffError("the file contains too much code to be read")
         return read_code(data)
 
 
@@ -94,7 +94,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list) and len(value) == 3:  # code, defaults, closure
         value = value[0]
     if not isinstance(value, str):
-        raise CutOffError("it is written in no known way")
+        raise CutOffError("it is in an unknown form")
     return value
 
 
@@ -118,7 +118,7 @@ def _danger(code: Code) -> str | None:
                     return f"{why} (`{_escaped(word)}`)"
         for special in _specials(part):
             if special not in _HARMLESS:
-                return f"reaches into the interpreter (`{_escaped(special)}`)"
+                return f"accesses the interpreter's internals (`{_escaped(special)}`)"
     return None
 
 

@@ -39,12 +39,14 @@ def interface_of(model: Model) -> Interface:
         return Interface(problem="it has no inputs", task=task, classes=classes)
     strange = [f"{one.name} ({_words(one)})" for one in model.inputs if not _plain(one)]
     if strange:
-        return Interface(problem=f"no request can carry its input {', '.join(strange[:3])}", task=task, classes=classes)
+        return Interface(
+            problem=f"requests cannot contain its input {', '.join(strange[:3])}", task=task, classes=classes
+        )
     served = [one for one in model.outputs if _plain(one) or _is_zipmap(one)]
     unserved = tuple(f"{one.name} ({_words(one)})" for one in model.outputs if one not in served)
     if not served:
         return Interface(
-            problem="no answer can carry any of its outputs", unserved=unserved, task=task, classes=classes
+            problem="responses cannot contain any of its outputs", unserved=unserved, task=task, classes=classes
         )
     batch = _batch(model.inputs, served)
     if batch == "any" and rows_are_scaled_together(model):

@@ -61,7 +61,7 @@ def read_tensor(tensor: Field) -> TensorInfo:
         elif field.number in (4, 5, 6, 7, 10, 11):
             field.skip_run()
     if len(dims) > _MOST_AXES:
-        raise CutOffError("a tensor in it has more axes than any")
+        raise CutOffError("a tensor in it has too many axes")
     count = prod(dims) if all(0 <= size < _LARGEST for size in dims) else 0
     return TensorInfo(
         name=name,
@@ -100,6 +100,6 @@ def _sizes(field: Field) -> list[int]:
 def _part(external: dict[str, str], kind: int, count: int) -> Part:
     numbers = [external.get(key, "0") for key in ("offset", "length")]
     if not all(_NUMBER.fullmatch(one) for one in numbers):
-        raise CutOffError("a tensor in it lies at a place in a file beside it that is no number")
+        raise CutOffError("the offset of a tensor in an external file is not a number")
     offset, length = map(int, numbers)
     return Part(location=external.get("location", ""), end=offset + (length or -(-count * _BITS.get(kind, 8) // 8)))

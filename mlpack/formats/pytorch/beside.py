@@ -27,7 +27,7 @@ def library_of(artifact: Artifact) -> str:
         kind = config.get("model_type", "") if isinstance(config, dict) else ""
         named = f" ({kind[:60]})" if isinstance(kind, str) and kind else ""
         return (
-            f"It lies in the folder of {what}{named}: a predictor whose load() is {call} serves the folder "
+            f"It is in the folder of {what}{named}: a predictor whose load() is {call} serves the folder "
             f"(`predictor: predict.py`, `requirements: [{packages}]`). Or: "
         )
     return ""

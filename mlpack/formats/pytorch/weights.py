@@ -152,7 +152,7 @@ def _info(
             "Give a few rows: --sample rows.json, a list with a row each, or records by forward's argument names; whole "
             "numbers are INT64, others FP32."
         )
-        warnings.append(no_signature(f"weights do not tell what the module of {entry} takes"))
+        warnings.append(no_signature(f"weights do not record what the module of {entry} takes"))
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
         columns = columns_of_rows(artifact.sample, inputs)
@@ -187,7 +187,7 @@ def _entry(artifact: Artifact) -> str | None:
     entry = artifact.entry
     if entry is not None and not _ENTRY.fullmatch(entry):
         raise UsageError(
-            f"{artifact.name} holds weights, and {entry!r} names no function that makes a model for them.",
+            f"{artifact.name} holds weights, and {entry!r} names no function that builds a model for them.",
             hint="Write --entry pkg.mod:make_model: the module's name, a colon, the function's.",
         )
     return entry

@@ -56,7 +56,7 @@ def _problem(call: Call, graph: MetaGraph) -> str:
         if tensor.composite:
             return f"{tensor.name} is a sparse or ragged tensor"
         if not tensor.dtype:
-            return f"{tensor.name} has a data type that JSON cannot carry"
+            return f"{tensor.name} has a data type without a JSON form"
     if kind := graph.objects.composites.kind_of(tensor.name for tensor in call.inputs):
         parts = ", ".join(tensor.name for tensor in call.inputs[:8])
         return f"it takes a {kind} tensor, and {parts} are the parts of it, which are no rows"

@@ -45,7 +45,7 @@ def liked(model: Estimator) -> Like | None:
 
 def _statsmodels(model: Estimator) -> Like:
     if model.path.startswith(_SERIES):
-        return Like(problem="it forecasts a series from its own past, so there are no rows to answer")
+        return Like(problem="it forecasts a time series from its past values, so there are no rows to predict")
     results = any_instance(model.get("_results")) or model
     fitted = any_instance(results.get("model"))
     data = any_instance(fitted.get("data")) if fitted else None
@@ -66,7 +66,7 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
     kinds = dict(zip(_columns(frame), _kinds(frame), strict=False))
     if not kinds:
         return Like(
-            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
+            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not record the columns of its table"
         )
     named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
     known = dict(zip(_columns(frame), _known(frame, len(kinds)), strict=False))

@@ -66,7 +66,7 @@ def read_model(data: Bytes) -> Model:
     codes = [_code(one) for one in table.tables(1, 10_000)]
     for one in table.tables(4):
         if one.scalar(1, "Q") + one.scalar(2, "Q") > data.size:
-            raise CutOffError("one of its buffers lies outside the file")
+            raise CutOffError("one of its buffers is outside the file")
     calls = [_signature(one, graphs) for one in table.tables(7, 100)]
     if not calls and graphs:
         calls = [_main(graphs[0])]

@@ -41,7 +41,7 @@ def inspect_exported(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
                 info={"safety": pickle.safety.to_json()},
             ) from error
         raise UnreadableModelError(
-            f"{artifact.name} is a torch.export archive, and its program cannot be read ({str(error)[:150]}).",
+            f"{artifact.name} is a torch.export archive, but its program cannot be read ({str(error)[:150]}).",
             hint="Export it again with a current release of torch.",
         ) from error
 
@@ -96,7 +96,7 @@ class _Program:
             options={"kind": "exported", **rows},
             advice=""
             if signature
-            else "Its inputs cannot come with a request; write a predictor of your own: `predictor: predict.py`.",
+            else "Requests cannot contain its inputs; write a predictor of your own: `predictor: predict.py`.",
             names=names,
         )
 
@@ -111,7 +111,7 @@ class _Program:
             if "user_input" in spec:
                 name = spec["user_input"]["arg"].get("as_tensor", {}).get("name")
                 if name is None:
-                    fixed.append("an argument that is no tensor")
+                    fixed.append("an argument that is not a tensor")
                 else:
                     tensors.append(self._tensor(name))
             elif "constant_input" in spec:
