@@ -117,7 +117,7 @@ class ChunkSource:
         return skipped
 
 
-class Peeked:
+class PeekedSource:
     """A source whose first bytes were already read."""
 
     def __init__(self, head: bytes, source: Source) -> None:
@@ -166,7 +166,7 @@ def peek(source: Source, count: int) -> tuple[bytes, Source]:
         parts.append(data)
         left -= len(data)
     head = b"".join(parts)
-    return head, Peeked(head, source)
+    return head, PeekedSource(head, source)
 
 
 @contextmanager

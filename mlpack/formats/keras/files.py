@@ -141,7 +141,7 @@ def _object(text: str | bytes, name: str) -> Mapping[str, Any]:
     if len(text) > _LONGEST_JSON:
         raise CutOffError(f"its {name} is too long to be read")
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        found = json.loads(text, object_pairs_hook=_unique_keys)
     except _TwiceError as error:
         raise ValueError(f"its {name} names {error} twice") from error
     except ValueError as error:
@@ -155,7 +155,7 @@ class _TwiceError(Exception):
     """A key stands twice in a JSON object, of which readers take one or the other."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

@@ -15,7 +15,7 @@ def companions(artifact: Artifact, locations: Mapping[str, int]) -> Mapping[str,
     Raises UnsafeModelError when a name leads out of the folder, UnreadableModelError when a file is missing or too short.
     """
     names = sorted(locations)
-    outside = [name for name in names if not _stays(name)]
+    outside = [name for name in names if not _is_inside(name)]
     sizes = {} if outside else {name: _size(artifact, name) for name in names}
     outside += [name for name, size in sizes.items() if size == _OUTSIDE]
     if outside:
@@ -44,7 +44,7 @@ _MISSING, _OUTSIDE = -2, -3
 _OWN_MEMORY = "_ORT_MEM_ADDR_"  # onnxruntime's own mark: what follows as an offset is an address in its memory
 
 
-def _stays(name: str) -> bool:
+def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
     printable = all(32 <= ord(letter) != 127 for letter in name)
     inside = not path.is_absolute() and ".." not in path.parts and "\\" not in name and not PureWindowsPath(name).drive

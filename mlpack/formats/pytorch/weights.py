@@ -14,7 +14,7 @@ from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.readers.encodings.safetensors import announced, read_header
+from mlpack.readers.encodings.safetensors import looks_like_safetensors, read_header
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.contents import detail, kind
 from mlpack.readers.sniff import sniff
@@ -66,7 +66,7 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
     """What a safetensors file is; None when it is none. Raises UnreadableModelError for a broken one."""
     named = artifact.name.lower().endswith(".safetensors")
     size = artifact.size if artifact.size >= 0 else 1 << 62  # of a compressed file nobody knows yet
-    if not announced(artifact.head, size) and not (named and len(artifact.head) >= 8):
+    if not looks_like_safetensors(artifact.head, size) and not (named and len(artifact.head) >= 8):
         return None
     try:
         with artifact.open() as source:

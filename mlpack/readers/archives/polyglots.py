@@ -44,7 +44,7 @@ def second_format(file: BinaryIO, size: int) -> str:
     return ""
 
 
-def second_behind(file: BinaryIO, size: int, held: int) -> str:
+def zip_after(file: BinaryIO, size: int, held: int) -> str:
     """Why a file of pickles, or of unknown format, is also a zip archive; "" when it is not.
 
     `held` is the end of the pickle at the start of the file, which may contain an archive as bytes; 0 for other files.

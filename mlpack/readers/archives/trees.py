@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 from mlpack.readers.archives.tars import HEAD, is_tar, tar_members
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.archives.zips import ZipMember, open_member, read_directory
-from mlpack.readers.encodings.safetensors import announced
+from mlpack.readers.encodings.safetensors import looks_like_safetensors
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.streams import CHUNK, ChunkSource, FileSource, Source, compression_of, peek, unpacked
 
@@ -104,7 +104,7 @@ def open_tree(path: Path) -> Tree | None:
         if is_tar(head):
             return _tar(path, file, None, size)
         compression = compression_of(head)
-        if compression is None or compression == "zfile" or announced(head, size):
+        if compression is None or compression == "zfile" or looks_like_safetensors(head, size):
             return None
         return _compressed(path, file, compression, size)
 
@@ -118,7 +118,7 @@ def _folder(path: Path) -> Tree:
         folders.sort()
         for item in sorted(Path(folder) / name for name in (*folders, *files)):
             name = item.relative_to(path).as_posix()
-            if item.is_symlink() and not _stays(item, root):
+            if item.is_symlink() and not _is_inside(item, root):
                 escaping.append(name)
             elif item.is_file():
                 sizes[name] = item.stat().st_size
@@ -130,7 +130,7 @@ def _folder(path: Path) -> Tree:
     )
 
 
-def _stays(link: Path, root: Path) -> bool:
+def _is_inside(link: Path, root: Path) -> bool:
     try:
         return link.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # a link loop

@@ -16,7 +16,7 @@ from mlpack.readers.encodings.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.encodings.json_text import JsonCursor
 from mlpack.readers.encodings.ubjson import UbjCursor
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.streams import CHUNK, MemorySource, Peeked, Source
+from mlpack.readers.streams import CHUNK, MemorySource, PeekedSource, Source
 
 Serialisation = Literal["json", "ubjson", "binary"]
 Opener = Callable[[], AbstractContextManager[Source]]
@@ -168,7 +168,7 @@ def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
         mark = f'"{key}"'.encode() if kind == "json" else b"L" + struct.pack(">q", len(key)) + key.encode()
         place = tail.rfind(mark)
         if place >= 0:
-            pick(_cursor(Peeked(b"{", MemorySource(tail[place:])), kind), {**_LEARNER, "version": None}, where)
+            pick(_cursor(PeekedSource(b"{", MemorySource(tail[place:])), kind), {**_LEARNER, "version": None}, where)
 
 
 def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:

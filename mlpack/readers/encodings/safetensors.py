@@ -37,7 +37,7 @@ class Header:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def announced(head: bytes, size: int) -> bool:
+def looks_like_safetensors(head: bytes, size: int) -> bool:
     """Whether these first bytes look like a safetensors file of `size` bytes: a length, then a JSON object's brace.
 
     Some lengths look like the start of compressed data; such a file is not treated as compressed.
@@ -61,7 +61,7 @@ def read_header(source: Source, size: int) -> Header:
     while len(text) < length and (data := source.read(length - len(text))):
         text += data
     try:
-        document = json.loads(text, object_pairs_hook=_once)
+        document = json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise CutOffError(f"its header is not JSON ({str(error)[:100]})") from error
     if not isinstance(document, dict):
@@ -79,7 +79,7 @@ def read_header(source: Source, size: int) -> Header:
     return Header(tensors=tensors, metadata=texts)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name occurs twice")

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpack.errors import UnreadableModelError
-from mlpack.readers.archives.polyglots import second_behind, second_format
+from mlpack.readers.archives.polyglots import second_format, zip_after
 from mlpack.readers.archives.tars import is_tar, tar_members
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.archives.zips import ZipMember, open_inner, open_member, read_directory
 from mlpack.readers.encodings.npy import MAGIC as NPY
 from mlpack.readers.encodings.npy import read_npy
-from mlpack.readers.encodings.safetensors import announced
+from mlpack.readers.encodings.safetensors import looks_like_safetensors
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Instance, Member, PickleFile
@@ -113,10 +113,10 @@ class _Reading:
         elif is_tar(head):
             self._tar(None)
         else:
-            if announced(head, self.size):  # gigabytes of tensors, which are not pickles
+            if looks_like_safetensors(head, self.size):  # gigabytes of tensors, which are not pickles
                 self.end = 8 + int.from_bytes(head[:8], "little")
             self._layer(self._whole, head, "", 0)
-            self.problem = self.problem or second_behind(self.file, self.size, self.held)
+            self.problem = self.problem or zip_after(self.file, self.size, self.held)
         if not self.found and not self.problem:
             return None
         for why in self.record.outside:
@@ -141,7 +141,9 @@ class _Reading:
 
     def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
         """Read the stream that `make` opens, by its first bytes `head`: compressed, a .npy, or a pickle."""
-        compression = None if not name and not depth and announced(head, self.size) else compression_of(head)
+        compression = (
+            None if not name and not depth and looks_like_safetensors(head, self.size) else compression_of(head)
+        )
         if compression and depth < _LAYERS:
             self._compressed(make, compression, name, depth)
         elif head.startswith(NPY):
@@ -158,7 +160,7 @@ class _Reading:
         try:
             head, _ = peek(inner(), _HEAD)
         except CutOffError as stopped:
-            if not _expected(name):
+            if not _has_pickle_name(name):
                 return  # a zip member that begins like this by chance
             self.problem = self.problem or str(stopped)
             head = b""
@@ -242,7 +244,7 @@ class _Reading:
                 self._member(member)
             except CutOffError as stopped:
                 self.problem = self.problem or f"in {member.name!r}: {stopped}"
-                self.found = self.found or _expected(member.name)
+                self.found = self.found or _has_pickle_name(member.name)
 
     def _tar(self, source: Source | None) -> None:
         """Read the members of a tar; `source` is the decompressed tar, if it is compressed."""
@@ -307,11 +309,11 @@ class _Reading:
 def _is_pickle(walked: Walked, name: str) -> bool:
     named = bool(walked.record.names)
     if not walked.recognised:
-        return bool(name) and _expected(name) and (named or not walked.stuck)
+        return bool(name) and _has_pickle_name(name) and (named or not walked.stuck)
     # Tensor bytes in a zip may look like a pickle; without a lookup of a name they are not one.
-    return not walked.problem or named or _expected(name) or (walked.sure and not _RAW.search(name))
+    return not walked.problem or named or _has_pickle_name(name) or (walked.sure and not _RAW.search(name))
 
 
-def _expected(name: str) -> bool:
+def _has_pickle_name(name: str) -> bool:
     # The file itself, or a zip member with a pickle's name.
     return not name or name.endswith(_PICKLE_NAMES)

@@ -103,7 +103,7 @@ def read_wrapped(m: Machine, wrapper: Instance, state: Any) -> None:
         return
     dtype, shape = _described(m, wrapper, state)
     if not m.array_met:
-        m.array_met, m.plain_goes_on = True, not m.at_end() and is_opcode(m.buf[m.pos])
+        m.array_met, m.continues_after_array = True, not m.at_end() and is_opcode(m.buf[m.pos])
     m.arrays += 1
     m.stack.pop()
     if dtype.has_object:

@@ -98,7 +98,7 @@ def _string(m: Machine) -> None:
         return
     plain = _ESCAPE.sub(_unescape, text)
     if any(_is_letter(int(found[1], 16) if found[1] else int(found[2] or b"0", 8)) for found in _ESCAPE.finditer(text)):
-        _disguised(m)
+        _refuse_escape(m)
     _push_python2(m, plain)
 
 
@@ -106,7 +106,7 @@ def _is_letter(code: int) -> bool:
     return 0x20 < code < 0x7F and code != _BACKSLASH
 
 
-def _disguised(m: Machine) -> None:
+def _refuse_escape(m: Machine) -> None:
     # No pickler escapes letters; a search of the file for a name (joblib's wrappers) would miss it.
     m.record.dangerous(LOADER, "plain letters of a text are escaped, so that a search of the file does not find it")
 
@@ -135,7 +135,7 @@ def _unicode(m: Machine) -> None:
         m.stack.append(Blob(kind="str", size=len(line), head=line[: m.limits.kept_array]))
     else:
         if any(_is_letter(int(found[1], 16)) for found in _UNICODE_ESCAPE.finditer(line)):
-            _disguised(m)
+            _refuse_escape(m)
         m.stack.append(line.decode("raw-unicode-escape") if b"\\" in line else line.decode("latin-1"))
 
 

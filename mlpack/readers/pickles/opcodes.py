@@ -84,7 +84,7 @@ class Machine(ByteWindow):
         self.states: dict[int, Any] = {}  # by identity: dicts that are the state of an object
         self.protocol = 0
         self.array_met = False  # an array of joblib was found in this pickle
-        self.plain_goes_on = False  # a loader without joblib would continue with the first array's bytes as opcodes
+        self.continues_after_array = False  # other loaders read the first array's bytes as opcodes
         self.began = self.offset
         self.frame = None
         self.headed = self.known_protocol = False  # a header was found; its protocol exists

@@ -42,7 +42,7 @@ class Walked:
     stuck: bool = False  # it could not be read to the end, and no loader can read further
     end: int = 0  # end of the last pickle that was read completely
     torch: bool = False  # torch's format from before 1.6
-    plain_goes_on: bool = False  # loaders other than joblib continue the first pickle after its first array
+    continues_after_array: bool = False  # loaders other than joblib continue the first pickle after its first array
     memos: list[Collection[Any]] = field(default_factory=list)  # the first pickle's memo, if it is read twice
 
 
@@ -52,10 +52,10 @@ def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: 
     walked = _walk(machine, name)
     walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
     walked.wrappers = machine.wrappers
-    if walked.plain_goes_on and inside:
+    if walked.continues_after_array and inside:
         walked.problem = walked.problem or _TWO_WAYS
-    elif walked.plain_goes_on:
-        _walk_plainly(make, budget, walked)
+    elif walked.continues_after_array:
+        _walk_without_joblib(make, budget, walked)
     walked.memos.clear()
     return walked
 
@@ -95,12 +95,12 @@ def _walk(machine: Machine, name: str) -> Walked:
 
 def _note_arrays(machine: Machine, walked: Walked) -> None:
     """Record whether loaders other than joblib continue after the pickle's first array; they read only the first pickle."""
-    if not machine.plain_goes_on:
+    if not machine.continues_after_array:
         return
     if walked.members:
         walked.problem = walked.problem or _TWO_WAYS
     else:
-        walked.plain_goes_on, walked.memos = True, _memos(machine)
+        walked.continues_after_array, walked.memos = True, _memos(machine)
 
 
 def _memos(machine: Machine) -> list[Collection[Any]]:
@@ -119,10 +119,10 @@ def _stopped(machine: Machine, walked: Walked, name: str, stopped: CutOffError, 
     if not walked.members:
         walked.sure, walked.stuck = machine.known_protocol, isinstance(stopped, StuckError)
         # Text and other files may begin with letters that are opcodes; a real pickle has more valid bytes.
-        got_on = bool(machine.record.called) or (
+        advanced = bool(machine.record.called) or (
             machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo)
         )
-        walked.recognised = machine.headed or dangerous or got_on
+        walked.recognised = machine.headed or dangerous or advanced
         walked.problem = why
         walked.record.merge(machine.record)
         root = machine.outer[0][0] if machine.outer else machine.stack
@@ -141,7 +141,7 @@ def _first(stack: list[Any]) -> Any:
     return stack[0] if stack else None
 
 
-def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
+def _walk_without_joblib(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
     """Read the stream like a loader without joblib, which treats the bytes of an array as opcodes.
 
     It stops in the first pickle, usually because these bytes are invalid.

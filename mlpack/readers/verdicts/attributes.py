@@ -81,7 +81,7 @@ def _check_formulas(record: Record, target: Instance, held: Mapping[Any, Any]) -
 
 
 def _check_formula(record: Record, target: Instance, formula: Any) -> None:
-    if formula is None or name_only(formula):
+    if formula is None or is_flag(formula):
         return
     if isinstance(formula, dict):
         for one in formula.values():
@@ -97,7 +97,7 @@ def _check_formula(record: Record, target: Instance, formula: Any) -> None:
             )
 
 
-def name_only(formula: Any) -> bool:
+def is_flag(formula: Any) -> bool:
     """Whether a value is only a flag for a formula."""
     return isinstance(formula, bool)
 

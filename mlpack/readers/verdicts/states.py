@@ -101,7 +101,7 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
     """Record suspicious parts of the state that an object gets."""
     made = target.made_of
     known = made is not None and use_of(made) is not None
-    if known and made is not None and not _takes_state(made, target):
+    if known and made is not None and not _accepts_state(made, target):
         record.dangerous(str(made), "the state of its result is set, which may be an existing object")
     for place, half in enumerate(state if isinstance(state, tuple) else (state,)):
         held = _held(half)
@@ -119,7 +119,7 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
         _SPECIAL[target.class_name](record, target, state)
 
 
-def _takes_state(made: Global, target: Instance) -> bool:
+def _accepts_state(made: Global, target: Instance) -> bool:
     # A class, or a function that creates a new object; others may return one of their arguments.
     last = made.name.rpartition(".")[2]
     return (
