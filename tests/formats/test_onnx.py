@@ -353,7 +353,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     for size in (10, 60, len(data) // 3, len(data) // 2, len(data) - 20):
         path.write_bytes(data[:size])
-        with pytest.raises(UnreadableModelError, match="cannot be read to its end"):
+        with pytest.raises(UnreadableModelError, match="cannot be read to the end"):
             look(path)
 
 

@@ -155,7 +155,7 @@ def test_models_that_hold_each_other(tmp_path: Path) -> None:
     model.regressor_, other.regressor_ = other, model
     model._training_dim = other._training_dim = 2
     model.n_features_ = other.n_features_ = 3
-    with pytest.raises(UnreadableModelError, match="without end"):
+    with pytest.raises(UnreadableModelError, match="contain each other"):
         _inspected(model, tmp_path / "model.pkl")
 
 
