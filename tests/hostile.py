@@ -145,7 +145,7 @@ def _broken() -> dict[str, Row]:
         "no_stop.pkl": (good[:-1], "unknown", "", "cut off"),
         "length_claim.pkl": (P4 + b"\x8e" + struct.pack("<Q", 1 << 60) + b"abc", "unknown", "", "cut off"),
         "protocol_99.pkl": (b"\x80\x63N.", "unknown", "", "protocol 99"),
-        "unbalanced.pkl": (P4 + b"R.", "unknown", "", "sound pickle"),
+        "unbalanced.pkl": (P4 + b"R.", "unknown", "", "valid pickle"),
         "memo_missing.pkl": (P4 + b"h\x05.", "unknown", "", "memo entry"),
         "calls_a_string.pkl": (P4 + text("os") + b")R.", "unknown", "", "calls a str"),
         "marks.pkl": (P4 + b"(" * 200_000 + b"l.", "unknown", "", "deep"),

@@ -1,4 +1,4 @@
-"""Which files of a folder may be models, by their names and first bytes, without reading further."""
+"""Find files in a folder that may be models, by name and first bytes only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpack.formats.base import Format
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.streams import COMPRESSED_SUFFIXES
 
-# joblib < 0.10 keeps each array in a file beside the pickle: clf.pkl, clf.pkl_01.npy, ...
+# joblib < 0.10 stores each array in a separate file next to the pickle: clf.pkl, clf.pkl_01.npy, ...
 _SIDE_FILE = re.compile(r"\.\w+_\d+\.npy(\.\w+)?$")
 _MOST_FILES = 40
 _MOST_ENTRIES = 5000
@@ -19,9 +19,9 @@ _DEPTH = 3
 
 
 def candidates(folder: Path, formats: Sequence[Format]) -> tuple[list[Path], bool]:
-    """Files below a folder that may be models, sorted, and whether there are more than are listed.
+    """The files below a folder that may be models, sorted, and whether the list is incomplete.
 
-    Looks three levels deep, follows no links, and passes by what is no regular file.
+    Search three levels deep. Links and files that are not regular are skipped.
     """
     suffixes = {*PICKLES, *COMPRESSED_SUFFIXES, *(suffix for one in formats for suffix in one.suffixes)}
     found: list[Path] = []
@@ -32,7 +32,7 @@ def candidates(folder: Path, formats: Sequence[Format]) -> tuple[list[Path], boo
         try:
             items = sorted(current.iterdir())
         except OSError:
-            continue  # a folder inside that may not be listed is passed by
+            continue  # an unreadable subfolder is skipped
         for item in items:
             entries += 1
             mode = item.lstat().st_mode

@@ -1,4 +1,4 @@
-"""The model's own files as the bundle holds them: hashed while they stream, under names that need no quoting anywhere."""
+"""The model's files in the bundle: hashed while they are streamed, with names that need no quoting."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ OnBytes = Callable[[int, int], None]
 
 
 def model_files(info: ModelInfo, on_bytes: OnBytes | None) -> Iterator[BundleFile]:
-    """Every file of the model below `model/`, in the order of their names; its own name stays in the card.
+    """Every file of the model below `model/`, sorted by name. The original name is recorded in the card.
 
-    Raises ModelError for what cannot be read, or holds nothing.
+    Raises ModelError for a file that cannot be read.
     """
     try:
         found = list(_found(info))
@@ -37,16 +37,18 @@ def model_files(info: ModelInfo, on_bytes: OnBytes | None) -> Iterator[BundleFil
             yield replace(file, size=size, sha256=digest.hexdigest())
     except (OSError, CutOffError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ModelError(f"cannot read {info.path}: {why}", hint="Was it moved while it was packed?") from error
+        raise ModelError(
+            f"cannot read {info.path}: {why}", hint="Do not move or change the file while it is packed; then try again."
+        ) from error
 
 
 def model_root(info: ModelInfo) -> str:
-    """Where in the bundle the model is: `model/` and the name of its file or folder."""
+    """The model's path in the bundle: `model/` and the name of its file or folder."""
     return f"model/{_safe(info.packed.rpartition('/')[2] if info.packed else _stem(info))}"
 
 
 def _found(info: ModelInfo) -> Iterator[BundleFile]:
-    """The files, not hashed yet; an archive's are taken out of it one by one, never all at once."""
+    """The files, not hashed yet; members of an archive are extracted one at a time."""
     root = model_root(info)
     if info.packed is None and info.path.is_file():
         yield _unread(root, info.path, info.path.stat().st_size)
@@ -76,7 +78,7 @@ def _unread(name: str, source: Path, size: int, member: str | None = None) -> Bu
 
 
 def _stem(info: ModelInfo) -> str:
-    """A file's or folder's own name; an archive's without the ending that says how it is packed."""
+    """The name of the file or folder; for an archive, without its archive suffix."""
     if info.packed is None:
         return info.path.name
     return re.sub(r"\.(zip|tar|tgz|tbz2?|txz|tar\.\w+)$", "", info.path.name, flags=re.IGNORECASE)

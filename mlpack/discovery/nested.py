@@ -1,4 +1,4 @@
-"""Models inside a folder or an archive: which folders and files of a Tree to ask the formats about, and their answers."""
+"""Find models inside a folder or an archive: inspect its folders and files with every format."""
 
 from __future__ import annotations
 
@@ -26,21 +26,24 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Inside:
-    """A model in a tree: the name of its folder or file below the root, and what it is, or why that cannot be told."""
+    """A model in a tree: the name of its folder or file below the root, and its info, or the error of its inspection."""
 
     name: str
     info: ModelInfo | None = None
     error: MlpackError | None = None
 
 
-def folders_inside(tree: Tree, ask: Callable[[Tree, str], ModelInfo | None]) -> list[Inside]:
-    """The folders that are models, outermost first; `ask(the folder's tree, its name)`. Nothing below a model is asked."""
+def folders_inside(tree: Tree, inspect: Callable[[Tree, str], ModelInfo | None]) -> list[Inside]:
+    """The folders that are models, outermost first; folders inside a model are not inspected.
+
+    `inspect` gets the folder's tree and its name.
+    """
     found: list[Inside] = []
     for folder in _folders(tree):
         if any(folder.startswith(f"{one.name}/") for one in found):
             continue
         try:
-            info = ask(tree.below(folder), folder)
+            info = inspect(tree.below(folder), folder)
         except MlpackError as error:
             found.append(Inside(name=folder, error=error))
         else:
@@ -51,14 +54,15 @@ def folders_inside(tree: Tree, ask: Callable[[Tree, str], ModelInfo | None]) -> 
 
 def files_inside(
     tree: Tree,
-    ask: Callable[[Tree, str, int, bytes], ModelInfo | None],
+    inspect: Callable[[Tree, str, int, bytes], ModelInfo | None],
     *,
     formats: Sequence[Format],
     folders: Sequence[Inside] = (),
 ) -> list[Inside]:
-    """The files that are models; `ask(tree, name, size, first bytes)`. Files of the `folders` that are models are theirs.
+    """The files that are models, without those inside `folders`. `inspect` gets tree, name, size and first bytes.
 
-    A lone compressed file is asked whatever its name; SageMaker's own containers give theirs a name without an ending.
+    The content of one compressed file is inspected whatever its name, and files without a suffix too (SageMaker's
+    containers write such names).
     """
     loose = [name for name in tree.names if not any(name.startswith(f"{one.name}/") for one in folders)]
     suffixes = {name: PurePosixPath(name).suffix.lower() for name in loose}
@@ -66,12 +70,12 @@ def files_inside(
     known.update(suffix for one in formats for suffix in (*one.suffixes, *one.suffixes_in_archives))
     likely = [name for name in loose if tree.container == "packed" or suffixes[name] in known]
     likely += [name for name in loose if not suffixes[name] and name not in likely]
-    asked = (_asked(tree, name, ask) for name in likely[:_MOST_FILES])
-    return [one for one in asked if one is not None]
+    inspected = (_inspected(tree, name, inspect) for name in likely[:_MOST_FILES])
+    return [one for one in inspected if one is not None]
 
 
 def may_hold_pickles(name: str, head: bytes) -> bool:
-    """Whether a file may hold pickles by its name or first bytes: one itself, compressed, or an archive of them."""
+    """Whether a file may hold pickles, by its name or first bytes: a pickle, a compressed file or an archive."""
     if PurePosixPath(name).suffix.lower() in PICKLES:
         return True
     return head[:1] == b"\x80" or head[:4] in ZIP or compression_of(head) is not None
@@ -79,7 +83,7 @@ def may_hold_pickles(name: str, head: bytes) -> bool:
 
 @contextmanager
 def copied(tree: Tree, name: str, budget: Budget) -> Iterator[Path]:
-    """A file of an archive as a file of its own for a while, to be read in any order; raises CutOffError for a bomb."""
+    """Extract a member to a temporary file for random access; raises CutOffError for a decompression bomb."""
     last = PurePosixPath(name).name
     with TemporaryDirectory(prefix="mlpack-") as folder:
         path = Path(folder) / (last if last.isprintable() and len(last.encode()) < _LONGEST_NAME else "model")
@@ -90,18 +94,18 @@ def copied(tree: Tree, name: str, budget: Budget) -> Iterator[Path]:
         yield path
 
 
-def _asked(tree: Tree, name: str, ask: Callable[[Tree, str, int, bytes], ModelInfo | None]) -> Inside | None:
+def _inspected(tree: Tree, name: str, inspect: Callable[[Tree, str, int, bytes], ModelInfo | None]) -> Inside | None:
     try:
-        info = ask(tree, name, tree.sizes[name], tree.read(name, HEAD))
+        info = inspect(tree, name, tree.sizes[name], tree.read(name, HEAD))
     except CutOffError:
-        return None  # what cannot be unpacked is told where the archive is unknown
+        return None  # reported with the archive, if no format recognises it
     except MlpackError as error:
         return Inside(name=name, error=error)
     return None if info is None else Inside(name=name, info=info)
 
 
 def _folders(tree: Tree) -> Iterator[str]:
-    """Every folder of the tree to a depth of three, outermost first, sorted."""
+    """The folders of the tree down to depth three, outermost first, sorted."""
     seen: set[str] = set()
     for name in tree.names:
         parts = name.split("/")[:-1][:_DEPTH]

@@ -1,4 +1,4 @@
-"""Files that only the user's predictor can read: what is known of them without a format."""
+"""Describe files that only the user's predictor can read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
 from mlpack.errors import ModelError, UnknownFormatError
 from mlpack.readers.pickles.files import read_pickles
 
-USER_FORMAT = "own"  # the name of their format in the card
+USER_FORMAT = "own"  # the format's name in the card
 _MOST_FILES = 200
 
 
 def opaque_model(path: Path, error: ModelError) -> ModelInfo:
-    """A ModelInfo of a file or folder that only the user's predictor can read; raises `error` again for what is broken.
+    """The ModelInfo of a file or folder of unknown format; raises `error` again for a broken file.
 
-    Every pickle in it is judged nevertheless: a dangerous one is not packed.
+    Every pickle in it still gets a verdict, so that a dangerous one is refused.
     """
     files = _files(path)
     if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
@@ -30,7 +30,7 @@ def opaque_model(path: Path, error: ModelError) -> ModelInfo:
         signatures=(),
         safety=judge_files(path),
         size=sum(file.stat().st_size for file in files),
-        requirements=(Requirement(module="numpy", distribution="numpy"),),  # the server's own arrays
+        requirements=(Requirement(module="numpy", distribution="numpy"),),  # the serving runtime uses it
         protocol=error.info.get("protocol"),
         compression=error.info.get("compression"),
     )

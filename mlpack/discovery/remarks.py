@@ -1,4 +1,4 @@
-"""What is said of a model's file itself, whatever the model is: a name that promises something else, a link, code by value."""
+"""Warnings about the file itself, of any format: a misleading suffix, a symbolic link, code stored by value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.streams import COMPRESSED_SUFFIXES
 
-# Endings that any file with pickles in it may have, by its container; a format adds its own. Other containers are streams.
+# Usual suffixes of files with pickles, by container; a format adds its own. Other containers count as streams.
 _ANY: dict[str, tuple[str, ...]] = {
     "stream": (*PICKLES, *COMPRESSED_SUFFIXES, ".bin", ".dat", ""),
     "npy": (".npy",),
@@ -23,14 +23,14 @@ _ANY: dict[str, tuple[str, ...]] = {
 
 
 def remarks(place: Place, pickle: PickleFile | None, formats: Sequence[Format]) -> list[str]:
-    """Warnings about the file itself: a name that promises something else, a link."""
-    told = []
+    """The warnings: a suffix that does not fit the content, a symbolic link."""
+    warnings = []
     suffix = place.path.suffix.lower()
     if pickle is not None and suffix not in _usual(pickle.container, formats):
-        told.append(f"The name ends in {suffix}, but the content is a {pickle.container} file.")
+        warnings.append(f"The name ends in {suffix}, but the content is a {pickle.container} file.")
     if place.link:
-        told.append(f"{shown(place.path)} is a symbolic link to {place.link}; the file it leads to was read.")
-    return told
+        warnings.append(f"{shown(place.path)} is a symbolic link to {place.link}; its target was read.")
+    return warnings
 
 
 def _usual(container: str, formats: Sequence[Format]) -> set[str]:
@@ -39,7 +39,7 @@ def _usual(container: str, formats: Sequence[Format]) -> set[str]:
 
 
 def by_value(pickle: PickleFile | None) -> dict[str, Any]:
-    """What is told of code that the file carries itself: who wrote it, which Pythons may have compiled it."""
+    """The card's entry for code stored by value: the tool that wrote it, and the Pythons that may have compiled it."""
     if pickle is None or pickle.pythons is None:
         return {}
     return {"by_value": {"tool": tool_of(pickle.globals) or "pickle", "pythons": list(pickle.pythons)}}

@@ -1,4 +1,4 @@
-"""What is said of a file that no format knows, or that cannot be read: the failure, and what was found all the same."""
+"""Errors for files that no format recognises or that cannot be read, with the facts found so far."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mlpack.readers.verdicts.verdict import remedy_for
 
 
 def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelError:
-    """The failure to tell of a file whose pickles cannot be read to their end."""
+    """The error for a file whose pickles cannot be read to the end."""
     name = shown(place.path)
     if pickle.safety.verdict == "dangerous":
         return UnsafeModelError(
-            f"{name} would call {_calls(pickle)} when loaded, and cannot be read to its end: {pickle.problem}.",
+            f"{name} would call {_calls(pickle)} when loaded, and cannot be read to the end: {pickle.problem}.",
             hint="Do not load this file anywhere; ask its author where it comes from.",
             info=found,
         )
@@ -40,24 +40,24 @@ def broken(place: Place, pickle: PickleFile, found: dict[str, Any]) -> ModelErro
 
 
 def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], formats: Sequence[Format]) -> ModelError:
-    """The failure to tell of a file that no format claims: what was looked at, and what it is."""
+    """The error for a file that no format recognises."""
     name = shown(place.path)
     served = ", ".join(one.name for one in formats if one.loader is not None)
-    asked = f"Known formats: {served}. Code of your own can serve it: --predictor predict.py."
+    advice = f"Supported formats: {served}. Your own code can serve it: --predictor predict.py."
     if pickle is None or not pickle.members:
         what = sniff(place.path, place.head)
-        promised = place.path.suffix.lower()
-        if what.broken or promised in PICKLES:
-            named = "" if what.broken else f", not a model, though it is named {promised}"
-            hint = what.hint or "Check that it is the right file, and that it was fetched whole."
+        suffix = place.path.suffix.lower()
+        if what.broken or suffix in PICKLES:
+            named = "" if what.broken else f", not a model, although its name ends in {suffix}"
+            hint = what.hint or "Check that it is the right file, and that it was downloaded completely."
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
-        why = "" if what.what == NOTHING else ", which no format here knows as a model"
-        return UnknownFormatError(f"{name} is {what.what}{why}.", hint=what.hint or asked, info=found)
+        why = "" if what.what == NOTHING else ", which no supported format recognises as a model"
+        return UnknownFormatError(f"{name} is {what.what}{why}.", hint=what.hint or advice, info=found)
     held = some([key for key, _ in pairs(pickle.root) or []])
     if isinstance(pickle.root, bytes | bytearray) and pickle.root[:1] in (b"\x80", b"P", b"\x1f"):
         return UnknownFormatError(
-            f"{name} holds bytes that look like a saved model themselves: it was saved twice.",
-            hint="Write those bytes into a file as they are (`open('model.pkl', 'wb').write(data)`), and pack that.",
+            f"{name} holds bytes that are a saved model: the model was saved twice.",
+            hint="Write these bytes to a file (`open('model.pkl', 'wb').write(data)`), and pack that file.",
             info=found,
         )
     inside = (
@@ -71,27 +71,27 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     if (remedy := remedy_for(pickle.safety)) is not None:
         return UnknownFormatError(
             f"{name} holds {kind(pickle.root)} with {remedy.parts} in it, written by pickle or joblib: "
-            "loading it would open files within the file without a check.",
+            "loading it would load files inside it without a check.",
             hint=remedy.hint,
             info=found,
         )
     if pickle.safety.verdict == "dangerous":
         return UnknownFormatError(
-            f"{name} is no model, and loading it would call {_calls(pickle)}.",
+            f"{name} is not a model, and loading it would call {_calls(pickle)}.",
             hint="Do not load this file anywhere; ask its author where it comes from.",
             info=found,
         )
     framework = found["framework"]
-    told = f", made by {framework}" if framework else ""
+    origin = f", made by {framework}" if framework else ""
     return UnknownFormatError(
-        f"{name} is a {pickle.container} file that holds {inside}{told}: no estimator in it.",
-        hint=f"{asked} Save the fitted model itself.",
+        f"{name} is a {pickle.container} file that holds {inside}{origin}, but no estimator.",
+        hint=f"{advice} Save the fitted model itself.",
         info=found,
     )
 
 
 def found_in(place: Place, pickle: PickleFile | None, formats: Sequence[Format]) -> dict[str, Any]:
-    """What is known of a file before any format inspects it, by the document's keys."""
+    """The facts known before any format inspects the file, by the keys of the JSON document."""
     found: dict[str, Any] = {"size": place.size, "framework": None}
     if pickle is None:
         return found
@@ -120,6 +120,6 @@ def _calls(pickle: PickleFile) -> str:
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """The first few of the names, each once, and how many more there are."""
+    """The first names, each once, and the number of the others."""
     unique = list(dict.fromkeys(name[:80] for name in names))
     return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")

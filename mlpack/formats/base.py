@@ -20,20 +20,20 @@ from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.streams import FileSource, Source
 from mlpack.templating import render
 
-# The warning of a model that quantizes while it runs: its rows must not share a call.
-SCALED_TOGETHER = "It quantizes by the range of what it is given, so rows are asked one at a time."
+# The warning for dynamic quantization: rows must not share a call.
+SCALED_TOGETHER = "It quantizes by the value range of a whole call, so each row is predicted in its own call."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A file, folder or archive member to inspect, and what is read of it already: its first bytes, its pickle if it has one.
+    """A file, folder or archive member to inspect, with its first bytes and its pickle, if it has one.
 
-    `tree` lists the files of a folder or an archive (zip, tar, one gzipped file). With `packed` the path is an archive, and
-    that member (a file) is inspected; size, head and `open` are the member's then. `entry` is the key in a bundle that the
-    user chose to serve; `framework` is the version that the user gives (`scikit-learn==1.0.2`); `sample` a few rows as JSON
-    values (records, lists, texts), for what the file does not record. For formats that wrap another, `ask` inspects another
-    path (a file that this one names), and `inside` a file or folder below the tree's root by its name. Both take rows too,
-    which count when the user gave none.
+    `tree` lists the files of a folder or an archive (zip, tar, one gzipped file). With `packed`, the path is an archive and
+    this member (a file) is inspected; size, head and `open` are those of the member. `entry` is the key that the user chose
+    in a file with several objects; `framework` the version that the user set (`scikit-learn==1.0.2`); `sample` a few rows
+    as JSON values (records, lists, texts), for facts that the file does not record. For formats that wrap another format,
+    `inspect_path` inspects another path, and `inside` a file or folder below the tree's root by its name. Both take sample
+    rows, which are used when the user gave none.
     """
 
     path: Path
@@ -45,17 +45,17 @@ class Artifact:
     entry: str | None = None
     framework: str | None = None
     sample: tuple[Any, ...] = ()
-    ask: Callable[[Path, tuple[Any, ...]], ModelInfo] | None = None
+    inspect_path: Callable[[Path, tuple[Any, ...]], ModelInfo] | None = None
     inside: Callable[[str, tuple[Any, ...]], ModelInfo | None] | None = None
 
     @property
     def name(self) -> str:
-        """The file's name; of a member, its own."""
+        """The name of the file or member."""
         return self.packed.rpartition("/")[2] if self.packed else self.path.name
 
     @contextmanager
     def open(self) -> Iterator[Source]:
-        """The file's bytes, read forward; skipping them costs nothing where they are not compressed."""
+        """The file's bytes as a forward stream; skipping is cheap unless they are compressed."""
         if self.packed is not None and self.tree is not None:
             with self.tree.open(self.packed) as source:
                 yield source
@@ -66,11 +66,10 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of file that a format reads: a row of the table in docs/formats.md.
+    """A kind of file that a format reads: a row of the table in docs/formats.md.
 
-    `reads` is what is known without running it, `serves` what serves it in the image ("" where it is only recognised, and
-    "nothing: ..." where the file is no model). `proof` is the test that builds an image of such a file and compares its
-    answers ("" for none).
+    `reads` is what inspection finds, `serves` what runs it in the image ("" when it is only recognised, "nothing: ..." when
+    the file is no model). `proof` is the test that builds an image of such a file and compares predictions ("" for none).
     """
 
     name: str
@@ -81,12 +80,12 @@ class Kind:
 
 @dataclass(frozen=True, kw_only=True)
 class OtherServer:
-    """A server of another project that takes the files of a format as they are: `mlpack render --serve-with NAME`.
+    """A server of another project that serves files of a format unchanged: `mlpack render --serve-with NAME`.
 
-    `title` is its name in messages, `takes` the kind of file ("SavedModel"), `hint` how to get one. `base` is its image
-    unless the user names another, `port` the one that answers HTTP there. `dockerfile(values, templates)` makes the text of
-    the Dockerfile: `values` are `name` (of the model), `summary`, `mlpack_version`, `base`, `root` (the model's file or
-    folder in the bundle) and `number` (its version as a whole number); `templates` is the user's folder of templates.
+    `title` is its name in messages, `takes` the kind of file ("SavedModel"), `hint` how to get one. `base` is its default
+    image, `port` its HTTP port. `dockerfile(values, templates)` returns the text of the Dockerfile: `values` are `name` (of
+    the model), `summary`, `mlpack_version`, `base`, `root` (the model's file or folder in the bundle) and `number` (its
+    version as a whole number); `templates` is the user's folder of templates.
     """
 
     name: str
@@ -99,72 +98,72 @@ class OtherServer:
 
 
 class Format(ABC):
-    """A kind of model file: everything that mlpack knows of it.
+    """A model format: everything that mlpack knows about it.
 
-    A new format is a subclass, named in `mlpack.plugins` or by another package's entry point in the group `mlpack.formats`.
-    It has two halves. The **host half** is this class: `inspect` reads the file as data and never imports its framework. The
+    A new format is a subclass, listed in `mlpack.plugins` or as an entry point of another package (`mlpack.formats`). It has
+    two halves. The **host half** is this class: `inspect` reads the file as data and never imports its framework. The
     **image half** is `loader`, a file `loader.py` or a folder `loader/` with an `__init__.py`, which is copied into the image
     and imported there as the module `loader`. It imports the standard library, numpy, its framework and its own folder (by
     relative imports), runs on Python 3.9, and has
 
     - `load(path, options, guard) -> model`: the model at `path`, ready to predict. `options` is `ModelInfo.options`. The
-      guard restricts what the file may reach to the names that inspection listed (`ModelInfo.names`): give it the names that
-      the file holds by `guard.check(kind, names)` before the framework reads the file, and read pickles by `guard.pickle`.
-    - `predict(model, signature, inputs) -> outputs`: arrays by the names of the signature's outputs; `inputs` are arrays by
-      the names of its inputs, all rows of a request, or one row where `signature.batch` says so.
+      guard restricts the file to the names that inspection listed (`ModelInfo.names`): call `guard.check(kind, names)` with
+      the file's names before the framework reads the file, and read pickles with `guard.pickle`.
+    - `predict(model, signature, inputs) -> outputs`: `inputs` are arrays by input name, with all rows of a request, or one
+      row where `signature.batch` requires it; `outputs` are arrays by output name.
 
-    and, where it needs them,
+    and, if needed,
 
-    - `InputError`, a class: what `predict` raises when the client's values are wrong (status 400 instead of 500);
-    - `prepare(options)`, called before anything imports the framework: environment variables;
-    - `wrap(object) -> model` and `unwrap(model) -> object`: between a model that the user's `predict.py` loaded or expects
-      and the one that `predict` takes;
+    - `InputError`, a class: `predict` raises it when the client's values are wrong (status 400 instead of 500);
+    - `prepare(options)`, called before the framework is imported, to set environment variables;
+    - `wrap(object) -> model` and `unwrap(model) -> object`: convert between the object that the user's `predict.py` loads
+      or expects and the model that `predict` takes;
     - `SHARED_BY_FORKS = True`: one process loads the model, and forked workers share its memory.
 
-    docs/new-format.md shows a whole format.
+    docs/new-format.md shows a complete format.
     """
 
     name: ClassVar[str]
     loader: ClassVar[Path | None] = None
-    """The image half, a file or a folder; None for what is recognised and not served."""
+    """The image half, a file or a folder; None when the format is recognised but not served."""
     kinds: ClassVar[tuple[Kind, ...]] = ()
-    """What the table in docs/formats.md says of it."""
+    """Its rows in the table of docs/formats.md."""
 
-    # Which files of a folder or an archive may be of this format, by their names alone.
+    # File names of this format, to find candidates in a folder or an archive.
     suffixes: ClassVar[tuple[str, ...]] = ()
-    """Lower-case endings (`.onnx`) of files that are worth inspecting."""
+    """Lower-case suffixes (`.onnx`) of files to inspect."""
     suffixes_in_archives: ClassVar[tuple[str, ...]] = ()
-    """More of them in archives: endings such as `.json`, which too many other files in a working folder have."""
+    """More suffixes, for archives only, such as `.json`, which many other files in a working folder have."""
     stands_for_its_folder: ClassVar[str | None] = None
-    """The name of the file in a model's folder that stands for the whole folder where the user names it."""
+    """A file name that means the whole folder when the user gives it as the model."""
 
-    # What is said of files that no format recognises, and of names that do not fit the content.
+    # For messages about unrecognised files and misleading suffixes.
     pickle_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
-    """Endings of its files that hold pickles: in a plain `stream`, in a `zip` or in an `npz`. Others get a warning."""
+    """Usual suffixes of its files with pickles, by container: plain `stream`, `zip` or `npz`. Others get a warning."""
     frameworks: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """Top-level modules that pickles name, and the framework that each belongs to (`sklearn`: `scikit-learn`)."""
+    """The framework of each top-level module that pickles may name (`sklearn`: `scikit-learn`)."""
 
     # Packages and the image.
     distributions: ClassVar[tuple[Distribution, ...]] = ()
-    """What is known of the distributions that its models need: variants for CPU and GPU, system libraries, test folders."""
+    """Facts about the distributions that its models need: CPU and GPU variants, system libraries, test folders."""
     dockerfile_note: ClassVar[str] = ""
-    """A comment for the Dockerfile, above the files that load and serve the model; several lines may be given."""
+    """A comment for the Dockerfile, above the files that load and serve the model; may have several lines."""
     other_servers: ClassVar[tuple[OtherServer, ...]] = ()
-    """Servers of other projects that take its files."""
+    """Servers of other projects that can serve its files."""
 
     @abstractmethod
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is, or None when it is not of this format; never runs or imports anything of the model."""
+        """The model's description, or None when it is of another format; never runs or imports code of the model."""
 
     def predictor_stub(self, info: ModelInfo) -> str | None:  # noqa: ARG002 - for formats that write one
-        """The text of a `predict.py` to fill in, for a file that cannot be served without; None for any other."""
+        """The text of a `predict.py` to complete, for a file that cannot be served without one; else None."""
         return None
 
 
 def stub_for_weights(template: str, info: ModelInfo, *, width_axis: int, **values: Any) -> str:
-    """The `predict.py` of a template for weights without a model; their `width_axis` says how many columns a row has.
+    """Render the `predict.py` for a file of weights; axis `width_axis` of a weight is the number of columns of a row.
 
-    The width is that of the first matrix among `details["first_tensors"]`, 1 when there is none.
+    The width is taken from the first matrix in `details["first_tensors"]`; 1 when there is none.
     """
     tensors = dict(info.details.get("first_tensors") or {})
     shapes = (described.rpartition(" ")[2].split("x") for described in tensors.values())  # "FP32 8x4"
@@ -179,23 +178,23 @@ def stub_for_weights(template: str, info: ModelInfo, *, width_axis: int, **value
 
 
 def installed_formats() -> dict[str, Format]:
-    """Every format by its name, the built-in ones first. Raises UsageError for a class of another package that is no Format."""
+    """All formats by name, built-in ones first. Raises UsageError for a plugin class that is no Format."""
     found: dict[str, Format] = {}
     for name in names("formats"):
         class_ = load("formats", name)
         if not (isinstance(class_, type) and issubclass(class_, Format)):
             raise UsageError(
-                f"The format {name!r} is no subclass of mlpack.formats.base.Format.",
-                hint="Update the package that brings it, or remove it.",
+                f"The format {name!r} is not a subclass of mlpack.formats.base.Format.",
+                hint="Update or uninstall the package that provides it.",
             )
         found[name] = class_()
     return found
 
 
 def distributions_for(name: str, formats: Mapping[str, Format]) -> tuple[Distribution, ...]:
-    """What the built-in formats and the format `name` know of distributions, each once, by their names.
+    """The distributions of the built-in formats and of the format `name`, without duplicates, sorted by name.
 
-    Other packages' formats have no say in the images of other formats: the same model gives the same bytes on any host.
+    Other plugin formats are ignored, so that a model gives the same bundle on any host.
     """
     known: dict[str, Distribution] = {}
     for own, one in formats.items():

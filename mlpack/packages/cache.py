@@ -1,4 +1,4 @@
-"""A cache of locks by their inputs, so that the same input uses the network only once."""
+"""A cache of locks by their inputs, so that the same input needs the network only once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.artifacts.prepared import Prepared
 
-SCHEMA = 2  # goes up when the way of resolving changes what comes out
+SCHEMA = 2  # increased when a change of the resolver changes its results
 
 
 def cache_key(inputs: dict[str, Any]) -> str:
-    """The name of a question: sha256 over its inputs as JSON, in hex."""
+    """The cache key of the inputs: sha256 over their JSON, in hex."""
     text = json.dumps({"schema": SCHEMA, **inputs}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_lock(cache_dir: Path, key: str, prepared: Prepared) -> Lock | None:
-    """The lock kept under the key, for this model; None when there is none, it is broken, or a wheel of it is gone."""
+    """The cached lock for this model; None when there is none, it is broken, or one of its wheels no longer exists."""
     try:
         kept = json.loads(_path(cache_dir, key).read_text(encoding="utf-8"))
         wheels = tuple(
@@ -41,8 +41,8 @@ def load_lock(cache_dir: Path, key: str, prepared: Prepared) -> Lock | None:
 
 
 def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
-    """Keep the lock under the key: whole or not at all, also when several do so at once. A full disk only costs the cache."""
-    kept = asdict(replace(lock, prepared=None))  # type: ignore[arg-type]  # the model is the reader's own, not the lock's
+    """Store the lock under the key, atomically; errors of the disk are ignored."""
+    kept = asdict(replace(lock, prepared=None))  # type: ignore[arg-type]  # `load_lock` sets it
     del kept["prepared"]
     with contextlib.suppress(OSError):
         path = _path(cache_dir, key)
@@ -58,7 +58,7 @@ def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
 
 
 def folder_listing(place: str) -> list[tuple[str, int]]:
-    """What lies in a folder of wheels, by name and size; nothing for a place elsewhere."""
+    """The wheels in a folder by name and size; empty when `place` is no local folder."""
     folder = Path(place)
     return sorted((path.name, path.stat().st_size) for path in folder.glob("*.whl")) if folder.is_dir() else []
 

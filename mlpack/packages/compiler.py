@@ -1,4 +1,4 @@
-"""One run of `uv pip compile`: requirements in, the wheels of one consistent set out."""
+"""Run `uv pip compile`: from requirements to one consistent set of wheels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIMEOUT_S = 600
 
 @dataclass(frozen=True, kw_only=True)
 class LockedWheel:
-    """A file that a locked package may be installed from on the target; `size` in bytes if the index reports it."""
+    """A wheel of a locked package for the target; `size` in bytes if the index reports it."""
 
     filename: str
     url: str
@@ -36,14 +36,14 @@ class LockedWheel:
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
-    """A package at its locked version, with every wheel of it that fits the target."""
+    """A package at its locked version, with all its wheels that fit the target."""
 
     name: str
     version: str
     wheels: tuple[LockedWheel, ...]
 
     def to_requirement(self) -> str:
-        """Its lines in a requirements file, with hashes: the same for the same set of wheels, wherever they lie."""
+        """Its lines in a requirements file, with hashes; they do not depend on where the wheels are."""
         hashes = sorted({wheel.sha256 for wheel in self.wheels})
         return (
             " \\\n".join([f"{self.name}=={self.version}", *(f"    --hash=sha256:{digest}" for digest in hashes)]) + "\n"
@@ -60,10 +60,10 @@ def compile_lock(
     exempt: Collection[str] = (),
     excludes: Iterable[str] = (),
 ) -> tuple[LockedPackage, ...]:
-    """The newest consistent set for the target, wheels only, in the order of names.
+    """The newest consistent set for the target, wheels only, sorted by name.
 
-    `cutoff` (RFC 3339) hides what was uploaded later, except of the packages named in `exempt`; `excludes` are left out,
-    whichever package requires them. Raises ResolveError with uv's reason, IndexUnreachableError.
+    `cutoff` (RFC 3339) ignores later uploads, except of the packages in `exempt`; packages in `excludes` are never
+    installed. Raises ResolveError with uv's reason, IndexUnreachableError.
     """
     with tempfile.TemporaryDirectory(prefix="mlpack-lock-") as folder:
         bounds = Path(folder) / "constraints.txt"
@@ -86,17 +86,17 @@ def compile_lock(
             done = run(
                 argv,
                 env={**without_uv(), **uv_variables(settings)},
-                cwd=Path(folder),  # nothing of the user's folder is read
+                cwd=Path(folder),  # so that uv reads no file of the user's folder
                 stdin="".join(f"{line}\n" for line in lines),
                 timeout_s=TIMEOUT_S,
             )
         except FileNotFoundError:
             raise ResolveError(
-                "uv, which finds the packages, is not installed", hint="Run `pip install uv`, then try again."
+                "uv, which resolves the packages, is not installed", hint="Run `pip install uv`, then try again."
             ) from None
         except subprocess.TimeoutExpired:
             raise ResolveError(
-                f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv keeps what it has fetched."
+                f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv caches its downloads."
             ) from None
     if done.code != 0:
         raise failure(done.stderr, target)

@@ -1,4 +1,4 @@
-"""Distribution: what is known of one distribution on the index beside its own metadata; the model formats declare them."""
+"""Distribution: facts about a distribution that its metadata lack; the model formats declare them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Facts about the distribution `name` (normalised) that its metadata do not tell.
+    """Facts about the distribution `name` (normalised) that are not in its metadata.
 
-    `cpu` is the distribution of the same versions without CUDA, `gpu` the requirement that brings CUDA along ("" for none).
-    `cpu_index` is an index of builds for CPUs whose versions end in `+cpu`; it is used where the user's sources have none.
-    `needless` is what it requires for several GPUs and never loads on a CPU. `bounds` are (release, constraint): releases
-    before that one cannot be imported without the constraint. `system_libraries` are Debian packages that it loads at run
-    time and slim images lack. `test_folders` are its top-level packages whose test folders the image leaves out.
+    `cpu` is the distribution of the same versions without CUDA, `gpu` the requirement that installs CUDA ("" for none).
+    `cpu_index` is an index of CPU builds whose versions end in `+cpu`; it is used when the user's sources have none.
+    `needless` are its requirements that a CPU build never loads. `bounds` are (release, constraint): releases before that
+    one cannot be imported without the constraint. `system_libraries` are Debian packages that it loads at run time and
+    slim images lack. `test_folders` are its top-level packages whose test folders the image leaves out.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The time that a model's companions are taken from: a little after the versions that its file records."""
+"""The cut-off date for a model's dependencies: shortly after the release of the versions that its file records."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import version_key
 from mlpack.packages.pythons import wheels_of
 
-# Measured over all releases of scikit-learn from 0.24.0 to 1.9.1: with 14 days each has a set with wheels; with 30, 1.2.2
-# gets pandas 2 and 1.0.2 pandas 1.4; with 60, 1.1.3 gets numpy 1.24 and 1.8.0 pandas 3, which broke interfaces.
+# Measured for all releases of scikit-learn from 0.24.0 to 1.9.1: with 14 days each has a set with wheels; with 30, 1.2.2
+# gets pandas 2 and 1.0.2 pandas 1.4; with 60, 1.1.3 gets numpy 1.24 and 1.8.0 pandas 3, which are incompatible.
 WINDOW = timedelta(days=14)
-# Before this the oldest Python with an image (3.9) had few wheels, so an older time would find nothing.
+# Before this date few wheels existed for the oldest Python with an image (3.9).
 EARLIEST = datetime(2021, 2, 1, tzinfo=timezone.utc)
-# When each Python came out: no package has wheels for one before (PEPs 619, 664, 693, 719, 745).
-PYTHON_OUT = {
+# Release dates of the Pythons: no package has wheels for one before its release (PEPs 619, 664, 693, 719, 745).
+PYTHON_RELEASED = {
     "3.10": "2021-10-04",
     "3.11": "2022-10-24",
     "3.12": "2023-10-02",
     "3.13": "2024-10-07",
     "3.14": "2025-10-07",
 }
-# numpy 2 broke the binary interface: what was built before it cannot load it, and what it pickled needs it.
+# numpy 2 changed the binary interface: packages built before it cannot use it, and its pickles need it.
 NUMPY_2 = datetime(2024, 6, 16, tzinfo=timezone.utc)
 
-# For an index that does not tell when its files came: by scikit-learn's minor version, the first versions of its companions
-# that came too late for it (read off PyPI's own upload times, and checked against them by a test).
+# For an index without upload times: by scikit-learn's minor version, the first versions of its dependencies that are too
+# new for it (from PyPI's upload times; a test compares them).
 CAPS: dict[tuple[int, int], tuple[str, ...]] = {
     (0, 24): ("numpy<1.21", "scipy<1.7", "pandas<1.3", "joblib<1.1"),
     (1, 0): ("numpy<1.23", "scipy<1.8", "pandas<1.4", "joblib<1.2"),
@@ -45,7 +45,7 @@ CAPS: dict[tuple[int, int], tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Era:
-    """The cut-off (RFC 3339, None for today), constraints beside it, and why; `caps` are for packages without a time."""
+    """The cut-off (RFC 3339, None for today), more constraints, and the reasons; `caps` are for files without a date."""
 
     cutoff: str | None
     constraints: tuple[str, ...]
@@ -62,7 +62,7 @@ def find_era(
     numpy_major: int | None,
     now: datetime,
 ) -> Era:
-    """When the recorded versions came out, and what follows from it. The newest of several decides."""
+    """The cut-off that follows from the release dates of the recorded versions; the newest of them decides."""
     if not pins:
         return Era(cutoff=None, constraints=_numpy(numpy_major, None), caps=(), reasons=())
     caps = _caps(pins, numpy_major)
@@ -99,23 +99,23 @@ def find_era(
 
 
 def _caps(pins: Mapping[str, str], numpy_major: int | None) -> tuple[str, ...]:
-    """The known caps for the recorded scikit-learn, none for other frameworks."""
+    """The known upper bounds for the recorded scikit-learn; none for other frameworks."""
     line = version_key(pins.get("scikit-learn", ""))
     known = CAPS.get((line[0], line[1]), ()) if len(line) >= 2 else ()
-    # a file that numpy 2 wrote needs it, whatever else was usual then
+    # a file written with numpy 2 needs numpy 2
     return tuple(cap for cap in known if cap != "numpy<2") if numpy_major == 2 else known
 
 
-def was_there(python: str, cutoff: str | None) -> bool:
-    """Whether a Python was out at a cut-off."""
-    return cutoff is None or PYTHON_OUT.get(python, "") <= cutoff
+def was_released(python: str, cutoff: str | None) -> bool:
+    """Whether a Python was released before a cut-off."""
+    return cutoff is None or PYTHON_RELEASED.get(python, "") <= cutoff
 
 
 def _first_upload(files: Iterable[IndexFile]) -> datetime | None:
-    """When the first of the files that fit the target were uploaded; None if no index has a date."""
+    """The earliest upload time of the files that fit the target; None if no index has a date."""
     times = []
     for file in files:
-        # to the second: Python 3.10 reads no fraction of another length, and all indexes use UTC
+        # to the second: Python 3.10 cannot parse every fraction of a second, and all indexes use UTC
         found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", file.upload_time or "")
         if found:
             times.append(datetime.fromisoformat(found[0]).replace(tzinfo=timezone.utc))
@@ -123,7 +123,7 @@ def _first_upload(files: Iterable[IndexFile]) -> datetime | None:
 
 
 def _numpy(numpy_major: int | None, released: datetime | None) -> tuple[str, ...]:
-    """Which side of numpy's its great break to stay on: as the file says, else as the framework's release date says."""
+    """The constraint to numpy 1 or 2: as the file records, else by the framework's release date."""
     if numpy_major == 1 or (numpy_major is None and released is not None and released < NUMPY_2):
         return ("numpy<2",)
     return ("numpy>=2",) if numpy_major == 2 else ()

@@ -1,4 +1,4 @@
-"""Translates uv's error messages, shortened to the useful part."""
+"""Translate uv's error messages into short errors with a remedy."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mlpack.packages.target import Target
 
 
 class NoSetError(ResolveError):
-    """uv proved that no set of the offered packages fits; another cut-off may have one.
+    """uv found that no set of the available packages fits; another cut-off may have one.
 
-    `python_matters`: the proof speaks of wheels or Pythons, so another Python may have a set. `wheelless` are the packages
-    that have no wheel at the requested date.
+    `python_matters`: uv's reason names wheels or Pythons, so another Python may have a set. `wheelless` are the packages
+    without a wheel at the requested date.
     """
 
     python_matters = False
@@ -22,9 +22,9 @@ class NoSetError(ResolveError):
 
 
 def failure(stderr: str, target: Target) -> ResolveError:
-    """The error for uv's words."""
-    said = redact(stderr)
-    text = "\n".join(line for line in said.splitlines() if not line.startswith(("warning:", "Resolved")))
+    """The error for uv's output."""
+    output = redact(stderr)
+    text = "\n".join(line for line in output.splitlines() if not line.startswith(("warning:", "Resolved")))
     if re.search(r"invalid peer certificate|UnknownIssuer|certificate verify", text, re.IGNORECASE):
         return IndexUnreachableError(
             "the package index is not trusted: its certificate is signed by an unknown authority", hint=CA_HINT
@@ -44,7 +44,7 @@ def failure(stderr: str, target: Target) -> ResolveError:
 
 
 def _reason(text: str, target: Target) -> str:
-    """The proof's own sentence, on one line: which packages do not fit each other."""
+    """Uv's reason on one line: which packages conflict."""
     cause = re.search(r"cause: (.*?)(?=\n\s*\n|\n\s*hint:|\Z)", text, re.DOTALL)
     sentence = re.sub(r"\s+", " ", cause[1]).strip() if cause else _first(text)
     sentence = re.sub(r",? we can conclude that your requirements are unsatisfiable\.?$", "", sentence)

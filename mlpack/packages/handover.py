@@ -1,4 +1,4 @@
-"""What the build needs to fetch the locked packages: settings, CA bundle and local wheels, as private files."""
+"""Private files that the build needs to install the locked packages: settings, CA bundle and local wheels."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from mlpack.packages.settings import DEFAULT_INDEX, PackageSettings
 from mlpack.packages.settings.variables import pip_variables, uv_variables
 from mlpack.packages.wheels import parse_wheel
 
-FOLDER = "build"  # in the context
-MOUNT = Path("/run/mlpack")  # where the step that installs sees it
+FOLDER = "build"  # in the build context
+MOUNT = Path("/run/mlpack")  # its path in the step that installs
 
 
 def private_files(
@@ -31,10 +31,10 @@ def private_files(
     keeps_secrets: Callable[[], bool],
     cache: Path,
 ) -> tuple[BundleFile, ...]:
-    """The private files of a build with the logins that it needs, when `secrets`.
+    """The private files of a build; with `secrets` they include the logins that it needs.
 
-    A builder that `keeps_secrets` (the classic builder keeps what it copies) gets the wheels instead of a login; they are
-    fetched into `cache`.
+    A builder that `keeps_secrets` (the classic builder stores copied files in an image) gets the wheels instead of logins;
+    they are downloaded to `cache`.
     """
     if secrets and holds_secrets(settings) and keeps_secrets():
         return handover(settings, carried(lock, settings, cache), secrets=False)
@@ -42,11 +42,11 @@ def private_files(
 
 
 def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> tuple[BundleFile, ...]:
-    """The private files under `build/`, in the order of their names; at least an `env`, possibly empty.
+    """The private files under `build/`, sorted by name; at least an `env`, possibly empty.
 
-    `build/env` is POSIX sh to be read with `.`; it exports what uv and pip read, with the paths of the build's mount. Without
-    `secrets` logins are left out of it, so that it may lie in a folder for others. Raises ResolveError when a local wheel
-    is gone.
+    `build/env` is POSIX sh to be read with `.`; it exports the variables of uv and pip, with paths in the build's mount.
+    Without `secrets` it has no logins, so that the folder can be shared. Raises ResolveError when a local wheel no longer
+    exists.
     """
     wheels = tuple(_wheel(wheel) for wheel in lock.local_wheels)
     bundle = settings.ca_bundle or _system_bundle()
@@ -66,19 +66,19 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
 
 
 def holds_secrets(settings: PackageSettings) -> bool:
-    """Whether a handover with secrets would hold any."""
+    """Whether the settings hold logins or a client certificate."""
     return _env(settings, secrets=True) != _env(settings, secrets=False) or settings.client_cert is not None
 
 
 def _all_here(lock: Lock) -> bool:
-    """Whether every locked package travels along, so that the build needs no index (a wheelhouse, no network)."""
+    """Whether every locked package has a local wheel, so that the build needs no index."""
     return locked_hashes(lock).keys() <= {
         wheel.name for file in lock.local_wheels if (wheel := parse_wheel(file.filename))
     }
 
 
 def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) -> PackageSettings:
-    """The settings as they are true in the build's container: no address that only this machine reaches."""
+    """The settings for the build's container: without addresses that only this machine reaches."""
     indexes = [
         with_login(index, settings)
         for index in settings.indexes
@@ -102,10 +102,10 @@ def _inside(settings: PackageSettings, *, has_wheels: bool, has_bundle: bool) ->
 
 
 def _env(settings: PackageSettings, *, secrets: bool) -> str:
-    """The settings as sh; a name with nothing to say is not written."""
+    """The settings as sh; empty variables are left out."""
     variables = uv_variables(settings) | pip_variables(settings)
     if settings.no_index:
-        variables["UV_OFFLINE"] = "1"  # uv has no variable for --no-index; offline asks no index either
+        variables["UV_OFFLINE"] = "1"  # uv has no variable for --no-index; offline mode uses no index either
     if not secrets:
         variables = {
             name: strip_login(value)
@@ -116,13 +116,13 @@ def _env(settings: PackageSettings, *, secrets: bool) -> str:
 
 
 def _system_bundle() -> Path | None:
-    """This machine's own store: it holds a company's authority where the base image does not."""
+    """This machine's CA bundle: it may hold a company's authority that the base image lacks."""
     found = ssl.get_default_verify_paths().cafile
     return Path(found) if found and Path(found).is_file() else None
 
 
 def _wheel(wheel: LocalWheel) -> BundleFile:
-    """A local wheel, streamed from where it lies."""
+    """A local wheel, streamed from its path."""
     try:
         size = wheel.path.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""The uv that installs the locked packages in the image, locked like them."""
+"""The locked uv that installs the locked packages in the image."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from mlpack.packages.failures import NoSetError
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 
-# One version for every image, whatever uv this machine has: the same input must give the same image.
+# One version for every image, because the same input must give the same image on any machine.
 UV_VERSION = "0.13.8"
 
 
 def server_and_installer(
     runtime: list[str], *, target: Target, settings: PackageSettings
 ) -> tuple[tuple[LockedPackage, ...], tuple[LockedPackage, ...]]:
-    """The server's own packages of today with all that they pull in, and uv, in one question; uv's set is itself alone.
+    """The newest packages of the serving runtime with their dependencies, and uv; resolved in one run.
 
-    A source without that uv (an old mirror, a wheelhouse) gives what uv it has. Raises ResolveError.
+    From a source without that version of uv (an old mirror, a wheelhouse) its newest uv is taken. Raises ResolveError.
     """
     try:
         packages = compile_lock([*runtime, f"uv=={UV_VERSION}"], target=target, settings=settings)

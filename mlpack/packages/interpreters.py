@@ -1,4 +1,4 @@
-"""The Pythons that this machine has, as uv finds them; none is downloaded."""
+"""Find the Pythons on this machine with uv; none is downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlpack.shell import run
 
 @dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """A CPython here: `python` is its minor ("3.11"), `version` all of it ("3.11.7")."""
+    """An installed CPython: `python` is its minor version ("3.11"), `version` the full one ("3.11.7")."""
 
     path: Path
     python: str
@@ -27,9 +27,9 @@ class Interpreter:
 
 
 def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
-    """One for each minor that models are packed for, this process's own minor first, then in the order of preference.
+    """One for each supported minor version: this process's own first, then in the order of preference.
 
-    `usable` says whether a path may be run, or a folder entered, by whom it is for. Raises ResolveError when there is none.
+    `usable` tests whether the user of the local runner may execute a path. Raises ResolveError when there is none.
     """
     found = [running_interpreter(), *_found(usable)]
     by_minor: dict[str, Interpreter] = {}
@@ -46,7 +46,7 @@ def interpreters(usable: Callable[[Path], bool]) -> tuple[Interpreter, ...]:
 
 
 def running_interpreter() -> Interpreter:
-    """What runs this, or what its environment was made from: known without starting a process."""
+    """The Python of this process, or the base Python of its virtual environment; starts no process."""
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     named = Path(sys.base_prefix) / "bin" / f"python{minor}"
     path = named if named.exists() else Path(getattr(sys, "_base_executable", sys.executable))
@@ -54,7 +54,7 @@ def running_interpreter() -> Interpreter:
 
 
 def platform_here() -> str:
-    """This machine as a platform of images: `linux/amd64`. Raises ResolveError for one that no wheels are chosen for."""
+    """This machine as an image platform: `linux/amd64`. Raises ResolveError for an unsupported one."""
     machines = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
     machine = platform.machine()
     if sys.platform != "linux" or machine not in machines or platform.libc_ver()[0] != "glibc":
@@ -66,9 +66,9 @@ def platform_here() -> str:
 
 
 def _found(usable: Callable[[Path], bool]) -> Iterable[Interpreter]:
-    """What uv sees: the PATH, as far as its folders may be entered, and those that it keeps itself.
+    """The Pythons that uv finds: on the accessible folders of PATH, and its own managed ones.
 
-    It starts each to ask what it is, which may take seconds where they are shims of a version manager.
+    uv starts each of them, which may take seconds for the shims of a version manager.
     """
     folders = [folder for folder in os.get_exec_path() if usable(Path(folder))]
     argv = [

@@ -1,4 +1,4 @@
-"""Locked wheels that a build could not fetch for itself: on this machine's disk, or on an index that only it reaches."""
+"""Locked wheels that a build cannot download: on this machine's disk, or on an index that only this machine reaches."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.errors import ResolveError
 from mlpack.packages.compiler import LockedPackage, LockedWheel
-from mlpack.packages.index import ask_all, is_loopback, local_path, page
+from mlpack.packages.index import is_loopback, local_path, page, query_all
 from mlpack.packages.index.http import download
 from mlpack.packages.names import normalise
+from mlpack.packages.parallel import run_parallel
 from mlpack.packages.settings import PackageSettings
-from mlpack.packages.together import at_once
 from mlpack.packages.wheels import parse_wheel
 
 _AGAIN = "Resolve again with --refresh."
@@ -25,10 +25,10 @@ _AGAIN = "Resolve again with --refresh."
 def local_wheels(
     packages: Iterable[LockedPackage], settings: PackageSettings, cache_dir: Path
 ) -> tuple[LocalWheel, ...]:
-    """The wheels to hand over, by file name, each once.
+    """The wheels that the build gets as files, sorted by file name.
 
-    A file that an index elsewhere has too (by its hash) is left to the build. What only this machine's own index has is
-    fetched to `cache_dir`. Raises IndexUnreachableError, ResolveError for a file whose bytes are not those of its hash.
+    A wheel that a remote index has too (by its hash) is left out. Wheels from an index on this machine are downloaded to
+    `cache_dir`. Raises IndexUnreachableError, ResolveError for a file with a wrong hash.
     """
     here = [
         (package, wheel)
@@ -37,21 +37,21 @@ def local_wheels(
         if local_path(wheel.url) is not None or is_loopback(wheel.url)
     ]
     names = sorted({package.name for package, _ in here})
-    elsewhere = set().union(*at_once(lambda name: _elsewhere(name, settings), names))
+    elsewhere = set().union(*run_parallel(lambda name: _elsewhere(name, settings), names))
     kept = {wheel.filename: wheel for _, wheel in here if wheel.sha256 not in elsewhere}
     return tuple(_fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
 
 
 def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
-    """The lock with every wheel it may be installed from beside it, so that its build needs no index and no login.
+    """The lock with all its wheels as local files, so that its build needs no index and no login.
 
-    For a builder that keeps what is copied into a stage: a login handed to it would stay in an image of its cache. Raises
-    IndexUnreachableError, ResolveError when a package's wheel is in no index any more.
+    For a builder that stores copied files in its cache, logins included. Raises IndexUnreachableError, ResolveError when a
+    wheel is no longer on an index.
     """
     wanted = locked_hashes(lock)
     here = {wheel.filename: wheel for wheel in lock.local_wheels}
     missing = sorted(wanted.keys() - {wheel.name for name in here if (wheel := parse_wheel(name))})
-    for name, files in ask_all(missing, settings).items():
+    for name, files in query_all(missing, settings).items():
         found = [file for file in files if file.sha256 in wanted[name]]
         if not found:
             raise ResolveError(f"the locked wheel of {name} is no longer on a package index", hint=_AGAIN)
@@ -62,7 +62,7 @@ def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
 
 
 def locked_hashes(lock: Lock) -> dict[str, set[str]]:
-    """The sha256 of the wheels that each locked package may be installed from, by its name."""
+    """The sha256 hashes of each locked package's wheels, by package name."""
     found: dict[str, set[str]] = {}
     for line in (lock.requirements + lock.installer).splitlines():
         if "==" in line:
@@ -74,7 +74,7 @@ def locked_hashes(lock: Lock) -> dict[str, set[str]]:
 
 
 def _elsewhere(name: str, settings: PackageSettings) -> set[str]:
-    """The hashes that indexes on other machines have of a distribution."""
+    """The hashes of a distribution's files on remote indexes."""
     remote = [index for index in settings.indexes if not index.startswith("file:") and not is_loopback(index)]
     return {
         file.sha256
@@ -85,7 +85,7 @@ def _elsewhere(name: str, settings: PackageSettings) -> set[str]:
 
 
 def _fetched(wheel: LockedWheel, settings: PackageSettings, cache_dir: Path) -> LocalWheel:
-    """The wheel as a file here."""
+    """The wheel as a local file."""
     path = local_path(wheel.url)
     if path is None:
         path = cache_dir / "wheels" / wheel.sha256 / wheel.filename
@@ -95,7 +95,7 @@ def _fetched(wheel: LockedWheel, settings: PackageSettings, cache_dir: Path) -> 
 
 
 def _fetch(wheel: LockedWheel, settings: PackageSettings, path: Path) -> None:
-    """Stream the file to its place: there whole and right, or not at all."""
+    """Download the file, check its hash, and move it to `path` atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".wheel-")
     digest = hashlib.sha256()

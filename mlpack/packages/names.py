@@ -1,4 +1,4 @@
-"""How packages, versions and index addresses are written: one spelling for each, and none with a secret."""
+"""Names and versions of packages in normalised form, and index addresses without logins."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def normalise(name: str) -> str:
-    """A distribution's name as every index writes it (PEP 503)."""
+    """A distribution's normalised name (PEP 503)."""
     return canonicalize_name(name)
 
 
 def parse_requirement(text: str) -> tuple[str, str]:
     """A requirement's normalised name, and its version specifiers in the order in which they are written.
 
-    Raises ConfigError for anything else: an option, a path or an address in a requirements file could point uv somewhere else.
+    Raises ConfigError for anything else: an option, a path or an address could make uv use another source.
     """
     found = _requirement(text)
     if found is None:
@@ -48,7 +48,7 @@ def parse_pin(text: str) -> tuple[str, str] | None:
 
 
 def is_pinned(specifiers: str) -> bool:
-    """Whether the specifiers choose a version or a line of them (`==2.2.*`)."""
+    """Whether the specifiers choose one version or one release series (`==2.2.*`)."""
     return any(one.operator in {"==", "===", "~="} for one in SpecifierSet(specifiers))
 
 
@@ -63,9 +63,9 @@ def parse_version(text: str) -> Version | None:
         return None
 
 
-@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is walked once for each Python
+@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is searched once for each Python
 def same_version(one: str, other: str) -> bool:
-    """Whether two spellings name one version (PEP 440: `1.0` is `1.0.0`); without a local part any build of it fits."""
+    """Whether two texts are the same version (PEP 440: `1.0` is `1.0.0`); without a local part any build matches."""
     left, right = parse_version(one), parse_version(other)
     if left is None or right is None:
         return one.strip() == other.strip()
@@ -75,20 +75,20 @@ def same_version(one: str, other: str) -> bool:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """A release's numbers, to order versions by; what follows them (rc1, post1) is left out. () for what is no version."""
+    """The release numbers, for sorting, without suffixes such as rc1 or post1; () for an invalid version."""
     found = parse_version(version)
     return () if found is None else found.release
 
 
 def is_final(version: str) -> bool:
-    """Whether a version is a release, not a preview of one."""
+    """Whether a version is a final release, not a pre-release."""
     found = parse_version(version)
     return found is not None and not found.is_prerelease
 
 
 @functools.lru_cache(maxsize=10_000)
 def admits_python(requires_python: str, python: str) -> bool:
-    """Whether a `requires-python` admits some release of a minor version; a clause that cannot be read admits it."""
+    """Whether a `requires-python` admits a release of a minor version; an invalid clause is ignored."""
     allowed = [specifiers for clause in requires_python.split(",") if (specifiers := _specifiers(clause)) is not None]
     return any(all(one.contains(f"{python}.{patch}") for one in allowed) for patch in range(_PATCHES))
 
@@ -110,10 +110,10 @@ def _requirement(text: str) -> Requirement | None:
 
 
 def redact(text: str) -> str:
-    """The text with every login in an address replaced, fit for a message."""
+    """The text with the logins in addresses masked, for messages."""
     return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
 
 
 def strip_login(text: str) -> str:
-    """The text with every login taken out of its addresses, which stay usable."""
+    """The text with the logins removed from its addresses."""
     return re.sub(r"(?<=://)[^/@\s]+@", "", text)

@@ -1,4 +1,4 @@
-"""Which Python a model runs on: the one whose wheels its recorded versions have."""
+"""Choose the Python for a model: one for which its recorded versions have wheels."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from mlpack.packages.wheels import parse_wheel
 PREFERRED = "3.11"
 NEWER, OLDER = ("3.12", "3.13", "3.14"), ("3.10", "3.9")
 SUPPORTED = (PREFERRED, *NEWER, *OLDER)  # in the order in which they are tried
-GONE = tuple(f"3.{minor}" for minor in range(8, 4, -1))  # had wheels once; no image of these is kept
+WITHOUT_IMAGE = tuple(f"3.{minor}" for minor in range(8, 4, -1))  # wheels may exist, but there is no base image
 
 
 def usable_pythons(
     pins: Mapping[str, str], files: Mapping[str, tuple[IndexFile, ...]], platform: str, override: str | None
 ) -> tuple[str, ...]:
-    """The Pythons that every pinned version has wheels for, best first; only `override` when it is given.
+    """The Pythons for which every pinned version has wheels, best first; only `override` when it is given.
 
-    Raises PythonTooOldError when only Pythons before 3.9 have them, ResolveError when a version is not there or fits no Python.
+    Raises PythonTooOldError when only Pythons before 3.9 have wheels, ResolveError when a version does not exist or has
+    no usable wheel.
     """
     if override is not None and override not in SUPPORTED:
         raise _override_error(override)
     having: dict[str, tuple[str, ...]] = {}
     for name, version in pins.items():
         having[name] = tuple(
-            python for python in (*SUPPORTED, *GONE) if wheels_of(version, files[name], python, platform)
+            python for python in (*SUPPORTED, *WITHOUT_IMAGE) if wheels_of(version, files[name], python, platform)
         )
         _check(name, version, files[name], platform, having[name])
     usable = [python for python in SUPPORTED if all(python in pythons for pythons in having.values())]
@@ -36,10 +37,10 @@ def usable_pythons(
         return (str(override),)
     if override is None and usable:
         return tuple(usable)
-    told = "; ".join(f"{name} {pins[name]} has wheels for {_listing(having[name])}" for name in pins)
+    support = "; ".join(f"{name} {pins[name]} has wheels for {_listing(having[name])}" for name in pins)
     which = f"Python {override}" if override else "one Python"
     raise ResolveError(
-        f"the recorded versions do not all support {which}: {told}",
+        f"the recorded versions do not all support {which}: {support}",
         hint="Omit `python:` to let mlpack choose."
         if override and usable
         else "Choose another version with --framework.",
@@ -57,21 +58,23 @@ def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform:
 
 
 def why_python(python: str, pins: Mapping[str, str], *, usable: tuple[str, ...], chosen_by_user: bool) -> str:
-    """The sentence that says why this Python of the `usable` ones."""
+    """The reason for choosing this Python of the `usable` ones, as a sentence."""
     which = " and ".join(f"{name} {version}" for name, version in pins.items()) or "every package"
     has = "have" if len(pins) > 1 else "has"
     if chosen_by_user:
-        return f"Python {python}, because `python:` says so."
+        return f"Python {python}, because `python:` sets it."
     if python == PREFERRED:
         return f"Python {python}, the default: {which} {has} wheels for it."
     if PREFERRED in usable:
-        return f"Python {python}: the dependencies of {which} from that time have no wheels for {PREFERRED}."
+        return f"Python {python}: its dependencies at the release of {which} have no wheels for {PREFERRED}."
     nearest = "newer" if python in NEWER else "older"
-    return f"Python {python}: {which} {has} no wheels for {PREFERRED}, and this is the nearest {nearest} one with them."
+    return (
+        f"Python {python}: {which} {has} no wheels for {PREFERRED}; this is the nearest {nearest} version with wheels."
+    )
 
 
 def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str, having: tuple[str, ...]) -> None:
-    """One pinned version is on the index and fits a Python that images exist for."""
+    """Raise ResolveError unless a pinned version is on the index and has a wheel for a supported Python."""
     if any(python in SUPPORTED for python in having):
         return
     if having:
@@ -85,7 +88,7 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
     if any(same_version(version, other) for other in versions) or any(version in file.filename for file in files):
         raise ResolveError(
             f"{name} {version} has no wheel for {platform}",
-            hint="Build one with `pip wheel` on such a machine and give its folder with --wheelhouse.",
+            hint="Build one with `pip wheel` on such a machine, and pass its folder with --wheelhouse.",
         )
     if not files:
         raise ResolveError(
@@ -99,7 +102,7 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
 
 
 def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform: str) -> str:
-    """The next line of releases that images exist for, by its newest patch."""
+    """The hint to use the newest patch of the next release series with a base image."""
     later: dict[tuple[int, ...], str] = {}
     for file in files:
         wheel = parse_wheel(file.filename)
@@ -120,7 +123,7 @@ def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform:
 def _override_error(override: str) -> ResolveError:
     if re.fullmatch(r"3\.[0-8]|2\.\d", override):
         return PythonTooOldError(
-            f"Python {override} is too old: the server in the image needs 3.9 or newer",
+            f"Python {override} is too old: the serving runtime needs 3.9 or newer",
             hint="Omit `python:` to let mlpack choose.",
         )
     return ResolveError(

@@ -1,4 +1,4 @@
-"""From what a model wants to one set of packages: companions of its own time, the server's packages of today."""
+"""Resolve a model's requirements: its dependencies as of its own date, the serving runtime's at their newest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlpack.packages.compiler import LockedPackage, compile_lock
-from mlpack.packages.era import Era, find_era, was_there
+from mlpack.packages.era import Era, find_era, was_released
 from mlpack.packages.failures import NoSetError
-from mlpack.packages.index import ask_all
+from mlpack.packages.index import query_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.installer import server_and_installer
 from mlpack.packages.names import parse_requirement
@@ -22,7 +22,7 @@ Files = Mapping[str, tuple[IndexFile, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """A locked set and its reasons."""
+    """A locked set of packages and the reasons for it."""
 
     target: Target
     packages: tuple[LockedPackage, ...]
@@ -33,7 +33,7 @@ class Solution:
 
 @dataclass(frozen=True, kw_only=True)
 class _Attempt:
-    """One way to ask: what the cut-off spares, what binds beside it, and the sentence that owns up to it."""
+    """One attempt to resolve: packages `exempt` from the cut-off, more constraints, and the reason to report."""
 
     exempt: frozenset[str]
     constraints: tuple[str, ...]
@@ -50,14 +50,14 @@ def solve(
     runtime: list[str],
     now: datetime,
 ) -> Solution:
-    """The set for the first of `pythons` that has one. Raises the first one's ResolveError when none has."""
+    """The set for the first of `pythons` that has one; raises the first ResolveError when none has."""
     first: NoSetError | None = None
     eras = {
         python: find_era(wants.pins, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
         for python in pythons
     }
-    # a wheel without a Python of its own fits any, but companions of a time before a Python came cannot have wheels for it
-    for python in sorted(pythons, key=lambda python: not was_there(python, eras[python].cutoff)):
+    # a pure Python wheel fits any Python, but dependencies from before a Python's release have no wheels for it
+    for python in sorted(pythons, key=lambda python: not was_released(python, eras[python].cutoff)):
         target, era = Target(python=python, platform=platform), eras[python]
         try:
             found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
@@ -73,7 +73,7 @@ def solve(
 def _solve_for(
     wants: Wanted, files: Files, era: Era, *, target: Target, settings: PackageSettings, runtime: list[str]
 ) -> Solution:
-    """The set for one Python: as of the era, then with ever more spared from its cut-off."""
+    """The set for one Python: as of the cut-off, then with more and more packages exempt from it."""
     server, installer = server_and_installer(runtime, target=target, settings=settings)
     lines = [*wants.lines, *wants.extras, *runtime]
     error: NoSetError | None = None
@@ -90,26 +90,26 @@ def _solve_for(
                 exempt=attempt.exempt,
                 excludes=wants.excludes,
             )
-        except NoSetError as failed:  # noqa: PERF203 - the next way is tried because this one failed
+        except NoSetError as failed:  # noqa: PERF203 - the next attempt is made because this one failed
             error = error or failed
             wheelless = failed.wheelless - attempt.exempt if era.cutoff is not None else None
             attempt = _with_wheels(attempt, wheelless) if wheelless else next(attempts, None)
         else:
             reasons = (*era.reasons, *_newest(wants, packages), *([attempt.reason] if attempt.reason else []))
             return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
-    raise error or NoSetError("there is nothing to lock")
+    raise error or NoSetError("there are no packages to lock")
 
 
 def _with_wheels(attempt: _Attempt, names: frozenset[str]) -> _Attempt:
-    """The same, sparing from the cut-off what had no wheels then: a small pure package, mostly, that has some today."""
-    reason = f"{attempt.reason} From that time there is no wheel of {', '.join(sorted(names))}: the newest is used."
+    """The attempt with packages exempt that had no wheels at the cut-off, mostly small pure Python ones."""
+    reason = f"{attempt.reason} No wheel from that time: {', '.join(sorted(names))}; the newest version is used."
     return replace(attempt, exempt=attempt.exempt | names, reason=reason.strip())
 
 
 def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
-    """The sentences about versions that the file does not record."""
+    """The reasons for versions that the file does not record."""
     return [
-        f"The file does not record the version of {one.name}: the newest that reads it is used, {one.version}."
+        f"The file does not record the version of {one.name}: the newest that can read it is used, {one.version}."
         for one in packages
         if one.name in wants.newest
     ]
@@ -118,29 +118,31 @@ def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
 def _attempts(
     wants: Wanted, files: Files, era: Era, server: set[str], lines: list[str], target: Target, settings: PackageSettings
 ) -> Iterable[_Attempt]:
-    """The attempts, best first; later ones are computed only if they are needed."""
-    # a recorded or chosen version is used whatever its date
-    spared = frozenset(server | set(wants.pins) | wants.pinned_extras)
+    """The attempts, best first; later ones are computed only when needed."""
+    # recorded and chosen versions are exempt from the cut-off
+    exempt = frozenset(server | set(wants.pins) | wants.pinned_extras)
     bound = era.constraints
-    if settings.find_links or not _all_dated(files):  # a folder's files have no time, so no cut-off holds them back
-        bound = (*bound, *(cap for cap in era.caps if parse_requirement(cap)[0] not in spared))
-    yield _Attempt(exempt=spared, constraints=bound)
+    if settings.find_links or not _all_dated(files):  # files in a folder have no upload time, so no cut-off applies
+        bound = (*bound, *(cap for cap in era.caps if parse_requirement(cap)[0] not in exempt))
+    yield _Attempt(exempt=exempt, constraints=bound)
     if era.cutoff is None:
         return
-    if wants.extra_names - spared:
-        told = ", ".join(sorted(wants.extra_names - spared))
-        spared |= wants.extra_names
-        yield _Attempt(exempt=spared, constraints=bound, reason=f"No set of that time has {told}: the newest is used.")
+    if wants.extra_names - exempt:
+        names = ", ".join(sorted(wants.extra_names - exempt))
+        exempt |= wants.extra_names
+        yield _Attempt(
+            exempt=exempt, constraints=bound, reason=f"No set from that time has {names}: the newest version is used."
+        )
     undated = (
         frozenset() if _all_dated(files) else _undated_names(lines, (*wants.constraints, *bound), target, settings)
     )
-    if undated - spared:
-        reason = f"The package index has no date for {', '.join(sorted(undated - spared))}: the newest is used."
-        yield _Attempt(exempt=spared | undated, constraints=bound, reason=reason)
+    if undated - exempt:
+        reason = f"The package index has no date for {', '.join(sorted(undated - exempt))}: the newest version is used."
+        yield _Attempt(exempt=exempt | undated, constraints=bound, reason=reason)
 
 
 def _all_dated(files: Files) -> bool:
-    """Whether every file from the sources has an upload time."""
+    """Whether every file has an upload time."""
     return all(file.upload_time for offered in files.values() for file in offered)
 
 
@@ -152,7 +154,7 @@ def _undated_names(
         today = compile_lock(lines, target=target, settings=settings, constraints=constraints)
     except NoSetError:
         return frozenset()
-    offered = ask_all([package.name for package in today], settings)
+    offered = query_all([package.name for package in today], settings)
     return frozenset(name for name, files in offered.items() if not any(file.upload_time for file in files))
 
 
@@ -161,5 +163,5 @@ def _with_era(error: NoSetError, era: Era) -> NoSetError:
     if era.cutoff is None:
         return error
     message = f"{error.message} (dependencies as of {era.cutoff[:10]})"
-    hint = f"{error.hint} A version pinned in `requirements:` is used whatever its date."
+    hint = f"{error.hint} The cut-off date does not apply to a version pinned in `requirements:`."
     return NoSetError(message, hint=hint, detail=error.detail)

@@ -1,4 +1,4 @@
-"""What a lock is for: a Python and a platform."""
+"""The target of a lock: a Python and a platform."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class Target:
 
     @property
     def uv_platform(self) -> str:
-        """The platform as uv names it."""
+        """Uv's name of the platform."""
         return manylinux(self.python, self.platform)

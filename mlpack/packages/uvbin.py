@@ -1,4 +1,4 @@
-"""The uv that works for us, and what of this process's environment it must not hear."""
+"""The uv executable, and the environment variables that it must not see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def uv_binary() -> str:
-    """The uv that came with mlpack, else the one on PATH."""
+    """The uv that is installed with mlpack, else the one on PATH."""
     from uv import find_uv_bin
 
     try:
@@ -16,9 +16,9 @@ def uv_binary() -> str:
 
 
 def without_uv() -> dict[str, str]:
-    """What this process's environment says to uv, taken back: the settings were read already, the rest would change the lock.
+    """Empty values for the variables that could change uv's result; the settings are passed explicitly.
 
-    uv's cache, its patience and its parallelism stay as the user has them.
+    The user's settings for uv's cache, timeouts and parallelism are kept.
     """
     kept = ("UV_CACHE_DIR", "UV_HTTP_", "UV_CONCURRENT_", "UV_REQUEST_TIMEOUT")
     named = [name for name in os.environ if name.startswith("UV_") and not name.startswith(kept)]

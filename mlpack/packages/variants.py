@@ -1,4 +1,4 @@
-"""CPU or GPU: which distribution of a framework is taken, from where, and what of CUDA is kept out."""
+"""CPU or GPU: choose a framework's distribution and its index, and keep CUDA out of CPU images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from mlpack.errors import IndexUnreachableError, ResolveError
 from mlpack.packages.compiler import LockedPackage
 from mlpack.packages.distributions import Distribution
-from mlpack.packages.index import ask, ask_all
+from mlpack.packages.index import query, query_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, normalise, parse_requirement, same_version, version_key
 from mlpack.packages.pythons import SUPPORTED
@@ -22,7 +22,7 @@ _CUDA = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What to ask for, and of whom: the wants with their distributions chosen, and the settings with what they need."""
+    """The wants with the chosen distributions, and the settings with the sources that they need."""
 
     wants: Wanted
     settings: PackageSettings
@@ -44,19 +44,19 @@ def with_variant(
             wants = _without_cpu_builds(wants, one.name, settings)
         return Variant(wants=wants, settings=settings)
     renamed = [one for one in known if one.cpu and one.name in _names(wants)]
-    offered = ask_all([one.cpu for one in renamed], settings)
+    offered = query_all([one.cpu for one in renamed], settings)
     chosen = {one.name: one.cpu for one in renamed if _has(offered[one.cpu], wants.pins.get(one.name), platform)}
     excludes = {*wants.excludes, *chosen}
     excludes |= {needless for one in renamed if one.name not in chosen for needless in one.needless}
     variant = Variant(wants=replace(_renamed(wants, chosen), excludes=tuple(sorted(excludes))), settings=settings)
-    for one in by_cpu_index if platform == "linux/amd64" else ():  # elsewhere PyPI's own builds are without CUDA
+    for one in by_cpu_index if platform == "linux/amd64" else ():  # on other platforms PyPI's builds have no CUDA
         if one.name in _names(variant.wants):
             variant = _cpu_variant(variant, one, platform)
     return variant
 
 
 def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
-    """Raises ResolveError when the set for a CPU holds CUDA's libraries after all."""
+    """Raise ResolveError when the set for a CPU contains CUDA libraries."""
     found = sorted(package.name for package in packages if package.name.startswith(_CUDA))
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
@@ -67,7 +67,7 @@ def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
 
 
 def _bounded(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
-    """The wants with the constraints that a distribution's own metadata lack."""
+    """The wants with the constraints that are missing in a distribution's metadata."""
     bounds = [
         constraint
         for one in known
@@ -79,11 +79,11 @@ def _bounded(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
 
 
 def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
-    """The distribution pinned to a build without CUDA: of the user's own sources, else of its authors' index for CPUs."""
+    """Pin the distribution to a build without CUDA, from the user's sources, else from its authors' CPU index."""
     wants, settings, reasons, name = variant.wants, variant.settings, variant.reasons, one.name
     pin = wants.pins.get(name) or _pinned_extra(wants, name)
     which = f"{name} {pin}" if pin else name
-    version = _cpu_build(ask(name, settings), pin, platform)
+    version = _cpu_build(query(name, settings), pin, platform)
     if version is None and not settings.no_index:
         settings = replace(settings, find_links=(*settings.find_links, one.cpu_page))
         version = _cpu_build(_on_page(one, which, settings), pin, platform)
@@ -104,17 +104,17 @@ def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
 
 
 def _without_cpu_builds(wants: Wanted, name: str, settings: PackageSettings) -> Wanted:
-    """The wants without the distribution's builds for CPUs, which the user's own sources may hold."""
+    """Exclude the distribution's CPU builds, which the user's sources may have."""
     if name not in _names(wants):
         return wants
-    wheels = (parse_wheel(file.filename) for file in ask(name, settings))
+    wheels = (parse_wheel(file.filename) for file in query(name, settings))
     versions = sorted({wheel.version for wheel in wheels if wheel is not None and wheel.version.endswith("+cpu")})
     return replace(wants, constraints=(*wants.constraints, *(f"{name}!={version}" for version in versions)))
 
 
 def _on_page(one: Distribution, which: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
     try:
-        return ask(one.name, settings)
+        return query(one.name, settings)
     except IndexUnreachableError as error:
         raise ResolveError(
             f"no build of {which} without CUDA is in your package sources, and {one.cpu_page} cannot be reached",
@@ -128,7 +128,7 @@ def _download(one: Distribution) -> str:
 
 
 def _cpu_build(files: Iterable[IndexFile], pin: str | None, platform: str) -> str | None:
-    """The version with its `+cpu`, of the pinned release or the newest, that some Python here can install."""
+    """The `+cpu` version of the pinned or newest release that a supported Python can install."""
     found: set[str] = set()
     for file in files:
         wheel = parse_wheel(file.filename)
@@ -142,7 +142,7 @@ def _cpu_build(files: Iterable[IndexFile], pin: str | None, platform: str) -> st
 
 
 def _has(files: Iterable[IndexFile], pin: str | None, platform: str) -> bool:
-    """Whether the distribution has the pinned version, or any, for the platform and a Python here."""
+    """Whether the distribution has the pinned version, or any, for the platform and a supported Python."""
     wheels = (parse_wheel(file.filename) for file in files if not file.yanked)
     return any(
         wheel is not None
@@ -157,7 +157,7 @@ def _names(wants: Wanted) -> frozenset[str]:
 
 
 def _pinned_extra(wants: Wanted, name: str) -> str | None:
-    """The version of a distribution that the user's own requirements name exactly."""
+    """The version of a distribution that the user's requirements pin."""
     for line in wants.extras:
         found, specifiers = parse_requirement(line)
         if found == name and specifiers.startswith("==") and "*" not in specifiers and "," not in specifiers:
@@ -166,7 +166,7 @@ def _pinned_extra(wants: Wanted, name: str) -> str | None:
 
 
 def _renamed(wants: Wanted, names: Mapping[str, str]) -> Wanted:
-    """The wants with distributions under other names, wherever they stand."""
+    """The wants with distributions renamed."""
 
     def line(text: str) -> str:
         name = parse_requirement(text)[0]

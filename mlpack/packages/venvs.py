@@ -1,4 +1,4 @@
-"""Environments of locked packages on this machine, made once and kept."""
+"""A cache of virtual environments with locked packages on this machine."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ from mlpack.packages.target import Target
 from mlpack.packages.uvbin import uv_binary, without_uv
 from mlpack.shell import run
 
-SCHEMA = 1  # goes up when the way of making one changes what comes out
+SCHEMA = 1  # increased when environments are made differently
 TIMEOUT_S = 1800
-_STALE_S = 3600  # what is half made and older than this was killed
+_STALE_S = 3600  # an unfinished environment that is older was abandoned
 _NEW = ".new-"
 
 
 def find_venv(lock: Lock, interpreter: Interpreter, folder: Path) -> Path | None:
-    """The Python of the kept environment of exactly these packages; None when there is none yet."""
+    """The Python of the cached environment with exactly these packages; None when there is none."""
     python = folder / _key(lock, interpreter) / "bin" / "python"
     return python if python.exists() else None
 
 
 def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings, folder: Path, shared: bool) -> Path:
-    """The Python of an environment with exactly the locked packages, each checked against its hash; made if it is not kept.
+    """The Python of an environment with exactly the locked packages, checked against their hashes; cached.
 
-    `folder` holds environments by what is in them. If another process is making the same one, wait for it; one that was
-    killed on the way leaves nothing that is taken for whole. `shared`: others than its maker may read it. Raises
-    ResolveError, IndexUnreachableError, DiskFullError.
+    `folder` is the cache. Waits for another process that makes the same environment; an unfinished one is never used.
+    `shared`: all users may read it. Raises ResolveError, IndexUnreachableError, DiskFullError.
     """
     kept = find_venv(lock, interpreter, folder)
     if kept is not None:
@@ -61,15 +60,15 @@ def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings
 
 
 def _key(lock: Lock, interpreter: Interpreter) -> str:
-    """What decides the environment's content: the locked hashes and the Python."""
+    """The cache key: a hash of the locked requirements and the Python."""
     decides = [SCHEMA, lock.requirements, str(interpreter.path), interpreter.version]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
 
 
 @contextlib.contextmanager
 def _alone(place: Path) -> Iterator[None]:
-    """One process at a time; the lock ends with its process, however that ends."""
-    import fcntl  # not on Windows, where this module must be importable
+    """Hold a file lock; the system releases it when the process ends."""
+    import fcntl  # missing on Windows, where this module must be importable
 
     with place.with_suffix(".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -77,7 +76,7 @@ def _alone(place: Path) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Take away what was half made when its process was killed."""
+    """Remove unfinished environments of killed processes."""
     for left in folder.glob(_NEW + "*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _STALE_S:
@@ -85,7 +84,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _install(lock: Lock, interpreter: Interpreter, venv: Path, settings: PackageSettings) -> None:
-    """Make the environment and fill it."""
+    """Create the environment and install the packages."""
     requirements = venv.with_name("requirements.lock")
     requirements.write_text(lock.requirements, encoding="utf-8", newline="\n")
     _uv(["venv", "--relocatable", "--python", str(interpreter.path), str(venv)], lock, settings)
@@ -109,9 +108,7 @@ def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:
             "uv, which installs packages, is not installed", hint="Run `pip install uv`, then try again."
         ) from None
     except subprocess.TimeoutExpired:
-        raise ResolveError(
-            f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv keeps what it has fetched."
-        ) from None
+        raise ResolveError(f"uv did not finish in {TIMEOUT_S} s", hint="Try again; uv caches its downloads.") from None
     if done.code == 0:
         return
     if re.search(r"No space left|os error 28|Disk quota", done.stderr):
@@ -122,7 +119,7 @@ def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:
 
 
 def _share(venv: Path) -> None:
-    """Let everybody read it, whatever the mask and uv's cache say."""
+    """Make it readable for all users, whatever the umask and uv's cache."""
     for path in (venv, *venv.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode & 0o777

@@ -1,4 +1,4 @@
-"""What a model needs of the index: the versions that it records, what else it names, what the user adds."""
+"""A model's requirements: the versions that it records, its other packages, and the user's additions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mlpack.packages.names import is_pinned, normalise, parse_requirement
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Requirements by where they come from.
+    """Requirements by their origin.
 
-    `pins` are the recorded versions by normalised name; `lines` all that the model needs, pins included; `extras` the
-    user's own, `pinned_extras` the names of those that choose a version; `constraints` bind what is installed and install
-    nothing; `excludes` are never installed; of `newest` no version is recorded, and the newest is known to read the file.
+    `pins` are the recorded versions by normalised name; `lines` all packages of the model, pins included; `extras` the
+    user's own, `pinned_extras` the names of those with a fixed version; `constraints` restrict versions and install
+    nothing; `excludes` are never installed; `newest` have no recorded version, and their newest release reads the file.
     """
 
     pins: Mapping[str, str]
@@ -38,8 +38,8 @@ class Wanted:
 def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> Wanted:
     """What to lock for the model.
 
-    `framework` is the user's word ("scikit-learn==1.0.2") and replaces what the file records. Raises MissingVersionError when
-    the framework's version is not known, ConfigError for an invalid requirement, UsageError for a framework without a
+    `framework` comes from the user ("scikit-learn==1.0.2") and replaces the recorded version. Raises MissingVersionError
+    when the framework's version is unknown, ConfigError for an invalid requirement, UsageError for a framework without a
     version.
     """
     versions, constraints, order = _recorded(info)
@@ -52,7 +52,7 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
     if _lacks_version(info, versions):
         raise MissingVersionError(
             f"the file does not record the version of {info.framework}",
-            hint=f"Set it with --framework {info.framework}==VERSION; another version may load the model wrongly.",
+            hint=f"Set it with --framework {info.framework}==VERSION; with a wrong version the model may load incorrectly.",
         )
     kept = tuple(" ".join(line.split()) for line in extras if line.strip())
     for name, version in versions.items():
@@ -76,10 +76,10 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
 
 
 def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None]]:
-    """Versions, constraints and names (in order) that the file records."""
+    """The versions, constraints and names (in order) in the file."""
     versions: dict[str, str] = {}
     constraints: set[str] = set()
-    order: dict[str, None] = {"numpy": None}  # the server's own arrays
+    order: dict[str, None] = {"numpy": None}  # the serving runtime uses it
     for requirement in info.requirements:
         name = normalise(requirement.distribution)
         order.setdefault(name)
@@ -98,18 +98,18 @@ def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None
 
 
 def _names_framework(info: ModelInfo) -> bool:
-    """Whether the requirements already hold the framework, be it under another distribution's name (tensorflow-cpu)."""
+    """Whether the requirements include the framework, also as another distribution (tensorflow-cpu)."""
     wanted_name = normalise(info.framework or "")
     return any(wanted_name in (normalise(one.distribution), normalise(one.module)) for one in info.requirements)
 
 
 def version_is_missing(info: ModelInfo) -> bool:
-    """Whether the user has to name the framework's version, because the file does not record it."""
+    """Whether the user must set the framework's version, because the file does not record it."""
     return _lacks_version(info, _recorded(info)[0])
 
 
 def _lacks_version(info: ModelInfo, versions: Mapping[str, str]) -> bool:
-    """Whether the framework's version is not in `versions`, and the newest one is not known to read the file."""
+    """Whether the framework has no version in `versions`, and its newest release may not read the file."""
     if info.framework is None:
         return False
     name = normalise(info.framework)

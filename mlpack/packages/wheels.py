@@ -1,4 +1,4 @@
-"""What a wheel's file name says: which Pythons and which machines it is for."""
+"""Parse a wheel's file name: the Pythons and platforms that it supports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLATFORMS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """A wheel's name taken apart (PEP 427): normalised distribution, version, and its compatibility tags."""
+    """The parts of a wheel's file name (PEP 427): normalised distribution, version, compatibility tags."""
 
     filename: str
     name: str
@@ -33,7 +33,7 @@ class Wheel:
         return any(_fits_platform(tag, PLATFORMS[platform], glibc(python)) for tag in self.platforms)
 
 
-@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is walked once for each Python
+@functools.lru_cache(maxsize=100_000)  # a page of thousands of files is searched once for each Python
 def parse_wheel(filename: str) -> Wheel | None:
     """The wheel that a file name describes, None if it is not the name of a wheel."""
     parts = filename.removesuffix(".whl").split("-")
@@ -50,18 +50,18 @@ def parse_wheel(filename: str) -> Wheel | None:
 
 
 def glibc(python: str) -> tuple[int, int]:
-    """The C library of the slim base image for a Python: bookworm's, or bullseye's for those that were last built on it."""
+    """The glibc version of the slim base image for a Python: bookworm's, or bullseye's for older Pythons."""
     return (2, 31) if _minor(python) <= 9 else (2, 36)
 
 
 def manylinux(python: str, platform: str) -> str:
-    """The target as uv names it: `x86_64-manylinux_2_36`."""
+    """Uv's name of the target: `x86_64-manylinux_2_36`."""
     major, minor = glibc(python)
     return f"{PLATFORMS[platform]}-manylinux_{major}_{minor}"
 
 
 def _fits_python(tag: str, abi: str, python: str) -> bool:
-    """PEP 425, CPython: its own tag; older ones with the stable ABI; `py3` and older minors of it without an ABI."""
+    """PEP 425 for CPython: its own tag, older tags with the stable ABI, or `py3` tags without an ABI."""
     found = re.fullmatch(r"(cp|py)(\d)(\d*)", tag)
     if found is None or found[2] != "3":
         return False
@@ -74,7 +74,7 @@ def _fits_python(tag: str, abi: str, python: str) -> bool:
 
 
 def _fits_platform(tag: str, machine: str, libc: tuple[int, int]) -> bool:
-    """PEP 600: `manylinux_X_Y` runs on glibc X.Y and newer; the older names are aliases of such."""
+    """PEP 600: `manylinux_X_Y` runs on glibc X.Y and newer; the older names are aliases."""
     if tag in ("any", f"linux_{machine}"):
         return True
     aliases = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}

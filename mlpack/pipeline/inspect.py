@@ -121,7 +121,7 @@ class _Inspection:
             entry=self.entry,
             framework=self.framework,
             sample=self.sample,
-            ask=lambda path, rows: replace(self, entry=None, sample=self.sample or rows).of(path),
+            inspect_path=lambda path, rows: replace(self, entry=None, sample=self.sample or rows).of(path),
         )
 
     def _recognise(self, artifact: Artifact, found: dict[str, Any]) -> ModelInfo | None:

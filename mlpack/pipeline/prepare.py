@@ -12,7 +12,7 @@ from mlpack.discovery.opaque import judge_files
 from mlpack.errors import ConfigError, ResolveError, UsageError
 from mlpack.pipeline.gate import refuse_dangerous, refuse_unsafe, refuse_unservable
 from mlpack.readers.pickles.bytecode import KNOWN
-from mlpack.usercode.coverage import settle
+from mlpack.usercode.coverage import find_coverage
 from mlpack.usercode.predictors import Contract, read_contract, signatures_for
 from mlpack.usercode.python_source import read_source
 
@@ -43,17 +43,17 @@ def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
         read = judge_files(info.path)
         info = info if read.verdict == "safe" else replace(info, safety=read)
     refuse_dangerous(info, local=options.local)  # before the search for the code that it needs
-    settled = settle(
+    coverage = find_coverage(
         info,
         include=options.include,
         predictor=options.predictor,
         requirements=options.requirements,
         cwd=options.folder,
     )
-    refuse_unsafe(settled.info, settled.open, trust=options.trust, local=options.local)
-    info, loading = settled.info, {}
-    if options.trust and settled.open:
-        info = replace(info, names={**info.names, "trusted": settled.open})
+    refuse_unsafe(coverage.info, coverage.open, trust=options.trust, local=options.local)
+    info, loading = coverage.info, {}
+    if options.trust and coverage.open:
+        info = replace(info, names={**info.names, "trusted": coverage.open})
     if contract is not None:
         if contract.inputs is None and not contract.takes_arrays and not options.sample:
             raise ConfigError(
@@ -68,7 +68,7 @@ def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
         _check_signature(info, options.signature)
     return Prepared(
         info=info,
-        code=settled.code,
+        code=coverage.code,
         options=loading,
         python=_python(info, options.python),
         sample=options.sample or list(info.sample) or None,

@@ -15,7 +15,7 @@ from mlpack.errors import IndexUnreachableError, ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
 from mlpack.packages.distributions import Distribution
 from mlpack.packages.era import WINDOW
-from mlpack.packages.index import ask_all, local_path
+from mlpack.packages.index import local_path, query_all
 from mlpack.packages.installer import UV_VERSION
 from mlpack.packages.local import local_wheels
 from mlpack.packages.names import strip_login
@@ -115,7 +115,7 @@ def _resolve(
         wants, gpu=options.gpu, platform=options.platform, settings=settings, known=options.distributions
     )
     wants, settings = variant.wants, variant.settings
-    files = ask_all(wants.pins, settings)
+    files = query_all(wants.pins, settings)
     pythons = _installed(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
     on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
     solution = solve(

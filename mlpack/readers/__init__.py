@@ -1,1 +1,1 @@
-"""Bytes as data: readers that never run what they read, bounded in depth and size."""
+"""Readers of binary files as data: they run nothing, and their depth, size and time are bounded."""

@@ -1,4 +1,4 @@
-"""The bytes that a bundle's file stands for, wherever they lie: in memory, on disk, or in an archive."""
+"""Read the bytes of a bundle's file, from memory, disk or an archive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 1024 * 1024
 
 
 def bytes_of(file: BundleFile) -> Iterator[bytes]:
-    """The file's bytes, at most a mebibyte at a time; raises OSError when they cannot be read any more."""
+    """The file's bytes in chunks of at most 1 MiB; raises OSError when they can no longer be read."""
     if file.source is None:
         yield file.content or b""
     elif file.member is not None:
@@ -36,9 +36,9 @@ def _member(file: BundleFile) -> Iterator[bytes]:
 
 
 def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterator[bytes]:
-    """The file's bytes, a mebibyte at a time, compared with the size and the digest that the bundle gives for them.
+    """The file's bytes in chunks of 1 MiB, checked against the size and digest in the bundle.
 
-    Raises UnreadableModelError when they are others; bytes of it may have been given by then. `doing` is for its words.
+    Raises UnreadableModelError for a difference, possibly after some chunks; `doing` describes the action in its message.
     """
     if file.source is None:
         content = file.content or b""
@@ -58,18 +58,18 @@ def content_of(file: BundleFile, *, doing: str = "sent to the engine") -> Iterat
     except OSError as error:
         raise UnreadableModelError(
             f"{file.source} could not be read while it was {doing}: {error.strerror}",
-            hint="See that the file stays where it is until this is done, then try again.",
+            hint="Do not move or change the file while this runs; then try again.",
         ) from error
     if longer:
         raise _changed(file, doing, f"it is longer than the {file.size} bytes it had")
     if left:
         raise _changed(file, doing, f"it is {left} bytes shorter than before")
     if file.sha256 and digest.hexdigest() != file.sha256:
-        raise _changed(file, doing, "its content is another")
+        raise _changed(file, doing, "its content is different")
 
 
 def _changed(file: BundleFile, doing: str, how: str) -> UnreadableModelError:
     return UnreadableModelError(
         f"{file.source or file.name} changed while it was {doing}: {how}",
-        hint="Let whatever writes the file finish, then try again.",
+        hint="Wait until the file is written completely, then try again.",
     )

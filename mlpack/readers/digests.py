@@ -10,9 +10,9 @@ _CHUNK = 1 << 20
 
 
 def sha256_of(path: Path, on_progress: Callable[[int, int], None] | None = None) -> str:
-    """`sha256:` and the hex digest of a file's bytes; of a folder, over its files' relative names, sizes and bytes, sorted.
+    """`sha256:` and the hex digest of a file, or of a folder's files (relative names, sizes, bytes; sorted by name).
 
-    `on_progress` is told (bytes done, bytes in all). Links in a folder count by where they point, unread. Raises OSError.
+    `on_progress` gets (bytes done, total bytes). A link in a folder is hashed by its target's path. Raises OSError.
     """
     digest = hashlib.sha256()
     files = [path] if path.is_file() else list(_files(path))
@@ -35,7 +35,7 @@ def sha256_of(path: Path, on_progress: Callable[[int, int], None] | None = None)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Regular files and links below a folder, in the order of their relative POSIX names; links are never followed."""
+    """Regular files and links below a folder, sorted by relative POSIX name; links are not followed."""
     found: list[Path] = []
     left = [folder]
     while left:

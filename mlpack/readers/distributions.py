@@ -1,9 +1,9 @@
-"""Top-level modules and the distributions they come from, as data: never by guessing from a name."""
+"""A table of top-level modules and the distributions that provide them; names are never guessed."""
 
-# Top-level module -> distribution. A module that is not here is not looked up by its own name: anyone may own that name.
+# Top-level module -> distribution. An unlisted module is not looked up by its name, which anyone could have registered.
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
-    "_loss": "scikit-learn",  # its compiled loss classes call themselves by this short name (1.3 to 1.6)
+    "_loss": "scikit-learn",  # the module name of its compiled loss classes in 1.3 to 1.6
     "numpy": "numpy",
     "scipy": "scipy",
     "pandas": "pandas",
@@ -68,7 +68,7 @@ DISTRIBUTIONS = {
     "transformers": "transformers",
     "safetensors": "safetensors",
 }
-# Python 2's names for what is in the standard library now; the loader of Python 3 translates them.
+# Python 2's names of standard library modules; Python 3's unpickler translates them.
 PYTHON2 = {
     "__builtin__",
     "copy_reg",

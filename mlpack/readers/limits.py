@@ -1,4 +1,4 @@
-"""How far a reader goes with a file before it says that the file is hostile."""
+"""Limits for reading a file, against decompression bombs and other hostile files."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ KIB, MIB = 1 << 10, 1 << 20
 
 
 class CutOffError(Exception):
-    """Reading stops here: the text says why (a sentence without its full stop)."""
+    """Reading cannot continue; the text is the reason, a sentence without a full stop."""
 
 
 @contextmanager
-def told_of(name: str, what: str) -> Iterator[None]:
-    """What stops the reading of a file that began like `what`, as UnreadableModelError."""
+def reading_errors(name: str, what: str) -> Iterator[None]:
+    """Convert a CutOffError into UnreadableModelError; `what` is the format that the file's first bytes indicate."""
     try:
         yield
     except CutOffError as stopped:
         raise UnreadableModelError(
-            f"{name} begins like {what}, and cannot be read: {stopped}.",
+            f"{name} begins like {what}, but cannot be read: {stopped}.",
             hint="Save the model again, or fetch the file again.",
         ) from stopped
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Bounds in bytes and counts; what grows with the file's own size on disk never hits an honest file.
+    """Limits in bytes and counts, chosen so that ordinary model files never exceed them.
 
-    An honest model decompresses to more than `output` only when its file is large too, so the bound on output is the larger
-    of `output` and `output_ratio` times the file's size; the same holds for the opcodes walked and the objects made.
+    The limit on decompressed bytes is the larger of `output` and `output_ratio` times the file's size, because only a large
+    file decompresses to a large model; the limits on opcodes and objects follow the same rule.
     """
 
     kept_array: int = 64 * KIB
     kept_text: int = 1 * MIB
-    kept_models: int = 32 * MIB  # of models in a framework's own form within a pickle, in all
+    kept_models: int = 32 * MIB  # total bytes of framework-specific models inside a pickle
     output: int = 512 * MIB
     output_ratio: int = 100
     walked: int = 4 * MIB
@@ -48,7 +48,7 @@ class Limits:
 
 
 class Budget:
-    """What is left to spend on one file, shared by all its members: bytes of output, bytes of opcodes, objects."""
+    """The remaining limits of one file, shared by all its members: decompressed bytes, opcode bytes, objects."""
 
     def __init__(self, limits: Limits, size: int) -> None:
         self.limits, self.size = limits, size
@@ -57,14 +57,14 @@ class Budget:
         self.objects = limits.objects + size // limits.bytes_per_object
 
     def spend_output(self, count: int) -> None:
-        """Count decompressed bytes; raises CutOffError when they are out of all proportion to the file."""
+        """Count decompressed bytes; raises CutOffError above the limit for the file's size."""
         self.output -= count
         if self.output < 0:
-            raise CutOffError("it decompresses to far more than its size allows (a decompression bomb)")
+            raise CutOffError("it decompresses to too much data for its size (a decompression bomb)")
 
     def spend_walk(self, count: int, objects: int) -> None:
-        """Count bytes of opcodes walked and objects made; raises CutOffError when they are out of all proportion."""
+        """Count opcode bytes and created objects; raises CutOffError above the limit for the file's size."""
         self.walked -= count
         self.objects -= objects
         if self.walked < 0 or self.objects < 0:
-            raise CutOffError("it unpacks to far more objects than its size allows")
+            raise CutOffError("it creates too many objects for its size")

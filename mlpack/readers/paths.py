@@ -1,4 +1,4 @@
-"""What a path is before anything is read of it: a file, a folder, or a sentence that says why it is neither."""
+"""Check a path before reading: a regular file or a folder, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SPECIAL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A path that can be read: `size` in bytes (of a folder 0), the first bytes, where a symbolic link leads."""
+    """A readable path: `size` in bytes (0 for a folder), the first bytes, the target of a symbolic link."""
 
     path: Path
     folder: bool
@@ -32,20 +32,20 @@ class Place:
 
 
 def look(path: Path) -> Place:
-    """The path as a readable file or folder; nothing but regular files is ever opened, so a pipe cannot block.
+    """Check a path; only regular files are opened, so that a pipe cannot block.
 
-    Raises UnreadableModelError: missing, dangling or looping link, pipe, socket, device, no permission, empty.
+    Raises UnreadableModelError: missing, dangling or cyclic link, pipe, socket, device, no permission, empty.
     """
     name = shown(path)
     try:
         found = path.stat()
         link = str(path.readlink()) if path.is_symlink() else ""
         if stat.S_ISDIR(found.st_mode):
-            os.scandir(path).close()  # tells now whether it may be listed
+            os.scandir(path).close()  # checks the permission to list it
             return Place(path=path, folder=True, link=link)
         special = next((words for test, words in _SPECIAL if test(found.st_mode)), None)
         if special:
-            raise UnreadableModelError(f"{name} is {special}, not a file.", hint="Copy what it gives into a file.")
+            raise UnreadableModelError(f"{name} is {special}, not a file.", hint="Save its content to a file.")
         if found.st_size == 0:
             raise UnreadableModelError(
                 f"{name} is empty (0 bytes).", hint="Export the model again, or fetch the file again.", info={"size": 0}
@@ -55,30 +55,32 @@ def look(path: Path) -> Place:
     except OSError as error:
         raise unreadable(path, error) from error
     except ValueError as error:  # a NUL in the name
-        raise UnreadableModelError(f"{name} is no path: {error}.", hint="Check the path.") from error
+        raise UnreadableModelError(f"{name} is not a valid path: {error}.", hint="Check the path.") from error
     return Place(path=path, folder=False, size=found.st_size, head=head, link=link)
 
 
 def unreadable(path: Path, error: OSError) -> UnreadableModelError:
-    """The failure to say for what the operating system answered about a path."""
+    """The error for an OSError about a path."""
     name = shown(path)
     if error.errno == errno.ENOENT:
         if path.is_symlink():
             return UnreadableModelError(
                 f"{name} is a symbolic link to {path.readlink()}, which does not exist.",
-                hint="Mend or replace the link.",
+                hint="Correct or replace the link.",
             )
-        return UnreadableModelError(f"{name} does not exist.", hint="Check the path; it is relative to where you are.")
+        return UnreadableModelError(
+            f"{name} does not exist.", hint="Check the path; it is relative to the current folder."
+        )
     if error.errno == errno.ELOOP:
-        return UnreadableModelError(f"{name} is a symbolic link that leads back to itself.", hint="Replace the link.")
+        return UnreadableModelError(f"{name} is a symbolic link in a loop.", hint="Replace the link.")
     if error.errno in (errno.EACCES, errno.EPERM):
         return UnreadableModelError(
-            f"{name} may not be read by you.", hint=f"Ask for the right to read it: ls -l {name}"
+            f"You have no permission to read {name}.", hint=f"Check its permissions: ls -l {name}"
         )
     return UnreadableModelError(f"{name} cannot be read: {error.strerror}.", hint="Check the path and the disk.")
 
 
 def shown(path: Path) -> str:
-    """A path for a message: printable, whatever bytes the name is made of."""
+    """A path for a message, with unprintable bytes escaped."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return text if text.isprintable() and text.strip() else repr(text)

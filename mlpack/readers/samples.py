@@ -1,4 +1,4 @@
-"""A user's sample rows, read as instances: named records or plain rows."""
+"""Read a user's sample rows as instances: named records or plain rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = 20
 def read_sample(path: Path) -> list[Any]:
     """The first 20 rows of a .csv (with a header), .json (a list, or `{"instances": [...]}`) or .parquet file.
 
-    A CSV cell becomes a number where it reads as one, null where it is empty, and text else. Raises ConfigError.
+    A CSV cell becomes a number if possible, null when empty, else text. Raises ConfigError.
     """
     if path.suffix.lower() in {".parquet", ".pq"}:
         rows = _from_parquet(path)
@@ -24,7 +24,9 @@ def read_sample(path: Path) -> list[Any]:
         text = _text_of(path)
         rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text)
     if not rows:
-        raise ConfigError(f"sample {path} holds no rows", hint="A header and a few rows, as the model was trained on.")
+        raise ConfigError(
+            f"sample {path} contains no rows", hint="Write a header and a few rows like the training data."
+        )
     return rows[:_MOST]
 
 
@@ -32,7 +34,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        hint = "`sample:` names a .csv, .json or .parquet file."
+        hint = "Set `sample:` to a .csv, .json or .parquet file."
         raise ConfigError(f"cannot read sample {path}: {error}", hint=hint) from error
 
 
@@ -41,15 +43,15 @@ def _from_parquet(path: Path) -> list[Any]:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
-        hint = "`pip install pyarrow` beside mlpack, or give the rows as .csv or .json."
+        hint = "Run `pip install pyarrow` in mlpack's environment, or give the rows as .csv or .json."
         raise ConfigError(f"sample {path}: reading parquet needs pyarrow", hint=hint) from error
     try:
         with ParquetFile(path) as file:
             batch = next(file.iter_batches(batch_size=_MOST), None)
     except (OSError, ArrowException) as error:
-        raise ConfigError(f"cannot read sample {path}: {error}", hint="Is it a parquet file?") from error
+        raise ConfigError(f"cannot read sample {path}: {error}", hint="Check that it is a parquet file.") from error
     rows = [] if batch is None else batch.to_pylist()
-    # What JSON has no form for (dates, decimals) goes as the text that a client would send.
+    # Values without a JSON form (dates, decimals) become the text that a client would send.
     return [{name: _plain(value) for name, value in row.items() if name != "__index_level_0__"} for row in rows]
 
 
@@ -63,10 +65,10 @@ def _from_json(path: Path, text: str) -> list[Any]:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise ConfigError(f"sample {path} is not JSON: {error}", hint="A list of records or rows.") from error
+        raise ConfigError(f"sample {path} is not JSON: {error}", hint="Write a list of records or rows.") from error
     rows = data.get("instances") if isinstance(data, dict) else data
     if not isinstance(rows, list):
-        raise ConfigError(f"sample {path} holds no list", hint='A list of records, or {"instances": [...]}.')
+        raise ConfigError(f"sample {path} contains no list", hint='Write a list of records, or {"instances": [...]}.')
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Where bytes come from: a part of a file, or what a compressed one unpacks to, read forward with limits."""
+"""Sources of bytes, read forward within limits: a part of a file, or decompressed data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 18
 COMPRESSED_SUFFIXES = (".gz", ".gzip", ".z", ".bz2", ".xz", ".lzma", ".lz4")
 _KEPT_IN_MEMORY = 8 << 20
 
-# First bytes -> the compression's name. `BZh` alone may begin a pickle (BINBYTES), so bzip2's block magic is asked for too.
+# First bytes -> the compression. A pickle may begin with `BZh` (BINBYTES), so bzip2's block magic is required too.
 _MAGIC = (
     (b"\x1f\x8b\x08", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
@@ -25,32 +25,32 @@ _MAGIC = (
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"ZF0x", "zfile"),
 )
-ZFILE_HEADER = 2 + len(hex(1 << 64))  # joblib < 0.10: "ZF", the length in hex padded with blanks, then zlib
+ZFILE_HEADER = 2 + len(hex(1 << 64))  # joblib < 0.10: "ZF", the length in hex padded with spaces, then zlib
 
 
 class Source(Protocol):
     """Bytes read forward."""
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes, b"" only at the end; raises CutOffError when the bytes cannot be had."""
+        """At most `count` bytes, b"" only at the end; raises CutOffError when reading fails."""
 
     def skip(self, count: int) -> int:
-        """Step over at most `count` bytes; how many there were."""
+        """Skip at most `count` bytes; returns the number of skipped bytes."""
 
 
 class FileSource:
-    """A part of a file, from `start` up to `end`; skipping costs nothing."""
+    """A part of a file, from `start` up to `end`; skipping is a seek."""
 
     def __init__(self, file: BinaryIO, start: int, end: int, on_progress: Callable[[int], None] | None = None) -> None:
         self._file, self._place, self._end, self._on_progress = file, start, end, on_progress
 
     @property
     def place(self) -> int:
-        """Where in the file the next byte lies."""
+        """The file offset of the next byte."""
         return self._place
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes from where the last call ended."""
+        """At most `count` of the next bytes."""
         self._file.seek(self._place)
         try:
             data = self._file.read(max(0, min(count, self._end - self._place)))
@@ -62,14 +62,14 @@ class FileSource:
         return data
 
     def skip(self, count: int) -> int:
-        """Move on without reading."""
+        """Skip without reading."""
         step = min(count, self._end - self._place)
         self._place += step
         return step
 
     @property
     def rest(self) -> tuple[BinaryIO, int, int]:
-        """The file, and from where to where in it the bytes lie that were not read yet."""
+        """The file, and the start and end offsets of the unread bytes."""
         return self._file, self._place, self._end
 
 
@@ -80,26 +80,26 @@ class MemorySource:
         self._data, self._place = data, 0
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes of what comes next."""
+        """At most `count` of the next bytes."""
         data = self._data[self._place : self._place + count]
         self._place += len(data)
         return data
 
     def skip(self, count: int) -> int:
-        """Move on."""
+        """Skip."""
         step = min(count, len(self._data) - self._place)
         self._place += step
         return step
 
 
 class ChunkSource:
-    """Bytes that arrive in chunks from a decompressor, each counted against the budget."""
+    """Chunks of a decompressor as a source, counted against the budget."""
 
     def __init__(self, chunks: Iterator[bytes], budget: Budget) -> None:
         self._chunks, self._budget, self._left = chunks, budget, b""
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes of what comes next."""
+        """At most `count` of the next bytes."""
         if not self._left:
             self._left = next(self._chunks, b"")
             self._budget.spend_output(len(self._left))
@@ -107,7 +107,7 @@ class ChunkSource:
         return data
 
     def skip(self, count: int) -> int:
-        """Unpack and drop."""
+        """Decompress and discard."""
         skipped = 0
         while skipped < count:
             data = self.read(min(count - skipped, CHUNK))
@@ -117,28 +117,28 @@ class ChunkSource:
         return skipped
 
 
-class Peeked:
-    """A source whose first bytes were already looked at."""
+class PeekedSource:
+    """A source whose first bytes were already read."""
 
     def __init__(self, head: bytes, source: Source) -> None:
         self._head, self._source = head, source
 
     def read(self, count: int) -> bytes:
-        """The bytes looked at first, then the rest."""
+        """The bytes that were already read, then the rest."""
         if self._head:
             data, self._head = self._head[:count], self._head[count:]
             return data
         return self._source.read(count)
 
     def skip(self, count: int) -> int:
-        """Step over, the bytes looked at first."""
+        """Skip, beginning with the bytes that were already read."""
         inside = min(count, len(self._head))
         self._head = self._head[inside:]
         return inside + (self._source.skip(count - inside) if count > inside else 0)
 
 
 class Window:
-    """The part of a file that a FileSource has not read yet, as a file of its own to read in any order."""
+    """The unread part of a FileSource as a file for random access."""
 
     def __init__(self, source: FileSource) -> None:
         self._file, self._start, end = source.rest
@@ -146,12 +146,12 @@ class Window:
         self._place = 0
 
     def seek(self, place: int) -> int:
-        """Go to a place of the part."""
+        """Move to an offset in the part."""
         self._place = place
         return place
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes from there."""
+        """Read at most `count` bytes."""
         self._file.seek(self._start + self._place)
         data = self._file.read(max(0, min(count, self.size - self._place)))
         self._place += len(data)
@@ -159,19 +159,19 @@ class Window:
 
 
 def peek(source: Source, count: int) -> tuple[bytes, Source]:
-    """The next `count` bytes (fewer at the end) and a source that still has them; b"" also when nothing can be unpacked."""
+    """The next `count` bytes (fewer at the end) and a source that still returns them; b"" also when decompression fails."""
     parts: list[bytes] = []
     left = count
     while left > 0 and (data := source.read(left)):
         parts.append(data)
         left -= len(data)
     head = b"".join(parts)
-    return head, Peeked(head, source)
+    return head, PeekedSource(head, source)
 
 
 @contextmanager
 def spooled(source: Source) -> Iterator[tuple[BinaryIO, int]]:
-    """A source's bytes as a file to read in any order, and their number; on disk, without a name, when they are many."""
+    """A source's bytes as a file for random access, and their number; large ones are in a temporary file."""
     with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
         size = 0
         while data := source.read(CHUNK):
@@ -180,7 +180,7 @@ def spooled(source: Source) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def compression_of(head: bytes) -> str | None:
-    """The compression that these first bytes announce (`zfile` is joblib's oldest), None when they announce none."""
+    """The compression by the first bytes (`zfile` is joblib's oldest), None for uncompressed data."""
     if head[:1] == b"\x78" and len(head) > 1 and (head[0] << 8 | head[1]) % 31 == 0:  # RFC 1950
         return "zlib"
     if head[:3] == b"BZh" and head[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):
@@ -189,9 +189,9 @@ def compression_of(head: bytes) -> str | None:
 
 
 def unpacked(source: Source, compression: str, budget: Budget) -> Source:
-    """What a compressed source unpacks to; reading it raises CutOffError for broken data and for bombs."""
+    """The decompressed source; reading it raises CutOffError for broken data and for bombs."""
     if compression == "zfile":
-        # Python 2's joblib wrote one blank more before the zlib data; zlib data never begin with a blank.
+        # Python 2's joblib wrote one more space before the zlib data; zlib data never begin with a space.
         source.skip(ZFILE_HEADER)
         first, source = peek(source, 1)
         if first == b" ":
@@ -200,17 +200,17 @@ def unpacked(source: Source, compression: str, budget: Budget) -> Source:
 
 
 def inflated(source: Source, budget: Budget) -> Source:
-    """What a zip member's raw deflate data unpack to: one stream, and nothing behind it."""
+    """The decompressed data of a zip member's raw deflate stream, after which nothing may follow."""
     return ChunkSource(_chunks(source, lambda: _Zlib(-15), alone=True), budget)
 
 
 def single(source: Source, compression: str, budget: Budget) -> Source:
-    """What a compressed source unpacks to that holds one stream, and nothing behind it."""
+    """The decompressed data of a source with exactly one stream."""
     return ChunkSource(_chunks(source, _decompressor(compression), alone=True), budget)
 
 
 class _Zlib:
-    """zlib's decompressor behind the same interface as bz2's and lzma's: bounded output a call, `needs_input`, `eof`."""
+    """zlib's decompressor with the interface of bz2's and lzma's: bounded output per call, `needs_input`, `eof`."""
 
     def __init__(self, wbits: int) -> None:
         self._inner = zlib.decompressobj(wbits)
@@ -249,7 +249,7 @@ def _decompressor(compression: str) -> Callable[[], Any]:
 
 
 def _chunks(source: Source, make: Callable[[], Any], *, alone: bool = False) -> Iterator[bytes]:
-    # One file may hold several compressed streams one after the other, as gzip and bzip2 allow.
+    # A file may contain several compressed streams in sequence, as gzip and bzip2 allow.
     data = source.read(CHUNK)
     while data:
         inner = make()
@@ -260,9 +260,7 @@ def _chunks(source: Source, make: Callable[[], Any], *, alone: bool = False) -> 
                     raise CutOffError("its compressed data are cut off")
             try:
                 out = inner.decompress(data, max_length=CHUNK)
-            except (
-                Exception
-            ) as error:  # zlib.error, OSError, EOFError, lzma.LZMAError, RuntimeError (lz4): all say broken
+            except Exception as error:  # zlib.error, OSError, EOFError, lzma.LZMAError, RuntimeError (lz4): broken data
                 raise CutOffError(f"its compressed data are broken ({error})") from error
             data = b""
             if out:
@@ -271,4 +269,4 @@ def _chunks(source: Source, make: Callable[[], Any], *, alone: bool = False) -> 
         if data and alone:
             raise CutOffError("bytes follow its compressed data")
         if data and not compression_of(data[:16]):
-            return  # what follows a compressed stream and is none itself, no loader reads
+            return  # no loader reads other data after a compressed stream

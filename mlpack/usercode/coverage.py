@@ -1,4 +1,4 @@
-"""The user's own code beside a model: what of the file's needs it covers, what goes into the image, what is missing."""
+"""Match the user's code against the names that a model file needs: covered, missing, and what the image gets."""
 
 from __future__ import annotations
 
@@ -25,42 +25,40 @@ from mlpack.usercode.slicing import slice_of
 _MAINS = ("__main__", "__mp_main__")
 _BY_VALUE = ("cloudpickle", "dill")
 _CHUNK = 1024 * 1024
-_TAKEN = (
-    "# Taken by mlpack from {shown}: what the model's file needs of it, without the code that ran when it was made.\n"
-)
+_TAKEN = "# Extracted by mlpack from {shown}: only the definitions that the model file needs, without code that runs.\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
-    """A model with its code: the info says what is covered; `open` are the callables that only --trust lets through."""
+class Coverage:
+    """A model with its user code: `info` records what is covered; `open` are the callables that need --trust."""
 
     info: ModelInfo
     code: UserCode | None
     open: tuple[str, ...]
 
 
-def settle(
+def find_coverage(
     info: ModelInfo,
     *,
     include: tuple[Path, ...] = (),
     predictor: Path | None = None,
     requirements: tuple[str, ...] = (),
     cwd: Path,
-) -> Settled:
-    """What the included files bring to the model, told before anything is resolved or built; nothing of them is run.
+) -> Coverage:
+    """Which of the model's names the included files define; none of the files is run.
 
-    Raises MissingCodeError (a name of the file that nothing defines), MissingPackageError (an import that nothing brings),
-    ConfigError (an include that is not there).
+    Raises MissingCodeError (no included file defines a name), MissingPackageError (no package provides an import),
+    ConfigError (an included path does not exist).
     """
-    code = _Settling(info, include, predictor, requirements, cwd)
+    code = _Matching(info, include, predictor, requirements, cwd)
     code.cover()
     code.cut()
-    code.ask_for_packages()
-    return code.settled()
+    code.check_packages()
+    return code.result()
 
 
-class _Settling:
-    """One model's needs against one set of files."""
+class _Matching:
+    """The matching of one model against one set of files."""
 
     def __init__(
         self,
@@ -75,24 +73,24 @@ class _Settling:
         self.included = _with_predictor(include, predictor, info.path)
         self.index = CodeIndex(self.included)
         self.notes = [*self.included.notes, *self.index.notes]
-        self.asked = {parse_requirement(line)[0] for line in requirements if line.strip()}
+        self.required = {parse_requirement(line)[0] for line in requirements if line.strip()}
         self.main: dict[str, Module] = {}
-        self.covered: dict[str, str] = {}  # callable -> why it is
+        self.covered: dict[str, str] = {}  # callable -> why it counts as covered
         self.open: list[str] = []
         self.missing: list[tuple[str, str]] = []
-        self.wanted: dict[str, set[str]] = {}  # module -> names that the file takes from it
-        self.texts: dict[str, str] = {}  # target -> what stands there instead of the file
+        self.wanted: dict[str, set[str]] = {}  # module -> names that the model file uses from it
+        self.texts: dict[str, str] = {}  # target -> text that replaces the file
         self.added: list[Requirement] = []
         self.predictor = None if predictor is None else self._module_at(predictor)
 
     def cover(self) -> None:
-        """Sorts every unknown callable: defined in included code, brought by a requirement, missing, or open."""
+        """Sort every unknown callable: defined in included code, provided by a requirement, missing, or open."""
         for finding in self.info.safety.findings:
             if finding.verdict == "unknown":
                 self._cover(finding)
         if self.missing:
             raise missing_code(self.info.path, self.missing, self.index, self.cwd)
-        if self.covered:  # a method held of an object is as harmless as the object's own code
+        if self.covered:  # a bound method is as safe as the code of its object
             self.open = [name for name in self.open if name != "builtins.getattr"]
 
     def _cover(self, finding: Finding) -> None:
@@ -114,7 +112,7 @@ class _Settling:
             self.open.append(name)
         elif root in DISTRIBUTIONS:
             curated = any(there.partition(".")[0] == root for there, _ in allowed())
-            named = normalise(DISTRIBUTIONS[root]) in self.asked and not curated and root not in _BY_VALUE
+            named = normalise(DISTRIBUTIONS[root]) in self.required and not curated and root not in _BY_VALUE
             if named:
                 self.covered[name] = f"of {DISTRIBUTIONS[root]}, which `requirements:` names"
             else:
@@ -126,13 +124,13 @@ class _Settling:
             self.missing.append((module, inner))
 
     def _refuse_reached(self, module: str, inner: str) -> None:
-        """Raise UnsafeModelError for a name that leads through something else than a class of the included files."""
+        """Raise UnsafeModelError for a dotted name whose first part is no class of the included files."""
         first, _, below = inner.partition(".")
         if below and self.index.has_class(module, first) is False:
             raise UnsafeModelError(
                 f"{self.info.path.name} is dangerous: loading it would call {module}.{inner}, "
-                f"and {first} is no class of {module}",
-                hint="Get the file anew from someone you trust, or have it saved again by its author.",
+                f"and {first} is not a class in {module}",
+                hint="Get the file from a source that you trust, or ask its author to save it again.",
             )
 
     def _cover_main(self, callable_: str, name: str) -> None:
@@ -147,14 +145,14 @@ class _Settling:
         self.wanted.setdefault(module.name, set()).add(first)
 
     def cut(self) -> None:
-        """Where a script or notebook defines a `__main__` name, only what the file needs of it goes along."""
+        """Cut scripts and notebooks that define a `__main__` name down to the statements that the model file needs."""
         for module in list({module.file.target: module for module in self.main.values()}.values()):
             if not module.notebook and not module.source.work:
                 continue
             others = [one for one in self.index.reached(self._starts()) if one.file != module.file]
             taken = [one for other in others for one in other.source.imports if one.module == module.name]
             if any(not one.names for one in taken):
-                continue  # the whole module is imported, so what it runs is told with the others
+                continue  # the whole module is imported; `_note_work` reports what it runs
             names = {there for one in taken for there, _ in one.names} | self.wanted[module.name]
             part = slice_of(module.source, frozenset(names))
             text = _TAKEN.format(shown=module.file.path.name) + part.text
@@ -162,31 +160,31 @@ class _Settling:
             self.texts[module.file.target] = text
             self.main = {name: new if one.file == new.file else one for name, one in self.main.items()}
             self.notes.append(
-                f"{module.file.shown}: only what defines {', '.join(sorted(names))} goes along, not the code that runs"
+                f"{module.file.shown}: only the definitions of {', '.join(sorted(names))} are included, not the code that runs"
             )
             self.notes += [
-                f"{module.file.shown}:{line} is needed for it and runs at every start: {said}"
-                for line, said in part.work
+                f"{module.file.shown}:{line} is needed for them and runs at every start: {statement}"
+                for line, statement in part.work
             ]
 
-    def ask_for_packages(self) -> None:
-        """Every package that the code imports comes with the image: known ones are added, others must be named."""
+    def check_packages(self) -> None:
+        """Add the known packages that the code imports; raise MissingPackageError for an unknown one."""
         known = {normalise(one.distribution) for one in self.info.requirements}
         for root, module, one in self.index.foreign(self.index.reached(self._starts())):
-            if normalise(root) in self.asked:
+            if normalise(root) in self.required:
                 continue
             if root in DISTRIBUTIONS:
                 name = normalise(DISTRIBUTIONS[root])
-                if name not in known | self.asked and not one.optional:
+                if name not in known | self.required and not one.optional:
                     known.add(name)
                     self.added.append(Requirement(module=root, distribution=DISTRIBUTIONS[root]))
             elif not one.optional and not self._may_bring(root):
-                told = missing_import(root, module, one, self.info.path, self.cwd)
-                if one.top or isinstance(told, MissingCodeError):
-                    raise told
-                self.notes.append(f"{told.message} when it is used: add it under `requirements:` in mlpack.yaml")
+                error = missing_import(root, module, one, self.info.path, self.cwd)
+                if one.top or isinstance(error, MissingCodeError):
+                    raise error
+                self.notes.append(f"{error.message} when it is used: add it under `requirements:` in mlpack.yaml")
 
-    def settled(self) -> Settled:
+    def result(self) -> Coverage:
         """The outcome."""
         named = [replace(one, why=self.covered[one.callable]) if one.callable in self.covered else one
                  for one in self.info.safety.findings]  # fmt: skip
@@ -200,9 +198,9 @@ class _Settling:
             notices=tuple(one for one in self.info.notices if missing or one.code is not NoticeCode.CODE_MISSING),
         )
         if not self.included.files:
-            return Settled(info=info, code=None, open=tuple(self.open))
-        self._tell_clashes()
-        self._tell_work()
+            return Coverage(info=info, code=None, open=tuple(self.open))
+        self._note_clashes()
+        self._note_work()
         code = UserCode(
             files=tuple(self._bundle_files()),
             paths=tuple("/".join(filter(None, (CODE_FOLDER, root))) for root in self.included.roots),
@@ -210,37 +208,37 @@ class _Settling:
             predictor=self.predictor,
             notes=tuple(dict.fromkeys(self.notes)),
         )
-        return Settled(info=replace(info, signatures=_one_by_one(info)), code=code, open=tuple(self.open))
+        return Coverage(info=replace(info, signatures=_one_by_one(info)), code=code, open=tuple(self.open))
 
     def _starts(self) -> set[str]:
-        """The modules that the server imports first."""
+        """The modules that the serving runtime imports directly."""
         return set(self.wanted) | ({self.predictor} if self.predictor else set())
 
     def _module_at(self, path: Path) -> str:
         found = [name for name, module in self.index.modules.items() if module.file.path.resolve() == path.resolve()]
         if not found:
-            raise MissingCodeError(f"{path} is no Python module", hint="`predictor:` names a .py file.")
+            raise MissingCodeError(f"{path} is not a Python module", hint="Set `predictor:` to a .py file.")
         return min(found, key=len)
 
     def _may_bring(self, root: str) -> bool:
-        """Whether a requirement has this name, or is none that is known to be something else."""
+        """Whether a requirement has this name, or is a distribution whose modules are not known."""
         other = {normalise(name) for name in DISTRIBUTIONS.values()}
-        return normalise(root) in self.asked or bool(self.asked - other)
+        return normalise(root) in self.required or bool(self.required - other)
 
-    def _tell_clashes(self) -> None:
+    def _note_clashes(self) -> None:
         tops = {name.partition(".")[0]: module for name, module in self.index.modules.items()}
         self.notes += [
-            f"{module.file.shown} hides Python's own module `{top}` in the image"
+            f"{module.file.shown} replaces Python's standard module `{top}` in the image"
             for top, module in sorted(tops.items())
             if top in sys.stdlib_module_names
         ]
 
-    def _tell_work(self) -> None:
-        """Modules that do more than define when the server imports them; a predictor may, and a part that was cut is told."""
+    def _note_work(self) -> None:
+        """Note modules that run code when they are imported; not predictors, and not cut modules (`cut` notes those)."""
         for module in self.index.reached(self._starts()):
             if module.source.work and not module.cut and module.name != self.predictor:
-                line, said = module.source.work[0]
-                self.notes.append(f"{module.file.shown}:{line} runs at every start, when it is imported: {said}")
+                line, statement = module.source.work[0]
+                self.notes.append(f"{module.file.shown}:{line} runs at every start, when it is imported: {statement}")
 
     def _bundle_files(self) -> Iterable[BundleFile]:
         for file in self.included.files:
@@ -261,7 +259,7 @@ def _with_predictor(include: tuple[Path, ...], predictor: Path | None, model: Pa
 
 
 def _one_by_one(info: ModelInfo) -> tuple[Any, ...]:
-    """Whether own code answers a row without looking at the others is not known, so requests are not joined."""
+    """Disable batching: user code may compute a row's prediction from the other rows of a call."""
     return tuple(replace(one, batchable=False) for one in info.signatures)
 
 

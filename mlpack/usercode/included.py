@@ -1,4 +1,4 @@
-"""What --include names, as the files that go into the image: which, under which name, and what is left out and why."""
+"""Collect the files that --include names: their paths in the image, and which are left out and why."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 from mlpack.errors import ConfigError
 
-# Folders that hold no code of the user's. What begins with a dot (.git, .venv, .env, .ipynb_checkpoints) never goes along.
+# Folders without user code. Names that begin with a dot (.git, .venv, .env, .ipynb_checkpoints) are never included.
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env"})
 _SKIPPED_FILES = frozenset({"mlpack.yaml"})
 _SKIPPED_ENDINGS = (".pyc", ".pyo", ".ipynb", ".egg-info", ".dist-info", ".swp", "~")
 _SECRET_ENDINGS = (".pem", ".key", ".p12", ".pfx")
-LARGEST = 10 * 1024 * 1024  # of a file inside a folder; one that is named by itself may have any size
+LARGEST = 10 * 1024 * 1024  # of a file inside a folder; a file that is named directly may have any size
 _MOST_FILES = 5000
 _MOST_BYTES = 500 * 1024 * 1024
-_RESERVED = frozenset({"mlpack"})  # the server's own package in the image
+_RESERVED = frozenset({"mlpack"})  # the serving runtime's package in the image
 
 
 @dataclass(frozen=True, kw_only=True)
 class IncludedFile:
-    """A file that goes along: `target` is its path under the code folder, `shown` its path as the user knows it.
+    """An included file: `target` is its path below the code folder, `shown` its path in messages.
 
-    `named` when it was given by itself, not found in a folder.
+    `named`: the user named the file itself, not a folder that holds it.
     """
 
     target: str
@@ -40,7 +40,7 @@ class IncludedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Included:
-    """All files, in a fixed order; `roots` are the folders to look modules up in, below the code folder ("" is itself)."""
+    """All files, sorted; `roots` are the import paths, relative to the code folder ("" is the code folder)."""
 
     files: tuple[IncludedFile, ...] = ()
     roots: tuple[str, ...] = ("",)
@@ -48,16 +48,16 @@ class Included:
 
 
 def gather(includes: tuple[Path, ...], *, model: Path | None = None) -> Included:
-    """The files that these paths name; the model's own file never counts as code.
+    """The files below these paths, without the model file.
 
-    A file is a module of its stem. A folder with `__init__.py` is a package of its name. Another folder (`src/`) keeps its name
-    too, and what is in it is found both ways: as `clean` and as `src.clean`. Raises ConfigError.
+    A file is a module named by its stem; a folder with `__init__.py` is a package of its name. Modules in another folder
+    (`src/`) can be imported under both names: `clean` and `src.clean`. Raises ConfigError.
     """
     files: dict[str, IncludedFile] = {}
     roots = [""]
     notes: list[str] = []
     apart = model.resolve() if model is not None else None
-    # A link that the user names keeps its own name, by which the code was imported; what it leads to is read once.
+    # A link that the user names keeps the link's name, under which the code was imported; its target is read once.
     for path, named in {one.resolve(): one.absolute() for one in reversed(includes)}.items():
         shown = _shown(named, includes)
         if path.is_dir():
@@ -80,7 +80,7 @@ def gather(includes: tuple[Path, ...], *, model: Path | None = None) -> Included
 
 
 def module_name(stem: str) -> str:
-    """A stem as a module's name: `01 Churn (final)` is `m01_churn_final`; what is a name stays as it is."""
+    """A stem as a module's name: `01 Churn (final)` becomes `m01_churn_final`; a valid name is unchanged."""
     if stem.isidentifier() and not keyword.iskeyword(stem):
         return stem
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower() or "module"
@@ -88,7 +88,7 @@ def module_name(stem: str) -> str:
 
 
 def _shown(path: Path, includes: tuple[Path, ...]) -> str:
-    """The path for messages and the card, with `/` on Windows too, so that the card does not depend on the system."""
+    """The path for messages and the card, with `/` on every system, so that the card is the same everywhere."""
     given = next(one for one in includes if one.absolute() == path)
     try:
         return (
@@ -104,19 +104,19 @@ def _folder_name(path: Path) -> str:
     name = path.name or "code"
     if name in _RESERVED:
         raise ConfigError(
-            f"the folder {path} cannot be included as `{name}`: the server's own package in the image has that name",
+            f"the folder {path} cannot be included as `{name}`: the serving runtime's package has this name",
             hint="Include the files or packages inside it one by one.",
         )
     return name if re.fullmatch(r"[\w.-]+", name, flags=re.ASCII) and name != ".." else module_name(name)
 
 
 def _walk(folder: Path, target: str, shown: str, model: Path | None, notes: list[str]) -> Iterator[IncludedFile]:
-    """The files below a folder in a fixed order; links out of it, large data and what is no code are left out, and told."""
+    """The files below a folder, sorted; links out of it, large files and files that are no code are left out and noted."""
     left = [(folder, target, shown)]
     while left:
-        current, under, told = left.pop()
+        current, under, above = left.pop()
         for item in sorted(_listed(current), key=lambda one: one.name):
-            name, seen = f"{under}/{item.name}", f"{told.rstrip('/')}/{item.name}"
+            name, seen = f"{under}/{item.name}", f"{above.rstrip('/')}/{item.name}"
             if not _is_code(item) or not _follows(item, seen, folder, notes):
                 continue
             if item.is_dir():
@@ -126,7 +126,7 @@ def _walk(folder: Path, target: str, shown: str, model: Path | None, notes: list
 
 
 def _is_code(item: Path) -> bool:
-    """False for what tools leave in a project's folder, and for notebooks, which count only when they are named."""
+    """False for files that tools write into a project's folder, and for notebooks, which the user must name directly."""
     if item.name.startswith(".") or item.name in _SKIPPED_FILES or item.name.endswith(_SKIPPED_ENDINGS):
         return False
     return item.name not in _SKIPPED_FOLDERS and not (item / "pyvenv.cfg").is_file()
@@ -138,10 +138,10 @@ def _follows(item: Path, seen: str, folder: Path, notes: list[str]) -> bool:
     try:
         inside = item.resolve(strict=True).is_relative_to(folder)
     except (OSError, RuntimeError):
-        inside = False  # it leads nowhere, or to itself
+        inside = False  # a dangling link or a loop
     if inside and item.is_file():
         return True
-    notes.append(f"{seen} is a link {'to a folder' if inside else 'that leads out of the folder'}: left out")
+    notes.append(f"{seen} is a link {'to a folder' if inside else 'to a file outside the folder'}: left out")
     return False
 
 
@@ -150,7 +150,7 @@ def _small(item: Path, seen: str, notes: list[str]) -> bool:
         notes.append(f"{seen} looks like a key: left out")
         return False
     if item.stat().st_size > LARGEST:
-        notes.append(f"{seen} is larger than 10 MiB: left out (--include it by itself if the code needs it)")
+        notes.append(f"{seen} is larger than 10 MiB: left out (name the file with --include if the code needs it)")
         return False
     return True
 
@@ -159,7 +159,7 @@ def _listed(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
-        raise ConfigError(f"cannot list {folder}: {error.strerror}", hint="Check its rights.") from error
+        raise ConfigError(f"cannot list {folder}: {error.strerror}", hint="Check its permissions.") from error
 
 
 def _single(path: Path, name: str, shown: str) -> IncludedFile:
@@ -167,7 +167,7 @@ def _single(path: Path, name: str, shown: str) -> IncludedFile:
     name = f"{module_name(Path(name).stem)}.py" if code else name
     if Path(name).stem in _RESERVED and code:
         raise ConfigError(
-            f"{shown} cannot be included as `{Path(name).stem}`: the server's own package in the image has that name",
+            f"{shown} cannot be included as `{Path(name).stem}`: the serving runtime's package has this name",
             hint="Give the file another name.",
         )
     return IncludedFile(target=name, path=path, shown=shown, size=path.stat().st_size, named=True)
@@ -187,8 +187,8 @@ def _bounded(listed: Sequence[IncludedFile]) -> None:
     size = sum(file.size for file in listed)
     if len(listed) > _MOST_FILES or size > _MOST_BYTES:
         raise ConfigError(
-            f"--include would bring {len(listed)} files with {size // 1024**2} MiB",
-            hint="Name the folder that holds the code alone, such as src/.",
+            f"--include would add {len(listed)} files with {size // 1024**2} MiB",
+            hint="Name only the folder with the code, such as src/.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a missing class may be: the user's own files around the model, looked through but never run."""
+"""Search the user's files near the model for a missing class or module, without running them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "e
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """What to include: `include` as the user would type it, `file` that defines it, and the line (0 for a whole module)."""
+    """A path to include: `include` as the user would type it, the `file` that defines the name, its line (0: a module)."""
 
     include: str
     file: str
@@ -28,7 +28,7 @@ class Hint:
 
 
 def find_class(name: str, model: Path, cwd: Path) -> Hint | None:
-    """The script or notebook around the model that defines a name of `__main__`; one that speaks of the model's file first."""
+    """The script or notebook near the model that defines a name of `__main__`; files that mention the model come first."""
     found: list[tuple[tuple[bool, bool, bool, str], Hint]] = []
     for path in _files(model, cwd):
         source = _source(path)
@@ -42,7 +42,7 @@ def find_class(name: str, model: Path, cwd: Path) -> Hint | None:
 
 
 def find_module(module: str, model: Path, cwd: Path) -> Hint | None:
-    """What to include so that a dotted module is there: its file, its package, or the folder that holds it."""
+    """What to include for a dotted module: its file, its package, or the folder that contains it."""
     parts = module.split(".")
     for path in _files(model, cwd):
         if path.suffix != ".py":
@@ -64,7 +64,7 @@ def _files(model: Path, cwd: Path) -> Iterator[Path]:
     count = 0
     for folder in dict.fromkeys((model.parent.resolve(), cwd.resolve())):
         if folder in (Path.home(), Path(folder.anchor)):
-            places: Iterable[Path] = (folder,)  # nobody's project: not searched below
+            places: Iterable[Path] = (folder,)  # no project folder: subfolders are not searched
         else:
             places = _folders(folder)
         for place in places:
@@ -98,7 +98,7 @@ def _entries(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError:
-        return []  # what may not be listed holds no hint
+        return []  # unreadable
 
 
 def _source(path: Path) -> Source:

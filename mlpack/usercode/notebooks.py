@@ -1,4 +1,4 @@
-"""A notebook's code cells as one Python text, without what only IPython understands."""
+"""Read a notebook's code cells as one Python text, without IPython's magics."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from mlpack.errors import ConfigError
 from mlpack.usercode.python_source import parsed
 
 _MOST = 64 * 1024 * 1024
-_KEPT_MAGICS = ("time", "timeit", "capture", "prun")  # cell magics whose cell is Python all the same
+_KEPT_MAGICS = ("time", "timeit", "capture", "prun")  # cell magics whose cell is still Python
 _SHELL = re.compile(r"^(\s*)([%!?]|[\w.\[\]\"']+\?{1,2}\s*$)")
 _ASSIGNED = re.compile(r"^(\s*[\w, ]+=\s*)([%!]).*$")
 
 
 def read_notebook(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The Python of a .ipynb's code cells in the order of the file, and what was left out of it; outputs are never read.
+    """The Python code of a .ipynb file's cells, in order, and notes on what was left out; outputs are not used.
 
-    Raises ConfigError when it is no notebook (nbformat 3 or 4).
+    Raises ConfigError for a file that is not a notebook (nbformat 3 or 4).
     """
     try:
         if path.stat().st_size > _MOST:
             raise ConfigError(
-                f"{path} is larger than 64 MiB", hint="Clear its outputs, or put the class in a .py file."
+                f"{path} is larger than 64 MiB", hint="Clear its outputs, or move the class to a .py file."
             )
         document = json.loads(path.read_text(encoding="utf-8"))
         cells = document["cells"] if "cells" in document else document["worksheets"][0]["cells"]
         texts = [_text(cell) for cell in cells if cell.get("cell_type") == "code"]
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", hint="Is it the right path?") from error
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}", hint="Check the path and its permissions."
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ConfigError(f"{path} is no notebook", hint="--include takes .ipynb, .py and folders.") from error
+        raise ConfigError(
+            f"{path} is not a notebook", hint="--include takes .ipynb files, .py files and folders."
+        ) from error
     kept: list[str] = []
     left_out: list[str] = []
     for number, text in enumerate(texts, 1):
@@ -45,7 +49,7 @@ def read_notebook(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def without_magics(cell: str) -> str | None:
-    """A cell's text with IPython's lines made harmless, line for line; None when the whole cell is another language."""
+    """A cell's text with IPython's lines replaced, line for line; None when the cell is in another language."""
     lines = cell.splitlines()
     start = next(
         (number for number, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None
@@ -55,7 +59,7 @@ def without_magics(cell: str) -> str | None:
             return None
         lines[start] = ""
     if parsed("\n".join(lines))[0] is not None:
-        return "\n".join(lines)  # a line that looks like a magic may lie inside a text
+        return "\n".join(lines)  # a line that looks like a magic may be inside a string
     return "\n".join(_plain(line) for line in lines)
 
 

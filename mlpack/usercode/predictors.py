@@ -1,4 +1,4 @@
-"""A user's predict.py, read and never run: which functions it has, what they take, and the signatures that follow."""
+"""Read a user's predict.py without running it: its functions, their parameters, and the resulting signatures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANSWERS = TensorSpec(name="predictions", dtype="BYTES", shape=(-1,))
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What predict.py offers: its functions with their parameters' names, and the INPUTS and OUTPUTS that it declares."""
+    """What predict.py defines: its functions with their parameters, and the INPUTS and OUTPUTS that it declares."""
 
     shown: str
     functions: Mapping[str, tuple[str, ...]]
@@ -27,21 +27,21 @@ class Contract:
 
     @property
     def takes_arrays(self) -> bool:
-        """Whether its first function asks for `inputs` (checked arrays by name), not for the rows as they came."""
+        """Whether its first function takes `inputs` (validated arrays by name), not the rows as they were sent."""
         entry = next((name for name in ("preprocess", "predict") if name in self.functions), None)
         return entry is None or "inputs" in self.functions[entry]
 
 
 def read_contract(source: Source) -> Contract:
-    """What a predictor's source says of itself. Raises ConfigError when it can be no predictor."""
+    """The contract of a predictor's source. Raises ConfigError for a file that is no predictor."""
     if source.problem or source.tree is None:
-        raise ConfigError(f"the predictor {source.shown} {source.problem}", hint="`predictor:` names a Python file.")
+        raise ConfigError(f"the predictor {source.shown} {source.problem}", hint="Set `predictor:` to a Python file.")
     functions = {name: _parameters(source.tree, name) for name in FUNCTIONS if name in source.names}
     if not functions:
         has = ", ".join(sorted(source.names)[:8]) or "nothing"
         raise ConfigError(
             f"the predictor {source.shown} defines none of {', '.join(FUNCTIONS)}; it has {has}",
-            hint="Write at least `def predict(model, instances):`, which answers a list with one value a row.",
+            hint="Write at least `def predict(model, instances):`, which returns a list with one value for each row.",
         )
     return Contract(
         shown=source.shown,
@@ -52,16 +52,16 @@ def read_contract(source: Source) -> Contract:
 
 
 def signatures_for(contract: Contract, info: ModelInfo, first: str | None) -> tuple[Signature, ...]:
-    """How the service is asked when this predictor answers, in place of the model's own signatures.
+    """The signatures of a service with this predictor, in place of the model's own signatures.
 
-    Rows are checked against INPUTS, or the model's inputs where the predictor asks for `inputs`; else they are handed on as
-    they come. Raises ConfigError when the predictor leaves to us what nothing tells.
+    Rows are validated against INPUTS, or against the model's inputs where the predictor takes `inputs`; otherwise they are
+    passed on unchanged. Raises ConfigError when neither the predictor nor the file defines a needed function or input.
     """
     own = sorted(info.signatures, key=lambda signature: signature.name != first)
     base = own[0] if own else None
     _can_answer(contract, info, base)
-    asks_for_signature = all("signature" in names for name, names in contract.functions.items() if name != "load")
-    kept = own if asks_for_signature and own else own[:1]
+    takes_signature = all("signature" in names for name, names in contract.functions.items() if name != "load")
+    kept = own if takes_signature and own else own[:1]
     if not kept:
         return (_signature(contract, _nameless(contract)),)
     return tuple(_signature(contract, one) for one in kept)
@@ -69,7 +69,7 @@ def signatures_for(contract: Contract, info: ModelInfo, first: str | None) -> tu
 
 def _can_answer(contract: Contract, info: ModelInfo, base: Signature | None) -> None:
     if "predict" not in contract.functions and base is None:
-        why = "no format here knows the file" if info.framework is None else "the file does not tell what it takes"
+        why = "no format recognises the file" if info.framework is None else "the file does not record its inputs"
         raise ConfigError(
             f"{contract.shown} defines no predict, and {why}",
             hint="Write `def predict(model, instances):` in it." if info.framework is None else
@@ -77,18 +77,18 @@ def _can_answer(contract: Contract, info: ModelInfo, base: Signature | None) -> 
         )  # fmt: skip
     if contract.takes_arrays and contract.inputs is None and base is None:
         raise ConfigError(
-            f"{contract.shown} asks for `inputs`, and nothing tells what they are",
-            hint='Declare them in it: INPUTS = {"area": "FP64", "city": "BYTES"}; or take the rows as they come: `instances`.',
+            f"{contract.shown} takes `inputs`, but neither it nor the file declares them",
+            hint='Declare them in it: INPUTS = {"area": "FP64", "city": "BYTES"}; or take the rows unchanged: `instances`.',
         )
     if "load" not in contract.functions and info.framework is None:
         raise ConfigError(
-            f"{contract.shown} defines no load, and no format here knows {info.path.name}",
-            hint="Write `def load(path):` in it, which gives the model.",
+            f"{contract.shown} defines no load, and no format recognises {info.path.name}",
+            hint="Write `def load(path):` in it, which returns the model.",
         )
 
 
 def _nameless(contract: Contract) -> Signature:
-    """A signature for a model that has none of its own."""
+    """The signature for a model without signatures."""
     names = contract.outputs or (_ANSWERS,)
     return Signature(
         name="predict", method="predict", inputs=(_ROWS,), outputs=names, layout="tensors", raw=("instances",)
@@ -96,7 +96,7 @@ def _nameless(contract: Contract) -> Signature:
 
 
 def _signature(contract: Contract, base: Signature) -> Signature:
-    """The base signature as the predictor changes it: what comes in, what goes out."""
+    """The base signature with the inputs and outputs of the predictor."""
     raw: list[str] = []
     changed = replace(base, batchable=False)
     if contract.inputs is not None:
@@ -121,7 +121,7 @@ def _signature(contract: Contract, base: Signature) -> Signature:
 
 
 def _parameters(tree: ast.Module, name: str) -> tuple[str, ...]:
-    """The parameters' names of the last function of that name; () where it is no plain function of this file."""
+    """The parameter names of the last function of that name; () when the file defines no such function."""
     found: tuple[str, ...] = ()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
@@ -137,20 +137,20 @@ def _declared(source: Source, name: str) -> tuple[TensorSpec, ...] | None:
         return None
     hint = f'Write {name} = {{"area": "FP64", "city": "BYTES"}}; data types: {", ".join(DTYPES)}.'
     if not isinstance(value, dict) or not value:
-        raise ConfigError(f"{source.shown}: {name} is no dict of names and data types", hint=hint)
+        raise ConfigError(f"{source.shown}: {name} is not a dict of names and data types", hint=hint)
     specs = []
-    for key, told in value.items():
-        dtype, shape = (told, (-1,)) if isinstance(told, str) else _pair(told)
+    for key, declared in value.items():
+        dtype, shape = (declared, (-1,)) if isinstance(declared, str) else _pair(declared)
         if not isinstance(key, str) or dtype not in DTYPES or not shape:
-            raise ConfigError(f"{source.shown}: {name}[{key!r}] is {told!r}, which is no data type", hint=hint)
+            raise ConfigError(f"{source.shown}: {name}[{key!r}] is {declared!r}, which is not a data type", hint=hint)
         specs.append(TensorSpec(name=key, dtype=dtype, shape=shape))
     return tuple(specs)
 
 
-def _pair(told: Any) -> tuple[Any, tuple[int, ...]]:
-    if not isinstance(told, list | tuple) or len(told) != 2 or not isinstance(told[1], list | tuple):
+def _pair(value: Any) -> tuple[Any, tuple[int, ...]]:
+    if not isinstance(value, list | tuple) or len(value) != 2 or not isinstance(value[1], list | tuple):
         return None, ()
-    return told[0], tuple(told[1]) if all(isinstance(size, int) for size in told[1]) else ()
+    return value[0], tuple(value[1]) if all(isinstance(size, int) for size in value[1]) else ()
 
 
 def _literal(source: Source, name: str) -> Any:

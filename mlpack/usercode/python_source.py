@@ -1,4 +1,4 @@
-"""Source: one Python file of the user's, read as data, never imported: what it defines, imports, and does when imported."""
+"""Parse a user's Python file without importing it: the names it defines, its imports, and code that runs on import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Calls that make a value and touch nothing else: a file that makes its constants with them does no work when imported.
+# Calls without side effects: a file that only makes constants with them runs no code on import.
 _HARMLESS_CALLS = frozenset({
     "set", "frozenset", "dict", "list", "tuple", "range", "len", "sorted", "str", "int", "float", "bool", "bytes", "zip",
     "enumerate", "max", "min", "sum", "abs", "round", "object", "slice", "re.compile", "Path", "pathlib.Path", "namedtuple",
@@ -26,9 +26,9 @@ _COMPOUND = (ast.If, ast.Try, ast.With, ast.For, ast.While)
 
 @dataclass(frozen=True, kw_only=True)
 class Import:
-    """A module that a file imports: `names` of a `from`, `()` of a plain import; `top` when importing the file does it.
+    """A module that a file imports: `names` of a `from`, `()` of a plain import; `top`: it runs when the file is imported.
 
-    `optional` when the file copes without it (inside `try`, or for type checkers only).
+    `optional`: the file works without it (inside `try`, or for type checkers only).
     """
 
     module: str
@@ -40,9 +40,9 @@ class Import:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file's facts. `shown` is its path as the user knows it; `names` are bound at its top level, with their lines.
+    """A parsed file. `shown` is its path in messages; `names` are bound at its top level, with their lines.
 
-    `work` are the (line, text) of top-level statements that do more than define; `problem` says why it could not be read.
+    `work`: (line, text) of the top-level statements that run code; `problem`: why it could not be parsed, or "".
     """
 
     shown: str
@@ -51,13 +51,13 @@ class Source:
     names: dict[str, int] = field(default_factory=dict)
     imports: tuple[Import, ...] = ()
     work: tuple[tuple[int, str], ...] = ()
-    dynamic: bool = False  # it defines names in ways that cannot be read
+    dynamic: bool = False  # it may define names that parsing does not show
     problem: str = ""
     tree: ast.Module | None = field(default=None, repr=False, compare=False)
 
 
 def read_source(path: Path, shown: str, *, package: str = "") -> Source:
-    """The facts of a .py file; a file that cannot be decoded or parsed has a `problem` and no names."""
+    """Parse a .py file; one that cannot be decoded or parsed has a `problem` and no names."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -66,7 +66,7 @@ def read_source(path: Path, shown: str, *, package: str = "") -> Source:
 
 
 def parse_source(content: bytes | str, shown: str, *, package: str = "") -> Source:
-    """The facts of a file's content."""
+    """Parse a file's content."""
     text = content if isinstance(content, str) else content.decode("utf-8", "replace")
     tree, problem = parsed(content)
     if tree is None:
@@ -85,21 +85,21 @@ def parse_source(content: bytes | str, shown: str, *, package: str = "") -> Sour
 
 
 def parsed(content: bytes | str) -> tuple[ast.Module | None, str]:
-    """The syntax tree, or None and why there is none. Nothing is run; warnings about the user's literals are theirs."""
+    """The syntax tree, or None and the reason. Nothing is run; warnings about the user's literals are suppressed."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             tree = compile(content, "<included>", "exec", flags, dont_inherit=True)
         except SyntaxError as error:
-            return None, f"is not Python that can be read here: {error.msg} (line {error.lineno})"
+            return None, f"cannot be parsed as Python: {error.msg} (line {error.lineno})"
         except (ValueError, RecursionError, MemoryError) as error:
-            return None, f"is not Python that can be read here: {error}"
-    return (tree, "") if isinstance(tree, ast.Module) else (None, "is no module")
+            return None, f"cannot be parsed as Python: {error}"
+    return (tree, "") if isinstance(tree, ast.Module) else (None, "is not a module")
 
 
 def bound(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
-    """The names that statements bind at their own level, through `if`, `try`, `with` and loops."""
+    """The names that statements bind at their level, also inside `if`, `try`, `with` and loops."""
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, node.lineno
@@ -119,7 +119,7 @@ def bound(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
 
 
 def inner(node: ast.stmt) -> list[ast.stmt]:
-    """The statements inside a compound one, in order."""
+    """The statements inside a compound statement, in order."""
     found: list[ast.stmt] = []
     for part in ("body", "handlers", "orelse", "finalbody"):
         for below in getattr(node, part, ()):
@@ -128,7 +128,7 @@ def inner(node: ast.stmt) -> list[ast.stmt]:
 
 
 def is_main_guard(node: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":`."""
+    """Whether a statement is `if __name__ == "__main__":`."""
     if not isinstance(node, ast.If):
         return False
     names = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
@@ -137,7 +137,7 @@ def is_main_guard(node: ast.stmt) -> bool:
 
 
 def does_work(node: ast.stmt) -> bool:
-    """Whether a top-level statement does more than define: calls, loops, prints."""
+    """Whether a top-level statement runs code: calls, loops, prints."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Pass):
         return False
     if is_main_guard(node):
@@ -187,12 +187,12 @@ def _imports(tree: ast.Module, package: str) -> Iterator[Import]:
             top = False
         if isinstance(node, ast.stmt) and is_main_guard(node):
             top = False
-        spared = (
+        not_needed = (
             optional
             or isinstance(node, ast.Try)
             or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
         )
-        left.extend((below, top, spared) for below in ast.iter_child_nodes(node))
+        left.extend((below, top, not_needed) for below in ast.iter_child_nodes(node))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -1,4 +1,4 @@
-"""The part of a script or notebook that some of its names need: definitions and constants, without the work around them."""
+"""Program slicing: cut a script or notebook down to the statements that some of its names need."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from itertools import pairwise
 
 from mlpack.usercode.python_source import Source, bound, does_work, is_main_guard
 
-# Importing these is what makes other names importable, so they are needed though no name of theirs is used.
+# Modules that are imported for their side effect (they make other names importable).
 _FOR_EFFECT = ("sklearn.experimental",)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """A module's text with only what some names need; `work` are its (line, text) that compute something when imported."""
+    """The sliced text of a module; `work` are the (line, text) of its statements that run code on import."""
 
     text: str
     work: tuple[tuple[int, str], ...]
 
 
 def slice_of(source: Source, wanted: frozenset[str]) -> Slice:
-    """The statements that bind the wanted names, and those that bind what these use, in the order of the file.
+    """The statements that bind the wanted names, and those that bind the names which these use, in file order.
 
-    What stands under `if __name__ == "__main__":` counts as if it stood outside: there the names were bound, too.
+    Statements under `if __name__ == "__main__":` are treated as top-level ones, because the names were bound there.
     """
     body = list(_flat(source.tree.body if source.tree is not None else []))
     binds = [{name for name, _ in bound([node])} for node in body]
@@ -61,7 +61,7 @@ def _always(node: ast.stmt) -> bool:
 
 
 def _changes(node: ast.stmt, needed: set[str]) -> bool:
-    """Whether a statement changes a needed thing in place: `Cleaner.words = ...`, `WORDS["x"] = 1`, `WORDS.add("x")`."""
+    """Whether a statement changes a needed object in place: `Cleaner.words = ...`, `WORDS["x"] = 1`, `WORDS.add("x")`."""
     if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return any(isinstance(one, ast.Attribute | ast.Subscript) and _root(one) in needed for one in targets)
@@ -82,7 +82,7 @@ def _root(node: ast.AST) -> str:
 
 
 def _joined(nodes: list[ast.stmt], needed: set[str], source: Source) -> str:
-    """The statements as they were written, imports cut down to the names that are needed."""
+    """The statements as written; imports keep only the needed names."""
     lines = source.text.replace("\r\n", "\n").split("\n")  # as the parser counts them
     texts = [_text(node, needed, lines) for node in nodes]
     pieces = texts[:1]

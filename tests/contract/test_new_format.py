@@ -117,5 +117,5 @@ def test_a_class_that_is_no_format(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     points = tmp_path / "scorecards-1.0.dist-info" / "entry_points.txt"
     points.write_text("[mlpack.formats]\nwrong = pathlib:Path\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(UsageError, match="The format 'wrong' is no subclass"):
+    with pytest.raises(UsageError, match="The format 'wrong' is not a subclass"):
         installed_formats()

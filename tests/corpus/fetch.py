@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from mlpack.packages.index import ask
+from mlpack.packages.index import query
 from mlpack.packages.index.http import download
 from mlpack.packages.settings import PackageSettings, read_settings
 
@@ -77,7 +77,7 @@ def _archive(package: Package, scratch: Path, settings: PackageSettings) -> Path
     mine = re.compile(rf"{name}-{re.escape(package.version)}(-|\.(tar|zip))", re.IGNORECASE)
     ending = re.compile(r"\.whl$") if package.kind == "wheel" else _SDIST
     wanted = [
-        file for file in ask(package.name, settings) if mine.match(file.filename) and ending.search(file.filename)
+        file for file in query(package.name, settings) if mine.match(file.filename) and ending.search(file.filename)
     ]
     if not wanted:
         raise FetchError(f"the index has no {package.kind} of {package.name} {package.version}")

@@ -130,7 +130,7 @@ def test_a_booster_that_stopped_early_says_so(made: dict[str, Made], tmp_path: P
     document["learner"]["attributes"]["best_iteration"] = "3"
     (tmp_path / "m.json").write_text(json.dumps(document))
     info = inspected(tmp_path / "m.json")
-    assert any("best round is 3" in warning for warning in info.warnings)
+    assert any("round 3, the best one" in warning for warning in info.warnings)
     assert "rounds" not in info.options
 
 

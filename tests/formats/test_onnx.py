@@ -80,7 +80,9 @@ def test_rows_that_would_be_scaled_together_are_asked_alone(tmp_path: Path) -> N
     path = saved(tmp_path, made.quantized())
     info = look(path)
     assert (served(info).batch, served(info).layout) == ("one", "matrix")
-    assert info.warnings == ("It quantizes by the range of what it is given, so rows are asked one at a time.",)
+    assert info.warnings == (
+        "It quantizes by the value range of a whole call, so each row is predicted in its own call.",
+    )
     rows = [[0.1, 0.7], [1000.0, -3.0]]
     session = onnxruntime.InferenceSession(path)
     alone = [session.run(None, {"x": np.array([row], np.float32)})[0][0] for row in rows]
@@ -351,7 +353,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     for size in (10, 60, len(data) // 3, len(data) // 2, len(data) - 20):
         path.write_bytes(data[:size])
-        with pytest.raises(UnreadableModelError, match="cannot be read to its end"):
+        with pytest.raises(UnreadableModelError, match="cannot be read to the end"):
             look(path)
 
 

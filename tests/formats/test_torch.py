@@ -178,7 +178,9 @@ def test_a_dynamically_quantized_model_is_asked_row_by_row(others: Path) -> None
             "one",
             [(info.signatures[0].inputs[0].name, "FP32", (-1, 4))],
         )
-        assert info.warnings == ("It quantizes by the range of what it is given, so rows are asked one at a time.",)
+        assert info.warnings == (
+            "It quantizes by the value range of a whole call, so each row is predicted in its own call.",
+        )
 
 
 def test_torchscript_that_writes_files_is_dangerous(others: Path) -> None:

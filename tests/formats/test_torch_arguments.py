@@ -70,7 +70,7 @@ def test_what_the_code_does_not_tell_is_asked_for(folder: Path) -> None:
     """Keys that it goes through, shapes that no layer wants: with a row's form; an optional tensor stays at its default."""
     mute = told(folder / "any.pt")
     assert not mute.signatures
-    assert "the code does not tell its keys" in mute.warnings[-1]
+    assert "the code does not show its keys" in mute.warnings[-1]
     assert '--sample rows.json, a list of records ({"KEY": ..., ...})' in mute.advice
     keyed = told(folder / "keyed.pt")
     assert not keyed.signatures
@@ -83,7 +83,7 @@ def test_a_number_among_the_answers_is_told(folder: Path) -> None:
     """It has no row for each row, so the model is left to a predictor."""
     info = told(folder / "counted.pt")
     assert not info.signatures
-    assert "forward's answer is Tuple[Tensor, int], and int is no tensor" in info.warnings[-1]
+    assert "forward returns Tuple[Tensor, int], and int is not a tensor" in info.warnings[-1]
     assert "predictor: predict.py" in info.advice
 
 

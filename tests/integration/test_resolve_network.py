@@ -16,7 +16,7 @@ from mlpack.artifacts.model import Requirement
 from mlpack.artifacts.prepared import Prepared
 from mlpack.packages.compiler import compile_lock
 from mlpack.packages.era import CAPS, find_era
-from mlpack.packages.index import ask_all
+from mlpack.packages.index import query_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.names import is_final, normalise, parse_requirement, version_key
 from mlpack.packages.pythons import SUPPORTED, usable_pythons, wheels_of
@@ -60,7 +60,7 @@ def settings() -> PackageSettings:
 @pytest.fixture(scope="module")
 def files(settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
     """What the index has of scikit-learn."""
-    return ask_all(["scikit-learn"], settings)
+    return query_all(["scikit-learn"], settings)
 
 
 def locked(version: str, settings: PackageSettings, cache: Path) -> Lock:

@@ -106,7 +106,7 @@ def test_a_model(tmp_path: Path) -> None:
         (b"\n<html>login</html>", "HTML"),
         (
             b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
-            "storage service gave in the model's place (AccessDenied)",
+            "error message of a storage service instead of the model (AccessDenied)",
         ),
         (b"outs:\n- md5: 0a1b\n  size: 12\n  path: model.pkl\n", "DVC pointer"),
         (base64.b64encode(PICKLED), "base64"),
@@ -118,7 +118,7 @@ def test_a_model(tmp_path: Path) -> None:
         (gzip.compress(PICKLED)[:40], "cut off"),
         (b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"abc", "cut off"),
         (bytes(range(7, 250)) * 9, "binary data"),
-        (b"\x80\x04R.", "not a sound pickle"),
+        (b"\x80\x04R.", "not a valid pickle"),
     ],
 )
 def test_what_is_no_model_says_what_it_is(content: bytes, words: str, tmp_path: Path) -> None:
@@ -236,11 +236,11 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
     for name, words in {
         "missing.pkl": "does not exist",
         "dangling.pkl": "symbolic link to missing.pkl",
-        "a": "leads back to itself",
+        "a": "is a symbolic link in a loop",
         "fifo.pkl": "named pipe",
         "through.pkl": "named pipe",
         "x" * 300: "too long",
-        "nul\0.pkl": "no path",
+        "nul\0.pkl": "not a valid path",
         "fifo.pkl/inside": "cannot be read",
     }.items():
         assert words in failure(tmp_path / name)[0].message
@@ -261,7 +261,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(PICKLED)
     path.chmod(0)
-    assert "may not be read" in failure(path)[0].message
+    assert "no permission to read" in failure(path)[0].message
 
 
 def test_a_link_to_a_model_is_told(tmp_path: Path) -> None:

@@ -28,6 +28,6 @@ def test_the_refusal_gives_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(LogisticRegression()))
     info = inspect(path, formats=[SklearnFormat()])
-    assert info.to_json()["warnings"] == ["No signature: it was never fitted; fit it, and save it then."]
+    assert info.to_json()["warnings"] == ["No signature: it was never fitted; fit it before you save it."]
     with pytest.raises(ModelError, match=r"it was never fitted$"):
         refuse_unservable(info)

@@ -14,7 +14,7 @@ from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
 from mlpack.artifacts.prepared import UserCode
 from mlpack.errors import ConfigError, MissingCodeError, MissingPackageError, UnsafeModelError
 from mlpack.pipeline.prepare import PrepareOptions, prepare
-from mlpack.usercode.coverage import Settled, settle
+from mlpack.usercode.coverage import Coverage, find_coverage
 from tests.unit.locks import make_lock
 
 CLEANER = "class Cleaner:\n    def transform(self, X):\n        return X\n"
@@ -80,13 +80,13 @@ def written(folder: Path, **files: str) -> None:
         path.write_text(text)
 
 
-def settled(folder: Path, *callables: str, include: tuple[str, ...] = (), **more: object) -> Settled:
+def coverage_of(folder: Path, *callables: str, include: tuple[str, ...] = (), **more: object) -> Coverage:
     info = info_needing(folder / "churn.pkl", *callables)
     paths = tuple(folder / one for one in include)
-    return settle(info, include=paths, cwd=folder, **more)  # type: ignore[arg-type]  # the test names real parameters
+    return find_coverage(info, include=paths, cwd=folder, **more)  # type: ignore[arg-type]  # the test names real parameters
 
 
-def code_of(outcome: Settled) -> UserCode:
+def code_of(outcome: Coverage) -> UserCode:
     assert outcome.code is not None
     return outcome.code
 
@@ -105,7 +105,7 @@ def text_of(code: UserCode, name: str) -> str:
 def test_a_class_of_main_is_found_in_an_included_file(folder: Path) -> None:
     """`__main__.Cleaner` is bound from clean.py, which goes along as it is; nothing is left that asks for --trust."""
     written(folder, clean=CLEANER)
-    outcome = settled(folder, "__main__.Cleaner", include=("clean.py",))
+    outcome = coverage_of(folder, "__main__.Cleaner", include=("clean.py",))
     code = code_of(outcome)
     assert (dict(code.main), outcome.open, outcome.info.missing_modules) == ({"Cleaner": "clean"}, (), ())
     assert text_of(code, "code/clean.py") == CLEANER
@@ -117,7 +117,7 @@ def test_a_class_of_main_is_found_in_an_included_file(folder: Path) -> None:
 def test_a_folder_is_found_by_its_files_and_by_its_own_name(folder: Path, name: str) -> None:
     """What `src/` holds is importable as `clean` (src on the path) and as `src.clean` (run from the project's root)."""
     written(folder, src__clean=CLEANER)
-    code = code_of(settled(folder, name, include=("src",)))
+    code = code_of(coverage_of(folder, name, include=("src",)))
     assert code.paths == ("code", "code/src")
     assert [file.name for file in code.files] == ["code/src/clean.py"]
 
@@ -130,30 +130,30 @@ def test_a_package_keeps_its_name_and_its_reexports_are_followed(folder: Path) -
         pkg__inner__init="from .clean import Cleaner\n",
         pkg__inner__clean=CLEANER,
     )
-    outcome = settled(folder, "pkg.Cleaner", "pkg.inner.clean.Cleaner.Nested", include=("pkg",))
+    outcome = coverage_of(folder, "pkg.Cleaner", "pkg.inner.clean.Cleaner.Nested", include=("pkg",))
     assert (code_of(outcome).paths, outcome.open) == (("code",), ())
 
 
 def test_what_cannot_be_read_is_not_called_missing(folder: Path) -> None:
     """A module that makes its names at run time may have any."""
     written(folder, made="def __getattr__(name):\n    return object\n")
-    assert settled(folder, "made.Cleaner", include=("made.py",)).open == ()
+    assert coverage_of(folder, "made.Cleaner", include=("made.py",)).open == ()
 
 
 def test_requirements_are_the_users_word_for_packages(folder: Path) -> None:
     """A package that `requirements:` names may be loaded; a name of scikit-learn that is on no list still asks for --trust."""
     requirements = ("tslearn", "scikit-learn==1.9.1", "acme-tools")
     names = ("tslearn.svm.TimeSeriesSVC", "sklearn.base.Surprise", "acme_tools.Thing", "functools.wraps")
-    outcome = settled(folder, *names, requirements=requirements)
+    outcome = coverage_of(folder, *names, requirements=requirements)
     assert outcome.open == ("sklearn.base.Surprise", "functools.wraps")
-    assert settled(folder, "tslearn.svm.TimeSeriesSVC").open == ("tslearn.svm.TimeSeriesSVC",)
+    assert coverage_of(folder, "tslearn.svm.TimeSeriesSVC").open == ("tslearn.svm.TimeSeriesSVC",)
 
 
 def test_code_by_value_is_never_covered(folder: Path) -> None:
     """Neither an include nor a requirement vouches for code that the file itself carries."""
     written(folder, clean=CLEANER)
     name = "cloudpickle.cloudpickle._make_function"
-    outcome = settled(folder, "__main__.Cleaner", name, include=("clean.py",), requirements=("cloudpickle",))
+    outcome = coverage_of(folder, "__main__.Cleaner", name, include=("clean.py",), requirements=("cloudpickle",))
     assert outcome.open == (name,)
 
 
@@ -161,8 +161,8 @@ def test_a_bound_method_is_as_harmless_as_its_class(folder: Path) -> None:
     """A method held of an own object asks for --trust only while the class is not included."""
     written(folder, clean=CLEANER)
     names = ("__main__.Cleaner", "builtins.getattr")
-    assert settled(folder, *names, include=("clean.py",)).open == ()
-    assert settled(folder, "builtins.getattr").open == ("builtins.getattr",)
+    assert coverage_of(folder, *names, include=("clean.py",)).open == ()
+    assert coverage_of(folder, "builtins.getattr").open == ("builtins.getattr",)
 
 
 # scripts and notebooks -------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_a_bound_method_is_as_harmless_as_its_class(folder: Path) -> None:
 def test_of_a_script_only_what_is_needed_goes_along(folder: Path) -> None:
     """Training code, plots and data at the top level stay behind; constants and functions that the class uses come along."""
     written(folder, train=SCRIPT)
-    outcome = settled(folder, "__main__.Cleaner", include=("train.py",))
+    outcome = coverage_of(folder, "__main__.Cleaner", include=("train.py",))
     text = text_of(code_of(outcome), "code/train.py")
     assert "train.csv" not in text
     assert "matplotlib" not in text
@@ -182,7 +182,7 @@ def test_of_a_script_only_what_is_needed_goes_along(folder: Path) -> None:
         bound,
     )
     assert bound["normal"]("the Cat a dog") == ["Cat", "dog"]  # type: ignore[operator]  # it is the script's function
-    assert any("train.py: only what defines Cleaner goes along" in note for note in code_of(outcome).notes)
+    assert any("train.py: only the definitions of Cleaner are included" in note for note in code_of(outcome).notes)
     assert "matplotlib" not in [one.distribution for one in outcome.info.requirements]
 
 
@@ -192,8 +192,8 @@ def test_computed_constants_that_a_class_needs_are_told(folder: Path) -> None:
         folder,
         train="import pandas as pd\nMEAN = pd.read_csv('t.csv').mean()\nclass C:\n    def f(self):\n        return MEAN\n",
     )
-    code = code_of(settled(folder, "__main__.C", include=("train.py",)))
-    assert any("train.py:2 is needed for it and runs at every start" in note for note in code.notes)
+    code = code_of(coverage_of(folder, "__main__.C", include=("train.py",)))
+    assert any("train.py:2 is needed for them and runs at every start" in note for note in code.notes)
     assert "read_csv" in text_of(code, "code/train.py")
 
 
@@ -201,7 +201,7 @@ def test_what_stands_under_the_main_guard_counts(folder: Path) -> None:
     """A constant that the script set under `if __name__ == "__main__"` was there when the model was made."""
     text = 'class C:\n    def f(self):\n        return LIMIT\n\nif __name__ == "__main__":\n    LIMIT = 3\n    print(LIMIT)\nprint(1)\n'
     written(folder, train=text)
-    text = text_of(code_of(settled(folder, "__main__.C", include=("train.py",))), "code/train.py")
+    text = text_of(code_of(coverage_of(folder, "__main__.C", include=("train.py",))), "code/train.py")
     assert "LIMIT = 3" in text
     assert "print" not in text
 
@@ -224,7 +224,7 @@ def test_a_notebooks_definitions_are_taken(folder: Path) -> None:
         "%%time\nclass Cleaner:\n    def transform(self, X):\n        return np.log1p(X)",
         "files = !ls\nCleaner?\nmodel = Cleaner().fit(X)\nawait something()",
     )
-    outcome = settled(folder, "__main__.Cleaner", include=(path.name,))
+    outcome = coverage_of(folder, "__main__.Cleaner", include=(path.name,))
     code = code_of(outcome)
     assert dict(code.main) == {"Cleaner": "m01_churn_final"}
     text = text_of(code, "code/m01_churn_final.py")
@@ -237,7 +237,7 @@ def test_a_notebooks_definitions_are_taken(folder: Path) -> None:
 def test_the_last_definition_wins_as_in_the_notebook(folder: Path) -> None:
     """A class that was defined in two cells is the one of the later cell."""
     notebook(folder / "n.ipynb", "class C:\n    version = 1", "print(C)\nclass C:\n    version = 2")
-    text = text_of(code_of(settled(folder, "__main__.C", include=("n.ipynb",))), "code/n.py")
+    text = text_of(code_of(coverage_of(folder, "__main__.C", include=("n.ipynb",))), "code/n.py")
     bound: dict[str, object] = {"__name__": "n"}
     exec(text, bound)
     assert bound["C"].version == 2  # type: ignore[attr-defined]  # it is the notebook's class
@@ -249,42 +249,42 @@ def test_the_last_definition_wins_as_in_the_notebook(folder: Path) -> None:
 def test_a_missing_class_is_named_with_the_file_that_has_it(folder: Path) -> None:
     """Without an include the message names the class; the hint names the script around the model, and its line."""
     with pytest.raises(MissingCodeError) as told:
-        settled(folder, "__main__.Cleaner")
+        coverage_of(folder, "__main__.Cleaner")
     assert told.value.message == "churn.pkl needs `Cleaner` from `__main__`"
     assert "--include FILE" in told.value.hint
     written(folder, work__train=SCRIPT, other="from work.train import Cleaner\n")
     with pytest.raises(MissingCodeError) as told:
-        settled(folder, "__main__.Cleaner")
+        coverage_of(folder, "__main__.Cleaner")
     assert told.value.hint == "Pass --include work/train.py, which defines `Cleaner` in line 18."
     notebook(folder / "a.ipynb", CLEANER + "\njoblib.dump(pipe, 'churn.pkl')")
     with pytest.raises(MissingCodeError, match="needs `Cleaner`") as told:
-        settled(folder, "__main__.Cleaner")
-    assert "--include a.ipynb" in told.value.hint, "the one that speaks of the model's file comes first"
+        coverage_of(folder, "__main__.Cleaner")
+    assert "--include a.ipynb" in told.value.hint, "the one that mentions the model file comes first"
 
 
 def test_a_wrong_include_is_told_with_what_it_has(folder: Path) -> None:
     """A file that does not define the class is named, with its names and the nearest; so is one that cannot be parsed."""
     written(folder, wrong="class Cleanr:\n    pass\n\n\ndef helper():\n    pass\n")
     with pytest.raises(MissingCodeError, match=r"wrong\.py does not define it") as told:
-        settled(folder, "__main__.Cleaner", include=("wrong.py",))
-    assert "has Cleanr, helper; the nearest is `Cleanr`" in told.value.hint
+        coverage_of(folder, "__main__.Cleaner", include=("wrong.py",))
+    assert "The included code defines Cleanr, helper; the closest name is `Cleanr`" in told.value.hint
     written(folder, wrong="class Cleaner(:\n")
     with pytest.raises(MissingCodeError) as told:
-        settled(folder, "__main__.Cleaner", include=("wrong.py",))
-    assert "wrong.py is not Python that can be read here" in told.value.hint
+        coverage_of(folder, "__main__.Cleaner", include=("wrong.py",))
+    assert "wrong.py cannot be parsed as Python" in told.value.hint
 
 
 def test_a_missing_module_is_named_with_what_to_include(folder: Path) -> None:
     """`features.ratio.Ratio` asks for the folder that holds it; a module that has no such name says what it has."""
     with pytest.raises(MissingCodeError, match=r"`Ratio` from `features\.ratio`") as told:
-        settled(folder, "features.ratio.Ratio")
+        coverage_of(folder, "features.ratio.Ratio")
     assert "`requirements:`" in told.value.hint
     written(folder, features__init="", features__ratio="class Rato: pass\n")
     with pytest.raises(MissingCodeError) as told:
-        settled(folder, "features.ratio.Ratio")
-    assert told.value.hint.startswith("Pass --include features, which holds features")
+        coverage_of(folder, "features.ratio.Ratio")
+    assert told.value.hint.startswith("Pass --include features, which contains features")
     with pytest.raises(MissingCodeError, match="does not define it") as told:
-        settled(folder, "features.ratio.Ratio", include=("features",))
+        coverage_of(folder, "features.ratio.Ratio", include=("features",))
     assert "`Rato`" in told.value.hint
 
 
@@ -292,13 +292,13 @@ def test_what_the_code_imports_must_come_from_somewhere(folder: Path) -> None:
     """A known package is added to the image's; an unknown one is named with its line; a file beside it is offered."""
     written(folder, clean="import pandas\nimport unidecode\n" + CLEANER)
     with pytest.raises(MissingPackageError, match=r"clean.py:2 imports `unidecode`") as told:
-        settled(folder, "__main__.Cleaner", include=("clean.py",))
+        coverage_of(folder, "__main__.Cleaner", include=("clean.py",))
     assert "requirements: [unidecode]" in told.value.hint
-    outcome = settled(folder, "__main__.Cleaner", include=("clean.py",), requirements=("Unidecode==1.3.8",))
+    outcome = coverage_of(folder, "__main__.Cleaner", include=("clean.py",), requirements=("Unidecode==1.3.8",))
     assert [one.distribution for one in outcome.info.requirements] == ["scikit-learn", "pandas"]
     written(folder, unidecode="")
     with pytest.raises(MissingCodeError, match="imports `unidecode`, which is not included") as near:
-        settled(folder, "__main__.Cleaner", include=("clean.py",))
+        coverage_of(folder, "__main__.Cleaner", include=("clean.py",))
     assert near.value.hint == "Pass --include unidecode.py as well."
 
 
@@ -307,7 +307,7 @@ def test_only_what_the_model_reaches_must_be_importable(folder: Path) -> None:
     text = "try:\n    import rare\nexcept ImportError:\n    rare = None\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import odd\n"
     text += CLEANER + "    def plot(self):\n        import bokeh\n"
     written(folder, src__clean=text, src__train="import mlflow\n")
-    code = code_of(settled(folder, "clean.Cleaner", include=("src",)))
+    code = code_of(coverage_of(folder, "clean.Cleaner", include=("src",)))
     assert len(code.files) == 2
     assert any("imports `bokeh`" in note for note in code.notes)
 
@@ -330,13 +330,13 @@ def test_a_folder_brings_code_and_small_data_only(folder: Path) -> None:
     (source / "loop").symlink_to(source)
     (source / "again.py").symlink_to(source / "clean.py")
     os.mkfifo(source / "pipe")
-    code = code_of(settled(folder, "clean.Cleaner", include=("src",)))
+    code = code_of(coverage_of(folder, "clean.Cleaner", include=("src",)))
     assert [file.name for file in code.files] == ["code/src/again.py", "code/src/clean.py", "code/src/stop.txt"]
     for word in ("private.pem looks like a key", "train.parquet is larger", "out.py is a link", "loop is a link"):
         assert any(word in note for note in code.notes), word
     model = folder / "src" / "churn.pkl"
     model.write_bytes(b"\x80\x04N.")
-    outcome = settle(info_needing(model, "clean.Cleaner"), include=(source,), cwd=folder)
+    outcome = find_coverage(info_needing(model, "clean.Cleaner"), include=(source,), cwd=folder)
     assert "code/src/churn.pkl" not in [file.name for file in code_of(outcome).files]
 
 
@@ -344,7 +344,7 @@ def test_large_data_goes_along_when_it_is_named(folder: Path) -> None:
     """A file that is named by itself may have any size and kind."""
     written(folder, clean=CLEANER)
     (folder / "vectors.bin").write_bytes(b"x" * (10 * 1024 * 1024 + 1))
-    code = code_of(settled(folder, "__main__.Cleaner", include=("clean.py", "vectors.bin")))
+    code = code_of(coverage_of(folder, "__main__.Cleaner", include=("clean.py", "vectors.bin")))
     assert [file.name for file in code.files] == ["code/clean.py", "code/vectors.bin"]
 
 
@@ -352,12 +352,12 @@ def test_includes_that_cannot_be_are_told(folder: Path) -> None:
     """No such file, two files of one name, and the server's own name end with what to do."""
     written(folder, clean=CLEANER, other__clean=CLEANER, mlpack=CLEANER)
     with pytest.raises(ConfigError, match="no file or folder") as told:
-        settled(folder, "__main__.Cleaner", include=("claen.py",))
+        coverage_of(folder, "__main__.Cleaner", include=("claen.py",))
     assert "clean.py" in told.value.hint
     with pytest.raises(ConfigError, match=r"both be code/clean\.py"):
-        settled(folder, "__main__.Cleaner", include=("clean.py", "other/clean.py"))
-    with pytest.raises(ConfigError, match="own package"):
-        settled(folder, "__main__.Cleaner", include=("mlpack.py",))
+        coverage_of(folder, "__main__.Cleaner", include=("clean.py", "other/clean.py"))
+    with pytest.raises(ConfigError, match="serving runtime"):
+        coverage_of(folder, "__main__.Cleaner", include=("mlpack.py",))
 
 
 def test_the_same_code_is_the_same_bytes_anywhere(folder: Path) -> None:
@@ -368,7 +368,7 @@ def test_the_same_code_is_the_same_bytes_anywhere(folder: Path) -> None:
         (folder / place / "churn.pkl").write_bytes(b"\x80\x04N.")
         os.utime(folder / place / "train.py", (place == "b", 1))
         order = ("train.py", "src") if place == "a" else ("src", "train.py")
-        code = code_of(settled(folder / place, "__main__.Cleaner", include=order))
+        code = code_of(coverage_of(folder / place, "__main__.Cleaner", include=order))
         outcomes.append(([(file.name, file.sha256, file.mode) for file in code.files], code.to_json()))
     assert outcomes[0] == outcomes[1]
 
@@ -378,14 +378,14 @@ def test_a_link_that_is_named_keeps_its_name(folder: Path) -> None:
     written(folder / "elsewhere", common__clean=CLEANER)
     (folder / "src").symlink_to(folder / "elsewhere" / "common")
     (folder / "tidy.py").symlink_to(folder / "elsewhere" / "common" / "clean.py")
-    outcome = settled(folder, "src.clean.Cleaner", "tidy.Cleaner", include=("src", "tidy.py"))
+    outcome = coverage_of(folder, "src.clean.Cleaner", "tidy.Cleaner", include=("src", "tidy.py"))
     assert [file.name for file in code_of(outcome).files] == ["code/src/clean.py", "code/tidy.py"]
 
 
 def test_modules_that_do_work_are_told(folder: Path) -> None:
     """A module that the file names runs whole at every start: what it does beside defining is told with its line."""
     written(folder, clean="import sys\n" + CLEANER + "print(sys.argv)\n", quiet=CLEANER + "X = len('abc')\n")
-    notes = code_of(settled(folder, "clean.Cleaner", "quiet.Cleaner", include=("clean.py", "quiet.py"))).notes
+    notes = code_of(coverage_of(folder, "clean.Cleaner", "quiet.Cleaner", include=("clean.py", "quiet.py"))).notes
     assert notes == ("clean.py:5 runs at every start, when it is imported: print(sys.argv)",)
 
 
@@ -419,7 +419,7 @@ Cleaner.extra = lambda self: extra()
 class Other(Cleaner): pass
 """
     written(folder, train=text)
-    part = text_of(code_of(settled(folder, "__main__.Cleaner", include=("train.py",))), "code/train.py")
+    part = text_of(code_of(coverage_of(folder, "__main__.Cleaner", include=("train.py",))), "code/train.py")
     bound: dict[str, object] = {"__name__": "train"}
     exec(compile(part, "train", "exec", dont_inherit=True), bound)
     cleaner = bound["Cleaner"]()  # type: ignore[operator]  # it is the script's class
@@ -446,7 +446,7 @@ def test_a_name_leads_only_through_classes_of_the_own_code(name: str, tmp_path: 
     model.touch()
     info = info_needing(model, f"mine.{name}")
     if name.startswith("Cleaner"):
-        assert settle(info, include=(code,), cwd=tmp_path).open == ()
+        assert find_coverage(info, include=(code,), cwd=tmp_path).open == ()
     else:
-        with pytest.raises(UnsafeModelError, match="no class of mine"):
-            settle(info, include=(code,), cwd=tmp_path)
+        with pytest.raises(UnsafeModelError, match="not a class in mine"):
+            find_coverage(info, include=(code,), cwd=tmp_path)

@@ -101,7 +101,7 @@ def test_archives_in_a_tar_are_judged(tmp_path: Path) -> None:
     assert (pickles.safety.verdict, pickles.members[0].name) == ("dangerous", "model.pt/a/data.pkl")
     for depth in range(5):
         inner = zipped(tmp_path / f"{depth}.zip", **{"model.pt": inner}).read_bytes()
-    with pytest.raises(ModelError, match="archives lie in archives"):
+    with pytest.raises(ModelError, match="archives are nested deeper"):
         look(tarred(tmp_path / "deep.tar.gz", **{"model.pt": inner}))
 
 

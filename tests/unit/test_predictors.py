@@ -72,10 +72,10 @@ def test_declared_inputs_and_outputs(info: ModelInfo) -> None:
     ("text", "said"),
     [
         ("def forecast(x): ...", "defines none of load, preprocess, predict, postprocess; it has forecast"),
-        ("def predict(:", "is not Python"),
+        ("def predict(:", "cannot be parsed as Python"),
         ("INPUTS = make()\ndef predict(m, x): ...", r"predict\.py:1: INPUTS is computed"),
-        ("INPUTS = {'a': 'float'}\ndef predict(m, x): ...", "is no data type"),
-        ("INPUTS = ['a']\ndef predict(m, x): ...", "is no dict"),
+        ("INPUTS = {'a': 'float'}\ndef predict(m, x): ...", "is not a data type"),
+        ("INPUTS = ['a']\ndef predict(m, x): ...", "is not a dict"),
     ],
 )
 def test_what_is_no_predictor_is_told(info: ModelInfo, text: str, said: str) -> None:
@@ -88,9 +88,12 @@ def test_what_is_no_predictor_is_told(info: ModelInfo, text: str, said: str) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("def load(path): ...", "defines no predict, and no format here knows the file"),
+        ("def load(path): ...", "defines no predict, and no format recognises the file"),
         ("def predict(model, rows): ...", "defines no load"),
-        ("def load(path): ...\ndef predict(model, inputs): ...", "asks for `inputs`, and nothing tells what they are"),
+        (
+            "def load(path): ...\ndef predict(model, inputs): ...",
+            "takes `inputs`, but neither it nor the file declares them",
+        ),
     ],
 )
 def test_what_an_unknown_file_needs_is_told(info: ModelInfo, text: str, said: str) -> None:
@@ -126,7 +129,7 @@ def test_a_file_that_no_format_knows_is_packed_with_a_predictor(tmp_path: Path) 
     assert [one.distribution for one in found.info.requirements] == ["numpy", "pandas"]
     assert found.code is not None
     assert (found.code.predictor, [file.name for file in found.code.files]) == ("predict", ["code/predict.py"])
-    with pytest.raises(ModelError, match="no format"):
+    with pytest.raises(ModelError, match="no supported format"):
         prepared(path)
 
 

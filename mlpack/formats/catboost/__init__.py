@@ -1,4 +1,4 @@
-"""The CatBoost format, host half: .cbm and JSON models, known by the tables of their features and classes."""
+"""The CatBoost format, host half: reads the features and classes of .cbm and JSON models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Ta
 from mlpack.artifacts.notice import notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, Feature, read_catboost
-from mlpack.readers.limits import told_of
+from mlpack.readers.limits import reading_errors
 
 _LABELS = {str: "BYTES", bool: "BOOL", int: "INT64", float: "FP64"}
 _PREDICTIONS = {"Poisson": "Exponent", "Tweedie": "Exponent", "RMSEWithUncertainty": "RMSEWithUncertainty"}
@@ -19,7 +19,7 @@ _PROBABLE = ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", *_MU
 
 
 class CatBoostFormat(Format):
-    """Files that `save_model` writes, as .cbm or as JSON."""
+    """Files of `save_model`, as .cbm or JSON."""
 
     name = "catboost"
     loader = Path(__file__).with_name("loader.py")
@@ -29,15 +29,15 @@ class CatBoostFormat(Format):
     kinds = (
         Kind(
             name="CatBoost `.cbm`, JSON",
-            reads="loss, features of numbers, categories, texts and embeddings, classes, version",
+            reads="loss, numeric, categorical, text and embedding features, classes, version",
             serves="CatBoost of the recorded version, without plotting libraries",
             proof="tests/integration/test_boosters.py",
         ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None when the file is no CatBoost model. Raises UnreadableModelError for a broken one."""
-        with told_of(artifact.name, "a CatBoost model"):
+        """The model's description; None for other files. Raises UnreadableModelError for a broken model."""
+        with reading_errors(artifact.name, "a CatBoost model"):
             facts = read_catboost(artifact.open, artifact.head, artifact.size) if artifact.head else None
         return None if facts is None else _info(artifact, facts)
 
@@ -78,7 +78,7 @@ def _info(artifact: Artifact, facts: CatBoostFacts) -> ModelInfo:
 
 
 def _columns(facts: CatBoostFacts) -> tuple[Feature, ...]:
-    """Every column that a row has, those that training passed by included, each with a name."""
+    """All columns of a row with their names, including those that training ignored."""
     known = {one.place: one for one in facts.features}
     return tuple(
         Feature(place=place, name=known[place].name or f"x{place}", kind=known[place].kind)
@@ -93,7 +93,7 @@ def _task(facts: CatBoostFacts) -> Task:
 
 
 def _prediction(facts: CatBoostFacts) -> str:
-    """What CatBoostRegressor and CatBoostRanker answer, as the library names it; "" for a classifier."""
+    """The library's prediction type for CatBoostRegressor and CatBoostRanker; "" for a classifier."""
     return "" if _task(facts) == "classifier" else _PREDICTIONS.get(facts.loss, "RawFormulaVal")
 
 
@@ -111,7 +111,7 @@ def _signatures(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> tuple[Sig
             layout="matrix" if plain else "tensors" if embedded else "columns",
             classes=facts.classes if facts.loss not in _MULTILABEL else None,
             columns=tuple(one.name for one in columns) if (named or not plain) and not embedded else (),
-            batchable=True,  # each row goes down the trees by itself
+            batchable=True,  # each row is evaluated independently
         )
         for name, output in _outputs(facts).items()
     )
@@ -140,13 +140,13 @@ def _outputs(facts: CatBoostFacts) -> dict[str, TensorSpec]:
 
 
 def _warnings(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> list[str]:
-    told = []
+    warnings = []
     categorical = [one.name for one in columns if one.kind == "categorical"]
     if categorical:
-        told.append(
-            f"Whole numbers and missing values of categories go as text, as in training: {', '.join(categorical[:10])}."
+        warnings.append(
+            f"Send whole numbers and missing values of categories as text, as in training: {', '.join(categorical[:10])}."
         )
     unread = [one.name for one in columns if one.place not in {known.place for known in facts.features}]
     if unread:
-        told.append(f"Training left these columns out, and a row has them all the same: {', '.join(unread[:10])}.")
-    return told
+        warnings.append(f"Training ignored these columns, but every row must have them: {', '.join(unread[:10])}.")
+    return warnings

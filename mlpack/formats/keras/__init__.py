@@ -1,4 +1,4 @@
-"""The Keras format, host half: .keras archives, .h5 files and files of weights alone, read without Keras and without h5py."""
+"""The Keras format, host half: .keras archives, .h5 files and weights files, read without Keras and h5py."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mlpack.readers.pickles.bytecode import KNOWN
 
 _AGAIN = "Save the model again, or fetch the file again."
 _WEIGHTS = (
-    "The file holds weights and not the model that they belong to: save the whole model (`model.save('model.keras')`), or "
-    "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes one to fill in."
+    "The file holds weights without their model: save the whole model (`model.save('model.keras')`), or "
+    "write a predictor whose load() builds the model and calls `load_weights`; `mlpack init` writes a template for it."
 )
 _ALONE = "The file describes a model and holds no weights: save the whole model (`model.save('model.keras')`), and pack that."
 _SHAPELESS = (
-    "The file does not tell what the model takes: call it once before you save it, or begin it with an Input layer; or declare "
+    "The file does not record the model's inputs: call the model once before saving it, or add an Input layer; or declare "
     "INPUTS in a predictor of your own: `predictor: predict.py` in mlpack.yaml."
 )
 _MOST_WEIGHTS = 200
-_WEIGHTS_ALONE = "keras_weights"  # the kind in the details
+_WEIGHTS_ALONE = "keras_weights"  # `kind` in the details
 _MODULES = ("keras", "tf_keras", "tensorflow")
 
 
@@ -48,19 +48,21 @@ class KerasFormat(Format):
     kinds = (
         Kind(
             name="Keras `.keras`, `.h5`",
-            reads="layers, inputs and outputs, version, classes of one's own, code in Lambda layers",
-            serves="the recorded Keras 3 on tensorflow-cpu; tf-keras for what Keras 2 wrote",
+            reads="layers, inputs and outputs, version, custom classes, code in Lambda layers",
+            serves="the recorded Keras 3 on tensorflow-cpu; tf-keras for files of Keras 2",
             proof="tests/integration/test_tensorflow_images.py",
         ),
         Kind(
-            name="Keras weights alone (`.weights.h5`)",
+            name="Keras weights without a model (`.weights.h5`)",
             reads="names, shapes and types of the weights",
         ),
-        Kind(name="Keras architecture alone (`to_json`)", reads="layers, classes of one's own, code in Lambda layers"),
+        Kind(
+            name="Keras architecture without weights (`to_json`)", reads="layers, custom classes, code in Lambda layers"
+        ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None for what is no Keras file. Raises UnreadableModelError for one that is broken."""
+        """The model's description; None for other files. Raises UnreadableModelError for a broken model."""
         try:
             if artifact.head.startswith(MAGIC):
                 found = read_hdf5(artifact)
@@ -70,7 +72,7 @@ class KerasFormat(Format):
                 return None
             return _weights(artifact, found) if found.config is None else _model(artifact, found, found.config)
         except (CutOffError, RecursionError, ValueError) as error:
-            why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise UnreadableModelError(
                 f"{artifact.name} cannot be read as a Keras model: {why}.",
                 hint=_AGAIN,
@@ -78,7 +80,7 @@ class KerasFormat(Format):
             ) from error
 
     def predictor_stub(self, info: ModelInfo) -> str | None:
-        """A predictor for weights alone, whose model the user builds."""
+        """A predictor template for a weights file; the user adds the code that builds the model."""
         if info.details.get("kind") != _WEIGHTS_ALONE:
             return None
         keras = "tf_keras" if info.options.get("legacy") else "keras"
@@ -86,28 +88,28 @@ class KerasFormat(Format):
 
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
-    told = architecture(config)
+    model = architecture(config)
     judged = judge(config, found.escaping, found.outside, found.others)
     alone = found.container == "json"
-    signature = None if alone else signature_of(told, own=bool(judged.own))
+    signature = None if alone else signature_of(model, own=bool(judged.own))
     needs = needs_of(found.version, artifact.framework)
     return ModelInfo(
         path=artifact.path,
         format="keras",
         framework="keras",
         framework_version=found.version,
-        root_class=f"keras.{told.kind}" if not judged.own.get(told.kind) else told.kind,
+        root_class=f"keras.{model.kind}" if not judged.own.get(model.kind) else model.kind,
         task=None,
         signatures=() if signature is None else (signature,),
         safety=judged.safety,
         size=artifact.size,
         requirements=needs.requirements,
         missing_modules=_missing(judged),
-        steps=told.layers[:100],
+        steps=model.layers[:100],
         methods=("predict",),
         notices=notices(_warnings(found, judged)),
-        details={**_details(found, told), **_by_value(judged)},
-        options=_options(found, told, judged, needs),
+        details={**_details(found, model), **_by_value(judged)},
+        options=_options(found, model, judged, needs),
         excludes=needs.excludes,
         names=judged.names,
         advice="" if signature else _ALONE if alone else _SHAPELESS,
@@ -141,22 +143,24 @@ def _missing(judged: Judged) -> tuple[str, ...]:
 
 
 def _warnings(found: KerasFile, judged: Judged) -> list[Notice | str]:
-    told: list[Notice | str] = []
+    warnings: list[Notice | str] = []
     if judged.own:
-        told.append(code_missing("Keras does not have", judged.own))
+        warnings.append(code_missing("Keras does not have", judged.own))
     if found.version is None and found.container != "json":
-        told.append(assumed("The file does not tell which version of Keras made it; the newest of its kind is taken."))
+        warnings.append(assumed("The file does not record the Keras version; the newest one that fits is used."))
     if found.backend not in (None, "tensorflow"):
-        told.append(f"It was saved with Keras's {found.backend} backend, and is served with TensorFlow's.")
-    return told
+        warnings.append(
+            f"It was saved with the {found.backend} backend of Keras and is served with the TensorFlow backend."
+        )
+    return warnings
 
 
-def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
+def _details(found: KerasFile, model: Architecture | None) -> dict[str, Any]:
     details: dict[str, Any] = {"container": found.container, "parameters": found.parameters}
     if found.backend:
         details["backend"] = found.backend
-    if told is not None:
-        details["layers"] = len(told.layers)
+    if model is not None:
+        details["layers"] = len(model.layers)
     else:
         details["kind"] = _WEIGHTS_ALONE
         first = (one for one in found.weights if one[1].shape)
@@ -172,17 +176,17 @@ def _details(found: KerasFile, told: Architecture | None) -> dict[str, Any]:
 
 
 def _by_value(judged: Judged) -> dict[str, Any]:
-    """Which Pythons may have compiled the code in Lambda layers."""
+    """The card's entry for code in Lambda layers: the Pythons that may have compiled it."""
     if judged.pythons is None:
         return {}
     return {"by_value": {"tool": "keras", "pythons": [one for one in KNOWN if one in judged.pythons]}}
 
 
-def _options(found: KerasFile, told: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:
+def _options(found: KerasFile, model: Architecture, judged: Judged, needs: Needs) -> dict[str, Any]:
     return {
         "container": found.container,
         "legacy": needs.legacy,
-        "named": told.named,
-        "outputs": [tensor.name for tensor in told.outputs],
+        "named": model.named,
+        "outputs": [tensor.name for tensor in model.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),
     }

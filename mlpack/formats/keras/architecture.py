@@ -19,7 +19,7 @@ _MOST_NODES = 500_000
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An input or output: `shape` with its batch axis, None where a length is not told; None when the rank is not.
+    """An input or output: `shape` with its batch axis, None for an unknown length; None when the rank is unknown.
 
     An input that is looked up in a table holds whole numbers `below` its size.
     """
@@ -32,7 +32,7 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What the configuration of a model tells: `named` says that it takes its inputs as a dictionary."""
+    """The facts in a model's configuration; `named`: it takes its inputs as a dictionary."""
 
     kind: str
     inputs: tuple[Tensor, ...]
@@ -42,7 +42,7 @@ class Architecture:
 
 
 def architecture(document: Mapping[str, Any]) -> Architecture:
-    """The model that `{"class_name", "config"}` describes; without inputs where it does not tell them."""
+    """The model that `{"class_name", "config"}` describes; without inputs if it does not record them."""
     kind = str(document.get("class_name"))
     config = document.get("config")
     layers = _layers(config)
@@ -74,7 +74,7 @@ def nodes(document: Any) -> Iterator[dict[str, Any]]:
         value = waiting.pop()
         count += 1
         if count > _MOST_NODES:
-            raise ValueError("its configuration is larger than is read here")
+            raise ValueError("its configuration is too large to be read")
         if isinstance(value, dict):
             yield value
             waiting.extend(value.values())
@@ -117,10 +117,10 @@ def _input_shape(layer: Mapping[str, Any]) -> Shape | None:
 
 
 def _dtype(layer: Mapping[str, Any]) -> str:
-    told = _config(layer).get("dtype")
-    if isinstance(told, Mapping):  # a policy: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
-        told = _config(told).get("name")
-    return _DTYPES.get(str(told), "FP32")
+    policy = _config(layer).get("dtype")
+    if isinstance(policy, Mapping):  # a policy: {"class_name": "DTypePolicy", "config": {"name": "float32"}}
+        policy = _config(policy).get("name")
+    return _DTYPES.get(str(policy), "FP32")
 
 
 def _answered(layer: Mapping[str, Any]) -> str:
@@ -172,15 +172,15 @@ def _sequence(
 
 
 def _built(document: Mapping[str, Any]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Of a model whose own code says what it does: what it was built for, when that is told."""
-    told = _built_from(document)
-    if (shape := _shape(told)) is None:
+    """The inputs of a model with custom code, from its recorded build configuration; none without one."""
+    built = _built_from(document)
+    if (shape := _shape(built)) is None:
         return (), ()
     return (Tensor(name="input", dtype="FP32", shape=shape),), (Tensor(name="output", dtype="FP32", shape=None),)
 
 
 class _Graph:
-    """Layers by name, and the shape of what each gives, as far as it can be told."""
+    """Layers by name, and the shape of what each gives, as far as it is known."""
 
     def __init__(self, layers: list[dict[str, Any]]) -> None:
         self._layers = {_name(layer): layer for layer in layers}
@@ -212,15 +212,15 @@ class _Graph:
             if layer.get("class_name") == "InputLayer":
                 self._known[current] = _input_shape(layer)
                 continue
-            told = _told_inputs(layer)
+            recorded = _recorded_inputs(layer)
             sources = _sources(layer)
             open_ = [one for one in sources if one not in self._known]
-            if told is None and open_:
+            if recorded is None and open_:
                 # What leads back to itself is left open, so that the walk ends.
                 self._known.update((one, None) for one in open_ if one in waiting)
                 waiting += [one for one in open_ if one not in waiting]
                 continue
-            shapes = told if told is not None else [self._known.get(one) for one in sources]
+            shapes = recorded if recorded is not None else [self._known.get(one) for one in sources]
             self._known[current] = _nested_output(layer) if _is_nested(layer) else output_shape(layer, shapes)
         return self._known.get(name)
 
@@ -237,13 +237,13 @@ def _nested_output(layer: Mapping[str, Any]) -> Shape | None:
     return found[0].shape if len(found) == 1 else None
 
 
-def _told_inputs(layer: Mapping[str, Any]) -> list[Shape | None] | None:
+def _recorded_inputs(layer: Mapping[str, Any]) -> list[Shape | None] | None:
     """The shapes of a layer's inputs as Keras 3 writes them."""
-    told = _built_from(layer)
-    if (shape := _shape(told)) is not None:
+    built = _built_from(layer)
+    if (shape := _shape(built)) is not None:
         return [shape]
-    if isinstance(told, list) and told and all(_shape(one) is not None for one in told):
-        return [_shape(one) for one in told]
+    if isinstance(built, list) and built and all(_shape(one) is not None for one in built):
+        return [_shape(one) for one in built]
     return None
 
 

@@ -47,22 +47,22 @@ def read_hdf5(artifact: Artifact) -> KerasFile | None:
     """A model or weights in HDF5; None for HDF5 of another kind. Raises CutOffError, ValueError for what is broken."""
     with _seekable(artifact) as (file, size):
         hdf5 = Hdf5(file, size)
-        told = hdf5.root.attributes()
+        attributes = hdf5.root.attributes()
         members = hdf5.root.members()
-        text = told.get("model_config")
-        keras = "keras_version" in told or "layer_names" in told or {"layers", "vars"} & set(members)
+        text = attributes.get("model_config")
+        keras = "keras_version" in attributes or "layer_names" in attributes or {"layers", "vars"} & set(members)
         if not text and not keras:
             return None
         weights = tuple(_weights(hdf5))
         outside = tuple(hdf5.outside)
-    version = told.get("keras_version")
-    backend = told.get("backend")
+    version = attributes.get("keras_version")
+    backend = attributes.get("backend")
     return KerasFile(
         container="hdf5",
         config=_object(text, "model_config") if isinstance(text, str) and text else None,
-        version=version if isinstance(version, str) and version else _guess(told),
+        version=version if isinstance(version, str) and version else _guess(attributes),
         backend=backend if isinstance(backend, str) and backend else None,
-        training=_training(told.get("training_config")),
+        training=_training(attributes.get("training_config")),
         weights=weights,
         outside=outside,
     )
@@ -74,13 +74,13 @@ def read_archive(artifact: Artifact) -> KerasFile | None:
         if tree is None or _CONFIG not in tree or not {_METADATA, _WEIGHTS} & set(tree.names):
             return None
         if tree.container not in ("zip", "folder") and artifact.packed is None:
-            return None  # asked again as the archive's content
+            return None  # inspected again as the archive's content
         if _METADATA not in tree and "class_name" not in _read(tree, _CONFIG):
             return None  # another's config.json beside a file of weights
         config = _read(tree, _CONFIG)
         version = (_read(tree, _METADATA) if _METADATA in tree else {}).get("keras_version")
         if not isinstance(config.get("class_name"), str):
-            raise ValueError(f"its {_CONFIG} describes no model")  # noqa: TRY004  # what is told is the file's fault
+            raise ValueError(f"its {_CONFIG} describes no model")  # noqa: TRY004  # an invalid file, not a wrong type of an argument
         weights, outside = _inner_weights(tree)
         return KerasFile(
             container="folder" if tree.container == "folder" or artifact.packed == "" else "zip",
@@ -103,7 +103,7 @@ def read_architecture(artifact: Artifact) -> KerasFile | None:
     try:
         config = _object(text, "JSON")
     except ValueError:
-        return None  # it is nobody's, and told as that
+        return None  # reported as an unknown file
     if not isinstance(config.get("class_name"), str) or not isinstance(config.get("config"), dict | list):
         return None
     version = config.get("keras_version")
@@ -120,9 +120,9 @@ def _inner_weights(tree: Tree) -> tuple[tuple[tuple[str, Dataset], ...], tuple[s
         return weights, tuple(hdf5.outside)
 
 
-def _guess(told: Mapping[str, Any]) -> str | None:
+def _guess(attributes: Mapping[str, Any]) -> str | None:
     """Keras 1 wrote no version with weights; Keras 3's files of weights have none of its older attributes."""
-    return "2" if "layer_names" in told else None
+    return "2" if "layer_names" in attributes else None
 
 
 def _weights(hdf5: Hdf5) -> Iterator[tuple[str, Dataset]]:
@@ -139,15 +139,15 @@ def _read(tree: Tree, name: str) -> Mapping[str, Any]:
 
 def _object(text: str | bytes, name: str) -> Mapping[str, Any]:
     if len(text) > _LONGEST_JSON:
-        raise CutOffError(f"its {name} is longer than is read here")
+        raise CutOffError(f"its {name} is too long to be read")
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        found = json.loads(text, object_pairs_hook=_unique_keys)
     except _TwiceError as error:
         raise ValueError(f"its {name} names {error} twice") from error
     except ValueError as error:
-        raise ValueError(f"its {name} is no JSON") from error
+        raise ValueError(f"its {name} is not JSON") from error
     if not isinstance(found, dict):
-        raise ValueError(f"its {name} is no JSON object")  # noqa: TRY004  # what is told is the file's fault
+        raise ValueError(f"its {name} is not a JSON object")  # noqa: TRY004  # an invalid file, not a wrong type of an argument
     return found
 
 
@@ -155,7 +155,7 @@ class _TwiceError(Exception):
     """A key stands twice in a JSON object, of which readers take one or the other."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -164,13 +164,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _training(told: Any) -> Mapping[str, Any] | None:
-    if isinstance(told, str) and len(told) <= _LONGEST_JSON:
+def _training(config: Any) -> Mapping[str, Any] | None:
+    if isinstance(config, str) and len(config) <= _LONGEST_JSON:
         try:
-            told = json.loads(told)
+            config = json.loads(config)
         except ValueError:
             return None
-    return told if isinstance(told, Mapping) else None
+    return config if isinstance(config, Mapping) else None
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def _spooled(source: Source) -> Iterator[tuple[RandomAccess, int]]:
 
 @contextmanager
 def _tree(artifact: Artifact) -> Iterator[Tree | None]:
-    """The archive or folder that is asked about, also one that lies in another archive."""
+    """The inspected archive or folder, also one inside another archive."""
     if not artifact.packed or not artifact.head:
         yield artifact.tree
         return

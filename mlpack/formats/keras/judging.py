@@ -30,7 +30,7 @@ _VALUES = frozenset({
     "__superclass_config__", "TensorShape", "TypeSpec", "CompositeTensor", "__complex__",
 })  # fmt: skip
 _TRUST = "build with --trust if you know where the file comes from"
-_ELSEWHERE = f"it runs a program that is not read here: {_TRUST}"
+_ELSEWHERE = f"it runs a program that is not checked: {_TRUST}"
 _SPECIAL: Mapping[str, tuple[Verdict, str]] = {
     "TorchModuleWrapper": ("dangerous", "dangerous: it unpickles"),
     "TFSMLayer": ("dangerous", "dangerous: it loads a SavedModel from any folder of the machine"),
@@ -59,9 +59,9 @@ def judge(
 ) -> Judged:
     """What building the configuration would run.
 
-    `escaping` are members whose names lead out of the archive, `outside` weights that lie in other files of the machine,
-    `others` weights in a form that is not read here. How the model was compiled is not loaded to predict: classes of the
-    user's own that it names are not asked for.
+    `escaping` are members whose names point outside the archive, `outside` weights in other files of the machine,
+    `others` weights in an unsupported form. The compile configuration is not loaded for predictions: classes of the
+    user that it names are not required.
     """
     compiled = config.get("compile_config") if isinstance(config, Mapping) else None
     if compiled is not None:
@@ -69,14 +69,14 @@ def judge(
     findings: dict[str, Finding] = {}
     own: dict[str, str] = {}
     for name in escaping:
-        told = "dangerous: the archive names a file outside of the folder that one unpacks into"
-        findings[name] = Finding(callable=name[:200], why=told, verdict="dangerous")
+        why = "dangerous: an archive member's name points outside the extraction folder"
+        findings[name] = Finding(callable=name[:200], why=why, verdict="dangerous")
     for name in outside[:20]:
-        told = "dangerous: loading it reads another file of the machine"
-        findings[name] = Finding(callable=f"HDF5 {name}"[:200], why=told, verdict="dangerous")
+        why = "dangerous: loading it reads another file of the machine"
+        findings[name] = Finding(callable=f"HDF5 {name}"[:200], why=why, verdict="dangerous")
     for name in others:
-        told = f"its weights are not read here: {_TRUST}"
-        findings[name] = Finding(callable=f"keras.{name}", why=told, verdict="unknown")
+        why = f"its weights are not checked: {_TRUST}"
+        findings[name] = Finding(callable=f"keras.{name}", why=why, verdict="unknown")
     lambdas = Lambdas()
     used, unused = list(names_in(config)), list(names_in(compiled))
     for one in (*unused, *used):
@@ -98,7 +98,7 @@ def judge(
 
 def _why_own(path: str) -> str:
     if path.startswith("__main__."):
-        return "a class or function of the author's own: build with --include FILE, which defines it"
+        return "a class or function of its author: build with --include FILE, which defines it"
     root = path.partition(".")[0]
     return (
         f"code of `{root}`, which Keras does not have: if it is your own, build with --include and its file or folder; "
@@ -112,13 +112,13 @@ def _found(one: Named, lambdas: Lambdas) -> Iterator[Finding]:
         yield from lambdas.judge(one.name, one.value)
     elif one.kind == "file":
         if one.owner in CLASSES:
-            told = f"dangerous: it reads the file {one.name[:80]!r} of the machine that loads it"
-            yield Finding(callable=f"keras.layers.{one.owner}", why=told, verdict="dangerous")
+            reason = f"dangerous: it reads the file {one.name[:80]!r} of the machine that loads it"
+            yield Finding(callable=f"keras.layers.{one.owner}", why=reason, verdict="dangerous")
     elif one.kind in ("symbol", "member", "operation"):
         yield from _found_operator(one)
     elif one.kind == "class" and one.name in _SPECIAL:
-        verdict, told = _SPECIAL[one.name]
-        yield Finding(callable=f"keras.layers.{one.name}", why=told, verdict=verdict)
+        verdict, reason = _SPECIAL[one.name]
+        yield Finding(callable=f"keras.layers.{one.name}", why=reason, verdict=verdict)
     elif one.module is not None and (why := _danger(one)):
         yield Finding(
             callable=f"{one.module}.{one.name}".rstrip(".")[:200], why=f"dangerous: {why}", verdict="dangerous"
@@ -137,11 +137,11 @@ def _found_operator(one: Named) -> Iterator[Finding]:
         return
     shown = _PLACES[one.kind] + name[:180]
     if dangerous:
-        told = "dangerous: TensorFlow's files and Python functions are within its reach"
-        yield Finding(callable=shown, why=told, verdict="dangerous")
+        why = "dangerous: it can access TensorFlow's files and Python functions"
+        yield Finding(callable=shown, why=why, verdict="dangerous")
     else:
-        told = f"it is not known as a function that only computes: {_TRUST}"
-        yield Finding(callable=shown, why=told, verdict="unknown")
+        why = f"it is not known as a function without side effects: {_TRUST}"
+        yield Finding(callable=shown, why=why, verdict="unknown")
 
 
 def _own(one: Named) -> Iterator[tuple[str, str]]:

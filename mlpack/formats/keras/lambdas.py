@@ -63,24 +63,24 @@ class Lambdas:
         try:
             code = self._read(value)
         except CutOffError as error:
-            told = f"dangerous: it holds compiled Python code that cannot be read here: {error}"
-            yield Finding(callable=name, why=told, verdict="dangerous")
+            reason = f"dangerous: it contains compiled Python code that cannot be read: {error}"
+            yield Finding(callable=name, why=reason, verdict="dangerous")
             return
         parts = [part for part in code.walk() if isinstance(part, Code)]
         for part in parts:
             self.pythons = part.pythons if self.pythons is None else self.pythons & part.pythons
         if why := _danger(code):
-            told = f"dangerous: it holds compiled Python code that {why}: {_shown(code)}"
-            yield Finding(callable=name, why=told, verdict="dangerous")
+            reason = f"dangerous: it contains compiled Python code that {why}: {_shown(code)}"
+            yield Finding(callable=name, why=reason, verdict="dangerous")
         else:
-            told = f"it holds compiled Python code, which runs when the model is called: {_shown(code)}"
-            yield Finding(callable=name, why=told, verdict="unknown")
+            reason = f"it contains compiled Python code, which runs when the model is called: {_shown(code)}"
+            yield Finding(callable=name, why=reason, verdict="unknown")
 
     def _read(self, value: Any) -> Code:
         data = _bytes(_text(value))
         self._left -= len(data)
         if self._left < 0:
-            raise CutOffError("the file holds more code than is read here")
+            raise CutOffError("the file contains too much code to be read")
         return read_code(data)
 
 
@@ -94,7 +94,7 @@ def _text(value: Any) -> str:
     if isinstance(value, list) and len(value) == 3:  # code, defaults, closure
         value = value[0]
     if not isinstance(value, str):
-        raise CutOffError("it is written in no known way")
+        raise CutOffError("it is in an unknown form")
     return value
 
 
@@ -118,7 +118,7 @@ def _danger(code: Code) -> str | None:
                     return f"{why} (`{_escaped(word)}`)"
         for special in _specials(part):
             if special not in _HARMLESS:
-                return f"reaches into the interpreter (`{_escaped(special)}`)"
+                return f"accesses the interpreter's internals (`{_escaped(special)}`)"
     return None
 
 
@@ -136,12 +136,12 @@ def _shown(code: Code) -> str:
     constants = dict.fromkeys(
         _escaped(repr(part)[:60]) for part in parts[:200] if part is not None and not isinstance(part, Code)
     )
-    told = f"{_escaped(code.name)}({arguments})"
+    text = f"{_escaped(code.name)}({arguments})"
     if names:
-        told += f", names {', '.join(_escaped(name[:60]) for name in list(names)[:40])}"
+        text += f", names {', '.join(_escaped(name[:60]) for name in list(names)[:40])}"
     if constants:
-        told += f", constants {', '.join(constants)}"
-    return told if len(told) <= _SHOWN else told[:_SHOWN] + "..."
+        text += f", constants {', '.join(constants)}"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def _escaped(text: str) -> str:

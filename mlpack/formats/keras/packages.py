@@ -47,7 +47,7 @@ def needs_of(version: str | None, word: str | None) -> Needs:
             ),
             Requirement(module="tensorflow", distribution="tensorflow", constraint=bound, newest=True),
         ),
-        excludes=("tensorflow",),  # tf-keras asks for it: its wheel would land over tensorflow-cpu's files
+        excludes=("tensorflow",),  # tf-keras requires it, and its wheel would overwrite tensorflow-cpu's files
         legacy=True,
     )
 
@@ -57,7 +57,7 @@ def _as_it_was(name: str, version: str, line: tuple[int, ...]) -> Needs:
     # Keras came out some days before the TensorFlow of its number, whose candidates are not meant.
     pinned = version if name == "tensorflow" else f"{line[0]}.{line[1]}.0"
     tensorflow = Requirement(module="keras", distribution="tensorflow", version=pinned)
-    # TensorFlow 2.12 asks for jax, never imports it to serve, and jax had no wheels in its time.
+    # TensorFlow 2.12 requires jax, which serving never imports and which had no wheels at that time.
     return Needs(requirements=(tensorflow,), excludes=("jax", "jaxlib") if line == (2, 12) else ())
 
 

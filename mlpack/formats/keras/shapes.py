@@ -1,4 +1,4 @@
-"""The shape of what a Keras layer gives, from its configuration and the shapes that it takes; None where it is not told."""
+"""The output shape of a Keras layer, from its configuration and its input shapes; None when unknown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def output_shape(layer: Mapping[str, Any], inputs: Sequence[Shape | None]) -> Sh
     try:
         found = _by_rule(str(layer.get("class_name")), config, inputs)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-        return None  # a configuration that is not as Keras writes it tells no shape
+        return None  # an invalid configuration
     if found is None or len(found) > HIGHEST_RANK or any(one is not None and abs(one) >= LONGEST for one in found):
         return None
     return found

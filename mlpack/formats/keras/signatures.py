@@ -1,4 +1,4 @@
-"""How a Keras model is asked: its one signature, `predict`."""
+"""The signature of a Keras model, `predict`."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _NOT_ALONE = frozenset({
 _SHOWN = 10
 
 
-def signature_of(told: Architecture, *, own: bool) -> Signature | None:
-    """The signature; None where the file does not tell what the model takes. `own`: it has classes of the user's."""
-    if not told.inputs or not told.outputs or any(tensor.shape is None for tensor in told.inputs):
+def signature_of(model: Architecture, *, own: bool) -> Signature | None:
+    """The signature; None if the file does not record the inputs. `own`: the model has custom classes."""
+    if not model.inputs or not model.outputs or any(tensor.shape is None for tensor in model.inputs):
         return None
-    batch = _batch(told.inputs)
-    inputs = tuple(_spec(tensor, batch) for tensor in told.inputs)
+    batch = _batch(model.inputs)
+    inputs = tuple(_spec(tensor, batch) for tensor in model.inputs)
     matrix = batch == "any" and len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].dtype != "BYTES"
     # Any number beyond its table is one that the model cannot take: made-up rows hold what is in it.
-    categories = {one.name: tuple(range(min(one.below, _SHOWN))) for one in told.inputs if one.below is not None}
+    categories = {one.name: tuple(range(min(one.below, _SHOWN))) for one in model.inputs if one.below is not None}
     matrix = matrix and not categories
     stateful = batch != "any"
     return Signature(
         name="predict",
         method="predict",
         inputs=inputs,
-        outputs=tuple(_spec(tensor, batch) for tensor in told.outputs),
+        outputs=tuple(_spec(tensor, batch) for tensor in model.outputs),
         categories=categories,
         layout="matrix" if matrix and isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] > 0 else "tensors",
-        batchable=not own and not stateful and all(kind in LAYERS - _NOT_ALONE for _, kind in told.layers),
+        batchable=not own and not stateful and all(kind in LAYERS - _NOT_ALONE for _, kind in model.layers),
         batch=batch,
     )
 

@@ -1,4 +1,4 @@
-"""The LightGBM format, host half: boosters in text, known by their header and their last line."""
+"""The LightGBM format, host half: reads the header and the last line of models in text form."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
-from mlpack.readers.limits import told_of
+from mlpack.readers.limits import reading_errors
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entropy")
-_OWN_RELEASE = {"v4": ">=4"}  # what writes this form; newer releases read every older one
+_OWN_RELEASE = {"v4": ">=4"}  # the releases that write this form; newer releases read older forms
 
 
 class LightGBMFormat(Format):
-    """Files that `Booster.save_model` writes."""
+    """Files of `Booster.save_model`."""
 
     name = "lightgbm"
     loader = Path(__file__).with_name("loader.py")
@@ -35,8 +35,8 @@ class LightGBMFormat(Format):
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None when the file is no LightGBM model. Raises UnreadableModelError for a broken one."""
-        with told_of(artifact.name, "a LightGBM model"):
+        """The model's description; None for other files. Raises UnreadableModelError for a broken model."""
+        with reading_errors(artifact.name, "a LightGBM model"):
             facts = read_lightgbm(artifact.open, artifact.head, artifact.size) if artifact.head else None
             if facts is not None and facts.categories:
                 counted(len(facts.names), MOST_COLUMNS, "columns, some of them categories")
@@ -68,7 +68,7 @@ def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
         notices=notices(_warnings(facts)),
         details={
             "text_version": facts.version,
-            "objective": facts.objective or "the user's own",
+            "objective": facts.objective or "custom",
             "trees": facts.trees,
             "categorical_features": [facts.names[place] for place in facts.categorical if place < len(facts.names)],
         },
@@ -82,7 +82,7 @@ def _task(facts: LightGBMFacts) -> Task | None:
 
 
 def _known(facts: LightGBMFacts) -> dict[int, tuple[object, ...]]:
-    """The categories of each categorical feature that the file keeps, by its place."""
+    """The recorded categories of each categorical feature, by its index."""
     if len(facts.categories) != len(facts.categorical):
         return {}
     return {place: values for place, values in zip(facts.categorical, facts.categories, strict=True) if values}
@@ -105,7 +105,7 @@ def _signature(facts: LightGBMFacts) -> Signature:
         layout="columns" if known else "matrix",
         columns=facts.names,
         categories={facts.names[place]: values for place, values in known.items()},  # type: ignore[misc]  # JSON scalars
-        batchable=True,  # each row goes down the trees by itself
+        batchable=True,  # each row is evaluated independently
     )
 
 
@@ -115,6 +115,6 @@ def _text(values: tuple[object, ...]) -> bool:
 
 def _warnings(facts: LightGBMFacts) -> list[Notice]:
     if facts.categories and not _known(facts):
-        text = "The file does not tell which columns its categories belong to: send the codes that pandas gave them."
+        text = "The file does not record which columns its categories belong to: send the category codes of pandas."
         return [assumed(text)]
     return []

@@ -1,4 +1,4 @@
-"""The MLflow format: a folder with an MLmodel, seen as the model of its flavour with the versions and columns that it adds."""
+"""The MLflow format: a folder with an MLmodel file, served by its flavour's format with MLflow's versions and columns."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mlpack.readers.limits import CutOffError
 MLMODEL = "MLmodel"
 _LONGEST = 1 << 20
 _LONGEST_WORD = 1000
-# A flavour's keys for the file or folder that holds the model, in the order in which a folder's flavours are preferred.
+# A flavour's keys for the model's file or folder; earlier flavours are preferred.
 _FLAVOURS = {
     "sklearn": ("pickled_model",), "xgboost": ("data",), "lightgbm": ("data",), "catboost": ("data",),
     "statsmodels": ("data",), "onnx": ("data",), "keras": ("data",), "tensorflow": ("saved_model_dir", "data"),
     "pytorch": ("model_data", "data"),
 }  # fmt: skip
-# Where a flavour names a folder, the model in it (the first that is there); "" is the folder itself.
+# If a flavour names a folder: the model in it (the first name that exists); "" is the folder itself.
 _INSIDE = {
     "pytorch": ("model.pt2", "model.pth"),
     "keras": ("model.keras", "model.h5", "model"),
@@ -36,7 +36,7 @@ _OWN = "write a predictor of your own that loads it, and name it in mlpack.yaml:
 
 
 class MLflowFormat(Format):
-    """Folders that MLflow's `save_model` writes and its runs keep as artifacts."""
+    """Folders of MLflow's `save_model` and model artifacts of its runs."""
 
     name = "mlflow"
     stands_for_its_folder = MLMODEL
@@ -51,50 +51,50 @@ class MLflowFormat(Format):
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
+        """The model's description; None for a folder without an MLmodel. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
         if tree is None or MLMODEL not in tree or artifact.entry is not None or (artifact.packed and artifact.head):
             return None
         if tree.container != "folder" and artifact.packed is None:
-            return None  # asked again as the archive's content
+            return None  # inspected again as the archive's content
         document = _document(artifact)
-        flavours = document.get("flavors")
-        if not isinstance(flavours, dict) or not flavours:
+        listed = document.get("flavors")
+        if not isinstance(listed, dict) or not listed:
             raise UnreadableModelError(
-                f"{artifact.path.name} has an {MLMODEL} without flavours.", hint="Save the model again with MLflow."
+                f"the {MLMODEL} of {artifact.path.name} has no flavours.", hint="Save the model again with MLflow."
             )
-        told = {str(name): value for name, value in flavours.items() if isinstance(value, dict)}
-        name, data = _chosen(artifact, told)
+        flavours = {str(name): value for name, value in listed.items() if isinstance(value, dict)}
+        name, data = _chosen(artifact, flavours)
         if name is None or data is None:
             return _recognised(
-                artifact, told, f"its flavours ({', '.join(sorted(told))}) load by code of their own: {_OWN}"
+                artifact, flavours, f"its flavours ({', '.join(sorted(flavours))}) need their own code to load: {_OWN}"
             )
         rows = example_of(tree, document)
         if tree.container == "folder":
-            inner = artifact.ask(artifact.path / data, rows) if artifact.ask is not None else None
+            inner = artifact.inspect_path(artifact.path / data, rows) if artifact.inspect_path is not None else None
         else:
             inner = artifact.inside(data, rows) if artifact.inside is not None else None
             inner = replace(inner, packed=inner.packed or tree.prefix + data) if inner is not None else None
         if inner is None:
-            return _recognised(artifact, told, f"{data} in it is of no kind that is known here: {_OWN}")
-        joined = _joined(artifact, inner, document, told[name], name)
+            return _recognised(artifact, flavours, f"{data} in it has an unknown format: {_OWN}")
+        joined = _joined(artifact, inner, document, flavours[name], name)
         return replace(joined, sample=rows) if joined.signatures and fits(joined.signatures[0], rows) else joined
 
 
 def _document(artifact: Artifact) -> Mapping[str, Any]:
-    assert artifact.tree is not None  # noqa: S101 - asked by the caller
+    assert artifact.tree is not None  # noqa: S101 - checked by the caller
     try:
         document = read_yaml(artifact.tree.read(MLMODEL, _LONGEST).decode("utf-8"))
     except (CutOffError, UnicodeDecodeError) as error:
         raise UnreadableModelError(
-            f"the {MLMODEL} of {artifact.path.name} is no YAML that can be read.",
+            f"the {MLMODEL} of {artifact.path.name} is not valid YAML.",
             hint="Save the model again with MLflow.",
         ) from error
     return document if isinstance(document, dict) else {}
 
 
 def _chosen(artifact: Artifact, flavours: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, str | None]:
-    """The flavour to serve by and its model's name in the folder; (None, None) when only code of its own can load it."""
+    """The flavour to serve and its model's name in the folder; (None, None) when no format can load a flavour."""
     for name, keys in _FLAVOURS.items():
         flavour = flavours.get(name)
         named = next((str(flavour[key]) for key in keys if flavour.get(key)), "") if flavour is not None else ""
@@ -105,12 +105,12 @@ def _chosen(artifact: Artifact, flavours: Mapping[str, Mapping[str, Any]]) -> tu
 
 
 def _inside(artifact: Artifact, flavour: str, named: str) -> str | None:
-    assert artifact.tree is not None  # noqa: S101 - asked by the caller
+    assert artifact.tree is not None  # noqa: S101 - checked by the caller
     path = PurePosixPath(named)
     if path.is_absolute() or ".." in path.parts or "\\" in named:
         raise UnreadableModelError(
-            f"the {MLMODEL} of {artifact.path.name} names a model outside of its folder: {named[:80]!r}.",
-            hint="Ask its author where it comes from.",
+            f"the {MLMODEL} of {artifact.path.name} names a model outside its folder: {named[:80]!r}.",
+            hint="Do not use this folder unless you trust its author.",
         )
     if str(path) in artifact.tree:
         return str(path)
@@ -121,7 +121,7 @@ def _inside(artifact: Artifact, flavour: str, named: str) -> str | None:
             return whole
     raise UnreadableModelError(
         f"the {MLMODEL} of {artifact.path.name} names {named[:80]!r}, which is not in the folder.",
-        hint="Fetch the whole folder.",
+        hint="Download the whole folder.",
     )
 
 
@@ -137,14 +137,14 @@ def _recognised(artifact: Artifact, flavours: Mapping[str, Any], advice: str) ->
         safety=Safety(verdict="unknown"),
         size=artifact.size,
         details={"mlflow": {"flavours": sorted(flavours)}},
-        advice=f"This MLflow model cannot be served as it is; {advice}.",
+        advice=f"This MLflow model cannot be served directly; {advice}.",
     )
 
 
 def _joined(
     artifact: Artifact, inner: ModelInfo, document: Mapping[str, Any], flavour: Mapping[str, Any], name: str
 ) -> ModelInfo:
-    """The flavour's model with what the MLmodel adds: versions that the file does not tell, columns, texts."""
+    """The flavour's model with what the MLmodel adds: versions, columns and texts that the file does not record."""
     pins = pins_of(artifact.tree, name, flavour)
     declared = signature_of(document.get("signature"))
     signatures: tuple[Signature, ...] = tuple(overlaid(one, declared) for one in inner.signatures)
@@ -153,7 +153,7 @@ def _joined(
     requirements: tuple[Requirement, ...] = tuple(pinned(one, pins) for one in inner.requirements)
     own = next((one.version for one in requirements if one.distribution == inner.framework), None)
     example = document.get("saved_input_example_info")
-    told = {
+    recorded = {
         "flavour": name,
         "flavours": sorted(map(str, document.get("flavors", {}))),
         "mlflow_version": str(document.get("mlflow_version", ""))[:_LONGEST_WORD],
@@ -165,7 +165,7 @@ def _joined(
         requirements=requirements,
         signatures=signatures,
         methods=inner.methods or tuple(one.name for one in signatures),
-        details={**inner.details, "mlflow": told},
+        details={**inner.details, "mlflow": recorded},
         notices=tuple(
             one for one in inner.notices if signatures == inner.signatures or one.code is not NoticeCode.NO_SIGNATURE
         ),

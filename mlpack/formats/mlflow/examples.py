@@ -17,8 +17,8 @@ _NUMBER = (int, float, type(None))
 
 def example_of(tree: Tree, document: Mapping[str, Any]) -> tuple[Any, ...]:
     """Up to 20 rows of the example that the MLmodel names; () without one, or when it is no rows of plain values."""
-    told = document.get("saved_input_example_info")
-    name = str(told.get("artifact_path") or "") if isinstance(told, Mapping) else ""
+    info = document.get("saved_input_example_info")
+    name = str(info.get("artifact_path") or "") if isinstance(info, Mapping) else ""
     if name not in tree:
         return ()
     try:
@@ -49,7 +49,7 @@ def _rows(held: Any) -> list[Any]:
 
 
 def fits(signature: Signature, rows: Sequence[Any]) -> bool:
-    """Whether rows can be asked by the signature: each has what it wants, as far as names, lengths and kinds tell."""
+    """Whether rows fit a signature, by names, lengths and types."""
     return bool(rows) and all(_fits(signature, row) for row in rows)
 
 

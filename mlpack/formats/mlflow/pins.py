@@ -1,4 +1,4 @@
-"""The versions that an MLflow folder tells: those of its requirements.txt and of the flavour itself."""
+"""The versions in an MLflow folder: those of its requirements.txt and of the flavour."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def pins_of(tree: Tree | None, flavour_name: str, flavour: Mapping[str, Any]) ->
 
 
 def pinned(requirement: Requirement, pins: Mapping[str, str]) -> Requirement:
-    """The requirement at the version that the folder tells; one that the model's own file records stays."""
+    """The requirement at the folder's version, unless the model file records a version."""
     version = pins.get(normalise(requirement.distribution))
     if requirement.version or not version:
         return requirement

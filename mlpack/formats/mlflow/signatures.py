@@ -1,4 +1,4 @@
-"""The signature of an MLmodel in the common vocabulary, and what it adds to one that the model's own file tells."""
+"""The signature in an MLmodel, and its merge with the signature of the model file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TENSORS = {
 _NUMBERS = ("INT64", "FP32", "FP64")
 
 
-def signature_of(told: Any) -> Signature | None:
+def signature_of(declared: Any) -> Signature | None:
     """The MLmodel's signature; None when it has none, or one that our vocabulary lacks words for."""
-    if not isinstance(told, Mapping):
+    if not isinstance(declared, Mapping):
         return None
-    inputs, outputs = _specs(told.get("inputs"), "input"), _specs(told.get("outputs"), "predict")
+    inputs, outputs = _specs(declared.get("inputs"), "input"), _specs(declared.get("outputs"), "predict")
     if not inputs or not outputs:
         return None
     columns = all(len(one.shape) == 1 for one in inputs)
@@ -43,10 +43,10 @@ def signature_of(told: Any) -> Signature | None:
     )
 
 
-def _specs(told: Any, default: str) -> tuple[TensorSpec, ...]:
+def _specs(declared: Any, default: str) -> tuple[TensorSpec, ...]:
     """The tensors that a JSON text lists; () when one of them is of a type that is not known here."""
     try:
-        items = json.loads(told) if isinstance(told, str) else told
+        items = json.loads(declared) if isinstance(declared, str) else declared
     except (ValueError, RecursionError):
         return ()
     if not isinstance(items, list):
@@ -74,7 +74,7 @@ def _is_axis(size: Any) -> bool:
 
 
 def overlaid(own: Signature, declared: Signature | None) -> Signature:
-    """What the file tells, with the names of a nameless table's columns, and the texts among columns taken for numbers."""
+    """The file's signature, with MLflow's column names for a table without names, and its texts among assumed numbers."""
     if declared is None:
         return own
     if own.layout == "matrix" and not own.columns and len(declared.columns) == own.inputs[0].shape[-1]:

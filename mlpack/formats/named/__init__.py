@@ -1,4 +1,4 @@
-"""Models that are recognised and not served: each is named, with what is known of it cheaply and what to do."""
+"""Formats that are recognised but not served: their names, a few facts, and advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpack.readers.limits import CutOffError
 
 
 class NamedFormat(Format):
-    """Kinds of models that no loader here serves."""
+    """Kinds of model files without a loader."""
 
     name = "named"
     loader = None
@@ -28,17 +28,17 @@ class NamedFormat(Format):
         Kind(
             name="OpenVINO, TensorRT, TensorFlow.js, `.ort`, CRFsuite, LIBSVM, LIBLINEAR, H2O MOJO, Spark ML, R and Java "
             "objects, TensorFlow checkpoints, weights in several files",
-            reads="what it is",
+            reads="its kind",
         ),
         Kind(
             name="XGBoost's `save_config`; XGBoost, LightGBM, scikit-learn trees as JSON, text, drawings; CatBoost as code",
-            reads="what it is",
-            serves="nothing: it is no model, and how to save the model is told",
+            reads="its kind",
+            serves="nothing: it is no model; the message says how to save the model",
         ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the file or folder is; None when it is none of these."""
+        """The kind of the file or folder; None when it is none of these."""
         known = _known(artifact)
         if known is None:
             return None
@@ -50,7 +50,7 @@ class NamedFormat(Format):
             root_class=known.what,
             task=None,
             signatures=(),
-            safety=Safety(verdict="unknown"),  # it is told, not read to its end
+            safety=Safety(verdict="unknown"),  # recognised, but not read to the end
             size=artifact.size,
             details=dict(known.details),
             advice=known.advice,
@@ -62,9 +62,9 @@ def _known(artifact: Artifact) -> Known | None:
         return by_files(artifact.tree) if artifact.tree is not None else None
     if artifact.pickle is not None and artifact.pickle.members:
         return None
-    told = by_head(artifact.head)
-    if told is not None:
-        return told
+    known = by_head(artifact.head)
+    if known is not None:
+        return known
     read = read_coreml if may_be_coreml(artifact.head) else read_graphdef if may_be_graphdef(artifact.head) else None
     if read is None:
         return None
@@ -72,4 +72,4 @@ def _known(artifact: Artifact) -> Known | None:
         with artifact.open() as source:
             return read(source)
     except CutOffError:
-        return None  # what is broken is told as what it is not
+        return None  # a broken file is reported as unknown

@@ -1,4 +1,4 @@
-"""Files that tell of a model and are none: dumps of trees, configurations, drawings and source code that libraries write."""
+"""Files that describe a model without being one: tree dumps, configurations, drawings and source code of libraries."""
 
 from __future__ import annotations
 

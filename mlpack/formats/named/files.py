@@ -1,4 +1,4 @@
-"""Files told by their first bytes: GGUF, fastText, PMML and others that are recognised and not served."""
+"""Files recognised by their first bytes: GGUF, fastText, PMML and other formats without a loader."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def by_head(head: bytes) -> Known | None:
         return gguf(_gguf(head))
     if head[:4] == _FASTTEXT:
         return fasttext(_fasttext(head))
-    told = next((known for place, magic, known in _MAGIC if head[place : place + len(magic)] == magic), None)
-    return told or _by_text(head.lstrip(b"\xef\xbb\xbf \t\r\n"))
+    recognised = next((known for place, magic, known in _MAGIC if head[place : place + len(magic)] == magic), None)
+    return recognised or _by_text(head.lstrip(b"\xef\xbb\xbf \t\r\n"))
 
 
 def _by_text(text: bytes) -> Known | None:
@@ -88,10 +88,10 @@ def _gguf(head: bytes) -> dict[str, Any]:
     if len(head) < 24:
         return {}
     version, tensors, entries = struct.unpack_from("<IQQ", head, 4)
-    told: dict[str, Any] = {"version": version, "tensors": tensors, "entries": entries}
+    details: dict[str, Any] = {"version": version, "tensors": tensors, "entries": entries}
     if version >= 2:
-        told |= {key: value for key, value in _entries(head, entries) if key.startswith("general.")}
-    return told
+        details |= {key: value for key, value in _entries(head, entries) if key.startswith("general.")}
+    return details
 
 
 def _entries(head: bytes, count: int) -> Iterator[tuple[str, Any]]:

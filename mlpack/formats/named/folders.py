@@ -1,4 +1,4 @@
-"""Folders told by the files in them: spaCy's pipelines, Core ML's packages and others that are recognised and not served."""
+"""Folders recognised by the files in them: spaCy's pipelines, Core ML's packages and other formats without a loader."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def by_files(tree: Tree) -> Known | None:
             "`tf.compat.v1.saved_model.simple_save`), and pack that.",
         )
     if "metadata/part-00000" in tree:
-        told = _json(tree, "metadata/part-00000")
-        if str(told.get("class", "")).startswith("org.apache.spark.ml."):
+        metadata = _json(tree, "metadata/part-00000")
+        if str(metadata.get("class", "")).startswith("org.apache.spark.ml."):
             return other(
                 "spark",
-                f"Spark ML model ({str(told['class'])[:100]})",
+                f"Spark ML model ({str(metadata['class'])[:100]})",
                 f"Convert it to ONNX with onnxmltools where Spark runs, and pack that; or {PREDICTOR}.",
-                {"spark": str(told.get("sparkVersion", ""))[:40]},
+                {"spark": str(metadata.get("sparkVersion", ""))[:40]},
             )
     return None
 

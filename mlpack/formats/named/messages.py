@@ -83,7 +83,7 @@ class _Left:
         found = field.text(_NAME)
         self._text -= len(found) + 64
         if self._text < 0:
-            raise CutOffError("its names take more than any model's")
+            raise CutOffError("its names are longer than any model's")
         return found
 
 

@@ -1,4 +1,4 @@
-"""The ONNX format, host half: reads a graph's inputs, outputs, operators and data files as data, and never runs it."""
+"""The ONNX format, host half: reads a graph's inputs, outputs, operators and data files without running it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlpack.formats.onnx.external import companions
 from mlpack.formats.onnx.independence import rows_are_scaled_together
 from mlpack.formats.onnx.operators import judge, listed_names
 from mlpack.formats.onnx.proto import Model, looks_like_onnx, read_model
-from mlpack.formats.onnx.signatures import Asked, asked
+from mlpack.formats.onnx.signatures import Interface, interface_of
 from mlpack.formats.onnx.versions import EXTENSIONS, OWN_DOMAINS, oldest_reader, too_old
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.limits import CutOffError
@@ -27,7 +27,7 @@ _OWN_LOADER = "a predictor of your own (`predictor: predict.py`)"
 
 
 class OnnxFormat(Format):
-    """ONNX files, with their tensors inside or in files beside them."""
+    """ONNX files, with their tensors inside or in external data files."""
 
     name = "onnx"
     loader = Path(__file__).with_name("loader.py")
@@ -43,10 +43,10 @@ class OnnxFormat(Format):
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the graph is and wants; None when the file holds none.
+        """The model's description; None for other files.
 
         Raises UnreadableModelError for a graph that is cut off or broken, or whose data files are missing; UnsafeModelError
-        when it takes data from outside its folder.
+        when it reads data from outside its folder.
         """
         if not looks_like_onnx(artifact.head):
             return None
@@ -55,27 +55,27 @@ class OnnxFormat(Format):
                 model = read_model(source)
         except CutOffError as stopped:
             raise UnreadableModelError(
-                f"{artifact.name} begins as an ONNX model and cannot be read to its end: {stopped}.",
+                f"{artifact.name} begins like an ONNX model, but cannot be read to the end: {stopped}.",
                 hint="Export the model again, or fetch the file again.",
             ) from stopped
         if model is None:
             return None
         return _Facts(
-            artifact=artifact, model=model, asked=asked(model), beside=companions(artifact, model.external)
+            artifact=artifact, model=model, interface=interface_of(model), beside=companions(artifact, model.external)
         ).info()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Facts:
-    """All that is known of one file while its ModelInfo is put together."""
+    """The facts about one file, from which its ModelInfo is built."""
 
     artifact: Artifact
     model: Model
-    asked: Asked
+    interface: Interface
     beside: Mapping[str, int]
 
     def info(self) -> ModelInfo:
-        signature = self.asked.signature if not self._foreign() else None
+        signature = self.interface.signature if not self._foreign() else None
         first, _ = oldest_reader(self.model)
         extensions = EXTENSIONS in self._domains()
         onnxruntime = Requirement(
@@ -90,7 +90,7 @@ class _Facts:
             framework="onnxruntime",
             framework_version=None,
             root_class="onnx.ModelProto",
-            task=self.asked.task,
+            task=self.interface.task,
             signatures=(signature,) if signature else (),
             safety=judge(self.model),
             size=self.artifact.size + sum(self.beside.values()),
@@ -100,7 +100,7 @@ class _Facts:
             ),
             n_features_in=width if isinstance(width, int) and width > 0 else None,
             feature_names=tuple(one.name for one in inputs) if signature and signature.layout == "columns" else (),
-            classes=self.asked.classes,
+            classes=self.interface.classes,
             notices=notices(self._warnings()),
             details=self._details(),
             options={"extensions": True} if extensions else {},
@@ -114,21 +114,21 @@ class _Facts:
         return {domain for domain, _ in self.model.operators} - {domain for domain, _ in self.model.functions}
 
     def _foreign(self) -> list[tuple[str, str]]:
-        """Operators that neither onnxruntime nor the file itself has."""
+        """Operators that neither onnxruntime nor the file defines."""
         known = OWN_DOMAINS | {EXTENSIONS}
         return [one for one in self.model.operators if one[0] not in known and one not in self.model.functions]
 
     def _warnings(self) -> Iterator[Notice | str]:
         if foreign := self._foreign():
             yield no_signature(f"onnxruntime does not have its operators {_some(foreign)}")
-        elif self.asked.problem:
-            yield no_signature(self.asked.problem)
-        if self.asked.signature is not None and rows_are_scaled_together(self.model):
+        elif self.interface.problem:
+            yield no_signature(self.interface.problem)
+        if self.interface.signature is not None and rows_are_scaled_together(self.model):
             yield SCALED_TOGETHER
-        if self.asked.unserved:
-            yield f"Not part of the answers: {', '.join(self.asked.unserved[:5])}."
-        if told := too_old(self.model):
-            yield told
+        if self.interface.unserved:
+            yield f"Not part of the predictions: {', '.join(self.interface.unserved[:5])}."
+        if reason := too_old(self.model):
+            yield reason
         _, too_new = oldest_reader(self.model)
         if too_new:
             yield f"It may be too new: {too_new}."
@@ -136,14 +136,14 @@ class _Facts:
             name for name in self.model.locales if not _LOCALE.fullmatch(name) and name not in _BUILT_IN_LOCALES
         )
         if strange:
-            yield f"It asks for a language that Linux does not know by this name: {', '.join(strange[:3])!r}."
+            yield f"It needs a locale whose name Linux does not know: {', '.join(strange[:3])!r}."
         if EXTENSIONS in self._domains():
-            yield "Some operators are onnxruntime-extensions', which is installed for them."
+            yield "Some operators need onnxruntime-extensions, which is installed for them."
 
     def _advice(self) -> str:
         foreign = self._foreign()
         if foreign:
-            return f"Load the library that has the operators {_some(foreign)} in {_OWN_LOADER}, and name it in `requirements:`."
+            return f"Load the library with the operators {_some(foreign)} in {_OWN_LOADER}, and name it in `requirements:`."
         return f"Write {_OWN_LOADER}."
 
     def _details(self) -> dict[str, Any]:

@@ -15,27 +15,27 @@ def companions(artifact: Artifact, locations: Mapping[str, int]) -> Mapping[str,
     Raises UnsafeModelError when a name leads out of the folder, UnreadableModelError when a file is missing or too short.
     """
     names = sorted(locations)
-    outside = [name for name in names if not _stays(name)]
+    outside = [name for name in names if not _is_inside(name)]
     sizes = {} if outside else {name: _size(artifact, name) for name in names}
     outside += [name for name, size in sizes.items() if size == _OUTSIDE]
     if outside:
         raise UnsafeModelError(
-            f"{artifact.name} takes its tensors from outside its folder: {', '.join(outside[:3])}.",
+            f"{artifact.name} reads tensors from outside its folder: {', '.join(outside[:3])}.",
             hint="Do not load this file; ask its author where it comes from.",
         )
     missing = [name for name, size in sizes.items() if size == _MISSING]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UnreadableModelError(
-            f"{artifact.name} keeps its tensors in files that are not there: {', '.join(missing[:3])}{more}.",
-            hint="Put them beside the model, under these names.",
+            f"{artifact.name} lacks external data files: {', '.join(missing[:3])}{more}.",
+            hint="Put them next to the model, under these names.",
             info={"contents": [{"key": name, "kind": "missing", "servable": False, "detail": ""} for name in missing]},
         )
     short = [name for name, size in sizes.items() if size < locations[name]]
     if short:
         raise UnreadableModelError(
-            f"{artifact.name} keeps tensors in {short[0]}, which is shorter than they are.",
-            hint="Fetch the files beside the model again.",
+            f"{artifact.name} has tensors in {short[0]}, which is too short for them.",
+            hint="Download the external data files again.",
         )
     return sizes
 
@@ -44,7 +44,7 @@ _MISSING, _OUTSIDE = -2, -3
 _OWN_MEMORY = "_ORT_MEM_ADDR_"  # onnxruntime's own mark: what follows as an offset is an address in its memory
 
 
-def _stays(name: str) -> bool:
+def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
     printable = all(32 <= ord(letter) != 127 for letter in name)
     inside = not path.is_absolute() and ".." not in path.parts and "\\" not in name and not PureWindowsPath(name).drive

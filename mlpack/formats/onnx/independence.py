@@ -1,4 +1,4 @@
-"""Whether the rows of one call cannot influence each other: told of graphs whose every operator is known to keep them apart."""
+"""Whether the rows of a call are independent: true only for graphs of operators that are known to treat rows separately."""
 
 from __future__ import annotations
 

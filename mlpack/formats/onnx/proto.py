@@ -21,7 +21,7 @@ _LABELS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """An operator: its domain and type, what it takes and gives, and the few attributes that are told apart here."""
+    """An operator: its domain and type, what it takes and gives, and the few attributes that matter here."""
 
     domain: str
     op: str

@@ -1,4 +1,4 @@
-"""How an ONNX graph is asked: its inputs and outputs as a Signature, and which axis, if any, is that of the rows."""
+"""The interface of an ONNX graph: its inputs and outputs as a Signature, and the axis of the rows, if any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REGRESSORS = frozenset({"LinearRegressor", "TreeEnsembleRegressor", "SVMRegress
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Interface:
     """The signature, or the problem that leaves none; `unserved` are outputs that no contract can carry."""
 
     signature: Signature | None = None
@@ -31,19 +31,23 @@ class Asked:
     classes: tuple[Scalar, ...] | None = None
 
 
-def asked(model: Model) -> Asked:
-    """How the graph is asked. Every output that can be carried is one of the signature's, in the graph's order."""
+def interface_of(model: Model) -> Interface:
+    """The interface of a graph; the outputs that requests can return, in the order of the graph."""
     classes = _classes(model)
     task = _task(model, classes)
     if not model.inputs:
-        return Asked(problem="it has no inputs", task=task, classes=classes)
+        return Interface(problem="it has no inputs", task=task, classes=classes)
     strange = [f"{one.name} ({_words(one)})" for one in model.inputs if not _plain(one)]
     if strange:
-        return Asked(problem=f"no request can carry its input {', '.join(strange[:3])}", task=task, classes=classes)
+        return Interface(
+            problem=f"requests cannot contain its input {', '.join(strange[:3])}", task=task, classes=classes
+        )
     served = [one for one in model.outputs if _plain(one) or _is_zipmap(one)]
     unserved = tuple(f"{one.name} ({_words(one)})" for one in model.outputs if one not in served)
     if not served:
-        return Asked(problem="no answer can carry any of its outputs", unserved=unserved, task=task, classes=classes)
+        return Interface(
+            problem="responses cannot contain any of its outputs", unserved=unserved, task=task, classes=classes
+        )
     batch = _batch(model.inputs, served)
     if batch == "any" and rows_are_scaled_together(model):
         batch = "one"
@@ -58,7 +62,7 @@ def asked(model: Model) -> Asked:
         batch=batch,
         batchable=batch == "any" and rows_are_independent(model),
     )
-    return Asked(signature=signature, unserved=unserved, task=task, classes=classes)
+    return Interface(signature=signature, unserved=unserved, task=task, classes=classes)
 
 
 def _batch(inputs: Iterable[Value], outputs: Iterable[Value]) -> Batch:

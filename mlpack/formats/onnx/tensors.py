@@ -44,7 +44,7 @@ def read_tensor(tensor: Field) -> TensorInfo:
     name = ""
     dims: list[int] = []
     kind = place = 0
-    told: dict[str, str] = {}
+    external: dict[str, str] = {}
     for field in TENSOR.of(tensor.fields()):
         if field.number == 1:
             dims += _sizes(field)
@@ -55,16 +55,18 @@ def read_tensor(tensor: Field) -> TensorInfo:
         elif field.number == 8:
             name = field.text(NAME)
         elif field.number == 13:
-            _tell(field, told)
+            _read_entry(field, external)
         elif field.number == 14:
             place = field.value
         elif field.number in (4, 5, 6, 7, 10, 11):
             field.skip_run()
     if len(dims) > _MOST_AXES:
-        raise CutOffError("a tensor in it has more axes than any")
+        raise CutOffError("a tensor in it has too many axes")
     count = prod(dims) if all(0 <= size < _LARGEST for size in dims) else 0
     return TensorInfo(
-        name=name, count=min(count, _LARGEST), part=_part(told, kind, count) if told or place == _EXTERNAL else None
+        name=name,
+        count=min(count, _LARGEST),
+        part=_part(external, kind, count) if external or place == _EXTERNAL else None,
     )
 
 
@@ -74,7 +76,7 @@ def read_sparse(tensor: Field) -> list[TensorInfo]:
 
 
 def pair_of(field: Field) -> tuple[str, str]:
-    """A StringStringEntryProto; of a long text not its beginning is told, only that it is long."""
+    """A StringStringEntryProto; a long text is replaced by its length."""
     key = text = ""
     for one in PAIR.of(field.fields()):
         if one.number == 1:
@@ -84,20 +86,20 @@ def pair_of(field: Field) -> tuple[str, str]:
     return key, text
 
 
-def _tell(field: Field, told: dict[str, str]) -> None:
+def _read_entry(field: Field, external: dict[str, str]) -> None:
     key, text = pair_of(field)
-    if key in told:
-        raise CutOffError(f"a tensor in it tells its {key[:40]!r} twice")
-    told[key] = text
+    if key in external:
+        raise CutOffError(f"a tensor in it has {key[:40]!r} twice")
+    external[key] = text
 
 
 def _sizes(field: Field) -> list[int]:
     return varints(field.read(10 * _MOST_AXES)) if field.wire == BYTES else [field.value]
 
 
-def _part(told: dict[str, str], kind: int, count: int) -> Part:
-    numbers = [told.get(key, "0") for key in ("offset", "length")]
+def _part(external: dict[str, str], kind: int, count: int) -> Part:
+    numbers = [external.get(key, "0") for key in ("offset", "length")]
     if not all(_NUMBER.fullmatch(one) for one in numbers):
-        raise CutOffError("a tensor in it lies at a place in a file beside it that is no number")
+        raise CutOffError("the offset of a tensor in an external file is not a number")
     offset, length = map(int, numbers)
-    return Part(location=told.get("location", ""), end=offset + (length or -(-count * _BITS.get(kind, 8) // 8)))
+    return Part(location=external.get("location", ""), end=offset + (length or -(-count * _BITS.get(kind, 8) // 8)))

@@ -16,7 +16,7 @@ _KINDS = {1: "tensor", 4: "sequence", 5: "map", 8: "sparse tensor", 9: "optional
 class Value:
     """An input or output: its `kind` (tensor, sequence, map ...) and, of a tensor, its elements' type and its axes.
 
-    An axis is a length, a symbol, or -1 when the file does not tell; `dims` is None when not even their number is told.
+    An axis is a length, a symbol, or -1 when unknown; `dims` is None when the rank is unknown.
     Of a sequence or a map `inner` is what it holds.
     """
 

@@ -24,13 +24,13 @@ EXTENSIONS = "ai.onnx.contrib"  # onnxruntime-extensions: tokenizers and the lik
 
 def oldest_reader(model: Model) -> tuple[str, str]:
     """The first onnxruntime that reads the file ("" for any), and what is too new for every known one ("" for nothing)."""
-    asked = (
+    recorded = (
         ("operator set", model.opsets.get("", 0), _OPSETS),
         ("ai.onnx.ml operator set", model.opsets.get("ai.onnx.ml", 0), _ML_OPSETS),
         ("IR version", model.ir_version, _IRS),
     )
     first: list[str] = []
-    for what, version, table in asked:
+    for what, version, table in recorded:
         release = next((release for most, release in table.items() if version <= most), None)
         if release is None:
             newest = max(table)

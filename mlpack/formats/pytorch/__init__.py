@@ -1,4 +1,4 @@
-"""The PyTorch format, host half: TorchScript, whole modules, state dicts, safetensors, exported programs, torch.package."""
+"""The PyTorch format, host half: TorchScript, pickled modules, state dicts, safetensors, exported programs, torch.package."""
 
 from __future__ import annotations
 
@@ -26,51 +26,51 @@ from mlpack.readers.verdicts.carried import fault_of, shown
 _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files from before 1.6
 _SUFFIXES = (".pt", ".pth", ".pt2", ".jit", ".ts", ".ckpt", ".tar", ".t7")
 _MOST_SOURCE = 8 << 20  # of all source in a package
-_OBJECT = 3  # which of their pickles is the object
+_OBJECT = 3  # the index of the pickle that is the object
 
 
 class TorchFormat(Format):
-    """Whatever torch writes: `.pt`, `.pth`, `.pt2`, `.safetensors`, by content."""
+    """Files of torch (`.pt`, `.pth`, `.pt2`, `.safetensors`), recognised by content."""
 
     name = "pytorch"
     loader = Path(__file__).with_name("loader")
     suffixes = (".pt", ".pth", ".pt2", ".ckpt", ".safetensors", ".bin", ".mar")
     pickle_suffixes = MappingProxyType({"stream": _SUFFIXES, "zip": (*_SUFFIXES, ".bin", ".mar")})
     frameworks = MappingProxyType({"torch": "torch"})
-    # Its authors keep the builds without CUDA on an index of their own (pytorch.org, "Get started": Linux, Pip, CPU).
+    # Builds without CUDA are on a separate index (pytorch.org, "Get started": Linux, Pip, CPU).
     distributions = (Distribution(name="torch", cpu_index="https://download.pytorch.org/whl/cpu"),)
     kinds = (
         Kind(
             name="TorchScript `.pt` (traced, scripted, frozen)",
-            reads="forward's arguments and answers, shapes as far as the code or the tracing tells, weights",
+            reads="forward's arguments and results, shapes as far as the code or the trace records them, weights",
             serves="torch, CPU build",
             proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="`torch.save` of a whole module, zip or from before 1.6",
-            reads="class, layers, weights, own classes",
+            reads="class, layers, weights, custom classes",
             serves="torch, with your code by `--include`",
             proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="state dict, checkpoint, safetensors",
-            reads="tensor names, shapes, dtypes, how many parameters",
+            reads="tensor names, shapes, dtypes, number of parameters",
             serves="torch, with `--entry pkg.mod:make_model`, or your `predictor:`",
             proof="tests/integration/test_torch_images.py",
         ),
         Kind(
             name="torch.export `.pt2`",
-            reads="inputs, outputs, open dimensions and their ranges, torch's version",
+            reads="inputs, outputs, dynamic dimensions and their ranges, torch's version",
             serves="torch of the recorded version",
             proof="tests/integration/test_torch_images.py",
         ),
-        Kind(name="torch.package", reads="its pickles, the modules it leaves outside"),
+        Kind(name="torch.package", reads="its pickles, the external modules it imports"),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the file is; None when torch did not write it.
+        """The model's description; None for other files.
 
-        Raises UnreadableModelError for a broken safetensors file or exported program, UsageError for an entry that is none.
+        Raises UnreadableModelError for a broken safetensors file or exported program, UsageError for an unknown entry.
         """
         pickle = artifact.pickle
         if pickle is None or not pickle.members:
@@ -85,7 +85,7 @@ class TorchFormat(Format):
         return None
 
     def predictor_stub(self, info: ModelInfo) -> str | None:
-        """A predictor for weights alone, whose module the user builds."""
+        """A predictor template for a weights file; the user adds the code that builds the module."""
         kind = info.details.get("kind")
         if kind not in ("state_dict", "checkpoint", "safetensors"):
             return None
@@ -107,29 +107,29 @@ def _archived(artifact: Artifact) -> ModelInfo | None:
 
 
 def _saved(artifact: Artifact, root: Any) -> ModelInfo | None:
-    """What `torch.save` was given: a module, a state dict or checkpoint, or something else that holds one."""
+    """A file of `torch.save`: a module, a state dict or checkpoint, or another object that holds one."""
     module = module_of(root)
     if module is not None:
         return inspect_module(artifact, module)
     held = {key: one for key, value in held_in(root).items() if (one := module_of(value)) is not None}
     if isinstance(root, list | tuple) and len(held) > 1:
-        return _other(artifact, root)  # which of them is meant nothing tells
-    if held and artifact.entry is None:  # an entry names the function that makes a module for the weights
+        return _other(artifact, root)  # ambiguous: several of them
+    if held and artifact.entry is None:  # `entry` names the function that builds the module for the weights
         key = next((one for one in KEYS if one in held), next(iter(held)))
         return inspect_module(artifact, held[key], key=key)
     return inspect_weights(artifact, root) or _other(artifact, root)
 
 
 def _other(artifact: Artifact, root: Any) -> ModelInfo:
-    """Something that torch saved and that is neither module nor weights."""
+    """An object of `torch.save` that is neither a module nor weights."""
     advice = (
         "Save the module's state dict, TorchScript or torch.export; or write a `predictor: predict.py` that loads it."
     )
-    return _told(artifact, f"{_named(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
+    return _recognised(artifact, f"{_named(root)} saved by torch", advice, {"kind": "object"}, root_class=kind(root))
 
 
 def _named(root: Any) -> str:
-    """What else torch saved, in words."""
+    """The object's kind in words, for a message."""
     if tensor_of(root) is not None:
         return "a tensor"
     inside = held_in(root)
@@ -140,10 +140,10 @@ def _named(root: Any) -> str:
 
 
 def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
-    """A torch.package archive: Python code and pickles, which neither torch.load nor torch.jit.load opens."""
+    """A torch.package archive: Python code and pickles, which torch.load and torch.jit.load cannot open."""
     pickles = [name for name in archive.tree.names if name.endswith(".pkl")]
     advice = (
-        "Open it where it is trusted with torch.package.PackageImporter, and export it with torch.jit or torch.export; or load "
+        "If you trust it, open it with torch.package.PackageImporter and export it with torch.jit or torch.export; or load "
         "it in a `predictor: predict.py`."
     )
     details = {
@@ -151,39 +151,39 @@ def _package(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
         "pickles": pickles[:20],
         "extern": archive.text(".data/extern_modules", 4096).split()[:50],
     }
-    told = _told(artifact, "a torch.package archive", advice, details, root_class="torch.package")
+    info = _recognised(artifact, "a torch.package archive", advice, details, root_class="torch.package")
     findings = list(_carried(archive))
-    if not findings or told.safety.verdict == "dangerous":
-        return told
+    if not findings or info.safety.verdict == "dangerous":
+        return info
     verdict: Verdict = "dangerous" if any(one.verdict == "dangerous" for one in findings) else "unknown"
-    return replace(told, safety=Safety(verdict=verdict, findings=(*told.safety.findings, *findings)))
+    return replace(info, safety=Safety(verdict=verdict, findings=(*info.safety.findings, *findings)))
 
 
 def _carried(archive: TorchArchive) -> Iterator[Finding]:
-    """A finding for each source in a package that is dangerous, else one for all of them, with the first lines of one."""
+    """A finding for each dangerous source file in a package; else one finding for all, with the first lines of one."""
     safe, left = [], _MOST_SOURCE
     for name in archive.tree.names:
         if not name.lower().endswith(".py"):
             continue
         text = archive.text(name, left + 1)
         left -= len(text)
-        fault = "is longer than what is read of it" if left < 0 else fault_of(text)
+        fault = "is longer than mlpack reads" if left < 0 else fault_of(text)
         if fault:
-            why = f"dangerous: opening the archive runs this source, which {fault}: {shown(text)}"
+            why = f"dangerous: opening the archive runs this source code, which {fault}: {shown(text)}"
             yield Finding(callable=f"torch.package {name}", why=why, verdict="dangerous")
         else:
             safe.append((name, text))
         if left < 0:
             return
     for name, text in safe[:1]:
-        why = f"Python code that the archive carries, and that opening it runs: {shown(text)}"
+        why = f"the archive contains Python code, which runs when the archive is opened: {shown(text)}"
         yield Finding(callable=f"torch.package {name}", why=why, verdict="unknown")
 
 
-def _told(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *, root_class: str) -> ModelInfo:
-    """What is recognised and not served."""
+def _recognised(artifact: Artifact, what: str, advice: str, details: dict[str, Any], *, root_class: str) -> ModelInfo:
+    """The description of a file that is recognised but not served."""
     pickle = artifact.pickle
-    assert pickle is not None  # noqa: S101 - it was recognised by it
+    assert pickle is not None  # noqa: S101 - the file was recognised by its pickle
     version = version_of(artifact)
     requirements, missing = requirements_of(version, pickle)
     return ModelInfo(

@@ -21,13 +21,13 @@ def library_of(artifact: Artifact) -> str:
     if artifact.packed is not None:
         return ""
     for file, what, packages, call in _LIBRARIES:
-        told = _json(artifact, file)
-        if told is None or (file == "config.json" and "model_type" not in told):
+        config = _json(artifact, file)
+        if config is None or (file == "config.json" and "model_type" not in config):
             continue
-        kind = told.get("model_type", "") if isinstance(told, dict) else ""
+        kind = config.get("model_type", "") if isinstance(config, dict) else ""
         named = f" ({kind[:60]})" if isinstance(kind, str) and kind else ""
         return (
-            f"It lies in the folder of {what}{named}: a predictor whose load() is {call} serves the folder "
+            f"It is in the folder of {what}{named}: a predictor whose load() is {call} serves the folder "
             f"(`predictor: predict.py`, `requirements: [{packages}]`). Or: "
         )
     return ""

@@ -71,7 +71,7 @@ def _faults(one: Instance) -> Iterator[Finding]:
 
 
 def _replaced(one: Instance, what: str) -> Finding:
-    why = f"dangerous: the file replaces {what}, so that calling the model runs what it has put there"
+    why = f"dangerous: the file replaces {what}, which runs when the model is called"
     return Finding(callable=one.class_name, why=why, verdict="dangerous")
 
 

@@ -8,15 +8,15 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.artifacts.notice import Notice, code_missing, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
-from mlpack.formats.pytorch.asked import (
+from mlpack.formats.pytorch.hooks import with_hooks
+from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,
     signature_of,
 )
-from mlpack.formats.pytorch.hooks import with_hooks
-from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
 from mlpack.formats.pytorch.torchscript import floating
 from mlpack.readers.pickles.values import Global, Instance
@@ -67,12 +67,12 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
             "Give a few rows: --sample rows.json, a list with a row each ([[5.1, 3.5], ...]) or records by forward's argument "
             "names; whole numbers are INT64, others FP32."
         )
-        told = f"{root.class_name} takes" + "".join(
-            f" {one.dtype} {list(one.shape)}: the lengths are not told" for one in wanted
+        takes = f"{root.class_name} takes" + "".join(
+            f" {one.dtype} {list(one.shape)} with unknown lengths" for one in wanted
         )
-        warnings.append(no_signature(told if wanted else f"the file does not tell what {told}"))
+        warnings.append(no_signature(takes if wanted else f"the file does not record what {takes}"))
     elif not artifact.sample:
-        warnings.append("Its input is as the first layer wants it; --sample says otherwise.")
+        warnings.append("Its input is the one of the first layer; use --sample to change it.")
     if key:
         warnings.append(f"It is a checkpoint whose {key!r} is the module.")
     if missing:
@@ -106,9 +106,9 @@ def first_input(root: Instance) -> tuple[TensorSpec, ...]:
         name = layer.class_name
         if not name.startswith(_LAYERS):
             return ()
-        told = _wanted(name.removeprefix(_LAYERS), layer)
-        if told is not None:
-            dtype, axes = told
+        input_ = _wanted(name.removeprefix(_LAYERS), layer)
+        if input_ is not None:
+            dtype, axes = input_
             return (TensorSpec(name="input", dtype=dtype, shape=(-1, *axes)),)
         if any(part in name for part in _NOT_SAME) or not any(part in name for part in _SAME):
             return ()

@@ -1,4 +1,4 @@
-"""Tensors as torch's pickles tell them: names, shapes and dtypes of a state dict, without reading a weight."""
+"""Tensors in torch's pickles: names, shapes and dtypes of a state dict, without reading weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tensor:
         return prod(self.shape)
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         """It in a few words: `FP32 64x3x7x7`."""
         return f"{self.dtype} {'x'.join(map(str, self.shape))}".strip()
 
@@ -70,9 +70,9 @@ def _rebuilt(name: str, args: tuple[Any, ...]) -> Tensor | None:
         return Tensor(dtype=dtype, shape=shape, device=device)
     if name == "_rebuild_sparse_tensor" and len(args) > 1 and isinstance(args[1], tuple) and len(args[1]) > 2:
         values = [tensor_of(one) for one in args[1]]
-        told = next((one for one in reversed(values) if one is not None), None)
+        tensor = next((one for one in reversed(values) if one is not None), None)
         shape = next((found for one in args[1] if (found := _shape(_size(one))) is not None), None)
-        return None if told is None or shape is None else Tensor(dtype=told.dtype, shape=shape)
+        return None if tensor is None or shape is None else Tensor(dtype=tensor.dtype, shape=shape)
     if name == "_rebuild_meta_tensor_no_storage" and len(args) > 1 and isinstance(args[0], Global):
         shape = _shape(args[1])
         return None if shape is None else Tensor(dtype=_dtype(args[0].name), shape=shape, device="meta")
@@ -142,10 +142,10 @@ def parameters_of(module: Any, prefix: str = "", depth: int = 0) -> Iterator[tup
 
 
 def summary(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What is told of many tensors, as JSON values: how many, how many numbers, which dtypes, the first names."""
+    """A summary of tensors as JSON values: their number, the number of values, the dtypes, the first names."""
     return {
         "tensors": len(tensors),
         "parameters": sum(one.size for one in tensors.values()),
         "dtypes": sorted({one.dtype for one in tensors.values()}),
-        "first_tensors": {name: one.told for name, one in list(tensors.items())[:20]},
+        "first_tensors": {name: one.described for name, one in list(tensors.items())[:20]},
     }

@@ -9,12 +9,12 @@ from mlpack.artifacts.model import Content, Finding, ModelInfo, Safety, TensorSp
 from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
-from mlpack.formats.pytorch.asked import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript import floating
-from mlpack.readers.encodings.safetensors import announced, read_header
+from mlpack.readers.encodings.safetensors import looks_like_safetensors, read_header
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.contents import detail, kind
 from mlpack.readers.sniff import sniff
@@ -66,7 +66,7 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
     """What a safetensors file is; None when it is none. Raises UnreadableModelError for a broken one."""
     named = artifact.name.lower().endswith(".safetensors")
     size = artifact.size if artifact.size >= 0 else 1 << 62  # of a compressed file nobody knows yet
-    if not announced(artifact.head, size) and not (named and len(artifact.head) >= 8):
+    if not looks_like_safetensors(artifact.head, size) and not (named and len(artifact.head) >= 8):
         return None
     try:
         with artifact.open() as source:
@@ -75,7 +75,7 @@ def inspect_safetensors(artifact: Artifact) -> ModelInfo | None:
         if (not named and not _sure(artifact.head)) or (
             artifact.packed is None and sniff(artifact.path, artifact.head).broken
         ):
-            return None  # a pointer or a web page in its place is told as that
+            return None  # a pointer or a web page is reported as such
         raise UnreadableModelError(
             f"{artifact.name} cannot be read as safetensors: {stopped}.",
             hint="Fetch the file again, or export it again.",
@@ -105,12 +105,12 @@ def _sure(head: bytes) -> bool:
 
 def _listed(root: Any, chosen: str) -> tuple[Content, ...]:
     """A checkpoint's own entries, not what lies in them."""
-    told = []
+    contents = []
     for key, value in list(held_in(root).items())[:100]:
         tensors = state_dict_of(value)
         words = detail(value) if tensors is None else f"a state dict of {len(tensors)} tensors"
-        told.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
-    return tuple(told)
+        contents.append(Content(key=str(key), kind=kind(value), detail=words + (", used" if key == chosen else "")))
+    return tuple(contents)
 
 
 def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
@@ -119,7 +119,7 @@ def _found(root: Any) -> tuple[str, dict[str, Tensor] | None]:
     if whole is not None:
         return "", whole
     inside = held_in(root)
-    held = {key: told for key, value in inside.items() if (told := state_dict_of(value)) is not None}
+    held = {key: weights for key, value in inside.items() if (weights := state_dict_of(value)) is not None}
     if not held:
         return "", None
     key = next((one for one in KEYS if one in held), None) or max(held, key=lambda one: len(held[one]))
@@ -152,7 +152,7 @@ def _info(
             "Give a few rows: --sample rows.json, a list with a row each, or records by forward's argument names; whole "
             "numbers are INT64, others FP32."
         )
-        warnings.append(no_signature(f"weights do not tell what the module of {entry} takes"))
+        warnings.append(no_signature(f"weights do not record what the module of {entry} takes"))
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
         columns = columns_of_rows(artifact.sample, inputs)
@@ -187,7 +187,7 @@ def _entry(artifact: Artifact) -> str | None:
     entry = artifact.entry
     if entry is not None and not _ENTRY.fullmatch(entry):
         raise UsageError(
-            f"{artifact.name} holds weights, and {entry!r} names no function that makes a model for them.",
+            f"{artifact.name} holds weights, and {entry!r} names no function that builds a model for them.",
             hint="Write --entry pkg.mod:make_model: the module's name, a colon, the function's.",
         )
     return entry

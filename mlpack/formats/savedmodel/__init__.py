@@ -1,4 +1,4 @@
-"""The TensorFlow SavedModel format, host half: reads saved_model.pb and what lies beside it, without TensorFlow."""
+"""The TensorFlow SavedModel format, host half: reads saved_model.pb and the files next to it, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlpack.readers.sniff import is_pointer
 from mlpack.templating import render
 
 _FILE = "saved_model.pb"
-_OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same in parts, and as text
+_OTHERS = ("saved_model.cpb", "saved_model.pbtxt")  # the same graph in chunks, and as text
 _SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
 _INDEX = "variables/variables.index"
 _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
@@ -30,8 +30,8 @@ _EXPORT = (
     "`model.export(path)`; or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
 )
 _DENSE = (
-    "Save it with a signature of dense tensors, whose function makes them what the model takes "
-    "(`tf.RaggedTensor.from_tensor(x, padding=0)`, `tf.sparse.from_dense(x)`) and its answers dense (`.to_tensor()`, "
+    "Save it with a signature of dense tensors, whose function converts them to the model's inputs "
+    "(`tf.RaggedTensor.from_tensor(x, padding=0)`, `tf.sparse.from_dense(x)`) and its results to dense ones (`.to_tensor()`, "
     "`tf.sparse.to_dense`); or write a predictor of your own: `predictor: predict.py` in mlpack.yaml."
 )
 
@@ -44,7 +44,7 @@ TENSORFLOW_SERVING = OtherServer(
     name="tf-serving",
     title="TensorFlow Serving",
     takes="SavedModel",
-    hint="Leave --serve-with out; or save the model so (`model.export(path)`, `tf.saved_model.save`).",
+    hint="Omit --serve-with, or save the model as a SavedModel (`model.export(path)`, `tf.saved_model.save`).",
     base="tensorflow/serving",
     port=8501,
     dockerfile=_dockerfile,
@@ -52,7 +52,7 @@ TENSORFLOW_SERVING = OtherServer(
 
 
 class SavedModelFormat(Format):
-    """Folders that TensorFlow's `saved_model.save`, Keras's `export` or version 1's builder wrote, or archives of one."""
+    """Folders of TensorFlow's `saved_model.save`, Keras's `export` or TensorFlow 1's builder, and archives of them."""
 
     name = "savedmodel"
     stands_for_its_folder = _FILE
@@ -62,7 +62,7 @@ class SavedModelFormat(Format):
             name="tensorflow",
             cpu="tensorflow-cpu",
             gpu="tensorflow[and-cuda]",
-            bounds=(("2.10", "protobuf<3.20"),),  # which its metadata allow, and it cannot be imported with
+            bounds=(("2.10", "protobuf<3.20"),),  # its metadata allow newer ones, but it cannot be imported with them
         ),
     )
     loader = Path(__file__).with_name("loader.py")
@@ -76,16 +76,16 @@ class SavedModelFormat(Format):
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None for a tree without a saved_model.pb. Raises UnreadableModelError for one that is broken."""
+        """The model's description; None for a tree without a saved_model.pb. Raises UnreadableModelError for a broken one."""
         tree = artifact.tree
         if tree is None or _FILE not in tree or (artifact.packed and artifact.head):
             return None
         if tree.container != "folder" and artifact.packed is None:
-            return None  # asked again as the archive's content, which is what the image holds
+            return None  # inspected again as the archive's content, which is what the image holds
         if others := [name for name in _OTHERS if name in tree]:
             raise UnreadableModelError(
-                f"{artifact.name} holds {_FILE} and {' and '.join(others)}: TensorFlow's releases load different ones.",
-                hint="Delete the one that is not meant.",
+                f"{artifact.name} holds {_FILE} and {' and '.join(others)}: TensorFlow releases differ in which one they load.",
+                hint="Delete the file that should not be loaded.",
                 info={"format": "savedmodel", "framework": "tensorflow", "size": sum(tree.sizes.values())},
             )
         try:
@@ -95,7 +95,7 @@ class SavedModelFormat(Format):
             pointer = is_pointer(tree.read(_FILE, 64))
             raise UnreadableModelError(
                 f"{artifact.name}: its {_FILE} {'is a git-LFS pointer' if pointer else f'cannot be read: {error}'}.",
-                hint=f"{'Run `git lfs pull`' if pointer else 'Export the model again'}, or fetch the folder again.",
+                hint=f"{'Run `git lfs pull`' if pointer else 'Export the model again'}, or download the folder again.",
                 info={"format": "savedmodel", "framework": "tensorflow", "size": sum(tree.sizes.values())},
             ) from error
         serving = next((one for one in graphs if "serve" in one.tags and not {"gpu", "tpu"} & set(one.tags)), None)
@@ -111,11 +111,11 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
         listed = ", ".join("+".join(one.tags) or "none" for one in graphs)
         advice = f"Its graphs are not tagged for serving (tags: {listed}): export it with the tag `serve`."
     elif missing:
-        advice = f"Files of it are missing ({', '.join(missing[:5])}): fetch or export the whole folder again."
+        advice = f"Files of it are missing ({', '.join(missing[:5])}): download or export the whole folder again."
     elif not signatures:
         advice = _DENSE if composite(calls, graph) else _EXPORT
-    name, _, said = (artifact.framework or "").replace(" ", "").partition("==")
-    version = said if name == "tensorflow" and said else graph.version or None
+    name, _, given = (artifact.framework or "").replace(" ", "").partition("==")
+    version = given if name == "tensorflow" and given else graph.version or None
     return ModelInfo(
         path=artifact.path,
         format="savedmodel",
@@ -139,7 +139,7 @@ def _info(artifact: Artifact, tree: Tree, graph: MetaGraph, graphs: list[MetaGra
 
 
 def _missing(tree: Tree, graph: MetaGraph) -> tuple[str, ...]:
-    """Files that loading would ask for and that are not there."""
+    """Files that loading needs and that are missing."""
     shards = [found for name in tree.names if (found := _SHARD.fullmatch(name))]
     missing: list[str] = []
     if _INDEX in tree or shards or graph.ops & _VARIABLES:
@@ -156,20 +156,20 @@ def _missing(tree: Tree, graph: MetaGraph) -> tuple[str, ...]:
 
 
 def _warnings(version: str | None, graph: MetaGraph, missing: tuple[str, ...]) -> list[Notice | str]:
-    told: list[Notice | str] = []
+    warnings: list[Notice | str] = []
     if missing:
-        told.append(f"Files are missing: {', '.join(missing[:5])}.")
+        warnings.append(f"Files are missing: {', '.join(missing[:5])}.")
     taken = nearest(version)
     if version is not None and taken is not None and taken != version.partition("-")[0]:
-        told.append(
-            f"No supported Python has TensorFlow {version}: {taken}, the oldest that one has, is taken; TensorFlow reads the "
-            "SavedModels of its older releases."
+        warnings.append(
+            f"TensorFlow {version} supports no available Python: {taken}, the oldest that does, is used; it reads the "
+            "SavedModels of older releases."
         )
     if version is None:
-        told.append(assumed("The file does not tell which version of TensorFlow made it; the newest is taken."))
+        warnings.append(assumed("The file does not record the TensorFlow version; the newest is used."))
     if others := foreign(graph):
-        told.append(f"Needs operations that TensorFlow does not have: {', '.join(others[:10])}.")
-    return told
+        warnings.append(f"It needs operations that TensorFlow does not have: {', '.join(others[:10])}.")
+    return warnings
 
 
 def _details(graph: MetaGraph, graphs: list[MetaGraph], missing: tuple[str, ...]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def judge(graph: MetaGraph) -> Safety:
     findings: dict[str, Finding] = {}
 
     def found(op: str, why: str, verdict: Verdict) -> None:
-        told = f"dangerous: {why}" if verdict == "dangerous" else why
-        findings.setdefault(op, Finding(callable=f"tensorflow.{op}"[:200], why=told, verdict=verdict))
+        reason = f"dangerous: {why}" if verdict == "dangerous" else why
+        findings.setdefault(op, Finding(callable=f"tensorflow.{op}"[:200], why=reason, verdict=verdict))
 
     for op in sorted(operators_of(graph)):
         kind = kind_of(op)
@@ -43,7 +43,7 @@ def judge(graph: MetaGraph) -> Safety:
         if why:
             found(node.op, why if dangerous else f"{why}: {_TRUST}", "dangerous" if dangerous else "unknown")
     for name in sorted(_missing(graph)):
-        found(name, f"a function that is called, and that the file does not hold: {_TRUST}", "unknown")
+        found(name, f"calls a function that is not in the file: {_TRUST}", "unknown")
     told_first = sorted(findings.values(), key=lambda one: one.verdict != "dangerous")
     return Safety(verdict=told_first[0].verdict if told_first else "safe", findings=tuple(told_first))
 
@@ -83,7 +83,7 @@ def _missing(graph: MetaGraph) -> set[str]:
 
 def _foreign(op: str) -> str:
     return (
-        f"an operation that TensorFlow does not have: name the package that brings it under `requirements:`, import it in a "
+        f"an operation that TensorFlow does not have: name the package that provides it under `requirements:`, import it in a "
         f"predictor's load(), and build with --trust ({op})"
     )
 

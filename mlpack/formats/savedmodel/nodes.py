@@ -45,7 +45,7 @@ TELLING = frozenset({"output_stream", "descriptor_source", "vocab_file", "module
 
 @dataclass(slots=True)
 class Node:
-    """A node: `inputs` as written, `calls` the functions that its attributes name, `texts` those attributes that tell."""
+    """A node: `inputs` as written, `calls` the functions that its attributes name, `texts` the relevant attributes."""
 
     name: str = ""
     op: str = ""

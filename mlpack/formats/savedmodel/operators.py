@@ -11,7 +11,7 @@ CONDITIONAL = ("attribute", "table", "saver")  # allowed in one form, which othe
 DANGEROUS = {
     "files": "reads or writes files of the machine that runs it",
     "python": "runs Python code of the process that serves it",
-    "network": "opens network connections, or speaks with other processes",
+    "network": "opens network connections, or communicates with other processes",
     "graph": "runs a graph or a module that is hidden in a text, where inspection cannot see it",
     "process": "ends the process that serves it",
 }

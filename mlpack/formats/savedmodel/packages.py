@@ -8,10 +8,10 @@ from mlpack.artifacts.model import Requirement
 from mlpack.formats.savedmodel.graph import MetaGraph
 from mlpack.packages.names import version_key
 
-_KERAS_2_EXCLUDES = ("tensorflow",)  # tf-keras asks for it: its wheel would land over tensorflow-cpu's files
-# TensorFlow 2.12 asks for jax, never imports it to serve, and jax had no wheels in its time.
+_KERAS_2_EXCLUDES = ("tensorflow",)  # tf-keras requires it, and its wheel would overwrite tensorflow-cpu's files
+# TensorFlow 2.12 requires jax, which serving never imports and which had no wheels at that time.
 _JAX_LINE, _JAX_EXCLUDES = (2, 12), ("jax", "jaxlib")
-# Before 2.7 TensorFlow asks for typing-extensions 3, which no current web server runs with; 2.5 is the first for Python 3.9.
+# TensorFlow before 2.7 requires typing-extensions 3, with which no current web server runs; 2.5 is the first for Python 3.9.
 _OLDEST = "2.7.4"
 _KERAS_3 = (2, 16)  # from here on TensorFlow brings Keras 3, which does not know Keras 2's optimizers
 _KERAS_2 = ("_tf_keras_", "optimizer", "experimentalOptimizer")
@@ -38,7 +38,7 @@ def nearest(version: str | None) -> str | None:
 
 
 def excludes_of(version: str | None, graph: MetaGraph) -> tuple[str, ...]:
-    """Distributions that are asked for and not needed, or that would do harm."""
+    """Required distributions that are not needed, or would break the installation."""
     if needs_keras_2(version, graph):
         return _KERAS_2_EXCLUDES
     return _JAX_EXCLUDES if version_key(nearest(version) or "0")[:2] == _JAX_LINE else ()

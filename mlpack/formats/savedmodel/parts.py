@@ -1,4 +1,4 @@
-"""Ragged and sparse arguments in a SavedModel: a signature lists the tensors that one is made of, and nothing else tells."""
+"""Ragged and sparse arguments in a SavedModel, which a signature lists only as several plain tensors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Functions:
     keywords: dict[str, frozenset[str]] = field(default_factory=dict)  # a function's name -> its flat arguments
 
     def kind_of(self, names: Iterable[str]) -> str:
-        """`ragged` or `sparse` where a function that takes such a tensor is asked by just these names; else ""."""
-        asked = frozenset(names)
-        return next((kind for name, kind in self.composite.items() if self.keywords.get(name) == asked), "")
+        """`ragged` or `sparse` if a function takes such a tensor by exactly these names; else ""."""
+        wanted = frozenset(names)
+        return next((kind for name, kind in self.composite.items() if self.keywords.get(name) == wanted), "")
 
     def read_signature(self, name: str, arguments: Field) -> None:
         """The arguments of a function, a StructuredValue."""

@@ -36,17 +36,17 @@ def _in_functions(graph: MetaGraph, own: set[str]) -> set[str]:
 
 
 def _in_graph(graph: MetaGraph, own: set[str]) -> set[str]:
-    """The stray ones among the graph's own nodes: asked by others than the saver, or reached when the model is loaded."""
+    """The stray savers among the graph's nodes: used outside the saver, or reached when the model is loaded."""
     nodes = {node.name: node for node in graph.nodes}
     savers = {node.name for node in graph.nodes if node.op in SAVERS or node.calls & own or node.op in own}
-    asked = {node for call in graph.calls for tensor in call.outputs for node in (tensor.node, *tensor.parts)}
+    used = {node for call in graph.calls for tensor in call.outputs for node in (tensor.node, *tensor.parts)}
     stray: set[str] = set()
     for node in graph.nodes:
         if node.op in SAVERS and not _NODE.match(node.name):
             stray.add(node.op)
         if node.name not in savers and not _NODE.match(node.name):
-            asked.update(map(node_of, node.inputs))
-    stray |= {"SaveV2" for name in asked if name in savers or _NODE.match(name)}
+            used.update(map(node_of, node.inputs))
+    stray |= {"SaveV2" for name in used if name in savers or _NODE.match(name)}
     for name in _reached(nodes, [graph.saver.restore, *_collected(graph)]):
         node = nodes[name]
         if node.op in _SAVES or (node.op in _RESTORES and not _is_given(nodes, node, graph.saver.filename)):

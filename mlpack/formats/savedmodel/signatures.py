@@ -1,4 +1,4 @@
-"""A SavedModel's signatures as the service asks them: which there are, and how many rows each takes."""
+"""A SavedModel's signatures for the service, and the number of rows of each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PREDICTION = tuple(
 
 def calls_of(graph: MetaGraph) -> tuple[Call, ...]:
     """The ways to ask the graph, `serving_default` first; TensorFlow's own (`__saved_model_init_op`) are left out."""
-    asked = [call for call in graph.calls if not call.name.startswith("__saved_model_")]
-    return tuple(sorted(asked, key=lambda call: (call.name != _DEFAULT, call.name)))
+    calls = [call for call in graph.calls if not call.name.startswith("__saved_model_")]
+    return tuple(sorted(calls, key=lambda call: (call.name != _DEFAULT, call.name)))
 
 
 def signatures_of(calls: Sequence[Call], graph: MetaGraph) -> tuple[tuple[Signature, ...], list[str]]:
@@ -39,7 +39,7 @@ def signatures_of(calls: Sequence[Call], graph: MetaGraph) -> tuple[tuple[Signat
 
 
 def composite(calls: Sequence[Call], graph: MetaGraph) -> bool:
-    """Whether a signature asks for or gives a ragged or sparse tensor."""
+    """Whether a signature takes or returns a ragged or sparse tensor."""
     return any(
         graph.objects.composites.kind_of(tensor.name for tensor in call.inputs)
         or any(tensor.composite for tensor in (*call.inputs, *call.outputs))
@@ -56,7 +56,7 @@ def _problem(call: Call, graph: MetaGraph) -> str:
         if tensor.composite:
             return f"{tensor.name} is a sparse or ragged tensor"
         if not tensor.dtype:
-            return f"{tensor.name} has a data type that JSON cannot carry"
+            return f"{tensor.name} has a data type without a JSON form"
     if kind := graph.objects.composites.kind_of(tensor.name for tensor in call.inputs):
         parts = ", ".join(tensor.name for tensor in call.inputs[:8])
         return f"it takes a {kind} tensor, and {parts} are the parts of it, which are no rows"
@@ -83,16 +83,16 @@ def _signature(call: Call, graph: MetaGraph) -> Signature:
 def _batch(call: Call) -> Batch:
     """Any number of rows where every tensor's first axis is open; one where it is 1; else a row is all that one call takes."""
     given = [_first(tensor) for tensor in call.inputs]
-    told = [_first(tensor) for tensor in call.outputs]
-    if all(one in (-1, None) for one in given) and all(one in (-1, None) for one in told):
+    outputs = [_first(tensor) for tensor in call.outputs]
+    if all(one in (-1, None) for one in given) and all(one in (-1, None) for one in outputs):
         return "any"
-    if all(one == 1 for one in given) and all(one in (1, -1, None) for one in told):
+    if all(one == 1 for one in given) and all(one in (1, -1, None) for one in outputs):
         return "one"
     return "none"
 
 
 def _first(tensor: Tensor) -> int | None:
-    """The length of the first axis; None where no rank is told, 0 where there is no axis."""
+    """The length of the first axis; None if the rank is unknown, 0 without axes."""
     if tensor.shape is None:
         return None
     return tensor.shape[0] if tensor.shape else 0

@@ -1,4 +1,4 @@
-"""The scikit-learn format, host half: recognises fitted estimators in a pickle's values, and never imports their classes."""
+"""The scikit-learn format, host half: recognises fitted estimators in a pickle's values without importing their classes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
-from mlpack.formats.sklearn.independence import ASKED_ALONE, rows_are_independent
+from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
 from mlpack.packages.names import version_key
-from mlpack.readers.limits import told_of
+from mlpack.readers.limits import reading_errors
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops, read_skops, with_verdict
@@ -29,9 +29,9 @@ _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predic
 
 
 class SklearnFormat(Format):
-    """Pickles (plain or joblib's, compressed or not) of scikit-learn estimators and of those that follow its conventions.
+    """Pickles (plain or joblib, compressed or not) of scikit-learn estimators and others that follow its conventions.
 
-    These are bundles of them, own classes that hold them, and the estimators of lightgbm, xgboost and catboost too.
+    Also containers and custom classes that hold estimators, and the estimators of lightgbm, xgboost and catboost.
     """
 
     name = "sklearn"
@@ -41,7 +41,7 @@ class SklearnFormat(Format):
         {
             "stream": (".model", ".mdl", ".clf", ".est", ".skl"),
             "zip": (".skops",),
-            "npz": (".skops",),  # skops keeps its arrays in such archives
+            "npz": (".skops",),  # skops stores arrays as .npy members of a zip
         }
     )
     frameworks = MappingProxyType({"sklearn": "scikit-learn", "statsmodels": "statsmodels"})
@@ -49,13 +49,13 @@ class SklearnFormat(Format):
     kinds = (
         Kind(
             name="scikit-learn `.pkl`, `.joblib`, compressed or not",
-            reads="estimator, steps, version, columns, classes, numpy 1 or 2, own classes",
+            reads="estimator, steps, version, columns, classes, numpy 1 or 2, custom classes",
             serves="scikit-learn of the recorded version, from 0.24",
             proof="tests/integration/test_line.py",
         ),
         Kind(
             name="pickled LightGBM, XGBoost, CatBoost: estimators and boosters",
-            reads="the same, and columns, categories and version from the framework's own bytes in the pickle",
+            reads="the same, and columns, categories and version from the framework's own data in the pickle",
             serves="their own distribution, of the recorded version",
             proof="tests/integration/test_boosters.py",
         ),
@@ -66,29 +66,29 @@ class SklearnFormat(Format):
             proof="tests/integration/test_boosters.py",
         ),
         Kind(
-            name="pickled PyOD, and others that answer `predict`",
-            reads="columns, else from a few rows; outputs",
+            name="pickled PyOD, and other classes with `predict`",
+            reads="columns, or derived from a few rows; outputs",
             serves="their own distribution",
         ),
         Kind(
             name="skops `.skops`",
-            reads="the same as of a pickle, and every type that loading needs",
-            serves="scikit-learn and skops of the recorded versions; the types shown are those trusted",
+            reads="the same as for a pickle, and every type that loading needs",
+            serves="scikit-learn and skops of the recorded versions; only the types shown are trusted",
             proof="tests/integration/test_boosters.py",
         ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None when the pickle holds no estimator.
+        """The model's description; None when the pickle holds no estimator.
 
-        Raises UsageError when `artifact.entry` names nothing that is there, or nothing that can be served, and
-        UnreadableModelError for estimators that hold each other.
+        Raises UsageError when `artifact.entry` does not exist or cannot be served, and UnreadableModelError for estimators
+        that contain each other.
         """
         try:
             return self._inspect(artifact)
         except RecursionError as error:
             raise UnreadableModelError(
-                f"{artifact.name} cannot be read as a model: its estimators hold each other without end, or very deep.",
+                f"{artifact.name} cannot be read as a model: its estimators contain each other, or are nested too deeply.",
                 hint="Save the model again, or fetch the file again.",
             ) from error
 
@@ -108,22 +108,22 @@ class SklearnFormat(Format):
         inside = any_instance(pickle.root)
         if inside is None or inside.kind is not None:
             raise UsageError(
-                f"{artifact.path.name} is one {kind(pickle.root)}, not a bundle: there is no entry {artifact.entry!r}.",
-                hint="Leave --entry (or `entry:`) out.",
+                f"{artifact.path.name} is a single {kind(pickle.root)}: it has no entry {artifact.entry!r}.",
+                hint="Omit --entry (or `entry:`).",
             )
         return facts.bundle(inside.attributes)
 
 
 def _skops(artifact: Artifact) -> Skops | None:
-    """What a skops file holds; None for any other. Raises UnreadableModelError."""
+    """The content of a skops file; None for other files. Raises UnreadableModelError."""
     if artifact.tree is None or artifact.packed is not None:
         return None
-    with told_of(artifact.name, "a skops file"):
+    with reading_errors(artifact.name, "a skops file"):
         return read_skops(artifact.tree)
 
 
 class _Facts:
-    """All that is known of one file while its ModelInfo is put together."""
+    """The facts about one file, from which its ModelInfo is built."""
 
     def __init__(
         self, artifact: Artifact, pickle: PickleFile, held: list[Estimator], skops: Skops | None = None
@@ -133,16 +133,18 @@ class _Facts:
         self.pickle = pickle
         self.held = held
         self.methods = Methods()
-        self.told = {told.requirement.module: told.requirement for one in held if (told := boosted(one)) is not None}
+        self.boosters = {
+            found.requirement.module: found.requirement for one in held if (found := boosted(one)) is not None
+        }
         if skops:
-            self.told["skops"] = skops_requirement(skops)
+            self.boosters["skops"] = skops_requirement(skops)
         self.word = parse_word(artifact.framework)
         self.versions = sorted(
             {version for one in held if (version := version_of(one.get("_sklearn_version")))}, key=version_key
         )
 
     def bundle(self, root: Any) -> ModelInfo:
-        """A container of estimators: the entry that was chosen, or what there is to choose from."""
+        """A container of estimators: the chosen entry, or the list of entries."""
         listed = contents(root, self._servable)
         entry = self.artifact.entry
         if entry is None:
@@ -165,18 +167,16 @@ class _Facts:
         return found is not None and bool(self.methods(value))
 
     def model(self, value: Any, listed: tuple[Content, ...]) -> ModelInfo:
-        """One object: an estimator, or an object of others' code that holds some."""
+        """One object: an estimator, or an object of another class that holds estimators."""
         model = any_instance(value)
-        if model is None:  # a class or a function with an estimator in its arguments: nothing to call
+        if model is None:  # e.g. a class with an estimator among its arguments: no method to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        mute = (
-            UNFITTED
-            if model.get("steps") is None and never_fitted(model)
-            else "it has no method that answers for new rows"
+        problem = (
+            UNFITTED if model.get("steps") is None and never_fitted(model) else "it has no method to predict new rows"
         )
-        inputs = inputs_of(model) if offered else Inputs(problem=mute)
-        if inputs.askable:
+        inputs = inputs_of(model) if offered else Inputs(problem=problem)
+        if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
             inputs = settled_by_rows(inputs, self.artifact.sample)
@@ -193,7 +193,7 @@ class _Facts:
             self.pickle,
             framework=framework,
             sklearn_version=recorded,
-            told=self.told,
+            boosters=self.boosters,
             columns=inputs.layout == "columns" or (bool(inputs.columns) and not batchable) or self._configured(),
             word=self.word,
         )
@@ -227,27 +227,27 @@ class _Facts:
         )
 
     def _framework(self, model: Estimator | None) -> str:
-        """The root's own framework where it has one, else that of the estimators inside, scikit-learn before its relatives."""
+        """The root's framework, if known, else that of the estimators inside; scikit-learn comes first."""
         if model is not None and (own := FRAMEWORKS.get(model.package)):
             return own
         inside = {FRAMEWORKS[one.package] for one in self.held if one.package in FRAMEWORKS}
         return "scikit-learn" if "scikit-learn" in inside or not inside else min(inside)
 
     def _recorded(self, model: Estimator | None) -> str | None:
-        """The version of scikit-learn that the file records: the model's own, else the newest of its parts."""
+        """The recorded version of scikit-learn: the model's own, else the newest of its parts."""
         own = version_of(model.get("_sklearn_version")) if model is not None else None
         return own or next(reversed(self.versions), None)
 
     def _configured(self) -> bool:
-        """Whether a step was told to hand on DataFrames (`set_output`)."""
+        """Whether a step is configured to return DataFrames (`set_output`)."""
         return any(one.get("_sklearn_output_config") for one in self.held)
 
     def _version(self, framework: str, recorded: str | None) -> str | None:
-        """The framework's version: recorded, told by a booster's own bytes, or the user's word."""
+        """The framework's version: recorded, read from a booster's own data, or set by the user."""
         if framework == "scikit-learn" and recorded:
             return recorded
-        told = next((one.version for one in self.told.values() if one.distribution == framework), None)
-        return told or (self.word[1] if self.word[0] == framework else None)
+        version = next((one.version for one in self.boosters.values() if one.distribution == framework), None)
+        return version or (self.word[1] if self.word[0] == framework else None)
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
@@ -266,41 +266,41 @@ class _Facts:
     def _warnings(
         self, model: Estimator | None, inputs: Inputs, listed: tuple[Content, ...], missing: tuple[str, ...]
     ) -> list[Notice | str]:
-        told: list[Notice | str] = list(self.pickle.notes)
+        warnings: list[Notice | str] = list(self.pickle.notes)
         if len(self.versions) > 1:
-            told.append(f"Parts were made with different versions of scikit-learn: {', '.join(self.versions)}.")
+            warnings.append(f"Parts were made with different versions of scikit-learn: {', '.join(self.versions)}.")
         if len(self.pickle.members) > 1:
-            told.append(f"The file holds {len(self.pickle.members)} pickles; only the first is loaded.")
+            warnings.append(f"The file contains {len(self.pickle.members)} pickles; only the first is loaded.")
         if model is None:
             keys = [content.key for content in listed if content.servable]
-            told.append(
-                f"It is a bundle: choose what to serve with --entry {' or --entry '.join(keys[:5])}."
+            warnings.append(
+                f"It contains several objects: choose one to serve with --entry {' or --entry '.join(keys[:5])}."
                 if keys
-                else f"Nothing in it can be served as it is: {_OWN_LOADER}."
+                else f"Nothing in it can be served directly: {_OWN_LOADER}."
             )
         if inputs.problem:
-            rows = "give a few rows with --sample, or " if inputs.askable else ""
-            what = "fit it, and save it then" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
-            told.append(no_signature(inputs.problem, what))
+            rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
+            what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
+            warnings.append(no_signature(inputs.problem, what))
         elif model is not None and core(model).kind is None:
-            told.append(
-                f"{core(model).path} is not a known class: its methods are taken by scikit-learn's conventions."
+            warnings.append(
+                f"{core(model).path} is not a known class: its methods are called by scikit-learn's conventions."
             )
-        if model is not None and core(model).path in ASKED_ALONE:
-            told.append(
-                f"{core(model).name} ranks the rows of a call among themselves, so rows are asked one at a time."
+        if model is not None and core(model).path in SINGLE_ROW_ONLY:
+            warnings.append(
+                f"{core(model).name} compares the rows of a call with each other, so each row is predicted in its own call."
             )
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
-            told.append(
+            warnings.append(
                 assumed(
-                    f"The file does not tell what these columns hold; taken as numbers: {names}. "
-                    "If some hold text, give a few rows with --sample."
+                    f"The file does not record the types of these columns; numbers are assumed: {names}. "
+                    "If some contain text, pass a few rows with --sample."
                 )
             )
         if missing:
-            told.append(code_missing("no known package has", missing))
-        return told
+            warnings.append(code_missing("no known package has", missing))
+        return warnings
 
 
 def _steps(model: Estimator | None) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Boosted models in a pickle: what their framework's own bytes in it tell of columns, outputs and version."""
+"""Boosters in a pickle: columns, outputs and version from the framework's own data in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Boosted:
 
 
 def boosted(model: Estimator) -> Boosted | None:
-    """What a lightgbm, xgboost or catboost estimator (or bare booster) tells; None for others, or when nothing is told."""
+    """The facts of a lightgbm, xgboost or catboost estimator (or bare booster); None for others, or without facts."""
     return _boosted(model.instance) if model.package in PACKAGES else None
 
 

@@ -60,7 +60,7 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
     if one.name == "FunctionTransformer":
         return nothing
     if one.package in PACKAGES or liked(one) is not None:
-        return _told(one, len(names))
+        return _own_columns(one, len(names))
     if one.kind is None:
         return _foreign(one, names)
     # HistGradientBoosting* encodes categories by itself, with a ColumnTransformer of its own.
@@ -102,10 +102,10 @@ def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> l
         places = _places(part[2], names)
         # What is handed on as it is reaches estimators of numbers, else it would have been encoded.
         through = part[1] == "passthrough"
-        told = (
+        columns = (
             [_NUMBER] * len(places) if through else columns_of(part[1], [names[place] for place in places], depth + 1)
         )
-        for place, column in zip(places, told, strict=True):
+        for place, column in zip(places, columns, strict=True):
             found[place] = found[place].joined(column)
     return found
 
@@ -130,11 +130,11 @@ def _places(chosen: Any, names: Sequence[str]) -> list[int]:
     return [place for place in places if place is not None and place < len(names)]
 
 
-def _sliced(told: tuple[Any, ...], names: Sequence[str]) -> list[int]:
-    start, stop = (_place(bound, names) for bound in told[:2])
-    if isinstance(told[1], str) and stop is not None:
+def _sliced(bounds: tuple[Any, ...], names: Sequence[str]) -> list[int]:
+    start, stop = (_place(bound, names) for bound in bounds[:2])
+    if isinstance(bounds[1], str) and stop is not None:
         stop += 1  # a slice by names includes its end
-    step = told[2] if isinstance(told[2], int) and told[2] else None
+    step = bounds[2] if isinstance(bounds[2], int) and bounds[2] else None
     return list(range(len(names))[slice(start, stop, step)])
 
 
@@ -145,37 +145,37 @@ def _place(value: Any, names: Sequence[str]) -> int | None:
 
 
 def _encoder(model: Estimator, width: int) -> list[Column]:
-    told = []
+    columns = []
     for known in sequence(model.get("categories_")) or []:
         values = sequence(known)
         kept = None if values is None else tuple(scalar(value) for value in values)
-        told.append(Column(dtype=data_type(known), categories=kept))
-    return (told + [Column()] * width)[:width]
+        columns.append(Column(dtype=data_type(known), categories=kept))
+    return (columns + [Column()] * width)[:width]
 
 
 def _imputer(model: Estimator, width: int) -> list[Column]:
     statistics = model.get("statistics_")
     if isinstance(statistics, Array) and statistics.dtype[-1:] != "O":
         return [_NUMBER] * width
-    told = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
-    return (told + [Column()] * width)[:width]
+    columns = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
+    return (columns + [Column()] * width)[:width]
 
 
-def _told(model: Estimator, width: int) -> list[Column]:
-    """What is told of its columns by a booster that treats categories itself, or a model fitted by a formula."""
+def _own_columns(model: Estimator, width: int) -> list[Column]:
+    """The columns of a booster with its own categories, or of a model fitted by a formula."""
     if (like := liked(model)) is not None:
         return [
             Column(dtype=dtype or None, categories=known or None)
             for dtype, known in zip(like.dtypes, like.categories, strict=True)
             if len(like.dtypes) == width
         ] or [_NUMBER] * width
-    told = boosted(model)
-    if told is None or told.count != width:
+    booster = boosted(model)
+    if booster is None or booster.count != width:
         return [_NUMBER] * width
     return [
         Column(
-            dtype="BYTES" if place in told.texts else "FP64",
-            categories=tuple(scalar(value) for value in told.categories.get(place, ())) or None,
+            dtype="BYTES" if place in booster.texts else "FP64",
+            categories=tuple(scalar(value) for value in booster.categories.get(place, ())) or None,
         )
         for place in range(width)
     ]

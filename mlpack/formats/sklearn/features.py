@@ -1,4 +1,4 @@
-"""What a fitted estimator tells of its training table: the number and names of columns, the classes, the outputs."""
+"""Facts about the training data in a fitted estimator: number and names of columns, classes, outputs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _identity(step: Any) -> bool:
 
 
 def feature_count(model: Estimator) -> int | None:
-    """How many columns the model takes; None when the file does not tell (text and dictionaries have none)."""
+    """The number of columns; None when the file does not record it (text and dictionaries have none)."""
     for one in (model, *(Estimator(head) for head in heads(model))):
         if one.name in TEXT | UNSUPPORTED | LABELS:
             return None
@@ -78,9 +78,9 @@ def feature_count(model: Estimator) -> int | None:
 
 
 def _own_count(model: Estimator) -> int | None:
-    told = boosted(model) or liked(model)
-    if told is not None:
-        return told.count
+    found = boosted(model) or liked(model)
+    if found is not None:
+        return found.count
     for name in _COUNTS:
         count = model.attributes.get(name)
         if isinstance(count, int) and not isinstance(count, bool) and count > 0:
@@ -115,8 +115,8 @@ def feature_names(model: Estimator) -> tuple[str, ...]:
         names = sequence(one.get("feature_names_in_", "_feature_names_in", "_df_columns"))
         if names is None and one.package == "lightgbm":
             names = sequence(one.get("_feature_name"))
-        if names is None and (told := boosted(one)) is not None:
-            names = list(told.names)
+        if names is None and (booster := boosted(one)) is not None:
+            names = list(booster.names)
         if names is None and (like := liked(one)) is not None:
             names = list(like.names)
         if names and all(isinstance(name, str) for name in names):
@@ -131,8 +131,8 @@ def class_labels(model: Estimator) -> list[Any]:
     held = answering.get("classes_", "_classes") or (binarizer.get("classes_") if binarizer else None)
     if held is None and (encoder := any_instance(answering.get("_le"))):
         held = encoder.get("classes_")
-    if held is None and (told := boosted(answering)) is not None and told.estimator and told.classes:
-        return [list(told.classes)]
+    if held is None and (booster := boosted(answering)) is not None and booster.estimator and booster.classes:
+        return [list(booster.classes)]
     if isinstance(held, list | tuple):
         arrays = [one for one in held if isinstance(one, Array)]
         return arrays or [list(held)]
@@ -188,8 +188,8 @@ def output_count(model: Estimator) -> int:
 
 
 def _regression_outputs(model: Estimator) -> int:
-    if (told := boosted(model)) is not None:
-        return told.width
+    if (booster := boosted(model)) is not None:
+        return booster.width
     if (like := liked(model)) is not None:
         return like.width
     if model.get("_predict_1d") is True or model.name in ("SVR", "NuSVR", "SGDRegressor", "LinearSVR"):

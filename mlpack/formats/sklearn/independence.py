@@ -19,7 +19,7 @@ _ELEMENTWISE = frozenset({
 
 
 # PyOD's detectors that rank the rows of a call among themselves and the training rows: one row's answer hangs on the others.
-ASKED_ALONE = frozenset({"pyod.models.copod.COPOD", "pyod.models.ecod.ECOD"})
+SINGLE_ROW_ONLY = frozenset({"pyod.models.copod.COPOD", "pyod.models.ecod.ECOD"})
 
 
 def rows_are_independent(root: Any) -> bool:

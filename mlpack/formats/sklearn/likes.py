@@ -1,4 +1,4 @@
-"""Models of packages that answer `predict` without being scikit-learn's kin: what statsmodels' and PyOD's objects tell."""
+"""Models with `predict` that are not built on scikit-learn: facts in the objects of statsmodels and PyOD."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 @dataclass(frozen=True, kw_only=True)
 class Like:
-    """What a model tells: its columns and the data types that are known ("" for one that is not), the width of its answer.
+    """The facts of a model: its columns and their data types ("" for an unknown one), the width of its output.
 
     `problem` says why it answers no rows.
     """
@@ -37,7 +37,7 @@ class Like:
 
 
 def liked(model: Estimator) -> Like | None:
-    """What a statsmodels result or a PyOD detector tells; None for others."""
+    """The facts of a statsmodels result or a PyOD detector; None for others."""
     if model.package == "statsmodels":
         return _statsmodels(model)
     return _pyod(model) if model.package == "pyod" else None
@@ -45,7 +45,7 @@ def liked(model: Estimator) -> Like | None:
 
 def _statsmodels(model: Estimator) -> Like:
     if model.path.startswith(_SERIES):
-        return Like(problem="it forecasts a series from its own past, so there are no rows to answer")
+        return Like(problem="it forecasts a time series from its past values, so there are no rows to predict")
     results = any_instance(model.get("_results")) or model
     fitted = any_instance(results.get("model"))
     data = any_instance(fitted.get("data")) if fitted else None
@@ -66,7 +66,7 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
     kinds = dict(zip(_columns(frame), _kinds(frame), strict=False))
     if not kinds:
         return Like(
-            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not keep its table's columns"
+            problem=f"it was fitted by the formula {formula[:80]!r}, and the file does not record the columns of its table"
         )
     named = [name for name in dict.fromkeys(_WORD.findall(right)) if name in kinds]
     known = dict(zip(_columns(frame), _known(frame, len(kinds)), strict=False))
@@ -111,13 +111,13 @@ def _texts(value: Any) -> Iterator[list[Any]]:
             yield _arrow_texts(part.args[0] if part.args else ())
 
 
-def _arrow_texts(told: Any) -> list[str]:
+def _arrow_texts(state: Any) -> list[str]:
     """An array of texts as pyarrow pickles it: type, length, nulls, offset, buffers (validity, beginnings, all bytes)."""
-    if not isinstance(told, tuple) or len(told) < 5 or not isinstance(told[4], list) or len(told[4]) != 3:
+    if not isinstance(state, tuple) or len(state) < 5 or not isinstance(state[4], list) or len(state[4]) != 3:
         return []
-    places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in told[4][1:])
-    large = isinstance(told[0], Instance) and told[0].args[:1] == ("large_string",)
-    length, offset = told[1], told[3]
+    places, content = (next(iter(one.args), b"") if isinstance(one, Instance) else b"" for one in state[4][1:])
+    large = isinstance(state[0], Instance) and state[0].args[:1] == ("large_string",)
+    length, offset = state[1], state[3]
     whole = (
         isinstance(length, int)
         and isinstance(offset, int)
@@ -134,7 +134,7 @@ def _arrow_texts(told: Any) -> list[str]:
 
 
 def _kinds(frame: Any) -> list[str]:
-    """A pickled DataFrame's data types by column, "" for one that is not told."""
+    """A pickled DataFrame's data types by column, "" for an unknown one."""
     found: dict[int, str] = {}
     for block in _blocks(frame):
         if isinstance(block, Instance) and len(block.args) >= 2:
@@ -162,8 +162,8 @@ def _known(frame: Any, count: int) -> list[tuple[Any, ...]]:
 def _kind(values: Any) -> str:
     if not isinstance(values, Array):  # pandas' own arrays: of texts or categories
         return "BYTES"
-    told = data_type(values) if values.dtype[-1:] != "O" else "BYTES"
-    return told if told in ("BYTES", "BOOL") else "FP64"
+    dtype = data_type(values) if values.dtype[-1:] != "O" else "BYTES"
+    return dtype if dtype in ("BYTES", "BOOL") else "FP64"
 
 
 def _places(placement: Any) -> list[int]:

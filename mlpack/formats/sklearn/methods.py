@@ -82,10 +82,10 @@ def core(model: Estimator) -> Estimator:
 
 
 def task(model: Estimator) -> Task | None:
-    """What the model is for; that of others' classes is told by their name's ending and by `classes_`."""
-    told = boosted(model)
-    if told is not None and not told.estimator:
-        return told.task
+    """The model's task; for other packages' classes by the suffix of their name and by `classes_`."""
+    booster = boosted(model)
+    if booster is not None and not booster.estimator:
+        return booster.task
     if model.kind is not None and model.kind.task is not None and model.name not in ("RFE", "RFECV"):
         return model.kind.task
     if model.name in ("RFE", "RFECV"):
@@ -105,7 +105,7 @@ class Methods:
     """The methods of estimators, each worked out once (so shared and cyclic structures cost nothing).
 
     Calling it gives the names in METHODS that the fitted object would really answer. Others' classes are taken to answer
-    `predict`, and `transform` where their name does not tell what they are for.
+    `predict`, and `transform` if their name does not show their task.
     """
 
     def __init__(self) -> None:
@@ -166,8 +166,8 @@ class Methods:
         return missing
 
     def _all_have(self, model: Estimator, method: str) -> bool:
-        asked = members(model) if model.name == "MultiOutputClassifier" else [inner(model)]
-        return bool(asked) and all(method in self._of(one) or _constant(one) for one in asked)
+        parts = members(model) if model.name == "MultiOutputClassifier" else [inner(model)]
+        return bool(parts) and all(method in self._of(one) or _constant(one) for one in parts)
 
 
 def _constant(value: Any) -> bool:

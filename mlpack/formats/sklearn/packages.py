@@ -1,4 +1,4 @@
-"""Which distributions a pickle needs: from the modules it names to names on the package index, never by guessing."""
+"""The distributions that a pickle needs, from a table of the modules that it names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops
 
-# These work through scikit-learn's classes, so they need it even where the file does not name it.
+# These use scikit-learn's classes, so they need it even if the file does not name it.
 _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
 
 # Distributions with large folders of tests in their packages, which the image leaves out.
@@ -35,14 +35,14 @@ def requirements_of(
     *,
     framework: str,
     sklearn_version: str | None,
-    told: Mapping[str, Requirement],
+    boosters: Mapping[str, Requirement],
     columns: bool,
     word: tuple[str, str | None],
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
-    """The distributions that a pickle needs, and the modules that none is known for.
+    """The distributions that a pickle needs, and its modules without a known distribution.
 
-    `told` are requirements by module as parts of the file tell them; `word` is the user's (distribution, version), which fills
-    in what the file does not record; `columns` says that the model is given a DataFrame. The framework is first.
+    `boosters` are requirements by module, read from boosters in the file; `word` is the user's (distribution, version), for
+    versions that the file does not record; `columns`: the model gets a DataFrame. The framework is first.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
     modules -= PYTHON2 | set(sys.stdlib_module_names)
@@ -50,7 +50,7 @@ def requirements_of(
         modules.add("joblib")
     if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
-    modules |= set(told) & {"skops"}
+    modules |= set(boosters) & {"skops"}
     if columns:
         modules.add("pandas")
     if "sklearn" in modules:
@@ -58,7 +58,7 @@ def requirements_of(
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
     missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
     found = [
-        told.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
+        boosters.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
         for module in modules - set(missing)
     ]
     found.sort(key=lambda one: (one.distribution != framework, one.distribution))
@@ -74,12 +74,12 @@ def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_v
         distribution=distribution,
         version=version,
         constraint=constraint,
-        newest=distribution == framework and module != "sklearn",  # scikit-learn's own newest rarely reads an old file
+        newest=distribution == framework and module != "sklearn",  # the newest scikit-learn rarely reads an old file
     )
 
 
 def skops_requirement(skops: Skops) -> Requirement:
-    """Skops as the file needs it: the release that wrote it."""
+    """The requirement on skops: the release that wrote the file."""
     return Requirement(module="skops", distribution="skops", version=skops.version, newest=skops.version is None)
 
 
@@ -90,7 +90,7 @@ def _with_word(found: Iterable[Requirement], word: tuple[str, str | None]) -> It
 
 
 def parse_word(framework: str | None) -> tuple[str, str | None]:
-    """The user's `scikit-learn==1.0.2` as (distribution, version); ("", None) when nothing was said."""
+    """The user's `scikit-learn==1.0.2` as (distribution, version); ("", None) without one."""
     name, _, version = (framework or "").partition("==")
     canonical = {"sklearn": "scikit-learn", "scikit_learn": "scikit-learn"}.get(
         name.strip().lower(), name.strip().lower()

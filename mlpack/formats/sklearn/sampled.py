@@ -1,4 +1,4 @@
-"""The inputs of a model whose file does not tell them, from a few rows of the user's."""
+"""Derive a model's inputs from sample rows, for files that do not record them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
 
 
 def settled_by_rows(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
-    """The inputs with what the rows tell of columns whose data type was only assumed: texts are no numbers."""
+    """The inputs, with the assumed data types of columns replaced by those of the sample rows."""
     width = len(inputs.columns)
     text = set()
     for place, name in enumerate(inputs.columns):
@@ -57,5 +57,7 @@ def _columns(columns: dict[str, list[Any]]) -> Inputs:
 
 def _dtype(values: list[Any]) -> str:
     known = [value for value in values if value is not None]
-    told = type_of_scalars(values) if known else "FP64"
-    return "FP64" if told == "INT64" else told  # a few whole numbers do not tell that none is broken, or missing
+    dtype = type_of_scalars(values) if known else "FP64"
+    return (
+        "FP64" if dtype == "INT64" else dtype
+    )  # a few whole numbers do not prove that all values are whole and present

@@ -18,7 +18,7 @@ from mlpack.formats.sklearn.features import (
     multilabel,
     output_count,
 )
-from mlpack.formats.sklearn.independence import ASKED_ALONE
+from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY
 from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
@@ -43,9 +43,9 @@ _MOST_LISTED = 200_000  # columns that are looked at one by one
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a model is given. `problem` says why it cannot be told, "" when it can.
+    """A model's inputs. `problem` says why they are unknown, "" when they are known.
 
-    `unused` columns are never read; of `assumed` ones nothing tells the data type, so they are taken for numbers.
+    `unused` columns are never read; `assumed` ones have no recorded data type and are treated as numbers.
     """
 
     layout: Layout = "matrix"
@@ -56,7 +56,7 @@ class Inputs:
     assumed: tuple[str, ...] = ()
     problem: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
-    askable: bool = False  # a few rows of the user's would tell
+    sample_helps: bool = False  # sample rows would define the inputs
 
 
 def inputs_of(model: Estimator) -> Inputs:
@@ -77,8 +77,8 @@ def inputs_of(model: Estimator) -> Inputs:
         spec = TensorSpec(name="label", dtype=class_type(model), shape=(-1,))
         return Inputs(layout="tensors", specs=(spec,))
     if _hides_text(model):
-        told = "a function of its own stands before the text vectorizer, so its input cannot be told"
-        return Inputs(problem=told, askable=True)
+        problem = "a custom function is before the text vectorizer, so its input is unknown"
+        return Inputs(problem=problem, sample_helps=True)
     return _table(model, first)
 
 
@@ -103,26 +103,26 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     if count is None:
         if all(map(never_fitted, first)):
             return Inputs(problem=UNFITTED)
-        return Inputs(problem="the file does not tell how many columns it takes", askable=True)
+        return Inputs(problem="the file does not record the number of columns", sample_helps=True)
     if count > _MOST_LISTED:
         return _wide(count, names, first)
     labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
-    told = [Column(used=False)] * count
+    columns = [Column(used=False)] * count
     for one in first:
-        told = [a.joined(b) for a, b in zip(told, _first_columns(model, one, labels), strict=True)]
-    categories = {name: column.categories for name, column in zip(labels, told, strict=True) if column.categories}
+        columns = [a.joined(b) for a, b in zip(columns, _first_columns(model, one, labels), strict=True)]
+    categories = {name: column.categories for name, column in zip(labels, columns, strict=True) if column.categories}
     mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
     categorical = _categorical(first, labels)
-    if not mixed and not categorical and all(column.dtype != "BYTES" for column in told):
+    if not mixed and not categorical and all(column.dtype != "BYTES" for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         known = names if len(names) == count else ()
         return Inputs(specs=(spec,), columns=known, categories=categories)
-    # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never asks for those that it drops.
+    # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never looks up those that it drops.
     by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
-    unused = {name for name, column in zip(labels, told, strict=True) if not column.used and by_name}
+    unused = {name for name, column in zip(labels, columns, strict=True) if not column.used and by_name}
     specs = tuple(
         TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
-        for name, column in zip(labels, told, strict=True)
+        for name, column in zip(labels, columns, strict=True)
         if name not in unused
     )
     return Inputs(
@@ -132,7 +132,9 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
         categorical=categorical,
-        assumed=tuple(name for name, column in zip(labels, told, strict=True) if column.used and column.dtype is None),
+        assumed=tuple(
+            name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
+        ),
     )
 
 
@@ -140,7 +142,7 @@ def _wide(count: int, names: tuple[str, ...], first: list[Estimator]) -> Inputs:
     """The input of a model with so many columns that they are not looked at one by one: numbers, as of hashed text."""
     plain = all(one.own and one.name not in ENCODERS | {"ColumnTransformer"} for one in first)
     if names or not plain or count > MOST_HASHED:
-        return Inputs(problem=f"it says that it takes {count} columns, which is more than can be listed")
+        return Inputs(problem=f"it declares {count} columns, more than can be listed")
     return Inputs(specs=(TensorSpec(name="input", dtype="FP64", shape=(-1, count)),))
 
 
@@ -151,13 +153,13 @@ def _by_formula(one: Estimator) -> bool:
 
 def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[str, ...]:
     """The columns that a booster was given as pandas' categories, where the file keeps their values."""
-    told = [one for head in first if (one := boosted(head)) is not None and one.count == len(labels)]
-    places = {place for one in told for place, values in one.categories.items() if values}
+    found = [one for head in first if (one := boosted(head)) is not None and one.count == len(labels)]
+    places = {place for one in found for place, values in one.categories.items() if values}
     return tuple(name for place, name in enumerate(labels) if place in places)
 
 
 def _first_columns(model: Estimator, one: Estimator, labels: tuple[str, ...]) -> list[Column]:
-    """What is told by a first step; in a pipeline that starts with others' code or an imputer by the next ones as well."""
+    """The columns of a first step; after steps of other packages and imputers also those of the next steps."""
     holder = core_pipeline(model)
     step = holder.instance if holder is not None else one.instance
     return columns_of(step, labels)
@@ -179,10 +181,10 @@ def core_pipeline(model: Estimator) -> Estimator | None:
 def signatures_of(
     model: Estimator, methods: tuple[str, ...], inputs: Inputs, *, batchable: bool
 ) -> tuple[Signature, ...]:
-    """One signature for each method, the prediction first; () when the inputs cannot be told."""
+    """One signature for each method, the prediction first; () when the inputs are unknown."""
     if inputs.problem:
         return ()
-    told = task(model) == "classifier"
+    classifier = task(model) == "classifier"
     return tuple(
         Signature(
             name=method,
@@ -190,21 +192,21 @@ def signatures_of(
             inputs=inputs.specs,
             outputs=_outputs(model, method),
             layout=inputs.layout,
-            classes=classes(model) if told and method in ("predict", "predict_proba") else None,
+            classes=classes(model) if classifier and method in ("predict", "predict_proba") else None,
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
             batchable=batchable,
-            batch="one" if core(model).path in ASKED_ALONE else "any",
+            batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
         for method in methods
     )
 
 
 def _outputs(model: Estimator, method: str) -> tuple[TensorSpec, ...]:
-    told = boosted(core(model))
-    if method == "predict" and told is not None and not told.estimator:
-        return (TensorSpec(name=method, dtype=told.dtype, shape=(-1, told.width) if told.width else (-1,)),)
+    booster = boosted(core(model))
+    if method == "predict" and booster is not None and not booster.estimator:
+        return (TensorSpec(name=method, dtype=booster.dtype, shape=(-1, booster.width) if booster.width else (-1,)),)
     if method == "predict":
         width = output_count(model) if task(model) in ("classifier", "regressor") else 0
         return (TensorSpec(name=method, dtype=_label_type(model), shape=(-1, width) if width else (-1,)),)

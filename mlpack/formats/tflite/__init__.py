@@ -1,4 +1,4 @@
-"""The TensorFlow Lite format, host half: reads tensors, signatures and operators as data, and never runs them."""
+"""The TensorFlow Lite format, host half: reads tensors, signatures and operators without running them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
 from mlpack.readers.encodings.flatbuffers import Bytes, opened
 from mlpack.readers.limits import MIB, CutOffError
 
-# Custom operators that the runtime brings itself.
+# Custom operators that are part of the runtime.
 _KNOWN = frozenset({"TFLite_Detection_PostProcess", "Mfcc", "AudioSpectrogram", "NumericVerify"})
-_NEWER = (
-    "holds parts that are not known here and may name other files: build with --trust if you know where it comes from"
-)
-_MOST_PACKED = 256 * MIB  # of a packed file, which is read into memory: its tables refer to each other back and forth
+_NEWER = "contains unknown parts, which may name other files: build with --trust if you know where the file comes from"
+_MOST_PACKED = 256 * MIB  # of an archive member, which is read into memory: its tables need random access
 
 
 class TfliteFormat(Format):
@@ -31,21 +29,21 @@ class TfliteFormat(Format):
     kinds = (
         Kind(
             name="TensorFlow Lite `.tflite`",
-            reads="signatures, tensors, free axes, quantisation, custom operators",
-            serves="ai-edge-litert, the newest; quantised values as the whole numbers they are",
+            reads="signatures, tensors, dynamic axes, quantisation, custom operators",
+            serves="the newest ai-edge-litert; quantised values as whole numbers",
             proof="tests/integration/test_tflite.py",
         ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is and wants; None when the file is none. Raises UnreadableModelError for one that is broken."""
+        """The model's description; None for other files. Raises UnreadableModelError for a broken model."""
         if artifact.head[4:8] != b"TFL3":
             return None
         try:
             model = _read(artifact)
         except (CutOffError, RecursionError) as stopped:
             raise UnreadableModelError(
-                f"{artifact.name} begins as a TensorFlow Lite model and cannot be read: {stopped}.",
+                f"{artifact.name} begins like a TensorFlow Lite model, but cannot be read: {stopped}.",
                 hint="Export the model again, or fetch the file again.",
             ) from stopped
         problem, foreign = _problem(model), [name for name in model.custom if name not in _KNOWN]
@@ -80,7 +78,7 @@ def _read(artifact: Artifact) -> Model:
             return read_model(data)
     content = artifact.tree.read(artifact.packed, _MOST_PACKED + 1)
     if len(content) > _MOST_PACKED:
-        raise CutOffError("it is too large to be read where it is packed; unpack it")
+        raise CutOffError("it is too large to be read inside an archive; unpack it")
     return read_model(Bytes(len(content), data=content))
 
 
@@ -92,7 +90,7 @@ def _problem(model: Model) -> str:
             return f"{call.key or 'the graph'} has no {'inputs' if not call.inputs else 'outputs'}"
         strange = [one.name for one in (*call.inputs, *call.outputs) if not one.dtype]
         if strange:
-            return f"no request can carry {', '.join(strange[:3])}"
+            return f"requests cannot contain {', '.join(strange[:3])}"
     return ""
 
 
@@ -105,7 +103,7 @@ def _advice(foreign: list[str]) -> str:
             f"It uses TensorFlow's own operators ({names}), which ai-edge-litert lacks: pack the SavedModel, or {own}."
         )
     if foreign:
-        return f"With the library that has the operators {', '.join(foreign[:3])}, {own}."
+        return f"With the library that provides the operators {', '.join(foreign[:3])}, {own}."
     return f"{own[0].upper()}{own[1:]}."
 
 
@@ -127,7 +125,7 @@ def _signature(call: Call) -> Signature:
 
 
 def _batch(call: Call) -> Batch:
-    """Any number of rows where axis 0 is free everywhere; one where it is 1 or free; no row axis otherwise."""
+    """Any number of rows if axis 0 is dynamic everywhere; one row if it is 1 or dynamic; else no row axis."""
     first = [one.shape[0] if one.shape else 0 for one in call.inputs]
     if all(size == -1 for size in first) and all(one.shape[:1] == (-1,) for one in call.outputs):
         return "any"
@@ -147,9 +145,9 @@ def _warnings(model: Model, problem: str, foreign: list[str]) -> Iterator[Notice
     quantised = sorted({one.name for call in model.calls for one in call.inputs if one.scale is not None})
     if quantised:
         names = ", ".join(quantised[:3])
-        yield f"Quantised inputs ({names}) take the whole numbers that the model works with; details tell scale and zero."
+        yield f"Quantised inputs ({names}) take the model's whole numbers; the details list scale and zero point."
     if model.stateful:
-        yield "It keeps a state between calls: an answer depends on the rows before it, and on which worker got them."
+        yield "It keeps state between calls: a prediction depends on earlier rows, and on the worker that got them."
 
 
 def _details(model: Model) -> dict[str, Any]:

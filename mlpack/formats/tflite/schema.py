@@ -66,7 +66,7 @@ def read_model(data: Bytes) -> Model:
     codes = [_code(one) for one in table.tables(1, 10_000)]
     for one in table.tables(4):
         if one.scalar(1, "Q") + one.scalar(2, "Q") > data.size:
-            raise CutOffError("one of its buffers lies outside the file")
+            raise CutOffError("one of its buffers is outside the file")
     calls = [_signature(one, graphs) for one in table.tables(7, 100)]
     if not calls and graphs:
         calls = [_main(graphs[0])]
@@ -120,9 +120,9 @@ def _main(graph: Table) -> Call:
 def _tensor(table: Table, name: str) -> Tensor:
     shape = table.numbers(0, "i", 64)
     free = table.numbers(7, "i", 64)
-    told = table.table(4)
-    scales = told.numbers(2, "f") if told is not None and told.count(2) == 1 else ()
-    zeros = told.numbers(3, "q") if told is not None and told.count(3) == 1 else ()
+    quantisation = table.table(4)
+    scales = quantisation.numbers(2, "f") if quantisation is not None and quantisation.count(2) == 1 else ()
+    zeros = quantisation.numbers(3, "q") if quantisation is not None and quantisation.count(3) == 1 else ()
     return Tensor(
         name=name or table.text(3),
         dtype=DTYPES.get(table.scalar(1, "b"), ""),

@@ -1,4 +1,4 @@
-"""The XGBoost format, host half: boosters in JSON, UBJSON and the old binary form, with their trees stepped over."""
+"""The XGBoost format, host half: reads boosters in JSON, UBJSON and the old binary form, and skips their trees."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement, xgboost_version
 from mlpack.readers.counts import MOST_COLUMNS, counted
-from mlpack.readers.limits import told_of
+from mlpack.readers.limits import reading_errors
 
 _SHOWN = {"json": "JSON", "ubjson": "UBJSON", "binary": "the old binary form"}
 
 
 class XGBoostFormat(Format):
-    """Files that `save_model` of a Booster or of the scikit-learn interface writes."""
+    """Files of `save_model`, of a Booster or the scikit-learn interface."""
 
     name = "xgboost"
     loader = Path(__file__).with_name("loader.py")
@@ -27,21 +27,21 @@ class XGBoostFormat(Format):
     suffixes_in_archives = (".json",)
     frameworks = MappingProxyType({"xgboost": "xgboost"})
     distributions = (
-        # the plain distribution requires NCCL, which is for several GPUs
+        # the plain distribution requires NCCL, which is only for several GPUs
         Distribution(name="xgboost", cpu="xgboost-cpu", needless=("nvidia-nccl-cu12", "nvidia-nccl-cu13")),
     )
     kinds = (
         Kind(
             name="XGBoost `.json`, `.ubj`, old binary `.model`",
-            reads="objective, features, names, categories, classes, version; trees are stepped over",
-            serves="XGBoost of the recorded version, for CPUs alone",
+            reads="objective, features, names, categories, classes, version; trees are skipped",
+            serves="XGBoost of the recorded version, CPU build",
             proof="tests/integration/test_boosters.py",
         ),
     )
 
     def inspect(self, artifact: Artifact) -> ModelInfo | None:
-        """What the model is; None when the file is no XGBoost model. Raises UnreadableModelError for a broken one."""
-        with told_of(artifact.name, "an XGBoost model"):
+        """The model's description; None for other files. Raises UnreadableModelError for a broken model."""
+        with reading_errors(artifact.name, "an XGBoost model"):
             facts = read_xgboost(artifact.open, artifact.head, artifact.size) if artifact.head else None
             if facts is not None and facts.categories:
                 counted(facts.features, MOST_COLUMNS, "columns, some of them categories")
@@ -73,12 +73,12 @@ def _info(artifact: Artifact, facts: XGBoostFacts) -> ModelInfo:
 
 
 def task_of(facts: XGBoostFacts) -> Task:
-    """What an objective is for."""
+    """The task of an objective."""
     return "classifier" if facts.objective.startswith(("binary:", "multi:")) else "regressor"
 
 
 def _classes(facts: XGBoostFacts) -> tuple[Scalar, ...] | None:
-    """The labels of the scikit-learn interface, which are always 0, 1, ...; a Booster knows none."""
+    """The labels of the scikit-learn interface, always 0, 1, ...; a Booster has none."""
     if facts.estimator != "classifier" or facts.targets > 1:
         return None
     return tuple(range(max(facts.classes, 2)))
@@ -108,7 +108,7 @@ def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tupl
             classes=classes,
             columns=labels if coded else names,
             categories={labels[place]: facts.categories[place] for place in sorted(coded)},
-            batchable=True,  # each row goes down the trees by itself
+            batchable=True,  # each row is evaluated independently
         )
         for name, output in outputs.items()
     )
@@ -120,14 +120,14 @@ def _column(facts: XGBoostFacts, name: str, coded: bool, place: int) -> TensorSp
 
 
 def _shape(facts: XGBoostFacts) -> tuple[int, ...]:
-    """What Booster.predict answers for a row: one number, a probability for each class, or one number for each target."""
+    """The shape of Booster.predict for a row: one number, a probability per class, or one number per target."""
     if facts.objective == "multi:softprob":
         return (-1, facts.classes)
     return (-1, facts.targets) if facts.targets > 1 else (-1,)
 
 
 def _options(facts: XGBoostFacts) -> dict[str, Any]:
-    """What the loader must know: the interface that answers, and the rounds that the scikit-learn interface uses."""
+    """The loader's options: the interface to call, and the rounds that the scikit-learn interface uses."""
     options: dict[str, Any] = {
         "serialisation": facts.serialisation,
         "estimator": facts.estimator,
@@ -153,21 +153,21 @@ def _details(facts: XGBoostFacts) -> dict[str, Any]:
 
 
 def _warnings(facts: XGBoostFacts) -> list[str]:
-    told = []
+    warnings = []
     if facts.serialisation == "binary":
-        told.append(
-            "It is in the binary form that XGBoost gave up with 3.1: it is served with the release that wrote it; "
+        warnings.append(
+            "It is in the old binary form, which XGBoost 3.1 removed: it is served with the release that wrote it; "
             "save it as .ubj or .json."
         )
     if facts.best_iteration is not None and not facts.estimator:
-        told.append(
-            f"Training stopped early: the best round is {facts.best_iteration}; all rounds answer, as in Booster.predict."
+        warnings.append(
+            f"Training stopped early at round {facts.best_iteration}, the best one; all rounds are used, as in Booster.predict."
         )
     unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
     if unnamed:
         which = ", ".join(facts.names[place] if place < len(facts.names) else str(place) for place in unnamed[:10])
-        told.append(
-            f"The file does not keep the values of the categories in {which} (XGBoost does from 3.1 on, when they are ASCII): "
-            "send the codes that pandas gave them."
+        warnings.append(
+            f"The file does not record the values of the categories in {which} (XGBoost does since 3.1, if they are ASCII): "
+            "send the category codes of pandas."
         )
-    return told
+    return warnings

@@ -1,4 +1,4 @@
-"""Asking the package indexes themselves: which files of a distribution they have, for what, and since when."""
+"""Query the package indexes: the files of a distribution, the Pythons they need, their upload times."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mlpack.errors import ResolveError
 from mlpack.packages.index.http import fetch
 from mlpack.packages.index.pages import IndexFile, parse_page
 from mlpack.packages.names import normalise, redact
+from mlpack.packages.parallel import run_parallel
 from mlpack.packages.settings import PackageSettings
-from mlpack.packages.together import at_once
 from mlpack.packages.wheels import parse_wheel
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MAX_PAGE = 200 * 1024**2  # bytes; the largest pages of PyPI are some 20 MB
 
 
-def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
-    """All files of a distribution, from every index and folder of the settings; empty when none of them knows it.
+def query(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
+    """All files of a distribution, from every index and folder of the settings; empty when none of them has it.
 
     Raises IndexUnreachableError (no answer, an untrusted certificate, no login) and ResolveError for an unreadable page.
     """
@@ -34,14 +34,14 @@ def ask(name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
     return tuple(files)
 
 
-def ask_all(names: Iterable[str], settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
-    """The result for each name, requested concurrently."""
+def query_all(names: Iterable[str], settings: PackageSettings) -> dict[str, tuple[IndexFile, ...]]:
+    """The result for each name; the requests run in parallel."""
     wanted = sorted(set(names))
-    return dict(zip(wanted, at_once(lambda name: ask(name, settings), wanted), strict=True))
+    return dict(zip(wanted, run_parallel(lambda name: query(name, settings), wanted), strict=True))
 
 
 def page(index: str, name: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
-    """The files that one index has of a distribution."""
+    """The files of a distribution on one index."""
     address = f"{index}/{normalise(name)}/"
     if index.startswith("file:"):
         path = _local(address) / "index.html"
@@ -52,14 +52,14 @@ def page(index: str, name: str, settings: PackageSettings) -> tuple[IndexFile, .
 
 
 def local_path(url: str) -> Path | None:
-    """The path that a `file:` address or a plain path names, None for an address elsewhere."""
+    """The path of a `file:` address or a plain path; None for any other address."""
     if url.startswith("file:"):
         return _local(url)
     return None if "://" in url else Path(url)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address reaches this machine only, so that a build's container cannot use it."""
+    """Whether an address is a loopback one, which a build's container cannot use."""
     host = (urlsplit(url).hostname or "").lower()
     return host in ("localhost", "::1") or host.startswith("127.")
 

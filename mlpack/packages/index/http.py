@@ -24,7 +24,7 @@ LOGIN_HINT = "Put it in the index address (PIP_INDEX_URL=https://USER:PASSWORD@H
 
 
 def fetch(url: str, settings: PackageSettings, *, accept: str = "*/*") -> Any:
-    """An open answer of the address, None when it is not there (404, 410); brief failures are tried again.
+    """The open response of an address, None for 404 and 410; temporary failures are retried.
 
     Raises IndexUnreachableError: no answer, an untrusted certificate, no login, or a server error, each with its own message.
     """
@@ -57,7 +57,7 @@ def fetch(url: str, settings: PackageSettings, *, accept: str = "*/*") -> Any:
 
 
 def download(url: str, settings: PackageSettings, write: Callable[[bytes], Any]) -> None:
-    """Give a file's bytes to `write` as they arrive. Raises IndexUnreachableError."""
+    """Pass a file's bytes to `write` as they arrive. Raises IndexUnreachableError."""
     answer = fetch(url, settings)
     if answer is None:
         raise IndexUnreachableError(
@@ -72,7 +72,7 @@ def download(url: str, settings: PackageSettings, write: Callable[[bytes], Any])
 
 
 def with_login(url: str, settings: PackageSettings) -> str:
-    """The address with the login for its host, unless it holds one: that of an index there, else the netrc file's."""
+    """The address with a login, unless it has one: that of an index on the same host, else the netrc file's."""
     parts = urlsplit(url)
     if "@" in parts.netloc or not parts.hostname:
         return url

@@ -1,4 +1,4 @@
-"""A package's page on an index, as data: PEP 691 JSON, and the HTML of PEP 503 where an index has no other."""
+"""Parse a package's page on an index: PEP 691 JSON, or PEP 503 HTML where an index has no JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 @dataclass(frozen=True, kw_only=True)
 class IndexFile:
-    """A file that an index offers. `upload_time` is RFC 3339 (PEP 700), None where the index does not tell."""
+    """A file on an index. `upload_time` is RFC 3339 (PEP 700), None where the index has none."""
 
     filename: str
     url: str
@@ -50,7 +50,7 @@ def _from_json(text: str, address: str) -> tuple[IndexFile, ...]:
 
 
 class _Links(HTMLParser):
-    """PEP 503's links, with the attributes that PyPI's mirrors give beside them."""
+    """PEP 503's links, with their data attributes."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

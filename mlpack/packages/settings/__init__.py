@@ -1,4 +1,4 @@
-"""Where packages come from on this machine: the user's pip and uv settings, read as one."""
+"""The package sources of this machine: the user's pip and uv settings, combined."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DEFAULT_INDEX = "https://pypi.org/simple"
 
 @dataclass(frozen=True, kw_only=True)
 class PackageSettings:
-    """Indexes, folders and the way to them. Addresses may hold logins: nothing of this may be shown unredacted.
+    """Indexes, folders and connection settings. Addresses may hold logins: redact them before showing.
 
-    `proxies` is by scheme (`http`, `https`, `all`) and `no` for the hosts that need none; `timeout_s` is for one answer;
+    `proxies` is by scheme (`http`, `https`, `all`), and `no` lists hosts without a proxy; `timeout_s` is for one response;
     `netrc` is the file with logins by host. `no_index` leaves only `find_links` (folders or pages).
     """
 
@@ -35,11 +35,11 @@ class PackageSettings:
 
     @property
     def indexes(self) -> tuple[str, ...]:
-        """Every index, the extra ones first (in uv's order), each once."""
+        """All indexes without duplicates, the extra ones first (uv's order)."""
         return () if self.no_index else tuple(dict.fromkeys((*self.extra_index_urls, self.index_url)))
 
     def only(self, wheelhouse: Path) -> PackageSettings:
-        """The same with one folder as the only source: the network is not used."""
+        """The same settings with one folder as the only source, without network."""
         if not wheelhouse.is_dir():
             raise ConfigError(
                 f"the wheelhouse {wheelhouse} is not a folder", hint="Fill one with: pip download -d DIR ."
@@ -50,10 +50,10 @@ class PackageSettings:
 
 
 def read_settings(environ: Mapping[str, str], cwd: Path) -> PackageSettings:
-    """The settings as pip and uv would find them in this environment and folder.
+    """The settings that pip and uv would use in this environment and folder.
 
-    uv's own win over pip's where both choose the index; extra indexes and folders of both are joined. Raises ConfigError for a
-    file that is not there or cannot be read.
+    uv's index takes precedence over pip's; extra indexes and folders of both are joined. Raises ConfigError for a missing
+    or unreadable file.
     """
     pip, uv = read_pip(environ), read_uv(environ, cwd)
     bundle = _certificates(pip, environ)
@@ -75,7 +75,7 @@ def read_settings(environ: Mapping[str, str], cwd: Path) -> PackageSettings:
 
 
 def _certificates(pip: Mapping[str, str], environ: Mapping[str, str]) -> Path | None:
-    """The CA bundle: pip's own setting must exist; the environment's common names are taken where they do."""
+    """The CA bundle: the file of pip's setting must exist; those of the environment are used if they exist."""
     if pip.get("cert"):
         path = Path(pip["cert"]).expanduser().absolute()
         if not path.is_file():
@@ -88,7 +88,7 @@ def _certificates(pip: Mapping[str, str], environ: Mapping[str, str]) -> Path | 
 
 
 def _folders(pip: Mapping[str, str], uv: UvSettings, cwd: Path) -> tuple[str, ...]:
-    """find-links of both; a local one as an absolute path."""
+    """find-links of pip and uv; local ones as absolute paths."""
     places = []
     for place in (*uv.find_links, *pip.get("find-links", "").split()):
         local = place.removeprefix("file://") if place.startswith("file://") else place
@@ -97,7 +97,7 @@ def _folders(pip: Mapping[str, str], uv: UvSettings, cwd: Path) -> tuple[str, ..
 
 
 def _proxies(environ: Mapping[str, str], pip_proxy: str) -> dict[str, str]:
-    """Proxies by scheme: pip's own setting is for all, else the environment's, where the lower-case name wins."""
+    """Proxies by scheme: pip's setting for all schemes, else the environment's (lower-case names take precedence)."""
     if pip_proxy:
         address = pip_proxy if "://" in pip_proxy else f"http://{pip_proxy}"
         return {"http": address, "https": address}
@@ -123,6 +123,6 @@ def _netrc(environ: Mapping[str, str]) -> Path | None:
 
 
 def _clean(url: str) -> str:
-    """An index's address without a trailing slash; one without a scheme is a path."""
+    """An index address without a trailing slash; an address without a scheme is a path."""
     url = url.strip().rstrip("/")
     return url if re.match(r"[a-z+]+://", url) else Path(url).expanduser().absolute().as_uri()

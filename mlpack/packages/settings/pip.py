@@ -1,4 +1,4 @@
-"""pip's settings as pip finds them: its files by level, then `PIP_*` in the environment."""
+"""Read pip's settings in pip's order: its files by level, then `PIP_*` in the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack.packages.names import redact
 
 
 def read_pip(environ: Mapping[str, str]) -> dict[str, str]:
-    """Every setting of `pip install` by its long name (`extra-index-url`); a nearer level replaces a farther one.
+    """The settings of `pip install` by long name (`extra-index-url`); a later level overrides an earlier one.
 
     Source: pip's user guide, "Configuration". Raises ConfigError for a file that pip itself would refuse.
     """
@@ -27,9 +27,9 @@ def read_pip(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def config_files(environ: Mapping[str, str]) -> list[Path]:
-    """The files that pip reads, farthest first: global, user, site, the one that PIP_CONFIG_FILE names."""
+    """The files that pip reads, in order: global, user, site, PIP_CONFIG_FILE."""
     named = environ.get("PIP_CONFIG_FILE", "")
-    if named == os.devnull:  # pip's way to say: none at all
+    if named == os.devnull:  # pip's convention for no files at all
         return []
     home = Path(environ.get("HOME", "/nonexistent"))
     shared = [

@@ -1,4 +1,4 @@
-"""uv's settings as uv finds them: `uv.toml` and [tool.uv] by level, then `UV_*` in the environment."""
+"""Read uv's settings in uv's order: `uv.toml` and [tool.uv] by level, then `UV_*` in the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlpack.packages.settings.toml import load_toml
 
 @dataclass(frozen=True, kw_only=True)
 class UvSettings:
-    """What uv's settings say of package sources; `index_url` is None when they name none."""
+    """The package sources in uv's settings; `index_url` is None when they set none."""
 
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ def read_uv(environ: Mapping[str, str], cwd: Path) -> UvSettings:
 
 
 def _environment(environ: Mapping[str, str]) -> UvSettings:
-    """`UV_*`: lists are split at blanks, find-links at commas; an index may have a name before it."""
+    """`UV_*`: lists are separated by spaces, find-links by commas; an index may be `name=address`."""
     named = [_named(text, environ) for text in environ.get("UV_INDEX", "").split()]
     default = environ.get("UV_DEFAULT_INDEX")
     return UvSettings(
@@ -51,13 +51,13 @@ def _environment(environ: Mapping[str, str]) -> UvSettings:
 
 
 def _named(text: str, environ: Mapping[str, str]) -> str:
-    """`name=address`, with the login that the environment holds for the name."""
+    """The address of `name=address`, with the login that the environment sets for the name."""
     name, equals, url = text.partition("=")
     return _with_login(url, name, environ) if equals and "/" not in name else text
 
 
 def _with_login(url: str, name: str, environ: Mapping[str, str]) -> str:
-    """The address with `UV_INDEX_NAME_USERNAME` and `_PASSWORD`, put where every tool reads them."""
+    """The address with the login of `UV_INDEX_NAME_USERNAME` and `_PASSWORD`."""
     key = "".join(letter if letter.isalnum() else "_" for letter in name).upper()
     user, password = environ.get(f"UV_INDEX_{key}_USERNAME", ""), environ.get(f"UV_INDEX_{key}_PASSWORD", "")
     parts = urlsplit(url)
@@ -67,7 +67,7 @@ def _with_login(url: str, name: str, environ: Mapping[str, str]) -> str:
 
 
 def _tables(environ: Mapping[str, str], cwd: Path) -> list[tuple[dict[str, Any], Path]]:
-    """The tables of settings, nearest first, each with the folder that its paths start from."""
+    """The tables of settings in order of precedence, each with the folder of its relative paths."""
     if environ.get("UV_CONFIG_FILE"):
         path = Path(environ["UV_CONFIG_FILE"])
         return [(_load(path), path.parent)]
@@ -95,7 +95,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _sources(table: Mapping[str, Any], environ: Mapping[str, str], base: Path) -> UvSettings:
-    """One table's sources; `[pip]` in it is what `uv pip` adds. An `explicit` index is for named packages only: left out."""
+    """The sources of one table, including its `[pip]`. `explicit` indexes are for named packages only: left out."""
     pip = table.get("pip", {})
     default, extra = None, []
     for index in table.get("index", []):

@@ -1,4 +1,4 @@
-"""Package settings as the environment variables that uv and pip read them from: no address ever stands in an argv."""
+"""Package settings as environment variables of uv and pip, so that no address is in a command line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def uv_variables(settings: PackageSettings) -> dict[str, str]:
         variables["UV_INDEX"] = " ".join(extra)
     variables["UV_FIND_LINKS"] = ",".join(settings.find_links)
     variables["UV_INSECURE_HOST"] = " ".join(settings.trusted_hosts)
-    # without a bundle of the user's: the system's store, where a company's own authority usually is
+    # without a CA bundle of the user: the system's certificates, where a company's authority usually is
     variables["UV_SYSTEM_CERTS"] = "" if settings.ca_bundle else "1"
     return variables | _transport(settings)
 
 
 def pip_variables(settings: PackageSettings) -> dict[str, str]:
-    """What pip reads, of the same settings."""
+    """The variables that pip reads."""
     variables = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_TIMEOUT": f"{settings.timeout_s:.0f}"}
     if settings.no_index:
         variables["PIP_NO_INDEX"] = "1"
@@ -37,7 +37,7 @@ def pip_variables(settings: PackageSettings) -> dict[str, str]:
 
 
 def _transport(settings: PackageSettings) -> dict[str, str]:
-    """Proxies and certificates, as nearly every program reads them; an empty value takes a name away."""
+    """Common variables for proxies and certificates; an empty value unsets a variable."""
     variables = {"SSL_CERT_FILE": str(settings.ca_bundle or ""), "SSL_CLIENT_CERT": str(settings.client_cert or "")}
     if settings.ca_bundle:
         variables["SSL_CERT_DIR"] = ""

@@ -1,4 +1,4 @@
-"""Files that are two formats at once: which one is read depends on the reader, so that none of them is believed."""
+"""Detect polyglot files: valid in two formats, so that different readers see different content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpack.readers.archives.zip_records import ends_as_zip
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FIRST_USER_BLOCK = 512  # HDF5 may begin at 0, 512, 1024, 2048 ...
-# No member of a tar has a name that begins like this.
+# No tar member has a name that begins with one of these.
 _OTHERS = (
     *_ZIP,
     _HDF5,
@@ -27,28 +27,28 @@ _OTHERS = (
 
 
 def second_format(file: BinaryIO, size: int) -> str:
-    """Why the file can be read as two formats, as a sentence without its full stop; "" for a file of one."""
+    """Why the file can be read as two formats, as a sentence without a full stop; "" for a file of one format."""
     file.seek(0)
     head = file.read(HEAD)
-    if is_tar(head):  # its members are unpacked: no reader is given the archive itself
+    if is_tar(head):  # its members are extracted; no loader gets the archive itself
         return f"{_TWO} a tar archive and another format" if head.startswith(_OTHERS) or head[4:8] == b"TFL3" else ""
     if _is_old_tar(head):
         return f"{_TWO} a tar archive and another format"
     if not head.startswith(_HDF5) and _has_user_block(file, size):
-        return f"{_TWO} an HDF5 file that begins further on, and another format"
-    if head.startswith(_ZIP) or head[4:8] == b"TFL3":  # TensorFlow Lite keeps its labels in a zip behind the model
+        return f"{_TWO} an HDF5 file at a later offset, and another format"
+    if head.startswith(_ZIP) or head[4:8] == b"TFL3":  # TensorFlow Lite stores labels in a zip after the model
         return ""
-    # A pickle may hold a whole archive as bytes; keras takes a file for an archive that ends nearly like one.
+    # A pickle may contain a whole archive as bytes; keras opens a file as a zip if its end nearly looks like one.
     if ends_as_zip(file, size, exactly=not head.startswith(_HDF5)):
         return f"{_TWO} a zip archive and another format"
     return ""
 
 
-def second_behind(file: BinaryIO, size: int, held: int) -> str:
-    """Why a file of pickles, or of no known format, is a zip archive as well; "" when it is none.
+def zip_after(file: BinaryIO, size: int, held: int) -> str:
+    """Why a file of pickles, or of unknown format, is also a zip archive; "" when it is not.
 
-    `held` is where the pickle ends that the file begins with, which may hold an archive as bytes; 0 for another file.
-    Readers of zip archives look for the end record near the end, and some do not mind what follows it.
+    `held` is the end of the pickle at the start of the file, which may contain an archive as bytes; 0 for other files.
+    Zip readers search for the end record near the end of the file, and some ignore the bytes after it.
     """
     file.seek(0)
     if file.read(8)[4:] != b"TFL3" and ends_as_zip(file, size, after=held):
@@ -60,7 +60,7 @@ _TWO = "it can be read in two ways, as"
 
 
 def _is_old_tar(head: bytes) -> bool:
-    """Whether Python's tarfile takes these bytes for a member's header, which before POSIX had no magic."""
+    """Whether Python's tarfile accepts these bytes as a member header without a magic (before POSIX)."""
     if len(head) < HEAD:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Tar archives read forward: their members' names, sizes and bytes, whatever lies around them; nothing is unpacked to disk."""
+"""Read tar archives forward: the members' names, sizes and bytes; nothing is extracted to disk."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mlpack.readers.limits import MIB, CutOffError, Limits
 from mlpack.readers.streams import CHUNK, Source
 
 _MAGIC_AT, _MAGIC = 257, b"ustar"
-HEAD = 512  # so many bytes tell
-_LONGEST_HEADER = MIB  # of a long name, or of what pax says about a member
+HEAD = 512  # bytes that identify a tar
+_LONGEST_HEADER = MIB  # of a long name or a pax header
 _ABOUT_A_MEMBER = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -26,7 +26,7 @@ _ABOUT_A_MEMBER = (
 
 @dataclass(frozen=True, kw_only=True)
 class TarMember:
-    """A regular file: its name without `./` (None where it leads out of the folder one unpacks into), `source` its bytes."""
+    """A regular file: its name without `./` (None when it points outside the extraction folder), `source` its bytes."""
 
     name: str | None
     written: str
@@ -35,26 +35,28 @@ class TarMember:
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether these first bytes are a tar's."""
+    """Whether these are the first bytes of a tar."""
     return head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
 
 
 def tar_members(file: BinaryIO, source: Source | None) -> Iterator[TarMember]:
-    """The members in their order; of a compressed tar `source` is what `file` unpacks to. Each one's bytes only until the next.
+    """The members in order; `source` is the decompressed tar, if it is compressed.
 
-    Devices, pipes and links are left out, unless their name leads out. Raises CutOffError for what is broken or cut off, for
-    a name that is there twice, and for sparse files, whose size nothing in the archive backs.
+    The bytes of a member are available until the next one is read.
+
+    Devices, pipes and links are left out, unless their name points outside the extraction folder. Raises CutOffError for a
+    broken or truncated archive, for duplicate names, and for sparse files, whose size is unrelated to the archive's size.
     """
     seen: set[str] = set()
     try:
         with _opened(file, source) as archive:
             while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # the library would keep every header
+                archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every header
                 name = tidy(member.name)
                 if member.issparse():
-                    raise CutOffError(f"the tar archive holds a sparse file ({member.name[:100]!r})")
+                    raise CutOffError(f"the tar archive contains a sparse file ({member.name[:100]!r})")
                 if name is not None and member.isfile() and name in seen:
-                    raise CutOffError(f"the tar archive holds {name[:100]!r} twice")
+                    raise CutOffError(f"the tar archive contains {name[:100]!r} twice")
                 if name is None or member.isfile():
                     seen.add(name or member.name)
                     yield TarMember(name=name, written=member.name, size=member.size, source=_Member(archive, member))
@@ -65,7 +67,7 @@ def tar_members(file: BinaryIO, source: Source | None) -> Iterator[TarMember]:
 
 
 def tidy(name: str) -> str | None:
-    """A member's name without `./`; None when it leads out of the folder one unpacks into."""
+    """A member's name without `./`; None when it points outside the extraction folder."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name:
         return None
@@ -74,7 +76,7 @@ def tidy(name: str) -> str | None:
 
 @contextmanager
 def _opened(file: BinaryIO, source: Source | None) -> Iterator[tarfile.TarFile]:
-    """The tar, as a stream where it is compressed: what unpacks it is bounded by ours and not by tarfile's own."""
+    """The open tar, as a stream if it is compressed; decompression is bounded here, not by tarfile."""
     file.seek(0)
     if source is None:
         with tarfile.open(fileobj=file, mode="r:", tarinfo=_Header) as archive:
@@ -85,18 +87,18 @@ def _opened(file: BinaryIO, source: Source | None) -> Iterator[tarfile.TarFile]:
 
 
 class _Header(tarfile.TarInfo):
-    """A member's header; tarfile reads what a header says about the next member into memory, however long it claims to be."""
+    """A member's header with a bounded size: tarfile reads long-name and pax headers into memory, whatever their length."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         found = super().frombuf(buf, encoding, errors)
         if found.type in _ABOUT_A_MEMBER and found.size > _LONGEST_HEADER:
-            raise CutOffError(f"the tar archive holds a header of {found.size} bytes")
+            raise CutOffError(f"the tar archive contains a header of {found.size} bytes")
         return found
 
 
 class _Reader:
-    """A source as the file object that tarfile's streaming mode reads."""
+    """A source as a file object for tarfile's streaming mode."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -110,7 +112,7 @@ class _Reader:
 
 
 class _Member:
-    """A member's bytes, opened when they are first asked for."""
+    """A member's bytes; opened at the first read."""
 
     def __init__(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         self._archive, self._member = archive, member

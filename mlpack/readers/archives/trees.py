@@ -1,4 +1,4 @@
-"""A folder of files wherever it lies, on disk or in an archive: Tree, its names and sizes, and each file's bytes."""
+"""Tree: the files of a folder on disk or in an archive, with their names, sizes and bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 from mlpack.readers.archives.tars import HEAD, is_tar, tar_members
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.archives.zips import ZipMember, open_member, read_directory
-from mlpack.readers.encodings.safetensors import announced
+from mlpack.readers.encodings.safetensors import looks_like_safetensors
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.streams import CHUNK, ChunkSource, FileSource, Source, compression_of, peek, unpacked
 
@@ -22,11 +22,11 @@ _MOST_FILES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Tree:
-    """The files below a root by their POSIX names, sorted, with their sizes in bytes (of a compressed file -1 at first).
+    """The files below a root by POSIX name, sorted, with their sizes in bytes (-1 when not known yet).
 
-    `container` is what holds them: a folder, a zip, a tar (also compressed), or `packed`: one compressed file. `prefix` is
-    where in it the root lies ("" or ending in /). `problem` says why the listing stopped, `escaping` names members whose
-    names lead out of the folder one unpacks into; neither is ever unpacked.
+    `container` is a folder, a zip, a tar (also compressed), or `packed`: one compressed file. `prefix` is the path of the
+    root in it ("" or ending in /). `problem` says why the listing is incomplete; `escaping` lists members whose names
+    point outside the extraction folder, which are never extracted.
     """
 
     path: Path
@@ -43,11 +43,11 @@ class Tree:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every file's name below the root, sorted."""
+        """The names of all files below the root, sorted."""
         return tuple(self.sizes)
 
     def below(self, folder: str) -> Tree:
-        """The tree whose root is that folder of this one ("" is the same tree)."""
+        """The subtree of a folder ("" is the tree itself)."""
         if not folder:
             return self
         start = folder.rstrip("/") + "/"
@@ -56,9 +56,9 @@ class Tree:
 
     @contextmanager
     def open(self, name: str) -> Iterator[Source]:
-        """A file's bytes, read forward; reading raises CutOffError for what is broken, cut off or a bomb.
+        """A file's bytes as a forward stream; reading raises CutOffError for broken or truncated data and for bombs.
 
-        Raises CutOffError when the container cannot be opened again; KeyError for a name that is not there.
+        Raises CutOffError when the container cannot be opened again, KeyError for an unknown name.
         """
         if name not in self.sizes:
             raise KeyError(name)
@@ -77,22 +77,22 @@ class Tree:
                 yield ChunkSource(_tar_member(file, self.path, self.compression, whole, budget), budget)
 
     def read(self, name: str, limit: int) -> bytes:
-        """A file's first `limit` bytes at most; raises as `open` does."""
+        """At most the first `limit` bytes of a file; raises the same errors as `open`."""
         with self.open(name) as source:
             return peek(source, limit)[0]
 
     def stream(self, name: str) -> Iterator[bytes]:
-        """A file's bytes in chunks; raises as `open` does."""
+        """A file's bytes in chunks; raises the same errors as `open`."""
         with self.open(name) as source:
             while chunk := source.read(CHUNK * 4):
                 yield chunk
 
 
 def open_tree(path: Path) -> Tree | None:
-    """The files in a folder, a zip, a tar or a compressed file; None for a file that holds no others.
+    """The files in a folder, a zip, a tar or a compressed file; None for any other file.
 
-    Nothing is unpacked to disk. Links in a folder are followed only within it; devices, pipes and links of a tar are left
-    out. A directory that cannot be read to its end gives a tree with a `problem`. Raises OSError.
+    Nothing is extracted to disk. Links in a folder are followed only inside it; devices, pipes and links of a tar are left
+    out. A directory that cannot be read to the end results in a tree with a `problem`. Raises OSError.
     """
     if path.is_dir():
         return _folder(path)
@@ -104,7 +104,7 @@ def open_tree(path: Path) -> Tree | None:
         if is_tar(head):
             return _tar(path, file, None, size)
         compression = compression_of(head)
-        if compression is None or compression == "zfile" or announced(head, size):
+        if compression is None or compression == "zfile" or looks_like_safetensors(head, size):
             return None
         return _compressed(path, file, compression, size)
 
@@ -118,22 +118,22 @@ def _folder(path: Path) -> Tree:
         folders.sort()
         for item in sorted(Path(folder) / name for name in (*folders, *files)):
             name = item.relative_to(path).as_posix()
-            if item.is_symlink() and not _stays(item, root):
+            if item.is_symlink() and not _is_inside(item, root):
                 escaping.append(name)
             elif item.is_file():
                 sizes[name] = item.stat().st_size
         if len(sizes) > _MOST_FILES:
-            problem = f"the folder holds more than {_MOST_FILES} files"
+            problem = f"the folder contains more than {_MOST_FILES} files"
             break
     return Tree(
         path=path, container="folder", sizes=dict(sorted(sizes.items())), escaping=tuple(escaping), problem=problem
     )
 
 
-def _stays(link: Path, root: Path) -> bool:
+def _is_inside(link: Path, root: Path) -> bool:
     try:
         return link.resolve().is_relative_to(root)
-    except (OSError, RuntimeError):  # a link that leads back to itself
+    except (OSError, RuntimeError):  # a link loop
         return False
 
 
@@ -176,7 +176,7 @@ def _tar(path: Path, file: BinaryIO, compression: str | None, size: int) -> Tree
 
 
 def _compressed(path: Path, file: BinaryIO, compression: str, size: int) -> Tree | None:
-    """A compressed tar, or the one file that was compressed, under the name it had before."""
+    """A compressed tar, or a single compressed file under its original name."""
     try:
         head, _ = peek(_decompressed(file, path, compression, Budget(Limits(), size)), HEAD)
     except CutOffError as stopped:

@@ -1,8 +1,8 @@
-"""The records of a zip archive (PKWARE's appnote), accepted only where all readers of zip archives read them alike.
+"""The records of a zip archive (PKWARE's appnote), accepted only if all zip readers interpret them the same way.
 
 Python's zipfile, torch's miniz and others disagree on archives that no tool writes: bytes before or after the archive, a
-directory at another place than its offset says, members that lie over each other, local headers that contradict the
-directory. A file that could be read in two ways is refused here, whichever of them is harmless.
+directory at an offset other than the recorded one, overlapping members, local headers that contradict the directory. An
+ambiguous file is refused, even if one of its readings is harmless.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _LONGEST_COMMENT = 0xFFFF
 _LONGEST_DIRECTORY = 256 * MIB
-_FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF  # the value stands in a zip64 field
+_FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF  # the value is in a zip64 field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 _ENCRYPTED, _DESCRIPTOR, _STRONG, _UTF8, _MASKED = 1, 1 << 3, 1 << 6, 1 << 11, 1 << 13
 _STORED = 0
@@ -31,7 +31,7 @@ _FOLDER = 0x10  # in a member's external attributes, by MS-DOS
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A member: its name, `raw` as written, its method, where its data begin, `size` as stored, `whole` unpacked."""
+    """A member: its name, `raw` as written, its method, the offset of its data, `size` stored, `whole` uncompressed."""
 
     name: str
     raw: bytes
@@ -45,13 +45,13 @@ class Entry:
 
 
 def read_entries(file: BinaryIO, size: int, limit: int) -> list[Entry]:
-    """All members in the directory's order. Raises CutOffError for what is broken, cut off, ambiguous or above `limit`."""
+    """All members in directory order. Raises CutOffError for a broken, truncated or ambiguous archive, or above `limit`."""
     try:
         count, start, length = _end(file, size)
         if count > limit:
             raise CutOffError(f"the zip archive lists more than {limit} members")
         if length > _LONGEST_DIRECTORY:
-            raise CutOffError("the zip archive's directory is longer than is read here")
+            raise CutOffError("the zip archive's directory is too long to be read")
         entries = _directory(_at(file, start, length), count)
         _names_differ(entries)
         return _placed(file, entries, start)
@@ -60,7 +60,7 @@ def read_entries(file: BinaryIO, size: int, limit: int) -> list[Entry]:
 
 
 def directory_length(file: BinaryIO, size: int) -> int:
-    """How long the directory is that the last end record speaks of; 0 where there is none."""
+    """The length of the directory according to the last end record; 0 without one."""
     tail = min(size, _END.size + _LONGEST_COMMENT)
     data = _at(file, size - tail, tail)
     place = data.rfind(END)
@@ -71,10 +71,10 @@ def directory_length(file: BinaryIO, size: int) -> int:
 
 
 def data_start(file: BinaryIO, offset: int) -> int | None:
-    """Where a member's data begin by its local header at `offset`, which is not compared with anything."""
+    """The offset of a member's data by its local header at `offset`, without consistency checks."""
     try:
         head = _at(file, offset, _LOCAL.size)
-    except (OSError, ValueError, OverflowError):  # a directory that lies gives places that no file has
+    except (OSError, ValueError, OverflowError):  # a false directory has offsets outside the file
         return None
     if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
         return None
@@ -83,10 +83,10 @@ def data_start(file: BinaryIO, offset: int) -> int | None:
 
 
 def ends_as_zip(file: BinaryIO, size: int, *, exactly: bool = False, after: int = 0) -> bool:
-    """Whether some reader would open the file as a zip archive, whatever it begins with.
+    """Whether some reader would open the file as a zip archive, whatever its first bytes.
 
-    Such a reader looks for the end record in the last 64 KiB. `exactly`: only an archive that ends where the file ends.
-    `after`: only one whose end record lies there or further on.
+    Such readers search for the end record in the last 64 KiB. `exactly`: only an archive that ends with the file. `after`:
+    only one whose end record is at this offset or later.
     """
     tail = min(size, _END.size + _LONGEST_COMMENT)
     data = _at(file, size - tail, tail)
@@ -114,7 +114,7 @@ def _at(file: BinaryIO, place: int, count: int) -> bytes:
 
 
 def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
-    """How many members there are, where the directory begins, and how long it is."""
+    """The number of members, and the offset and length of the directory."""
     tail = min(size, _END.size + _LONGEST_COMMENT)
     data = _at(file, size - tail, tail)
     place = data.rfind(END)
@@ -125,12 +125,12 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
     if len(text) != comment or b"PK" in text or any(not 32 <= byte < 127 and byte not in b"\t\r\n" for byte in text):
         raise CutOffError("the zip archive does not end where its end record says, so it can be read in two ways")
     end = size - tail + place
-    told = (disk, first, here, count, length, start)
+    stated = (disk, first, here, count, length, start)
     large = _end64(file, end)
     if large is not None:
         end, exact = large
         full = (_FULL16, _FULL16, _FULL16, _FULL16, _FULL32, _FULL32)
-        if any(short not in (most, long) for short, most, long in zip(told, full, exact, strict=True)):
+        if any(short not in (most, long) for short, most, long in zip(stated, full, exact, strict=True)):
             raise CutOffError("the zip archive's two end records contradict each other")
         disk, first, here, count, length, start = exact
     elif _FULL32 in (length, start):
@@ -143,7 +143,7 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
 
 
 def _end64(file: BinaryIO, end: int) -> tuple[int, tuple[int, ...]] | None:
-    """Where the zip64 end record lies that belongs to the end record, and its numbers; None where there is none."""
+    """The offset and the numbers of the zip64 end record; None without one."""
     locator = _at(file, end - _LOCATOR.size, _LOCATOR.size)
     if locator[:4] != b"PK\x06\x07":
         return None
@@ -153,7 +153,7 @@ def _end64(file: BinaryIO, end: int) -> tuple[int, tuple[int, ...]] | None:
         raise CutOffError("the zip archive's zip64 end record is not where it should be, so it can be read in two ways")
     _, length, _, _, *exact = _END64.unpack(record)
     if length != _END64.size - 12:
-        raise CutOffError("the zip archive's zip64 end record has another length than its kind")
+        raise CutOffError("the zip archive's zip64 end record has a wrong length")
     return place, tuple(exact)
 
 
@@ -162,7 +162,7 @@ def _directory(data: bytes, count: int) -> list[Entry]:
     place = 0
     while place < len(data):
         if place + _CENTRAL.size > len(data) or data[place : place + 4] != b"PK\x01\x02" or len(entries) == count:
-            raise CutOffError("the zip archive's directory is broken, or holds other than its end record says")
+            raise CutOffError("the zip archive's directory is broken, or contradicts its end record")
         head = _CENTRAL.unpack_from(data, place)
         _, _, _, flags, method, _, _, crc, size, whole, names, extras, comments, disk, _, attributes, offset = head
         place += _CENTRAL.size
@@ -181,35 +181,35 @@ def _directory(data: bytes, count: int) -> list[Entry]:
             raise CutOffError(f"the zip member {name!r} is encrypted")
         if (method == _STORED and size != whole) or (name.endswith("/") and whole):
             raise CutOffError(f"the zip member {name!r} has sizes that contradict each other")
-        if attributes & _FOLDER and not name.endswith("/"):  # torch's reader then gives memory that nobody wrote
+        if attributes & _FOLDER and not name.endswith("/"):  # torch's reader would return uninitialised memory
             raise CutOffError(f"the zip member {name!r} is a file by its name and a folder by its attributes")
         entries.append(
             Entry(name=name, raw=raw, flags=flags, method=method, crc=crc, offset=offset, size=size, whole=whole)
         )
     if len(entries) != count:
-        raise CutOffError("the zip archive's directory holds other than its end record says")
+        raise CutOffError("the zip archive's directory contradicts its end record")
     return entries
 
 
 def _name(raw: bytes, flags: int, fields: dict[int, bytes]) -> str:
-    """A member's name; raises CutOffError for one that readers take for different names."""
-    told = fields.get(_UNICODE_PATH)
-    if told is not None and told[5:] != raw:
-        raise CutOffError(f"a zip member has two names: {raw[:100]!r} and {told[5:105]!r}")
-    name = raw.decode("utf-8" if flags & _UTF8 or told is not None else "cp437")
+    """A member's name; raises CutOffError for one that zip readers decode differently."""
+    unicode_path = fields.get(_UNICODE_PATH)
+    if unicode_path is not None and unicode_path[5:] != raw:
+        raise CutOffError(f"a zip member has two names: {raw[:100]!r} and {unicode_path[5:105]!r}")
+    name = raw.decode("utf-8" if flags & _UTF8 or unicode_path is not None else "cp437")
     if not name or "\0" in name or "\\" in name:
-        raise CutOffError(f"a zip member has a name that readers take for different ones: {name[:100]!r}")
+        raise CutOffError(f"a zip member has a name that zip readers decode differently: {name[:100]!r}")
     return name
 
 
 def _extras(extra: bytes) -> dict[int, bytes]:
-    """The extra fields by their kind."""
+    """The extra fields by kind."""
     fields: dict[int, bytes] = {}
     place = 0
     while place + 4 <= len(extra):
         kind, length = struct.unpack_from("<HH", extra, place)
         if place + 4 + length > len(extra) or (kind in fields and kind in (_ZIP64, _UNICODE_PATH)):
-            raise CutOffError("a zip member's extra fields are broken, or one is there twice")
+            raise CutOffError("a zip member's extra fields are broken, or one occurs twice")
         fields[kind] = extra[place + 4 : place + 4 + length]
         place += 4 + length
     if any(extra[place:]):
@@ -217,23 +217,24 @@ def _extras(extra: bytes) -> dict[int, bytes]:
     return fields
 
 
-def _exact(fields: dict[int, bytes], told: tuple[tuple[int, int], ...]) -> list[int]:
-    """The numbers of a header: those that are too large for it stand in its zip64 field, in the same order."""
+def _exact(fields: dict[int, bytes], numbers: tuple[tuple[int, int], ...]) -> list[int]:
+    """The numbers of a header; those that are too large for it are in its zip64 field, in the same order."""
     data = fields.get(_ZIP64)
     found: list[int] = []
     place = 0
-    for value, full in told:
+    for value, full in numbers:
         width = 8 if full == _FULL32 else 4
         if value == full:
             if data is None or place + width > len(data):
-                raise CutOffError("a zip member's zip64 field does not hold what its header promises")
+                raise CutOffError("a zip member's zip64 field lacks a value that its header refers to")
             found.append(int.from_bytes(data[place : place + width], "little"))
             place += width
         else:
             found.append(value)
-    if data is not None and place != len(data):  # some writers repeat the small ones there
+    if data is not None and place != len(data):  # some writers repeat small numbers in the zip64 field
         whole = b"".join(
-            value.to_bytes(8 if full == _FULL32 else 4, "little") for value, (_, full) in zip(found, told, strict=True)
+            value.to_bytes(8 if full == _FULL32 else 4, "little")
+            for value, (_, full) in zip(found, numbers, strict=True)
         )
         if not data or not whole.startswith(data):
             raise CutOffError("a zip member's zip64 field contradicts its header")
@@ -241,9 +242,9 @@ def _exact(fields: dict[int, bytes], told: tuple[tuple[int, int], ...]) -> list[
 
 
 def _names_differ(entries: list[Entry]) -> None:
-    """Raise CutOffError where two members are the same file, for one reader or for all.
+    """Raise CutOffError when two members are the same file for any reader.
 
-    torch looks members up without regard to the case of letters; a folder's own entry has no content.
+    torch ignores the case of member names; the entry of a folder has no content.
     """
     torch = any(one.name.lower().rpartition("/")[2] in ("data.pkl", "version") for one in entries)
     files: set[str] = set()
@@ -252,22 +253,22 @@ def _names_differ(entries: list[Entry]) -> None:
         path = PurePosixPath(one.name.lower() if torch else one.name)
         kept = folders if one.name.endswith("/") else files
         if path.as_posix() in kept and kept is files:
-            raise CutOffError(f"the zip archive holds {one.name!r} twice")
+            raise CutOffError(f"the zip archive contains {one.name!r} twice")
         kept.add(path.as_posix())
         folders.update(parent.as_posix() for parent in path.parents)
     if both := sorted((files & folders) - {"."}):
-        raise CutOffError(f"the zip archive holds {both[0]!r} as a file and as a folder")
+        raise CutOffError(f"the zip archive contains {both[0]!r} as a file and as a folder")
 
 
 def _placed(file: BinaryIO, entries: list[Entry], end: int) -> list[Entry]:
-    """The entries with their places: the members fill the file from its beginning to the directory, each once."""
+    """The entries with the offsets of their data; members must fill the file up to the directory without gap or overlap."""
     order = sorted(range(len(entries)), key=lambda number: entries[number].offset)
     placed = list(entries)
     place = 0
     for rank, number in enumerate(order):
         one = entries[number]
         if one.offset != place:
-            raise CutOffError("the zip archive holds bytes that belong to no member, or to two")
+            raise CutOffError("the zip archive contains bytes that belong to no member, or to two")
         start = _local(file, one)
         placed[number] = replace(one, start=start)
         place = start + one.size
@@ -276,12 +277,12 @@ def _placed(file: BinaryIO, entries: list[Entry], end: int) -> list[Entry]:
             _described(_at(file, place, min(after - place, 25)), one)
             place = after
     if place != end:
-        raise CutOffError("the zip archive holds bytes that belong to no member, or to two")
+        raise CutOffError("the zip archive contains bytes that belong to no member, or to two")
     return placed
 
 
 def _local(file: BinaryIO, one: Entry) -> int:
-    """Where a member's data begin; raises CutOffError when its local header contradicts the directory."""
+    """The offset of a member's data; raises CutOffError when its local header contradicts the directory."""
     head = _at(file, one.offset, _LOCAL.size)
     if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
         raise CutOffError(f"the zip member {one.name!r} is not where the directory says")
@@ -293,20 +294,20 @@ def _local(file: BinaryIO, one: Entry) -> int:
     fields = _extras(rest[names:])
     if fields.get(_UNICODE_PATH, b"12345" + one.raw)[5:] != one.raw:
         raise CutOffError(f"the zip member {one.name!r} has a second name")
-    if not (flags & _DESCRIPTOR and fields.get(_ZIP64) == bytes(16)):  # to be told behind the data
+    if not (flags & _DESCRIPTOR and fields.get(_ZIP64) == bytes(16)):  # the sizes follow the data
         whole, size = _exact(fields, ((whole, _FULL32), (size, _FULL32)))
     elif {whole, size} == {_FULL32}:
         whole = size = 0
-    told, meant = (crc, size, whole), (one.crc, one.size, one.whole)
+    local, meant = (crc, size, whole), (one.crc, one.size, one.whole)
     later = flags & _DESCRIPTOR and one.flags & _DESCRIPTOR
-    if told != meant and not (later and all(value in (0, right) for value, right in zip(told, meant, strict=True))):
+    if local != meant and not (later and all(value in (0, right) for value, right in zip(local, meant, strict=True))):
         raise CutOffError(f"the zip member {one.name!r} has two headers that contradict each other")
     return one.offset + _LOCAL.size + int(names) + int(extras)
 
 
 def _described(data: bytes, one: Entry) -> None:
-    """Raise CutOffError unless the bytes behind a member are its data descriptor, in one of its four forms."""
+    """Raise CutOffError unless the bytes after a member are its data descriptor, in one of four forms."""
     short = struct.pack("<3L", one.crc, one.size & _FULL32, one.whole & _FULL32)
     long = struct.pack("<LQQ", one.crc, one.size, one.whole)
     if data not in (short, long, b"PK\x07\x08" + short, b"PK\x07\x08" + long):
-        raise CutOffError(f"the zip member {one.name!r} is followed by bytes that are not its own")
+        raise CutOffError(f"the zip member {one.name!r} is followed by bytes that do not belong to it")

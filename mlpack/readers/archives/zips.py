@@ -1,4 +1,4 @@
-"""Zip archives as their central directory tells them: member names, and each member's bytes whatever its checksum says."""
+"""Read zip archives by their central directory: member names, and each member's bytes without checking checksums."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.streams import FileSource, Source, inflated, single
 
 MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-_LONGEST_DOUBTED = 4 << 20  # bytes of a directory that is looked at although it cannot be relied on
-_INNER = 64 << 20  # the largest compressed archive inside an archive that is unpacked to look into it
+_LONGEST_DOUBTED = 4 << 20  # bytes of an unreliable directory that is read anyway
+_INNER = 64 << 20  # the largest compressed archive inside an archive that is decompressed
 
 
 @dataclass(frozen=True, kw_only=True)
 class ZipMember:
-    """One member: its name as written, how it is compressed, where its bytes lie: `size` as stored, `whole` unpacked."""
+    """A member: its name as written, its compression, the offset of its data; `size` stored, `whole` uncompressed."""
 
     name: str
     method: int
     start: int
     size: int
     whole: int
-    escapes: bool  # its name leads out of the folder that one unpacks into
+    escapes: bool  # its name points outside the extraction folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """The members; `problem` says why the archive cannot be relied on: readers may take other members, or none."""
+    """The members; `problem` says why the archive is unreliable: other readers may see other members, or none."""
 
     members: tuple[ZipMember, ...]
     problem: str = ""
@@ -42,8 +42,8 @@ class Directory:
 def read_directory(file: BinaryIO, size: int, limit: int) -> Directory:
     """All members of an archive, unless it has more than `limit`.
 
-    Of one that is broken, cut off or can be read in two ways, those that Python's zipfile finds: what is dangerous in them
-    is to be told all the same.
+    For a broken, truncated or ambiguous archive, the members that Python's zipfile finds, so that dangerous ones are still
+    reported.
     """
     try:
         return Directory(members=tuple(_member(one) for one in read_entries(file, size, limit)))
@@ -84,9 +84,9 @@ def _as_zipfile_reads(file: BinaryIO, size: int, limit: int) -> Iterator[ZipMemb
 
 
 def open_member(file: BinaryIO, member: ZipMember, budget: Budget) -> Source:
-    """A member's bytes, without asking its checksum: loaders differ in whether they verify it.
+    """A member's bytes, without checking the checksum, because not all loaders check it.
 
-    Reading raises CutOffError when compressed data do not end where the member ends, or unpack to another length.
+    Reading raises CutOffError when compressed data end before or after the member's end, or have a wrong length.
     """
     source = FileSource(file, member.start, member.start + member.size)
     if member.method == zipfile.ZIP_STORED:
@@ -95,17 +95,17 @@ def open_member(file: BinaryIO, member: ZipMember, budget: Budget) -> Source:
         return Exact(inflated(source, budget), member.whole)
     if member.method == zipfile.ZIP_BZIP2:
         return Exact(single(source, "bz2", budget), member.whole)
-    raise CutOffError(f"the zip member {member.name!r} is compressed in a way that is not read here ({member.method})")
+    raise CutOffError(f"the zip member {member.name!r} has an unsupported compression method ({member.method})")
 
 
 class Exact:
-    """A source that must have exactly so many bytes: readers differ in what they make of more or fewer."""
+    """A source that must have exactly `size` bytes, because readers treat more or fewer differently."""
 
     def __init__(self, source: Source, size: int) -> None:
         self._source, self._left = source, size
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes; raises CutOffError for one too many, or an end that comes too early."""
+        """At most `count` bytes; raises CutOffError when the source has more or fewer bytes than `size`."""
         data = self._source.read(count)
         self._count(len(data), ended=count > 0 and not data)
         return data
@@ -119,13 +119,13 @@ class Exact:
     def _count(self, count: int, *, ended: bool) -> None:
         self._left -= count
         if self._left < 0 or (ended and self._left):
-            raise CutOffError("a zip member unpacks to another length than its header says")
+            raise CutOffError("a zip member's uncompressed length differs from its header")
 
 
 def open_inner(file: BinaryIO, member: ZipMember, budget: Budget) -> tuple[BinaryIO, int]:
-    """A member that is an archive itself, as a file that can be looked into, and its size.
+    """A member that is an archive, as a file for random access, and its size.
 
-    Raises CutOffError when it is compressed and too large to be held in memory.
+    Raises CutOffError when it is compressed and too large for memory.
     """
     if member.method == zipfile.ZIP_STORED:
         source = open_member(file, member, budget)
@@ -141,7 +141,7 @@ def open_inner(file: BinaryIO, member: ZipMember, budget: Budget) -> tuple[Binar
 
 
 class _Part(io.BytesIO):
-    """A part of a file as a file of its own; nothing of it is held."""
+    """A part of a file as a file object, read from the file when needed."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         super().__init__()

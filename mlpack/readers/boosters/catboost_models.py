@@ -1,4 +1,4 @@
-"""What CatBoost's .cbm and JSON models tell: CatBoostFacts, from a flatbuffer's tables alone, with the trees stepped over."""
+"""Read the facts of CatBoost's .cbm and JSON models from their tables; the trees are skipped."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Opener = Callable[[], AbstractContextManager[Source]]
 Kind = Literal["float", "categorical", "text", "embedding"]
 
 MAGIC = b"CBM1"
-PLOTTING = ("graphviz", "matplotlib", "plotly")  # `import catboost` works without them, which are half of what it adds
+PLOTTING = ("graphviz", "matplotlib", "plotly")  # large requirements that `import catboost` does not need
 _BLOCK = 1 << 18
-_MOST_BLOCKS = 4096  # of a core's tables: a gigabyte, which has room for the borders of a million features
+_MOST_BLOCKS = 4096  # of the core's tables: a gigabyte, enough for the borders of a million features
 _MOST_FEATURES = 1 << 18
-_MOST_SKIPPED = 4 << 30  # bytes that are unpacked on the way to them
-_AHEAD = 16  # blocks that are kept when one is unpacked
-_LONGEST = 2 << 20  # the longest text of the information map that is read: the settings, labels by the thousand
-_MOST_NAMES = 32 << 20  # bytes of all names of features
-_MOST_GAPS = 1 << 16  # columns that training passed by
-# https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers: the fields' places in their tables.
+_MOST_SKIPPED = 4 << 30  # decompressed bytes that are skipped to reach them
+_AHEAD = 16  # blocks that are kept for each one that is decompressed
+_LONGEST = 2 << 20  # the longest text of the information map (settings, thousands of labels)
+_MOST_NAMES = 32 << 20  # bytes of all feature names
+_MOST_GAPS = 1 << 16  # columns that training ignored
+# https://github.com/catboost/catboost/tree/master/catboost/libs/model/flatbuffers: the fields' slots in their tables.
 _TREES, _INFO, _PARTS = 1, 2, 3
 _APPROX, _TREE_SIZES = 0, 2
-_FEATURES: dict[Kind, tuple[int, int, int]] = {  # where the vector is, then a feature's flat index and its name
+_FEATURES: dict[Kind, tuple[int, int, int]] = {  # slots of the vector, of a feature's flat index and of its name
     "float": (5, 2, 4), "categorical": (4, 1, 2), "text": (12, 1, 2), "embedding": (18, 1, 2),
 }  # fmt: skip
 _INFO_KEYS = ("class_params", "catboost_version_info", "params", "multiclass_params")
@@ -48,7 +48,7 @@ _JSON_FEATURES: dict[str, Kind] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A column of the training table: its place, its name ("" where there was none), what it holds."""
+    """A column of the training table: its index, its name ("" for none), its kind."""
 
     place: int
     name: str
@@ -57,7 +57,7 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class CatBoostFacts:
-    """A model: `features` by their place; `classes` None for what is no classifier; `outputs` how many values a row gets."""
+    """A model: `features` sorted by index; `classes` None unless it is a classifier; `outputs` values per row."""
 
     serialisation: Literal["cbm", "json"]
     version: str | None
@@ -69,11 +69,11 @@ class CatBoostFacts:
 
 
 def read_catboost(opened: Opener, head: bytes, size: int) -> CatBoostFacts | None:
-    """The facts of a model file; None when it is none of CatBoost's. Raises CutOffError for one that is broken."""
+    """The facts of a model file; None when it is not CatBoost's. Raises CutOffError for a broken one."""
     if head.startswith(MAGIC):
         (length,) = struct.unpack("<I", head[4:8].ljust(4, b"\0"))
         if 0 <= size < length + 8:
-            raise CutOffError(f"it is cut off: {length + 8} bytes were promised and {size} are there")
+            raise CutOffError(f"it is cut off: it declares {length + 8} bytes and has {size}")
         core = _Core(opened, length)
         facts = _facts_of_core(core)
         _check_counters(core, opened, length)
@@ -86,18 +86,18 @@ def read_catboost(opened: Opener, head: bytes, size: int) -> CatBoostFacts | Non
 
 
 class _Core:
-    """The flatbuffer of a .cbm, read in blocks where it is asked."""
+    """The flatbuffer of a .cbm, read in blocks on demand."""
 
     def __init__(self, opened: Opener, length: int) -> None:
         self._opened, self._length = opened, length
         self._blocks: dict[int, bytes] = {}
         self._read = 0
-        self._skipped = 0  # on the way to the blocks, which a compressed file's reader must unpack
+        self._skipped = 0  # bytes before the blocks, which must be decompressed in a compressed file
 
     def bytes_at(self, place: int, count: int) -> bytes:
-        """Bytes of the core; raises CutOffError for a place that is not in it."""
+        """Bytes of the core; raises CutOffError for an offset outside it."""
         if place < 0 or count < 0 or place + count > self._length:
-            raise CutOffError("its table of contents points out of it")
+            raise CutOffError("its table of contents points outside it")
         first, last = place // _BLOCK, (place + max(count, 1) - 1) // _BLOCK
         data = b"".join(self._block(number) for number in range(first, last + 1))
         start = place - first * _BLOCK
@@ -111,22 +111,22 @@ class _Core:
             if len(self._blocks) >= 64:
                 self._blocks.clear()
             with self._opened() as source:
-                ahead = 1 if isinstance(source, FileSource) else _AHEAD  # unpacking up to there is the work
+                ahead = 1 if isinstance(source, FileSource) else _AHEAD  # decompressing up to there is the main cost
                 self._read += ahead
                 self._skipped += 0 if ahead == 1 else number * _BLOCK
                 if self._read > _MOST_BLOCKS or self._skipped > _MOST_SKIPPED:
-                    raise CutOffError("its tables take more than any model's")
+                    raise CutOffError("its tables are larger than any model's")
                 source.skip(8 + number * _BLOCK)
                 for one in range(number, number + ahead):
                     self._blocks[one] = _read_block(source)
         return self._blocks[number]
 
     def number(self, place: int, form: str = "<I") -> int:
-        """The whole number at a place."""
+        """The whole number at an offset."""
         return int(struct.unpack(form, self.bytes_at(place, struct.calcsize(form)))[0])
 
     def at(self, table: int, slot: int) -> int | None:
-        """Where a table's field lies; None when it has its default."""
+        """The offset of a table's field; None when it has its default."""
         vtable = table - self.number(table, "<i")
         if 4 + 2 * slot + 2 > self.number(vtable, "<H"):
             return None
@@ -134,18 +134,18 @@ class _Core:
         return table + step if step else None
 
     def inner(self, table: int, slot: int) -> int | None:
-        """Where the table, text or vector lies that a field refers to."""
+        """The offset of the table, text or vector that a field refers to."""
         place = self.at(table, slot)
         return None if place is None else place + self.number(place)
 
     def text(self, place: int | None, longest: int = _LONGEST) -> str:
-        """The text at a place, "" for none."""
+        """The text at an offset, "" for None."""
         if place is None:
             return ""
         return self.bytes_at(place + 4, min(self.number(place), longest)).decode("utf-8", "replace")
 
     def items(self, place: int | None, most: int) -> Iterator[int]:
-        """Where the tables of a vector lie; raises CutOffError when there are more than `most`."""
+        """The offsets of the tables of a vector; raises CutOffError when there are more than `most`."""
         if place is None:
             return
         count = self.number(place)
@@ -165,29 +165,29 @@ def _read_block(source: Source) -> bytes:
 
 
 def _check_counters(core: _Core, opened: Opener, length: int) -> None:
-    """The counters of categories behind the core (their number, then each one's size and bytes) are all there."""
+    """Raise CutOffError unless the category counters after the core (number, then size and bytes of each) are complete."""
     parts = [core.text(place, 64) for place in core.items(core.inner(core.number(0), _PARTS), 100)]
     if parts != ["static_provider_v1"]:
-        return  # of texts and embeddings, whose sizes lie deeper
+        return  # for texts and embeddings, whose sizes are nested deeper
     with opened() as source:
         source.skip(8 + length)
         (count,) = struct.unpack("<I", source.read(4).ljust(4, b"\xff"))
         for _ in range(min(count, _MOST_FEATURES)):
             size = source.read(4)
             if len(size) < 4 or source.skip(int.from_bytes(size, "little")) < int.from_bytes(size, "little"):
-                raise CutOffError("it is cut off within the counters of its categories")
+                raise CutOffError("it is cut off within its category counters")
 
 
 def _facts_of_core(core: _Core) -> CatBoostFacts:
     root = core.number(0)
     trees = core.inner(root, _TREES)
     if trees is None or not core.text(core.inner(root, 0), 64).startswith("Fla"):
-        raise CutOffError("its core is not CatBoost's")
+        raise CutOffError("its core is not a CatBoost model")
     info: dict[str, str] = {}
     for table in core.items(core.inner(root, _INFO), 10_000):
         key = core.text(core.inner(table, 0), 256)
         if key in info:
-            raise CutOffError(f"it says `{key}` twice")
+            raise CutOffError(f"it contains `{key}` twice")
         if key in _INFO_KEYS:
             info[key] = core.text(core.inner(table, 1))
     approx = core.at(trees, _APPROX)
@@ -202,13 +202,13 @@ def _facts_of_core(core: _Core) -> CatBoostFacts:
 
 
 def _features_of_core(core: _Core, trees: int) -> Iterator[Feature]:
-    """The features of every kind; each has a table of its own, so that a small file cannot tell of many."""
+    """The features of every kind; each must have its own table, so that a small file cannot list many."""
     seen: set[int] = set()
     left = _MOST_NAMES
     for kind, (slot, flat, name) in _FEATURES.items():
         for table in core.items(core.inner(trees, slot), _MOST_FEATURES - len(seen)):
             if table in seen:
-                raise CutOffError("it tells of one feature twice")
+                raise CutOffError("it lists a feature twice")
             seen.add(table)
             place = core.at(table, flat)
             if place is not None:
@@ -217,32 +217,32 @@ def _features_of_core(core: _Core, trees: int) -> Iterator[Feature]:
                 )
                 left -= len(feature.name)
                 if left < 0:
-                    raise CutOffError("the names of its features take more than any model's")
+                    raise CutOffError("its feature names are longer than any model's")
                 yield feature
 
 
 def _facts_of_json(source: Source) -> CatBoostFacts:
     found: dict[str, Any] = {}
     pick(JsonCursor(source), _JSON_WANTED, found, stop=frozenset())
-    told, info = found.get("features_info"), found.get("model_info")
-    if not isinstance(told, dict) or not isinstance(info, dict):
-        raise CutOffError("it begins like a CatBoost model, and lacks what every such model has")
+    tables, info = found.get("features_info"), found.get("model_info")
+    if not isinstance(tables, dict) or not isinstance(info, dict):
+        raise CutOffError("it begins like a CatBoost model, but lacks required fields")
     features = []
     for key, kind in _JSON_FEATURES.items():
-        listed = told.get(key) or []
+        listed = tables.get(key) or []
         if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-            raise CutOffError("its features are no list")
+            raise CutOffError("its features are not a list")
         for one in listed:
             name = one.get("feature_id") or ""
             if not isinstance(name, str):
-                raise CutOffError("the name of a feature is no text")
+                raise CutOffError("a feature name is not a text")
             features.append(Feature(place=whole(one.get("flat_feature_index", 0)), name=name, kind=kind))
     parsed = {key: _parsed(value) for key, value in info.items() if key in _INFO_KEYS}
     return _facts("json", features, parsed, 0, None)
 
 
 def _parsed(value: Any) -> Any:
-    """A text of the information map as what it says: JSON, or itself."""
+    """The value of a text in the information map: parsed JSON, or the text itself."""
     if not isinstance(value, str) or not value.startswith("{"):
         return value
     try:
@@ -260,7 +260,7 @@ def _facts(
 ) -> CatBoostFacts:
     places = {one.place for one in features}
     if not features or min(places) < 0 or max(places) >= len(places) + _MOST_GAPS or len(places) < len(features):
-        raise CutOffError("it does not tell its features, each in a place of its own")
+        raise CutOffError("it does not list its features, each with its own index")
     release = _RELEASE.search(str(info.get("catboost_version_info", "")))
     params = info.get("params") if isinstance(info.get("params"), dict) else {}
     loss = params.get("loss_function") or {}  # type: ignore[union-attr]  # a dict, as the line above has it
@@ -278,12 +278,12 @@ def _facts(
 
 
 def _classes(info: Mapping[str, Any], params: Any) -> tuple[Any, ...] | None:
-    """A classifier's labels, in the order of its probabilities."""
-    told = info.get("class_params") or info.get("multiclass_params")
-    names = told.get("class_names") if isinstance(told, dict) else None
+    """A classifier's labels, in the order of the probabilities."""
+    parameters = info.get("class_params") or info.get("multiclass_params")
+    names = parameters.get("class_names") if isinstance(parameters, dict) else None
     if not names and isinstance(params, dict):
         options = params.get("data_processing_options")
         names = options.get("class_names") if isinstance(options, dict) else None
-    if not names and isinstance(told, dict):
-        names = told.get("class_to_label")
+    if not names and isinstance(parameters, dict):
+        names = parameters.get("class_to_label")
     return scalars(names) if isinstance(names, list) and names else None

@@ -1,4 +1,4 @@
-"""LightGBM's text form of a model: its header and its end, with the trees stepped over."""
+"""Read LightGBM's text form of a model: its header and its end; the trees are skipped."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _CATEGORICAL = re.compile(rb"\[categorical_feature: ([\d,]+)\]")
 
 @dataclass(frozen=True, kw_only=True)
 class LightGBMFacts:
-    """A booster: `version` is that of the text form (`v4`); `objective` "" for one of the user's own.
+    """A booster: `version` is that of the text form (`v4`); `objective` "" for a custom one.
 
-    `categorical` are the places of categorical features, `categories` what pandas held in each, where the model was trained
-    on a DataFrame. `size` is what header and trees take, in bytes, as the header tells it.
+    `categorical` are the indices of categorical features, `categories` their pandas categories, if the model was trained on
+    a DataFrame. `size` is the size of header and trees in bytes, by the header.
     """
 
     version: str
@@ -47,12 +47,12 @@ class LightGBMFacts:
 
 
 def looks_like_lightgbm(head: bytes) -> bool:
-    """Whether a text begins as LightGBM's does."""
+    """Whether a text begins like a LightGBM model."""
     return _BEGINS.match(head) is not None
 
 
 def read_lightgbm(opened: Opener, head: bytes, size: int) -> LightGBMFacts | None:
-    """The facts of a model file; None when it is none of LightGBM's. Raises CutOffError for one that is broken."""
+    """The facts of a model file; None when it is not LightGBM's. Raises CutOffError for a broken one."""
     if not looks_like_lightgbm(head):
         return None
     with opened() as source:
@@ -61,12 +61,12 @@ def read_lightgbm(opened: Opener, head: bytes, size: int) -> LightGBMFacts | Non
         tail, whole = _tail(source, size)
     facts = read_text(header, tail)
     if whole < facts.size:
-        raise CutOffError(f"its trees take {facts.size} bytes, and the file has {whole}")
+        raise CutOffError(f"its trees need {facts.size} bytes, but the file has {whole}")
     return facts
 
 
 def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
-    """The facts of a text of which these are the first and the last bytes; raises CutOffError."""
+    """The facts of a text with these first and last bytes; raises CutOffError."""
     found = _TREES.search(header)
     start = found.start() if found else len(header)
     lines = _lines(header[:start])
@@ -75,11 +75,11 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
         [whole(size.decode("ascii", "replace")) for size in _words(lines, b"tree_sizes", MOST_TREES)] if found else []
     )
     if min(trees, default=0) < 0:
-        raise CutOffError("its header is broken: a tree has less than no bytes")
+        raise CutOffError("its header is broken: a tree has a negative size")
     names = tuple(name.decode("utf-8", "replace") for name in _words(lines, b"feature_names", MOST_FEATURES))
-    told = _text(lines, b"max_feature_idx", b"%d" % (len(names) - 1))
-    if not names or len(names) != whole(told) + 1:
-        raise CutOffError("its header is broken: it does not name its features")
+    last = _text(lines, b"max_feature_idx", b"%d" % (len(names) - 1))
+    if not names or len(names) != whole(last) + 1:
+        raise CutOffError("its header is broken: it does not list all features")
     return LightGBMFacts(
         version=_text(lines, b"version", b"v1"),
         objective=_text(lines, b"objective", b"").partition(" ")[0],
@@ -93,11 +93,11 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
 
 
 def _lines(header: bytes) -> dict[bytes, bytes]:
-    """The header's lines that are wanted; raises CutOffError for one that comes twice."""
+    """The needed lines of the header; raises CutOffError for a duplicate."""
     found: dict[bytes, bytes] = {}
     for line in _LINE.finditer(header):
         if line[1] in found:
-            raise CutOffError(f"its header says `{line[1].decode()}` twice")
+            raise CutOffError(f"its header contains `{line[1].decode()}` twice")
         found[line[1]] = line[2]
     return found
 
@@ -110,12 +110,12 @@ def _words(lines: Mapping[bytes, bytes], key: bytes, most: int) -> list[bytes]:
     """The words of a line; raises CutOffError when there are more than `most`, before they take any memory."""
     line = lines.get(key, b"")
     if line.count(b" ") + line.count(b"\t") >= most:
-        raise CutOffError(f"its `{key.decode()}` are more than {most}, the most that can be served")
+        raise CutOffError(f"it has more `{key.decode()}` than can be served ({most})")
     return line.split()
 
 
 def _categorical(lines: Mapping[bytes, bytes], tail: bytes, features: int) -> tuple[int, ...]:
-    """The places of categorical features: as the parameters list them, or as their values look."""
+    """The indices of categorical features, from the parameters or from the form of their values."""
     named = list(_CATEGORICAL.finditer(tail))
     listed = named[-1][1] if named else b""
     if listed.count(b",") >= MOST_FEATURES:
@@ -124,7 +124,7 @@ def _categorical(lines: Mapping[bytes, bytes], tail: bytes, features: int) -> tu
     infos = enumerate(_words(lines, b"feature_infos", MOST_FEATURES))
     places = places or tuple(place for place, info in infos if info != b"none" and not info.startswith(b"["))
     if places and not 0 <= min(places) <= max(places) < features:
-        raise CutOffError("it says that columns are categories which it does not have")
+        raise CutOffError("it lists categorical columns that do not exist")
     return places
 
 
@@ -139,7 +139,7 @@ def _header(source: Source) -> bytes:
 
 
 def _tail(source: Source, size: int) -> tuple[bytes, int]:
-    """The last bytes, and how many there are in all."""
+    """The last bytes, and the total number of bytes."""
     whole = source.skip(size - _TAIL) if size > _TAIL else 0
     kept = b""
     while data := source.read(CHUNK):
@@ -149,19 +149,19 @@ def _tail(source: Source, size: int) -> tuple[bytes, int]:
 
 
 def _categories(tail: bytes) -> tuple[tuple[Any, ...], ...]:
-    """The last line, which is the Python package's: JSON with the categories of each categorical column of the DataFrame."""
+    """The last line, written by the Python package: JSON with the categories of each categorical DataFrame column."""
     place = tail.rfind(_PANDAS)
     if place < 0:
         return ()
     try:
-        told = json.loads(tail[place + len(_PANDAS) :].splitlines()[0].decode("utf-8", "replace"))
+        document = json.loads(tail[place + len(_PANDAS) :].splitlines()[0].decode("utf-8", "replace"))
     except (ValueError, RecursionError, IndexError) as error:
         raise CutOffError("its last line, the categories of its columns, is broken") from error
-    return categories_of(told)
+    return categories_of(document)
 
 
-def categories_of(told: Any) -> tuple[tuple[Any, ...], ...]:
+def categories_of(document: Any) -> tuple[tuple[Any, ...], ...]:
     """`pandas_categorical` as values: a list of lists, or None."""
-    if not isinstance(told, list):
+    if not isinstance(document, list):
         return ()
-    return tuple(scalars(values) if isinstance(values, list) else () for values in told)
+    return tuple(scalars(values) if isinstance(values, list) else () for values in document)

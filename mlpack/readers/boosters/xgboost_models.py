@@ -1,4 +1,4 @@
-"""What XGBoost's JSON, UBJSON and old binary models tell: XGBoostFacts, with the trees stepped over."""
+"""Read the facts of XGBoost's JSON, UBJSON and old binary models; the trees are skipped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlpack.readers.encodings.documents import Cursor, Stopped, Wanted, pick
 from mlpack.readers.encodings.json_text import JsonCursor
 from mlpack.readers.encodings.ubjson import UbjCursor
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.streams import CHUNK, MemorySource, Peeked, Source
+from mlpack.readers.streams import CHUNK, MemorySource, PeekedSource, Source
 
 Serialisation = Literal["json", "ubjson", "binary"]
 Opener = Callable[[], AbstractContextManager[Source]]
 
-# https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html: keys come sorted, so what lies behind the trees is
-# in the document's last bytes.
+# https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html: keys are sorted, so the keys after the trees are in
+# the document's last bytes.
 _BOOSTER: Wanted = {"model": {"cats": {"enc": None}, "gbtree_model_param": None, "boosted_rounds": None}}
 _LEARNER: Wanted = {
     "attributes": None, "feature_names": None, "feature_types": None, "learner_model_param": None, "objective": None,
@@ -36,18 +36,18 @@ _CONFIG: Wanted = {
 _WANTED: Wanted = {**_MODEL, "Config": _CONFIG, "Model": _MODEL}
 _TREES = frozenset({"tree_info", "trees", "iteration_indptr", "weights"})
 _TAIL = 1 << 20
-_MARK = b"CONFIG-offset:"  # XGBoost 1 and 2, in a pickle: this, where the JSON configuration begins, the binary model
-_BINARY = struct.Struct("<fIiiiIII")  # LearnerModelParamLegacy, 136 bytes with what is reserved
+_MARK = b"CONFIG-offset:"  # XGBoost 1 and 2, in a pickle: this, the offset of the JSON configuration, the binary model
+_BINARY = struct.Struct("<fIiiiIII")  # LearnerModelParamLegacy, 136 bytes with the reserved ones
 _BINARY_SIZE = 136
 _VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
 
 
 @dataclass(frozen=True, kw_only=True)
 class XGBoostFacts:
-    """A booster: `version` as far as it is recorded, (major, minor) or with the patch; () before 1.0.
+    """A booster: `version` as recorded, (major, minor) or with the patch; () before 1.0.
 
-    `categories` hold for each categorical feature, by its place, the values it was trained with, where the file keeps them
-    (from 3.1 on). `estimator` is what the scikit-learn interface noted of itself (`classifier`, ...), "" for a plain Booster.
+    `categories` are the values of each categorical feature, by index, if the file records them (since 3.1). `estimator` is
+    the recorded type of the scikit-learn interface (`classifier`, ...), "" for a plain Booster.
     """
 
     serialisation: Serialisation
@@ -65,7 +65,7 @@ class XGBoostFacts:
 
 
 def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
-    """The facts of a model file; None when it is none of XGBoost's. Raises CutOffError for one that is broken."""
+    """The facts of a model file; None when it is not XGBoost's. Raises CutOffError for a broken one."""
     if looks_like_json(head):
         return _document(opened, size, "json")
     if looks_like_ubjson(head):
@@ -74,7 +74,7 @@ def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
 
 
 def looks_like_json(head: bytes) -> bool:
-    """Whether a text begins as XGBoost's JSON does."""
+    """Whether a text begins like XGBoost's JSON."""
     start = head.lstrip()[:4096]
     return (
         not looks_like_config(start)
@@ -84,17 +84,17 @@ def looks_like_json(head: bytes) -> bool:
 
 
 def looks_like_config(head: bytes) -> bool:
-    """Whether a text begins as what `save_config` writes: a learner's settings (its keys come sorted), and no model."""
+    """Whether a text begins like the output of `save_config`: a learner's settings (keys are sorted) without a model."""
     return re.match(rb'\{\s*"learner"\s*:\s*\{\s*"generic_param"\s*:', head.lstrip()) is not None
 
 
 def looks_like_ubjson(head: bytes) -> bool:
-    """Whether bytes begin as XGBoost's UBJSON does."""
+    """Whether bytes begin like XGBoost's UBJSON."""
     return re.match(rb"\{L\x00{7}.(learner|Config|version|Model)", head, re.DOTALL) is not None
 
 
 def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
-    """The facts of what a pickled Booster holds, of which only how it begins and ends is known; None when it is not told."""
+    """The facts of a pickled Booster's buffer, from its first and last bytes; None when they do not record them."""
     try:
         return _buffer(head, tail)
     except CutOffError:
@@ -103,9 +103,11 @@ def read_buffer(head: bytes, tail: bytes = b"") -> XGBoostFacts | None:
 
 def _buffer(head: bytes, tail: bytes) -> XGBoostFacts | None:
     if head.startswith(_MARK):
-        told = _VERSION.findall(tail or head)
+        versions = _VERSION.findall(tail or head)
         facts = read_binary(head[len(_MARK) + 8 :])
-        return facts and (_with_version(facts, _version([part.decode() for part in told[-1]])) if told else facts)
+        return facts and (
+            _with_version(facts, _version([part.decode() for part in versions[-1]])) if versions else facts
+        )
     kind: Serialisation = "json" if looks_like_json(head) else "ubjson"
     if kind == "ubjson" and not looks_like_ubjson(head):
         return read_binary(head)
@@ -117,8 +119,8 @@ def _buffer(head: bytes, tail: bytes) -> XGBoostFacts | None:
     return _facts(found, kind)
 
 
-def _version(told: Any) -> tuple[int, ...]:
-    return tuple(counted(part, 9999, "in its version") for part in told)[:3]
+def _version(parts: Any) -> tuple[int, ...]:
+    return tuple(counted(part, 9999, "in its version") for part in parts)[:3]
 
 
 def _with_version(facts: XGBoostFacts, version: tuple[int, ...]) -> XGBoostFacts:
@@ -140,7 +142,7 @@ def _cursor(source: Source, kind: Serialisation) -> Cursor:
 
 
 def _walk(cursor: Cursor, found: dict[str, Any]) -> bool:
-    """Walk up to the trees; True when there were none to stop at."""
+    """Read up to the trees; True when the document has none."""
     try:
         pick(cursor, _WANTED, found, stop=_TREES)
     except Stopped:
@@ -158,7 +160,7 @@ def _tail(source: Source, size: int) -> bytes:
 
 
 def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
-    """What comes behind the trees; raises CutOffError when the document has no end."""
+    """Read the part after the trees; raises CutOffError when the document has no end."""
     if tail.rstrip()[-1:] != b"}":
         raise CutOffError("it is cut off")
     model = found.setdefault("Model", {}) if "Config" in found else found
@@ -166,19 +168,19 @@ def _walk_tail(tail: bytes, kind: Serialisation, found: dict[str, Any]) -> None:
         mark = f'"{key}"'.encode() if kind == "json" else b"L" + struct.pack(">q", len(key)) + key.encode()
         place = tail.rfind(mark)
         if place >= 0:
-            pick(_cursor(Peeked(b"{", MemorySource(tail[place:])), kind), {**_LEARNER, "version": None}, where)
+            pick(_cursor(PeekedSource(b"{", MemorySource(tail[place:])), kind), {**_LEARNER, "version": None}, where)
 
 
 def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
-    """The facts of a document; raises CutOffError when what every model has is not there, or is no number."""
+    """The facts of a document; raises CutOffError when required fields are missing or no numbers."""
     config = found.get("Config", {})
     model = found.get("Model", found)
     learner, configured = model.get("learner", {}), config.get("learner", {})
     param = learner.get("learner_model_param") or configured.get("learner_model_param")
-    told = learner.get("objective") or configured.get("objective")
-    objective = told.get("name") if isinstance(told, dict) else None
+    recorded = learner.get("objective") or configured.get("objective")
+    objective = recorded.get("name") if isinstance(recorded, dict) else None
     if not isinstance(param, dict) or not isinstance(objective, str):
-        raise CutOffError("it begins like an XGBoost model, and lacks what every such model has")
+        raise CutOffError("it begins like an XGBoost model, but lacks required fields")
     booster = learner.get("gradient_booster", {})
     attributes = learner.get("attributes")
     attributes = attributes if isinstance(attributes, dict) else {}
@@ -200,7 +202,7 @@ def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
             best_iteration=whole(attributes["best_iteration"]) if "best_iteration" in attributes else None,
         )
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise CutOffError("it begins like an XGBoost model, and its numbers are none") from error
+        raise CutOffError("it begins like an XGBoost model, but its numbers are invalid") from error
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -208,15 +210,15 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _estimator(attributes: dict[str, Any]) -> str:
-    """What the scikit-learn interface wrote of itself (JSON in a text)."""
+    """The estimator type that the scikit-learn interface recorded (JSON in a text)."""
     noted = attributes.get("scikit_learn")
     if not isinstance(noted, str):
         return ""
-    told = re.search(r'"(?:_estimator_type|type)"\s*:\s*"(\w+)"', noted)
-    if told is None:
+    kind = re.search(r'"(?:_estimator_type|type)"\s*:\s*"(\w+)"', noted)
+    if kind is None:
         return "regressor"
     kinds = {"XGBClassifier": "classifier", "XGBRFClassifier": "classifier", "XGBRanker": "ranker"}
-    return kinds.get(told[1], told[1].lower() if told[1] in ("classifier", "regressor", "ranker") else "regressor")
+    return kinds.get(kind[1], kind[1].lower() if kind[1] in ("classifier", "regressor", "ranker") else "regressor")
 
 
 def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
@@ -229,13 +231,13 @@ def _categories(encoded: Sequence[Any]) -> dict[int, tuple[Any, ...]]:
             text = bytes(value & 255 for value in values)
             if sorted(offsets) != offsets:
                 raise CutOffError("the names of its categories overlap")
-            if text.isascii():  # else the offsets count letters where they should count bytes, and the names are lost
+            if text.isascii():  # otherwise XGBoost's offsets count letters instead of bytes, and the names are lost
                 found[place] = tuple(text[start:stop].decode() for start, stop in pairwise(offsets))
     return found
 
 
 def read_binary(head: bytes) -> XGBoostFacts | None:
-    """The facts of the binary form that XGBoost wrote up to 2.x; None when the bytes are not such."""
+    """The facts of the binary form of XGBoost up to 2.x; None for other bytes."""
     start = 4 if head.startswith(b"binf") else 0
     if len(head) < start + _BINARY_SIZE + 24:
         return None

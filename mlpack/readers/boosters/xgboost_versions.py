@@ -1,26 +1,26 @@
-"""Which release of XGBoost reads a model: the one that it records, or the last of its line."""
+"""The XGBoost release for a model: the recorded one, or the last of its minor version."""
 
 from __future__ import annotations
 
 from mlpack.artifacts.model import Requirement
 
-# The old binary form tells major and minor only; this is the last release of each line that wrote it.
+# The old binary form records major and minor only; these are the last releases of each minor version.
 _LAST = {
     (1, 0): "1.0.2", (1, 1): "1.1.1", (1, 2): "1.2.1", (1, 3): "1.3.3", (1, 4): "1.4.2", (1, 5): "1.5.2", (1, 6): "1.6.2",
     (1, 7): "1.7.6", (2, 0): "2.0.3", (2, 1): "2.1.4", (3, 0): "3.0.5",
 }  # fmt: skip
-_BINARY_UNTIL = "<2"  # what was written before 1.0 records nothing, and was only ever read by 0.x and 1.x without doubt
+_BINARY_UNTIL = "<2"  # files from before 1.0 record no version, and only 0.x and 1.x read them reliably
 
 
 def xgboost_version(recorded: tuple[int, ...]) -> str | None:
-    """The release to install for a recorded version; None when none is recorded."""
+    """The release to install for a recorded version; None without one."""
     if len(recorded) >= 3:
         return ".".join(map(str, recorded[:3]))
     return _LAST.get((recorded[0], recorded[1])) if len(recorded) == 2 else None
 
 
 def xgboost_requirement(recorded: tuple[int, ...], *, binary: bool) -> Requirement:
-    """XGBoost as the file needs it."""
+    """The requirement on XGBoost for a file."""
     version = xgboost_version(recorded)
     return Requirement(
         module="xgboost",

@@ -1,4 +1,4 @@
-"""Documents of keys and values that are read forward, however long: Cursor, and picking a few values out of one."""
+"""Cursor: read long documents of keys and values forward, and pick a few values."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any, Protocol
 
 from mlpack.readers.limits import CutOffError
 
-MOST = 8 << 20  # bytes of a document that one wanted value may take
-MOST_IN_ALL = 12 << 20  # and all of them together
+MOST = 8 << 20  # bytes of one wanted value
+MOST_IN_ALL = 12 << 20  # bytes of all wanted values
 DEEPEST = 64  # containers in containers
 
-# The keys of an object that are wanted: None for the whole value, a table for an object of which again some are wanted.
+# The wanted keys of an object: None for the whole value, a table for some keys of an inner object.
 Wanted = Mapping[str, "Wanted | None"]
 
 
 class Cursor(Protocol):
-    """A place in a document. Every call moves it on; all raise CutOffError for what is broken or ends too early.
+    """A position in a document. Every call moves it; all raise CutOffError for a broken or truncated document.
 
     `taken` counts the bytes of the values that have been read.
     """
@@ -24,33 +24,33 @@ class Cursor(Protocol):
     taken: int
 
     def keys(self) -> Iterator[str]:
-        """The keys of the object that begins here; after each the caller takes or skips its value."""
+        """The keys of the object at the cursor; after each key the caller must read or skip its value."""
 
     def value(self, most: int) -> Any:
-        """The value that begins here as Python's own; raises CutOffError when it takes more than `most` bytes."""
+        """The value at the cursor as a Python value; raises CutOffError when it has more than `most` bytes."""
 
     def skip(self) -> None:
-        """Step over the value that begins here."""
+        """Skip the value at the cursor."""
 
 
-class Stopped(Exception):  # noqa: N818 - no failure: what comes next is not to be walked through
-    """The walk met a key at which it was to stop."""
+class Stopped(Exception):  # noqa: N818 - not an error: it ends the reading early
+    """A key at which reading should stop was found."""
 
 
 def pick(cursor: Cursor, wanted: Wanted, into: dict[str, Any], *, stop: frozenset[str] = frozenset()) -> None:
     """Put the wanted values of the object at the cursor into `into`; raises Stopped at a key of `stop`, CutOffError.
 
-    A wanted key that comes twice is refused: readers differ in which of the two they take.
+    A duplicate of a wanted key raises CutOffError, because readers differ in which of the two they use.
     """
     seen = set()
-    for key in cursor.keys():  # noqa: SIM118 - a cursor is no dict
+    for key in cursor.keys():  # noqa: SIM118 - a cursor is not a dict
         if key in stop:
             raise Stopped(key)
         if key not in wanted:
             cursor.skip()
             continue
         if key in seen:
-            raise CutOffError(f"it says `{key}` twice")
+            raise CutOffError(f"it contains `{key}` twice")
         seen.add(key)
         inner = wanted[key]
         if inner is None:

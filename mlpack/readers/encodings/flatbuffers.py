@@ -1,4 +1,4 @@
-"""FlatBuffers as data: tables, their fields by number, vectors and texts, read where they lie with every step bounded."""
+"""Read FlatBuffers: tables, their fields by number, vectors and texts, by random access and with bounded steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_READS = 4_000_000
 
 
 class Bytes:
-    """A buffer's bytes by their place, from a file that is never read as a whole, or from memory."""
+    """A buffer's bytes by offset, from memory or from a file that is never read as a whole."""
 
     def __init__(self, size: int, *, descriptor: int = -1, data: bytes = b"") -> None:
         self.size = size
@@ -27,12 +27,12 @@ class Bytes:
         self._reads = 0
 
     def take(self, place: int, count: int) -> bytes:
-        """The bytes from `place`; raises CutOffError for those that are not there, and for reading without an end."""
+        """`count` bytes at offset `place`; raises CutOffError outside the buffer, and when too much is read."""
         self._reads += 1
         if self._reads > _MOST_READS:
-            raise CutOffError("its tables refer to each other without measure")
+            raise CutOffError("its tables refer to each other too often")
         if place < 0 or count < 0 or place + count > self.size:
-            raise CutOffError("it is cut off, or refers to places that it does not have")
+            raise CutOffError("it is cut off, or refers to offsets outside it")
         if self._descriptor < 0:
             return self._data[place : place + count]
         number, start = divmod(place, _PAGE)
@@ -45,34 +45,34 @@ class Bytes:
         return self._pages[number][start : start + count]
 
     def number(self, layout: str, place: int) -> Any:
-        """One number, by the letter that `struct` has for it."""
+        """One number; `layout` is its `struct` format character."""
         return struct.unpack("<" + layout, self.take(place, struct.calcsize(layout)))[0]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Bytes]:
-    """The file's bytes by their place. Raises OSError."""
+    """The file's bytes by offset. Raises OSError."""
     with path.open("rb") as file:
         yield Bytes(os.fstat(file.fileno()).st_size, descriptor=file.fileno())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: its fields are asked for by the number that the schema gives them, and may be absent.
+    """A table; fields are read by their number in the schema, and may be absent.
 
-    Every method raises CutOffError for what lies outside the buffer, or is longer than it should be.
+    Every method raises CutOffError for a field outside the buffer or longer than its limit.
     """
 
     data: Bytes
     place: int
 
     def scalar(self, field: int, layout: str, default: int = 0) -> int:
-        """A number, by the letter that `struct` has for it."""
+        """A number; `layout` is its `struct` format character."""
         where = self._field(field)
         return default if where is None else int(self.data.number(layout, where))
 
     def table(self, field: int) -> Table | None:
-        """A table that this one refers to."""
+        """The table that a field refers to; None when absent."""
         where = self._field(field)
         return None if where is None else Table(data=self.data, place=where + self.data.number("I", where))
 
@@ -94,7 +94,7 @@ class Table:
             yield Table(data=self.data, place=place + self.data.number("I", place))
 
     def count(self, field: int) -> int:
-        """How many a vector holds."""
+        """The length of a vector."""
         return self._vector(field, 1, self.data.size)[1]
 
     def has(self, field: int) -> bool:
@@ -108,9 +108,9 @@ class Table:
         start = where + self.data.number("I", where)
         count = self.data.number("I", start)
         if count > limit:
-            raise CutOffError(f"it lists {count:,} of what should be far fewer")
+            raise CutOffError(f"a list in it has {count:,} elements, more than the limit")
         if start + 4 + count * size > self.data.size:
-            raise CutOffError("it is cut off, or refers to places that it does not have")
+            raise CutOffError("it is cut off, or refers to offsets outside it")
         return start + 4, count
 
     def _field(self, number: int) -> int | None:
@@ -122,5 +122,5 @@ class Table:
 
 
 def root(data: Bytes) -> Table:
-    """The table that a buffer begins with."""
+    """The root table of a buffer."""
     return Table(data=data, place=data.number("I", 0))

@@ -1,4 +1,4 @@
-"""JSON of any length read forward: a cursor that steps over what is not wanted without making values of it."""
+"""Read JSON of any length forward: a cursor that skips unwanted values without parsing them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import CHUNK, Source
 
 _BLANK = re.compile(rb"[ \t\r\n]*")
-# What is stepped over at once: a run of texts, or of lists and objects that hold neither texts nor others; else one bracket.
+# Skipped in one step: a run of texts, or of lists and objects without texts and nested values; else one bracket.
 _PART = re.compile(
     rb'((?:"[^"\\]*(?:\\.[^"\\]*)*"[^"\[\]{}]*){1,256}|(?:[\[{][^"\[\]{}]*[\]}][^"\[\]{}]*){1,256})'
     rb'|([\[{][^"\[\]{}]*)|[\]}]',
     re.DOTALL,
 )
 _OPENING = re.compile(rb'["\[\]{}]')
-_MOST_PARTS = 4_000_000  # that are stepped over: seconds
-_A_KEY = 10  # parts that a key takes as long as
+_MOST_PARTS = 4_000_000  # skipped parts, which takes seconds
+_A_KEY = 10  # the cost of a key, in parts
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]*")
 
@@ -34,19 +34,19 @@ class JsonCursor:
         self._place = 0
         self._ended = False
         self._parts = 0
-        self._kept: list[bytes] | None = None  # of a value that is wanted and may go over several windows
+        self._kept: list[bytes] | None = None  # chunks of a wanted value, which may span several windows
         self._from = self._left = 0
         self.taken = 0
 
     def keys(self) -> Iterator[str]:
-        """The keys of the object that begins here; after each the caller takes or skips its value."""
+        """The keys of the object at the cursor; after each key the caller must read or skip its value."""
         self._expect(b"{")
         if self._next() == b"}":
             self._place += 1
             return
         while True:
             if self._next() != b'"':
-                raise CutOffError("its JSON is broken: a key is no text")
+                raise CutOffError("its JSON is broken: a key is not a text")
             self._count(_A_KEY)
             key = _parsed(self._string())
             self._expect(b":")
@@ -59,22 +59,22 @@ class JsonCursor:
                 raise CutOffError("its JSON is broken: neither a comma nor a brace follows a value")
 
     def value(self, most: int) -> Any:
-        """The value that begins here as Python's own; raises CutOffError when it takes more than `most` bytes."""
+        """The value at the cursor as a Python value; raises CutOffError when it has more than `most` bytes."""
         text = self._pass(most)
         self.taken += len(text)
         return _parsed(text)
 
     def skip(self) -> None:
-        """Step over the value that begins here."""
+        """Skip the value at the cursor."""
         self._pass(None)
 
     def end(self) -> None:
-        """Nothing but blanks may follow; raises CutOffError."""
+        """Raise CutOffError if anything but whitespace follows."""
         if self._next(at_end=True):
-            raise CutOffError("its JSON goes on after its end")
+            raise CutOffError("data follow the end of its JSON")
 
     def _next(self, *, at_end: bool = False) -> bytes:
-        """The next byte that is no blank, not yet taken; b"" at the end when that is allowed."""
+        """The next byte that is not whitespace, without consuming it; b"" at the end, if allowed."""
         while True:
             blank = _BLANK.match(self._buffer, self._place)
             self._place = blank.end() if blank else self._place
@@ -87,17 +87,17 @@ class JsonCursor:
 
     def _expect(self, byte: bytes) -> None:
         if self._next() != byte:
-            raise CutOffError(f"its JSON is not as it should be: no {byte.decode()} where one is expected")
+            raise CutOffError(f"its JSON is broken: {byte.decode()} is missing")
         self._place += 1
 
     def _more(self) -> bool:
-        """Let the window go on from the current place."""
+        """Extend the window from the current position."""
         if self._ended:
             return False
         self._keep()
         data = self._source.read(
             max(CHUNK, len(self._buffer) - self._place)
-        )  # twice as much, so that long texts cost no more
+        )  # doubled, so that a long text takes linear time
         self._ended = not data
         self._buffer = self._buffer[self._place :] + data
         self._place = self._from = 0
@@ -111,7 +111,7 @@ class JsonCursor:
         return found[0]
 
     def _pass(self, most: int | None) -> bytes:
-        """Move over a value; its text, b"" when it need not be kept (`most` is None)."""
+        """Move past a value; returns its text, or b"" when `most` is None."""
         first = self._next()
         if first == b'"':
             return self._string()
@@ -133,7 +133,7 @@ class JsonCursor:
         return text
 
     def _next_part(self) -> re.Match[bytes]:
-        """The next bracket, or what is stepped over at once."""
+        """The next bracket, or a run that is skipped in one step."""
         while (found := _PART.match(self._buffer, self._place)) is None:
             opening = _OPENING.search(self._buffer, self._place)
             if opening is not None and opening.start() > self._place:
@@ -146,12 +146,12 @@ class JsonCursor:
         return found
 
     def _keep(self) -> None:
-        """Of a value that is wanted, what has been moved over; raises CutOffError when it is too long."""
+        """Keep the bytes of a wanted value that were passed; raises CutOffError when they are too long."""
         if self._kept is not None:
             part = self._buffer[self._from : self._place]
             self._left -= len(part)
             if self._left < 0:
-                raise CutOffError("a part of its JSON is longer than it should be")
+                raise CutOffError("a value in its JSON is too long")
             self._kept.append(part)
 
     def _count(self, parts: int) -> None:

@@ -1,4 +1,4 @@
-"""numpy's .npy: its header, and whether its elements are raw bytes or a pickle."""
+"""Read numpy's .npy files: the header, and whether the elements are raw bytes or a pickle."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mlpack.readers.streams import Source
 
 MAGIC = b"\x93NUMPY"
 _KEYS = {"descr", "fortran_order", "shape"}
-_LONGEST_HEADER = 10_000  # numpy's own bound
+_LONGEST_HEADER = 10_000  # numpy's own limit
 _PYTHON2_LONG = re.compile(r"(\d)L\b")
 
 
 def read_npy(source: Source, keep: int) -> tuple[Array, bool]:
-    """The array of a .npy and whether a pickle of its elements follows; its raw bytes are read or stepped over.
+    """The array of a .npy, and whether a pickle of its elements follows; raw bytes are read or skipped.
 
-    Format: numpy.lib.format, versions 1 to 3. Raises CutOffError for what is broken or cut off.
+    Format: numpy.lib.format, versions 1 to 3. Raises CutOffError for a broken or truncated file.
     """
     version = _exactly(source, 8)[6:]
     if version not in (b"\x01\0", b"\x02\0", b"\x03\0"):
-        raise CutOffError("the .npy file has a version that is not known")
+        raise CutOffError("the .npy file has an unknown version")
     width = "<H" if version[0] == 1 else "<I"
     (length,) = struct.unpack(width, _exactly(source, struct.calcsize(width)))
     if length > _LONGEST_HEADER:
@@ -58,7 +58,7 @@ def _header(text: bytes, codec: str) -> tuple[DType, tuple[int, ...], bool]:
         header = ast.literal_eval(_PYTHON2_LONG.sub(r"\1", text.decode(codec).strip()))
         shape, fortran = header["shape"], header["fortran_order"]
         if header.keys() != _KEYS or not _is_shape(shape) or type(fortran) is not bool:
-            raise ValueError("not numpy's")  # noqa: TRY301  # told in one place with the other faults
+            raise ValueError("not numpy's")  # noqa: TRY301  # reported below with the other errors
         return _dtype(header["descr"]), shape, fortran
     except (ValueError, SyntaxError, TypeError, KeyError, AttributeError, RecursionError, MemoryError) as error:
         raise CutOffError("the .npy header is broken") from error
@@ -69,7 +69,7 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _dtype(descr: Any) -> DType:
-    """Numpy's description of a dtype: a text, (dtype, shape), or a list of (name or (title, name), dtype[, shape])."""
+    """Parse numpy's description of a dtype: a text, (dtype, shape), or a list of (name or (title, name), dtype[, shape])."""
     if isinstance(descr, str):
         return parse_dtype(descr)
     if isinstance(descr, tuple):

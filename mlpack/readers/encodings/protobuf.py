@@ -1,4 +1,4 @@
-"""Protocol buffers as data: the fields of a message one after the other, without a schema and with every step bounded."""
+"""Read protocol buffers without a schema: the fields of a message in order, with bounded steps."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from mlpack.readers.limits import MIB, CutOffError
 from mlpack.readers.streams import Source
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; groups (3 and 4) are in no model format
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; no model format uses groups (3 and 4)
 
-_DEPTH = 100  # as deep as the protobuf libraries themselves go
+_DEPTH = 100  # the limit of the protobuf libraries
 _MOST_FIELDS = 2_000_000
 _MOST_KEPT = 256 * MIB
 _WINDOW = 1 << 14
 _LONGEST_RUN = 64  # bytes of a short text in a run
 
 
-class Field(NamedTuple):  # made by the million, and a dataclass that is frozen is slow to make
-    """One field of a message: its number, its wire type, and its number's value or, of bytes, how many there are.
+class Field(NamedTuple):  # created by the million; a frozen dataclass would be slow
+    """A field of a message: its number, its wire type, and its value (for bytes: their length).
 
-    The bytes of a field are to be had only until the next field is asked for; what is not asked for is stepped over.
+    The bytes of a field can be read until the next field is requested; unread bytes are skipped.
     """
 
     number: int
@@ -31,14 +31,14 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
     walk: _Walk
     depth: int
     end: int
-    limit: int | None  # where the message ends that it belongs to
+    limit: int | None  # the end of its message
 
     def read(self, limit: int = 16 * MIB) -> bytes:
-        """The field's bytes; raises CutOffError when there are more than `limit`, or when they are cut off."""
+        """The field's bytes; raises CutOffError when there are more than `limit` or too few."""
         if self.wire != BYTES:
             return b""
         if self.value > limit:
-            raise CutOffError(f"field {self.number} has {self.value} bytes, which is far more than it should")
+            raise CutOffError(f"field {self.number} has {self.value} bytes, more than the limit")
         return self.walk.take(self.end)
 
     def text(self, limit: int = MIB) -> str:
@@ -46,7 +46,7 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
         return self.read(limit).decode("utf-8", "replace")
 
     def fields(self) -> Iterator[Field]:
-        """The fields of the message that this field holds; nothing of it is read before it is asked for."""
+        """The fields of the message in this field, read lazily."""
         if self.wire != BYTES:
             return iter(())
         if self.depth >= _DEPTH:
@@ -54,15 +54,15 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
         return self.walk.fields(self.end, self.depth + 1)
 
     def skip_run(self) -> None:
-        """Step over this field and the fields after it that have its number and type, as far as they are short.
+        """Skip this field and the following fields of the same number and type, as far as they are short.
 
-        Lists of numbers come as millions of fields; this looks at each of them at the speed of a search.
+        Lists of numbers may be millions of fields; this skips them with a regular expression.
         """
         self.walk.skip_run(self)
 
     @property
     def signed(self) -> int:
-        """The value of an int32, int64 or enum field, whose negative numbers are written as 64 bits."""
+        """The value of an int32, int64 or enum field; negative numbers are encoded in 64 bits."""
         return signed(self.value)
 
     @property
@@ -72,22 +72,22 @@ class Field(NamedTuple):  # made by the million, and a dataclass that is frozen 
 
 
 def fields(source: Source | bytes) -> Iterator[Field]:
-    """The fields of the message that a source (or bytes) holds up to its end.
+    """The fields of the message in a source (or bytes).
 
-    Iterating, and a field's `read` and `fields`, raise CutOffError for what is broken, cut off, nested or split without
-    measure. Fields of a message that is being walked must be used in order.
+    Iterating, and a field's `read` and `fields`, raise CutOffError for a broken, truncated, too deeply nested or too finely
+    split message. Fields must be used in order.
     """
     walk = _Walk(_BytesSource(source) if isinstance(source, bytes) else source)
     return walk.fields(None, 0)
 
 
 def signed(value: int) -> int:
-    """A 64-bit varint as the signed number that it stands for."""
+    """Convert a 64-bit varint to a signed number."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
 def varints(data: bytes) -> list[int]:
-    """The numbers of a packed repeated field; raises CutOffError when the last one is cut off."""
+    """The numbers of a packed repeated field; raises CutOffError for an invalid or truncated one."""
     found: list[int] = []
     value = shift = 0
     for byte in data:
@@ -123,17 +123,17 @@ class _BytesSource:
 
 
 class _Walk:
-    """The place in a source that all fields of one walk share, with a window of the bytes that come next."""
+    """The shared reading position of all fields of a message, with a window of the next bytes."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._window, self._next = b"", 0
-        self._place = 0  # of the byte at `_next`, from the source's start
+        self._place = 0  # offset of the byte at `_next` in the source
         self._fields = 0
         self._kept = 0
 
     def fields(self, end: int | None, depth: int) -> Iterator[Field]:
-        """The fields from here to `end` (None: of the source)."""
+        """The fields up to `end` (None: the end of the source)."""
         while end is None or self._place < end:
             if end is None and not self._more():
                 return
@@ -148,11 +148,11 @@ class _Walk:
             self._skip_to(field.end)
 
     def take(self, end: int) -> bytes:
-        """The bytes from here to `end`."""
+        """The bytes up to `end`."""
         wanted = end - self._place
         self._kept += wanted
         if self._kept > _MOST_KEPT:
-            raise CutOffError("its texts and numbers take up far more than a model's")
+            raise CutOffError("its texts and numbers are larger than any model's")
         parts = []
         while wanted > 0 and self._more():
             part = self._window[self._next : self._next + wanted]
@@ -165,7 +165,7 @@ class _Walk:
         return b"".join(parts)
 
     def skip_run(self, first: Field) -> None:
-        """Step over a field and those like it that follow at once."""
+        """Skip a field and the similar fields that directly follow it."""
         self._skip_to(first.end)
         tag = first.number << 3 | first.wire
         if tag >= 0x80:
@@ -180,7 +180,7 @@ class _Walk:
         ) + rb")"  # fmt: skip
         pattern = re.compile(rb"(?:" + start + one + rb")+")
         while self._more():
-            if len(self._window) - self._next < 2 * _LONGEST_RUN:  # what a field's end may be cut off from
+            if len(self._window) - self._next < 2 * _LONGEST_RUN:  # a field may continue after the window
                 self._window, self._next = self._window[self._next :] + self._source.read(_WINDOW), 0
             end = len(self._window) if first.limit is None else self._next + first.limit - self._place
             found = pattern.match(self._window, self._next, end)

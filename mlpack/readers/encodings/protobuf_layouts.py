@@ -1,4 +1,4 @@
-"""The layout of a protobuf message: which fields it has, of which kind, and how often; readers disagree on what breaks it."""
+"""The allowed fields of a protobuf message with their types and number; libraries read other messages differently."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from mlpack.readers.limits import CutOffError
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Field numbers with their wire types: `one` may be there once, `many` any number of times (numbers also packed).
+    """Field numbers with their wire types: `one` occur at most once, `many` any number of times (numbers also packed).
 
-    Of the fields in `choice` (a oneof) one alone may be there. `ordered` fields come in the order of their numbers, as every
-    writer writes them. `what` is the message's name. Fields of other numbers are those of newer releases: protobuf ignores
-    them as this reader does.
+    At most one field of `choice` (a oneof) occurs. `ordered` fields occur in the order of their numbers, as all writers do
+    it. `what` is the message's name. Fields with other numbers belong to newer releases and are ignored, as protobuf does.
     """
 
     what: str
@@ -27,19 +26,19 @@ class Layout:
     def of(self, fields: Iterable[Field]) -> Iterator[Field]:
         """The message's known fields.
 
-        Raises CutOffError for a field that is there twice (one library takes the first, another the last, a third merges
-        them), for two of a choice, for a field of another wire type than its own (which libraries skip or refuse), and for a
-        field of an `ordered` message that comes too late: a reader that goes forward would miss what it belongs to.
+        Raises CutOffError for a duplicate field (libraries use the first, use the last, or merge them), for two fields of a
+        choice, for a wrong wire type (libraries skip or refuse the field), and for a field of an `ordered` message that is
+        out of order, which a forward reader cannot assign.
         """
         seen: set[int] = set()
         for one in fields:
             number = one.number
             if self.ordered and any(number < before for before in seen):
-                raise CutOffError(f"a {self.what} in it is not in the order in which it is written (field {number})")
+                raise CutOffError(f"a {self.what} in it has its fields in a wrong order (field {number})")
             wire = self.one.get(number)
             if wire is not None:
                 if number in seen or (number in self.choice and seen & self.choice):
-                    raise CutOffError(f"a {self.what} in it has two values where one belongs (field {number})")
+                    raise CutOffError(f"a {self.what} in it has two values for one field (field {number})")
                 seen.add(number)
             else:
                 wire = self.many.get(number)
@@ -53,5 +52,5 @@ class Layout:
 
 
 def entry(what: str) -> Layout:
-    """The layout of a map's entry: a key that is a text, then a value that is a text or a message."""
+    """The layout of a map entry: a text key, then a text or message value."""
     return Layout(what=what, one={1: BYTES, 2: BYTES}, ordered=True)

@@ -1,4 +1,4 @@
-"""Universal Binary JSON of any length read forward: a cursor that steps over typed arrays without reading them."""
+"""Read Universal Binary JSON of any length forward: a cursor that skips typed arrays without reading them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIZES = {marker: struct.calcsize(form) for marker, form in _NUMBERS.items()} | 
 _CONSTANTS = {b"Z": None, b"T": True, b"F": False}
 _LENGTHS = frozenset({b"i", b"U", b"I", b"l", b"L"})
 _LONGEST_KEY = 1 << 16
-_MOST_PARTS = 3_000_000  # that are stepped over: seconds
+_MOST_PARTS = 3_000_000  # skipped parts, which takes seconds
 
 
 class UbjCursor:
@@ -31,13 +31,13 @@ class UbjCursor:
         self.taken = 0
 
     def keys(self) -> Iterator[str]:
-        """The keys of the object that begins here; after each the caller takes or skips its value."""
+        """The keys of the object at the cursor; after each key the caller must read or skip its value."""
         if self._marker() != b"{":
-            raise CutOffError("its UBJSON is not as it should be: no object where one is expected")
+            raise CutOffError("its UBJSON is broken: an object is missing")
         yield from self._keys()
 
     def value(self, most: int) -> Any:
-        """The value that begins here as Python's own; raises CutOffError when it takes more than `most` bytes."""
+        """The value at the cursor as a Python value; raises CutOffError when it has more than `most` bytes."""
         self._budget = most
         try:
             return self._value(self._marker(), 0)
@@ -46,13 +46,13 @@ class UbjCursor:
             self._budget = None
 
     def skip(self) -> None:
-        """Step over the value that begins here."""
+        """Skip the value at the cursor."""
         self._skip(self._marker(), 0)
 
     def _keys(self) -> Iterator[str]:
         kind, count = self._header()
         if kind is not None:
-            raise CutOffError("its UBJSON has an object of one type, which no model has")
+            raise CutOffError("its UBJSON has a typed object, which no model has")
         while count is None or count > 0:
             marker = self._marker()
             if marker == b"}" and count is None:
@@ -123,13 +123,13 @@ class UbjCursor:
             count = None if count is None else count - 1
 
     def _header(self) -> tuple[bytes | None, int | None]:
-        """A container's one type, and its count, where it announces them."""
+        """The element type and the count of a container, if declared."""
         kind = None
         if self._peek() == b"$":
             self._step(1)
             kind = self._marker()
-            if self._peek() != b"#" or kind in _CONSTANTS:  # elements without a byte could be counted without end
-                raise CutOffError("its UBJSON is broken: a container of one type is not as it should be")
+            if self._peek() != b"#" or kind in _CONSTANTS:  # elements of zero bytes could have any count
+                raise CutOffError("its UBJSON is broken: the header of a typed container is invalid")
         if self._peek() != b"#":
             return kind, None
         self._step(1)
@@ -137,10 +137,10 @@ class UbjCursor:
 
     def _length(self, marker: bytes, most: int | None = None) -> int:
         if marker not in _LENGTHS:
-            raise CutOffError("its UBJSON is broken: a length is no whole number")
+            raise CutOffError("its UBJSON is broken: a length is not a whole number")
         length = int(struct.unpack(_NUMBERS[marker], self._take(_SIZES[marker]))[0])
         if length < 0 or (most is not None and length > most):
-            raise CutOffError("its UBJSON is broken: a length cannot be")
+            raise CutOffError("its UBJSON is broken: a length is invalid")
         return length
 
     def _marker(self) -> bytes:
@@ -154,7 +154,7 @@ class UbjCursor:
         if self._budget is not None:
             self._budget -= max(count, 1)
             if self._budget < 0:
-                raise CutOffError("a part of its UBJSON is longer than it should be")
+                raise CutOffError("a value in its UBJSON is too long")
         self._fill(count)
         data = self._buffer[self._place : self._place + count]
         if len(data) < count:

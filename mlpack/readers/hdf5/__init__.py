@@ -1,4 +1,4 @@
-"""HDF5 files: groups, attributes and the shapes of datasets, read from their headers; no dataset's values are read."""
+"""Read HDF5 files: groups, attributes and the shapes of datasets, without the datasets' values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _EXTERNAL_FILES, _VIRTUAL, _OWN_LINKS = 7, 3, (0, 1)
 class Hdf5:
     """An open HDF5 file; `root` is its group `/`. Format: "HDF5 File Format Specification", versions 1.1 to 3.
 
-    `outside` names what `walk` met that lies in other files: links, and datasets whose values do.
-    Raises CutOffError, here and from every method, for what is broken, cut off, or out of proportion.
+    `outside` lists what `walk` found in other files: links, and datasets with external values.
+    Every method raises CutOffError for a broken or truncated file, and for one that exceeds the limits.
     """
 
     def __init__(self, file: RandomAccess, size: int) -> None:
@@ -29,7 +29,7 @@ class Hdf5:
         blocks = Blocks(file, size)
         version = blocks.at(8).number(1)
         if blocks.at(0).take(8) != MAGIC:
-            raise CutOffError("it is no HDF5 file")
+            raise CutOffError("it is not an HDF5 file")
         if version > 3:
             raise CutOffError(f"its HDF5 superblock has the unknown version {version}")
         cursor = blocks.at(13 if version < 2 else 9)
@@ -39,16 +39,16 @@ class Hdf5:
         if version < 2:
             cursor.skip(9 if version == 0 else 13)
             base, _, end, driver = (cursor.offset() for _ in range(4))
-            cursor.skip(blocks.offset_size)  # the root's own name
+            cursor.skip(blocks.offset_size)  # the name of the root
         else:
             base, _, end = cursor.skip(1).offset(), cursor.offset(), cursor.offset()
             driver = UNDEFINED
         if base or end > size or driver != UNDEFINED:
-            raise CutOffError("its HDF5 superblock is that of a part of a file, or the file is cut off")
+            raise CutOffError("its HDF5 superblock belongs to a split file, or the file is cut off")
         self.root = Node(blocks, cursor.offset())
 
     def walk(self) -> Iterator[tuple[str, Dataset]]:
-        """Every dataset by its path, in the order of the file's own indexes; an object met before is not entered again."""
+        """Every dataset by path, in the order of the file's indexes; each object is visited once."""
         waiting = [("", self.root, 0)]
         seen = {self.root.address}
         while waiting:
@@ -59,26 +59,26 @@ class Hdf5:
                 yield path, found
                 continue
             if depth >= _MOST_DEPTH:
-                raise CutOffError(f"its HDF5 groups lie more than {_MOST_DEPTH} deep")
+                raise CutOffError(f"its HDF5 groups are nested more than {_MOST_DEPTH} deep")
             members = sorted(node.members().items(), reverse=True)
             for name, member in members:
                 if member.address not in seen:
                     seen.add(member.address)
                     waiting.append((f"{path}/{name}".lstrip("/"), member, depth + 1))
             if len(seen) > _MOST_OBJECTS:
-                raise CutOffError(f"it holds more than {_MOST_OBJECTS} HDF5 objects")
+                raise CutOffError(f"it contains more than {_MOST_OBJECTS} HDF5 objects")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A dataset's element type (an Open Inference name, "" for any other) and shape."""
+    """A dataset's element type (an Open Inference name, "" for other types) and shape."""
 
     dtype: str
     shape: tuple[int, ...]
 
 
 class Node:
-    """An object of the file, a group or a dataset, by the address of its header."""
+    """A group or a dataset, by the address of its header."""
 
     def __init__(self, blocks: Blocks, address: int) -> None:
         self.address = address
@@ -92,9 +92,9 @@ class Node:
         return [(kind, cursor.again()) for kind, cursor in self._messages]
 
     def attributes(self) -> dict[str, Any]:
-        """The attributes: texts and lists of texts, numbers and lists of them; None for values of other types.
+        """The attributes: texts, numbers, and lists of them; None for values of other types.
 
-        Raises CutOffError too where they lie in a storage that is not read here, as only files with many of them have.
+        Raises CutOffError too for attributes in dense storage, which only objects with many attributes have.
         """
         found: dict[str, Any] = {}
         for kind, cursor in self.messages():
@@ -106,11 +106,11 @@ class Node:
             elif kind == _ATTRIBUTE_INFO:
                 flags = cursor.skip(1).number(1)
                 if cursor.skip(2 if flags & 1 else 0).offset() != UNDEFINED:
-                    raise CutOffError("its HDF5 attributes lie in a dense storage, which is not read here")
+                    raise CutOffError("its HDF5 attributes are in dense storage, which is not supported")
         return found
 
     def dataset(self) -> Dataset | None:
-        """The dataset that the object is, None for a group."""
+        """The object as a dataset; None for a group."""
         parts = dict(self.messages())
         if not {_DATASPACE, _DATATYPE, _LAYOUT} <= set(parts):
             return None
@@ -118,7 +118,7 @@ class Node:
         return Dataset(dtype=kind.name, shape=extents(parts[_DATASPACE], self._blocks))
 
     def outside(self) -> list[str]:
-        """The links that lead to other files; "" where the object is a dataset whose values lie in others."""
+        """The links to other files; [""] for a dataset with values in other files."""
         found: list[str] = []
         for kind, cursor in self.messages():
             if kind == _EXTERNAL_FILES or (kind == _LAYOUT and cursor.number(1) > 2 and cursor.number(1) == _VIRTUAL):
@@ -129,19 +129,19 @@ class Node:
         return found
 
     def members(self) -> dict[str, Node]:
-        """What a group holds, by name; links to other files and by name are left out."""
+        """The members of a group by name; external and symbolic links are left out."""
         found: dict[str, Node | None] = {}
         for name, address in self._links():
             if name in found:
-                raise CutOffError(f"an HDF5 group has two members of the name {name[:100]!r}")
+                raise CutOffError(f"an HDF5 group has two members named {name[:100]!r}")
             found[name] = Node(self._blocks, address) if address != UNDEFINED else None
         return {name: node for name, node in found.items() if node is not None}
 
     def _links(self) -> Iterator[tuple[str, int]]:
-        """The members' names and addresses; UNDEFINED for links by name and to other files."""
+        """The members' names and addresses; UNDEFINED for symbolic and external links."""
         kinds = {kind for kind, _ in self.messages()}
         if _SYMBOLS in kinds and kinds & {_LINK, _LINK_INFO}:
-            raise CutOffError("an HDF5 group is one of the old kind and of the new")
+            raise CutOffError("an HDF5 group has both the old and the new form")
         for kind, cursor in self.messages():
             if kind == _SYMBOLS:
                 tree, heap = cursor.offset(), cursor.offset()
@@ -152,16 +152,16 @@ class Node:
             elif kind == _LINK_INFO:
                 flags = cursor.skip(1).number(1)
                 if cursor.skip(8 if flags & 1 else 0).offset() != UNDEFINED:
-                    raise CutOffError("an HDF5 group has its links in a dense storage, which is not read here")
+                    raise CutOffError("an HDF5 group has its links in dense storage, which is not supported")
 
 
 def _link(cursor: Cursor) -> tuple[str, int]:
-    """A link's name and kind: 0 to an object's address, which comes next, 1 to a path, all else out of the file."""
+    """A link's name and kind: 0 hard (the object's address follows), 1 soft (a path), others external."""
     cursor.skip(1)
     flags = cursor.number(1)
     kind = cursor.number(1) if flags & 8 else 0
     cursor.skip((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
     name = cursor.take(cursor.number(1 << (flags & 3)))
-    if b"\0" in name:  # libhdf5 takes what is before it
-        raise CutOffError("an HDF5 link's name goes on behind its end")
+    if b"\0" in name:  # libhdf5 ignores the bytes after it
+        raise CutOffError("an HDF5 link's name continues after its end")
     return utf8(name), kind

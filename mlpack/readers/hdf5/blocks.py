@@ -1,4 +1,4 @@
-"""The blocks that an HDF5 file is made of: object headers, the indexes of old groups, heaps; each read within bounds."""
+"""Read the blocks of an HDF5 file within limits: object headers, indexes of old groups, heaps."""
 
 from __future__ import annotations
 
@@ -7,79 +7,79 @@ from typing import Protocol
 
 from mlpack.readers.limits import MIB, CutOffError
 
-UNDEFINED = -1  # an address that leads nowhere
+UNDEFINED = -1  # no address
 _CONTINUATION = 16
 _MOST_MESSAGES = 10_000
-_MOST_BLOCKS = 200_000  # blocks read of one file, so that addresses that lead in circles end
-_LONGEST = 16 * MIB  # one block
+_MOST_BLOCKS = 200_000  # blocks read of one file, so that cycles of addresses end
+_LONGEST = 16 * MIB  # of one block
 _LONGEST_TEXT = 64 * MIB
 _MOST_TEXT = 256 * MIB
 _LONGEST_NAME = 64 * 1024
 _MOST_MEMBERS = 100_000  # of one group
-_SHARED = 2  # a message's flag: it lies elsewhere
+_SHARED = 2  # a message's flag: it is stored elsewhere
 _SOFT_LINK = 2
-_MANY = (0, 6, 12, _CONTINUATION)  # messages that an object may have several of: links, attributes
+_MANY = (0, 6, 12, _CONTINUATION)  # message types that an object may have several times: links, attributes
 
 
 class RandomAccess(Protocol):
-    """A file that is read in any order."""
+    """A file with random access."""
 
     def seek(self, place: int, /) -> int:
-        """Go to a place."""
+        """Move to an offset."""
 
     def read(self, count: int, /) -> bytes:
-        """At most `count` bytes from there."""
+        """Read at most `count` bytes."""
 
 
 class Cursor:
-    """Bytes of one block, read forward from `place`; numbers are little-endian."""
+    """The bytes of one block, read forward from `place`; numbers are little-endian."""
 
     def __init__(self, data: bytes, blocks: Blocks) -> None:
         self._data, self._blocks, self.place = data, blocks, 0
 
     def again(self) -> Cursor:
-        """The same bytes from their beginning."""
+        """A new cursor at the beginning of the same bytes."""
         return Cursor(self._data, self._blocks)
 
     @property
     def left(self) -> int:
-        """Bytes not yet read."""
+        """The number of unread bytes."""
         return len(self._data) - self.place
 
     def take(self, count: int) -> bytes:
-        """Exactly `count` bytes."""
+        """Read exactly `count` bytes."""
         if count < 0 or count > self.left:
             raise CutOffError("an HDF5 block is cut off")
         self.place += count
         return self._data[self.place - count : self.place]
 
     def skip(self, count: int) -> Cursor:
-        """This cursor, `count` bytes on."""
+        """Move this cursor forward by `count` bytes."""
         self.take(count)
         return self
 
     def align(self, size: int) -> Cursor:
-        """This cursor at the next multiple of `size` in its block (or at its end)."""
+        """Move this cursor to the next multiple of `size` in its block, or to its end."""
         self.place = min(len(self._data), -(-self.place // size) * size)
         return self
 
     def number(self, size: int) -> int:
-        """An unsigned number of `size` bytes."""
+        """Read an unsigned number of `size` bytes."""
         return int.from_bytes(self.take(size), "little")
 
     def length(self) -> int:
-        """A number of the file's size of lengths."""
+        """Read a length."""
         return self.number(self._blocks.length_size)
 
     def offset(self) -> int:
-        """An address; UNDEFINED when there is none."""
+        """Read an address; UNDEFINED for none."""
         size = self._blocks.offset_size
         value = self.number(size)
         return UNDEFINED if value == (1 << 8 * size) - 1 else value
 
 
 class Blocks:
-    """The file's blocks by address. `offset_size` and `length_size` are what its superblock says (in bytes)."""
+    """The file's blocks by address. `offset_size` and `length_size` come from its superblock (bytes)."""
 
     def __init__(self, file: RandomAccess, size: int) -> None:
         self._file, self._size, self._count = file, size, 0
@@ -90,15 +90,15 @@ class Blocks:
         """Up to `size` bytes at an address."""
         self._count += 1
         if self._count > _MOST_BLOCKS:
-            raise CutOffError("its HDF5 blocks lead in circles")
+            raise CutOffError("its HDF5 blocks refer to each other in a cycle")
         if not 0 <= address < self._size or size > _LONGEST:
-            raise CutOffError("an HDF5 address leads out of the file")
+            raise CutOffError("an HDF5 address is outside the file")
         try:
             self._file.seek(address)
             data = self._file.read(size)
             self._read += len(data)
             if self._read > 4 * self._size + _LONGEST:
-                raise CutOffError("its HDF5 blocks lead in circles")
+                raise CutOffError("its HDF5 blocks refer to each other in a cycle")
             return Cursor(data, self)
         except OSError as error:
             raise CutOffError(f"it cannot be read further ({error.strerror})") from error
@@ -126,25 +126,25 @@ class Blocks:
             if place and isinstance(form, _Second):
                 if cursor.take(4) != b"OCHK":
                     raise CutOffError("an HDF5 object header's continuation is broken")
-                cursor = Cursor(cursor.take(size - 8), self)  # without its signature and its checksum
+                cursor = Cursor(cursor.take(size - 8), self)  # without signature and checksum
             while cursor.left >= form.head:
                 kind, length, flags = form.next(cursor)
                 if flags & _SHARED:
-                    raise CutOffError("an HDF5 object shares a message with others, which is not read here")
+                    raise CutOffError("an HDF5 object has a shared message, which is not supported")
                 if kind in seen and kind not in _MANY:
-                    raise CutOffError("an HDF5 object tells the same thing twice")
+                    raise CutOffError("an HDF5 object has two messages of one type")
                 seen.add(kind)
                 data = Cursor(cursor.take(length), self)
                 count += 1
                 if count > _MOST_MESSAGES:
-                    raise CutOffError("an HDF5 object header has more messages than is read here")
+                    raise CutOffError("an HDF5 object header has too many messages")
                 if kind == _CONTINUATION:
                     chunks.append((data.offset(), data.length()))
                 elif kind:
                     yield kind, data
 
     def symbols(self, tree: int, heap: int) -> Iterator[tuple[str, int]]:
-        """The members of an old group: (name, address of the object's header, UNDEFINED for a link to a path)."""
+        """The members of an old group: (name, address of the object's header; UNDEFINED for a soft link)."""
         start = self.at(heap, 8 + 2 * self.length_size + self.offset_size)
         if start.take(4) != b"HEAP":
             raise CutOffError("an HDF5 heap of names is broken")
@@ -183,11 +183,11 @@ class Blocks:
             node.skip(20)
             end = names.find(b"\0", start, start + _LONGEST_NAME)
             if start >= len(names) or end < 0:
-                raise CutOffError("an HDF5 group names a member that its heap does not hold")
+                raise CutOffError("an HDF5 group refers to a name that is not in its heap")
             yield utf8(names[start:end]), address
 
     def text(self, address: int, index: int, length: int) -> bytes:
-        """An object of a global heap, which must have `length` bytes."""
+        """An object of a global heap; it must have `length` bytes."""
         start = self.at(address, 8 + self.length_size)
         if start.take(4) != b"GCOL":
             raise CutOffError("an HDF5 heap of texts is broken")
@@ -202,23 +202,23 @@ class Blocks:
                 break
             if number == index:
                 if size != length:
-                    raise CutOffError("an HDF5 text has another length than its attribute says")
+                    raise CutOffError("the length of an HDF5 text contradicts its attribute")
                 return self._long(place, size)
             place += -(-size // 8) * 8
-        raise CutOffError("an HDF5 text is not where its attribute says")
+        raise CutOffError("an HDF5 text is missing at the address in its attribute")
 
     def _long(self, address: int, size: int) -> bytes:
         if size > _LONGEST_TEXT or address + size > self._size:
-            raise CutOffError("an HDF5 text is longer than is read here, or cut off")
+            raise CutOffError("an HDF5 text is too long, or cut off")
         self._texts += size
         if self._texts > _MOST_TEXT:
-            raise CutOffError("its HDF5 texts take up far more than a model's")
+            raise CutOffError("its HDF5 texts are larger than any model's")
         self._file.seek(address)
         return self._file.read(size)
 
 
 class _First:
-    """How messages lie in a header of version 1."""
+    """The layout of messages in a header of version 1."""
 
     head = 8
 
@@ -229,7 +229,7 @@ class _First:
 
 
 class _Second:
-    """How messages lie in a header of version 2."""
+    """The layout of messages in a header of version 2."""
 
     def __init__(self, flags: int) -> None:
         self._order = 2 if flags & 4 else 0
@@ -242,7 +242,7 @@ class _Second:
 
 
 def utf8(data: bytes) -> str:
-    """A name or a text; raises CutOffError unless it is UTF-8, because libraries differ in how they read other bytes."""
+    """Decode a name or a text; raises CutOffError for invalid UTF-8, which libraries decode differently."""
     try:
         return data.decode()
     except UnicodeDecodeError:

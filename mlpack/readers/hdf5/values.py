@@ -1,4 +1,4 @@
-"""HDF5's data types, data spaces and attributes as values: texts, numbers, shapes."""
+"""Parse HDF5's data types, data spaces and attributes into texts, numbers and shapes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _NUMBER, _FLOAT, _TEXT, _ENUM, _VARIABLE = 0, 1, 3, 8, 9
 _MOST_VALUES = 100_000
 _FLOATS = {2: "e", 4: "f", 8: "d"}
 _OPAQUE = 5
-# IEEE's layouts by size: place of the sign; exponent's place and width, mantissa's place and width, the exponent's bias.
+# IEEE layouts by size: sign bit; exponent's bit and width, mantissa's bit and width, exponent's bias.
 _IEEE = {2: (15, (10, 5, 0, 10, 15)), 4: (31, (23, 8, 0, 23, 127)), 8: (63, (52, 11, 0, 52, 1023))}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A data type: its class, its size in bytes; `signed` for whole numbers, `text` for one of variable length."""
+    """A data type: its class and size in bytes; `signed` for whole numbers, `text` for texts of variable length."""
 
     form: int
     size: int
@@ -29,18 +29,18 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """The Open Inference name, "" when it has none."""
+        """The Open Inference name; "" for other types."""
         if self.form == _FLOAT:
             return {2: "FP16", 4: "FP32", 8: "FP64"}.get(self.size, "")
         if self.form == _NUMBER and self.size in (1, 2, 4, 8):
             return ("INT" if self.signed else "UINT") + str(self.size * 8)
         if self.form == _ENUM and self.size == 1:
-            return "BOOL"  # as h5py writes numpy's
+            return "BOOL"  # h5py's form of numpy's bool
         return "BYTES" if self.form == _TEXT or self.text else ""
 
 
 def datatype(cursor: Cursor) -> Kind:
-    """A data type message."""
+    """Parse a data type message."""
     form = cursor.number(1) & 15
     bits = cursor.number(3)
     size = cursor.number(4)
@@ -52,7 +52,7 @@ def datatype(cursor: Cursor) -> Kind:
 
 
 def _is_usual(cursor: Cursor, form: int, bits: int, size: int) -> bool:
-    """Whether a number has the layout that numpy knows: HDF5 computes the value of any other from its description."""
+    """Whether a number has numpy's layout; HDF5 converts any other layout by its description."""
     if (cursor.number(2), cursor.number(2)) != (0, size * 8):
         return False
     if form == _NUMBER:
@@ -63,7 +63,7 @@ def _is_usual(cursor: Cursor, form: int, bits: int, size: int) -> bool:
 
 
 def extents(cursor: Cursor, _blocks: Blocks) -> tuple[int, ...]:
-    """A data space message's shape; () for one value."""
+    """The shape in a data space message; () for a scalar."""
     version, rank = cursor.number(1), cursor.number(1)
     if version not in (1, 2) or rank > 32:
         raise CutOffError("an HDF5 data space is broken")
@@ -72,7 +72,7 @@ def extents(cursor: Cursor, _blocks: Blocks) -> tuple[int, ...]:
 
 
 def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
-    """An attribute message's name and value; None for a value that is no text and no number."""
+    """An attribute message's name and value; None for a value that is not a text or number."""
     version, flags = cursor.number(1), cursor.number(1)
     if version not in (1, 2, 3):
         raise CutOffError("an HDF5 attribute is broken")
@@ -85,7 +85,7 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
         parts.append(cursor.take(padded)[:size])
     name = _name(parts[0])
     if flags & 3:
-        raise CutOffError(f"the type of the HDF5 attribute {name[:100]!r} lies elsewhere, where it is not read")
+        raise CutOffError(f"the HDF5 attribute {name[:100]!r} has a shared type, which is not supported")
     kind = datatype(Cursor(parts[1], blocks))
     shape = extents(Cursor(parts[2], blocks), blocks) if parts[2] else ()
     count = 1
@@ -100,9 +100,9 @@ def attribute(cursor: Cursor, blocks: Blocks) -> tuple[str, Any]:
 
 
 def _name(data: bytes) -> str:
-    """A name whose only NUL is its last byte; of others libhdf5 takes what is before the first NUL or before the last byte."""
+    """A name whose only NUL is its last byte; libhdf5 truncates others at the first NUL or the last byte."""
     if data.find(b"\0") != len(data) - 1:
-        raise CutOffError("the name of an HDF5 attribute does not end where it says")
+        raise CutOffError("the name of an HDF5 attribute has a wrong length")
     return utf8(data[:-1])
 
 
@@ -115,7 +115,7 @@ def _value(kind: Kind, cursor: Cursor, blocks: Blocks) -> Any:
     if kind.form == _TEXT:
         text, _, rest = data.partition(b"\0")
         if rest.strip(b"\0"):
-            raise CutOffError("an HDF5 text goes on behind its end")
+            raise CutOffError("an HDF5 text continues after its end")
         return _decoded(text)
     if kind.form == _NUMBER:
         return int.from_bytes(data, "little" if kind.little else "big", signed=kind.signed)
@@ -126,6 +126,6 @@ def _value(kind: Kind, cursor: Cursor, blocks: Blocks) -> Any:
 
 def _decoded(data: bytes) -> str:
     data = data.rstrip(b"\0")
-    if b"\0" in data:  # libraries differ in whether it ends there
-        raise CutOffError("an HDF5 text goes on behind its end")
+    if b"\0" in data:  # libraries differ in whether the text ends there
+        raise CutOffError("an HDF5 text continues after its end")
     return utf8(data)

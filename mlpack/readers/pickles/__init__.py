@@ -1,1 +1,1 @@
-"""Pickles as data: the opcode walk, joblib files, numpy arrays, and what they hold."""
+"""Read pickles as data: the opcode walk, joblib files, numpy arrays, and their content."""

@@ -1,4 +1,4 @@
-"""Which Python compiled the code that a pickle carries by value (cloudpickle's and dill's way), told from its bytecode."""
+"""Find the Python that compiled code stored by value in a pickle (by cloudpickle or dill), from its bytecode."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 from mlpack.readers.pickles.values import Global
 
 KNOWN = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-FEWEST = 14  # arguments that a code object is made from: 16 before 3.11, 18 since; dill adds one or two of its own
+FEWEST = 14  # arguments of a code object: 16 before 3.11, 18 since; dill adds one or two
 _BY_VALUE = ("cloudpickle", "dill", "joblib.externals.cloudpickle")
 _MAKERS = frozenset({
     "_make_function", "_make_skel_func", "_fill_function", "_make_skeleton_class", "_builtin_type", "_create_function",
     "_create_code", "_create_type",
 })  # fmt: skip
-# Opcode numbers, from each release's Include/opcode.h (3.13, 3.14: opcode_ids.h). An opcode stands at every even place.
+# Opcode numbers, from each release's Include/opcode.h (3.13, 3.14: opcode_ids.h). Opcodes are at even offsets.
 _RESUME = {"3.11": 151, "3.12": 151, "3.13": 149, "3.14": 128}
-_PRECALL, _CALL, _RETURN_CONST = 166, 171, 121  # of 3.11 alone; of 3.11 and 3.12; of 3.12
+_PRECALL, _CALL, _RETURN_CONST = 166, 171, 121  # only 3.11; 3.11 and 3.12; only 3.12
 _SINCE_39 = frozenset({74, 117, 118, 121})  # LOAD_ASSERTION_ERROR, IS_OP, CONTAINS_OP, JUMP_IF_NOT_EXC_MATCH
 _COMPARE_OP, _COMPARISONS_39 = 107, 6
 
 
 def tool_of(names: Iterable[Global]) -> str | None:
-    """`cloudpickle` or `dill` when a file that looks up these names carries code by value, else None."""
+    """`cloudpickle` or `dill` when a file that looks up these names contains code by value, else None."""
     made = [one.module for one in names if one.name in _MAKERS and one.module.startswith(_BY_VALUE)]
     return None if not made else "dill" if any(module.startswith("dill") for module in made) else "cloudpickle"
 
 
 def compilers(arguments: tuple[Any, ...]) -> frozenset[str] | None:
-    """The minor versions that may have compiled a code object made of these arguments; None when they make none.
+    """The minor versions that may have compiled a code object with these arguments; None for other arguments.
 
-    The arguments are those of types.CodeType: five or six counts, the bytecode, constants and names, tables. dill puts the
-    old line table before them. An empty set is a version that is not known here.
+    The arguments are those of types.CodeType: five or six counts, the bytecode, constants and names, tables. dill adds the
+    old line table before them. An empty set means an unknown version.
     """
     if arguments and isinstance(arguments[0], bytes):
         arguments = arguments[1:]
@@ -41,14 +41,12 @@ def compilers(arguments: tuple[Any, ...]) -> frozenset[str] | None:
     code: bytes = arguments[counts]
     opcodes = code[::2]
     tables = [one for one in arguments[counts + 1 :] if isinstance(one, bytes)]
-    if len(tables) >= 2:  # the exception table came with 3.11
+    if len(tables) >= 2:  # the exception table exists since 3.11
         return frozenset(_since_311(code, opcodes))
-    if counts == 5 or not tables:  # positional-only parameters are counted since 3.8
+    if counts == 5 or not tables:  # the count of positional-only parameters exists since 3.8
         return frozenset()
     if tables[0] and sum(tables[0][::2]) == len(code):
-        return frozenset(
-            {"3.10"}
-        )  # its line table covers the code to the end; older ones stop at the last line's beginning
+        return frozenset({"3.10"})  # its line table covers all code; older ones end at the start of the last line
     if _SINCE_39.intersection(opcodes):
         return frozenset({"3.9"})
     compared = zip(opcodes, code[1::2], strict=True)

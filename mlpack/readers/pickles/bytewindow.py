@@ -1,24 +1,24 @@
-"""The bytes of a pickle stream, one window at a time, and its frames: where a loader has read ahead to."""
+"""The bytes of a pickle stream, one window at a time, and its frames, which loaders read ahead."""
 
 from __future__ import annotations
 
 from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.streams import CHUNK, Source
 
-# The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no check of its own.
+# The longest operand of fixed size is 8 bytes: while this many bytes follow, an opcode needs no bounds check.
 MARGIN = 16
 _LINE = 1 << 16  # the longest name or number written as a line
 
 
-LOADER = "pickle.load"  # what is misled where no callable of the file is at fault
+LOADER = "pickle.load"  # the finding's callable when the file misleads the loader itself
 
 
 class StuckError(CutOffError):
-    """No loader reads past this place: what is there is no opcode, or its operands are missing."""
+    """No loader can read past this offset: an invalid opcode, or missing operands."""
 
 
-class TrickError(CutOffError):
-    """What no pickler writes, and what loaders may read differently: `callable` and `why` are the finding's."""
+class CraftedError(CutOffError):
+    """Bytes that no pickler writes and that loaders may read differently; `callable` and `why` are for the finding."""
 
     def __init__(self, callable_: str, why: str) -> None:
         super().__init__(f"{callable_}: {why}")
@@ -26,37 +26,37 @@ class TrickError(CutOffError):
 
 
 class ByteWindow:
-    """A source read forward, a part of it in memory; positions are counted from the first byte of the stream.
+    """A source read forward through a window in memory; positions are counted from the start of the stream.
 
-    A frame (protocol 4 and up) is a number of bytes that a loader may read at once. Python's unpickler refuses an opcode
-    that lies in two frames, and joblib reads an array's bytes from behind the frame, so a frame has to end where an opcode
-    ends, and before an array's bytes and after STOP there must be nothing left of it.
+    A frame (protocol 4 and up) is a number of bytes that a loader may read ahead. Python's unpickler refuses an opcode that
+    crosses the end of a frame, and joblib reads an array's bytes from after the frame, so a frame must end with an opcode,
+    and must be complete before an array's bytes and at STOP.
     """
 
     def __init__(self, source: Source, budget: Budget) -> None:
         self.source, self.budget = source, budget
         self.buf, self.pos, self.end = b"", 0, 0
-        self.soft = 0  # opcodes before this place need no check; never behind the frame's end
-        self.base = 0  # where the window starts
-        self.frame: int | None = None  # where the frame ends
+        self.soft = 0  # opcodes before this position need no check; never after the frame's end
+        self.base = 0  # start of the window
+        self.frame: int | None = None  # end of the frame
         self.ended = False
-        self.made = 0  # containers and instances since the budget was last asked
+        self.made = 0  # containers and instances since the last budget check
 
     @property
     def offset(self) -> int:
-        """How far the walk is, in bytes from the first."""
+        """The position of the walk in the stream, in bytes."""
         return self.base + self.pos
 
     def at_end(self) -> bool:
-        """True when no byte is left."""
+        """True at the end of the stream."""
         if self.pos >= self.end and not self.ended:
             self.fill(1)
         return self.pos >= self.end
 
     def next_opcode(self) -> None:
-        """Make the next opcode readable where the window or the frame ends; raises StuckError where the stream ends."""
+        """Move the window or end the frame so that the next opcode is readable; raises StuckError at the end of the stream."""
         if self.frame is not None and self.offset >= self.frame:
-            self.leave_frame("an opcode lies in two frames")
+            self.leave_frame("an opcode crosses the end of a frame")
         if self.pos > self.end - MARGIN and not self.ended:
             self.fill(MARGIN)
         self._soften()
@@ -64,17 +64,17 @@ class ByteWindow:
             raise StuckError("it is cut off: the end comes before the last opcode")
 
     def enter_frame(self, size: int) -> None:
-        """Begin a frame of so many bytes; raises TrickError when the last one is not at its end."""
+        """Begin a frame of `size` bytes; raises CraftedError when the previous one is not complete."""
         if self.frame is not None and self.offset != self.frame + 9:
-            raise TrickError(LOADER, "a frame begins inside another one, so that loaders read different bytes")
+            raise CraftedError(LOADER, "a frame begins inside another one, so that loaders read different bytes")
         self.frame = self.offset + size
         self._soften()
 
     def leave_frame(self, why: str) -> None:
-        """End the frame here; raises TrickError when its end is elsewhere."""
+        """End the frame here; raises CraftedError when it is not complete."""
         frame, self.frame = self.frame, None
         if frame is not None and frame != self.offset:
-            raise TrickError(LOADER, f"{why}, so that loaders read different bytes")
+            raise CraftedError(LOADER, f"{why}, so that loaders read different bytes")
         self._soften()
 
     def _soften(self) -> None:
@@ -84,7 +84,7 @@ class ByteWindow:
         self.soft = max(soft, 0)
 
     def fill(self, need: int) -> None:
-        """Move the window on so that `need` bytes lie in it, fewer only at the end."""
+        """Move the window so that it contains `need` bytes, fewer only at the end."""
         tail = self.buf[self.pos : self.end]
         self.base += self.pos
         if self.pos > self.end:
@@ -102,19 +102,19 @@ class ByteWindow:
         self._soften()
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes; raises StuckError when there are fewer."""
+        """Read the next `count` bytes; raises StuckError when there are fewer."""
         stop = self.pos + count
         if stop > self.end:
             self.fill(count)
             stop = count
             if count > self.end:
-                raise StuckError(f"it is cut off: {count} bytes were promised and {self.end} are there")
+                raise StuckError(f"it is cut off: it declares {count} bytes and has {self.end}")
         data = self.buf[self.pos : stop]
         self.pos = stop
         return data
 
     def skip(self, count: int) -> None:
-        """Step over `count` bytes; raises StuckError when there are fewer."""
+        """Skip `count` bytes; raises StuckError when there are fewer."""
         inside = min(count, self.end - self.pos)
         self.pos += inside
         if inside < count:
@@ -124,16 +124,16 @@ class ByteWindow:
             there = 0 if self.ended else self.source.skip(rest)
             self.base += there
             if there < rest:
-                raise StuckError(f"it is cut off: {count} bytes were promised and {inside + there} are there")
+                raise StuckError(f"it is cut off: it declares {count} bytes and has {inside + there}")
 
     def line(self, longest: int = _LINE) -> bytes:
-        """The bytes up to the next newline, which is stepped over."""
+        """The bytes up to the next newline, which is skipped."""
         stop = self.buf.find(b"\n", self.pos, self.end)
         while stop < 0:
             had = self.end - self.pos
             if self.ended or had > longest:
                 raise StuckError("it is cut off within a line" if self.ended else "a line has no end")
-            # twice as far each time, so that a long line costs no more than its length
+            # doubled each time, so that a long line takes linear time
             self.fill(had + max(CHUNK, had))
             stop = self.buf.find(b"\n", had, self.end)
         data = self.buf[self.pos : stop]

@@ -1,4 +1,4 @@
-"""What lies in a value of a pickle, listed for people and for `--entry`: dictionaries, lists and tuples by their keys."""
+"""List the content of a pickle's value for display and for `--entry`: dictionaries, lists and tuples by key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from mlpack.artifacts.model import Content
 from mlpack.readers.pickles.values import Array, Global, Instance
 
-_MOST = 200  # entries listed; a dictionary of words has thousands and tells nothing by them
+_MOST = 200  # listed entries; a vocabulary may have many thousands
 _DEPTH = 3
 _DICTS = ("collections.OrderedDict", "collections.defaultdict", "sklearn.utils.Bunch", "sklearn.utils._bunch.Bunch")
 
@@ -25,7 +25,7 @@ def pairs(value: Any) -> list[tuple[str, Any]] | None:
 
 
 def entries(root: Any) -> dict[str, Any]:
-    """Everything in a container by its key, and what lies in inner containers by dotted keys (`models.0`); bounded."""
+    """The values in a container by key, and those in inner containers by dotted key (`models.0`); bounded."""
     found: dict[str, Any] = {}
     _collect(root, "", 0, found)
     return found
@@ -41,12 +41,12 @@ def _collect(value: Any, prefix: str, depth: int, found: dict[str, Any]) -> None
 
 
 def _plain(value: Any) -> bool:
-    """A container of text and numbers only, which is one thing to a reader."""
+    """A container of texts and numbers only, which is listed as a whole."""
     return all(isinstance(item, str | bytes | int | float | None) for _, item in (pairs(value) or [])[:_MOST])
 
 
 def contents(root: Any, servable: Callable[[Any], bool] = lambda _: False) -> tuple[Content, ...]:
-    """What a container holds, each with its class or plain type; `servable` says of a value whether it can be served."""
+    """The values in a container with their class or plain type; `servable` tests whether a value can be served."""
     return tuple(
         Content(key=key, kind=kind(value), servable=servable(value), detail=detail(value))
         for key, value in entries(root).items()
@@ -63,7 +63,7 @@ def kind(value: Any) -> str:
 
 
 def detail(value: Any) -> str:
-    """A few words about a value: an array's type and shape, a container's size, a short scalar itself."""
+    """A short description of a value: an array's type and shape, a container's size, a short scalar itself."""
     if isinstance(value, Array):
         return f"{value.dtype} {'x'.join(map(str, value.shape))}".strip()
     if isinstance(value, Global):

@@ -1,6 +1,6 @@
-"""numpy dtypes as the stream writes them: DType.
+"""Parse numpy dtypes in a pickle: DType.
 
-Whatever numpy itself would not write so is refused: a dtype's flags say where bytes are taken for Python objects.
+Forms that numpy itself does not write are refused, because a dtype decides which bytes numpy uses as object pointers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, NoReturn
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import TrickError
+from mlpack.readers.pickles.bytewindow import CraftedError
 from mlpack.readers.pickles.values import Global, Instance
 
 _FORM = re.compile(r"([<>|=]?)([?a-zA-Z])([0-9]*)(?:\[([0-9a-zA-Z]+)\])?", re.ASCII)
@@ -21,7 +21,7 @@ _STRING_SIZE = 16
 _STRINGS = ("numpy._core._internal._convert_to_stringdtype_kwargs",)  # numpy 2's StringDType
 _DEPTH = 16
 _LARGEST = (1 << 31) - 1  # bytes of an element
-# numpy's one-letter codes (on 64-bit Linux, where the models will run).
+# numpy's one-letter codes (on 64-bit Linux, where models are served).
 _LETTERS = {
     "?": "b1", "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "l": "i8", "L": "u8", "q": "i8", "Q": "u8",
     "e": "f2", "f": "f4", "d": "f8", "g": "f16", "F": "c8", "D": "c16", "G": "c32", "O": "O8",
@@ -33,8 +33,8 @@ _TYPES = {
 }  # fmt: skip
 _UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "generic")
 _WIDTHS = {"b": "1", "i": "1248", "u": "1248", "f": ("2", "4", "8", "16"), "c": ("8", "16", "32"), "O": "48"}
-# numpy's flags of a dtype, which it keeps in the state: that elements hold references, are a list in a pickle, are pointers,
-# start as zeros, and need the interpreter; the others say only how an element is read.
+# numpy's flags in a dtype's state: elements hold references, are a list in a pickle, are pointers, start as zeros, need the
+# interpreter. Other flags concern only how an element is read.
 _HAS_OBJECT, _LIST_PICKLE, _IS_POINTER, _NEEDS_INIT, _NEEDS_PYTHON = 1, 2, 4, 8, 16
 _OBJECT_FLAGS = 63
 _OF_FIELDS = _HAS_OBJECT | _LIST_PICKLE | _NEEDS_INIT | _NEEDS_PYTHON
@@ -44,7 +44,7 @@ _OF_FIELDS = _HAS_OBJECT | _LIST_PICKLE | _NEEDS_INIT | _NEEDS_PYTHON
 class DType:
     """A dtype: numpy's `str` form, bytes per element, whether elements are Python objects, a structured one's fields.
 
-    `pointer` says that an element is nothing but a reference to an object.
+    `pointer`: an element is only a reference to an object.
     """
 
     form: str
@@ -55,9 +55,9 @@ class DType:
 
 
 def dtype_of(value: Any, depth: int = 0) -> DType:
-    """The dtype that a value of the stream stands for.
+    """The dtype that a value of the stream describes.
 
-    Raises CutOffError when it is none that is understood, TrickError when it contradicts itself.
+    Raises CutOffError for an unsupported dtype, CraftedError for one that contradicts itself.
     """
     if depth > _DEPTH:
         raise CutOffError("a dtype is nested too deeply")
@@ -69,8 +69,8 @@ def dtype_of(value: Any, depth: int = 0) -> DType:
         plain = _made(value, depth)
         return plain if value.state is None else _with_state(value, plain, depth)
     if isinstance(value, Instance) and is_string_dtype(value.callable):
-        return DType(form="|O", itemsize=_STRING_SIZE, has_object=True)  # its texts lie in the stream like objects
-    raise CutOffError("an array has a dtype that is not understood")
+        return DType(form="|O", itemsize=_STRING_SIZE, has_object=True)  # its texts are stored like objects
+    raise CutOffError("an array has an unsupported dtype")
 
 
 def is_dtype(callable_: Any) -> bool:
@@ -84,10 +84,10 @@ def is_string_dtype(callable_: Any) -> bool:
 
 
 def parse_dtype(text: str) -> DType:
-    """The dtype of a text such as `<f8`, `O8`, `U5`, `M8[ns]`; raises CutOffError when it is no plain one."""
+    """The dtype of a text such as `<f8`, `O8`, `U5`, `M8[ns]`; raises CutOffError for other dtypes."""
     match = _FORM.fullmatch(text)
     if not match or len(match[3]) > 9:
-        raise CutOffError(f"an array has the dtype {text[:40]!r}, which is not understood")
+        raise CutOffError(f"an array has the unsupported dtype {text[:40]!r}")
     order, letter, digits, unit = match.groups()
     if not digits and letter in _LETTERS:
         letter, digits = _LETTERS[letter][0], _LETTERS[letter][1:]
@@ -97,7 +97,7 @@ def parse_dtype(text: str) -> DType:
         letter in "SUV" or (letter in "mM" and digits in ("", "8")) or (digits and digits in _WIDTHS.get(letter, ()))
     )
     if not known or (unit and letter not in "mM"):
-        raise CutOffError(f"an array has the dtype {text[:40]!r}, which is not understood")
+        raise CutOffError(f"an array has the unsupported dtype {text[:40]!r}")
     return _dtype(letter, int(digits or 0), ">" if order == ">" else "<", unit)
 
 
@@ -111,17 +111,17 @@ def _dtype(letter: str, width: int, order: str, unit: str | None = None) -> DTyp
     return DType(form=f"{sign}{letter}{width}", itemsize=size)
 
 
-def _odd(why: str) -> NoReturn:
-    raise TrickError("numpy.dtype", f"{why}, so that numpy takes bytes for what they are not")
+def _refuse(why: str) -> NoReturn:
+    raise CraftedError("numpy.dtype", f"{why}, so that numpy would misread bytes")
 
 
 def _made(value: Instance, depth: int) -> DType:
-    # numpy.dtype(text or class, align, copy); without a copy a state would change numpy's own dtype for all
+    # numpy.dtype(text or class, align, copy); without `copy` a state would change numpy's own shared dtype
     what, *how = value.args or (None,)
     if not isinstance(what, (str, bytes, Global)) or value.kwargs or not all(one in (0, 1) for one in how):
-        _odd("it is made of something else than a name")
+        _refuse("it is not created from a name")
     if value.state is not None and (len(how) != 2 or how[0] or not how[1]):
-        _odd("it gets a state, and is no copy of its own")
+        _refuse("it gets a state without being a copy")
     return dtype_of(what, depth + 1)
 
 
@@ -129,22 +129,22 @@ def _with_state(value: Instance, plain: DType, depth: int) -> DType:
     # (version, byte order, (base, shape) or None, names, fields, element size, alignment, flags[, metadata])
     state = value.state
     if not isinstance(state, tuple) or (len(state), state[0]) not in ((8, 3), (9, 4)):
-        _odd("its state is none that numpy writes")
+        _refuse("its state is not in numpy's form")
     _, order, base, names, fields, size, _, flags = state[:8]
     if order not in ("<", ">", "|", "=", b"<", b">", b"|", b"=") or type(size) is not int or type(flags) is not int:
-        _odd("its state is not numpy's")
+        _refuse("its state is not numpy's")
     letter = plain.form[1]
     _check_metadata(value, letter)
     if letter not in "SUV":
         if size not in (-1, plain.itemsize):
-            _odd("its size is not that of its kind")
+            _refuse("its size is not that of its kind")
         size = plain.itemsize
     elif not 0 <= size <= _LARGEST or (size != plain.itemsize and not isinstance(value.args[0], Global)):
-        _odd("its size is not that of its kind")
+        _refuse("its size is not that of its kind")
     inner = _base(base, size, depth) if base is not None else None
     parts = _fields(names, fields, size, depth) if (names, fields) != (None, None) else ()
     if (inner or parts) and letter != "V":
-        _odd("it has parts, and is of a plain kind")
+        _refuse("it has parts, although its kind is plain")
     has_object = plain.has_object or bool(inner and inner.has_object) or any(part.has_object for _, part in parts)
     pointer = plain.pointer or bool(inner and inner.pointer)
     _check_flags(flags, has_object=has_object, pointer=pointer)
@@ -158,21 +158,21 @@ def _with_state(value: Instance, plain: DType, depth: int) -> DType:
 
 
 def _check_metadata(value: Instance, letter: str) -> None:
-    """Refuse metadata in another form than numpy's: a dict; for dates with the unit, without which numpy crashes."""
+    """Refuse metadata that are not in numpy's form: a dict; for dates with the unit, without which numpy crashes."""
     metadata = value.state[8] if len(value.state) > 8 else None
     if letter in "mM":
         what = value.args[0]
         if what not in ("M8", "m8", b"M8", b"m8") or type(metadata) is not tuple or len(metadata) != 2:
-            _odd("its state holds no unit of time")
+            _refuse("its state has no unit of time")
         metadata, unit = metadata
         if type(unit) is not tuple or len(unit) != 4 or not all(type(one) is int for one in unit[1:]):
-            _odd("its unit of time is not in numpy's form")
+            _refuse("its unit of time is not in numpy's form")
         name, count, divisor, events = unit
         name = name.decode("latin-1") if isinstance(name, bytes) else name
         if name not in _UNITS or not 0 < count <= _LARGEST or (divisor, events) != (1, 1):
-            _odd("its unit of time is not in numpy's form")
+            _refuse("its unit of time is not in numpy's form")
     if metadata is not None and type(metadata) is not dict:
-        _odd("its metadata are no dict")
+        _refuse("its metadata are not a dict")
 
 
 def _form(plain: DType, size: int, order: str, state: tuple[Any, ...]) -> str:
@@ -184,7 +184,7 @@ def _form(plain: DType, size: int, order: str, state: tuple[Any, ...]) -> str:
 
 def _check_flags(flags: int, *, has_object: bool, pointer: bool) -> None:
     if not -128 <= flags <= 255:
-        _odd("its flags are not numpy's")
+        _refuse("its flags are not numpy's")
     if pointer:
         right = flags == _OBJECT_FLAGS
     elif has_object:
@@ -192,47 +192,47 @@ def _check_flags(flags: int, *, has_object: bool, pointer: bool) -> None:
     else:
         right = not flags & (_HAS_OBJECT | _LIST_PICKLE | _IS_POINTER)
     if not right:
-        _odd(f"its flags ({flags}) contradict its {'objects' if has_object else 'plain values'}")
+        _refuse(f"its flags ({flags}) contradict its {'objects' if has_object else 'plain values'}")
 
 
 def _base(base: Any, size: int, depth: int) -> DType:
     if not isinstance(base, tuple) or len(base) != 2:
-        _odd("its base is not numpy's")
+        _refuse("its base is not numpy's")
     inner = _part(base[0], depth)
     shape = base[1] if isinstance(base[1], tuple) else (base[1],)
     if not all(type(extent) is int and extent >= 0 for extent in shape) or inner.itemsize * prod(shape) != size:
-        _odd("its size is not that of its base")
+        _refuse("its size is not that of its base")
     return inner
 
 
 def _part(value: Any, depth: int) -> DType:
-    """The dtype of a part, which must be one already: numpy does not look, and crashes on anything else."""
+    """The dtype of a part; numpy does not check its type and crashes on anything else."""
     if not isinstance(value, Instance):
-        _odd("a part of it is no dtype")
+        _refuse("a part of it is not a dtype")
     return dtype_of(value, depth + 1)
 
 
 def _fields(names: Any, fields: Any, size: int, depth: int) -> tuple[tuple[str, DType], ...]:
-    """A structured dtype's fields by name, in order: a dict of exactly these names, and of titles beside them."""
+    """A structured dtype's fields by name, in order: a dict with exactly these names, and their titles."""
     if type(names) is not tuple or type(fields) is not dict or not all(isinstance(one, (str, bytes)) for one in names):
-        _odd("its fields are not in numpy's form")
+        _refuse("its fields are not in numpy's form")
     titles = [one[2] for one in fields.values() if isinstance(one, tuple) and len(one) == 3 and one[2] is not None]
     if len(set(names)) != len(names) or not fields.keys() <= {*names, *filter(_is_text, titles)}:
-        _odd("its fields are not those that it names")
+        _refuse("its fields do not match its field names")
     found, places = [], []
     for name in names:
         field = fields.get(name)
         if type(field) is not tuple or len(field) not in (2, 3) or type(field[1]) is not int:
-            _odd("its fields are not in numpy's form")
+            _refuse("its fields are not in numpy's form")
         inner = _part(field[0], depth)
         if field[1] < 0 or field[1] + inner.itemsize > size:
-            _odd("a field lies outside of it")
+            _refuse("a field is outside of it")
         places.append((field[1], field[1] + inner.itemsize))
         found.append((name if isinstance(name, str) else name.decode("latin-1"), inner))
     places.sort()
     overlap = any(end > start for (_, end), (start, _) in pairwise(places))
     if overlap and any(inner.has_object for _, inner in found):
-        _odd("its fields lie over each other")
+        _refuse("its fields overlap")
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Reads whatever holds pickles (plain, compressed, joblib, npy, npz, zip) as data, and says whether it is safe."""
+"""Read files with pickles (plain, compressed, joblib, npy, npz, zip, tar) as data, and give the verdict."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpack.errors import UnreadableModelError
-from mlpack.readers.archives.polyglots import second_behind, second_format
+from mlpack.readers.archives.polyglots import second_format, zip_after
 from mlpack.readers.archives.tars import is_tar, tar_members
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.archives.zips import ZipMember, open_inner, open_member, read_directory
 from mlpack.readers.encodings.npy import MAGIC as NPY
 from mlpack.readers.encodings.npy import read_npy
-from mlpack.readers.encodings.safetensors import announced
+from mlpack.readers.encodings.safetensors import looks_like_safetensors
 from mlpack.readers.limits import Budget, CutOffError, Limits
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Instance, Member, PickleFile
@@ -27,12 +27,12 @@ from mlpack.readers.pickles.walking import Walked, walk
 from mlpack.readers.streams import FileSource, Source, compression_of, peek, spooled, unpacked
 from mlpack.readers.verdicts.verdict import judge
 
-# Endings that pickles commonly have, whichever framework's objects they hold.
+# Common suffixes of pickles of any framework.
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".jbl", ".sav", ".p", ".pk")
 _FAULTS = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error)
-_HEAD = 512  # a tar is told by them
-_LAYERS = 3  # a pickle may be compressed twice, not without end
-# Where torch, torch.export and TensorFlow keep tensors' raw bytes in an archive; no loader unpickles them.
+_HEAD = 512  # bytes that identify a tar
+_LAYERS = 3  # a pickle may be compressed twice, but not without limit
+# Where torch, torch.export and TensorFlow store raw tensor bytes in an archive; no loader unpickles them.
 _RAW = re.compile(r"(^|/)(data|\.data|tensors|constants|weights|variables)/[^/]+$")
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 
@@ -40,18 +40,18 @@ _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 def read_pickles(
     path: Path, *, limits: Limits | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> PickleFile | None:
-    """The pickles of a file as data; None when, by content, it holds none.
+    """The pickles of a file as data; None when, by content, it has none.
 
-    Nothing of the file is run or imported. `on_progress(done, total)` is told bytes of the file. What is wrong inside is
-    told in `PickleFile.problem`, with what was found before; UnreadableModelError is for a file that cannot be opened.
+    Nothing of the file is run or imported. `on_progress(done, total)` gets bytes of the file. `PickleFile.problem` describes
+    invalid content; UnreadableModelError is raised for a file that cannot be opened.
     """
     with _opened(path) as (file, size), _no_collection():
         reading = _Reading(path, file, size, limits or Limits(), on_progress)
         try:
             return reading.read()
-        except _FAULTS as error:  # what no part of the reader expected
+        except _FAULTS as error:  # an error that the reader does not handle
             raise UnreadableModelError(
-                f"{path} cannot be read: {type(error).__name__} while it was read as a pickle",
+                f"{path} cannot be read as a pickle: {type(error).__name__}",
                 hint="Save the model again, or fetch the file again.",
             ) from error
 
@@ -61,18 +61,20 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device would block
-            raise UnreadableModelError(f"{path} is not a regular file", hint="give the path of a model file")
+            raise UnreadableModelError(f"{path} is not a regular file", hint="Give the path of a model file.")
         file = path.open("rb")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UnreadableModelError(f"{path} cannot be read: {why}", hint="check the path and its rights") from error
+        raise UnreadableModelError(
+            f"{path} cannot be read: {why}", hint="Check the path and its permissions."
+        ) from error
     with file:
         yield file, status.st_size
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    # Millions of live objects and no garbage: the collector would go through them again and again.
+    # With millions of live objects and no garbage, collection only costs time.
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -83,26 +85,26 @@ def _no_collection() -> Iterator[None]:
 
 
 class _Reading:
-    """One file being read: what was found so far."""
+    """The state of reading one file."""
 
     def __init__(
         self, path: Path, file: BinaryIO, size: int, limits: Limits, on_progress: Callable[[int, int], None] | None
     ) -> None:
         self.path, self.file, self.size = path, file, size
-        self.end = size  # where what may be a pickle ends
+        self.end = size  # end of the part that may be a pickle
         self.budget = Budget(limits, size)
         self.on_progress = on_progress
-        self.held = 0  # where the pickle ends that the file begins with
+        self.held = 0  # end of the pickle at the start of the file
         self.container, self.problem = "pickle", ""
         self.members: list[Member] = []
         self.notes: dict[str, None] = {}
         self.record = Record()
         self.found = False
-        self.inside = 0  # how many archives it lies in
+        self.inside = 0  # number of enclosing archives
         self.compression: str | None = None
 
     def read(self) -> PickleFile | None:
-        """All that the file holds, or None."""
+        """The file's pickles, or None."""
         self.file.seek(0)
         head = self.file.read(_HEAD)
         self.problem = second_format(self.file, self.size)
@@ -111,10 +113,10 @@ class _Reading:
         elif is_tar(head):
             self._tar(None)
         else:
-            if announced(head, self.size):  # tensors follow, gigabytes that nobody unpickles
+            if looks_like_safetensors(head, self.size):  # gigabytes of tensors, which are not pickles
                 self.end = 8 + int.from_bytes(head[:8], "little")
             self._layer(self._whole, head, "", 0)
-            self.problem = self.problem or second_behind(self.file, self.size, self.held)
+            self.problem = self.problem or zip_after(self.file, self.size, self.held)
         if not self.found and not self.problem:
             return None
         for why in self.record.outside:
@@ -134,12 +136,14 @@ class _Reading:
 
     def _whole(self) -> Source:
         progress = self.on_progress
-        tell = (lambda done: progress(done, self.size)) if progress else None
-        return FileSource(self.file, 0, self.end, tell)
+        report = (lambda done: progress(done, self.size)) if progress else None
+        return FileSource(self.file, 0, self.end, report)
 
     def _layer(self, make: Callable[[], Source], head: bytes, name: str, depth: int) -> None:
-        """Read what `make` opens and `head` begins: compressed, a .npy, or a pickle."""
-        compression = None if not name and not depth and announced(head, self.size) else compression_of(head)
+        """Read the stream that `make` opens, by its first bytes `head`: compressed, a .npy, or a pickle."""
+        compression = (
+            None if not name and not depth and looks_like_safetensors(head, self.size) else compression_of(head)
+        )
         if compression and depth < _LAYERS:
             self._compressed(make, compression, name, depth)
         elif head.startswith(NPY):
@@ -156,8 +160,8 @@ class _Reading:
         try:
             head, _ = peek(inner(), _HEAD)
         except CutOffError as stopped:
-            if not _expected(name):
-                return  # a zip member that happens to begin so
+            if not _has_pickle_name(name):
+                return  # a zip member that begins like this by chance
             self.problem = self.problem or str(stopped)
             head = b""
         if not depth and not name:
@@ -186,10 +190,10 @@ class _Reading:
         walked.sure = True
         self._take(walked, name)
         if not walked.recognised:
-            self.problem = self.problem or "the .npy holds objects, and no pickle of them follows"
+            self.problem = self.problem or "the .npy contains objects, but no pickle of them follows"
 
     def _take(self, walked: Walked, name: str) -> None:
-        """Add what a walk found, if it was a pickle at all."""
+        """Add the result of a walk, if it was a pickle."""
         if not _is_pickle(walked, name):
             return
         self.found = True
@@ -205,22 +209,22 @@ class _Reading:
             self._side_file(wrapper)
 
     def _side_file(self, wrapper: Instance) -> None:
-        """Read an array file that joblib before 0.10 laid beside the pickle: loading the one loads the other."""
+        """Read a side file with an array (joblib before 0.10), which is loaded with the pickle."""
         filename = wrapper.attributes().get("filename")
         if not isinstance(filename, str) or Path(filename).name != filename or "\\" in filename:
-            self.record.trick(wrapper.class_name, "it loads a file that does not lie beside it")
+            self.record.dangerous(wrapper.class_name, "it loads a file from another folder")
             return
         side = self.path.parent / filename
         if not side.is_file():
-            self.problem = self.problem or f"it keeps an array in a file of its own, {filename!r}, which is missing"
+            self.problem = self.problem or f"it has an array in the file {filename!r}, which is missing"
             return
-        self.notes[f"an array lies in {filename!r} beside it"] = None
+        self.notes[f"an array is in the file {filename!r} next to it"] = None
         with _opened(side) as (file, size):
             inner = _Reading(side, file, size, self.budget.limits, None)
-            told = inner.read()
+            outcome = inner.read()
         self.record.merge(inner.record)
-        if told and told.problem:
-            self.problem = self.problem or f"in {filename!r}: {told.problem}"
+        if outcome and outcome.problem:
+            self.problem = self.problem or f"in {filename!r}: {outcome.problem}"
 
     def _zip(self) -> None:
         self.container = "zip"
@@ -231,8 +235,8 @@ class _Reading:
                 self.on_progress(min(member.start, self.size), self.size)
             if member.escapes:
                 self.found = True
-                self.record.trick(
-                    member.name[:200], "the archive member's name leads out of the folder it is unpacked in"
+                self.record.dangerous(
+                    member.name[:200], "the archive member's name points outside the extraction folder"
                 )
             if not member.size:
                 continue
@@ -240,23 +244,25 @@ class _Reading:
                 self._member(member)
             except CutOffError as stopped:
                 self.problem = self.problem or f"in {member.name!r}: {stopped}"
-                self.found = self.found or _expected(member.name)
+                self.found = self.found or _has_pickle_name(member.name)
 
     def _tar(self, source: Source | None) -> None:
-        """Read the members of a tar, of a compressed one out of what it unpacks to."""
+        """Read the members of a tar; `source` is the decompressed tar, if it is compressed."""
         self.container = "tar"
         try:
             for member in tar_members(self.file, source):
                 if member.name is None:
                     self.found = True
-                    self.record.trick(member.written[:200], "the archive member's name leads out of its folder")
+                    self.record.dangerous(
+                        member.written[:200], "the archive member's name points outside the extraction folder"
+                    )
                 elif member.size:
                     self._tarred(member.name, member.source)
         except CutOffError as stopped:
             self.problem = self.problem or str(stopped)
 
     def _tarred(self, name: str, source: Source) -> None:
-        """Read a tar's member: a copy of what may need a second look, the bytes themselves of anything else."""
+        """Read a tar's member; one that may be read twice is copied first."""
         head, source = peek(source, _HEAD)
         if head[:4] not in ZIP and not head.startswith((NPY, b"\x80")) and compression_of(head) is None:
             self._take(walk(lambda: source, self.budget, name=name, inside=".tar"), name)
@@ -282,32 +288,32 @@ class _Reading:
             self.container = "npz"
 
     def _inner_zip(self, member: ZipMember) -> None:
-        """Read an archive inside the archive: torch.export keeps sample inputs in one."""
+        """Read an archive inside the archive; torch.export stores sample inputs in one."""
         file, size = open_inner(self.file, member, self.budget)
         self._inner(member.name, file, size)
 
     def _inner(self, name: str, file: BinaryIO, size: int) -> None:
         if self.inside >= _LAYERS:
-            self.problem = self.problem or f"in {name!r}: archives lie in archives, deeper than {_LAYERS}"
+            self.problem = self.problem or f"in {name!r}: archives are nested deeper than {_LAYERS}"
             return
         inner = _Reading(self.path, file, size, self.budget.limits, None)
         inner.budget, inner.inside = self.budget, self.inside + 1
-        told = inner.read()
+        outcome = inner.read()
         self.record.merge(inner.record)
         self.found = self.found or inner.found
         self.members += [replace(one, name=f"{name}/{one.name}".rstrip("/")) for one in inner.members]
-        if told is not None and told.problem:
-            self.problem = self.problem or f"in {name!r}: {told.problem}"
+        if outcome is not None and outcome.problem:
+            self.problem = self.problem or f"in {name!r}: {outcome.problem}"
 
 
 def _is_pickle(walked: Walked, name: str) -> bool:
     named = bool(walked.record.names)
     if not walked.recognised:
-        return bool(name) and _expected(name) and (named or not walked.stuck)
-    # Tensors' bytes in a zip may begin like a pickle: without a name looked up they are none.
-    return not walked.problem or named or _expected(name) or (walked.sure and not _RAW.search(name))
+        return bool(name) and _has_pickle_name(name) and (named or not walked.stuck)
+    # Tensor bytes in a zip may look like a pickle; without a lookup of a name they are not one.
+    return not walked.problem or named or _has_pickle_name(name) or (walked.sure and not _RAW.search(name))
 
 
-def _expected(name: str) -> bool:
-    # The file itself, or a zip member whose name promises a pickle.
+def _has_pickle_name(name: str) -> bool:
+    # The file itself, or a zip member with a pickle's name.
     return not name or name.endswith(_PICKLE_NAMES)

@@ -1,4 +1,4 @@
-"""Calls whose result is plain data, worked out here: arrays, numpy scalars, encoded bytes, sets."""
+"""Evaluate calls whose result is plain data: arrays, numpy scalars, encoded bytes, sets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import TrickError
+from mlpack.readers.pickles.bytewindow import CraftedError
 from mlpack.readers.pickles.dtypes import DType, dtype_of
 from mlpack.readers.pickles.keys import key_of
 from mlpack.readers.pickles.opcodes import Machine
@@ -21,11 +21,11 @@ _PLAIN_TYPES = ("bytearray", "complex", "frozenset", "range", "set", "slice")
 _UNFILLED = (
     "|V0",
     (0,),
-)  # numpy pickles an array's making and its content apart: this it is until BUILD brings the content
+)  # numpy pickles an array's creation and its content separately: the placeholder until BUILD sets the content
 
 
 def fold(m: Machine, callable_: Any, args: tuple[Any, ...]) -> Any:
-    """What a call gives when that is plain data, NotImplemented otherwise."""
+    """The result of a call if it is plain data, else NotImplemented."""
     if not isinstance(callable_, Global):
         return NotImplemented
     known = _FOLDS.get((callable_.module, callable_.name))
@@ -33,22 +33,22 @@ def fold(m: Machine, callable_: Any, args: tuple[Any, ...]) -> Any:
 
 
 def built_dtype(m: Machine, value: Any) -> DType:
-    """The dtype that a value stands for; one with its state was checked when it got it."""
+    """The dtype that a value describes; one with a state was checked when the state was set."""
     held = m.dtypes.get(id(value))
     return held[1] if held else dtype_of(value)
 
 
 def build_dtype(m: Machine, made: Instance, state: Any) -> None:
-    """Give a dtype its state, which must follow its making at once: what was made of it meanwhile would change with it."""
+    """Set a dtype's state, which must directly follow its creation; otherwise earlier uses would change with it."""
     place = next((number for number, one in enumerate(m.young) if one is made), None)
     if place is None:
-        raise TrickError("numpy.dtype", "its state changes after it was used")
+        raise CraftedError("numpy.dtype", "its state changes after it was used")
     del m.young[place:]
     made.state = state
     parts = state[2:5] if isinstance(state, tuple) else ()
     inner = [field[0] for field in parts[2].values() if isinstance(field, tuple) and field] if _is_dict(parts) else []
     if any(one is part for one in m.young for part in (*inner, *((parts[:1] and parts[0]) or ()))):
-        raise TrickError("numpy.dtype", "it is a part of its own")
+        raise CraftedError("numpy.dtype", "it is a part of itself")
     m.dtypes[id(made)] = made, dtype_of(made)
 
 
@@ -59,13 +59,13 @@ def _is_dict(parts: tuple[Any, ...]) -> bool:
 def fill(m: Machine, array: Array, state: Any) -> None:
     """Put numpy's state into an array: ([version,] shape, dtype, Fortran order, bytes or list of objects)."""
     if (array.dtype, array.shape) != _UNFILLED:
-        raise TrickError(
-            "numpy.ndarray", "an array gets its content twice, so that what was made of it loses its memory"
+        raise CraftedError(
+            "numpy.ndarray", "an array gets its content twice, so that views of it point to freed memory"
         )
     if isinstance(state, tuple) and len(state) == 5:
         state = state[1:]
     if not isinstance(state, tuple) or len(state) != 4 or not isinstance(state[0], tuple):
-        raise CutOffError("an array's state is not understood")
+        raise CutOffError("an array's state is invalid")
     shape, dtype, fortran, content = state
     _set(m, array, dtype, shape, fortran=bool(fortran), content=content)
 
@@ -73,18 +73,18 @@ def fill(m: Machine, array: Array, state: Any) -> None:
 def check_masked(m: Machine, made: Instance, state: Any) -> None:
     """Check a masked array's state: (version, shape, dtype, Fortran order, bytes or list, the mask's bytes, fill value)."""
     if made.state is not None:
-        raise TrickError(
-            "numpy.ma.MaskedArray", "an array gets its content twice, so that what was made of it loses its memory"
+        raise CraftedError(
+            "numpy.ma.MaskedArray", "an array gets its content twice, so that views of it point to freed memory"
         )
     if not isinstance(state, tuple) or len(state) != 7:
-        raise CutOffError("a masked array's state is not understood")
+        raise CutOffError("a masked array's state is invalid")
     _set(m, _unfilled(), state[2], state[1], fortran=bool(state[3]), content=state[4])
 
 
 def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, content: Any) -> None:
     parsed = built_dtype(m, dtype)
     if type(shape) is not tuple or not all(type(extent) is int and extent >= 0 for extent in shape):
-        raise CutOffError("an array's shape is not understood")
+        raise CutOffError("an array's shape is invalid")
     _check_size(prod(shape), content, parsed)
     values = {
         "dtype": parsed.form,
@@ -104,11 +104,11 @@ def _set(m: Machine, array: Array, dtype: Any, shape: Any, *, fortran: bool, con
     elif isinstance(content, (bytes, bytearray)) and len(content) <= m.limits.kept_array:
         values["data"] = bytes(content)
     for name, value in values.items():
-        object.__setattr__(array, name, value)  # frozen for readers; only here is it still in the making
+        object.__setattr__(array, name, value)  # frozen, but still being built here
 
 
 def _check_size(count: int, content: Any, dtype: DType) -> None:
-    """Raise CutOffError when the content of an array is not that of so many elements: numpy says so as well."""
+    """Raise CutOffError when the content of an array does not have `count` elements, as numpy does."""
     if dtype.has_object:
         right = isinstance(content, list) and len(content) == count
     elif isinstance(content, Blob):
@@ -119,13 +119,13 @@ def _check_size(count: int, content: Any, dtype: DType) -> None:
     else:
         right = isinstance(content, (bytes, bytearray, str)) and len(content) == dtype.itemsize * count
     if not right:
-        raise CutOffError(f"an array of {count} elements has another content than its dtype and shape say")
+        raise CutOffError(f"the content of an array of {count} elements contradicts its dtype and shape")
 
 
 def _check_element(element: Any, dtype: DType) -> None:
-    """Raise TrickError for an element of a structured array, or of texts, that numpy would have to convert.
+    """Raise CraftedError for an element of a structured array, or of an array of texts, that numpy would convert.
 
-    It asks an object for its number or its text, by methods of the object's class, and shows it in the error.
+    To convert an object, numpy calls methods of its class.
     """
     if dtype.fields:
         kinds = [form == "|O" for _, form in dtype.fields]
@@ -134,11 +134,11 @@ def _check_element(element: Any, dtype: DType) -> None:
     else:
         right = _is_plain(element)
     if not right:
-        raise TrickError("numpy.ndarray", "an element of a structured array is in a form that numpy never writes")
+        raise CraftedError("numpy.ndarray", "an element of a structured array is in a form that numpy never writes")
 
 
 def _is_of(value: Any, dtype: DType) -> bool:
-    """Whether a value is an array of the dtype; numpy writes a scalar of a structured dtype as one."""
+    """Whether a value is an array of the dtype; numpy writes scalars of a structured dtype as arrays."""
     return isinstance(value, Array) and (value.dtype, value.fields) == (dtype.form, dtype.fields)
 
 
@@ -161,7 +161,7 @@ def _reconstruct(_m: Machine, _args: tuple[Any, ...]) -> Any:
 
 
 def _by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
-    """An array as dill writes it: numpy's own call, its arguments and the array's state in one."""
+    """An array as dill writes it: numpy's function, its arguments and the array's state in one call."""
     made = args[0] if len(args) in (3, 4) else None
     if not isinstance(made, Global) or made.name != "_reconstruct" or not made.module.startswith("numpy."):
         return NotImplemented
@@ -171,7 +171,7 @@ def _by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
 
 
 def _type_by_dill(m: Machine, args: tuple[Any, ...]) -> Any:
-    """A plain type as dill writes it: a call with its name, whose result is called in turn."""
+    """A plain type as dill writes it: a call with its name, whose result is then called."""
     if len(args) != 1 or args[0] not in _PLAIN_TYPES:
         return NotImplemented
     named = m.known.setdefault(("builtins", args[0]), Global("builtins", args[0]))

@@ -1,4 +1,4 @@
-"""Keys of dicts and elements of sets, in bounded time: a file may hold values that are costly or impossible to hash."""
+"""Keys of dicts and elements of sets in bounded time: values in a file may be costly or impossible to hash."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from mlpack.readers.pickles.values import Array, Blob, Global, Instance, PersistentId
 
 _PLAIN_KEYS = (str, bytes, float, bool, type(None), Global, Instance, Array, Blob, PersistentId)
-_LARGE = (1 << 61) - 1  # whole numbers from here on can be made to share one hash
+_LARGE = (1 << 61) - 1  # larger whole numbers can be chosen to have the same hash
 
 
 class OddKey:
-    """A dict key or set element that is costly or impossible to hash: equal to itself only, and holds the value."""
+    """A wrapper for a key or element that is costly or impossible to hash; equal only to itself."""
 
     __slots__ = ("value",)
 
@@ -20,7 +20,7 @@ class OddKey:
 
 
 def key_of(value: Any) -> Any:
-    """A value as a dict key or set element, in bounded time: nested tuples could take exponential time to hash."""
+    """A value as a dict key or set element; hashing nested tuples could take exponential time."""
     if isinstance(value, _PLAIN_KEYS):
         return value
     if isinstance(value, int):

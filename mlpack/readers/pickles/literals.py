@@ -12,7 +12,7 @@ from mlpack.readers.pickles.opcodes import Machine, handles
 from mlpack.readers.pickles.values import Blob
 
 HIGHEST_PROTOCOL = 5
-_DIGITS = 4000  # more decimal digits than this are no model's number, and take quadratic time
+_DIGITS = 4000  # of a decimal number; parsing takes quadratic time
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _UNICODE_ESCAPE = re.compile(rb"\\(?:u|U0000)([0-9a-fA-F]{4})")
 _BACKSLASH = 0x5C
@@ -23,9 +23,9 @@ _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f
 def _proto(m: Machine) -> None:
     first = m.offset - m.began == 1
     (version,) = m.take(1)
-    m.headed = m.headed or first or version <= HIGHEST_PROTOCOL  # further on, other files have such a byte by accident
+    m.headed = m.headed or first or version <= HIGHEST_PROTOCOL  # later in a stream such a byte may be there by chance
     if version > HIGHEST_PROTOCOL:
-        raise StuckError(f"it announces pickle protocol {version}; 0 to {HIGHEST_PROTOCOL} are known")
+        raise StuckError(f"it declares pickle protocol {version}; only 0 to {HIGHEST_PROTOCOL} exist")
     m.known_protocol = True
     if not m.outer:
         m.protocol = version
@@ -98,7 +98,7 @@ def _string(m: Machine) -> None:
         return
     plain = _ESCAPE.sub(_unescape, text)
     if any(_is_letter(int(found[1], 16) if found[1] else int(found[2] or b"0", 8)) for found in _ESCAPE.finditer(text)):
-        _disguised(m)
+        _refuse_escape(m)
     _push_python2(m, plain)
 
 
@@ -106,11 +106,9 @@ def _is_letter(code: int) -> bool:
     return 0x20 < code < 0x7F and code != _BACKSLASH
 
 
-def _disguised(m: Machine) -> None:
-    # No pickler writes a letter so: what searches the file for a name (joblib's wrappers) would not find it.
-    m.record.trick(
-        LOADER, "plain letters of a text are written as escapes, so that a search of the file does not find it"
-    )
+def _refuse_escape(m: Machine) -> None:
+    # No pickler escapes letters; a search of the file for a name (joblib's wrappers) would miss it.
+    m.record.dangerous(LOADER, "plain letters of a text are escaped, so that a search of the file does not find it")
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -123,7 +121,7 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 def _push_python2(m: Machine, data: bytes) -> None:
-    # Python 2 wrote text and bytes alike: what is ASCII was most likely text.
+    # Python 2 wrote text and bytes the same way: ASCII was most likely text.
     if len(data) > m.limits.kept_text:
         m.stack.append(Blob(kind="bytes", size=len(data), head=data[: m.limits.kept_array]))
     else:
@@ -137,7 +135,7 @@ def _unicode(m: Machine) -> None:
         m.stack.append(Blob(kind="str", size=len(line), head=line[: m.limits.kept_array]))
     else:
         if any(_is_letter(int(found[1], 16)) for found in _UNICODE_ESCAPE.finditer(line)):
-            _disguised(m)
+            _refuse_escape(m)
         m.stack.append(line.decode("raw-unicode-escape") if b"\\" in line else line.decode("latin-1"))
 
 

@@ -1,4 +1,4 @@
-"""Compiled Python functions as data: what `marshal` wrote, read without running or building anything of it."""
+"""Read compiled Python functions (`marshal` data) without running or creating them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.bytecode import compilers
 
-MOST_BYTES = 64 * 1024  # of one function; those that models carry have some hundred
+MOST_BYTES = 64 * 1024  # of one function; those in models have a few hundred
 _DEEPEST = 50
-_LONGEST = 900  # of a whole number, in digits of 15 bits
-_REFERENCE = 0x80  # set in an object's type when a later object may refer to it
+_LONGEST = 900  # of a whole number, in 15-bit digits
+_REFERENCE = 0x80  # a flag in an object's type: later objects may refer to it
 _CONSTANTS = {
     ord("N"): None, ord("T"): True, ord("F"): False, ord("."): ..., ord("S"): "StopIteration",
 }  # fmt: skip
-_OPEN = object()  # stands for an object that is not read to its end
+_OPEN = object()  # placeholder of an object that is still being read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Code:
     pythons: frozenset[str]
 
     def walk(self) -> Iterator[Any]:
-        """This function, those inside it, and the constants of all of them, each object once."""
+        """This function, its inner functions, and the constants of all of them, each object once."""
         waiting: list[Any] = [self]
         seen: set[int] = set()
         while waiting:
@@ -46,9 +46,9 @@ class Code:
 
 
 def read_code(data: bytes) -> Code:
-    """The function in `data`, of any Python 3. Raises CutOffError for what is broken, or can be read in two ways."""
+    """The function in `data`, of any Python 3. Raises CutOffError for broken or ambiguous data."""
     if len(data) > MOST_BYTES:
-        raise CutOffError(f"a function of {len(data)} bytes is longer than is read here")
+        raise CutOffError(f"a function of {len(data)} bytes is too long to be read")
     read = [_tried(data, layout) for layout in (_since_311, _since_38, _since_30)]
     found = [one for one in read if isinstance(one, Code)]
     if len(found) > 1:
@@ -66,7 +66,7 @@ def _tried(data: bytes, layout: Callable[[_Reader], Code]) -> Code | CutOffError
 
 
 class _Reader:
-    """One pass over marshalled bytes; `layout` reads the fields of a code object as some releases of Python write them."""
+    """One pass over marshalled bytes; `layout` reads the fields of a code object in the form of some Python releases."""
 
     def __init__(self, data: bytes, layout: Callable[[_Reader], Code]) -> None:
         self._data = data
@@ -80,7 +80,7 @@ class _Reader:
         if self._at != len(self._data):
             raise CutOffError("bytes follow its code")
         if not isinstance(found, Code):
-            raise CutOffError("it is no code")
+            raise CutOffError("it is not a code object")
         return found
 
     def value(self) -> Any:
@@ -104,7 +104,7 @@ class _Reader:
             return _CONSTANTS[kind]
         read = _READERS.get(chr(kind))
         if read is None:
-            raise CutOffError("its code holds an object of a type that is not known here")
+            raise CutOffError("its code contains an object of an unknown type")
         return read(self)
 
     def number(self) -> int:
@@ -122,7 +122,7 @@ class _Reader:
     def long(self) -> int:
         digits = self.number()
         if abs(digits) > _LONGEST:
-            raise CutOffError("its code holds a number that is longer than is read here")
+            raise CutOffError("its code contains a number that is too long")
         found = 0
         for place, digit in enumerate(struct.unpack(f"<{abs(digits)}H", self.take(2 * abs(digits)))):
             found |= digit << (15 * place)
@@ -135,7 +135,7 @@ class _Reader:
         try:
             return self.take(size).decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
-            raise CutOffError("a text in its code is not in UTF-8") from error
+            raise CutOffError("a text in its code is not UTF-8") from error
 
     def ascii(self, size: int) -> str:
         return self.take(size).decode("latin-1")
@@ -146,7 +146,7 @@ class _Reader:
     def reference(self) -> Any:
         place = self.number()
         if not 0 <= place < len(self._seen) or self._seen[place] is _OPEN:
-            raise CutOffError("its code refers to an object that it does not hold")
+            raise CutOffError("its code refers to an object that does not exist")
         return self._seen[place]
 
     def code(self) -> Code:
@@ -155,13 +155,13 @@ class _Reader:
     def names(self) -> tuple[str, ...]:
         found = self.value()
         if not isinstance(found, tuple) or not all(isinstance(one, str) for one in found):
-            raise CutOffError("the names of its code are no texts")
+            raise CutOffError("the names of its code are not texts")
         return found
 
     def of(self, kind: type) -> Any:
         found = self.value()
         if not isinstance(found, kind):
-            raise CutOffError("a part of its code is of a wrong type")
+            raise CutOffError("a part of its code has a wrong type")
         return found
 
     def take(self, size: int) -> bytes:
@@ -201,7 +201,7 @@ def _since_311(one: _Reader) -> Code:
     kinds, _file, name, full = one.of(bytes), one.of(str), one.of(str), one.of(str)
     line, lines, exceptions = one.number(), one.of(bytes), one.of(bytes)
     if len(kinds) != len(local):
-        raise CutOffError("its code names its variables in two ways")
+        raise CutOffError("its code has contradictory names of variables")
     arguments = (*counts, 0, code, constants, names, local, "", name, full, line, lines, exceptions, (), ())
     return _made(arguments, name, names, local, constants)
 

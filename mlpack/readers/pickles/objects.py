@@ -1,4 +1,4 @@
-"""Opcodes that look up names, call them, and fill what the calls gave."""
+"""Opcodes that look up names, call them, and set the state of the results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.bytecode import FEWEST, compilers
-from mlpack.readers.pickles.bytewindow import LOADER, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, CraftedError, StuckError
 from mlpack.readers.pickles.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.pickles.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.pickles.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
@@ -20,8 +20,9 @@ from mlpack.readers.verdicts.states import check_state
 
 _IMPORTERS = ("subimport", "_import_module")
 _BY_VALUE = ("cloudpickle.", "dill.")
-_GIVES_BACK = ("torch.jit._pickle.restore_type_tag",)  # functions whose result is what they are given
-_OF_NUMPY = ("dtype",)  # joblib writes objects with numbers of a memo of their own, and a text stands where numpy stood
+_GIVES_BACK = ("torch.jit._pickle.restore_type_tag",)  # functions that return their argument
+# joblib pickles some objects with a separate memo, so this text may be found at the memo index of numpy's name.
+_OF_NUMPY = ("dtype",)
 _WRITE_BYTES = ("_codecs.encode", "builtins.bytes", "__builtin__.bytes")  # bytes in protocols 0 to 2
 _MASKED = ("numpy.ma.core._mareconstruct",)
 
@@ -37,32 +38,32 @@ def _stack_global(m: Machine) -> None:
     name, module = m.stack.pop(), m.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         if any(_may_be_text(one, sure=not m.other) for one in (module, name)):
-            raise TrickError(LOADER, "the file computes a name that it looks up")
+            raise CraftedError(LOADER, "the file computes a name that it looks up")
         raise StuckError("it looks up a name that is not text")
     m.stack.append(look_up(m, module, name))
 
 
 def _may_be_text(value: Any, *, sure: bool) -> bool:
-    # Where an array's bytes may have come between, numbers of the memo lead to other objects, which are no text.
+    # After an array's bytes, memo indices may refer to other objects, which are not texts.
     return isinstance(value, Instance) and (sure or str(value.callable) in _GIVES_BACK)
 
 
 def look_up(m: Machine, module: str, name: str) -> Global:
-    """The global of this name, noted as one that the file asks for."""
+    """The global of this name, recorded as looked up."""
     known = m.known.get((module, name))
     if known is None:
         known = Global(module, name)
         if m.other and use_of(known) is None and _mistaken(m, module, name):
-            raise StuckError(f"it looks up {name[:100]!r} in {module[:100]!r}, which is no module that has it")
+            raise StuckError(f"it looks up {name[:100]!r} in {module[:100]!r}, which has no such name")
         m.known[module, name] = known
     if may_be_wrapper_class(known):
-        m.record.trick(str(known), "it leads to joblib's wrapper of an array in a way that joblib never writes")
+        m.record.dangerous(str(known), "it refers to joblib's wrapper of an array in a form that joblib never writes")
     m.record.names[known] = None
     return known
 
 
 def _mistaken(m: Machine, module: str, name: str) -> bool:
-    """Whether memo numbers, which differ behind an array, made a name of two texts that are no name in the first reading."""
+    """Whether shifted memo indices after an array formed a name from two texts that the first reading does not combine."""
     nowhere = module.partition(".")[0] not in m.roots or name in _OF_NUMPY
     return nowhere and m.seen(module) and m.seen(name)
 
@@ -102,20 +103,20 @@ def _newobj_ex(m: Machine) -> None:
 
 
 def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool = False) -> Any:
-    """Judge a call, and give the object that it makes."""
+    """Check a call, and return the object that it creates."""
     _check_form(m, callable_, args, kwargs)
     m.made += 3
     if isinstance(callable_, Global):
         m.record.called.add(callable_)
         if made_wrapper(callable_, args, new=new):
-            m.settle()
+            m.end_waiting()
             m.waiting = wrapper = Instance(callable_, args)
             return wrapper
         if is_dtype(callable_):
             return _dtype(m, callable_, args, kwargs)
         _check_named(m, callable_, args, kwargs, new=new)
     else:
-        m.settle()
+        m.end_waiting()
         _check_computed(m, callable_)
     if len(args) >= FEWEST and (found := compilers(args)) is not None:
         m.record.compiled(found)
@@ -124,22 +125,22 @@ def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool
 
 
 def _check_form(m: Machine, callable_: Any, args: Any, kwargs: Any) -> None:
-    """Raise StuckError for a call that every loader refuses, TrickError for one that some of them do."""
+    """Raise StuckError for a call that every loader refuses, CraftedError for one that some loaders refuse."""
     if isinstance(callable_, PersistentId):
-        raise CutOffError("it calls what is stored elsewhere")
+        raise CutOffError("it calls an object that is stored elsewhere")
     if not isinstance(callable_, (Global, Instance)):
         raise StuckError(f"it calls a {type(callable_).__name__}")
     if not isinstance(kwargs, (dict, Instance, type(None))):
-        raise StuckError("it makes an object with arguments by name that are no dict")
+        raise StuckError("it creates an object with keyword arguments that are not a dict")
     if m.other and (_is_wrapper(args) or _is_no_function(callable_)):
-        raise StuckError("it calls what cannot be called so: it has come upon an array's bytes")
+        raise StuckError("it calls an object that cannot be called like this: these are an array's bytes")
     if type(args) is not tuple or not (kwargs is None or type(kwargs) is dict):
-        raise TrickError(_named(callable_), "it is called with arguments in a form that loaders read differently")
+        raise CraftedError(_named(callable_), "it is called with arguments in a form that loaders read differently")
 
 
 def _check_named(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any, *, new: bool) -> None:
     if not _is_of_a_dtype(m, callable_, args):
-        m.settle()
+        m.end_waiting()
     if not new:
         _check_getattr(m, callable_, args)
         _check_setattr(m, callable_, args)
@@ -164,7 +165,7 @@ def _named(callable_: Global | Instance) -> str:
 
 
 def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool:
-    """Whether the call is one by which a dtype's state, or joblib's wrapper with its dtype, is written."""
+    """Whether the call belongs to a dtype's state, or to joblib's wrapper with its dtype."""
     if is_string_dtype(callable_):
         return not any(one is m.waiting for one in args)
     return str(callable_) in _WRITE_BYTES and all(type(one) is str for one in args)
@@ -172,7 +173,7 @@ def _is_of_a_dtype(m: Machine, callable_: Global, args: tuple[Any, ...]) -> bool
 
 def _dtype(m: Machine, callable_: Global, args: tuple[Any, ...], kwargs: Any) -> Instance:
     if kwargs:
-        raise TrickError(str(callable_), "it makes a dtype in a form that numpy never writes")
+        raise CraftedError(str(callable_), "it creates a dtype in a form that numpy never writes")
     made = Instance(callable_, args)
     dtype_of(made)
     m.young.append(made)
@@ -184,34 +185,34 @@ def _check_getattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None
         return
     named = args[1] if len(args) > 1 else None
     if len(args) == 2 and isinstance(args[0], (Global, Instance, Array)) and _is_ordinary(named):
-        # So is a method of one of the model's own parts written: harmless as long as nothing calls it while loading.
-        m.record.suspect("builtins.getattr", f"holds the method {named!r} of an object that it builds")
+        # A bound method of a part of the model; harmless unless it is called while loading.
+        m.record.suspect("builtins.getattr", f"contains the method {named!r} of an object that it creates")
     else:
-        m.record.trick("builtins.getattr", "reaches for an attribute that no honest file asks for")
+        m.record.dangerous("builtins.getattr", "reads an attribute that no ordinary model file reads")
 
 
 def _check_setattr(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
-    # dill gives a class that it makes its qualified name in this way; no other honest file calls setattr.
+    # dill sets the qualified name of a class in this way; no other ordinary file calls setattr.
     if (callable_.module, callable_.name) not in (("builtins", "setattr"), ("__builtin__", "setattr")):
         return
     if len(args) == 3 and isinstance(args[0], Instance) and args[1] == "__qualname__" and isinstance(args[2], str):
-        m.record.suspect("builtins.setattr", "gives a class that it makes its name")
+        m.record.suspect("builtins.setattr", "sets the name of a class that it creates")
     else:
-        m.record.trick("builtins.setattr", "changes an attribute that no honest file changes")
+        m.record.dangerous("builtins.setattr", "sets an attribute that no ordinary model file sets")
 
 
 def _check_array(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
-    # dill writes an array as a call with the function that makes it: called like any other, and so judged.
+    # dill writes an array as a call with the function that creates it, which is checked like any call.
     if (callable_.module, callable_.name) != ("dill._dill", "_create_array"):
         return
     if args and isinstance(args[0], Global):
         m.record.called.add(args[0])
     else:
-        m.record.trick(str(callable_), "calls what the file has put together itself")
+        m.record.dangerous(str(callable_), "calls an object that the file computes")
 
 
 def _check_import(m: Machine, callable_: Global, args: tuple[Any, ...]) -> None:
-    # cloudpickle and dill write a module that their code uses as a call with its name: judged like any name.
+    # cloudpickle and dill write a module as a call with its name, which is checked like any name.
     if callable_.name in _IMPORTERS and callable_.module.startswith(_BY_VALUE) and args and isinstance(args[0], str):
         module, _, name = args[0].rpartition(".")
         for pair in ((args[0], "*"), (module, name)) if module else ((args[0], "*"),):
@@ -230,9 +231,7 @@ def _check_computed(m: Machine, callable_: Instance) -> None:
     if str(inner).startswith(_BY_VALUE):
         m.record.suspect(str(inner), "contains code by value, and calls it")
     else:
-        m.record.trick(
-            str(inner), "its result is called in turn, so that the file runs what it has put together itself"
-        )
+        m.record.dangerous(str(inner), "its result is called, so that the file runs an object that it computes")
 
 
 @handles(b"b")
@@ -245,16 +244,16 @@ def _build(m: Machine) -> None:
         elif is_wrapper(target):
             read_wrapped(m, target, state)
         else:
-            m.settle()
+            m.end_waiting()
             _give(m, target, state)
         return
-    m.settle()
+    m.end_waiting()
     if isinstance(target, Array):
         fill(m, target, state)
     elif isinstance(target, Global):
-        m.record.trick(str(target), "is changed itself while the file loads, not an object made from it")
+        m.record.dangerous(str(target), "the file changes the class or function itself, not an object created from it")
     elif not isinstance(target, PersistentId):
-        raise (StuckError if m.other else CutOffError)(f"it gives a state to a {type(target).__name__}")
+        raise (StuckError if m.other else CutOffError)(f"it sets the state of a {type(target).__name__}")
 
 
 def _give(m: Machine, target: Instance, state: Any) -> None:
@@ -262,7 +261,7 @@ def _give(m: Machine, target: Instance, state: Any) -> None:
         check_masked(m, target, state)
     check_state(m.record, target, state)
     for half in state if isinstance(state, tuple) and len(state) == 2 else (state,):
-        if type(half) is dict:  # some classes take the dict itself for their attributes
+        if type(half) is dict:  # some classes use this dict itself as their attributes
             m.states[id(half)] = half
     both = isinstance(target.state, dict) and isinstance(state, dict)
     target.state = {**target.state, **state} if both else state

@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from mlpack.readers.limits import Budget, CutOffError
-from mlpack.readers.pickles.bytewindow import LOADER, ByteWindow, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, ByteWindow, CraftedError, StuckError
 from mlpack.readers.pickles.dtypes import DType
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Array, Blob, Global, Instance
 from mlpack.readers.streams import Source
 
-DEEPEST = 10_000  # Python's own pickler gives up at about 1000
-_TAIL = 4096  # what is kept of the end of a long operand
-_INLINE = b"KMJG(.\x94qh\x8crjX\x95"  # opcodes that the loop does itself, at least while they are simple, and FRAME
+DEEPEST = 10_000  # Python's own pickler fails at about 1000
+_TAIL = 4096  # bytes kept of the end of a long operand
+_INLINE = b"KMJG(.\x94qh\x8crjX\x95"  # opcodes that the main loop handles (simple cases), and FRAME
 _STUCK = (IndexError, KeyError, ValueError, struct.error)
 _BROKEN = (TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError)
 
@@ -37,17 +37,17 @@ def handles(opcode: bytes) -> Callable[[Handler], Handler]:
 
 
 def is_opcode(code: int) -> bool:
-    """True for a byte that a pickle loader knows as an opcode."""
+    """True for a byte that is a pickle opcode."""
     return HANDLERS[code] is not None or code in _INLINE
 
 
 class Machine(ByteWindow):
-    """The stack machine of one pickle stream: values are never called, only described.
+    """The stack machine of one pickle stream; it describes calls and never makes them.
 
-    `joblib` says that arrays may follow their wrappers, as joblib writes them. `other` is a second reading of the same
-    stream, as a loader reads it that does not know joblib: it may come upon an array's bytes, which are no opcodes. Then
-    `roots` are the modules, by the first part of their names, that can be there at all, and `seen(text)` is true for a text
-    that the first reading met. Frames of nested pickles (joblib's object arrays) are kept in `outer`.
+    `joblib`: arrays may follow their wrappers, as joblib writes them. `other`: a second reading of the stream, as by a loader
+    without joblib, which treats an array's bytes as opcodes. Then `roots` are the top-level names of the modules that can
+    exist, and `seen(text)` is true for a text from the first reading. `outer` are the frames of nested pickles (joblib's
+    object arrays).
     """
 
     def __init__(
@@ -65,34 +65,34 @@ class Machine(ByteWindow):
         self.limits = budget.limits
         self.record = Record()
         self.known: dict[tuple[str, str], Global] = {}
-        self.wrappers: list[Any] = []  # old joblib's wrappers of arrays in side files
+        self.wrappers: list[Any] = []  # wrappers of arrays in side files (old joblib)
         self.arrays = 0
         self.models = self.limits.kept_models
         self.start()
 
     def start(self) -> None:
-        """Forget the last pickle: a loader gives each its own stack and memo."""
+        """Reset the stack and the memo for the next pickle, as loaders do."""
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
         self.sparse: dict[int, Any] = {}
-        self.inner_memos: list[Collection[Any]] = []  # those of the nested pickles that were read to their end
+        self.inner_memos: list[Collection[Any]] = []  # memos of the nested pickles that were read completely
         self.outer: list[tuple[list[Any], list[int], list[Any], dict[int, Any], Array]] = []
-        self.young: list[Instance] = []  # dtypes that wait for their state, innermost last
-        self.waiting: Instance | None = None  # joblib's wrapper that waits for its state
+        self.young: list[Instance] = []  # dtypes without their state yet, innermost last
+        self.waiting: Instance | None = None  # joblib's wrapper without its state yet
         self.dtypes: dict[int, tuple[Instance, DType]] = {}  # by identity: dtypes with their state
-        self.states: dict[int, Any] = {}  # by identity: dicts that became the state of an object
+        self.states: dict[int, Any] = {}  # by identity: dicts that are the state of an object
         self.protocol = 0
-        self.array_met = False  # in this pickle, and of joblib's
-        self.plain_goes_on = False  # a loader that does not know joblib would take the first array's bytes for opcodes
+        self.array_met = False  # an array of joblib was found in this pickle
+        self.continues_after_array = False  # other loaders read the first array's bytes as opcodes
         self.began = self.offset
         self.frame = None
-        self.headed = self.known_protocol = False  # a header was met; its protocol is one that exists
+        self.headed = self.known_protocol = False  # a header was found; its protocol exists
 
     def blob(self, kind: Any, size: int) -> Blob:
-        """Step over a long operand, keeping only how it begins and ends; of a CatBoost model, whose tables come last, all."""
+        """Skip a long operand and keep its first and last bytes; all bytes of a CatBoost model, whose tables come last."""
         if size > self.end - self.pos and self.ended:
-            raise StuckError(f"it is cut off: {size} bytes were promised and {self.end - self.pos} are there")
+            raise StuckError(f"it is cut off: it declares {size} bytes and has {self.end - self.pos}")
         head = self.take(min(size, self.limits.kept_array))
         rest = size - len(head)
         if head.startswith(b"CBM1") and size <= self.models:
@@ -102,16 +102,16 @@ class Machine(ByteWindow):
         return Blob(kind=kind, size=size, head=head, tail=self.take(min(rest, _TAIL)))
 
     def load(self) -> Any:
-        """Walk one pickle up to its STOP and give what it would build; raises CutOffError where it cannot go on."""
+        """Walk one pickle up to its STOP and return the value it describes; raises CutOffError on invalid bytes."""
         try:
             return self._load()
-        except TrickError as trick:
-            self.record.trick(trick.callable, trick.why)
-            raise CutOffError(f"{trick.callable}: {trick.why}") from trick
+        except CraftedError as crafted:
+            self.record.dangerous(crafted.callable, crafted.why)
+            raise CutOffError(f"{crafted.callable}: {crafted.why}") from crafted
         except _STUCK as error:
-            raise StuckError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
+            raise StuckError(f"it is not a valid pickle at byte {self.offset} ({_reason(error)})") from error
         except _BROKEN as error:
-            raise CutOffError(f"it is not a sound pickle at byte {self.offset} ({_told(error)})") from error
+            raise CutOffError(f"it is not a valid pickle at byte {self.offset} ({_reason(error)})") from error
 
     def _load(self) -> Any:  # noqa: C901, PLR0912, PLR0915  # one loop: a call per opcode would double the time
         rare = [None if code in _INLINE else handler for code, handler in enumerate(HANDLERS)]
@@ -173,10 +173,10 @@ class Machine(ByteWindow):
                 pos += 4
             elif code == 0x2E:  # STOP
                 self.pos = pos
-                self.leave_frame("a frame goes on behind the pickle's end")
+                self.leave_frame("a frame continues after the pickle's end")
                 if self.marks:
-                    raise (StuckError if self.other else CutOffError)("it is not a sound pickle: marks are left over")
-                self.settle()
+                    raise (StuckError if self.other else CutOffError)("it is not a valid pickle: marks are left over")
+                self.end_waiting()
                 if not self.outer:
                     return stack.pop()
                 self._return_array(stack.pop())
@@ -189,17 +189,17 @@ class Machine(ByteWindow):
                 handler(self)
                 buf, pos, soft = self.buf, self.pos, self.soft
 
-    def settle(self) -> None:
-        """Something else happens: a dtype that waited for its state gets none any more, and joblib's wrapper cannot wait."""
+    def end_waiting(self) -> None:
+        """Stop waiting for the state of a new dtype; raises CraftedError for joblib's wrapper, which must get its state."""
         if self.waiting is not None:
-            raise TrickError(
+            raise CraftedError(
                 self.waiting.class_name, "it is used before it has its state, which loaders read differently"
             )
         if self.young:
             self.young.clear()
 
     def enter(self, array: Array) -> None:
-        """Begin a pickle within this one: what it builds becomes the elements of `array`, which joblib puts here."""
+        """Begin a nested pickle, whose value becomes the elements of `array` (joblib's object arrays)."""
         self.outer.append((self.stack, self.marks, self.memo, self.sparse, array))
         self.stack, self.marks, self.memo, self.sparse = [], [], [], {}
 
@@ -207,27 +207,29 @@ class Machine(ByteWindow):
         self.inner_memos += [self.memo, self.sparse.values()]
         self.stack, self.marks, self.memo, self.sparse, array = self.outer.pop()
         if not isinstance(inner, Array):
-            raise TrickError("joblib.numpy_pickle.NumpyArrayWrapper", "what lies in the place of its array is none")
+            raise CraftedError(
+                "joblib.numpy_pickle.NumpyArrayWrapper", "the value in place of its array is not an array"
+            )
         self.stack.append(inner if inner.objects is not None else array)
 
     def _unknown(self, code: int) -> NoReturn:
-        raise StuckError(f"it is not a sound pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
+        raise StuckError(f"it is not a valid pickle: byte {self.offset - 1} (0x{code:02x}) is no opcode")
 
     # The stack ---------------------------------------------------------------------------------------
 
     def made_one(self, weight: int = 1) -> None:
-        """Count a container, and look how deep it lies."""
+        """Count a container, and check how deep it is nested."""
         self.made += weight
         if len(self.stack) > DEEPEST or len(self.marks) > DEEPEST:
             self.check_depth()
 
     def check_depth(self) -> None:
-        """Raise CutOffError when containers lie in each other deeper than any pickler writes; a long tuple's items may."""
+        """Raise CutOffError when containers are nested deeper than any pickler writes."""
         if len(self.marks) > DEEPEST or (not self.marks and len(self.stack) > DEEPEST):
             raise CutOffError(f"it is nested more than {DEEPEST} deep")
 
     def popmark(self) -> list[Any]:
-        """What lies above the last mark, taken off."""
+        """Pop the values above the last mark."""
         start = self.marks.pop()
         stack = self.stack
         above = stack[start:]
@@ -235,14 +237,14 @@ class Machine(ByteWindow):
         return above
 
     def put(self, index: int) -> None:
-        """Remember the top of the stack under a number."""
+        """Store the top of the stack in the memo."""
         memo, value = self.memo, self.stack[-1]
         if index < 0:
             raise ValueError("negative memo number")
         if (
             index > self.offset and not self.other
-        ):  # each entry is an object, which takes a byte at least: loaders make room for as many
-            self.record.trick(LOADER, f"an object gets the number {index}, for which a loader makes room in memory")
+        ):  # each entry needs at least one byte of the stream; loaders allocate memory up to the highest index
+            self.record.dangerous(LOADER, f"an object gets the memo index {index}, for which a loader allocates memory")
         if index < len(memo):
             memo[index] = value
         elif index == len(memo):
@@ -252,17 +254,17 @@ class Machine(ByteWindow):
             self.sparse[index] = value
 
     def get(self, index: int) -> None:
-        """Push what was remembered under a number."""
+        """Push a value from the memo."""
         memo = self.memo
         if 0 <= index < len(memo):
             self.stack.append(memo[index])
         elif index in self.sparse:
             self.stack.append(self.sparse[index])
         else:
-            raise StuckError(f"it asks for memo entry {index}, which it never made")
+            raise StuckError(f"it uses memo entry {index}, which was never stored")
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, IndexError):
         return "the stack is empty"
     return str(error)[:100] or type(error).__name__

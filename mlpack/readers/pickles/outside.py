@@ -1,4 +1,4 @@
-"""Opcodes that refer to what lies outside of the stream: persistent ids, extension codes, buffers."""
+"""Opcodes that refer to objects outside the stream: persistent ids, extension codes, buffers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def _persistent(m: Machine, pid: Any) -> None:
         raise StuckError("it refers to objects that are stored elsewhere, which no plain loader has")
     kind = pid[0] if isinstance(pid, tuple) and pid else None
     if kind == "reduce_package" and len(pid) > 2 and isinstance(pid[-2], Global) and isinstance(pid[-1], tuple):
-        m.stack.append(call(m, pid[-2], pid[-1]))  # torch.package's own call, of something that it stored as code
+        m.stack.append(call(m, pid[-2], pid[-1]))  # torch.package's call of an object that it stored as code
         return
     if kind == "module" and len(pid) > 1 and isinstance(pid[1], Global):
-        m.stack.append(pid[1])  # torch before 1.6 wrote a class so, beside its source, which nobody runs
+        m.stack.append(
+            pid[1]
+        )  # torch before 1.6 wrote a class with its source code in this form; the source is never run
         return
     if kind not in ("storage", "module"):  # torch's own
         m.record.outside["it refers to objects that are stored elsewhere (a persistent id)"] = None
@@ -55,7 +57,9 @@ def _extension(m: Machine, width: int) -> None:
     code = int.from_bytes(m.take(width), "little")
     if m.other:
         raise StuckError(f"it uses extension code {code}, which no plain loader has")
-    m.record.outside[f"it uses extension code {code}, which only the program that wrote it knows (copyreg)"] = None
+    m.record.outside[f"it uses extension code {code}, which is defined only in the program that wrote it (copyreg)"] = (
+        None
+    )
     m.stack.append(look_up(m, "copyreg", f"extension_{code}"))
 
 
@@ -69,4 +73,4 @@ def _next_buffer(m: Machine) -> None:
 
 @handles(b"\x98")
 def _readonly_buffer(m: Machine) -> None:
-    m.stack[-1]  # the top must be there; that it is made read-only changes nothing here
+    m.stack[-1]  # the stack must not be empty; making the buffer read-only has no effect here

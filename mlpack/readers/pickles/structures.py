@@ -1,4 +1,4 @@
-"""Opcodes that make and fill lists, tuples, dicts and sets, move the stack, and use the memo."""
+"""Opcodes that create and fill lists, tuples, dicts and sets, change the stack, and use the memo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpack.readers.limits import CutOffError
-from mlpack.readers.pickles.bytewindow import LOADER, StuckError, TrickError
+from mlpack.readers.pickles.bytewindow import LOADER, CraftedError, StuckError
 from mlpack.readers.pickles.joblib_arrays import is_wrapper
 from mlpack.readers.pickles.keys import key_of
 from mlpack.readers.pickles.opcodes import DEEPEST, Machine, handles
@@ -15,14 +15,14 @@ from mlpack.readers.pickles.values import Global, Instance
 from mlpack.readers.verdicts.allowlist import use_of
 from mlpack.readers.verdicts.argument_checks import acts
 
-# Known classes into which a pickle puts items: their methods for it are a container's and call nothing.
+# Known container classes whose methods for adding items call no other code.
 _LISTS = frozenset({"collections.deque"})
 _DICTS = frozenset(
     {"collections.OrderedDict", "collections.defaultdict", "collections.Counter", "sklearn.utils.Bunch"}
     | {"sklearn.utils._bunch.Bunch", "sklearn.covariance._graph_lasso._DictWithDeprecatedKeys"}
     | {"scipy.sparse._dok.dok_matrix", "scipy.sparse.dok.dok_matrix"}
 )
-_CALLED = "the file puts items into it, which calls a method of an object that is no container"
+_CALLED = "the file adds items to it, which calls a method of an object that is not a container"
 
 
 @handles(b"]")
@@ -121,7 +121,7 @@ def _extend(m: Machine, target: Any, values: Sequence[Any]) -> None:
     elif isinstance(target, Instance):
         _put_in(m, target, values, _LISTS)
     elif isinstance(target, bytearray):
-        return  # nothing here reads one that is appended to
+        return  # such an object is never read
     else:
         raise _no_container(target)
 
@@ -147,16 +147,16 @@ def _put_in(m: Machine, target: Instance, values: Sequence[Any], containers: fro
 
 def _check_container(m: Machine, target: Instance, containers: frozenset[str]) -> None:
     if m.other and is_wrapper(target):
-        raise StuckError("it puts items into joblib's wrapper, which has no method for them")
-    # Items that go into an object are a call of its method: known only of containers, and judged where its class is unknown.
+        raise StuckError("it adds items to joblib's wrapper, which has no method for it")
+    # Adding items to an object calls its method, which is known only for containers; other classes get a finding.
     if target.class_name not in containers and (target.made_of is None or use_of(target.made_of) is not None):
-        m.record.trick(target.class_name, _CALLED)
+        m.record.dangerous(target.class_name, _CALLED)
 
 
 def _no_container(target: Any) -> CutOffError:
     if isinstance(target, Global):
-        return TrickError(str(target), _CALLED)
-    return StuckError(f"it puts items into a {type(target).__name__}")
+        return CraftedError(str(target), _CALLED)
+    return StuckError(f"it adds items to a {type(target).__name__}")
 
 
 @handles(b"s")
@@ -181,7 +181,9 @@ def _set_items(m: Machine, target: Any, flat: Sequence[Any]) -> None:
     keys, values = flat[::2], flat[1::2]
     if isinstance(target, dict):
         if id(target) in m.states and not all(map(_is_attribute, keys, values)):
-            m.record.trick(LOADER, "an object's attributes change after it has them, so that it does other things")
+            m.record.dangerous(
+                LOADER, "an object's attributes are changed after they were set, which changes its behaviour"
+            )
         for key, value in zip(keys, values, strict=True):
             target[key if type(key) is str else key_of(key)] = value
     elif isinstance(target, Instance):
@@ -199,7 +201,7 @@ def _is_attribute(key: Any, value: Any) -> bool:
 
 @handles(b"0")
 def _pop(m: Machine) -> None:
-    # A POP right after a MARK takes the mark.
+    # A POP directly after a MARK removes the mark.
     if m.marks and m.marks[-1] == len(m.stack):
         m.marks.pop()
     else:

@@ -1,4 +1,4 @@
-"""What a pickle would build, as inert data: Global, Instance, Array, and the PickleFile that holds them."""
+"""The values in a pickle as inert data: Global, Instance, Array, and the PickleFile that contains them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mlpack.artifacts.model import Safety
 
-# Callables that make an object of the class given as their first argument.
+# Callables that create an object of the class in their first argument.
 _CONSTRUCTORS = frozenset({"_reconstructor", "__newobj__", "__newobj_ex__", "newObj"})
 
 _PLAIN_FORM = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}")
@@ -34,35 +34,35 @@ class Global:
 
     @property
     def reference(self) -> str:
-        """The name as the guard in the image knows it: where the module ends is part of it."""
+        """The name in the guard's form, which separates the module from the name."""
         return f"{self.module}:{self.name}"
 
 
 @dataclass(eq=False, slots=True)
 class Instance:
-    """An object that the stream would make by calling `callable(*args, **kwargs)`, with what was then put in it.
+    """An object that the stream creates by `callable(*args, **kwargs)`, with its state and items.
 
-    `state` is BUILD's argument (a dict becomes attributes; None when there was no BUILD); `items` what APPENDS added;
-    `mapping` what SETITEMS added (pairs, as a key need not be hashable here). Identity is kept: a memo hit is the same object,
-    so structures may be shared or cyclic; walk them with a seen-set.
+    `state` is BUILD's argument (a dict becomes attributes; None without BUILD); `items` were added by APPENDS, `mapping` by
+    SETITEMS (pairs, because a key need not be hashable here). A memo hit is the same object, so structures may be shared or
+    cyclic; keep a set of visited objects when walking them.
     """
 
-    callable: Any  # Global, or an Instance when the callable was itself computed
+    callable: Any  # Global, or an Instance when the callable was computed
     args: tuple[Any, ...] = ()
     kwargs: dict[Any, Any] = field(default_factory=dict)
     state: Any = None
-    items: Sequence[Any] = ()  # a list once something was appended
+    items: Sequence[Any] = ()  # a list when items were appended
     mapping: Sequence[tuple[Any, Any]] = ()
 
     def __repr__(self) -> str:
-        # Shallow on purpose: contents may be cyclic or nested deeper than the interpreter's stack.
+        # Shallow, because contents may be cyclic or nested deeper than the interpreter's stack.
         return f"<Instance of {self.class_name}>"
 
     @property
     def made_of(self) -> Global | None:
-        """The class that it is an instance of, or what was called to make it; None when that was itself computed.
+        """The class of the object, or the callable that created it; None when the callable was computed.
 
-        copyreg's reconstructor, __newobj__ and the like are seen through.
+        For copyreg's reconstructor, __newobj__ and similar functions it is the class in their arguments.
         """
         called = self.callable
         if not isinstance(called, Global):
@@ -75,7 +75,7 @@ class Instance:
 
     @property
     def class_name(self) -> str:
-        """The dotted name of what it is made of."""
+        """The dotted name of its class or callable."""
         return str(self.made_of or "an object that the file computes")
 
     def attributes(self) -> dict[str, Any]:
@@ -92,21 +92,21 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Blob:
-    """A string, bytes or number too long to keep: its size in bytes in the file, how it begins and how it ends.
+    """A string, bytes or number that is too long to keep: its size in bytes in the file, its first and last bytes.
 
-    Of most the head is 64 KiB; of what tells its facts at its end it is all.
+    The head is usually 64 KiB; for formats that store their facts at the end it is everything.
     """
 
     kind: Literal["str", "bytes", "bytearray", "int"]
     size: int
     head: bytes = field(default=b"", repr=False)
     tail: bytes = field(default=b"", repr=False)  # at most 4 KiB after the head
-    exact: bool = True  # False where the file has the bytes as text, which takes at least as many
+    exact: bool = True  # False when the bytes are encoded as text in the file, which needs at least as many
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PersistentId:
-    """An object that is stored elsewhere: `pid` is what the stream calls it (torch: a tuple that starts with `storage`)."""
+    """An object that is stored elsewhere: `pid` is its id in the stream (torch: a tuple that starts with `storage`)."""
 
     pid: Any = field(repr=False)
 
@@ -115,8 +115,8 @@ class PersistentId:
 class Array:
     """A numpy array in the stream: its dtype (numpy's `str` form such as `<f8`, `|O`, `<U5`), shape, order.
 
-    Small ones (at most 64 KiB of raw bytes) keep `data`, so labels and feature names can be read; object arrays keep their
-    elements in `objects` (in C order, or Fortran's when `fortran`); of the rest only the place is known.
+    Small arrays (at most 64 KiB of raw bytes) keep `data`, so that labels and feature names can be read; object arrays keep
+    their elements in `objects` (in C order, or Fortran order when `fortran`); the data of others are skipped.
     """
 
     dtype: str
@@ -127,7 +127,7 @@ class Array:
     fields: tuple[tuple[str, str], ...] = ()  # a structured dtype's (name, dtype) pairs
 
     def values(self) -> list[Any] | None:
-        """The elements in C order as Python values, None when they were not kept (or the dtype is not a plain one)."""
+        """The elements in C order as Python values; None when they were not kept, or for a dtype that is not plain."""
         flat = list(self.objects) if self.objects is not None else _unpack(self.dtype, self.data)
         if flat is None or not self.fortran or len(self.shape) < 2:
             return flat
@@ -136,7 +136,7 @@ class Array:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Member:
-    """One pickle of the file: where it was (`""` for the stream itself, a member's name in a zip), and its root value."""
+    """One pickle of the file: its name (`""` for the stream itself, or the zip member) and its root value."""
 
     name: str
     root: Any = field(repr=False)  # may be nested deeper than repr can follow
@@ -145,12 +145,12 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PickleFile:
-    """All pickles of a file, read as data to the end or to where reading stopped.
+    """All pickles of a file, read as data to the end or to the first error.
 
     `container` is one of `pickle`, `joblib`, `npy`, `npz`, `zip`; `compression` one of None, zlib, gzip, bz2, xz, lzma, lz4;
-    `globals` every name the stream looks up, in order of first use; `numpy_major` 1 or 2 as the names tell.
-    `pythons` are the minor versions that may have compiled code which it carries by value (() is none that is known), None when
-    it carries none. `problem` says why reading stopped (then `safety.verdict` is never `safe`), "" when all was read.
+    `globals` are all names that the stream looks up, in order of first use; `numpy_major` is 1 or 2, by these names.
+    `pythons` are the minor versions that may have compiled its code by value (() for an unknown version), None without code.
+    `problem` says why reading stopped (then `safety.verdict` is never `safe`), "" when all was read.
     """
 
     container: str
@@ -195,8 +195,8 @@ def _cut(data: bytes, step: int) -> list[bytes] | None:
 
 
 def _c_order(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
-    # Fortran order counts the first axis fastest: walk the C indices and take each one's Fortran place.
-    if prod(shape) != len(flat) or not flat:  # a shape is a promise, and only what is there counts
+    # In Fortran order the first axis varies fastest: go through the C indices and compute each Fortran index.
+    if prod(shape) != len(flat) or not flat:  # the shape may be wrong
         return flat
     places = [0]
     stride = 1

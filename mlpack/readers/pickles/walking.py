@@ -1,4 +1,4 @@
-"""All pickles of one stream, walked one after the other as a loader in a loop would: Walked."""
+"""Walk all pickles of one stream in sequence, as a loader in a loop would: Walked."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mlpack.readers.verdicts.verdict import judge
 # torch's format before 1.6: this number, a version, the system, the object, the storages' keys; then raw storages.
 _TORCH_LEGACY = 0x1950A86A20F9469CFC6C
 _TORCH_PICKLES = 5
-_ENOUGH = 64  # so many bytes without a fault are no accident
+_ENOUGH = 64  # this many valid bytes are not a coincidence
 _BLANKS = 64
-_TWO_WAYS = "bytes that joblib takes for an array are opcodes for other loaders"
+_TWO_WAYS = "bytes that joblib reads as an array are opcodes for other loaders"
 
 
 @dataclass(kw_only=True)
 class Walked:
-    """What a stream holds. `recognised` is false when it is, by content, no pickle."""
+    """The content of a stream. `recognised` is false when, by content, it is not a pickle."""
 
     members: list[Member] = field(default_factory=list)
     record: Record = field(default_factory=Record)
@@ -38,24 +38,24 @@ class Walked:
     problem: str = ""
     joblib: bool = False
     recognised: bool = False
-    sure: bool = False  # it is a pickle, whether or not it can be read: its header says so, or what it lies in
-    stuck: bool = False  # it could not be read to its end, and no loader reads further either
-    end: int = 0  # where the last pickle ends that was read to its end
+    sure: bool = False  # it is a pickle even if it cannot be read, by its header or its container
+    stuck: bool = False  # it could not be read to the end, and no loader can read further
+    end: int = 0  # end of the last pickle that was read completely
     torch: bool = False  # torch's format from before 1.6
-    plain_goes_on: bool = False  # loaders other than joblib read the first pickle further than its first array
-    memos: list[Collection[Any]] = field(default_factory=list)  # what the first pickle memoized, where it is read twice
+    continues_after_array: bool = False  # loaders other than joblib continue the first pickle after its first array
+    memos: list[Collection[Any]] = field(default_factory=list)  # the first pickle's memo, if it is read twice
 
 
 def walk(make: Callable[[], Source], budget: Budget, *, name: str = "", inside: str = "") -> Walked:
-    """Walk the stream that `make` opens. `inside` names what a lone pickle lies in (a .npy), whose bytes may follow it."""
-    machine = Machine(make(), budget, joblib=inside != ".npy")  # numpy reads the pickle in a .npy itself
+    """Walk the stream that `make` opens. `inside` is the container of a single pickle (a .npy), whose bytes may follow it."""
+    machine = Machine(make(), budget, joblib=inside != ".npy")  # numpy reads the pickle in a .npy, not joblib
     walked = _walk(machine, name)
     walked.joblib = machine.arrays > 0 or bool(machine.wrappers)
     walked.wrappers = machine.wrappers
-    if walked.plain_goes_on and inside:
+    if walked.continues_after_array and inside:
         walked.problem = walked.problem or _TWO_WAYS
-    elif walked.plain_goes_on:
-        _walk_plainly(make, budget, walked)
+    elif walked.continues_after_array:
+        _walk_without_joblib(make, budget, walked)
     walked.memos.clear()
     return walked
 
@@ -81,10 +81,10 @@ def _walk(machine: Machine, name: str) -> Walked:
             walked.recognised = walked.recognised or machine.headed
             walked.end = machine.offset
             walked.torch = walked.torch or (not walked.members and isinstance(root, int) and root == _TORCH_LEGACY)
-            machine.joblib = machine.joblib and not walked.torch  # torch reads what follows with a plain unpickler
+            machine.joblib = machine.joblib and not walked.torch  # torch reads the next pickles with a plain unpickler
             walked.members.append(Member(name=name, root=root, protocol=machine.protocol))
             walked.record.merge(machine.record)
-    except CutOffError as stopped:  # behind a pickle: the compressed data are broken there
+    except CutOffError as stopped:  # the compressed data are broken after a pickle
         walked.problem = walked.problem or str(stopped)
     if walked.torch and len(walked.members) < _TORCH_PICKLES:
         walked.problem = walked.problem or f"it is cut off: {len(walked.members)} of torch's {_TORCH_PICKLES} pickles"
@@ -94,13 +94,13 @@ def _walk(machine: Machine, name: str) -> Walked:
 
 
 def _note_arrays(machine: Machine, walked: Walked) -> None:
-    """Note whether loaders other than joblib go on behind the pickle's first array; they read the first pickle only."""
-    if not machine.plain_goes_on:
+    """Record whether loaders other than joblib continue after the pickle's first array; they read only the first pickle."""
+    if not machine.continues_after_array:
         return
     if walked.members:
         walked.problem = walked.problem or _TWO_WAYS
     else:
-        walked.plain_goes_on, walked.memos = True, _memos(machine)
+        walked.continues_after_array, walked.memos = True, _memos(machine)
 
 
 def _memos(machine: Machine) -> list[Collection[Any]]:
@@ -118,11 +118,11 @@ def _stopped(machine: Machine, walked: Walked, name: str, stopped: CutOffError, 
     dangerous = judge(machine.record).verdict == "dangerous"
     if not walked.members:
         walked.sure, walked.stuck = machine.known_protocol, isinstance(stopped, StuckError)
-        # Text and other files begin with letters that happen to be opcodes; a real pickle gets somewhere.
-        got_on = bool(machine.record.called) or (
+        # Text and other files may begin with letters that are opcodes; a real pickle has more valid bytes.
+        advanced = bool(machine.record.called) or (
             machine.ended and machine.offset - start > _ENOUGH and bool(machine.memo)
         )
-        walked.recognised = machine.headed or dangerous or got_on
+        walked.recognised = machine.headed or dangerous or advanced
         walked.problem = why
         walked.record.merge(machine.record)
         root = machine.outer[0][0] if machine.outer else machine.stack
@@ -133,18 +133,18 @@ def _stopped(machine: Machine, walked: Walked, name: str, stopped: CutOffError, 
     elif dangerous or (machine.known_protocol and not walked.torch) or "memo entry" in why or machine.record.called:
         walked.problem = why
         walked.record.merge(machine.record)
-    elif not walked.torch:  # there the tensors' bytes follow
-        walked.notes.append(f"what follows byte {start} is no pickle; loaders do not read it")
+    elif not walked.torch:  # for torch the tensors' bytes follow
+        walked.notes.append(f"the data after byte {start} are not a pickle; loaders do not read them")
 
 
 def _first(stack: list[Any]) -> Any:
     return stack[0] if stack else None
 
 
-def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
-    """Read the stream as a loader does that does not know joblib: it takes the bytes of an array for opcodes.
+def _walk_without_joblib(make: Callable[[], Source], budget: Budget, walked: Walked) -> None:
+    """Read the stream like a loader without joblib, which treats the bytes of an array as opcodes.
 
-    It ends with the first pickle, mostly because these bytes are none.
+    It stops in the first pickle, usually because these bytes are invalid.
     """
 
     @cache
@@ -172,7 +172,7 @@ def _walk_plainly(make: Callable[[], Source], budget: Budget, walked: Walked) ->
 
 
 def _roots(names: Iterable[Global]) -> frozenset[str]:
-    """The modules that there can be where the file is loaded, by the first parts of their names."""
+    """The top-level names of the modules that may exist where the file is loaded."""
     return frozenset({name.module.partition(".")[0] for name in (*names, *_known_names())}) | _INSTALLED
 
 

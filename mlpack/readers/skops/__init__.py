@@ -1,4 +1,4 @@
-"""Files of skops as data: the schema of a zip turned into the same inert values as a pickle's, and judged like one."""
+"""Read skops files as data: the schema becomes the same inert values as a pickle's, with the same verdict rules."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mlpack.readers.skops.parts import SCHEMA, Building, is_plain
 from mlpack.readers.verdicts.verdict import judge
 
 _VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
-_LONGEST_SCHEMA = 64 << 20  # a forest of some thousand trees
-_MOST_NODES, _MOST_ITEMS = 600_000, 4_000_000  # in a schema: what Python needs some hundred megabytes for
+_LONGEST_SCHEMA = 64 << 20  # a forest of several thousand trees
+_MOST_NODES, _MOST_ITEMS = 600_000, 4_000_000  # of a schema, for which Python needs several hundred megabytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Skops:
-    """What the file holds, the release of skops that wrote it, and every type and function that loading needs by name.
+    """The content, the skops release that wrote it, and the names of all types and functions that loading needs.
 
-    `types` are those that skops does not make by itself (`module.Class`), `names` all of them (`module:Class`).
+    `types` are those that skops does not trust by default (`module.Class`), `names` all of them (`module:Class`).
     """
 
     file: PickleFile
@@ -35,7 +35,7 @@ class Skops:
 
 
 def read_skops(tree: Tree) -> Skops | None:
-    """The values of a skops file; None when the zip is none. Raises CutOffError for one that is broken."""
+    """The content of a skops file; None for any other zip. Raises CutOffError for a broken one."""
     if tree.container != "zip" or tree.sizes.get(SCHEMA, _LONGEST_SCHEMA) >= _LONGEST_SCHEMA:
         return None
     schema = _schema(tree.read(SCHEMA, _LONGEST_SCHEMA))
@@ -46,8 +46,8 @@ def read_skops(tree: Tree) -> Skops | None:
     try:
         root = building.value(schema)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-        raise CutOffError(f"its schema is not as skops writes it ({type(error).__name__}: {error})") from error
-    for found in _anywhere(schema):  # what no known kind of part looks at is judged by its name all the same
+        raise CutOffError(f"its schema is invalid ({type(error).__name__}: {error})") from error
+    for found in _anywhere(schema):  # names in unknown kinds of parts count for the verdict too
         building.names.add(found.reference)
         if not is_plain(found) and found not in building.own:
             building.record.names.setdefault(found, None)
@@ -75,15 +75,15 @@ def read_skops(tree: Tree) -> Skops | None:
 
 def _schema(content: bytes) -> Any:
     if content.count(b"{") + content.count(b"[") > _MOST_NODES or content.count(b",") > _MOST_ITEMS:
-        raise CutOffError("its schema has more parts than any model")
+        raise CutOffError("its schema has more parts than any model's")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CutOffError("its schema is no JSON that can be read") from error
+        raise CutOffError("its schema is not valid JSON") from error
 
 
 def _anywhere(schema: Any) -> Iterator[Global]:
-    """Every class or function that is named in a schema, also where skops would not look."""
+    """Every class or function in a schema, also where skops would ignore it."""
     left = [schema]
     while left:
         part = left.pop()
@@ -97,7 +97,7 @@ def _anywhere(schema: Any) -> Iterator[Global]:
 
 
 def with_verdict(file: PickleFile, other: PickleFile | None) -> PickleFile:
-    """The file with the worse of two verdicts: its own, and that on the pickles that may lie in the same zip."""
+    """The file with the worse of two verdicts: its own, and that on pickles in the same zip."""
     if other is None or other.safety.verdict == "safe":
         return file
     findings = (*other.safety.findings, *file.safety.findings)

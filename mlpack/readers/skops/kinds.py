@@ -1,6 +1,6 @@
-"""Every kind of part in a skops schema: what skops would look up, call and set for it, as inert values.
+"""The kinds of parts in a skops schema: the lookups, calls and states that skops makes of them, as inert values.
 
-The kinds are those of skops' releases. A part of another kind makes the verdict `unknown`, and what it holds is judged.
+The kinds are those of skops' releases. An unknown kind makes the verdict `unknown`; its inner parts are checked too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mlpack.readers.pickles.values import Array, Global, Instance
 from mlpack.readers.skops.parts import SCALARS, SCHEMA, Building, Kind
 from mlpack.readers.verdicts.states import check_state
 
-# Classes that skops calls itself, by the kind of part that may name them: any other would be a call of the file's own.
+# Classes that skops calls for each kind of part; any other class would be a call that the file chose.
 _MAPPINGS = re.compile(r"builtins\.dict|collections\.(OrderedDict|Counter)|sklearn\.utils(\._bunch)?\.Bunch")
 _LISTS = re.compile(r"builtins\.(list|set|frozenset)|collections\.deque")
 _KEYS = re.compile(r"builtins\.(str|int|float|bool|NoneType|bytes|tuple)|" + SCALARS)
@@ -34,7 +34,7 @@ _TREE = Global("sklearn.tree._tree", "Tree")
 def _json(building: Building, node: dict[str, Any]) -> Any:
     building.names.add(f"{node['__module__']}:{node['__class__']}")  # not looked up
     if not isinstance(node["content"], str):
-        raise TypeError("a value is no text of JSON")
+        raise TypeError("a value is not a JSON text")
     return json.loads(node["content"])
 
 
@@ -45,10 +45,10 @@ def _dict(building: Building, node: dict[str, Any]) -> Any:
         types = building.value(node["key_types"])
         types = types if isinstance(types, list) else [types]
         if len(types) != len(content):
-            building.record.suspect(SCHEMA, "a dictionary in it has more keys than types, and skops drops some")
+            building.record.suspect(SCHEMA, "a dictionary in it has more keys than key types, so that skops drops some")
         for one in types:
             if not (isinstance(one, Global) and _KEYS.fullmatch(str(one))):
-                building.record.trick(str(one), "it is called with the keys of a dictionary")
+                building.record.dangerous(str(one), "it is called with the keys of a dictionary")
     items = {str(key): building.value(value) for key, value in content.items()}
     return items if str(name) == "builtins.dict" else Instance(name, mapping=list(items.items()))
 
@@ -61,7 +61,7 @@ def _default_dict(building: Building, node: dict[str, Any]) -> Any:
     if isinstance(factory, Global):
         building.look_up(factory, called=True)
     elif factory is not None:
-        building.record.suspect("collections.defaultdict", "it calls an object of the file for each missing key")
+        building.record.suspect("collections.defaultdict", "it calls an object from the file for each missing key")
     return main
 
 
@@ -78,7 +78,7 @@ def _tuple(building: Building, node: dict[str, Any]) -> Any:
 
 def _named(building: Building, node: dict[str, Any]) -> Any:
     name = building.name(node, called=False)
-    content = node.get("content")  # where protocol 0 keeps a function's name
+    content = node.get("content")  # a function's name in protocol 0
     if isinstance(content, dict) and "module_path" in content:
         inner = building.look_up(Global(str(content["module_path"]), str(content["function"])), called=False)
         return name if building.protocol else inner
@@ -103,11 +103,11 @@ def _array(building: Building, node: dict[str, Any]) -> Any:
         objects = tuple(_flat([building.value(item) for item in content]))
         return Array(dtype="|O", shape=_shape(building.value(node["shape"])), objects=objects)
     if node["type"] != "numpy":
-        raise CutOffError(f"an array in its schema is of the kind {str(node['type'])[:40]!r}")
+        raise CutOffError(f"an array in its schema has the unknown kind {str(node['type'])[:40]!r}")
     with building.tree.open(str(node["file"])) as source:
         array, pickled = read_npy(source, Limits().kept_array)
     if pickled:
-        building.record.trick(str(node["file"])[:200], "it holds pickled objects where skops keeps numbers")
+        building.record.dangerous(str(node["file"])[:200], "it contains pickled objects where skops stores numbers")
     values = array.values() if array.shape == () else None
     return values[0] if values else array
 
@@ -134,7 +134,7 @@ def _masked(building: Building, node: dict[str, Any]) -> Any:
 def _dtype(building: Building, node: dict[str, Any]) -> Any:
     name = building.name(node, called=True)
     if node["content"]["__loader__"] != "NdArrayNode":
-        raise CutOffError("a data type in its schema is not kept as an array")
+        raise CutOffError("a data type in its schema is not stored as an array")
     content = building.value(node["content"])
     return Instance(name, (content.dtype,) if isinstance(content, Array) else ())
 
@@ -151,7 +151,7 @@ def _random_generator(building: Building, node: dict[str, Any]) -> Any:
     kind = state.get("bit_generator") if isinstance(state, dict) else None
     building.names.add(f"numpy.random:{kind}")
     if kind not in _BIT_GENERATORS:
-        building.record.trick(f"numpy.random.{str(kind)[:80]}", "it is called for random numbers")
+        building.record.dangerous(f"numpy.random.{str(kind)[:80]}", "it is called for random numbers")
     if "seed_seq" in content:
         building.value(content["seed_seq"])
     return Instance(name)
@@ -160,7 +160,7 @@ def _random_generator(building: Building, node: dict[str, Any]) -> Any:
 def _sparse(building: Building, node: dict[str, Any]) -> Any:
     name = building.name(node, called=True)
     if node["type"] != "scipy" or not _SPARSE.fullmatch(str(name)) or str(node["file"]) not in building.tree:
-        raise CutOffError("a sparse matrix in its schema is none of scipy's")
+        raise CutOffError("a sparse matrix in its schema is not a type of scipy")
     return Instance(name)
 
 
@@ -169,12 +169,12 @@ def _object(building: Building, node: dict[str, Any]) -> Any:
 
 
 def _reduced(building: Building, node: dict[str, Any], constructor: Global | None = None) -> Any:
-    """A compiled object, which is made by calling its class and then gets its state."""
+    """An object of a compiled class: its class is called, then its state is set."""
     own = building.name(node, called=True)
     instance = building.object(node, building.look_up(constructor, called=True) if constructor else own)
     args = building.value(node["__reduce__"]["args"])
     if not isinstance(args, tuple):
-        raise CutOffError("what a compiled object in its schema is made of is no tuple")
+        raise CutOffError("the arguments of a compiled object in its schema are not a tuple")
     instance.args = args
     return instance
 
@@ -187,7 +187,7 @@ def _constructed(building: Building, node: dict[str, Any]) -> Any:
     name = building.name(node, called=True)
     args = building.value(node["content"])
     if not _MADE_OF_VALUES.fullmatch(str(name)):
-        building.record.suspect(str(name), "the file calls it with arguments of its own")
+        building.record.suspect(str(name), "the file calls it with its own arguments")
     return Instance(name, args if isinstance(args, tuple) else (args,))
 
 
@@ -198,8 +198,8 @@ def _method(building: Building, node: dict[str, Any]) -> Any:
     building.names.add(whole.reference)
     building.methods.add(str(whole))
     if not isinstance(method, str) or not method.isidentifier() or method.startswith("__"):
-        building.record.trick("builtins.getattr", "reaches for an attribute that no skops file names")
-    building.record.suspect("builtins.getattr", f"holds the method {method!r} of an object that it builds")
+        building.record.dangerous("builtins.getattr", "reads an attribute that no ordinary skops file reads")
+    building.record.suspect("builtins.getattr", f"contains the method {method!r} of an object that it creates")
     return Instance(Global("builtins", "getattr"), (owner, method))
 
 
@@ -227,9 +227,9 @@ def _renamed_keys(building: Building, node: dict[str, Any]) -> Any:
 
 
 def other(building: Building, node: dict[str, Any]) -> Any:
-    """A part of a kind that no known release of skops has: what is below it is looked at all the same."""
+    """A part of an unknown kind: its inner parts are checked."""
     name = building.name(node, called=True)
-    building.record.suspect(str(name), f"it is kept as a {str(node['__loader__'])[:60]!r}, which is not known here")
+    building.record.suspect(str(name), f"it is stored as the unknown kind {str(node['__loader__'])[:60]!r}")
     instance = Instance(name)
     for part in node.values():
         inside = part if isinstance(part, list) else part.values() if isinstance(part, dict) else ()

@@ -1,4 +1,4 @@
-"""The parts of a skops schema being turned into values: identities, names, and the state that objects get."""
+"""Convert the parts of a skops schema to values: identities, names, and states of objects."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mlpack.readers.verdicts.states import check_state
 _DEEPEST = 4 * DEEPEST
 SCHEMA = "schema.json"
 SCALARS = r"numpy\.((u?int|float|complex)\d+|bool_?|str_|bytes_|datetime64|timedelta64|longdouble)"
-# What skops makes without a list of trusted types: plain values, containers, numpy's arrays and scalars.
+# Types that skops trusts by default: plain values, containers, numpy's arrays and scalars.
 _PLAIN = re.compile(
     r"builtins\.(str|int|float|bool|NoneType|dict|list|set|tuple|slice|bytes|bytearray)|numpy\.ndarray|" + SCALARS
 )
 
 
 def is_plain(name: Global) -> bool:
-    """Whether skops makes it by itself, and no file can do harm with it."""
+    """Whether skops trusts it by default and it is harmless in any file."""
     return _PLAIN.fullmatch(str(name)) is not None
 
 
 class Building:
-    """The parts of a schema being turned into values; a part whose id was met before is the earlier value again.
+    """Converts the parts of a schema to values; parts with the same id are the same value.
 
-    `kinds` says how a part of each kind is read, `other` how one of an unknown kind is. `names` are all that loading looks
-    up, as the guard in the image knows them; `own` what skops calls itself, which does not count for the verdict; `methods`
-    are those of objects (`module.Class.method`).
+    `kinds` are the readers by kind, `other` the reader of unknown kinds. `names` are all names that loading looks up, in the
+    guard's form; `own` are names that skops itself calls, which do not count for the verdict; `methods` are methods of
+    objects (`module.Class.method`).
     """
 
     def __init__(self, tree: Tree, protocol: int, kinds: Mapping[str, Kind], other: Kind) -> None:
@@ -48,9 +48,9 @@ class Building:
         self.depth = 0
 
     def value(self, node: Any) -> Any:
-        """The value of a part; raises CutOffError for a nesting that no model has."""
+        """The value of a part; raises CutOffError when it is nested too deeply."""
         if not isinstance(node, dict):
-            raise TypeError("a part is no object")
+            raise TypeError("a part is not an object")
         kind, identity = node["__loader__"], node.get("__id__")
         if kind == "CachedNode":
             self.name(node, called=False)
@@ -72,7 +72,7 @@ class Building:
         return made
 
     def name(self, node: dict[str, Any], *, called: bool) -> Global:
-        """The class or function that a part names; it counts for the verdict unless it is plain."""
+        """The class or function of a part; it counts for the verdict unless it is plain."""
         return self.look_up(Global(str(node["__module__"]), str(node["__class__"])), called=called)
 
     def look_up(self, found: Global, *, called: bool) -> Global:
@@ -85,7 +85,7 @@ class Building:
         return found
 
     def only(self, node: dict[str, Any], allowed: re.Pattern[str], what: str) -> Global:
-        """The class that a part of this kind names; skops would call any other one as well."""
+        """The class of a part, which must match `allowed`; skops would call any other one too."""
         found = Global(str(node["__module__"]), str(node["__class__"]))
         if allowed.fullmatch(str(found)):
             self.names.add(found.reference)
@@ -96,7 +96,7 @@ class Building:
         return found
 
     def object(self, node: dict[str, Any], name: Global, args: Any = ()) -> Instance:
-        """An object and the state that it gets."""
+        """An object with its state."""
         instance = Instance(name, tuple(args) if isinstance(args, list | tuple) else (args,))
         if node.get("__id__"):
             self.known.setdefault(node["__id__"], instance)
@@ -109,7 +109,7 @@ class Building:
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Whether two parts of one id say the same: what is made anew for each has its own ids, and bytes their own file."""
+    """Whether two parts with the same id are equal, apart from inner ids and the names of byte files."""
     left = [(first, second)]
     while left:
         one, other = left.pop()

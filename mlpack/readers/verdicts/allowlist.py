@@ -1,4 +1,4 @@
-"""The lists that the verdict goes by, as data: what is allowed by exact name, what is dangerous, what was renamed."""
+"""The lists for the verdict, as data: allowed names, dangerous names, renamed modules."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mlpack.readers.distributions import DISTRIBUTIONS
 from mlpack.readers.pickles.values import Global
 
 _HERE = Path(__file__).parent
-# Modules that are as dangerous when they are reached through another one (`shutil` + `os.system`, `six.moves.builtins`).
+# Modules that are also dangerous as attributes of other modules (`shutil` + `os.system`, `six.moves.builtins`).
 _REACHED = frozenset(
     {"os", "posix", "nt", "sys", "subprocess", "builtins", "__builtin__", "importlib", "socket", "ctypes", "shutil"}
     | {"runpy", "pty", "cPickle", "marshal", "urllib", "webbrowser"}
 )
-# Names that stand for a module wherever they are reached: a class in a class has none of them.
+# Names that always mean a module; nested classes never have these names.
 _MODULES = frozenset(sys.stdlib_module_names) | frozenset(DISTRIBUTIONS) | {"np", "pd", "sp", "plt", "tf"}
 
 
 @cache
 def allowed() -> dict[tuple[str, str], str]:
-    """(module, name) -> `call` when the file may call it, `name` when the file may only refer to it."""
+    """(module, name) -> `call`: the file may call it; `name`: the file may only refer to it."""
     return {(module, name): use for module, name, use, _ in _rows("allowlist.tsv")}
 
 
 @cache
 def renamed() -> dict[str, str]:
-    """A module's name in older (or other) releases -> the name under which the allow-list knows it."""
+    """A module's name in other releases -> its name on the allowlist."""
     return {old: new for old, new, _ in _rows("renames.tsv")}
 
 
@@ -45,18 +45,18 @@ def _rows(name: str) -> Iterator[list[str]]:
 
 
 def canonical(name: Global) -> tuple[str, str]:
-    """(module, name) under which the allow-list has what this name stands for."""
+    """The (module, name) of a name on the allowlist."""
     module, inner = _modern(name)
     return renamed().get(module, module), inner
 
 
 def use_of(name: Global) -> str | None:
-    """`call`, `name`, or None for a name that is not on the allow-list."""
+    """`call`, `name`, or None for a name that is not on the allowlist."""
     return allowed().get(_modern(name)) or allowed().get(canonical(name))
 
 
 def danger_of(name: Global) -> str | None:
-    """What a dangerous name can do, None when it is not known as dangerous."""
+    """What a dangerous name can do; None when it is not known as dangerous."""
     for module, inner in ((name.module, name.name), _modern(name)):
         why = _danger(module, inner)
         if why:
@@ -75,17 +75,17 @@ def _danger(module: str, name: str) -> str | None:
         if why := table.get((".".join(path[:prefix]), "*")):
             return why
     if any(part.startswith("__") and part.endswith("__") for part in parts[:-1]):
-        return "reaches into the interpreter"
+        return "accesses the interpreter's internals"
     reached = _REACHED.intersection(parts[:-1]) or _REACHED.intersection(path[1:])
     if "builtins" in reached or "__builtin__" in reached:
         return table.get(("builtins", parts[-1]))
     if reached:
-        return "reaches a dangerous module through another one"
-    return "reaches a module through another one" if _MODULES.intersection(parts[:-1]) else None
+        return "accesses a dangerous module through another module"
+    return "accesses a module through another module" if _MODULES.intersection(parts[:-1]) else None
 
 
 def _modern(name: Global) -> tuple[str, str]:
-    # Python 2's names, as the standard unpickler translates them.
+    # Python 2's names, translated as the standard unpickler does.
     pair = (name.module, name.name)
     if pair in _compat_pickle.NAME_MAPPING:
         return _compat_pickle.NAME_MAPPING[pair]

@@ -1,4 +1,4 @@
-"""Checks of the arguments that a known name is called with: what is data, what acts, and how checks are joined."""
+"""Checks for the arguments of calls: data, callable objects, and combinations of checks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLAIN_TYPES = frozenset(
     }
     | {"long", "unicode"}
 )
-# Objects that do something with what they are given when they are called, or reach into it.
+# Objects that, when called, call their arguments or access attributes of them.
 _ACTING = frozenset(
     {"functools.partial", "operator.itemgetter", "operator.attrgetter", "operator.methodcaller", "builtins.getattr"}
     | {"__builtin__.getattr", "numpy.vectorize"}
@@ -43,7 +43,7 @@ _DTYPE_LIKE = re.compile(
 
 
 def acts(value: Any) -> bool:
-    """True for what can be called and then does what the file says: a function, or an object that stands for one."""
+    """True for a callable whose behaviour the file chooses: a function, or an object that acts as one."""
     if isinstance(value, Global):
         return not is_plain_type(value)
     return isinstance(value, Instance) and (
@@ -54,14 +54,14 @@ def acts(value: Any) -> bool:
 
 
 def is_plain_type(name: Global) -> bool:
-    """True for a plain type of Python's or numpy's, or one of torch's dtypes: harmless whoever calls it."""
+    """True for a plain type of Python or numpy, or a dtype of torch, which is harmless when called."""
     if name.module in PYTHON:
         return name.name in PLAIN_TYPES
     return _DTYPE_LIKE.fullmatch(name.reference) is not None
 
 
 def data(value: Any) -> bool:
-    """A value that is data, also an object of a known class: nothing that can be called."""
+    """Data, also an object of a known class; nothing callable."""
     return not isinstance(value, Global) and not acts(value)
 
 
@@ -76,7 +76,7 @@ def text(value: Any) -> bool:
 
 
 def plain(value: Any) -> bool:
-    """A number, a text, bytes, None, or a few of them."""
+    """A number, a text, bytes, None, or a short sequence of them."""
     if isinstance(value, (tuple, list)):
         return len(value) <= 64 and all(isinstance(one, (str, bytes, int, float, type(None))) for one in value)
     return value is None or isinstance(value, (str, bytes, int, float))
@@ -93,7 +93,7 @@ def sequence(value: Any) -> bool:
 
 
 def torch(value: Any) -> bool:
-    """Data, or torch's dtypes and the like."""
+    """Data, or torch's dtypes and similar objects."""
     if isinstance(value, (tuple, list)) and len(value) <= 64:
         return all(map(torch, value))
     return is_plain_type(value) if isinstance(value, Global) else data(value)
@@ -105,22 +105,22 @@ def name(value: Any) -> bool:
 
 
 def among(*names: str) -> Check:
-    """One of these names, or one that is not on the allow-list: it is judged itself."""
+    """One of these names, or a name off the allowlist, which gets its own finding."""
     return lambda value: isinstance(value, Global) and (value.reference in names or use_of(value) is None)
 
 
 def exactly(*values: Any) -> Check:
-    """One of these values, of its type."""
+    """One of these values, with the same type."""
     return lambda value: any(type(value) is type(one) and value == one for one in values)
 
 
 def made_by(name: str) -> Check:
-    """An object that this function made."""
+    """A result of this function."""
     return lambda value: isinstance(value, Instance) and str(value.callable).endswith(name)
 
 
 def one_of(*checks: Check) -> Check:
-    """What one of these checks lets through."""
+    """A value that passes one of these checks."""
     return lambda value: any(check(value) for check in checks)
 
 
@@ -130,12 +130,12 @@ def none(args: tuple[Any, ...]) -> bool:
 
 
 def every(check: Check) -> Rule:
-    """The check for each argument."""
+    """The same check for all arguments."""
     return lambda args: all(map(check, args))
 
 
 def each(*checks: Check, optional: int = 0) -> Rule:
-    """One check for each argument, of which the last `optional` may be missing."""
+    """One check for each argument; the last `optional` arguments may be missing."""
 
     def rule(args: tuple[Any, ...]) -> bool:
         if not len(checks) - optional <= len(args) <= len(checks):
@@ -146,5 +146,5 @@ def each(*checks: Check, optional: int = 0) -> Rule:
 
 
 def either(*rules: Rule) -> Rule:
-    """What one of these rules lets through."""
+    """Arguments that pass one of these rules."""
     return lambda args: any(rule(args) for rule in rules)

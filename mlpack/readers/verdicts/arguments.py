@@ -1,7 +1,7 @@
-"""What an allowed name may be called with: everything that calls, looks up or opens what it is given has a rule here.
+"""The allowed arguments of allowed names: each name that calls, looks up or opens its arguments has a rule here.
 
-A name of the allow-list without a rule is a class whose objects are made without arguments and get a state. Values that
-act when they are used (functions, partial, scorers) are arguments only where a rule says so.
+A name on the allowlist without a rule is a class that is called without arguments and gets a state. Callable values
+(functions, partial, scorers) are allowed as arguments only by a rule.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 def check_call(record: Record, called: Global, args: tuple[Any, ...], kwargs: Any) -> None:
-    """Note it when an allowed name is called with something that it is not known as harmless with."""
+    """Record a call of an allowed name with arguments that are not known as harmless."""
     rule = _rule(called)
     if rule is None or (not kwargs and rule(args)):
         return
     given = (*args, *(kwargs.values() if isinstance(kwargs, dict) else (kwargs,)))
     if called.module in _EXACT or any(map(checks.acts, given)):
-        record.trick(str(called), "it is called with values that it may call, look up or take for memory")
+        record.dangerous(str(called), "it is called with values that it may call, look up or use as memory")
     else:
-        record.suspect(str(called), "it is called with values that no known file gives it")
+        record.suspect(str(called), "it is called with arguments that no known file uses")
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +54,7 @@ def _rule(called: Global) -> Rule | None:
 
 
 def _object_of_class(args: tuple[Any, ...]) -> bool:
-    # copyreg's function: base.__new__(class, value); only plain types have no code of their own there
+    # copyreg's function calls base.__new__(class, value), which is safe for plain types only
     if len(args) != 3 or not isinstance(args[0], Global) or not isinstance(args[1], Global):
         return False
     if args[1].module not in checks.PYTHON or args[1].name not in checks.PLAIN_TYPES or checks.acts(args[2]):
@@ -68,7 +68,7 @@ def _object_of_class(args: tuple[Any, ...]) -> bool:
 
 
 def _array(args: tuple[Any, ...]) -> bool:
-    # an array of no elements, which BUILD fills
+    # an empty array, which BUILD fills
     return checks.each(
         checks.among(*(f"{module}:{name}" for module, name in _ARRAY_CLASSES)),
         checks.exactly((0,)),
@@ -85,7 +85,7 @@ def _unpickle_cython(args: tuple[Any, ...]) -> bool:
 
 
 def _by_dill(args: tuple[Any, ...]) -> bool:
-    # what it calls is counted as called where the file is walked; numpy's own function is called as numpy writes it
+    # the opcode walk records the inner call; numpy's function must be called in numpy's form
     if not args or not isinstance(args[0], Global):
         return False
     if args[0].name != "_reconstruct":
@@ -104,7 +104,7 @@ def _fraction(args: tuple[Any, ...]) -> bool:
 
 
 def _tree(args: tuple[Any, ...]) -> bool:
-    # scikit-learn reads as many numbers of classes as there are outputs
+    # scikit-learn reads one number of classes for each output
     if len(args) != 3 or not isinstance(args[1], Array) or type(args[2]) is not int:
         return False
     return type(args[0]) is int and args[1].shape == (args[2],) and args[1].dtype[1:] in ("i8", "i4")
@@ -180,7 +180,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("dill._dill", "_load_type"): checks.each(checks.text),
     ("fractions", "Fraction"): _fraction,
     ("functools", "partial"): checks.each(checks.name),
-    ("numpy", "dtype"): lambda _: True,  # dtypes are checked where they are read
+    ("numpy", "dtype"): lambda _: True,  # dtypes are checked when they are read
     ("numpy._core._internal", "_convert_to_stringdtype_kwargs"): _ANY_DATA,
     ("numpy._core.multiarray", "_reconstruct"): _array,
     ("numpy._core.multiarray", "scalar"): _ANY_DATA,

@@ -1,4 +1,4 @@
-"""Attributes that make an object run a text, open files or call functions, when it gets its state or later when it answers."""
+"""Attributes that make an object run a text, open files or call functions, while loading or predicting."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mlpack.readers.pickles.values import Array, Global, Instance
 from mlpack.readers.verdicts.allowlist import use_of
 from mlpack.readers.verdicts.formulas import objection
 
-_FORMULA_KEYS = ("formula", "model_spec", "design_info")  # parts of the names of attributes
+_FORMULA_KEYS = ("formula", "model_spec", "design_info")  # parts of attribute names
 _SPEC_KEYS = ("model_spec", "design_info")
-_RESTORE = ("restore_model_spec", "restore_design_info")  # statsmodels: compute the formula while the state is set
-_PARTS = ("model", "data", "_results")  # of statsmodels' objects: where it looks for a formula
-_TABLES = ("frame", "orig_endog", "orig_exog")  # what a formula is computed with
+_RESTORE = ("restore_model_spec", "restore_design_info")  # statsmodels: evaluate the formula when the state is set
+_PARTS = ("model", "data", "_results")  # attributes of statsmodels' objects with a formula
+_TABLES = ("frame", "orig_endog", "orig_exog")  # the data that a formula is evaluated with
 _OF_TABLES = frozenset({
     "pandas", "numpy", "pyarrow", "datetime", "builtins", "__builtin__", "copyreg", "copy_reg", "_codecs", "decimal", "pytz",
     "dateutil", "zoneinfo", "uuid", "fractions",
@@ -24,15 +24,15 @@ _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 _MOST_VALUES = 2_000_000
 
 _VECTORIZERS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
-# Attributes of estimators that are called with what a request brings.
+# Attributes of estimators that are called with the data of requests.
 _CALLED = ("func", "inverse_func", "analyzer", "tokenizer", "preprocessor", "metric", "kernel", "score_func", "weights")
 _MAKES_TABLES = ("pandas", "builtins", "__builtin__", "collections")
-_REDUCTIONS = ("max", "min", "amax", "amin", "sum")  # without an axis they give one of the values
+_REDUCTIONS = ("max", "min", "amax", "amin", "sum")  # without an axis they return a single value
 _DEEPEST_PARTIAL = 5
 
 
 def check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
-    """Note attributes of an object that run a text, open files that a request names, or call what loading calls."""
+    """Record attributes that run a text, open files named in a request, or call functions with request data."""
     _check_formulas(record, target, held)
     _check_files(record, target, held)
     for name in _CALLED:
@@ -41,12 +41,12 @@ def check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) 
 
 
 def concerns(target: Instance, prefix: str | tuple[str, ...]) -> bool:
-    """Whether an object is, or may be, of a class whose dotted name starts so: any constructor may be given the class."""
+    """Whether an object may be of a class whose dotted name starts with `prefix`, also as a constructor's argument."""
     return any(str(name).startswith(prefix) for name in _globals_of(target))
 
 
 def _globals_of(value: Any, depth: int = 0) -> Iterator[Global]:
-    """The names that an object is made from: its callable and what that is given, not what is put in it later."""
+    """The names in an object's creation: its callable and arguments, without its state."""
     if isinstance(value, Global):
         yield value
     elif isinstance(value, Instance) and depth < 8:
@@ -59,8 +59,8 @@ def _globals_of(value: Any, depth: int = 0) -> Iterator[Global]:
 
 
 def _check_formulas(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
-    # statsmodels computes its formula, which is code, with the training table when it gets its state, and a `model_spec`
-    # that is a text with the rows of a request.
+    # statsmodels evaluates its formula, which is code, on the training table when the state is set, and a text in `model_spec`
+    # on the rows of a request.
     restores = any(name in held for name in _RESTORE)
     own = concerns(target, "statsmodels.")
     for name, value in held.items():
@@ -68,35 +68,37 @@ def _check_formulas(record: Record, target: Instance, held: Mapping[Any, Any]) -
             _check_formula(record, target, value)
     if restores:
         if not (own and target.class_name.startswith("statsmodels.")):
-            record.trick(target.class_name, "its state makes statsmodels compute a formula, and its class is hidden")
+            record.dangerous(
+                target.class_name, "its state makes statsmodels evaluate a formula, and its class is hidden"
+            )
         _check_formula(record, target, held.get("formula", 0))
         _check_tables(record, target, held)
     if own:
         for name in _PARTS:
             part = held.get(name)
             if isinstance(part, Instance) and not part.class_name.startswith("statsmodels."):
-                record.trick(target.class_name, f"its {name!r} is no part of a model of statsmodels")
+                record.dangerous(target.class_name, f"its {name!r} is not a part of a statsmodels model")
 
 
 def _check_formula(record: Record, target: Instance, formula: Any) -> None:
-    if formula is None or name_only(formula):
+    if formula is None or is_flag(formula):
         return
     if isinstance(formula, dict):
         for one in formula.values():
             _check_formula(record, target, one)
     elif isinstance(formula, Instance):
-        record.suspect(target.class_name, "its formula is an object, which is not read")
+        record.suspect(target.class_name, "its formula is an object, which cannot be checked")
     else:
-        why = objection(formula) if isinstance(formula, str) else "it is no text"
+        why = objection(formula) if isinstance(formula, str) else "it is not a text"
         if why is not None:
-            record.trick(
+            record.dangerous(
                 target.class_name,
-                f"its formula is run as code, and does more than compute ({why}): {_short(formula)}",
+                f"its formula is run as code and does more than arithmetic ({why}): {_short(formula)}",
             )
 
 
-def name_only(formula: Any) -> bool:
-    """Whether a value says only if there is a formula."""
+def is_flag(formula: Any) -> bool:
+    """Whether a value is only a flag for a formula."""
     return isinstance(formula, bool)
 
 
@@ -105,15 +107,15 @@ def _short(formula: Any) -> str:
 
 
 def _check_tables(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
-    """A formula calls methods of what it is computed with: numpy those of objects in arrays, patsy `__getitem__`."""
+    """A formula calls methods of its data: numpy those of objects in arrays, patsy `__getitem__`."""
     for name in ("frame",) if "frame" in held else _TABLES:
         table = held.get(name)
         plain = table is None or type(table) is dict or isinstance(table, Array)
         if isinstance(table, Instance) and table.class_name in _TABLE_CLASSES:
             plain = True
         if not (plain and _is_table(table)):
-            record.trick(
-                target.class_name, f"its formula is computed with {name!r}, which holds more than a table's values"
+            record.dangerous(
+                target.class_name, f"its formula is evaluated with {name!r}, which contains more than a table's values"
             )
 
 
@@ -143,13 +145,13 @@ def _is_table(table: Any) -> bool:
 
 
 def _check_files(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
-    # By the attributes as well, as a class of one's own may build on scikit-learn's.
+    # Checked by attributes as well, because a custom class may derive from scikit-learn's.
     reads = "input" in held and ("decode_error" in held or target.class_name.endswith(_VECTORIZERS))
     if reads and not (type(held["input"]) is str and held["input"] == "content"):
-        record.trick(
+        record.dangerous(
             target.class_name,
-            f"with input={_value(held['input'])} it opens the files that a request names: "
-            'call set_params(input="content") on it, and save it again',
+            f"with input={_value(held['input'])} it opens files named in requests: "
+            'call set_params(input="content") on it and save it again',
         )
 
 
@@ -158,17 +160,17 @@ def _value(value: Any) -> str:
 
 
 def _check_called(record: Record, target: Instance, name: str, held: Mapping[Any, Any]) -> None:
-    """Functions of an estimator: what the allow-list lets loading call has not been looked at for calls with a request."""
+    """Functions of an estimator; the allowlist covers calls while loading, not calls with request data."""
     value, depth = held[name], 0
     while isinstance(value, Instance) and value.class_name == "functools.partial" and depth < _DEEPEST_PARTIAL:
         state = value.state if isinstance(value.state, tuple) and value.state else value.args
         value, depth = (state[0] if state else None), depth + 1
     if isinstance(value, Instance) and value.class_name == "functools.partial":
-        record.trick(target.class_name, f"its {name!r} is nested too deeply")
+        record.dangerous(target.class_name, f"its {name!r} is nested too deeply")
     if isinstance(value, Global) and use_of(value) == "call" and not _makes_tables(value):
-        record.trick(target.class_name, f"its {name!r} calls {value} with what a request brings")
+        record.dangerous(target.class_name, f"its {name!r} calls {value} with request data")
     if name == "func" and _takes_one_value(value, held):
-        record.suspect(target.class_name, "its function takes one value out of a request: build with --trust")
+        record.suspect(target.class_name, "its function extracts a single value from a request: build with --trust")
 
 
 def _makes_tables(name: Global) -> bool:
@@ -176,7 +178,7 @@ def _makes_tables(name: Global) -> bool:
 
 
 def _takes_one_value(function: Any, held: Mapping[Any, Any]) -> bool:
-    # A text in place of a table: the booster behind it takes that for the name of a file.
+    # A text instead of a table: the booster would use it as a file name.
     if isinstance(function, Instance) and function.class_name == "operator.itemgetter":
         return any(isinstance(one, int) and not isinstance(one, bool) for one in function.args)
     named = isinstance(function, Global) and function.module == "numpy" and function.name in _REDUCTIONS

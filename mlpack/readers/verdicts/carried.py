@@ -1,4 +1,4 @@
-"""Python source that a torch file carries (torch.fx's graph modules, torch.package): parsed, never compiled or run."""
+"""Check Python source code in torch files (torch.fx graph modules, torch.package); it is parsed, never run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRACERS = (
 )  # fmt: skip
 _LONGEST = MIB
 _SHOWN_LINES, _SHOWN = 8, 400
-# Names of Python's own that run code, open files, or reach what is not named.
+# Built-in names that run code, open files, or access objects by computed names.
 _RUN = frozenset(
     {
         "eval",
@@ -35,7 +35,7 @@ _RUN = frozenset(
     }
     | {"__builtins__", "__loader__", "__spec__"}
 )
-# Attributes of any object that do so.
+# Attributes of any object that allow the same.
 _REACH = frozenset(
     {"save", "load", "from_file", "fromfile", "tofile", "memmap", "dump", "dumps", "loads", "load_library", "load_url"}
     | {
@@ -52,7 +52,7 @@ _REACH = frozenset(
     | {"multiprocessing", "distributed", "hub", "serialization", "load_inline", "load_state_dict_from_url"}
 )
 _DUNDERS = frozenset({"__init__", "__name__", "__version__", "__doc__", "__all__", "__file__", "__class__"})
-# What nn.Module and its tracing call by name: data in a module's state by such a name would be called in its place.
+# Methods that nn.Module and its tracing call by name: an entry of a module's state with such a name would be called instead.
 _METHODS = (
     "_apply _call_impl _load_from_state_dict _named_members _save_to_state_dict _slow_forward _wrapped_call_impl apply "
     "buffers children cpu eval extra_repr float double half bfloat16 forward get_buffer get_extra_state get_parameter "
@@ -66,54 +66,54 @@ METHODS = frozenset(_METHODS.split())
 
 
 def is_carried(name: Global, record: Record) -> bool:
-    """Whether a name is torch.fx's own for a module whose source the file carries, and was only used as torch uses it."""
-    told = str(name)
-    if told in (_SOURCE, _PACKAGED):
-        return name in record.called and told in {callable_ for callable_, _ in record.suspects}
-    return told in _TRACERS and name not in record.called
+    """Whether a name belongs to torch.fx's form of a module with source code, and is used in torch's own way."""
+    dotted = str(name)
+    if dotted in (_SOURCE, _PACKAGED):
+        return name in record.called and dotted in {callable_ for callable_, _ in record.suspects}
+    return dotted in _TRACERS and name not in record.called
 
 
 def check_carried(record: Record, callable_: Global, args: tuple[Any, ...]) -> None:
-    """Judge a call that makes a graph module: its source is dangerous, or shown for a human's look."""
+    """Check a call that creates a graph module: its source is dangerous, or shown for review."""
     if callable_.module != _GRAPHS:
         return
     if str(callable_) == _PACKAGED:
-        record.suspect(_PACKAGED, "makes a module of source that the archive carries")
+        record.suspect(_PACKAGED, "creates a module from source code in the archive")
         return
     if str(callable_) != _SOURCE:
         return
     body, imports = args if len(args) == 2 else (None, None)
     source = (body.get("_code") or body.get("code")) if isinstance(body, dict) else None
     if not isinstance(source, str) or not isinstance(imports, str) or not isinstance(body, dict):
-        record.trick(_SOURCE, "the source that it runs is put together out of sight")
+        record.dangerous(_SOURCE, "the source code that it runs is computed by the file")
         return
     text = imports + source
     fault = fault_of(text) or _shadowed(body)
     if fault:
-        record.trick(_SOURCE, f"the file carries Python source that {fault}: {shown(text)}")
+        record.dangerous(_SOURCE, f"the file contains Python source code that {fault}: {shown(text)}")
     else:
-        record.suspect(_SOURCE, f"carries Python source, which loading the file runs: {shown(source)}")
+        record.suspect(_SOURCE, f"contains Python source code, which runs when the file is loaded: {shown(source)}")
 
 
 def _shadowed(body: dict[Any, Any]) -> str:
-    """What in the module's state would be called while it is traced."""
+    """An entry of the module's state that tracing would call; "" for none."""
     tracer, extras = body.get("_tracer_cls"), body.get("_tracer_extras")
     if (tracer is not None and str(tracer) not in _TRACERS) or extras:
-        return "is traced by a class of the file's choice"
+        return "is traced by a class that the file chooses"
     taken = sorted(METHODS.intersection(key for key in body if isinstance(key, str)))
     callables = [key for key in taken if isinstance(body[key], Global | Instance)]
-    return f"finds {callables[0]} replaced in the module" if callables else ""
+    return f"replaces the method {callables[0]} of the module" if callables else ""
 
 
 def shown(text: str) -> str:
-    """The first lines of a source, on one line and escaped."""
+    """The first lines of source code, escaped and on one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = "; ".join(lines[:_SHOWN_LINES]) + (" ..." if len(lines) > _SHOWN_LINES else "")
-    return (told[:_SHOWN] + ("..." if len(told) > _SHOWN else "")).encode("unicode_escape").decode()
+    snippet = "; ".join(lines[:_SHOWN_LINES]) + (" ..." if len(lines) > _SHOWN_LINES else "")
+    return (snippet[:_SHOWN] + ("..." if len(snippet) > _SHOWN else "")).encode("unicode_escape").decode()
 
 
 def fault_of(text: str) -> str:
-    """What a source does that makes it dangerous, as a verb with its object; "" when nothing is known."""
+    """Why source code is dangerous, as a verb phrase; "" when nothing dangerous was found."""
     if len(text) > _LONGEST:
         return f"is longer than {_LONGEST // MIB} MiB"
     try:
@@ -128,7 +128,7 @@ def fault_of(text: str) -> str:
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each name that an import brings, with the module and what of it."""
+    """Each imported name, with the module and the name in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for one in node.names:
@@ -148,16 +148,16 @@ def _fault(node: ast.AST, names: dict[str, tuple[str, str]]) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
         named = node.args[1] if len(node.args) > 1 else None
         plain = isinstance(named, ast.Constant) and isinstance(named.value, str) and not named.value.startswith("__")
-        return "" if plain else "takes attributes by names that it computes"
+        return "" if plain else "accesses attributes by computed names"
     if not isinstance(node, ast.Attribute):
         return ""
     if node.attr.startswith("__") and node.attr not in _DUNDERS:
-        return f"reaches for {node.attr}"
+        return f"accesses {node.attr}"
     path = _path(node)
     if path and path[0] == "self":
         return ""
     if node.attr in _REACH:
-        return f"reaches for {node.attr}"
+        return f"accesses {node.attr}"
     module, name = names.get(path[0], ("", "")) if path else ("", "")
     full = [*module.split("."), *([name] if name else []), *path[1:]]
     for end in range(1, len(full) if module else 0):

@@ -1,9 +1,9 @@
-"""Formulas of statistical models, which are run as code when the model is loaded: whether one does no more than compute.
+"""Check formulas of statistical models, which run as code when the model is loaded: only arithmetic is allowed.
 
-The grammar is the common part of patsy's and formulaic's formulas that real models use. What is not in it is refused:
+The grammar is the common part of patsy's and formulaic's formulas that real models use. Everything else is refused:
 lambda and all other keywords, subscripts, braces, backticks, comments, assignment expressions, shifts and matrix products,
 texts with a prefix, with three quotes or with backslashes, attributes other than the listed functions of numpy and of
-`contr`, names with two underscores in a row, and names that Python changes when it reads them (NFKC).
+`contr`, names with double underscores, and names that Python normalises (NFKC).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Literal
 
 _LONGEST = 20_000
 _DEEPEST = 40
-_MOST_POWER = 100  # what a number may be raised to: larger ones take all memory
+_MOST_POWER = 100  # the largest exponent; larger ones could use all memory
 
-# Functions of patsy and formulaic, and those of numpy that work value by value.
+# Functions of patsy and formulaic, and elementwise functions of numpy.
 _CONTRASTS = frozenset({"Treatment", "Sum", "Diff", "Poly", "Helmert", "contr.treatment", "contr.sum"})
 _OWN = _CONTRASTS | {
     "C", "I", "Q", "center", "scale", "standardize", "bs", "cr", "cc", "cs", "te", "poly", "lag", "log", "log2", "log10",
@@ -37,7 +37,7 @@ _KEYWORDS = frozenset({
 _VALUES = frozenset({"True", "False", "None"})
 
 _BINARY = frozenset({"+", "-", "*", "/", "//", "%", "**", "^", "|", "&", "==", "!=", "<", ">", "<=", ">="})
-_OF_FORMULAS = frozenset({"~", ":", "%in%"})  # outside of calls only
+_OF_FORMULAS = frozenset({"~", ":", "%in%"})  # only outside of calls
 _UNARY = frozenset({"+", "-", "~"})
 _COMPARED = frozenset({"==", "!="})
 
@@ -50,12 +50,12 @@ _TOKEN = re.compile(
     r"|(?P<operator>%in%|\*\*|//|==|!=|<=|>=|[-+*/%^|&<>~:(),=.\[\]])"
     r"|(?P<end>\Z))"
 )
-_ODD = re.compile(r":=|<<|>>|<>|->|'''|\"\"\"")  # Python reads these as one token, which the grammar does not have
-_GLUED = re.compile(r"[\w.'\"`]")  # directly after a name, a number or a text: a prefix, another kind of number
+_ODD = re.compile(r":=|<<|>>|<>|->|'''|\"\"\"")  # single tokens in Python that the grammar does not have
+_GLUED = re.compile(r"[\w.'\"`]")  # directly after a name, a number or a text: a prefix or another kind of number
 
 
 class _RefusedError(Exception):
-    """The formula holds something that is not in the grammar."""
+    """The formula contains something that is not in the grammar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class _Token:
 
 
 def objection(formula: str) -> str | None:
-    """What in a formula is more than computing, in a few words; None when all of it is in the grammar."""
+    """Why a formula is refused, in a few words; None when it matches the grammar."""
     try:
         _Parser(list(_tokens(formula))).formula()
     except _RefusedError as refused:
@@ -97,18 +97,18 @@ def _check_token(token: _Token, formula: str, start: int, end: int) -> None:
     if token.kind == "name":
         _check_name(token.text)
     elif token.kind == "text" and not _balanced(token.text):
-        # formulaic looks for the end of a call without looking at quotes.
+        # formulaic searches for the end of a call without regard to quotes.
         raise _RefusedError(f"the text {token.text[:40]!r} opens or closes a bracket")
 
 
 def _check_name(name: str) -> None:
     if "__" in name:
-        raise _RefusedError(f"the name {name[:40]!r} has two underscores in a row")
+        raise _RefusedError(f"the name {name[:40]!r} contains double underscores")
     if unicodedata.normalize("NFKC", name) != name:
         raise _RefusedError(f"Python reads the name {name[:40]!r} as another one")
     for part in name.split("."):
         if not part.isidentifier() or (keyword.iskeyword(part) and part not in _VALUES):
-            raise _RefusedError(f"{part[:40]!r} is not a name of a column or function")
+            raise _RefusedError(f"{part[:40]!r} is not a valid name")
 
 
 def _balanced(text: str) -> bool:
@@ -125,7 +125,7 @@ _Value = Literal["number", "constant", "variable"]
 
 
 class _Parser:
-    """Descends through the tokens; what it returns says whether a part can be computed without the table."""
+    """A recursive descent parser; its results say whether a part is a constant."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self.tokens = tokens
@@ -141,23 +141,23 @@ class _Parser:
         return self.tokens[self.place - 1]
 
     def accept(self, *operators: str) -> str | None:
-        """The operator that comes next, taken, if it is one of these."""
+        """Consume and return the next operator if it is one of these."""
         if self.next.kind == "operator" and self.next.text in operators:
             return self.take().text
         return None
 
     def expect(self, operator: str) -> None:
         if self.accept(operator) is None:
-            raise _RefusedError(f"{self.next.text or 'the end'!r} stands where {operator!r} should")
+            raise _RefusedError(f"{self.next.text or 'the end'!r} instead of {operator!r}")
 
     def formula(self) -> None:
-        """Both sides of a formula, to its end."""
+        """Parse both sides of a formula, to its end."""
         self.expression(called=False)
         if self.next.kind != "end":
-            raise _RefusedError(f"{self.next.text[:40]!r} stands where an operator should")
+            raise _RefusedError(f"{self.next.text[:40]!r} instead of an operator")
 
     def expression(self, *, called: bool) -> _Value:
-        """Operands and operators; inside of a call without those that only formulas have."""
+        """Parse operands and operators; inside a call without those of formulas."""
         self.depth += 1
         if self.depth > _DEEPEST:
             raise _RefusedError("it is nested too deeply")
@@ -177,7 +177,7 @@ class _Parser:
         return found
 
     def power(self, base: _Value, exponent: _Value) -> _Value:
-        """Check a power whose exponent was just read: two constants could make a number that takes all memory."""
+        """Check a power whose exponent was just read: a power of constants could use all memory."""
         if self.accept("**"):
             raise _RefusedError("a power of a power")
         if exponent == "constant" and base != "variable":
@@ -204,15 +204,15 @@ class _Parser:
             self.take()
             return "constant"
         if self.next.kind != "name":
-            raise _RefusedError(f"{self.next.text[:40] or 'the end'!r} stands where a column or number should")
+            raise _RefusedError(f"{self.next.text[:40] or 'the end'!r} instead of a column or number")
         return self.named()
 
     def named(self) -> _Value:
-        """A column, or the call of a listed function."""
+        """Parse a column, or a call of a listed function."""
         name = self.take().text
         if not self.accept("("):
             if "." in name:
-                raise _RefusedError(f"it reaches for {name[:40]!r}")
+                raise _RefusedError(f"it accesses {name[:40]!r}")
             return "constant" if name in _VALUES else "variable"
         if name not in _CALLED:
             raise _RefusedError(f"it calls {name[:40]!r}")
@@ -220,7 +220,7 @@ class _Parser:
         return "variable"
 
     def arguments(self, name: str) -> None:
-        """What a function is given, to the closing bracket."""
+        """Parse the arguments of a function, to the closing bracket."""
         count = 0
         while not self.accept(")"):
             if count:
@@ -237,24 +237,24 @@ class _Parser:
             given = self.take().text
             self.take()
             if given not in _KEYWORDS:
-                raise _RefusedError(f"it gives {function} an argument {given[:40]!r}")
+                raise _RefusedError(f"it calls {function} with an argument {given[:40]!r}")
         if function == "C" and (place or given) and given != "levels":
             self.contrast()
         elif not self.constants(given or str(place)):
             self.expression(called=True)
 
     def contrast(self) -> None:
-        """C's second argument, which patsy calls when it can be called: a listed class, or what one makes."""
+        """Parse C's second argument, which patsy calls if it is callable: a listed class or an object of one."""
         if self.constants(""):
             return
         name = self.take()
         if name.kind != "name" or name.text not in _CONTRASTS:
-            raise _RefusedError(f"{name.text[:40] or 'the end'!r} is no known contrast")
+            raise _RefusedError(f"{name.text[:40] or 'the end'!r} is not a known contrast")
         if self.accept("("):
             self.arguments(name.text)
 
     def constants(self, given: str) -> bool:
-        """A text, or a list or tuple of constants, as a whole argument; False, and nothing taken, when there is none."""
+        """Parse a text, or a list or tuple of constants, as a whole argument; False, without consuming it, for others."""
         start = self.place
         if self.next.kind == "text":
             self.take()

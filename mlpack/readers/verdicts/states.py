@@ -1,4 +1,4 @@
-"""What a file puts into the objects that it makes (BUILD): attributes that make loading run code, texts that run as code."""
+"""Check the states that a file gives its objects (BUILD): attributes and texts that would run as code."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mlpack.readers.verdicts.allowlist import use_of
 from mlpack.readers.verdicts.argument_checks import acts
 from mlpack.readers.verdicts.attributes import check_attributes, concerns
 
-# Attributes that change how an object is loaded or called: no class keeps them in an object's state.
+# Attributes that change how an object is loaded or called; no class stores them in an object's state.
 _HOOKS = frozenset(
     {"__setstate__", "__reduce__", "__reduce_ex__", "__class__", "__getattribute__", "__getattr__", "__setattr__"}
     | {"__call__", "__del__", "__init__", "__new__", "__code__", "__globals__", "__builtins__", "__subclasshook__"}
 )
-# scipy's distributions run this text when they get their state. Its own is three functions that hand arguments on.
+# scipy's distributions run this text when the state is set. scipy's own text is three functions that pass arguments on.
 _SCIPY_TEMPLATE = re.compile(
     r"(\s*def _parse_args\w*\(self[\w ,=']*\):"
     r"\s*return (self\._argcheck_rvs)?\([\w ,=]*\)[\w ,=]*)*\s*"
 )
-_SCORERS = ("sklearn.metrics._scorer.", "sklearn.metrics.scorer.", "functools.partial")  # checked on their own
-_SLOTS = ("scipy.interpolate.",)  # classes whose attributes are no dict
-# Functions that make a new object, which then gets its state.
+_SCORERS = ("sklearn.metrics._scorer.", "sklearn.metrics.scorer.", "functools.partial")  # checked separately
+_SLOTS = ("scipy.interpolate.",)  # classes with slots
+# Functions that create a new object, whose state is set afterwards.
 _MAKERS = frozenset(
     {"_reconstructor", "newObj", "_mareconstruct", "__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"}
     | {"__pyx_unpickle_SeedSequence"}
@@ -33,7 +33,7 @@ _SMALL_CLASSES = frozenset(
     {"partial", "defaultdict", "deque", "datetime", "make_column_selector", "interp1d", "csr_matrix", "csc_matrix"}
     | {"coo_matrix", "bsr_matrix", "dia_matrix", "lil_matrix", "dok_matrix"}
 )
-# Attributes that hold a function, by the parameters of the libraries' classes.
+# Attributes that may be a function, from the parameters of the libraries' classes.
 _FUNCTIONS = frozenset(
     {
         "_asarray",
@@ -72,7 +72,7 @@ _FUNCTIONS = frozenset(
     | {"owner", "pooling_func", "preprocessor", "refit", "sampling_strategy", "score_func", "scorer_", "scoring"}
     | {"tokenizer", "verbose_feature_names_out", "weights", "normalize", "_transform_func", "_fobj", "_eval_metric"}
 )
-_TEXTS = frozenset({"__doc__", "__name__"})  # read by people
+_TEXTS = frozenset({"__doc__", "__name__"})  # only documentation
 _METHOD_NAMES = frozenset(
     {"_response_method", "response_method", "stack_method", "stack_method_", "chain_method", "chain_method_"}
 )
@@ -89,7 +89,7 @@ _METHODS = frozenset(
     }
     | {"fit", "fit_transform", "fit_predict"}
 )
-_RUN_TEXTS = ("statsmodels.base.data.", "scipy.stats.")  # where classes run a text of their state
+_RUN_TEXTS = ("statsmodels.base.data.", "scipy.stats.")  # modules whose classes run a text of their state
 _KEYS = (str, int, float, bytes, tuple, type(None))
 _MAPPINGS = (
     "collections.OrderedDict", "collections.defaultdict", "collections.Counter", "sklearn.utils.Bunch",
@@ -98,11 +98,11 @@ _MAPPINGS = (
 
 
 def check_state(record: Record, target: Instance, state: Any) -> None:
-    """Note what is odd in a state that an object is given."""
+    """Record suspicious parts of the state that an object gets."""
     made = target.made_of
     known = made is not None and use_of(made) is not None
-    if known and made is not None and not _takes_state(made, target):
-        record.trick(str(made), "its result is given a state, and may be another object than it seems")
+    if known and made is not None and not _accepts_state(made, target):
+        record.dangerous(str(made), "the state of its result is set, which may be an existing object")
     for place, half in enumerate(state if isinstance(state, tuple) else (state,)):
         held = _held(half)
         if held is not None:
@@ -110,17 +110,17 @@ def check_state(record: Record, target: Instance, state: Any) -> None:
             if known:
                 _check_known(record, target, held, slots=place == 1 and len(state) == 2 and type(half) is dict)
         if held is None or not all(isinstance(key, _KEYS) for key in held):
-            # A mapping that another object stands for is one for the loader too: what is in it has to be seen.
+            # An object that acts as a mapping is one for the loader too, so its content must be visible.
             if concerns(target, _RUN_TEXTS):
-                record.trick(target.class_name, "its state, parts of which run as code, is put together out of sight")
+                record.dangerous(target.class_name, "its state, parts of which run as code, is computed by the file")
             elif held is not None:
-                record.suspect(target.class_name, "the names of its attributes are put together by the file")
+                record.suspect(target.class_name, "the names of its attributes are computed by the file")
     if known and target.class_name in _SPECIAL:
         _SPECIAL[target.class_name](record, target, state)
 
 
-def _takes_state(made: Global, target: Instance) -> bool:
-    # A class, or a function that makes a new object; others may give back what they were given.
+def _accepts_state(made: Global, target: Instance) -> bool:
+    # A class, or a function that creates a new object; others may return one of their arguments.
     last = made.name.rpartition(".")[2]
     return (
         made.name in _MAKERS or target.callable is not made or last.lstrip("_")[:1].isupper() or last in _SMALL_CLASSES
@@ -128,28 +128,28 @@ def _takes_state(made: Global, target: Instance) -> bool:
 
 
 def _check_known(record: Record, target: Instance, held: Mapping[Any, Any], *, slots: bool) -> None:
-    """A class that is known calls no attribute but those that hold functions, and methods only by the names that it knows."""
+    """Check a known class, which calls only its function attributes, and methods only by known names."""
     name = target.class_name
     if slots and held and not name.startswith(_SLOTS):
-        record.suspect(name, "its attributes are set one by one, which may call a method of it")
+        record.suspect(name, "its attributes are set one by one, which may call one of its methods")
     for key, value in held.items():
         if not isinstance(key, str):
             continue
         if key.startswith("__") and key.endswith("__") and not _is_note(key, value):
-            record.trick(name, f"the file sets {key[:80]} on an object, which changes what it does")
+            record.dangerous(name, f"the file sets {key[:80]} on an object, which changes its behaviour")
         elif key in _METHOD_NAMES and not _all_methods(value):
-            record.trick(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")
+            record.dangerous(name, f"its {key} names a method that no such model calls: {str(value)[:80]!r}")
         elif acts(value) and key not in _FUNCTIONS and not name.startswith(_SCORERS):
             if isinstance(value, Global) and key not in _METHODS:
-                record.suspect(name, f"its attribute {key[:80]} holds a function, which may stand for a method of it")
+                record.suspect(name, f"its attribute {key[:80]} is a function, which may replace one of its methods")
             else:
-                record.trick(
-                    name, f"its attribute {key[:80]} is a function of the file's choice, which may stand for a method"
+                record.dangerous(
+                    name, f"its attribute {key[:80]} is a function that the file chooses, which may replace a method"
                 )
 
 
 def _is_note(key: str, value: Any) -> bool:
-    """A text for people, or torch.jit's empty note in a module that it has compiled: nothing calls it."""
+    """A documentation text, or torch.jit's empty mark in a compiled module; nothing calls it."""
     return (key in _TEXTS and isinstance(value, (str, type(None)))) or (key == "__overloads__" and value == {})
 
 
@@ -169,18 +169,18 @@ def _check_scorer(record: Record, target: Instance, state: Any) -> None:
         use_of(function) is None or function.module.startswith("sklearn.metrics.")
     )
     if isinstance(state, dict) and function is None:
-        right = True  # one that passes the model's own score on
+        right = True  # calls the model's own score
     if not right:
-        record.trick(target.class_name, "it calls something else than one of scikit-learn's scores")
+        record.dangerous(target.class_name, "it calls a function that is not one of scikit-learn's scores")
 
 
 def _check_partial(record: Record, target: Instance, state: Any) -> None:
     # (function, arguments, arguments by name, attributes)
     right = isinstance(state, tuple) and len(state) == 4 and target.args[:1] == state[:1]
     if not right or not isinstance(state[0], Global) or type(state[1]) is not tuple or not isinstance(state[2], dict):
-        record.trick(target.class_name, "it calls what the file has put together itself")
+        record.dangerous(target.class_name, "it calls an object that the file computes")
     elif use_of(state[0]) is not None and any(map(acts, (*state[1], *state[2].values()))):
-        record.trick(target.class_name, "it gives a function to a function, which may call it")
+        record.dangerous(target.class_name, "it passes a function to a function, which may call it")
 
 
 _SPECIAL = {
@@ -192,7 +192,7 @@ _SPECIAL = {
 
 
 def _held(half: Any) -> Mapping[Any, Any] | None:
-    """What is in a part of a state: of a dict, or of an object that is used as one; None when that cannot be seen."""
+    """The content of a part of a state: a dict, or an object that acts as one; None when it is not visible."""
     if isinstance(half, dict):
         return half
     if not isinstance(half, Instance):
@@ -205,7 +205,7 @@ def _held(half: Any) -> Mapping[Any, Any] | None:
 
 
 def _pairs(given: list[Any]) -> Iterator[tuple[Any, Any] | None]:
-    """The pairs that a mapping is made of, None for what cannot be seen as one."""
+    """The pairs of a mapping, None for anything that is not a visible pair."""
     for one in given:
         if isinstance(one, dict):
             yield from one.items()
@@ -220,7 +220,9 @@ def _pairs(given: list[Any]) -> Iterator[tuple[Any, Any] | None]:
 def _check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) -> None:
     if not _HOOKS.isdisjoint(held):
         hook = min(_HOOKS.intersection(held))
-        record.trick(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
+        record.dangerous(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
     check_attributes(record, target, held)
     if not _SCIPY_TEMPLATE.fullmatch(str(held.get("_parse_arg_template", ""))):
-        record.trick(target.class_name, "its state holds a text that scipy runs as code, and it is not scipy's own")
+        record.dangerous(
+            target.class_name, "its state contains a text that scipy runs as code and that is not scipy's own"
+        )

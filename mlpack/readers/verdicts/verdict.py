@@ -1,4 +1,4 @@
-"""The verdict on what a walk met: safe, unknown or dangerous, each finding with its reason and remedy."""
+"""The verdict on a record: safe, unknown or dangerous, each finding with its reason and remedy."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from mlpack.readers.pickles.values import Global
 from mlpack.readers.verdicts.allowlist import danger_of, use_of
 from mlpack.readers.verdicts.carried import is_carried
 
-# Libraries that people know by name: their code is fetched from the index, not brought along.
+# Well-known libraries, which are installed from the package index and not included as user code.
 _BY_VALUE = ("cloudpickle", "dill", "joblib.externals.cloudpickle")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """How to save objects again that pickle writes in a dangerous way; `parts` names them ("torch's tensors")."""
+    """How to save objects that pickle writes in a dangerous way; `parts` names them ("torch's tensors")."""
 
     parts: str
     hint: str
 
 
-# A dangerous callable that plain pickles hold because of how they were saved, and not by an attacker's doing alone.
+# Dangerous callables that also occur in files of ordinary users, because of how they saved them.
 _REMEDIES = {
-    # pickle and joblib write a tensor as a whole file of torch's, which is loaded without a check
+    # pickle and joblib write a tensor as a complete torch file, which is loaded without a check
     "torch.storage._load_from_bytes": Remedy(
         parts="torch's tensors",
-        hint="Save it by torch: TorchScript, `torch.save(model, 'model.pt')` or "
+        hint="Save it with torch: TorchScript, `torch.save(model, 'model.pt')` or "
         "`torch.save(model.state_dict(), 'weights.pt')`.",
     )
 }
 
 
 def remedy_for(safety: Safety) -> Remedy | None:
-    """The remedy where nothing is dangerous but one way of saving, None otherwise."""
+    """The remedy when the way of saving is the only danger, else None."""
     worst = {finding.callable for finding in safety.findings if finding.verdict == "dangerous"}
     return _REMEDIES.get(worst.pop()) if len(worst) == 1 else None
 
 
 def judge(record: Record, problem: str = "") -> Safety:
-    """`safe` only when every name is allowed for its use, nothing odd was met, and all was read (`problem` is empty)."""
+    """`safe` only if every name is allowed for its use, nothing is suspicious, and all was read (`problem` is empty)."""
     findings: dict[tuple[str, str], Finding] = {}
-    for callable_, why in record.tricks:
+    for callable_, why in record.dangers:
         findings[callable_, why] = Finding(callable=callable_, why=f"dangerous: {why}", verdict="dangerous")
     for name in record.names:
         finding = _name(name, record)
@@ -51,10 +51,10 @@ def judge(record: Record, problem: str = "") -> Safety:
     for callable_, why in record.suspects:
         if not any(finding.callable == callable_ for finding in findings.values()):
             findings[callable_, why] = Finding(callable=callable_, why=f"{why}: {_TRUST}", verdict="unknown")
-    told = sorted(findings.values(), key=lambda finding: finding.verdict != "dangerous")
-    if any(finding.verdict == "dangerous" for finding in told):
-        return Safety(verdict="dangerous", findings=tuple(told))
-    return Safety(verdict="unknown" if told or problem or record.outside else "safe", findings=tuple(told))
+    ordered = sorted(findings.values(), key=lambda finding: finding.verdict != "dangerous")
+    if any(finding.verdict == "dangerous" for finding in ordered):
+        return Safety(verdict="dangerous", findings=tuple(ordered))
+    return Safety(verdict="unknown" if ordered or problem or record.outside else "safe", findings=tuple(ordered))
 
 
 _TRUST = "build with --trust if you know where the file comes from"
@@ -68,12 +68,12 @@ def _name(name: Global, record: Record) -> Finding | None:
     if danger and not _only_harmless(name, record) and not is_carried(name, record):
         return Finding(callable=str(name), why=f"dangerous: {danger}", verdict="dangerous")
     if danger:
-        return None  # told as a suspect
+        return None  # reported as a suspect
     return Finding(callable=str(name), why=_unknown(name, called=use == "name"), verdict="unknown")
 
 
 def _only_harmless(name: Global, record: Record) -> bool:
-    # Python pickles a bound method through getattr, dill a class through setattr: the walk looked at each call.
+    # Python pickles a bound method with getattr, dill a class with setattr; the walk has checked each call.
     if name.name not in ("getattr", "setattr") or name.module not in ("builtins", "__builtin__"):
         return False
     return any(callable_ == f"builtins.{name.name}" for callable_, _ in record.suspects)
@@ -82,17 +82,17 @@ def _only_harmless(name: Global, record: Record) -> bool:
 def _unknown(name: Global, *, called: bool) -> str:
     root = name.module.partition(".")[0]
     if called:
-        return f"the file calls it, and it is only known as harmless when it is not called: {_TRUST}"
+        return f"the file calls it, and it is known as harmless only without a call: {_TRUST}"
     if name.module.startswith(_BY_VALUE):
         tool = "dill" if root == "dill" else "cloudpickle"
         return f"contains code by value: needs {tool} in the image, and {_TRUST}"
     if root == "__torch__":
-        return f"a class in TorchScript, whose code lies in the archive and runs in torch's own interpreter: {_TRUST}"
+        return f"a TorchScript class, whose code is in the archive and runs in torch's interpreter: {_TRUST}"
     if root in ("builtins", "__builtin__"):
         return f"a built-in that is not known as harmless: {_TRUST}"
     if root in ("__main__", "__mp_main__"):
         return "defined in the script or notebook that wrote the file: build with --include FILE, which defines it"
     return (
-        f"code of `{root}` that is not on the allow-list: if it is your own, build with --include and its file or folder; "
+        f"code of `{root}` that is not on the allowlist: if it is your own, build with --include and its file or folder; "
         f"if it is a package, name it under `requirements:` and {_TRUST}"
     )

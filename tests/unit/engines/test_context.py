@@ -56,7 +56,11 @@ def test_the_same_files_give_the_same_tar(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("now", "how"),
-    [(b"shorter", "bytes shorter"), (b"longer than before", "it is longer"), (b"the chang", "its content is another")],
+    [
+        (b"shorter", "bytes shorter"),
+        (b"longer than before", "it is longer"),
+        (b"the chang", "its content is different"),
+    ],
 )
 def test_a_file_that_changed(tmp_path: Path, now: bytes, how: str) -> None:
     """A file that is not what was rendered ends the stream with its name and how it differs."""

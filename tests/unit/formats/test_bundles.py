@@ -98,7 +98,7 @@ def test_a_wrong_entry_names_the_right_ones(entry: str, tmp_path: Path) -> None:
 
 def test_an_entry_of_a_single_model_is_an_error(tmp_path: Path) -> None:
     """A file that is one model has no entries."""
-    with pytest.raises(UsageError, match="not a bundle"):
+    with pytest.raises(UsageError, match="has no entry"):
         inspected(MODEL, tmp_path, entry="model")
 
 
@@ -243,14 +243,14 @@ def test_an_unfitted_model_is_told(tmp_path: Path, model: Any) -> None:
     """An estimator that was never fitted is recognised and said to be so, with what to do."""
     info = inspected(model, tmp_path)
     assert info.signatures == ()
-    assert "No signature: it was never fitted; fit it, and save it then." in info.warnings
+    assert "No signature: it was never fitted; fit it before you save it." in info.warnings
 
 
 def test_what_answers_no_new_rows_is_not_called_unfitted(tmp_path: Path) -> None:
     """A fitted DBSCAN, alone and at the end of a pipeline."""
     for model in (DBSCAN(), make_pipeline(StandardScaler(), DBSCAN())):
         info = inspected(model.fit([[0.0], [1.0], [2.0]]), tmp_path)
-        assert any("no method that answers for new rows" in warning for warning in info.warnings)
+        assert any("no method to predict new rows" in warning for warning in info.warnings)
 
 
 def test_structures_that_hold_themselves(tmp_path: Path) -> None:

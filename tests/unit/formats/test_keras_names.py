@@ -21,7 +21,7 @@ from mlpack.formats.keras import _model
 from mlpack.formats.keras.files import KerasFile
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.marshalled import read_code
-from mlpack.usercode.coverage import settle
+from mlpack.usercode.coverage import find_coverage
 from tests.unit.formats.test_keras import ARTIFACT, DENSE, FEATURES, archive, hdf5, layer, looked_at, sequential
 
 # `lambda x: tf.reduce_sum(x) + 1`, compiled by these releases of Python.
@@ -211,7 +211,7 @@ def test_code_of_a_lambda_layer_is_shown_and_unknown(tmp_path: Path) -> None:
         assert "names tf, math, reduce_sum, len" in finding.why
         assert r"'kg\\n'" in finding.why
         assert info.details["by_value"]["pythons"]
-        outcome = settle(info, requirements=("keras", "tensorflow"), cwd=tmp_path)
+        outcome = find_coverage(info, requirements=("keras", "tensorflow"), cwd=tmp_path)
         assert outcome.open == (finding.callable,)  # no requirement vouches for it
 
 
@@ -296,7 +296,7 @@ def test_code_that_cannot_be_read_is_dangerous() -> None:
         assert judged(written(strange)).safety.verdict == "dangerous", strange
         other = layer("Lambda", "l", module=None, function=strange, function_type="lambda")
         assert judged(other).safety.verdict == "dangerous", strange
-    with pytest.raises(CutOffError, match="longer"):
+    with pytest.raises(CutOffError, match="too long"):
         read_code(bytes(1 << 20))
     many = [layer("Lambda", f"l{one}", function={"class_name": "__lambda__", "config": {"code": base64.b64encode(
         marshal.dumps(compiled(f"def f(x): return {'x' * 60_000!r}, {one}"))).decode()}}) for one in range(30)]  # fmt: skip

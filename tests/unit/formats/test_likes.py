@@ -33,4 +33,4 @@ def test_detectors_that_rank_the_rows_of_a_call_are_asked_row_by_row(
     assert info.root_class == f"pyod.models.{module}.{name}"
     assert {one.batch for one in info.signatures} == {batch}
     assert info.signatures[0].inputs[0].shape == (-1, 3)
-    assert any("one at a time" in told for told in info.warnings) is (batch == "one")
+    assert any("in its own call" in told for told in info.warnings) is (batch == "one")

@@ -70,9 +70,9 @@ def test_text_in_a_row_settles_a_column_that_was_taken_for_numbers(tmp_path: Pat
 def test_without_rows_the_reader_is_told(tmp_path: Path) -> None:
     """What was assumed is said, with the way to say it better."""
     told = " ".join(inspected(model(Names()), tmp_path).warnings)
-    assert "taken as numbers: age, plan" in told
+    assert "numbers are assumed: age, plan" in told
     assert "--sample" in told
-    assert "taken as numbers" not in " ".join(inspected(model(Names()), tmp_path, sample=ROWS).warnings)
+    assert "numbers are assumed" not in " ".join(inspected(model(Names()), tmp_path, sample=ROWS).warnings)
 
 
 def test_whole_numbers_in_a_few_rows_are_numbers(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.packages.era import CAPS, Era, find_era, was_there
+from mlpack.packages.era import CAPS, Era, find_era, was_released
 from mlpack.packages.index.pages import IndexFile
 
 NOW = datetime(2026, 11, 21, tzinfo=timezone.utc)
@@ -77,6 +77,6 @@ def test_an_index_without_times_gets_the_known_caps_and_says_so() -> None:
 
 def test_no_python_is_tried_before_it_was_out() -> None:
     """Companions of a time before a Python cannot have wheels for it."""
-    assert was_there("3.9", "2021-02-01T00:00:00Z")
-    assert not was_there("3.11", "2022-02-01T00:00:00Z")
-    assert was_there("3.14", None)
+    assert was_released("3.9", "2021-02-01T00:00:00Z")
+    assert not was_released("3.11", "2022-02-01T00:00:00Z")
+    assert was_released("3.14", None)

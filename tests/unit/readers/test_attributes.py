@@ -64,7 +64,7 @@ def test_a_specification_that_is_a_text_is_dangerous(part: str, tmp_path: Path) 
             del holder.__dict__["model_spec"]
     found = _judged(model, tmp_path / "model.pkl")
     assert found.verdict == "dangerous"
-    assert any("formula" in one.why or "part of a model" in one.why for one in found.findings)
+    assert any("formula" in one.why or "part of a statsmodels model" in one.why for one in found.findings)
 
 
 @pytest.mark.parametrize("place", ["model", "data"])

@@ -13,9 +13,9 @@ from mlpack.artifacts.notice import notices
 from mlpack.errors import UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
-from mlpack.formats.pytorch.asked import columns_of_rows, signature_of
 from mlpack.formats.pytorch.exported.programs import document_of, judge_program
 from mlpack.formats.pytorch.needs import requirements_of, version_of
+from mlpack.formats.pytorch.sampled_inputs import columns_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, summary
 from mlpack.readers.limits import CutOffError
 
@@ -41,7 +41,7 @@ def inspect_exported(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
                 info={"safety": pickle.safety.to_json()},
             ) from error
         raise UnreadableModelError(
-            f"{artifact.name} is a torch.export archive, and its program cannot be read ({str(error)[:150]}).",
+            f"{artifact.name} is a torch.export archive, but its program cannot be read ({str(error)[:150]}).",
             hint="Export it again with a current release of torch.",
         ) from error
 
@@ -53,7 +53,7 @@ class _Program:
         self.artifact, self.archive = artifact, archive
         self.document: dict[str, Any] = document_of(archive, archive.program)
         module = self.document["graph_module"]
-        self.graph, self.told = module["graph"], module["signature"]
+        self.graph, self.declared = module["graph"], module["signature"]
         self.values: dict[str, Any] = self.graph["tensor_values"]
         self.ranges = {name: (one.get("min_val"), one.get("max_val")) for name, one in self._constraints()}
 
@@ -96,7 +96,7 @@ class _Program:
             options={"kind": "exported", **rows},
             advice=""
             if signature
-            else "Its inputs cannot come with a request; write a predictor of your own: `predictor: predict.py`.",
+            else "Requests cannot contain its inputs; write a predictor of your own: `predictor: predict.py`.",
             names=names,
         )
 
@@ -107,11 +107,11 @@ class _Program:
         """The tensors that the program takes, in order, and what was fixed when it was exported."""
         tensors: list[TensorSpec] = []
         fixed: list[str] = []
-        for spec in self.told["input_specs"]:
+        for spec in self.declared["input_specs"]:
             if "user_input" in spec:
                 name = spec["user_input"]["arg"].get("as_tensor", {}).get("name")
                 if name is None:
-                    fixed.append("an argument that is no tensor")
+                    fixed.append("an argument that is not a tensor")
                 else:
                     tensors.append(self._tensor(name))
             elif "constant_input" in spec:
@@ -125,7 +125,7 @@ class _Program:
     def _outputs(self) -> list[TensorSpec]:
         names = [
             name
-            for spec in self.told["output_specs"]
+            for spec in self.declared["output_specs"]
             if "user_output" in spec and (name := spec["user_output"]["arg"].get("as_tensor", {}).get("name"))
         ]
         keys = self._keys(len(names))
@@ -137,8 +137,8 @@ class _Program:
     def _keys(self, count: int) -> list[str]:
         """The keys of an answer that is a flat dict."""
         calls = self.document["graph_module"].get("module_call_graph") or [{}]
-        told = (calls[0].get("signature") or {}).get("out_spec") or ""
-        tree = json.loads(told)[1] if told else {}
+        spec = (calls[0].get("signature") or {}).get("out_spec") or ""
+        tree = json.loads(spec)[1] if spec else {}
         if tree.get("type") != "builtins.dict":
             return []
         keys = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
@@ -178,14 +178,14 @@ class _Program:
                 f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths."
             )
         columns = columns_of_rows(self.artifact.sample, specs)
-        told = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
+        signature = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
         if batch == "one":
             fit = all(one.shape and one.shape[0] == 1 for one in outputs)
-            told = told if fit else replace(told, outputs=tuple(_rowed(one, "none") for one in outputs))
-        return replace(told, batch=batch), rows
+            signature = signature if fit else replace(signature, outputs=tuple(_rowed(one, "none") for one in outputs))
+        return replace(signature, batch=batch), rows
 
     def _weights(self) -> Iterator[tuple[str, Tensor]]:
-        for spec in self.told["input_specs"]:
+        for spec in self.declared["input_specs"]:
             for key in _PARAMETERS:
                 name = spec.get(key, {}).get("arg", {}).get("name")
                 if name in self.values:
@@ -200,8 +200,8 @@ def _axis(size: dict[str, Any]) -> int | str:
     """A dimension: its length, or its symbol (`s0`; an expression of several is -1)."""
     if "as_int" in size:
         return int(size["as_int"])
-    told = str(size["as_expr"]["expr_str"])
-    found = re.fullmatch(r"(?:Symbol\(')?(\w+)(?:'.*\))?", told)
+    expression = str(size["as_expr"]["expr_str"])
+    found = re.fullmatch(r"(?:Symbol\(')?(\w+)(?:'.*\))?", expression)
     return found.group(1) if found else -1
 
 

@@ -115,13 +115,13 @@ def tree_faults(text: Any) -> Iterator[tuple[str, str]]:
         yield "torch.utils._pytree", "the form of its arguments cannot be read"
         return
     if protocol != 1:
-        yield "torch.utils._pytree", "the form of its arguments is of another version"
+        yield "torch.utils._pytree", "the form of its arguments has an unknown version"
 
 
 def _tree(node: Any, depth: int) -> Iterator[tuple[str, str]]:
     kind, context = node["type"], node["context"]
     if depth > _DEEPEST:
-        yield "torch.utils._pytree", "its arguments lie in one another without end"
+        yield "torch.utils._pytree", "its arguments are nested without end"
         return
     if kind not in _TREES and kind not in _NAMED:
         yield str(kind), ""

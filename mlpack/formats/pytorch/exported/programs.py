@@ -56,8 +56,8 @@ class Program:
 
     def refuse(self, what: str, why: str) -> None:
         """Add a thing that torch never writes, and that may run."""
-        told = f"{what[:80].encode('unicode_escape').decode()}"
-        self.findings[told, why] = Finding(callable=told, why=f"dangerous: {why}", verdict="dangerous")
+        shown = f"{what[:80].encode('unicode_escape').decode()}"
+        self.findings[shown, why] = Finding(callable=shown, why=f"dangerous: {why}", verdict="dangerous")
 
     def read(self, document: Any) -> None:
         """Add what a JSON document holds."""
@@ -149,10 +149,10 @@ def document_of(archive: TorchArchive, name: str) -> Any:
         raise CutOffError(f"it is larger than {_MOST >> 20} MiB")
     if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise CutOffError(f"it holds more than {_MOST_VALUES} values")
-    return json.loads(data, object_pairs_hook=_once)
+    return json.loads(data, object_pairs_hook=_unique_keys)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are all different: of two that are the same, readers take one or the other."""
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlpack.artifacts.model import DTYPES, TensorSpec
-from mlpack.formats.pytorch.asked import OPEN
+from mlpack.formats.pytorch.sampled_inputs import OPEN
 from mlpack.formats.pytorch.torchscript.grouped import Record, parsed
 from mlpack.formats.pytorch.torchscript.script import Script
 from mlpack.formats.pytorch.torchscript.shapes import UNKNOWN, Flowing
@@ -16,8 +16,8 @@ _PLAIN = ("int", "float", "bool", "str", "number")
 _DEEPEST = 20
 
 
-class UntoldError(Exception):
-    """How many tensors there are is not told by the type, nor by the code."""
+class UnknownOutputsError(Exception):
+    """Neither the type nor the code shows the number of tensors."""
 
 
 class NoRowsError(Exception):
@@ -25,24 +25,24 @@ class NoRowsError(Exception):
 
 
 def outputs_of(script: Script, returns: str, answer: Any) -> tuple[TensorSpec, ...]:
-    """The outputs of an answer of this type. Raises UntoldError, or NoRowsError where a part of it is no tensor."""
+    """The outputs of an answer of this type. Raises UnknownOutputsError, or NoRowsError where a part of it is no tensor."""
     found = list(_leaves(script, parsed(returns), answer, "", 0))
     if not found:
-        raise UntoldError
+        raise UnknownOutputsError
     return tuple(_spec(name or "output", value) for name, value in found)
 
 
 def _leaves(script: Script, kind: ast.expr | None, value: Any, key: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Each tensor with its name: keys with dots between them, places with underscores."""
     if depth > _DEEPEST:
-        raise UntoldError
+        raise UnknownOutputsError
     named = "" if kind is None else ast.unparse(kind)
     if named in _PLAIN or (isinstance(kind, ast.Subscript) and ast.unparse(kind.slice).rpartition(" ")[2] in _PLAIN):
         raise NoRowsError(named)
     parts = _parts(script, kind, value)
     if parts is None:
         if named not in ("Tensor", ""):
-            raise UntoldError
+            raise UnknownOutputsError
         yield key, value
         return
     for name, inner, one in parts:
@@ -66,7 +66,7 @@ def _parts(script: Script, kind: ast.expr | None, value: Any) -> list[tuple[str 
         return None
     fields = script.record(ast.unparse(kind)) if isinstance(kind, ast.Attribute) else None
     if fields is not None:
-        return [(name, parsed(told), _at(value, n, len(fields))) for n, (name, told) in enumerate(fields.items())]
+        return [(name, parsed(type_), _at(value, n, len(fields))) for n, (name, type_) in enumerate(fields.items())]
     if isinstance(value, Record):
         return [(name, None, one) for name, one in zip(value.names, value, strict=True)]
     if isinstance(value, dict):

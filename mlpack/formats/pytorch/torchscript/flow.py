@@ -38,7 +38,7 @@ class ByCode:
     whole: bool = False
 
 
-def told_by_code(script: Script, archive: TorchArchive, qualified: str, given: Mapping[str, Any]) -> ByCode:
+def shapes_by_code(script: Script, archive: TorchArchive, qualified: str, given: Mapping[str, Any]) -> ByCode:
     """The inputs and the answer of a class's `forward`, for arguments by name; the rest of them are at their defaults."""
     method = script.method(qualified)
     root = archive.pickles.get("data.pkl")
@@ -54,7 +54,7 @@ def told_by_code(script: Script, archive: TorchArchive, qualified: str, given: M
     return ByCode(found, answer, walk.whole)
 
 
-class _Stop(Exception):  # noqa: N818 - the way out of a walk, told to nobody
+class _Stop(Exception):  # noqa: N818 - ends a walk, always caught
     """The walk has an answer (`value`), or raises in the model's own way (`raised`)."""
 
     def __init__(self, value: Any = UNKNOWN, *, raised: bool = False) -> None:

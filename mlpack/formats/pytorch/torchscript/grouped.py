@@ -118,7 +118,7 @@ def group_of(script: Script, argument: Argument, others: Sequence[str]) -> Group
             group.unpacked(len(kinds))
             return group
     fields = script.record(kind)
-    if fields and all(told == "Tensor" for told in fields.values()):
+    if fields and all(type_ == "Tensor" for type_ in fields.values()):
         group.parts = {n: f"{argument.name}.{name}" if name in group.taken else name for n, name in enumerate(fields)}
         return group
     return None

@@ -80,8 +80,8 @@ def _read(archive: TorchArchive) -> tuple[Named, list[Finding]]:
             break
         named.read(data.decode("latin-1"))
         if named.odd:
-            told = named.odd.encode("unicode_escape").decode()
-            findings.append(_danger(f"TorchScript {name}", f"its text is not as torch writes it ({told})"))
+            shown = named.odd.encode("unicode_escape").decode()
+            findings.append(_danger(f"TorchScript {name}", f"its text is not as torch writes it ({shown})"))
             break
     return named, findings
 

@@ -37,10 +37,10 @@ def _compare(how: Callable[[Any, Any], bool], name: str) -> Callable[[list[Any]]
 
 
 def _none(*, wanted: bool) -> Callable[[list[Any]], Any]:
-    def told(args: list[Any]) -> Any:
+    def result(args: list[Any]) -> Any:
         return UNKNOWN if args[0] is UNKNOWN else (args[0] is None) == wanted
 
-    return told
+    return result
 
 
 PLAIN: dict[str, Callable[[list[Any]], Any]] = {

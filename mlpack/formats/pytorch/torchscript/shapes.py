@@ -43,11 +43,11 @@ class Demands:
             return Flowing(axes=axes, dtype=dtype)
         if value.axes is not None:
             return value
-        told = replace(value, axes=axes, dtype=dtype)
+        result = replace(value, axes=axes, dtype=dtype)
         if value.origin and value.origin not in self.inputs:
-            self.inputs[value.origin] = told
+            self.inputs[value.origin] = result
         known = self.inputs.get(value.origin) if value.origin else None
-        return known or told
+        return known or result
 
 
 def _linear(demands: Demands, args: Sequence[Any]) -> Any:
@@ -155,8 +155,8 @@ def _both(_demands: Demands, args: Sequence[Any]) -> Any:
 
 
 def _compared(demands: Demands, args: Sequence[Any]) -> Any:
-    told = _both(demands, args)
-    return replace(told, dtype="BOOL", origin="") if isinstance(told, Flowing) else UNKNOWN
+    result = _both(demands, args)
+    return replace(result, dtype="BOOL", origin="") if isinstance(result, Flowing) else UNKNOWN
 
 
 def _flattened(_demands: Demands, args: Sequence[Any]) -> Any:
@@ -181,8 +181,8 @@ def _reduced(_demands: Demands, args: Sequence[Any]) -> Any:
 
 
 def _argmax(demands: Demands, args: Sequence[Any]) -> Any:
-    told = _reduced(demands, args)
-    return replace(told, dtype="INT64") if isinstance(told, Flowing) else Flowing(dtype="INT64")
+    result = _reduced(demands, args)
+    return replace(result, dtype="INT64") if isinstance(result, Flowing) else Flowing(dtype="INT64")
 
 
 def _squeezed(_demands: Demands, args: Sequence[Any]) -> Any:

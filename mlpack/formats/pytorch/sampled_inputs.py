@@ -1,4 +1,4 @@
-"""What a torch model is asked with: input tensors from a few rows of the user's, and the output that is not yet known."""
+"""Derive a torch model's input tensors from the user's sample rows."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from mlpack.artifacts.model import Layout, Signature, TensorSpec
 
-OPEN = "..."  # any further axes: what a file does not tell of an output
+OPEN = "..."  # any number of further axes, for an output of unknown rank
 _NUMBERS = (int, float)
 
 
 def inputs_of_rows(rows: Sequence[Any], names: Sequence[str] = ()) -> tuple[TensorSpec, ...]:
-    """The input tensors that the rows fit, () when they fit none.
+    """The input tensors of the rows, () when the rows have no common form.
 
-    A list is one tensor's row; a record names several tensors (or, with scalars only and one tensor to fill, the places in
-    its row). Whole numbers alone are INT64, all other numbers FP32. Axes whose lengths differ between rows are open.
+    A list is a row of one tensor; a record has a key for each tensor (or, if it has only scalars and the model takes one
+    tensor, for each column). Only whole numbers are INT64, other numbers FP32. Axes of differing lengths are dynamic.
     """
     if not rows:
         return ()
@@ -39,7 +39,7 @@ def inputs_of_rows(rows: Sequence[Any], names: Sequence[str] = ()) -> tuple[Tens
 
 
 def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
-    """The names of a row's places, where the rows are records and the model takes one tensor."""
+    """The column names, if the rows are records and the model takes one tensor."""
     if len(inputs) != 1 or len(inputs[0].shape) != 2 or not all(isinstance(row, dict) for row in rows) or not rows:
         return ()
     names = tuple(rows[0])
@@ -49,7 +49,7 @@ def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[
 def signature_of(
     inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, name: str = "forward", columns: tuple[str, ...] = ()
 ) -> Signature:
-    """A signature of these tensors: a matrix where it is one table of numbers, else named tensors."""
+    """A signature of these tensors: a matrix for one table of numbers, else named tensors."""
     flat = len(inputs) == 1 and len(inputs[0].shape) == 2
     layout: Layout = "matrix" if flat and inputs[0].dtype not in ("BYTES", "BOOL") else "tensors"
     return Signature(
@@ -57,12 +57,12 @@ def signature_of(
     )
 
 
-def settled(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[TensorSpec, ...]:
-    """Inputs whose ranks and dtypes are known, with the axes that the rows show to be of other lengths left open."""
-    told = {one.name: one for one in inputs_of_rows(rows, [spec.name for spec in inputs])}
+def with_open_axes(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    """The inputs, with axes made dynamic whose lengths differ in the sample rows."""
+    sampled = {one.name: one for one in inputs_of_rows(rows, [spec.name for spec in inputs])}
     found = []
     for spec in inputs:
-        row = told.get(spec.name)
+        row = sampled.get(spec.name)
         if row is None or len(row.shape) != len(spec.shape):
             found.append(spec)
             continue
@@ -72,12 +72,12 @@ def settled(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[TensorSp
 
 
 def lengths_open(spec: TensorSpec) -> bool:
-    """Whether a convolution wants axes whose lengths nothing tells: without them nobody can ask for a warm-up."""
+    """Whether a convolution needs axes of unknown length, so that no warm-up request can be made."""
     return any(axis == -1 for axis in spec.shape[2:])
 
 
 def _spec(name: str, values: Sequence[Any]) -> TensorSpec | None:
-    """One tensor's spec from its values, one a row."""
+    """One tensor's spec from its values, one for each row."""
     shapes = {_shape(value) for value in values}
     if None in shapes or len({len(shape) for shape in shapes if shape is not None}) != 1:
         return None
