@@ -72,6 +72,7 @@ _FUNCTIONS = frozenset(
     | {"owner", "pooling_func", "preprocessor", "refit", "sampling_strategy", "score_func", "scorer_", "scoring"}
     | {"tokenizer", "verbose_feature_names_out", "weights", "normalize", "_transform_func", "_fobj", "_eval_metric"}
 )
+_VERSION = "_sklearn_version"
 _TEXTS = frozenset({"__doc__", "__name__"})  # only documentation
 _METHOD_NAMES = frozenset(
     {"_response_method", "response_method", "stack_method", "stack_method_", "chain_method", "chain_method_"}
@@ -221,6 +222,11 @@ def _check_attributes(record: Record, target: Instance, held: Mapping[Any, Any])
     if not _HOOKS.isdisjoint(held):
         hook = min(_HOOKS.intersection(held))
         record.dangerous(target.class_name, f"the file sets {hook} on an object, which makes loading run other code")
+    if type(held.get(_VERSION, "")) is not str:
+        record.dangerous(
+            target.class_name,
+            f"its {_VERSION} is no text: scikit-learn compares and prints it, which calls methods of it",
+        )
     check_attributes(record, target, held)
     if not _SCIPY_TEMPLATE.fullmatch(str(held.get("_parse_arg_template", ""))):
         record.dangerous(

@@ -14,6 +14,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import statsmodels.formula.api
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LinearRegression
@@ -47,6 +48,19 @@ def _fitted() -> Any:
 def test_a_model_that_was_fitted_by_a_formula_is_safe(tmp_path: Path) -> None:
     """A table with columns of all common kinds makes no finding."""
     assert _judged(_fitted(), tmp_path / "model.pkl") == Safety(verdict="safe")
+
+
+@pytest.mark.parametrize("version", [KNeighborsClassifier(), ("1.9.1",), 1.9, None])
+def test_a_version_that_is_no_text_is_dangerous(version: Any, tmp_path: Path) -> None:
+    """scikit-learn compares it with its own version, and prints it in a warning: methods of the object would run."""
+    state = pickle.dumps(LinearRegression(), protocol=2)
+    own = pickle.dumps(sklearn.__version__, protocol=2)[2:-3]  # without the header, the memo and the end
+    assert state.count(own) == 1
+    (tmp_path / "model.pkl").write_bytes(state.replace(own, pickle.dumps(version, protocol=2)[2:-1]))
+    found = read_pickles(tmp_path / "model.pkl")
+    assert found is not None
+    assert found.safety.verdict == "dangerous"
+    assert "_sklearn_version is no text" in found.safety.findings[0].why
 
 
 @pytest.mark.parametrize("part", ["model", "model.data", "_results", "sklearn"])
