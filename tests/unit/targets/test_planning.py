@@ -170,7 +170,7 @@ def test_the_file_says_what_it_leaves_out() -> None:
     assert written["ports"] == [{"name": "h2c", "containerPort": 8080}]
     assert written["livenessProbe"] == {"tcpSocket": {"port": 8080}, "periodSeconds": 7}
     assert document["metadata"]["annotations"]["mlpack.dev/served"] == "iris-00001-abc"
-    assert "leaves out" not in plan(Before(service=None)).document
+    assert "omits settings" not in plan(Before(service=None)).document
 
 
 def test_what_is_the_services_own_waits_for_the_traffic() -> None:
