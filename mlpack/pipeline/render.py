@@ -148,9 +148,9 @@ def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
     """The serving runtime as plain files: modules and folders named `assets`. `mlpack` is an empty package in the image."""
     yield _file("mlpack/__init__.py", b"")
     for source in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = source.relative_to(folder)
-        if source.suffix == ".py" or "assets" in name.parent.parts:
-            yield _file(f"mlpack/runtime/{name.as_posix()}", source.read_bytes())
+        name = source.relative_to(folder).as_posix()
+        if source.suffix == ".py" or "assets" in name.split("/")[:-1]:
+            yield _file(f"mlpack/runtime/{name}", source.read_bytes())
 
 
 def _loader_files(loader: Path | None) -> Iterator[BundleFile]:
