@@ -233,7 +233,7 @@ def test_clean_removes_what_was_named(
     assert re.search(rf"^\d.* MB\s+image\s+{one}:[12]$", listed.stdout, re.MULTILINE), listed
     no = on_terminal("clean", one, cwd=tmp_path, typed="n\n")
     assert no.code == 130
-    assert "Remove 1 things, at most" in no.text
+    assert "Remove 1 items, at most" in no.text
     assert "not confirmed" in no.text
     assert "interrupted" in on_terminal("clean", one, cwd=tmp_path, typed="\x04").text
     assert engine.find(f"{one}:1") is not None

@@ -326,5 +326,5 @@ def test_code_by_value_brings_its_python(notebook: Path, fresh_name: Name) -> No
     assert f"Python {HERE} compiled" in found["error"]["message"]
     shown = mlpack(*words, cwd=notebook)
     assert shown.code == 0, shown
-    assert f"Python {HERE}, which compiled the code that value.pkl holds." in shown.stdout
+    assert f"Python {HERE}, which compiled the code in value.pkl." in shown.stdout
     assert told("test", "--request", "request.json", "--expected", "expected.json", cwd=notebook)["ok"] is True

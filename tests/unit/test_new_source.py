@@ -77,7 +77,7 @@ def test_a_reference_on_the_command_line(shelf: Path) -> None:
     assert "the shelf has no shelf://none.pkl" in ended.exception.message
     ended = CliRunner().invoke(app, ["build", "moon://churn.pkl"])
     assert isinstance(ended.exception, UsageError)
-    assert ended.exception.hint == "Sources here: files, shelf."
+    assert ended.exception.hint == "Installed sources: files, shelf."
     assert not list(shelf.iterdir())
 
 

@@ -125,7 +125,7 @@ def test_a_folder_of_one_file_is_the_file(tmp_path: Path, suffix: str) -> None:
 def test_two_models_are_told_apart_and_a_broken_one_is_said(tmp_path: Path) -> None:
     """Several: named, none is guessed. One that is broken: its own sentence, not that of an unknown file."""
     both = {f"{one}/{name}": content for one in "ab" for name, content in BOX.items()}
-    with pytest.raises(AmbiguousFormatError, match="holds 2 models: a, b"):
+    with pytest.raises(AmbiguousFormatError, match="contains 2 models: a, b"):
         look(zipped(tmp_path / "two.zip", **both))
     with pytest.raises(UnreadableModelError, match="broken box"):
         look(zipped(tmp_path / "bad.zip", **{"a/box.cfg": b"BOX!"}))

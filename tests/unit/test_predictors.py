@@ -189,6 +189,6 @@ def test_the_python_of_code_in_the_file(info: ModelInfo, told: list[str], chosen
     if outcome.startswith("3."):
         assert run() == outcome
     else:
-        with pytest.raises(ResolveError, match="holds") as error:
+        with pytest.raises(ResolveError, match="compiled") as error:
             run()
         assert outcome in error.value.hint

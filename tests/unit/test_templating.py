@@ -17,15 +17,15 @@ EXTENDS = '{% extends "mlpack/Dockerfile.j2" %}\n'
     [
         ("Dockerfile.j2", EXTENDS + "{% block extr %}{% endblock %}", r"j2:2: mlpack/Dockerfile.j2 has no block `extr`$", "`extra`"),
         ("Dockerfile.j2", EXTENDS + "\n{% block mine %}{% endblock %}", r"j2:3: .* no block `mine`$", "header, deps, final"),
-        ("Dockerfile.j2", EXTENDS + "{% block header %}\n{{ nonsense }}{% endblock %}", r"j2:3: 'nonsense' is undefined$", "names"),
-        ("Dockerfile.j2", "FROM x\n{{ nonsense }}\n", r"/Dockerfile\.j2:2: 'nonsense' is undefined$", "names"),
+        ("Dockerfile.j2", EXTENDS + "{% block header %}\n{{ nonsense }}{% endblock %}", r"j2:3: 'nonsense' is undefined$", "variables"),
+        ("Dockerfile.j2", "FROM x\n{{ nonsense }}\n", r"/Dockerfile\.j2:2: 'nonsense' is undefined$", "variables"),
         ("Dockerfile.j2", "x\ny\n{% if %}\n", r"/Dockerfile\.j2:3: Expected an expression", "jinja"),
         ("Dockerfile.j2", "{{ name|shout }}\n", r"/Dockerfile\.j2:1: No filter named 'shout'$", "jinja"),
         ("Dockerfile.j2", "\n{{ 1 / 0 }}\n", r"/Dockerfile\.j2:2: ZeroDivisionError", "jinja"),
         ("Dockerfile.j2", "\n{{ name + 1 }}\n", r"/Dockerfile\.j2:2: TypeError", "jinja"),
         ("Dockerfile.j2", '{% include "mlpack/server.j2" %}', "there is no template mlpack/server.j2$", "mlpack/NAME"),
-        ("Dockerfile", "FROM x\n", "overrides no template: it holds Dockerfile$", "`Dockerfile.j2`"),
-        ("notes.txt", "x", "overrides no template: it holds notes.txt$", "Dockerfile.j2, Dockerfile.tf-serving.j2, compose.yaml.j2, dockerignore.j2"),
+        ("Dockerfile", "FROM x\n", "overrides no template: it contains Dockerfile$", "`Dockerfile.j2`"),
+        ("notes.txt", "x", "overrides no template: it contains notes.txt$", "Dockerfile.j2, Dockerfile.tf-serving.j2, compose.yaml.j2, dockerignore.j2"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told(tmp_path: Path, file: str, text: str, said: str, hint: str) -> None:

@@ -99,7 +99,7 @@ def test_a_lock_for_the_pythons_that_there_are(lock_of: Resolve) -> None:
         settings = PackageSettings(index_url=index.url)
         lock = lock_of(sklearn_model("1.2.2"), settings, pythons=("3.13", "3.10", "3.11"), digest="sha256:" + "1" * 64)
         assert (lock.python, lock.base_digest) == ("3.10", None)
-        assert lock.reasons[0] == "Python 3.10, which this machine has."
+        assert lock.reasons[0] == "Python 3.10, which is installed on this machine."
         assert not any("not pinned" in reason for reason in lock.reasons)
         assert lock_of(sklearn_model("1.2.2"), settings).python == "3.11", "an image's lock is another"
         with pytest.raises(ResolveError, match=r"runs on Python 3\.11, 3\.10, 3\.9; this machine has 3\.13") as raised:
