@@ -14,7 +14,10 @@ from mlpack.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """An image with the report of its checks, passed or failed. Its JSON is the receipt; `time` is RFC 3339, UTC."""
+    """An image with the report of its checks. Its JSON is the receipt; `time` is RFC 3339, UTC.
+
+    Failed checks are in the report too: the receipt of a failed test is kept, and every later step refuses it.
+    """
 
     image: Image
     report: Report

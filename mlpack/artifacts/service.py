@@ -67,6 +67,11 @@ class Plan:
     before: Any = field(default=None, repr=False)
     wanted: Any = field(default=None, repr=False)
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the current revision is already what the plan asks for."""
+        return self.live is not None
+
     def already_live(self, live: Live) -> Plan:
         """The plan for the case that the current revision needs no change."""
         return replace(self, live=live)

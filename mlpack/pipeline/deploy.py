@@ -42,7 +42,7 @@ def deploy(
     rollback failed too. Ctrl-C rolls back as well.
     """
     found = _Verification()
-    if plan.live is not None:
+    if plan.live is not None:  # it changes nothing
         _verify(plan.live.endpoint, golden, found, "live", on_step)
         return _deployment(plan, plan.live, found, golden)
     try:

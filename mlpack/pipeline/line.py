@@ -1,9 +1,14 @@
-"""The line from a model file to a service. Every command runs a part of it.
+"""The line: the steps from a model file to a deployed service.
 
-    reference -fetch-> path -inspect-> ModelInfo -prepare-> Prepared -resolve-> Lock -render-> Bundle
-              -build-> Image -verify-> Verified -plan-> Planned -push-> Released -deploy-> Deployment
+    reference -fetch-> path -inspect-> ModelInfo -prepare-> Prepared -resolve-> Lock -render-> Bundle -build-> Image
+      -verify-> Verified -plan-> Planned -confirm and push-> Released -deploy-> Deployment
 
-Each step takes one immutable value and returns the next one, which carries what later steps need.
+Each step takes one immutable value and returns the next one, which carries what later steps need. The commands `inspect`,
+`render`, `build`, `test`, `run`, `push` and `deploy` each run a part of the line. There are three variants:
+
+- `push` has no plan: Verified -push-> Released.
+- An image that is already in a registry starts as Released, gets its plan, and is not pushed.
+- With `--engine process` there is no image: Bundle -check locally-> Report.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
-from mlpack.pipeline.push import push, release_locally
+from mlpack.pipeline.push import leave_on_engine, push
 from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
 from mlpack.pipeline.tools import Options, Tools
@@ -49,7 +54,6 @@ from mlpack.targets.base import Target
 from mlpack.workspace import Deployed
 
 Value = TypeVar("Value")
-_BEFORE_THE_BUILD = (str, Path, ModelInfo, Prepared, Lock, Bundle)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,24 +65,33 @@ class Line:
     options: Options = field(default_factory=Options)
 
     def run(self, start: Any, until: type[Value]) -> Value:
-        """Take `start` (any value of the line, or a reference) through the steps, up to the first value of type `until`.
+        """Run steps from `start` (a reference, a path or a value of the line) until a step returns an `until`.
 
-        Raises what the steps raise; Ctrl-C ends every step without leaving anything behind.
+        Raises the errors of the steps. Ctrl-C stops the current step, which removes its temporary files.
         """
-        after = self._plan if until in (Planned, Deployment) else self._release
-        steps: dict[type, Callable[[Any], Any]] = {
-            str: self._fetch, ModelInfo: self._prepare, Prepared: self._resolve, Lock: self._render, Bundle: self._build,
-            Image: self._verify, Verified: after, Unverified: after, Planned: self._push, Released: self._deploy,
-        }  # fmt: skip
         value = start
         while not isinstance(value, until):
-            step = self._inspect if isinstance(value, Path) else steps[type(value)]
-            value = step(value)
+            value = self._step(value, until)(value)
             self.tools.reporter.reached(value)
-            if isinstance(value, Prepared) and until not in _BEFORE_THE_BUILD and self.tools.local is None:
+            if isinstance(value, Prepared) and until not in (Prepared, Lock, Bundle) and self.tools.local is None:
                 # Fail before the slow steps if the engine cannot build the image at all.
                 refuse_own_dockerfile(self.tools.engine, own=has_own_dockerfile(self.config))
         return value
+
+    def _step(self, value: Any, until: type) -> Callable[[Any], Any]:
+        """The step that takes this value, on the way to `until`."""
+        if isinstance(value, Path):
+            return self._inspect
+        if isinstance(value, Released):
+            return self._plan if value.plan is None else self._deploy
+        # `deploy` plans first, so that the user confirms before anything is pushed.
+        after_test = self._plan if until in (Planned, Deployment) else self._push
+        steps: dict[type, Callable[[Any], Any]] = {
+            str: self._fetch, ModelInfo: self._prepare, Prepared: self._resolve, Lock: self._render,
+            Bundle: self._build if self.tools.local is None else self._check_locally,
+            Image: self._verify, Verified: after_test, Unverified: after_test, Planned: self._confirm_and_push,
+        }  # fmt: skip
+        return steps[type(value)]
 
     @property
     def model(self) -> Reference:
@@ -88,18 +101,15 @@ class Line:
         return self.config.model
 
     def image(self, reference: str | None, *, foreign: bool = False) -> Image:
-        """The engine's image of this name, else the one that was built last; a `foreign` image may have no card."""
+        """The engine's image of this name, without one the last built; `foreign`: also one that mlpack did not build."""
         return find_image(reference, engine=lambda: self.tools.engine, workspace=self.tools.workspace, foreign=foreign)
 
     def released(self, reference: str) -> Released:
-        """The image that a registry has under this reference with a digest, and its receipt."""
+        """An image in a registry, by a reference with a digest, with its receipt."""
         return find_released(
-            reference,
-            platform=self._platform(),
-            workspace=self.tools.workspace,
-            verified=self.options.verification != "skip",
-            receipt=self.options.receipt,
-        )
+            reference, platform=self._platform(), workspace=self.tools.workspace,
+            verified=self.options.verification != "skip", receipt=self.options.receipt,
+        )  # fmt: skip
 
     def serve_locally(self, bundle: Bundle, *, publish: int = 0) -> AbstractContextManager[Running]:
         """A running server of the bundle in a process of this machine."""
@@ -116,8 +126,6 @@ class Line:
             publish=publish,
             progress=self.tools.reporter.progress,
         )
-
-    # The steps -----------------------------------------------------------------------------------
 
     def _fetch(self, reference: str) -> Path:
         with self.tools.reporter.progress("fetching the model") as on_progress:
@@ -192,7 +200,7 @@ class Line:
                 lock,
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
-                # An engine that stores secrets in its cache gets wheels instead of a login.
+                # If the engine keeps secrets in its build cache, the wheels are downloaded here, and it gets no login.
                 keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
                 cache=self.tools.cache / "locks",
             )
@@ -202,9 +210,7 @@ class Line:
                 on_bytes=in_bytes(on_progress, "hash", "model digest"),
             )  # fmt: skip
 
-    def _build(self, bundle: Bundle) -> Image | Report:
-        if self.tools.local is not None:
-            return self._check_locally(bundle)
+    def _build(self, bundle: Bundle) -> Image:
         with self.tools.reporter.progress("building") as on_progress:
             image = build(
                 bundle,
@@ -256,24 +262,23 @@ class Line:
             plan = target.plan(source.release if isinstance(source, Released) else self._planned_release(source))
         return Planned(plan=plan if self.options.traffic else plan.without_traffic(), source=source)
 
-    def _push(self, planned: Planned) -> Released:
+    def _confirm_and_push(self, planned: Planned) -> Released:
         plan, source = planned.plan, planned.source
-        if plan.live is None:
+        if not plan.changes_nothing:
             self.tools.reporter.approve(plan)
         if isinstance(source, Released):
             return replace(source, plan=plan)
-        return replace(release_locally(source) if plan.live is not None else self._release(source), plan=plan)
+        return replace(leave_on_engine(source) if plan.changes_nothing else self._push(source), plan=plan)
 
-    def _release(self, source: Verified | Unverified) -> Released:
+    def _push(self, source: Verified | Unverified) -> Released:
         destination = self._destination(source)
         if destination is None:
-            return release_locally(source)
+            return leave_on_engine(source)
         with self.tools.reporter.progress("pushing") as on_progress:
             return push(source, engine=self.tools.engine, destination=destination, on_progress=on_progress)
 
-    def _deploy(self, released: Released) -> Planned | Deployment:
-        if released.plan is None:
-            return self._plan(released)
+    def _deploy(self, released: Released) -> Deployment:
+        assert released.plan is not None  # noqa: S101 - `_step` chooses this step only for one with a plan
         target = self._target(released)
         deployment = deploy(
             released.plan,
@@ -286,8 +291,6 @@ class Line:
         deployed = Deployed(target=released.plan.target, service=released.plan.service, where=target.where)
         self.tools.workspace.note_deployed(deployed)
         return deployment
-
-    # What the steps share ------------------------------------------------------------------------
 
     def _platform(self) -> str:
         return self.config.build.platform or self.tools.platform(self.options.platforms)

@@ -40,7 +40,7 @@ def push(
     return Released(reference=reference, digest=digest, tags=(f"{name.name}:{tag}",), source=source)
 
 
-def release_locally(source: Verified | Unverified) -> Released:
+def leave_on_engine(source: Verified | Unverified) -> Released:
     """Release the image without pushing it: the engine that built it finds it by its id, which never changes."""
     image = source.image
     return Released(reference=image.id, digest=image.id, tags=image.tags, source=source)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.bundle import Bundle
@@ -13,24 +13,34 @@ from mlpack.artifacts.report import Report
 from mlpack.checks.conformance import ModelFacts, check_image, check_url
 from mlpack.checks.contracts.base import Contract
 from mlpack.checks.recording import Recording
+from mlpack.engines.base import Running
 from mlpack.pipeline.line import Line
-from mlpack.pipeline.tools import Service
 from mlpack.pipeline.verify import expectation_of
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocalService:
+    """A service on this machine: its card, its name for messages, and the image's id (None: a local process)."""
+
+    running: Running
+    card: Mapping[str, Any]
+    name: str
+    image: str | None
+
+
 @contextmanager
-def serve(line: Line, start: Any, *, publish: int = 0) -> Iterator[Service]:
+def serve(line: Line, start: Any, *, publish: int = 0) -> Iterator[LocalService]:
     """Run a service of an image, or of a model in a local process, as a context manager."""
     if line.tools.local is not None:
         bundle = line.run(start, Bundle)
         with line.serve_locally(bundle, publish=publish) as running:
             name = f"{bundle.name} (a local process, not the image)"
-            yield Service(running=running, card=bundle.card, name=name, image=None)
+            yield LocalService(running=running, card=bundle.card, name=name, image=None)
         return
     image = line.run(start, Image)
     with line.tools.engine.run(image, limits=line.options.limits, env={}, port=8080, publish=publish) as running:
         name = image.tags[0] if image.tags else image.id
-        yield Service(running=running, card=image.card, name=name, image=image.id)
+        yield LocalService(running=running, card=image.card, name=name, image=image.id)
 
 
 def check_contracts(

@@ -1,4 +1,4 @@
-"""The dependencies of the line: Reporter, Tools, the Options of one run; and Service, which it starts."""
+"""What the line depends on: Reporter, Tools and the Options of one run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.report import Check, Report
 from mlpack.artifacts.service import Plan
 from mlpack.checks.smoke import Expectation
-from mlpack.engines.base import Engine, Limits, LocalRunner, Running
+from mlpack.engines.base import Engine, Limits, LocalRunner
 from mlpack.errors import EngineError
 from mlpack.formats.base import Format
 from mlpack.packages.settings import PackageSettings
@@ -24,15 +24,15 @@ from mlpack.workspace import Workspace
 
 
 class Reporter(Protocol):
-    """Receives what the line reports, for people or for a program."""
+    """The connection to the user, a person or a program: receives reports, and confirms a plan."""
 
     def progress(self, title: str) -> AbstractContextManager[OnProgress]:
         """Display a long step."""
 
-    def note(self, line: str) -> None:
+    def note(self, text: str) -> None:
         """Report a detail."""
 
-    def warn(self, line: str) -> None:
+    def warn(self, text: str) -> None:
         """Report a warning."""
 
     def testing(self, what: str) -> None:
@@ -48,7 +48,7 @@ class Reporter(Protocol):
         """Report that all checks have ended; some may have failed."""
 
     def approve(self, plan: Plan) -> None:
-        """Confirm a plan that changes something; raise InterruptedByUser to stop before any change."""
+        """Ask the user to confirm a plan; raise InterruptedByUser to stop before any change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,12 @@ class Tools:
     sources: Sequence[Source]
     engine_name: str
     connect: Callable[[], Engine]
-    local: LocalRunner | None  # instead of an engine
+    local: LocalRunner | None  # serves the model in a process, so that no engine is used
     packages: Callable[[], PackageSettings]
     target: Callable[[str | None], Target | None]  # called with the image's name, the default name of the service
-    destination: Callable[[Target | None, str], Destination | None]  # for an image of this name; None: it is not pushed
+    destination: Callable[
+        [Target | None, str], Destination | None
+    ]  # where the image of this name is pushed; None: nowhere
     runtime_requirements: str
     cache: Path
     workspace: Workspace
@@ -70,11 +72,11 @@ class Tools:
 
     @property
     def engine(self) -> Engine:
-        """The engine, connected at its first use. Raises EngineUnavailableError, for a LocalRunner too: it has no images."""
+        """The engine, connected at its first use. Raises EngineUnavailableError if it cannot be reached, or has no images."""
         return self.connect()
 
     def platform(self, allowed: Sequence[str] = ()) -> str:
-        """The engine's platform, without an engine this machine's; the first `allowed` one if that is not allowed."""
+        """The platform to build for: the engine's, or this machine's without one; if it is not `allowed`, the first that is."""
         if len(allowed) == 1:
             return allowed[0]
         try:
@@ -93,10 +95,11 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The choices of one run that are not in mlpack.yaml.
+    """The choices of one run, from the command line or from the command itself.
 
-    `verification`: "run" always checks the image; "reuse" accepts the stored receipt of an image that was not rebuilt;
-    "require" needs a stored receipt; "skip" continues without one.
+    `verification`: "run" checks the image; "reuse" takes the stored receipt of an image that was not rebuilt, and fails if a
+    check in it failed; "require" takes a stored receipt and never checks; "skip" continues without a receipt. `receipt` is a
+    file: read with "require", else the receipt is written there too.
     """
 
     include: tuple[Path, ...] = ()
@@ -104,21 +107,11 @@ class Options:
     refresh: bool = False  # resolve again, even if a lock is cached
     secrets: bool = True  # pass the logins of package indexes to the build
     tags: tuple[str, ...] = ()
-    force: bool = False  # move the tag of a version to other content
+    force: bool = False  # let the tag of an existing version point to another image
     use_cache: bool = True
     limits: Limits = field(default_factory=Limits)
     expectation: Expectation = field(default_factory=Expectation)
     verification: Literal["run", "reuse", "require", "skip"] = "run"
     receipt: Path | None = None
     traffic: bool = True  # a deploy moves the traffic to the new release
-    platforms: tuple[str, ...] = ()  # that the target runs; (): any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """A service on this machine: its card, its name for messages, and the image's id (None: a local process)."""
-
-    running: Running
-    card: Mapping[str, Any]
-    name: str
-    image: str | None
+    platforms: tuple[str, ...] = ()  # that the target can run; (): every platform

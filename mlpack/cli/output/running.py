@@ -13,10 +13,10 @@ from mlpack.checks.requests import sample_rows
 from mlpack.cli.output.console import Console
 from mlpack.engines.base import Running
 from mlpack.errors import CheckFailedError
-from mlpack.pipeline.tools import Service
+from mlpack.pipeline.service import LocalService
 
 
-def follow_service(console: Console, service: Service, *, engine: str) -> int:
+def follow_service(console: Console, service: LocalService, *, engine: str) -> int:
     """Print the URL and a request as soon as the service is ready, and wait until it ends."""
     running = service.running
     with console.progress("starting") as _:
