@@ -11,7 +11,7 @@ from typing import Any, Literal, get_type_hints
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mlpack.artifacts.reference import Reference, reference_of
+from mlpack.artifacts.model_reference import ModelReference, reference_of
 from mlpack.errors import ConfigError
 from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section
 
@@ -123,7 +123,7 @@ _PATHS = (
 )  # fmt: skip
 
 
-def find_config(model: Reference | None, cwd: Path) -> Path | None:
+def find_config(model: ModelReference | None, cwd: Path) -> Path | None:
     """Find mlpack.yaml: beside the model, else in the working folder; None if there is neither."""
     places = [model if model.is_dir() else model.parent] if isinstance(model, Path) else []
     for place in [*places, cwd]:

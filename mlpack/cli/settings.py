@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.reference import Reference
+from mlpack.artifacts.model_reference import ModelReference
 from mlpack.config import Config, find_config, load_config
 from mlpack.errors import UsageError
 from mlpack.packages.settings import PackageSettings, read_settings
@@ -16,7 +16,7 @@ from mlpack.workspace import Workspace
 
 
 def load_config_for(
-    model: Reference | None,
+    model: ModelReference | None,
     workspace: Workspace,
     *,
     config: Path | None,

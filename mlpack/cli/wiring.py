@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlpack.artifacts.reference import reference_of
+from mlpack.artifacts.model_reference import reference_of
 from mlpack.cli.engine_choice import connect_engine, no_images
 from mlpack.cli.output.console import Console
 from mlpack.cli.output.reporter import ConsoleReporter

@@ -24,9 +24,9 @@ from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.model_reference import ModelReference
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import in_bytes
-from mlpack.artifacts.reference import Reference
 from mlpack.artifacts.release import Planned, Release, Released, Unverified, Verified, release_of
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Deployment
@@ -94,7 +94,7 @@ class Line:
         return steps[type(value)]
 
     @property
-    def model(self) -> Reference:
+    def model(self) -> ModelReference:
         """The model, from the command line or mlpack.yaml. Raises UsageError when neither names one."""
         if self.config.model is None:
             raise UsageError("no model is named", hint="Give its path, or `model:` in mlpack.yaml.")

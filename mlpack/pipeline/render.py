@@ -23,7 +23,7 @@ from mlpack.templating import render_dockerfile
 from mlpack.version import __version__
 
 if TYPE_CHECKING:
-    from mlpack.artifacts.reference import Reference
+    from mlpack.artifacts.model_reference import ModelReference
     from mlpack.config import Config, Settings
 
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
@@ -110,12 +110,12 @@ def bundle_name(config: Config, info: ModelInfo) -> str:
     return (slug(config.name) if config.name else model_name(info.path)) or "model"
 
 
-def service_name(config: Config, model: Reference) -> str:
+def service_name(config: Config, model: ModelReference) -> str:
     """The name of a model's service: as configured, else by its path or reference."""
     return slug(config.name) if config.name else model_name(model)
 
 
-def model_name(model: Reference) -> str:
+def model_name(model: ModelReference) -> str:
     """A name for an image: the file's stem, or its folder's name if the stem is generic; valid in a reference."""
     path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
     generic = {

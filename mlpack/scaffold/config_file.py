@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpack.artifacts.model import ModelInfo
-from mlpack.artifacts.reference import Reference
+from mlpack.artifacts.model_reference import ModelReference
 from mlpack.config import FILE_NAME, load_config
 from mlpack.errors import UsageError
 from mlpack.formats.base import Format
@@ -27,7 +27,7 @@ class Written:
 
 
 def write_config(
-    model: Reference, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
+    model: ModelReference, inspect: Callable[[], ModelInfo], *, formats: Mapping[str, Format], force: bool
 ) -> Written:
     """Write mlpack.yaml beside a local model, into the working folder for a remote one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from mlpack.artifacts.reference import Reference
+from mlpack.artifacts.model_reference import ModelReference
 from mlpack.config import find_config, load_config
 from mlpack.errors import UsageError
 from mlpack.pipeline.render import service_name
@@ -19,7 +19,7 @@ _FILES = {
 }
 
 
-def write_workflow(ci: str, model: Reference | None, folder: Path, *, force: bool) -> Path:
+def write_workflow(ci: str, model: ModelReference | None, folder: Path, *, force: bool) -> Path:
     """Write the workflow for a CI system (github, gitlab, cloudbuild) into `folder`, the root of the repository."""
     file = find_config(model, folder)
     config = load_config(None if file is None else file.resolve())

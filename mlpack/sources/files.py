@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlpack.artifacts.model_reference import reference_of
 from mlpack.artifacts.progress import OnProgress
-from mlpack.artifacts.reference import reference_of
 
 
 class LocalFiles:

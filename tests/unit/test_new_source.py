@@ -13,7 +13,7 @@ import yaml
 from sklearn.linear_model import LinearRegression
 from typer.testing import CliRunner
 
-from mlpack.artifacts.reference import reference_of
+from mlpack.artifacts.model_reference import reference_of
 from mlpack.cli.app import app
 from mlpack.config import load_config
 from mlpack.errors import ModelError, UsageError

@@ -104,7 +104,7 @@ def _run(console: Console, line: Line, start: Any, *, dry_run: bool) -> int:
 
 def _line(console: Console, source: str | None, choices: DeployChoices, *, config: Path | None) -> tuple[Line, Any]:
     """The line and its start: a model, an image of the engine, or an image in a registry."""
-    from mlpack.artifacts.reference import reference_of
+    from mlpack.artifacts.model_reference import reference_of
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line

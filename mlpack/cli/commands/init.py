@@ -27,7 +27,7 @@ def init(
     mlpack init --ci github model.pkl
     """
     from mlpack.artifacts.model import ModelInfo
-    from mlpack.artifacts.reference import reference_of
+    from mlpack.artifacts.model_reference import reference_of
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
     from mlpack.scaffold.config_file import write_config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +11,10 @@ from typing import Any
 from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.kinds import SKLEARN, Kind, relative
 from mlpack.readers.pickles.values import Array, Global, Instance
+from mlpack.readers.skops import VERSION
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
-_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +118,7 @@ def count_of(value: Any, most: int) -> int | None:
 
 def version_of(value: Any) -> str | None:
     """A release as a file records it; None for what is no version."""
-    return value if isinstance(value, str) and _VERSION.fullmatch(value) else None
+    return value if isinstance(value, str) and VERSION.fullmatch(value) else None
 
 
 def scalar(value: Any) -> Scalar:

@@ -16,7 +16,7 @@ from mlpack.readers.skops.kinds import KINDS, other
 from mlpack.readers.skops.parts import SCHEMA, Building, is_plain
 from mlpack.readers.verdicts.verdict import judge
 
-_VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
+VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})*[A-Za-z0-9.+_-]{0,40}")
 _LONGEST_SCHEMA = 64 << 20  # a forest of several thousand trees
 _MOST_NODES, _MOST_ITEMS = 600_000, 4_000_000  # of a schema, for which Python needs several hundred megabytes
 
@@ -60,7 +60,7 @@ def read_skops(tree: Tree) -> Skops | None:
             globals=tuple(building.record.names),
             safety=judge(building.record),
         ),
-        version=version if isinstance(version, str) and _VERSION.fullmatch(version) else None,
+        version=version if isinstance(version, str) and VERSION.fullmatch(version) else None,
         types=tuple(
             sorted(
                 {

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mlpack.artifacts.references import parse_reference
+from mlpack.artifacts.references import parse_reference, short_digest
 from mlpack.artifacts.release import Component, Release
 from mlpack.artifacts.service import Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
@@ -92,7 +92,7 @@ class Compose(Target):
             changes=changes,
             document=text,
             file_name=_FILE,
-            run=f"r{self._newest() + 1:04d}-{component.image.id.removeprefix('sha256:')[:12]}",
+            run=f"r{self._newest() + 1:04d}-{short_digest(component.image.id)}",
             live=self._live(current, None) if current and not changes and self._main.up() else None,
             before=before,
             wanted=wanted,
