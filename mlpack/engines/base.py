@@ -87,7 +87,7 @@ class Running(Protocol):
 class EngineFacts:
     """The properties of an engine: `platform` is its own, such as `linux/amd64`.
 
-    `keeps_secrets`: a bundle's private files stay in its build cache, so no login of a package index may be among them.
+    `caches_secrets`: a bundle's private files stay in its build cache, so no login of a package index may be among them.
     `details` are optional: `url` (the engine's address), `root_dir` (the folder of its images); Docker also gives `buildkit`,
     `cpus`, `memory` (bytes), `storage`, `cgroup`, `api`.
     """
@@ -95,7 +95,7 @@ class EngineFacts:
     name: str
     version: str
     platform: str
-    keeps_secrets: bool = False
+    caches_secrets: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -157,10 +157,10 @@ class Runner(Protocol):
         limits: Limits,
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
     ) -> AbstractContextManager[Running]:
-        """A running container, removed on leaving the `with`. The variable PORT is `port`; `publish` 0 is any free port.
+        """A running container, removed on leaving the `with`. The variable PORT is `port`; `host_port` 0 is any free port.
 
         `command` replaces the words after the image's entrypoint. Raises EngineError (port taken, no start),
         ImageNotFoundError.
@@ -218,7 +218,7 @@ class LocalRunner(Protocol):
         *,
         settings: PackageSettings,
         limits: Limits,
-        publish: int = 0,
+        host_port: int = 0,
         progress: Callable[[str], AbstractContextManager[OnProgress]],
     ) -> AbstractContextManager[Running]:
         """A running server of the bundle, in an environment with its locked packages; ends with the `with`."""

@@ -159,13 +159,13 @@ class ToyEngine:
         limits: Limits,  # noqa: ARG002 - a process of this machine has none
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
     ) -> Iterator[ToyRunning]:
         """The entrypoint as a process."""
         config = self._config(image.id)
-        port = publish or _free_port()
-        words = (*config["entrypoint"], *command)
+        port = host_port or _free_port()
+        words = (*config["entrypoint"], *arguments)
         with tempfile.NamedTemporaryFile(dir=self._home) as log:
             process = self._start(image, words, {**env, "PORT": str(port)}, log)
             running = ToyRunning(process, f"http://127.0.0.1:{port}", Path(log.name))

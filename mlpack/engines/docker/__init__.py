@@ -183,13 +183,13 @@ class DockerEngine:
         limits: Limits,
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
         host_network: bool = False,
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
 
-        The variable PORT is `port`, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
+        The variable PORT is `port`, reached through `host_port` (0: any free one) on 127.0.0.1; with `host_network` it listens on
         the engine's machine itself. On an engine elsewhere the port is open on its machine meanwhile. Raises EngineError
         (port taken, no start), ImageNotFoundError.
         """
@@ -200,8 +200,8 @@ class DockerEngine:
             limits=limits,
             env=env,
             port=port,
-            publish=publish,
-            command=command,
+            host_port=host_port,
+            arguments=arguments,
             host_network=host_network,
         ) as running:
             yield running
