@@ -70,7 +70,7 @@ def check_image(
         at = port if port is not None and not first.own_port else _PORT
         env = {name: value.format(port=at) for name, value in first.env.items()}
         began = time.perf_counter()
-        with runner.run(image, limits=limits, env=env, port=at, command=first.command) as running:
+        with runner.run(image, limits=limits, env=env, port=at, arguments=first.arguments) as running:
             with Client(running.url) as client:
                 starts = partial(_starts, running, client, first, began, start_s)
                 hint = (
@@ -93,7 +93,7 @@ def _groups(contracts: Sequence[Contract], port: int | None) -> list[list[Contra
     groups: dict[Any, list[Contract]] = {}
     for contract in contracts:
         chosen = contract.own_port or port is None
-        groups.setdefault((chosen, contract.command, tuple(contract.env.items())), []).append(contract)
+        groups.setdefault((chosen, contract.arguments, tuple(contract.env.items())), []).append(contract)
     return list(groups.values())
 
 

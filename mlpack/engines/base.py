@@ -1,4 +1,12 @@
-"""The interfaces of an engine: Builder, Housekeeper, Runner, Publisher; and LocalRunner for one without images."""
+"""The interfaces of an engine, which builds, runs and pushes images, and of a LocalRunner, which has no images.
+
+A class of another package becomes an engine through the entry point `mlpack.engines`; docs/new-engine.md shows a complete one.
+`Engine` unites four protocols, one for each kind of caller: `Builder` (build), `Housekeeper` (clean, image), `Runner` (test,
+run) and `Publisher` (push). A protocol need not be inherited: a class with the same methods and attributes implements it.
+
+Every method may raise EngineError (exit code 5) with a message and a remedy if the engine fails, and EngineUnavailableError if
+it no longer answers. Each docstring names further errors. Other exceptions are reported as internal errors of mlpack.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +26,16 @@ from mlpack.registries.credentials import Login
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-LARGEST_OUTPUT = 16 * 1024**2  # bytes, of all the files that a job gives back
+LARGEST_OUTPUT = 16 * 1024**2  # bytes; the limit for all files together that a job returns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of a container: memory in bytes, CPUs, processes; `read_only` root, tmpfs /tmp of `tmp_bytes`.
+    """The limits of a container. An engine that cannot enforce one of them ignores it and says so in its documentation.
 
-    `user` is UID:GID, "" the image's own. The capabilities of root are dropped unless `capabilities`.
+    `memory` is in bytes, `cpus` a number of CPUs, `pids` a number of processes; None means no limit. With `read_only` the root
+    file system cannot be written, and /tmp is a tmpfs of `tmp_bytes` (0: there is none). `user` is UID:GID; "" means the user
+    that the image sets. The container has no Linux capabilities unless `capabilities` is True.
     """
 
     memory: int | None = 2 * 1024**3
@@ -39,16 +49,17 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What a run has used: `peak_memory` in bytes, None if the engine does not report it."""
+    """The resources that a service has used: `peak_memory` in bytes, or None if the engine cannot measure it."""
 
     peak_memory: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How a container ended: its exit code (128 + N: by signal N), and whether it was killed for its use of memory.
+    """How a container ended.
 
-    `seconds` is what stopping a service took, and how long a job ran.
+    `code` is its exit code, or 128 + N after signal N. `oom_killed` is True if it was killed because it used too much memory.
+    `seconds` is the duration of stopping for a service, and the duration of the whole run for a job.
     """
 
     code: int
@@ -58,7 +69,10 @@ class Exit:
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """A job that ended: how, its output on stdout and stderr, and the files of its output folder by their names in it."""
+    """The result of a job: how it ended, what it wrote to stdout and stderr, and its output files.
+
+    The keys of `files` are paths relative to the job's output folder.
+    """
 
     exit: Exit
     log: str
@@ -66,89 +80,130 @@ class JobResult:
 
 
 class Running(Protocol):
-    """A running service: `url` reaches it from this machine."""
+    """A service that was started. It may still be starting, and it may have ended already.
+
+    `url` is its address for requests from this machine, such as `http://127.0.0.1:8080`.
+    """
 
     url: str
 
     def stats(self) -> Stats:
-        """The resources that it has used so far."""
+        """Return the resources that the service has used so far. `mlpack test` calls it after the requests."""
 
     def logs(self) -> str:
-        """Its output on stdout and stderr."""
+        """Return what the service has written to stdout and stderr, also after it has ended.
+
+        `mlpack test` checks it, and shows its end if a check fails.
+        """
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether the service still runs. mlpack calls it repeatedly while it waits, so that it notices a crash."""
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL after `grace_s`; return how it ended."""
+        """Send SIGTERM, and SIGKILL if the service has not ended after `grace_s` seconds; return how it ended.
+
+        For a service that has ended already, return how it ended. An exit code other than 0 fails the check `sigterm`.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """The properties of an engine: `platform` is its own, such as `linux/amd64`.
+    """The properties of an engine. `mlpack doctor` shows them.
 
-    `keeps_secrets`: a bundle's private files stay in its build cache, so no login of a package index may be among them.
-    `details` are optional: `url` (the engine's address), `root_dir` (the folder of its images); Docker also gives `buildkit`,
-    `cpus`, `memory` (bytes), `storage`, `cgroup`, `api`.
+    `platform` is the platform that images are built for by default, such as `linux/amd64`. Set `caches_secrets` to True if the
+    build cache would store the bundle's private files: mlpack then downloads the packages itself, and passes no logins of
+    package indexes to `build`. `details` are optional: `url` is the address of the engine, `root_dir` the folder of its images,
+    whose free disk space `mlpack doctor` checks. The Docker engine adds `buildkit`, `cpus`, `memory` (in bytes), `storage`,
+    `cgroup` and `api`.
     """
 
     name: str
     version: str
     platform: str
-    keeps_secrets: bool = False
+    caches_secrets: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Builder(Protocol):
-    """Builds images of bundles, and finds and tags those that it has."""
+    """Builds images from bundles, finds them again, and tags them, for `mlpack build` and every command that needs an image.
 
-    builds_dockerfiles: ClassVar[
-        bool
-    ]  # by the bundle's Dockerfile, which may be the user's own; else by its plan alone
+    `builds_dockerfiles` is True if `build` runs the Dockerfile of the bundle, which may be the user's own. It is False if
+    `build` follows only `Bundle.plan`; mlpack then raises UsageError for a bundle with a Dockerfile of the user.
+    """
+
+    builds_dockerfiles: ClassVar[bool]
 
     def facts(self) -> EngineFacts:
-        """The engine's own description."""
+        """Return the properties of the engine.
+
+        An EngineError is a failed check in `mlpack doctor`; elsewhere mlpack then builds for the platform of this machine.
+        """
 
     def base_digest(self, reference: str, platform: str) -> str | None:
-        """The digest of a base image in its registry, else in the engine; None where neither has it."""
+        """Return the digest (`sha256:...`) of a base image in its registry, or else in the engine; None if neither has it.
+
+        It is called while packages are resolved, and the digest becomes part of the lock. After None or an EngineError the
+        base image is named by its tag only.
+        """
 
     def build(self, bundle: Bundle, *, tags: tuple[str, ...], on_progress: OnProgress, use_cache: bool = True) -> Image:
-        """Build and tag an image, with the labels of the plan and of the bundle.
+        """Build an image, give it the labels of the plan and of the bundle, and tag it.
 
-        Raises BuildError, BaseImageError, DiskFullError, EngineUnavailableError.
+        It is called if `find_by_label` finds no image, and with `--no-cache`. `on_progress` receives the steps for the display.
+        Files in `Bundle.private` may be used while packages are installed, and must not remain in a layer. Ctrl-C
+        (KeyboardInterrupt) must end the build.
+
+        Raises BuildError for a step that failed or is unknown, with the end of its output in `detail`; BaseImageError if the
+        base image cannot be fetched; DiskFullError. Each of them ends the command with exit code 5.
         """
 
     def find(self, reference: str) -> Image | None:
-        """The image of a reference or an id, None when the engine has none. Its card may be the one in its label."""
+        """Return the image with this tag or id; None if the engine has none.
+
+        A reference without a tag means `:latest`. `Image.card` may be the summary in the label `dev.mlpack.card`, or {} for an
+        image that mlpack did not build. None leads to ImageNotFoundError in every command that names an image.
+        """
 
     def find_by_label(self, bundle_digest: str, platform: str) -> Image | None:
-        """The image that was built from the bundle of this digest, None when there is none."""
+        """Return the newest image of this platform whose label `dev.mlpack.bundle` has this value; None if there is none.
+
+        `mlpack build` calls it first: an image that it finds is tagged and reused, and nothing is built.
+        """
 
     def card(self, image_id: str) -> dict[str, Any]:
-        """The whole ModelCard of an image, read without running it. Raises ImageNotFoundError when it has none."""
+        """Return the complete card of an image, which is the file /app/model.json in it, without running the image.
+
+        Raises ImageNotFoundError if there is no such image, or no card in it. It is called for every image that a command uses.
+        """
 
     def tag(self, image: Image, tags: Iterable[str]) -> Image:
-        """Give the image more names; a name of another image moves to this one."""
+        """Add tags to an image, and return it with all its tags. A tag of another image moves to this one."""
 
 
 class Housekeeper(Protocol):
-    """Lists the images of mlpack with their contents, and removes them."""
+    """Lists the images that mlpack built, shows their contents, and removes them."""
 
     def images(self, *, label: str = ...) -> tuple[Image, ...]:
-        """The images with a label (`name` or `name=value`), newest first; by default all that mlpack built."""
+        """Return the images that have a label, given as `name` or `name=value`, newest first.
+
+        The default is the label of all images that mlpack built, `dev.mlpack.bundle`. `mlpack clean` calls it.
+        """
 
     def layers(self, image_id: str) -> list[tuple[str, int]]:
-        """The command that made each layer, and the layer's size in bytes; newest first."""
+        """Return each layer's command or content and its size in bytes, newest first. `mlpack image` shows them."""
 
     def packages(self, image_id: str) -> list[tuple[str, int]]:
-        """The distributions in the image and their sizes in bytes, largest first."""
+        """Return the Python distributions in the image and their sizes in bytes, largest first. `mlpack image` shows them."""
 
     def remove_tag(self, reference: str) -> None:
-        """Remove a name; an image without another name is deleted. A missing name is no error."""
+        """Remove a tag, and the image too if that was its last tag. A tag that does not exist is not an error.
+
+        Raises EngineError if the image is in use: `mlpack clean` then warns, and adds the tags again that it has removed.
+        """
 
 
 class Runner(Protocol):
-    """Runs images: as a service, or as a job that ends by itself."""
+    """Runs images: as a service, or as a job, which ends by itself."""
 
     def run(
         self,
@@ -157,60 +212,89 @@ class Runner(Protocol):
         limits: Limits,
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
     ) -> AbstractContextManager[Running]:
-        """A running container, removed on leaving the `with`. The variable PORT is `port`; `publish` 0 is any free port.
+        """Start a container as a service; the context manager removes it on every exit, including Ctrl-C.
 
-        `command` replaces the words after the image's entrypoint. Raises EngineError (port taken, no start),
-        ImageNotFoundError.
+        The container gets the variables `env`, and PORT with the value `port`. `Running.url` leads to that port through
+        `host_port` of this machine; 0 means any free one. An engine without a network of its own per container may choose
+        another value for PORT. `arguments` follow the image's entrypoint and replace the image's default arguments.
+
+        It must not wait until the service is ready: mlpack sends requests until it is. A container that ends at once is not an
+        error either; `Running.alive` then returns False. `mlpack test`, `mlpack run` and the tests before `mlpack deploy` call
+        it.
+
+        Raises EngineError if the port is in use or the container cannot be created; ImageNotFoundError. Both end the command
+        with exit code 5.
         """
 
     def job(
         self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
     ) -> JobResult:
-        """Run a container to its end, without a network: `command` replaces the image's entrypoint.
+        """Run a container to its end, without a network; remove it on every exit, including Ctrl-C.
 
-        The job writes to /tmp. Its files below the folder `outputs` come back, at most LARGEST_OUTPUT bytes in all. A command
-        that fails is no error here: see `exit`. Raises EngineError when the job does not end in `timeout_s`, writes more, or
-        cannot start; ImageNotFoundError. The container is removed on every way out.
+        `command` replaces the image's entrypoint and arguments. The container must be able to write to /tmp, whatever
+        `limits.read_only` says. The result contains the files below the folder `outputs`, an absolute path in the container.
+        An exit code other than 0 is not an error: it is in the result.
+
+        No command calls it yet. Raises EngineError if the job does not end within `timeout_s`, writes more than LARGEST_OUTPUT
+        bytes below `outputs`, or cannot start; ImageNotFoundError.
         """
 
 
 class Publisher(Protocol):
-    """Pushes images to registries."""
+    """Pushes images to registries. `mlpack push` uses it, and `mlpack deploy` for a target that needs a registry."""
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
-        """Push as `host/repository:tag`; returns the manifest's digest. Raises the RegistryError family.
+        """Push the image as `reference`, which is `host/repository:tag`; return the digest of its manifest (`sha256:...`).
 
-        `login` replaces the engine's own login at that registry.
+        mlpack then names the image by that digest, and attaches the receipt of its test in the registry. `login` is a
+        function that returns the credentials for a registry's host; None means the login that the engine itself has.
+
+        Raises RegistryAuthError if the registry rejects the login, RegistryNotFoundError if it has no such repository,
+        RegistryUnreachableError if it does not answer, RegistryPushError for other failures. Each of them ends the command with
+        exit code 7. For Google's registries, mlpack calls it once more: after RegistryAuthError with a new token, after
+        RegistryNotFoundError when it has created the repository.
         """
 
 
 class Engine(Builder, Housekeeper, Runner, Publisher, Protocol):
-    """An engine with images: it does all of it."""
+    """An engine with images: it implements all four protocols."""
 
     is_local: ClassVar[Literal[False]]
 
     @classmethod
     def connect(cls, environ: Mapping[str, str] = ...) -> Self:
-        """The engine, connected. Raises EngineUnavailableError with the reason and a remedy."""
+        """Connect to the engine, and return an object that uses it. The default for `environ` is `os.environ`.
+
+        A command calls it at most a few times, when it first needs the engine. Raises EngineUnavailableError with the reason
+        and a remedy: the command ends with exit code 5, unless it can do without an engine.
+        """
 
 
 class LocalRunner(Protocol):
-    """Runs a bundle as a process of this machine. It has no images: it builds, pushes and verifies none."""
+    """Serves a bundle in a process of this machine. It has no images, so it cannot build, push or verify one.
+
+    It is an engine for `mlpack test`, `mlpack run` and `mlpack doctor` only. Like an engine, it has the entry point
+    `mlpack.engines`; mlpack distinguishes the two by `is_local`.
+    """
 
     is_local: ClassVar[Literal[True]]
 
     def __init__(self, cache: Path) -> None:
-        """`cache` is the user's cache folder."""
+        """Keep `cache`, the user's cache folder. Do nothing slow here: a command creates the object before it is used."""
 
     @property
     def user(self) -> int:
-        """The number of the user who will run the model."""
+        """The number of the operating system's user who will run the model. mlpack shows it in a warning with `--trust`."""
 
     def pythons(self, wanted: str | None) -> Iterator[tuple[str, ...]]:
-        """The sets of Pythons to choose from, such as ("3.11",), one after the other until a lock can be made for one."""
+        """Yield sets of Python versions that this machine can run, such as `("3.11",)`.
+
+        mlpack resolves packages for each set in turn, and takes the first one that succeeds. `wanted` is the version that the
+        user or the model file names, and None if there is none.
+        """
 
     def serve(
         self,
@@ -218,7 +302,15 @@ class LocalRunner(Protocol):
         *,
         settings: PackageSettings,
         limits: Limits,
-        publish: int = 0,
+        host_port: int = 0,
         progress: Callable[[str], AbstractContextManager[OnProgress]],
     ) -> AbstractContextManager[Running]:
-        """A running server of the bundle, in an environment with its locked packages; ends with the `with`."""
+        """Install the bundle's locked packages and start its server; the context manager ends it on every exit.
+
+        `settings` are the user's package indexes and logins. `host_port` is the port of the server on this machine; 0 means
+        any free one. `progress` is called with the title of a long step; its context manager returns the function that
+        receives the progress. The model is loaded on this machine: mlpack has checked that it is safe or trusted.
+
+        Raises ResolveError and IndexUnreachableError (exit code 4) if a package cannot be installed; DiskFullError; EngineError
+        if the port is in use or the server cannot start; EngineUnavailableError if this machine cannot run it (exit code 5).
+        """

@@ -28,15 +28,15 @@ def private_files(
     settings: PackageSettings,
     *,
     secrets: bool,
-    keeps_secrets: Callable[[], bool],
+    caches_secrets: Callable[[], bool],
     cache: Path,
 ) -> tuple[BundleFile, ...]:
     """The private files of a build; with `secrets` they include the logins that it needs.
 
-    A builder that `keeps_secrets` (the classic builder stores copied files in an image) gets the wheels instead of logins;
+    A builder that `caches_secrets` (the classic builder stores copied files in an image) gets the wheels instead of logins;
     they are downloaded to `cache`.
     """
-    if secrets and holds_secrets(settings) and keeps_secrets():
+    if secrets and holds_secrets(settings) and caches_secrets():
         return handover(settings, carried(lock, settings, cache), secrets=False)
     return handover(settings, lock, secrets=secrets)
 

@@ -111,7 +111,7 @@ class Line:
             verified=self.options.verification != "skip", receipt=self.options.receipt,
         )  # fmt: skip
 
-    def serve_locally(self, bundle: Bundle, *, publish: int = 0) -> AbstractContextManager[Running]:
+    def serve_locally(self, bundle: Bundle, *, host_port: int = 0) -> AbstractContextManager[Running]:
         """A running server of the bundle in a process of this machine."""
         assert self.tools.local is not None  # noqa: S101 - checked by the callers
         if bundle.lock.apt:
@@ -123,7 +123,7 @@ class Line:
             bundle,
             settings=settings.only(wheelhouse) if wheelhouse else settings,
             limits=self.options.limits,
-            publish=publish,
+            host_port=host_port,
             progress=self.tools.reporter.progress,
         )
 
@@ -201,7 +201,7 @@ class Line:
                 self.tools.packages(),
                 secrets=self.options.secrets and self.tools.local is None,
                 # If the engine keeps secrets in its build cache, the wheels are downloaded here, and it gets no login.
-                keeps_secrets=lambda: self.tools.engine.facts().keeps_secrets,
+                caches_secrets=lambda: self.tools.engine.facts().caches_secrets,
                 cache=self.tools.cache / "locks",
             )
             return render(

@@ -29,16 +29,16 @@ class LocalService:
 
 
 @contextmanager
-def serve(line: Line, start: Any, *, publish: int = 0) -> Iterator[LocalService]:
+def serve(line: Line, start: Any, *, host_port: int = 0) -> Iterator[LocalService]:
     """Run a service of an image, or of a model in a local process, as a context manager."""
     if line.tools.local is not None:
         bundle = line.run(start, Bundle)
-        with line.serve_locally(bundle, publish=publish) as running:
+        with line.serve_locally(bundle, host_port=host_port) as running:
             name = f"{bundle.name} (a local process, not the image)"
             yield LocalService(running=running, card=bundle.card, name=name, image=None)
         return
     image = line.run(start, Image)
-    with line.tools.engine.run(image, limits=line.options.limits, env={}, port=8080, publish=publish) as running:
+    with line.tools.engine.run(image, limits=line.options.limits, env={}, port=8080, host_port=host_port) as running:
         name = image.tags[0] if image.tags else image.id
         yield LocalService(running=running, card=image.card, name=name, image=image.id)
 

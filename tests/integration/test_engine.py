@@ -266,7 +266,7 @@ def test_facts_and_base_digest(engine: DockerEngine) -> None:
     facts = engine.facts()
     assert facts.platform.startswith("linux/")
     assert facts.details["buildkit"]
-    assert not facts.keeps_secrets
+    assert not facts.caches_secrets
     assert facts.details["root_dir"]
     digest = engine.base_digest(BASE, facts.platform)
     assert digest is not None
@@ -343,12 +343,12 @@ def test_peak_memory(engine: DockerEngine, probe: Image) -> None:
 def test_chosen_and_taken_port(engine: DockerEngine, probe: Image) -> None:
     """A port of the user's choice is used; one that is taken is refused, named, and leaves no container."""
     port = free_port()
-    with engine.run(probe, limits=Limits(), env={}, port=8080, publish=port) as running:
+    with engine.run(probe, limits=Limits(), env={}, port=8080, host_port=port) as running:
         assert running.url == f"http://127.0.0.1:{port}"
         ask(running)
         with (
             pytest.raises(EngineError, match=f"port {port} on the engine's machine is"),
-            engine.run(probe, limits=Limits(), env={}, port=8080, publish=port),
+            engine.run(probe, limits=Limits(), env={}, port=8080, host_port=port),
         ):
             pytest.fail("two services on one port")
         label = f"dev.mlpack.run={engine._client.inspect_container(running.id)['Name'][1:]}"

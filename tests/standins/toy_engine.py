@@ -35,7 +35,10 @@ LABEL = "dev.mlpack.bundle"
 
 
 class ToyEngine:
-    """Keeps images/ID/{image.json,root/}, tags.json and registry/ in the folder that TOY_ENGINE names."""
+    """Keeps images/, registry/ and tags.json in the folder that TOY_ENGINE names.
+
+    An image is a folder images/ID with its settings in image.json and its files below root/.
+    """
 
     is_local: ClassVar[Literal[False]] = False
     builds_dockerfiles: ClassVar[bool] = False
@@ -47,13 +50,13 @@ class ToyEngine:
 
     @classmethod
     def connect(cls, environ: Mapping[str, str] = os.environ) -> ToyEngine:
-        """The engine of TOY_ENGINE."""
+        """Use the folder that TOY_ENGINE names."""
         if not environ.get("TOY_ENGINE"):
-            raise EngineUnavailableError("no toy engine is here", hint="Set TOY_ENGINE to a folder.")
+            raise EngineUnavailableError("there is no toy engine", hint="Set TOY_ENGINE.")
         return cls(Path(environ["TOY_ENGINE"]))
 
     def facts(self) -> EngineFacts:
-        """This machine."""
+        """Describe this machine."""
         machine = "arm64" if platform.machine() in {"aarch64", "arm64"} else "amd64"
         return EngineFacts(name="Toy", version="1", platform=f"linux/{machine}")
 
@@ -69,15 +72,17 @@ class ToyEngine:
         on_progress: OnProgress,
         use_cache: bool = True,  # noqa: ARG002 - as the protocol has it
     ) -> Image:
-        """A folder with the files of the plan."""
+        """Make a folder with the files of the plan."""
         plan = bundle.plan
         assert plan is not None
         files = {file.name: file for file in bundle.files}
         root = Path(tempfile.mkdtemp(dir=self._images)) / "root"
         for step in (step for stage in plan.stages for step in stage.steps):
             match step:
-                case Copy(content="installer") | InstallPackages() | CompileLibrary() | CompileFolder():
-                    pass  # the environment of the tests
+                case Copy(content="installer") | InstallPackages():
+                    pass  # the packages are those of the environment of the tests
+                case CompileLibrary() | CompileFolder():
+                    pass
                 case Copy(origin=""):
                     on_progress(Progress(step=step.content, title=f"copy {step.content}"))
                     for placed in step.files:
@@ -159,13 +164,13 @@ class ToyEngine:
         limits: Limits,  # noqa: ARG002 - a process of this machine has none
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
     ) -> Iterator[ToyRunning]:
-        """The entrypoint as a process."""
+        """Run the entrypoint as a process."""
         config = self._config(image.id)
-        port = publish or _free_port()
-        words = (*config["entrypoint"], *command)
+        port = host_port or _free_port()
+        words = (*config["entrypoint"], *arguments)
         with tempfile.NamedTemporaryFile(dir=self._home) as log:
             process = self._start(image, words, {**env, "PORT": str(port)}, log)
             running = ToyRunning(process, f"http://127.0.0.1:{port}", Path(log.name))
@@ -267,11 +272,11 @@ class ToyRunning:
         return self._log.read_text()
 
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Return whether the process still runs."""
         return self._process.poll() is None
 
     def stop(self, *, grace_s: float) -> Exit:
-        """SIGTERM, then SIGKILL."""
+        """Send SIGTERM, then SIGKILL."""
         began = time.monotonic()
         if self.alive():
             self._process.send_signal(signal.SIGTERM if grace_s else signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -203,10 +204,56 @@ def test_the_python_shown_is_python() -> None:
     """Each block of Python in the docs parses, and the predictor shown is taken as one, whole."""
     for page, text in PAGES.items():
         for block in re.findall(rf"^{FENCE}python\n(.*?)^{FENCE}", text, flags=re.MULTILINE | re.DOTALL):
-            ast.parse(block, page)
+            ast.parse(textwrap.dedent(block), page)  # a part of a method is indented
             if page == "own-code.md":
                 shown = read_contract(parse_source(block, "predict.py"))
                 assert set(shown.functions) == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("page", "example", "kind"),
+    [
+        ("new-engine.md", "toy_engine.py", "engines"),
+        ("new-target.md", "toy_package/toy_target.py", "targets"),
+    ],
+)
+def test_the_parts_shown_are_those_of_the_tested_example(page: str, example: str, kind: str) -> None:
+    """Each line of Python stands in the example, in the same order; the entry point leads to a class of it."""
+    text = (ROOT / "tests" / "standins" / example).read_text(encoding="utf-8")
+    lines = iter(text.splitlines())
+    for block in re.findall(rf"^{FENCE}python\n(.*?)^{FENCE}", PAGES[page], flags=re.MULTILINE | re.DOTALL):
+        for line in filter(str.strip, block.splitlines()):
+            assert line in lines, line  # an iterator: the search goes on after the last line that was found
+    group, module, name = re.findall(r'"mlpack\.(\w+)"\]\n\w+ = "(\w+):(\w+)"', PAGES[page])[0]
+    assert (group, module) == (kind, Path(example).stem)
+    assert f"\nclass {name}" in text
+
+
+@pytest.mark.parametrize(
+    ("protocols", "example"),
+    [
+        ("engines/base.py", "toy_engine.py"),
+        ("targets/base.py", "toy_package/toy_target.py"),
+    ],
+)
+def test_the_example_has_every_method(protocols: str, example: str) -> None:
+    """The example of new-engine.md or new-target.md defines each method of the interface with the same parameters."""
+
+    def methods(path: Path, *classes: str) -> dict[str, list[str]]:
+        return {
+            method.name: [one.arg for one in (*method.args.args, *method.args.kwonlyargs)]
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and node.name in classes
+            for method in node.body
+            if isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
+        }
+
+    interface = methods(
+        ROOT / "mlpack" / protocols, "Builder", "Housekeeper", "Runner", "Publisher", "Engine", "Running", "Target"
+    )
+    made = methods(ROOT / "tests" / "standins" / example, "ToyEngine", "ToyRunning", "Toy")
+    assert interface
+    assert {name: made.get(name) for name in interface} == interface
 
 
 def test_every_field_of_the_log_is_there() -> None:

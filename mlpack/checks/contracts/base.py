@@ -19,7 +19,7 @@ class Contract:
     """A serving contract: the routes and forms that a platform and its clients expect.
 
     `checks` returns the check functions by name. `ready` is the readiness path. The platform starts the container with
-    `command` after its entrypoint and with the variables `env`, in which `{port}` is a placeholder for the port. It stops
+    `arguments` after its entrypoint and with the variables `env`, in which `{port}` is a placeholder for the port. It stops
     it with SIGTERM, and with SIGKILL after `grace_s`.
     """
 
@@ -27,7 +27,7 @@ class Contract:
     ready: str
     checks: Callable[[Subject], Iterable[tuple[str, CheckFunction]]]
     env: Mapping[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     own_port: bool = False  # the platform chooses the port; otherwise the server may have a fixed one
     grace_s: float | None = None
     needs_rows: bool = True  # the checks send rows of the model

@@ -39,7 +39,7 @@ CONTRACT = Contract(
     ready="/ping",
     checks=_checks,
     env={"SAGEMAKER_BIND_TO_PORT": "{port}"},
-    command=("serve",),
+    arguments=("serve",),
     own_port=True,
     grace_s=30,
 )

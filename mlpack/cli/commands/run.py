@@ -75,5 +75,5 @@ def run(
         local="run",
         options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory)),
     )
-    with serve(line, line.model if local else line.image(image), publish=port) as service:
+    with serve(line, line.model if local else line.image(image), host_port=port) as service:
         return follow_service(console, service, engine=name)

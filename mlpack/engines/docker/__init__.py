@@ -183,15 +183,15 @@ class DockerEngine:
         limits: Limits,
         env: Mapping[str, str],
         port: int,
-        publish: int = 0,
-        command: tuple[str, ...] = (),
+        host_port: int = 0,
+        arguments: tuple[str, ...] = (),
         host_network: bool = False,
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
 
-        The variable PORT is `port`, reached through `publish` (0: any free one) on 127.0.0.1; with `host_network` it listens on
-        the engine's machine itself. On an engine elsewhere the port is open on its machine meanwhile. Raises EngineError
-        (port taken, no start), ImageNotFoundError.
+        The variable PORT is `port`, which is reached through `host_port` (0: any free one) on 127.0.0.1. With `host_network`
+        the service uses the network of the engine's machine. With a remote engine, the port is open on all addresses of that
+        machine. Raises EngineError (port in use, no start), ImageNotFoundError.
         """
         with run_container(
             self._client,
@@ -200,8 +200,8 @@ class DockerEngine:
             limits=limits,
             env=env,
             port=port,
-            publish=publish,
-            command=command,
+            host_port=host_port,
+            arguments=arguments,
             host_network=host_network,
         ) as running:
             yield running

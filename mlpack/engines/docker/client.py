@@ -157,7 +157,7 @@ def engine_facts(client: Client, address: Address, *, classic: bool) -> EngineFa
         name="Podman" if podman else "Docker",
         version=str(version["Version"]),
         platform=f"{version['Os']}/{version['Arch']}",
-        keeps_secrets=not buildkit,  # the classic builder copies private files into layers, which its cache keeps
+        caches_secrets=not buildkit,  # the classic builder copies private files into layers, which its cache keeps
         details={
             "buildkit": buildkit,
             "root_dir": info.get("DockerRootDir", ""),

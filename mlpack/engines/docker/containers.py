@@ -80,8 +80,8 @@ def run_container(
     limits: Limits,
     env: Mapping[str, str],
     port: int,
-    publish: int,
-    command: tuple[str, ...],
+    host_port: int,
+    arguments: tuple[str, ...],
     host_network: bool,
 ) -> Iterator[DockerRunning]:
     """Run an image; the container is removed on every way out. See DockerEngine.run."""
@@ -89,17 +89,17 @@ def run_container(
     running: DockerRunning | None = None
     known = False  # whether the engine has answered that the container exists, or does not
     try:
-        with start_errors(address, image, publish or port):
+        with start_errors(address, image, host_port or port):
             # By its name it can be removed even when Ctrl-C comes between its creation and the answer that contains its id.
             container = client.create_container(
                 image.id,
-                command=list(command) or None,
+                command=list(arguments) or None,
                 name=name,
                 environment={**env, "PORT": str(port)},
                 user=limits.user or None,
                 ports=None if host_network else [port],
                 labels={labels.RUN: name},
-                host_config=_host_config(client, address, limits, port, publish, host_network=host_network),
+                host_config=_host_config(client, address, limits, port, host_port, host_network=host_network),
                 # A model makes no requests: it must not get the proxy of Docker's configuration, which may contain a password.
                 use_config_proxy=False,
             )["Id"]
@@ -174,7 +174,7 @@ def unstarted(client: Client, image_id: str) -> Iterator[str]:
 
 
 def _host_config(
-    client: Client, address: Address, limits: Limits, port: int, publish: int, *, host_network: bool
+    client: Client, address: Address, limits: Limits, port: int, host_port: int, *, host_network: bool
 ) -> Any:
     # On an engine elsewhere its loopback is out of our reach: there the port is open on all its addresses.
     on = "127.0.0.1" if address.local else "0.0.0.0"  # noqa: S104  # see above
@@ -188,7 +188,7 @@ def _host_config(
         cap_drop=None if limits.capabilities else ["ALL"],
         security_opt=["no-new-privileges"],
         network_mode="host" if host_network else None,
-        port_bindings=None if host_network else {port: (on, publish or None)},
+        port_bindings=None if host_network else {port: (on, host_port or None)},
         # Readable through the API whatever the engine's default driver is, and bounded.
         log_config={"Type": "json-file", "Config": {"max-size": "64m"}},
     )

@@ -55,7 +55,7 @@ class ProcessRunner:
         *,
         settings: PackageSettings,
         limits: Limits,
-        publish: int = 0,
+        host_port: int = 0,
         progress: Callable[[str], AbstractContextManager[OnProgress]],
     ) -> Iterator[Running]:
         """A running server of the bundle on 127.0.0.1, in an environment with its locked packages; ends with the `with`.
@@ -65,7 +65,7 @@ class ProcessRunner:
         interpreter = self._interpreter(bundle.lock.python)
         with progress("installing packages") as on_progress:
             python = self._environment(bundle.lock, interpreter, settings, on_progress)
-        with serve_bundle(bundle, python, limits=limits, env={}, publish=publish) as running:
+        with serve_bundle(bundle, python, limits=limits, env={}, host_port=host_port) as running:
             yield running
 
     def _interpreter(self, python: str) -> Interpreter:

@@ -28,18 +28,18 @@ _INHERITED = ("LD_LIBRARY_PATH",)
 
 @contextlib.contextmanager
 def serve_bundle(
-    bundle: Bundle, python: Path, *, limits: Limits, env: Mapping[str, str], publish: int = 0
+    bundle: Bundle, python: Path, *, limits: Limits, env: Mapping[str, str], host_port: int = 0
 ) -> Iterator[ProcessRunning]:
     """A running server of the bundle on 127.0.0.1 only, ended and its files removed on leaving the `with`.
 
     `python` belongs to an environment that holds the bundle's packages. The model is loaded on this machine: the caller must
     have checked that it is safe or trusted. It runs as the limits' user when this process is root, in a session of its own,
-    and ends with the thread that calls this, even when that is killed. PORT is `publish`, or any free port. Of the limits
+    and ends with the thread that calls this, even when that is killed. PORT is `host_port`, or any free port. Of the limits
     `cpus`, `read_only` and `tmp_bytes` do not hold here. Raises EngineError (port taken, no start), EngineUnavailableError
     (not Linux), DiskFullError.
     """
     account = serving_account(limits.user)
-    with _reserved(publish) as free, unpacked(bundle, account) as folder:
+    with _reserved(host_port) as free, unpacked(bundle, account) as folder:
         running = ProcessRunning(
             _start(python, folder, account, limits, {**env, "PORT": str(free)}),
             f"http://{_LOOPBACK}:{free}",

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from mlpack.artifacts.release import Release
 from mlpack.artifacts.service import Change, Endpoint, Live, Plan, Revision, Service, Staged
-from mlpack.errors import DeployError, UsageError
+from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import OnStep, Target
 from mlpack.targets.settings import TargetOption, TargetSettings
 
@@ -35,7 +35,11 @@ class Toy(Target):
     options: ClassVar[tuple[TargetOption, ...]] = (
         TargetOption(flag="--colour", key="colour", help="Colour of the revision."),
         TargetOption(
-            flag="--platform-url", key="platform_url", metavar="URL", help="Address of the platform.", locates=True
+            flag="--platform-url",
+            key="platform_url",
+            metavar="URL",
+            help="Address of the platform.",
+            locates=True,
         ),
     )
 
@@ -71,9 +75,10 @@ class Toy(Target):
         )
 
     def stage(self, plan: Plan, release: Release, on_step: OnStep) -> Staged:
-        """One more revision, without traffic."""
+        """Start a new revision, without traffic."""
         on_step(f"starting a revision of {self.service}")
-        wish = {"image": release.single(self.name).reference, "colour": self._colour, "run": plan.run}
+        image = release.single(self.name).reference
+        wish = {"image": image, "colour": self._colour, "run": plan.run}
         document = self._call("POST", "/revisions", wish)
         current = _current(document)
         return Staged(
@@ -90,17 +95,21 @@ class Toy(Target):
         return self._live(document, document["revisions"][0], staged.previous)
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
-        """Remove what the plan has made, after the traffic has left it."""
-        document = self._find()
-        made = [one["name"] for one in (document or {}).get("revisions", []) if one["run"] == plan.run]
-        if not made:
-            return ""
-        if not plan.exists:
-            on_step(f"deleting {self.service}")
-            self._call("DELETE")
-            return f"{self.service} was deleted again"
-        self._call("PUT", "/traffic", {"revision": plan.before["serving"]})
-        self._call("DELETE", f"/revisions/{made[0]}")
+        """Move the traffic back, and remove what this deployment has created."""
+        try:
+            revisions = (self._find() or {}).get("revisions", [])
+            made = [one["name"] for one in revisions if one["run"] == plan.run]
+            if not made:
+                return ""
+            if not plan.exists:
+                on_step(f"deleting {self.service}")
+                self._call("DELETE")
+                return f"{self.service} was deleted again"
+            self._call("PUT", "/traffic", {"revision": plan.before["serving"]})
+            self._call("DELETE", f"/revisions/{made[0]}")
+        except DeployError as error:
+            message = f"{self.service} is not restored: {error}"
+            raise DeployStateError(message, hint="See `mlpack status`.") from error
         return f"{plan.before['serving']} serves again"
 
     def status(self) -> Service:

@@ -133,14 +133,14 @@ def test_two_at_once(python: Path, place: Path) -> None:
 
 
 def test_a_port_of_ones_choice(python: Path) -> None:
-    """`publish` is the port; one that is taken is told before anything starts."""
+    """`host_port` is the port; one that is taken is refused before anything starts."""
     port = free_port()
-    with serve_bundle(bundle(), python, limits=LIMITS, env={}, publish=port) as running:
+    with serve_bundle(bundle(), python, limits=LIMITS, env={}, host_port=port) as running:
         assert running.url == f"http://127.0.0.1:{port}"
         assert tells(running.url, "os.environ['PORT']") == str(port)
         with (
             pytest.raises(EngineError, match=str(port)),
-            serve_bundle(bundle(), python, limits=LIMITS, env={}, publish=port),
+            serve_bundle(bundle(), python, limits=LIMITS, env={}, host_port=port),
         ):
             pass
 
