@@ -30,12 +30,16 @@ _MARKED = re.compile(r"(<!-- from the code: (\S+) -->\n).*?(<!-- end -->)", re.D
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """An option or argument of a command: `names` is empty for an argument; `value` is what it takes, "" for a flag."""
+    """An option or argument of a command: `names` is empty for an argument; `value` is what it takes, "" for a flag.
+
+    `repeats`: several values may be given.
+    """
 
     names: tuple[str, ...]
     value: str
     default: Any
     help: str
+    repeats: bool = False
 
 
 def main() -> int:
@@ -83,7 +87,8 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
             for name in decl.split("/")  # --yes/--no
         ]
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
-        yield Word(names=names, value=value, default=default, help=told.help or "")
+        repeats = list in {get_origin(one) for one in (kind, *get_args(kind))}
+        yield Word(names=names, value=value, default=default, help=told.help or "", repeats=repeats)
     if function in TARGET_COMMANDS:
         yield from target_words(locating=TARGET_COMMANDS[function].locating)
 
@@ -122,7 +127,11 @@ def _commands() -> str:
         if not name:
             parts.append("## `mlpack`\n\nWithout a command, it shows its help.\n\n" + _options(taken))
             continue
-        arguments = [f"[{word.value}]" for word in taken if not word.names]
+        arguments = [
+            (word.value if word.default == "required" else f"[{word.value}]") + ("..." if word.repeats else "")
+            for word in taken
+            if not word.names
+        ]
         needed = [f"{word.names[0]} {word.value}" for word in taken if word.names and word.default == "required"]
         usage = " ".join(["mlpack", name, *arguments, *needed, "[OPTIONS]"])
         parts.append(f"## `mlpack {name}`\n\n{sentences}\n\n`{usage}`\n\n{_options(taken)}")

@@ -52,7 +52,7 @@ for command, short_help in (
     (test.test, "Run an image and check it."),
     (run_.run, "Serve an image on this machine."),
     (push.push, "Push a tested image to a registry."),
-    (deploy.deploy, "Release a tested image as a service."),
+    (deploy.deploy, "Deploy an image, or build, test and deploy a model file."),
     (status.status, "Show a service and its revisions."),
     (traffic.traffic, "Split the traffic between revisions."),
     (rollback.rollback, "Move the traffic back to an earlier revision."),
@@ -72,8 +72,9 @@ def _version(value: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit codes: 0 done, 1 bug in mlpack, 2 usage or configuration, 3 model, 4 package versions, 5 engine or build, "
-    "6 check failed, 7 registry, 8 deploy failed and left no change, 9 deploy failed and needs attention, 130 interrupted."
+    epilog="Exit codes: 0 done; 1 bug in mlpack; 2 usage or configuration; 3 model; 4 package versions; 5 engine or build; "
+    "6 a check failed, there is no receipt, or the image is too large; 7 registry; 8 a deployment command failed, and the "
+    "state is unchanged or restored; 9 a deployment failed and could not be rolled back completely; 130 interrupted."
 )
 def root(
     version: Annotated[
@@ -88,7 +89,7 @@ def root(
     mlpack test                  run the container and check it; exit code 0 or 6
     mlpack run                   serve the image here and print a curl command for it
     mlpack push --to REF         push the image; print its reference with the digest
-    mlpack deploy                release it as a service; roll back if an answer is wrong
+    mlpack deploy                deploy it as a service; roll back if an answer is wrong
     """
 
 

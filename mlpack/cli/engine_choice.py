@@ -12,7 +12,7 @@ from mlpack.errors import EngineUnavailableError, MlpackError, UsageError
 from mlpack.plugins import load
 from mlpack.workspace import Workspace
 
-_NOT_THE_IMAGE = "not the image: a local process loads the model on this machine, and there is no receipt"
+_NOT_THE_IMAGE = "this is not the image: a local process loads the model on this machine, and there is no receipt"
 
 
 def choose_engine(

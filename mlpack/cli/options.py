@@ -34,16 +34,28 @@ ImageOrModel = Annotated[
         help="Tag or id of an image. Default: the image last built in this folder. With --engine process: the model file.",
     ),
 ]
+Tested = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="Tag or id of an image. Default: the image last built in this folder. With --engine process: the model file. "
+        "With --contract: also a URL.",
+    ),
+]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", metavar="NAME", help="Container engine. Default: `engine:` in mlpack.yaml, else docker."),
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="docker, or the name of an installed plugin. Default: `engine:` in mlpack.yaml, else docker.",
+    ),
 ]
 EngineOrProcess = Annotated[
     str | None,
     typer.Option(
         "--engine",
         metavar="NAME",
-        help="docker, or process to serve the model in a local process, without an image. "
+        help="docker, process (a local process that serves the model without an image), or the name of an installed plugin. "
         "Default: `engine:` in mlpack.yaml, else docker.",
     ),
 ]
@@ -51,11 +63,19 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout; all other output goes to stderr.")
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print only the result that a script needs, warnings and errors.")
+    bool, typer.Option("--quiet", "-q", help="Print only the machine-readable result, plus warnings and errors.")
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="Configuration file. Default: mlpack.yaml next to the model, or in this folder."),
+]
+LastConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file. Default: mlpack.yaml next to the model, or in this folder; without IMAGE, that of the last "
+        "build in this folder.",
+    ),
 ]
 Entry = Annotated[
     str | None, typer.Option("--entry", help="Which object to serve if the file contains several, such as `model`.")
@@ -67,7 +87,12 @@ Framework = Annotated[
     ),
 ]
 Name = Annotated[
-    str | None, typer.Option("--name", help="Name of the image. Default: the name of the file or its folder.")
+    str | None,
+    typer.Option(
+        "--name",
+        help="Name of the image. Default: the file's name, or its folder's name if the file has a generic name such as "
+        "model.pkl.",
+    ),
 ]
 Version = Annotated[str | None, typer.Option("--version", help="Version of the model; becomes a tag and a label.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Accept a file with the verdict `unknown`.")]
@@ -78,12 +103,19 @@ Python = Annotated[
 Platform = Annotated[
     str | None, typer.Option("--platform", help="linux/amd64 or linux/arm64. Default: the platform of the engine.")
 ]
+PlatformWithoutEngine = Annotated[
+    str | None,
+    typer.Option("--platform", help="linux/amd64 or linux/arm64. Default: the engine's platform, else this machine's."),
+]
 Wheelhouse = Annotated[
     Path | None, typer.Option("--wheelhouse", help="Install only from this folder of wheels, without a package index.")
 ]
 Signature = Annotated[
     str | None,
-    typer.Option("--signature", help="Signature to use for requests that name none, such as serving_default."),
+    typer.Option(
+        "--signature",
+        help="Default signature (model method) for requests that do not choose one, such as predict_proba.",
+    ),
 ]
 Gpu = Annotated[bool | None, typer.Option("--gpu", help="Install CUDA builds of the packages. Default: CPU builds.")]
 Include = Annotated[
@@ -116,7 +148,9 @@ Refresh = Annotated[
 Receipt = Annotated[
     Path | None,
     typer.Option(
-        "--receipt", help="Path of the receipt: `test` writes it there too, `push` and `deploy` read it there."
+        "--receipt",
+        help="File of the receipt. `test` and `deploy` of a model file also write a copy here; `push` and `deploy` of an image "
+        "read it from here. Default: .mlpack/receipts.",
     ),
 ]
 

@@ -17,9 +17,9 @@ def _target_names() -> list[str]:
 Source = Annotated[
     str | None,
     typer.Argument(
-        metavar="[IMAGE|PATH]",
-        help="A model file (build, test, push, deploy), a local image (push, deploy), or an image by digest in a registry "
-        "(deploy). Default: the image last built in this folder.",
+        metavar="IMAGE|PATH",
+        help="A model file, which is built and tested first; a local image; or an image in a registry, by its digest "
+        "(host/repository@sha256:...). Default: the image last built in this folder.",
         show_default=False,
     ),
 ]
@@ -28,12 +28,33 @@ TargetName = Annotated[
     typer.Option(
         "--target",
         metavar="NAME",
-        help="cloudrun or compose. Default: `deploy: {target: ...}` in mlpack.yaml, else that of the last deployment.",
+        help="cloudrun, compose, or the name of an installed plugin. `mlpack deploy --target NAME --help` shows its options. "
+        "Default: `deploy: {target: ...}` in mlpack.yaml, else the target last deployed to from this folder.",
         autocompletion=_target_names,
     ),
 ]
 ServiceName = Annotated[
-    str | None, typer.Option("--service", help="Name of the service. Default: the name of the model.")
+    str | None,
+    typer.Option(
+        "--service",
+        help="Name of the service. Default: `service:` of the target (`deploy: {TARGET: {service: ...}}`) in mlpack.yaml, "
+        "else the name of the model.",
+    ),
+]
+DeployedServiceName = Annotated[
+    str | None,
+    typer.Option(
+        "--service",
+        help="Name of the service. Default: `service:` of the target (`deploy: {TARGET: {service: ...}}`) in mlpack.yaml, "
+        "else the service last deployed to this target from this folder, else `name:` in mlpack.yaml.",
+    ),
+]
+DeployedConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file. Default: that of the last build in this folder, else mlpack.yaml in this folder.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -55,8 +76,8 @@ Keep = Annotated[
         "--keep",
         min=1,
         metavar="N",
-        help="Clean-up policy of the repository: keep the N newest versions of each image.",
+        help="Clean-up policy of the repository: keep the N newest versions of each image (Artifact Registry only).",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-NoVerify = Annotated[bool, typer.Option("--no-verify", help="Deploy without the receipt of a passed test.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Deploy without a test or the receipt of a passed one.")]

@@ -155,7 +155,7 @@ def test_people_are_told_that_it_is_not_the_image(tested: Done, iris: Path, env:
     done = mlpack("test", *HERE, cwd=iris, env=env)
     assert done.code == 0, done
     assert "cached" in done.stderr
-    assert "warning: not the image" in done.stderr
+    assert "warning: this is not the image" in done.stderr
     assert "not in its image" in done.stdout
     assert "none: this was not the image" in done.stdout
     assert sorted(path.name for path in (Path(env["MLPACK_CACHE"]) / "venvs").iterdir()) == before

@@ -15,21 +15,31 @@ from mlpack.workspace import FOLDER
 
 def clean(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE", help="Remove only the images with these names.")
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Names of images: remove only these images.")
     ] = None,
     images: Annotated[
-        bool, typer.Option("--images", help="Remove images that mlpack built, and the images that hold large models.")
+        bool,
+        typer.Option(
+            "--images",
+            help="Remove the images that mlpack built, and its helper images `mlpack-model` that store large model files.",
+        ),
     ] = False,
     cache: Annotated[bool, typer.Option("--cache", help="Remove cached lockfiles and virtual environments.")] = False,
     folder: Annotated[
         bool,
-        typer.Option("--folder", help="Remove the folder .mlpack (receipts, last image, last deployment) from here."),
+        typer.Option(
+            "--folder",
+            help="Remove the folder .mlpack from here: receipts, last image, last deployment, files of services of compose.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     engine: Engine = None,
     json: AsJson = False,
 ) -> int:
-    """Remove images, caches and the folder .mlpack; without options, all of them. Lists them, and asks for confirmation.
+    """Remove images, caches and the folder .mlpack. It lists what it will remove, and asks for confirmation.
+
+    Without options and IMAGE, it removes all images of mlpack on this engine, its caches, and the folder .mlpack of this
+    folder.
 
     \b
     mlpack clean
@@ -66,6 +76,8 @@ def clean(
     removed = [item for item in found if cleaner.remove(item)]
     console.document({"removed": [{"kind": item.kind, "name": item.name, "size": item.size} for item in removed]})
     console.text(
-        f"Removed at most {human_size(sum(item.size for item in removed))}: layers may be shared." if removed else ""
+        f"Removed {len(removed)} items, at most {human_size(sum(item.size for item in removed))}: images may share layers."
+        if removed
+        else ""
     )
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlpack.cli import target_options as take
-from mlpack.cli.options import AsJson, ConfigFile, Engine, Quiet, Receipt, Trust
+from mlpack.cli.options import AsJson, Engine, LastConfigFile, Quiet, Receipt, Trust
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import GivenOption, given_options
 from mlpack.workspace import Workspace
@@ -55,14 +55,22 @@ def deploy(
     no_verify: take.NoVerify = False,
     receipt: Receipt = None,
     engine: Engine = None,
-    config: ConfigFile = None,
+    config: LastConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Release a tested image as a service.
+    """Deploy an image, or build, test and deploy a model file.
 
-    It shows the plan and asks for confirmation, pushes the image, starts a new revision without traffic, verifies it, moves the
-    traffic to it and verifies it again. If a step fails, the traffic goes back to the revision that served before.
+    It shows the plan and asks for confirmation, pushes the image if the target needs a registry (or mlpack.yaml names one),
+    starts a new revision without traffic, verifies it, moves the traffic to it and verifies it again. If a step fails, the
+    traffic goes back to the revision that served before.
+
+    An image must have the receipt of a passed `mlpack test`. A model file is built and tested; if its image is unchanged, the
+    stored receipt is reused. The options of the model (entry, include, sample, ...) come from mlpack.yaml; or give them to
+    `mlpack build` first, and deploy the image.
+
+    Cloud Run needs `pip install 'mlpack-cli[cloudrun]'` and runs images for linux/amd64. A new service there is private, unless
+    --allow-unauthenticated is given.
 
     \b
     mlpack deploy model.pkl --target cloudrun --project acme --region europe-west1

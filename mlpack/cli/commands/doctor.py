@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from mlpack.cli.options import AsJson, Engine
+from mlpack.cli.options import AsJson, EngineOrProcess
 from mlpack.cli.output.console import Console
 
 
-def doctor(engine: Engine = None, json: AsJson = False) -> int:
-    """Check Python, disk space, container engine, package index and clock. Print a remedy for each problem.
+def doctor(engine: EngineOrProcess = None, json: AsJson = False) -> int:
+    """Check whether this machine has what mlpack needs. Print a remedy for each problem.
+
+    The checks: Python, another package named mlpack, disk space, container engine and BuildKit, package index, clock.
 
     \b
     mlpack doctor

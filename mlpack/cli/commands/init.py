@@ -7,20 +7,32 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, Ci, Model
+from mlpack.cli.options import AsJson, Ci
 from mlpack.cli.output.console import Console
 
 
 def init(
-    model: Model = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Model file or folder. Required without --ci; with --ci, the default is `model:` in mlpack.yaml.",
+        ),
+    ] = None,
     ci: Annotated[
         Ci | None,
-        typer.Option("--ci", help="Write a CI workflow instead: build, test, push, deploy, without key files."),
+        typer.Option(
+            "--ci",
+            help="Write a CI workflow instead: build, test, push, deploy. It uses workload identity (on Cloud Build, the "
+            "build's own account), so no service-account key file.",
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     json: AsJson = False,
 ) -> int:
-    """Write a commented mlpack.yaml next to the model; with --ci, write a CI workflow into this folder.
+    """Write a commented mlpack.yaml next to the model, and predict.py if the file cannot be served without one.
+
+    With --ci, write a CI workflow into this folder instead.
 
     \b
     mlpack init model.pkl
@@ -40,7 +52,7 @@ def init(
         console.text(f"Wrote {target}. Its first lines list what it requires.")
         return 0
     if model is None:
-        raise UsageError("no model is named", hint="`mlpack init model.pkl`.")
+        raise UsageError("no model is named", hint="Example: `mlpack init model.pkl`.")
     # An existing mlpack.yaml is replaced, so its settings are ignored.
     line = make_line(model, console=console, ignore_config=True, local="ignore")
     written = write_config(line.model, lambda: line.run(line.model, ModelInfo), formats=line.tools.formats, force=force)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, Engine, ImageName, Quiet, Receipt
+from mlpack.cli.options import AsJson, Engine, ImageName, LastConfigFile, Quiet, Receipt
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_options import Keep
 
@@ -25,7 +25,7 @@ def push(
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Push without the receipt of a passed test.")] = False,
     receipt: Receipt = None,
     engine: Engine = None,
-    config: ConfigFile = None,
+    config: LastConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:

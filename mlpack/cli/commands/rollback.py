@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, Quiet
+from mlpack.cli.options import AsJson, Quiet
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import given_options
-from mlpack.cli.target_options import ServiceName, Set, TargetName
+from mlpack.cli.target_options import DeployedConfigFile, DeployedServiceName, Set, TargetName
 
 
 def rollback(
@@ -17,13 +17,16 @@ def rollback(
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="REVISION", help="Revision to go back to. Default: the newest that served before this one."
+            "--to",
+            metavar="REVISION",
+            help="Revision to go back to. Default: the most recent revision before the current one that is ready and has had "
+            "traffic.",
         ),
     ] = None,
     target: TargetName = None,
-    service: ServiceName = None,
+    service: DeployedServiceName = None,
     set_: Set = None,
-    config: ConfigFile = None,
+    config: DeployedConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:

@@ -28,7 +28,7 @@ from mlpack.cli.output.console import Console
 def run(
     image: ImageOrModel = None,
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 chooses a free one.")
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port on this machine; 0 picks a free port.")
     ] = 0,
     memory: Annotated[str, typer.Option("--memory", help="Memory limit of the container.")] = "2GiB",
     engine: EngineOrProcess = None,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, Quiet
+from mlpack.cli.options import AsJson, Quiet
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import given_options
-from mlpack.cli.target_options import ServiceName, Set, TargetName
+from mlpack.cli.target_options import DeployedConfigFile, DeployedServiceName, Set, TargetName
 
 
 def status(
     ctx: typer.Context,
     target: TargetName = None,
-    service: ServiceName = None,
+    service: DeployedServiceName = None,
     set_: Set = None,
-    config: ConfigFile = None,
+    config: DeployedConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:

@@ -10,17 +10,17 @@ import typer
 from mlpack.checks.contracts import CONTRACTS
 from mlpack.cli.options import (
     AsJson,
-    ConfigFile,
     EngineOrProcess,
     Entry,
     Framework,
-    ImageOrModel,
     Include,
+    LastConfigFile,
     Predictor,
     Python,
     Quiet,
     Receipt,
     Sample,
+    Tested,
     Trust,
     Wheelhouse,
     refuse_model_options,
@@ -33,14 +33,30 @@ if TYPE_CHECKING:
 
 
 def test(
-    image: ImageOrModel = None,
-    request: Annotated[Path | None, typer.Option("--request", help="JSON body to send to /predict.")] = None,
-    expected: Annotated[Path | None, typer.Option("--expected", help="JSON answer to compare with.")] = None,
+    image: Tested = None,
+    request: Annotated[
+        Path | None,
+        typer.Option("--request", help="JSON body to send to /predict. Default: `test.request` in mlpack.yaml."),
+    ] = None,
+    expected: Annotated[
+        Path | None,
+        typer.Option("--expected", help="JSON answer to compare with. Default: `test.expected` in mlpack.yaml."),
+    ] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", help="Largest relative difference of numbers.")
+        float | None,
+        typer.Option(
+            "--tolerance",
+            help="Largest relative difference of numbers. Default: `test.tolerance` in mlpack.yaml, else 1e-6.",
+        ),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="If all checks pass, save the answers as the expected ones.")
+        bool,
+        typer.Option(
+            "--record",
+            help="If all checks pass, save the answer as the expected one, and the request if its file does not exist. Files: "
+            "`test.expected` and `test.request` in mlpack.yaml, else expected.json and request.json next to mlpack.yaml, or "
+            "in this folder.",
+        ),
     ] = False,
     contract: Annotated[
         str | None,
@@ -73,11 +89,13 @@ def test(
     predictor: Predictor = None,
     sample: Sample = None,
     trust: Trust = False,
-    config: ConfigFile = None,
+    config: LastConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
-    """Run the container with stricter limits than Cloud Run sets, and check it. Exit with code 6 if a check fails.
+    """Run the container read-only, without privileges and with limited memory and CPU, and check it.
+
+    Exit with code 6 if a check fails.
 
     \b
     mlpack test

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlpack.cli.options import AsJson, ConfigFile, Quiet
+from mlpack.cli.options import AsJson, Quiet
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import given_options
-from mlpack.cli.target_options import ServiceName, Set, TargetName
+from mlpack.cli.target_options import DeployedConfigFile, DeployedServiceName, Set, TargetName
 
 
 def traffic(
@@ -17,15 +17,15 @@ def traffic(
     shares: Annotated[
         list[str],
         typer.Argument(
-            metavar="REVISION=PERCENT...",
-            help="Revisions with their percentages, which add up to 100.",
+            metavar="REVISION=PERCENT",
+            help="Revisions with their percentages, which add up to 100. With compose: only one, REVISION=100.",
             show_default=False,
         ),
     ],
     target: TargetName = None,
-    service: ServiceName = None,
+    service: DeployedServiceName = None,
     set_: Set = None,
-    config: ConfigFile = None,
+    config: DeployedConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
 ) -> int:
