@@ -13,6 +13,8 @@ from mlpack.artifacts.image import Image
 from mlpack.engines.base import Engine
 from mlpack.errors import EngineError, EngineUnavailableError
 
+_SERVICES = "compose"  # in the folder .mlpack: the files of each deployed service, which nothing else knows
+
 
 @dataclass(frozen=True, kw_only=True)
 class Leftover:
@@ -27,7 +29,10 @@ class Leftover:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleaner:
-    """Finds and removes images of `engine`, `caches` (the user's and the shared one), and the folder .mlpack (`folder`)."""
+    """Finds and removes images of `engine`, `caches` (the user's and the shared one), and the folder .mlpack (`folder`).
+
+    The files of services that are deployed with Docker Compose stay: without them nothing could show or delete the service.
+    """
 
     engine: Callable[[], Engine]
     caches: tuple[Path, Path]
@@ -49,17 +54,22 @@ class Cleaner:
         caches = [own, *([shared] if "MLPACK_CACHE" not in os.environ and os.access(shared, os.W_OK) else [])]
         places = [*(("cache", place, cache) for place in caches), ("folder", self.folder, folder)]
         found += [
-            Leftover(kind=kind, name=str(path), size=_size(path), path=path)
+            Leftover(kind=kind, name=str(path), size=sum(map(_size, _parts(kind, path))), path=path)
             for kind, path, wanted in places
-            if wanted and path.is_dir() and not path.is_symlink()
+            if wanted and path.is_dir() and not path.is_symlink() and _parts(kind, path)
         ]
+        for service in _services(self.folder) if folder else ():
+            self.warn(
+                f"{service} stays: it belongs to a deployed service, which `mlpack delete` removes with its files"
+            )
         return found
 
     def remove(self, item: Leftover) -> bool:
         """Remove one leftover; return False with a warning if that fails, such as for an image in use."""
         try:
             if item.path is not None:
-                shutil.rmtree(item.path)
+                for part in _parts(item.kind, item.path):
+                    shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
             elif item.image is not None:
                 self._remove_image(item.image)
         except (OSError, EngineError) as error:
@@ -92,5 +102,18 @@ def _named(item: Leftover, names: tuple[str, ...]) -> bool:
     return bool({*tags, *repositories, *(one.rpartition("/")[2] for one in repositories)} & set(names))
 
 
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+def _parts(kind: str, path: Path) -> list[Path]:
+    """What is removed of a folder: the folder itself, or all but the files of services."""
+    if kind != "folder" or not _services(path):
+        return [path]
+    return sorted(part for part in path.iterdir() if part.name != _SERVICES)
+
+
+def _services(folder: Path) -> list[Path]:
+    place = folder / _SERVICES
+    return sorted(one for one in place.iterdir() if one.is_dir()) if place.is_dir() else []
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() and not path.is_symlink() else (path,)
+    return sum(file.lstat().st_size for file in files if file.is_file() or file.is_symlink())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -273,6 +274,25 @@ def test_clean_empties_cache_and_folder(tmp_path: Path) -> None:
     told("clean", "--cache", "--yes", cwd=tmp_path / "work", env=env)
     assert not cache.exists()
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["model.pkl"]
+
+
+def test_clean_keeps_the_files_of_deployed_services(tmp_path: Path) -> None:
+    """Only they know the service: they stay, with a warning, and the rest of .mlpack goes; without them all of it goes."""
+    notes = tmp_path / ".mlpack"
+    service = notes / "compose" / "churn"
+    for folder in (service, notes / "receipts"):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"x" * 2000)
+    (notes / "built.json").write_bytes(b"x" * 500)
+    cleaned = mlpack("clean", "--folder", "--yes", "--json", cwd=tmp_path)
+    assert json.loads(cleaned.stdout)["removed"] == [{"kind": "folder", "name": str(notes), "size": 2500}]
+    assert f"{service} stays: it belongs to a deployed service" in cleaned.stderr
+    assert sorted(path.name for path in notes.rglob("*")) == ["churn", "compose", "file"]
+    assert told("clean", "--folder", "--yes", cwd=tmp_path)["removed"] == []
+    shutil.rmtree(notes / "compose")
+    (notes / "receipts").mkdir()
+    assert len(told("clean", "--folder", "--yes", cwd=tmp_path)["removed"]) == 1
+    assert not notes.exists()
 
 
 # image ----------------------------------------------------------------------------------------------

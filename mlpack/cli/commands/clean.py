@@ -29,7 +29,8 @@ def clean(
         bool,
         typer.Option(
             "--folder",
-            help="Remove the folder .mlpack from here: receipts, last image, last deployment, files of services of compose.",
+            help="Remove the folder .mlpack from here: receipts, last image, last deployment. Files of services that are "
+            "deployed with compose stay; `mlpack delete` removes them.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
