@@ -233,7 +233,7 @@ class RegistryPushError(RegistryError):
 
 
 class DeployError(MlpackError):
-    """The deployment failed; nothing changed, or everything was rolled back. `code` names the cause if it is known."""
+    """A deployment command failed; nothing changed, or everything was rolled back. `code` names the cause if it is known."""
 
     exit = 8
     code = "deploy_failed"

@@ -9,7 +9,7 @@ from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
 
 _WORDS = {
-    "safe": "safe: everything that loading it calls is known",
+    "safe": "safe: loading it calls only known functions",
     "unknown": "unknown: loading it runs code that mlpack does not know",
     "dangerous": "DANGEROUS: loading it would run commands or code",
 }
