@@ -107,6 +107,11 @@ class Config(_Section):
 
     file: Path | None = Field(default=None, exclude=True, description="the mlpack.yaml it came from")
 
+    @field_validator("model")
+    @classmethod
+    def _path_or_reference(cls, model: str | Path | None) -> ModelReference | None:
+        return reference_of(model) if isinstance(model, str) else model
+
     @field_validator("serve", mode="before")
     @classmethod
     def _short_batch(cls, serve: Any) -> Any:

@@ -25,6 +25,14 @@ def test_the_order_of_belief(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (config.serve.max_rows, config.serve.queue_rows, config.serve.max_body) == (5, 77, "32MiB")
 
 
+def test_a_model_of_the_environment_is_a_path_or_a_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on the command line: what has no scheme is a path."""
+    monkeypatch.setenv("MLPACK_MODEL", "models/churn.pkl")
+    assert load_config(None).model == Path("models/churn.pkl")
+    monkeypatch.setenv("MLPACK_MODEL", "s3://models/churn.pkl")
+    assert load_config(None).model == "s3://models/churn.pkl"
+
+
 def test_paths_belong_to_the_file_that_names_them(tmp_path: Path) -> None:
     """A relative path is taken from mlpack.yaml's folder, not from where the command runs."""
     text = "model: m.pkl\ntest: {request: r.json}\nbuild: {wheelhouse: w}\ninclude: [src]\n"

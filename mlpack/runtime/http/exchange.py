@@ -190,6 +190,8 @@ class Exchange(CoroutineDriver):
         """The deadline has passed."""
         late = "the answer took too long; send fewer rows, or try again later"
         self.cancel(DeadlineError(late) if self._whole else SlowBodyError("the body did not arrive in time"))
+        if self._coroutine is not None:  # it caught the error and goes on: it gets another one at the next tick
+            self._serving.deadlines.add(self)
 
     def cancel(self, reason: ServeError) -> None:
         """Raise the reason where the application waits; a response that is being sent breaks off."""

@@ -19,9 +19,10 @@ def accepted(header: str) -> List[str]:
 
 def preferred(header: str, offered: Sequence[str]) -> str:
     """The offered media type that an Accept header prefers: the first one where it prefers none or accepts none."""
+    refused = {name for weight, name in map(_weighed, header.lower().split(",")) if not weight}
     for name in accepted(header):
         for media in offered:
-            if name in (media, media.partition("/")[0] + "/*", "*/*", ""):
+            if media not in refused and name in (media, media.partition("/")[0] + "/*", "*/*", ""):
                 return media
     return offered[0]
 

@@ -59,10 +59,11 @@ class Router:
             _, verbs = self._patterns.setdefault(route.path, (_pattern(route.path), {}))
         else:
             verbs = self._plain.setdefault(route.path, {})
+        before = verbs.get("GET")
         first = verbs.setdefault(route.method, route)
         if first is not route and route.media:
             verbs[route.method] = first = negotiated(first, route)
-        if route.method == "GET":
+        if route.method == "GET" and verbs.get("HEAD", before) is before:  # no HEAD of its own
             verbs["HEAD"] = first
         segment = route.path.split("/", 2)[1]
         if segment and "{" not in segment:

@@ -57,6 +57,7 @@ class BodyStream:
                     self.sent += len(piece)
                     self._sink.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
                     await self._sink.drained()
+                    await asyncio.sleep(0)  # an iterator that never waits would hold the event loop
         finally:
             await self._close()
         if self._chunked:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Callable, List, Optional
 
 from ..card import Signature
-from ..errors import BadInputError, ModelFailedError, QueueFullError, ServeError
+from ..errors import BadInputError, ModelFailedError, NotReadyError, QueueFullError, ServeError
 from ..settings import Settings
 from ..telemetry.logs import Log
 from ..telemetry.metrics import Metrics
@@ -19,6 +19,7 @@ from .loaded import LoadedModel, Warmups, cause_of
 from .pending import Outcome, PendingCall, resolve
 from .predictor import Arrays, Call
 
+_STOPPED = "the model is being stopped"
 _QUEUE_BYTES = 256 * 2**20  # of values that wait
 
 
@@ -27,6 +28,8 @@ class BatchingPredictor:
 
     The queue is bounded in rows and bytes. A cancelled call leaves it.
     """
+
+    needs_task = False
 
     def __init__(self, model: LoadedModel, settings: Settings, log: Log, metrics: Metrics) -> None:
         self._model = model
@@ -48,7 +51,7 @@ class BatchingPredictor:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Stop the thread; False when it is still busy after `timeout_s`."""
+        """Stop the thread, and fail the calls that wait; False when the model is still busy after `timeout_s`."""
         self._stopping = True
         self._arrived.put([])
         if self._thread is not None:
@@ -56,7 +59,9 @@ class BatchingPredictor:
         return self._thread is None or not self._thread.is_alive()
 
     async def predict(self, call: Call) -> Arrays:
-        """The model's outputs; raises QueueFullError, BadInputError, ModelFailedError."""
+        """The model's outputs; raises QueueFullError, BadInputError, ModelFailedError, NotReadyError after `stop`."""
+        if self._stopping:
+            raise NotReadyError(_STOPPED)
         loop = asyncio.get_running_loop()
         pending = PendingCall(call, loop, join=self._joins[call.signature])
         if self._rows and (self._rows + pending.rows > self._queue_rows or self._bytes + pending.size > _QUEUE_BYTES):
@@ -93,6 +98,9 @@ class BatchingPredictor:
                 self._predict(parts)
             else:
                 self._add(self._arrived.get())
+        self._receive()
+        while parts := self._queue.take():
+            self._resolve([(part.pending, None, NotReadyError(_STOPPED)) for part in parts])
 
     def _receive(self) -> None:
         """Queue all that has arrived, without waiting for more."""

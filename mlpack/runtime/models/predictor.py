@@ -56,7 +56,11 @@ class Call:
 
 
 class Predictor(Protocol):
-    """Predicts. Batching, retries, caches, shadow traffic, ensembles are predictors that call other predictors."""
+    """Predicts. Batching, retries, caches, shadow traffic, ensembles are predictors that call other predictors.
+
+    `predict` runs in a task, so that it may use `asyncio.timeout`, task groups and clients that need them. A predictor whose
+    attribute `needs_task` is False runs without one, which is faster: it may only await futures of the event loop.
+    """
 
     async def predict(self, call: Call) -> Arrays:
         """The signature's outputs for the call's inputs, row by row in the same order.

@@ -67,12 +67,15 @@ class ModelRegistry:
         return list(dict.fromkeys(one.card.name for one in self._listed))
 
     def add(self, entry: Entry) -> None:
-        """Serve a model from now on; one of the same name and version is replaced."""
-        self._index((*self._without(entry), entry))
+        """Serve a model from now on; it takes the place of one with the same name and version."""
+        key = (entry.card.name, entry.version)
+        places = [place for place, one in enumerate(self._listed) if (one.card.name, one.version) == key]
+        place = places[0] if places else len(self._listed)
+        self._index((*self._listed[:place], entry, *self._listed[place + 1 :]))
 
     def remove(self, entry: Entry) -> None:
-        """Serve a model no longer. Requests that it already has are still answered."""
-        self._index(self._without(entry))
+        """Serve this entry no longer, if it has not been replaced before. Requests that it already has are still answered."""
+        self._index(tuple(one for one in self._listed if one is not entry))
 
     def why_not_ready(self, entry: Optional[Entry] = None) -> str:
         """The reason why clients should send nothing to this model (to any model for None); "" when they may."""
@@ -84,10 +87,6 @@ class ModelRegistry:
             if not one.state.ready:
                 return one.state.reason
         return "" if self._listed else "no model is loaded"
-
-    def _without(self, entry: Entry) -> Tuple[Entry, ...]:
-        key = (entry.card.name, entry.version)
-        return tuple(one for one in self._listed if (one.card.name, one.version) != key)
 
     def _index(self, entries: Tuple[Entry, ...]) -> None:
         found: Dict[Tuple[Optional[str], Optional[str]], Entry] = {}

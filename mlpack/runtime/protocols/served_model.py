@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
-from typing import Any, Dict, List, Optional
+from typing import Any, Awaitable, Dict, List, Optional
 
 from ..card import Card, Signature
-from ..errors import BadInputError, NotReadyError, RequestError, UnknownMethodError, UnknownVersionError
+from ..errors import BadInputError, NotReadyError, QueueFullError, RequestError, UnknownMethodError, UnknownVersionError
 from ..http.messages import Request, Response
 from ..models.predictor import Arrays, Call
 from ..models.registry import Entry, ModelRegistry
@@ -73,9 +74,7 @@ class ServedModel:
     async def instances(self, request: Request, signature: Signature, rows: Any, *, infinite: bool = False) -> Arrays:
         """The outputs for rows of JSON."""
         inputs, request.rows = _decoder(signature, self.max_rows, infinite).decode(rows)
-        request.call = call = Call(signature, inputs, request.deadline, request.trace())
-        request.outputs = outputs = await self._entry.predictor.predict(call)
-        return outputs
+        return await self._predict(request, Call(signature, inputs, request.deadline, request.trace()))
 
     async def columns(self, request: Request, signature: Signature, columns: Any, *, infinite: bool = False) -> Arrays:
         """The outputs for lists of values by column."""
@@ -90,8 +89,19 @@ class ServedModel:
     async def tensors(self, request: Request, signature: Signature, tensors: Arrays) -> Arrays:
         """The outputs for arrays by name."""
         inputs, request.rows = fit(signature, tensors, self.max_rows)
-        request.call = call = Call(signature, inputs, request.deadline, request.trace())
-        request.outputs = outputs = await self._entry.predictor.predict(call)
+        return await self._predict(request, Call(signature, inputs, request.deadline, request.trace()))
+
+    async def _predict(self, request: Request, call: Call) -> Arrays:
+        predictor = self._entry.predictor
+        request.call = call
+        outcome: Awaitable[Arrays] = predictor.predict(call)
+        if getattr(predictor, "needs_task", True):
+            outcome = asyncio.ensure_future(outcome)
+        try:
+            request.outputs = outputs = await outcome
+        except QueueFullError:  # the log keeps no inputs of calls that never waited for the model
+            request.call = None
+            raise
         return outputs
 
     def explained(self, error: RequestError, signature: Signature) -> RequestError:

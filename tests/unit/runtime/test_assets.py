@@ -68,6 +68,7 @@ def test_a_bundle_has_the_assets_of_the_runtime(tmp_path: Path) -> None:
         ("text/*", "text/html"),
         ("text/html;q=0.1, application/json", "application/json"),
         ("text/html;q=0, */*", "application/json"),
+        ("application/json;q=0, */*", "text/html"),
         ("application/*;q=0.5, text/html;q=0.6", "text/html"),
         ("image/png", "application/json"),
         ("TEXT/HTML", "text/html"),

@@ -200,6 +200,23 @@ def test_the_deadline_ends_both_kinds(handled: Any, fast: bool, how: str) -> Non
     assert ended == [how]
 
 
+def test_a_deadline_that_is_caught_comes_again(handled: Any) -> None:
+    """A handler that goes on after it was told to end does not keep its request for ever."""
+    caught: list[str] = []
+
+    async def handler(_request: Request) -> Response:
+        for _ in range(3):
+            try:
+                await asyncio.get_running_loop().create_future()
+            except DeadlineError as error:  # noqa: PERF203 - that it goes on is the case
+                caught.append(error.code)
+        raise DeadlineError("three times")
+
+    with handled(handler, fast=True, settings=Settings(deadline_s=0.05)) as client:
+        assert client.get("/handler").status == 504
+    assert caught == ["deadline_exceeded"] * 3
+
+
 def installed(python: str) -> Path | None:
     """An interpreter of this minor version: on the PATH, or beside the one that runs this, where version managers keep others."""
     beside = sorted(Path(sys.base_prefix).parent.glob(f"{python}.*/bin/python{python}"))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlpack.runtime.errors import ModelFailedError
+from mlpack.runtime.errors import ModelFailedError, NotReadyError, QueueFullError
 from mlpack.runtime.models.predictor import Arrays, Call, Predictor
 from mlpack.runtime.models.registry import Entry, ModelRegistry
 from mlpack.runtime.protocols import all_routes
@@ -37,6 +37,17 @@ class Retry:
             return await self._inner.predict(call)
         except ModelFailedError:
             return await self._inner.predict(call)
+
+
+class InTime:
+    """A predictor that gives another a second, for which it needs a task."""
+
+    def __init__(self, inner: Predictor) -> None:
+        self._inner = inner
+
+    async def predict(self, call: Call) -> Arrays:
+        """The outputs of the inner predictor."""
+        return await asyncio.wait_for(self._inner.predict(call), 20)
 
 
 class Flaky:
@@ -91,6 +102,62 @@ def test_a_quality_of_serving_is_a_predictor_around_another(tmp_path: Path) -> N
         ("predict", 1, [1])
     ] * 3
     assert all(line["predict_ms"] > 0 and line["queue_ms"] >= 0 for line in lines)
+
+
+def test_a_predictor_may_use_what_needs_a_task() -> None:
+    """Also where the route runs without one, because the model behind it needs none."""
+    entry = loaded()
+    registry = ModelRegistry(Metrics(), Entry(entry.card, InTime(entry.predictor), entry.state))
+    with serving(all_routes(registry, SETTINGS)) as client:
+        assert client.post("/predict", rows([1, 2])).json() == {"predictions": [3.0]}
+        assert client.post("/v2/models/sums/infer", tensor([1, 2])).status == 200
+
+
+def test_a_stopped_model_fails_what_waits() -> None:
+    """Calls that wait when it stops, and those that come afterwards, get an error at once."""
+    entry = loaded(started=False)
+    predictor: Any = entry.predictor
+
+    async def run() -> None:
+        call = Call(entry.card.signatures[0], {"input": np.ones((5, 2))})
+        waits = asyncio.create_task(predictor.predict(call))
+        await asyncio.sleep(0.01)
+        predictor.start([], lambda: None)
+        predictor._stopping = True  # before the thread has loaded the model
+        await asyncio.to_thread(predictor.stop, 30)
+        with pytest.raises(NotReadyError, match="stopped"):
+            await asyncio.wait_for(waits, 30)
+        with pytest.raises(NotReadyError, match="stopped"):
+            await predictor.predict(call)
+        assert predictor._rows == 0
+
+    asyncio.run(run())
+
+
+def test_a_refused_call_is_not_kept() -> None:
+    """A call for which the queue has no room leaves no inputs in the request, which waits for the log."""
+    kept: list[Any] = []
+
+    class Full:
+        async def predict(self, call: Call) -> Arrays:  # noqa: ARG002 - it takes none
+            raise QueueFullError("full")
+
+    entry = loaded(started=True)
+    registry = ModelRegistry(Metrics(), Entry(entry.card, Full(), entry.state))
+    routes = all_routes(registry, SETTINGS)
+
+    def noting(handler: Any) -> Any:
+        async def noted(request: Any) -> Any:
+            try:
+                return await handler(request)
+            finally:
+                kept.append(request.call)
+
+        return noted
+
+    with serving([one._replace(handler=noting(one.handler)) for one in routes]) as client:
+        assert client.post("/predict", rows([1, 2])).status == 503
+    assert kept == [None]
 
 
 def test_a_cancelled_call_leaves_the_queue() -> None:

@@ -54,6 +54,21 @@ def test_an_entry_of_the_same_name_and_version_is_replaced(registry: ModelRegist
     assert registry.get("a", "1") is second
 
 
+def test_a_replacement_keeps_its_place(registry: ModelRegistry) -> None:
+    """The default model and the newest version stay what they were; removing what was replaced removes nothing."""
+    old, newest, other = (
+        loaded(name, version, started=False) for name, version in (("a", "1"), ("a", "2"), ("b", "1"))
+    )
+    for entry in (old, newest, other):
+        registry.add(entry)
+    again = loaded("a", "1", started=False)
+    registry.add(again)
+    registry.remove(old)
+    assert registry.list() == [again, newest, other]
+    assert registry.get() is registry.get("a") is newest
+    assert registry.get("a", "1") is again
+
+
 def test_readiness_is_that_of_all_models_or_of_one(registry: ModelRegistry) -> None:
     """The server is ready when all its models are; each model is by itself; none is while the server stops."""
     assert registry.why_not_ready() == "no model is loaded"
