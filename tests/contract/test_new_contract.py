@@ -65,11 +65,11 @@ CHECKS = '''"""The contract of this test, as its clients see it."""
 
 from collections.abc import Iterator
 
-from mlpack.checks.contracts.base import Contract, Promise, Session, refused, success
+from mlpack.checks.contracts.base import CheckFunction, Contract, Session, refused, success
 from mlpack.checks.contracts.subject import Subject
 
 
-def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
+def _checks(subject: Subject) -> Iterator[tuple[str, CheckFunction]]:
     yield "toy_predict", _predict
     yield "toy_unknown_model", lambda session: refused(session.client.post("/toy/other", []), [404], text="oops")
 
@@ -77,10 +77,10 @@ def _checks(subject: Subject) -> Iterator[tuple[str, Promise]]:
 def _predict(session: Session) -> str:
     rows = "".join(" ".join(map(str, row)) + "\\n" for row in session.subject.flat)
     answer = success(session.client.post_raw(f"/toy/{session.subject.path}", rows.encode()))
-    return session.hear("toy", [int(label) for label in answer.text.split()])
+    return session.record("toy", [int(label) for label in answer.text.split()])
 
 
-CONTRACT = Contract(name="toy", ready="/readyz", checks=_checks, named=True)
+CONTRACT = Contract(name="toy", ready="/readyz", checks=_checks, needs_name=True)
 '''
 
 

@@ -320,7 +320,7 @@ def test_data_files_that_are_missing_or_elsewhere(tmp_path: Path) -> None:
     path.parent.mkdir()
     made.write_external(made.wide(), path)
     (path.parent / "weights.bin").rename(tmp_path / "weights.bin")
-    with pytest.raises(UnreadableModelError, match=r"not there: weights\.bin"):
+    with pytest.raises(UnreadableModelError, match=r"lacks external data files: weights\.bin"):
         look(path)
     (path.parent / "weights.bin").symlink_to(tmp_path / "weights.bin")
     with pytest.raises(UnsafeModelError, match="outside its folder"):

@@ -255,7 +255,7 @@ def test_two_files_of_one_name(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "twice.skops"
     with pytest.warns(UserWarning, match="Duplicate"):
         _rewritten(model, path, lambda _: None, {"schema.json": b"{}"})
-    with pytest.raises(UnreadableModelError, match=r"holds 'schema\.json' twice"):
+    with pytest.raises(UnreadableModelError, match=r"contains 'schema\.json' twice"):
         inspected(path)
     info = inspected(model)
     with pytest.raises(ValueError, match="same name"):

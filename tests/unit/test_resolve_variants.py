@@ -121,4 +121,4 @@ def test_what_had_no_wheel_then_is_todays(lock_of: Resolve) -> None:
     with serve(releases) as index:
         lock = lock_of(asking("old-kind", "1.0"), PackageSettings(index_url=index.url))
     assert versions(lock)["colours"] == "2.0"
-    assert any("no wheel of colours" in reason for reason in lock.reasons)
+    assert any("No wheel from that time: colours" in reason for reason in lock.reasons)
