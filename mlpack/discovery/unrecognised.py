@@ -9,7 +9,7 @@ from mlpack.artifacts.model import Content
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Format
 from mlpack.readers.paths import Place, shown
-from mlpack.readers.pickles.contents import contents, kind, pairs
+from mlpack.readers.pickles.contents import contents, count, kind, pairs
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.pickles.values import Global, PickleFile
 from mlpack.readers.sniff import NOTHING, sniff
@@ -53,7 +53,7 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
             return UnreadableModelError(f"{name} is {what.what}{named}.", hint=hint, info=found)
         why = "" if what.what == NOTHING else ", which no supported format recognises as a model"
         return UnknownFormatError(f"{name} is {what.what}{why}.", hint=what.hint or advice, info=found)
-    held = some([key for key, _ in pairs(pickle.root) or []])
+    held = some([key for key, _ in pairs(pickle.root, 5) or []], count=count(pickle.root))
     if isinstance(pickle.root, bytes | bytearray) and pickle.root[:1] in (b"\x80", b"P", b"\x1f"):
         return UnknownFormatError(
             f"{name} holds bytes that are a saved model: the model was saved twice.",
@@ -119,7 +119,8 @@ def _calls(pickle: PickleFile) -> str:
     return some([finding.callable for finding in pickle.safety.findings if finding.verdict == "dangerous"])
 
 
-def some(names: Sequence[str], most: int = 5) -> str:
-    """The first names, each once, and the number of the others."""
+def some(names: Sequence[str], most: int = 5, *, count: int = 0) -> str:
+    """The first names, each once, and the number of the others; `count` is that of all where `names` are only the first."""
     unique = list(dict.fromkeys(name[:80] for name in names))
-    return ", ".join(unique[:most]) + (f" and {len(unique) - most} more" if len(unique) > most else "")
+    count = max(count, len(unique))
+    return ", ".join(unique[:most]) + (f" and {count - most} more" if count > most else "")

@@ -101,7 +101,7 @@ class SklearnFormat(Format):
         if not held:
             return None
         facts = _Facts(artifact, pickle, held, skops)
-        if pairs(pickle.root) is not None:
+        if pairs(pickle.root, 0) is not None:
             return facts.bundle(pickle.root)
         if artifact.entry is None:
             return facts.model(pickle.root, ())

@@ -79,7 +79,7 @@ def any_instance(value: Any) -> Estimator | None:
 
 
 def walk(root: Any) -> Iterator[Any]:
-    """Every value below `root`, each once, in the order of the file; bounded."""
+    """Every value below `root`, each once, in the order of the file; bounded. Left out are values without an object in them."""
     seen: set[int] = set()
     left = [root]
     while left and len(seen) < _MOST_VALUES:
@@ -88,8 +88,14 @@ def walk(root: Any) -> Iterator[Any]:
             continue
         seen.add(id(value))
         yield value
-        # Sifted here, as a vocabulary has hundreds of thousands of numbers.
-        left.extend([item for item in reversed(_inside(value)) if type(item) not in _PLAIN])
+        # Filtered here: a vocabulary has hundreds of thousands of numbers, a table as many short rows.
+        left.extend([item for item in reversed(_inside(value)) if not _is_plain(item)])
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is a text, a number, or a list or tuple of nothing else."""
+    kind = type(value)
+    return kind in _PLAIN or ((kind is tuple or kind is list) and all(type(item) in _PLAIN for item in value))
 
 
 def _inside(value: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from mlpack.artifacts.model import Content
@@ -13,15 +14,27 @@ _DEPTH = 3
 _DICTS = ("collections.OrderedDict", "collections.defaultdict", "sklearn.utils.Bunch", "sklearn.utils._bunch.Bunch")
 
 
-def pairs(value: Any) -> list[tuple[str, Any]] | None:
-    """The (key, value) pairs of a container, keys as text (a list's are 0, 1, ...); None when it is no container."""
+def pairs(value: Any, most: int | None = None) -> list[tuple[str, Any]] | None:
+    """The (key, value) pairs of a container, keys as text (a list's are 0, 1, ...); None when it is no container.
+
+    `most` bounds their number: a container may have millions.
+    """
     if isinstance(value, dict):
-        return [(str(key), item) for key, item in value.items()]
-    if isinstance(value, list | tuple):
-        return [(str(place), item) for place, item in enumerate(value)]
-    if isinstance(value, Instance) and value.class_name in _DICTS:
-        return [(str(key), item) for key, item in value.mapping]
-    return None
+        found: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list | tuple):
+        found = enumerate(value)
+    elif isinstance(value, Instance) and value.class_name in _DICTS:
+        found = value.mapping
+    else:
+        return None
+    return [(str(key), item) for key, item in islice(found, most)]
+
+
+def count(value: Any) -> int:
+    """The number of pairs of a container; 0 when it is no container."""
+    if isinstance(value, dict | list | tuple):
+        return len(value)
+    return len(value.mapping) if isinstance(value, Instance) and value.class_name in _DICTS else 0
 
 
 def entries(root: Any) -> dict[str, Any]:
@@ -32,7 +45,7 @@ def entries(root: Any) -> dict[str, Any]:
 
 
 def _collect(value: Any, prefix: str, depth: int, found: dict[str, Any]) -> None:
-    for key, item in (pairs(value) or [])[:_MOST]:
+    for key, item in pairs(value, _MOST) or []:
         if len(found) >= _MOST:
             return
         found[prefix + key] = item
@@ -42,7 +55,7 @@ def _collect(value: Any, prefix: str, depth: int, found: dict[str, Any]) -> None
 
 def _plain(value: Any) -> bool:
     """A container of texts and numbers only, which is listed as a whole."""
-    return all(isinstance(item, str | bytes | int | float | None) for _, item in (pairs(value) or [])[:_MOST])
+    return all(isinstance(item, str | bytes | int | float | None) for _, item in pairs(value, _MOST) or [])
 
 
 def contents(root: Any, servable: Callable[[Any], bool] = lambda _: False) -> tuple[Content, ...]:
@@ -72,7 +85,7 @@ def detail(value: Any) -> str:
         return str(value)[:60]
     if isinstance(value, str):
         return repr(value[:60])
-    inside = pairs(value)
+    inside = pairs(value, 5)
     if inside is None:
         return ""
-    return f"{len(inside)} items" + (f": {', '.join(key for key, _ in inside[:5])}" if isinstance(value, dict) else "")
+    return f"{count(value)} items" + (f": {', '.join(key for key, _ in inside)}" if isinstance(value, dict) else "")
