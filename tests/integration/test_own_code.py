@@ -323,7 +323,7 @@ def test_code_by_value_brings_its_python(notebook: Path, fresh_name: Name) -> No
     words = ("build", "value.pkl", "--trust", "--sample", "rows.csv", "--name", fresh_name("value"))
     other = "3.13" if HERE != "3.13" else "3.11"
     found = refused(4, "resolve", *words, "--python", other, cwd=notebook)
-    assert f"Python {HERE} compiled" in found["error"]["message"]
+    assert f"compiled by Python {HERE}" in found["error"]["message"]
     shown = mlpack(*words, cwd=notebook)
     assert shown.code == 0, shown
     assert f"Python {HERE}, which compiled the code in value.pkl." in shown.stdout
