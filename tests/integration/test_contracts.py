@@ -95,7 +95,7 @@ def test_what_only_a_start_shows(other: BuildOther, engine: DockerEngine) -> Non
     """A server that dies of `serve`, one that ignores SIGTERM, and one on a port of its own, each found out by its check."""
     dying = checked(engine, other("no_serve"), "v2,sagemaker")
     assert {one.name for one in dying.checks if not one.ok} == {"sagemaker_starts", "sagemaker_sigterm"}
-    assert "exit code 2" in next(one.detail for one in dying.checks if one.name == "sagemaker_starts")
+    assert "exited with code 2" in next(one.detail for one in dying.checks if one.name == "sagemaker_starts")
     deaf = checked(engine, other("deaf"), "cloudrun")
     assert {one.name for one in deaf.checks if not one.ok} == {"cloudrun_sigterm"}
     tag = other("own_port")
