@@ -40,7 +40,7 @@ def assumed(text: str) -> Notice:
 
 
 def code_missing(who: str, modules: Iterable[str]) -> Notice:
-    """The notice that `modules` are missing; `who` completes "Needs code that ...", such as "no known package has"."""
+    """The notice that `modules` are missing; `who` completes "Needs code that ...": "no known package has"."""
     return Notice(NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(modules)}; add it with --include.")
 
 

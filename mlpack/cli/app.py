@@ -34,7 +34,6 @@ from mlpack.version import __version__
 
 app = typer.Typer(
     name="mlpack",
-    help="Builds a tested container image from an exported model file and deploys it as an HTTP service.",
     rich_markup_mode=None,  # plain help: three times faster, and readable in a log
     pretty_exceptions_enable=False,
 )

@@ -18,7 +18,7 @@ _NOT_THE_IMAGE = "this is not the image: a local process loads the model on this
 def choose_engine(
     reference: str | None, engine: str | None, *, console: Console, config: Path | None
 ) -> tuple[str, bool]:
-    """The name of the engine for a command that runs an image or a model, and whether it is a LocalRunner (of models).
+    """The name of the engine, and whether it is a LocalRunner, which runs a model and not an image.
 
     The engine is the option --engine, else that of the mlpack.yaml beside `reference`. Raises UsageError, ConfigError.
     """

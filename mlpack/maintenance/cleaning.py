@@ -69,7 +69,10 @@ class Cleaner:
         try:
             if item.path is not None:
                 for part in _parts(item.kind, item.path):
-                    shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
+                    if part.is_dir() and not part.is_symlink():
+                        shutil.rmtree(part)
+                    else:
+                        part.unlink()
             elif item.image is not None:
                 self._remove_image(item.image)
         except (OSError, EngineError) as error:

@@ -18,8 +18,8 @@ from mlpack.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """The folder's files, sorted by name; a name for the image; the HTTP port of the server."""
+class ServerFolder:
+    """The folder that was written: its files, sorted by name; a name for the image; the HTTP port of the server."""
 
     files: tuple[BundleFile, ...]
     image: str
@@ -28,7 +28,7 @@ class Written:
 
 def write_for_server(
     prepared: Prepared, server: str, out: Path, *, config: Config, formats: Mapping[str, Format]
-) -> Written:
+) -> ServerFolder:
     """Write the folder for the server that the user named.
 
     Raises UsageError for an unknown server, a model of another format, and a model with user code.
@@ -50,7 +50,7 @@ def write_for_server(
     )
     for file in files:
         write_file(file, out / file.name)
-    return Written(files=files, image=image, port=other.port)
+    return ServerFolder(files=files, image=image, port=other.port)
 
 
 def render_for(

@@ -115,23 +115,17 @@ def service_name(config: Config, model: ModelReference) -> str:
     return slug(config.name) if config.name else model_name(model)
 
 
+# Names of files that say nothing about the model.
+_GENERIC = frozenset(
+    {"model", "clf", "pipeline", "saved_model", "estimator", "classifier", "regressor", "final", "best", "pipe"}
+)
+
+
 def model_name(model: ModelReference) -> str:
     """A name for an image: the file's stem, or its folder's name if the stem is generic; valid in a reference."""
     path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
-    generic = {
-        "model",
-        "clf",
-        "pipeline",
-        "saved_model",
-        "estimator",
-        "classifier",
-        "regressor",
-        "final",
-        "best",
-        "pipe",
-    }
     stem = path.name.split(".")[0] if path.is_file() or path is not model else path.name
-    if slug(stem) in generic or not slug(stem):
+    if slug(stem) in _GENERIC or not slug(stem):
         stem = path.resolve().parent.name
     return slug(stem) or "model"
 
