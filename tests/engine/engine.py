@@ -11,6 +11,7 @@ from .bases import keep_base
 from .container import keep_container, remove_container
 from .daemon import keep_engine, stop_engine
 from .found import find_engine, user_config
+from .leftovers import remove_leftovers
 from .login import htpasswd, write_docker_config
 from .registries import keep_mirror, keep_registry, mirror_port, stop_registries
 from .shell import say, which
@@ -69,6 +70,7 @@ def _keep_engine(env: Mapping[str, str], state: State) -> Engine:
     packages.install(packages.ENGINE)
     mirror = keep_mirror(state)
     keep_engine(state, mirror)
+    remove_leftovers(state)
     return Engine(host=state.host, mirror=mirror)
 
 

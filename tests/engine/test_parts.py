@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from . import found, login, processes
 from .bridge import NETS, keep_bridge, remove_bridge
 from .errors import EngineError
 from .layer import write_layer
+from .leftovers import leftovers
 from .registries import MIRROR
 from .shell import run, which
 from .state import State, open_state, remembered_port
@@ -138,6 +140,23 @@ def test_a_layer_has_the_real_images_names_and_no_docs(tmp_path: Path) -> None:
         assert tar.getmember("./usr/local/bin/python3.11").linkname == "/usr/bin/python3.11"
     assert {"./usr/bin/python3.11", "./usr/local/bin/python3", "./usr/local/bin/pip"} <= names
     assert not {name for name in names if "/doc/" in name or "EXTERNALLY" in name}
+
+
+def test_only_images_that_nobody_used_for_hours_are_leftovers() -> None:
+    """An image that the cache gave a new name is in use, however old it is; a base image stays."""
+
+    def image(name: str, made: str, named: str, *tags: str) -> dict[str, object]:
+        return {"Id": name, "Created": made, "Metadata": {"LastTagTime": named}, "RepoTags": list(tags)}
+
+    old, new, never = "2026-01-02T03:04:05.123456789Z", "2026-01-02T09:00:00Z", "0001-01-01T00:00:00Z"
+    images = [
+        image("old", old, old, "iris:1"),
+        image("dangling", old, never),
+        image("named again", old, new, "iris:2"),
+        image("new", new, never),
+        image("base", old, old, "python:3.11-slim"),
+    ]
+    assert leftovers(images, datetime(2026, 1, 2, 6, tzinfo=timezone.utc)) == ["old", "dangling"]
 
 
 def test_a_wrong_command_line_starts_nothing() -> None:

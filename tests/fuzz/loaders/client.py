@@ -9,6 +9,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,7 @@ class Loaders:
     _serving: int = 0
     _number: int = 0
     _rest: bytes = field(default=b"", repr=False)
+    _folder: tempfile.TemporaryDirectory[str] | None = None  # empty: the current folder of the loaders
 
     def start(self) -> bool:
         """Whether the loaders are there."""
@@ -68,11 +70,12 @@ class Loaders:
                 self.missing = "the environment of the frameworks is not there (`make models`)"
                 return False
             quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1"}
+            self._folder = tempfile.TemporaryDirectory(prefix="mlpack-fuzz-empty-")
             self._process = subprocess.Popen(
                 [python, "-m", "tests.fuzz.loaders.server", self.group, *self.modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                cwd=ROOT,
+                cwd=self._folder.name,
                 env={**os.environ, **quiet, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
                 start_new_session=True,
             )
@@ -135,6 +138,9 @@ class Loaders:
                 with contextlib.suppress(OSError):
                     pipe.close()  # type: ignore[union-attr]  # both are pipes
             self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def _await_ready(self) -> None:
         answer = self._answer(_LONGEST_START)

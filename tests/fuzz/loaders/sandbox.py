@@ -1,12 +1,10 @@
-"""The process in which loaders run: bounded, without a standard input, in an empty folder, with its effects stopped."""
+"""The process in which loaders run: bounded, without a standard input, with its effects stopped."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 import resource
 import signal
-import tempfile
 from typing import Any
 
 LONGEST = 0.5  # seconds for one loader and file: to be slow is no fault of inspection
@@ -27,7 +25,6 @@ def end_with_parent() -> None:
 def enter() -> None:
     """Give up what a loader does not need."""
     end_with_parent()
-    os.chdir(tempfile.mkdtemp(prefix="mlpack-fuzz-empty-"))
     with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - read before the hook is in
         pages = int(file.read().split()[0])
     limit = pages * resource.getpagesize() + _MEMORY
