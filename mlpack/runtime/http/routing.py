@@ -59,11 +59,13 @@ class Router:
             _, verbs = self._patterns.setdefault(route.path, (_pattern(route.path), {}))
         else:
             verbs = self._plain.setdefault(route.path, {})
-        before = verbs.get("GET")
+        own_head = "HEAD" in verbs and verbs["HEAD"].method == "HEAD"
+        if route.method == "HEAD" and not own_head:
+            verbs.pop("HEAD", None)  # that of GET
         first = verbs.setdefault(route.method, route)
         if first is not route and route.media:
             verbs[route.method] = first = negotiated(first, route)
-        if route.method == "GET" and verbs.get("HEAD", before) is before:  # no HEAD of its own
+        if route.method == "GET" and not own_head:
             verbs["HEAD"] = first
         segment = route.path.split("/", 2)[1]
         if segment and "{" not in segment:

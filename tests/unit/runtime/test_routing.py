@@ -52,6 +52,15 @@ def test_head_is_get_and_other_verbs_are_told() -> None:
     assert router.find("POST", "/v1/models/iris:predict")[0].path == "/v1/models/{model}:predict"
 
 
+@pytest.mark.parametrize("path", ["/own", "/own/{name}"])
+@pytest.mark.parametrize("order", [("GET", "HEAD"), ("HEAD", "GET")])
+def test_a_head_of_its_own_is_kept(path: str, order: tuple[str, str]) -> None:
+    """Whichever of the two routes comes first."""
+    router = Router([*ROUTES, *(Route(verb, path, handler, tell) for verb in order)])
+    for verb in ("GET", "HEAD"):
+        assert router.find(verb, path.replace("{name}", "a"))[0].method == verb
+
+
 def test_ranks() -> None:
     """A lower rank has the path, a higher one only what no other answers, also not by pattern."""
     first = Route("GET", "/", handler, other, rank=-1)

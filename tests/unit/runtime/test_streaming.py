@@ -119,6 +119,19 @@ def test_a_client_that_does_not_read_stops_the_iterator(streamed: Any) -> None:
         assert len(body) == 1000 * 65536
 
 
+def test_an_iterator_that_never_waits_leaves_the_loop_its_turns(streamed: Any) -> None:
+    """Other work of the event loop runs between two pieces, although no buffer is full."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        turns: list[int] = []
+        asyncio.get_running_loop().call_soon(turns.append, 1)
+        yield b"first "
+        yield b"free" if turns else b"held"
+
+    with streamed(pieces) as client:
+        assert client.get("/").body == b"first free"
+
+
 class Endless:
     """Pieces without an end, and how the iterator ended."""
 
