@@ -13,7 +13,14 @@ OnCheck = Callable[[Check], None]
 
 
 class FailedCheckError(Exception):
-    """Raised by a check function that fails; Checklist records it as a failed check."""
+    """Raised by a check function that fails; Checklist records it as a failed check.
+
+    A `hint` replaces the one that the check has for any failure.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(kw_only=True)
@@ -30,6 +37,7 @@ class Checklist:
             detail, ok = function(), True
         except (FailedCheckError, Unanswered) as error:
             detail, ok = str(error), False
+            hint = getattr(error, "hint", "") or hint
         detail = detail.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be encoded
         check = Check(name=name, ok=ok, seconds=time.perf_counter() - began, detail=detail, hint="" if ok else hint)
         self.checks.append(check)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mlpack.artifacts.diagnosis import diagnose, unverified
 from mlpack.artifacts.report import Report
 from mlpack.checks.batching import batch_equals_singles, concurrent, mixed_batch, tolerance_of
 from mlpack.checks.checklist import Checklist, FailedCheckError, OnCheck
@@ -17,6 +18,8 @@ from mlpack.checks.client import Client, Unanswered
 from mlpack.checks.comparison import columns_of, difference, problem_with, problem_with_log
 from mlpack.checks.requests import Send, bad_requests, rows_for, sample_rows
 from mlpack.engines.base import Exit, Running
+
+_SEE_LOG = "See the log below; `mlpack run` starts the service without the checks."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +50,7 @@ def examine(
     with start() as running:
         with Client(running.url) as client:
             if checklist.check(
-                "ready",
-                lambda: _becomes_ready(running, client, began, start_s, measured),
-                hint="See the log below; `mlpack run` starts the service without the checks.",
+                "ready", lambda: _becomes_ready(running, client, began, start_s, measured), hint=_SEE_LOG
             ):
                 _check_requests(checklist, client, card, expectation or Expectation(), measured)
                 measured["peak"] = running.stats().peak_memory
@@ -125,13 +126,24 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
         else:
             if answer.status == 200:
                 measured["cold_start_ms"] = round((time.perf_counter() - began) * 1000, 1)
+                if (problem := unverified(answer.json())) is not None:
+                    raise FailedCheckError(problem.reason, hint=problem.hint)
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise FailedCheckError(f"it exited before it was ready: {_exit_text(running.stop(grace_s=0))}")
+            raise exited_early(running)
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
     raise FailedCheckError(f"not ready after {limit_s:.0f} s: {seen}")
+
+
+def exited_early(running: Running) -> FailedCheckError:
+    """The failure of a service that ended before it was ready, with the reason in its log and the hint for it."""
+    ended = running.stop(grace_s=0)
+    found = None if ended.oom_killed else diagnose(running.logs())
+    if found is None:
+        return FailedCheckError(f"it exited before it was ready: {_exit_text(ended)}")
+    return FailedCheckError(f"it exited before it was ready: {found.reason}", hint=found.hint)
 
 
 def _predicts(client: Client, body: Any, answers: list[Any]) -> str:

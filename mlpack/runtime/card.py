@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
-from .errors import StartError
+from .errors import CardError
 
 # Open Inference Protocol V2, "Tensor Data Types"
 DTYPES = frozenset(
@@ -97,7 +97,7 @@ class Card:
         """The card at `path`; the model's path is relative to the card's folder.
 
         Raises:
-            StartError: no card, not JSON, or not a card.
+            CardError: no card, not JSON, or not a card.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -118,20 +118,20 @@ class Card:
                 folder=path.parent,
             )
         except OSError as error:
-            raise StartError(f"the card {path.name} cannot be read: {error.strerror}") from error
+            raise CardError(f"the card {path.name} cannot be read: {error.strerror}") from error
         except KeyError as error:
-            raise StartError(f"the card {path.name} lacks {error}") from error
+            raise CardError(f"the card {path.name} lacks {error}") from error
         except (ValueError, TypeError, AttributeError) as error:
-            raise StartError(f"the card {path.name} does not fit: {error}") from error
+            raise CardError(f"the card {path.name} does not fit: {error}") from error
 
     def led_by(self, name: Optional[str]) -> Card:
-        """This card with the signature of that name first; raises StartError when there is none."""
+        """This card with the signature of that name first; raises CardError when there is none."""
         if name is None:
             return self
         chosen = next((one for one in self.signatures if one.name == name), None)
         if chosen is None:
             offered = ", ".join(one.name for one in self.signatures)
-            raise StartError(f"the card has no signature {name!r}; it has {offered}")
+            raise CardError(f"the card has no signature {name!r}; it has {offered}")
         return replace(self, signatures=(chosen, *(one for one in self.signatures if one is not chosen)))
 
     def sample_for(self, signature: Signature) -> List[Any]:

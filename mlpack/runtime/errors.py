@@ -171,3 +171,7 @@ class StartError(Exception):
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class CardError(StartError):
+    """The card cannot be read, or its sample rows do not fit its signature."""

@@ -65,8 +65,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):  # as PID 1 there is no default action, so ours comes first
         signal.signal(number, stop.on_signal)
 
-    from .errors import StartError
-    from .models.guard import NotInspectedError
+    from .errors import CardError, StartError
     from .telemetry.logs import SEVERITIES, start_log
 
     log = start_log("info")
@@ -80,8 +79,8 @@ def serve(
         chosen, host, port = _settings(settings, list(argv), log)
         log.level = SEVERITIES[chosen.log]
         return _serve(loader, Card.read(folder / card).led_by(signature), chosen, (host, port), log, stop)
-    except (StartError, NotInspectedError) as error:
-        log.write("critical", str(error))
+    except StartError as error:
+        log.write("critical", str(error), **({"start_failure": "card"} if isinstance(error, CardError) else {}))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: only the log can show it
         log.failure(f"the server failed: {error}", error)
@@ -168,7 +167,7 @@ def _serve_with_workers(
         own_log.close()
         return code
 
-    workers = Workers(settings.workers, run, metrics, log, lambda: stop.wanted)
+    workers = Workers(card, settings.workers, run, metrics, log, lambda: stop.wanted)
     log.write("info", "listening", port=listener.getsockname()[1], model=card.name, workers=settings.workers)
     code = workers.serve(None if shared is None else lambda: shared.load_for_all(card, log))
     log.write("info" if code == 0 else "critical", "stopped", exit=code)
@@ -222,7 +221,8 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 
 def _warmups(card: Card, settings: Settings) -> Any:
     """For every signature the inputs of its warm-up: the card's sample, else values made from the signature."""
-    from .errors import ServeError, StartError
+    from .errors import CardError, ServeError
+    from .models.loaded import Warmup
     from .protocols.encoding.rows import Rows
     from .protocols.examples import example, volume
 
@@ -231,15 +231,15 @@ def _warmups(card: Card, settings: Settings) -> Any:
         rows = Rows(signature, settings.max_rows)
         sample = card.sample_for(signature)[: settings.max_rows]
         if volume(signature) > settings.max_body_bytes:
-            raise StartError(
+            raise CardError(
                 f"one row of the signature {signature.name} has {volume(signature)} values, more than a request's body may "
                 f"hold ({settings.max_body}); if that is right, raise MLPACK_SERVE_MAX_BODY and the memory"
             )
         candidates = [sample] if sample else [[example(signature, number)] for number in (1, 0.5, 0)]
         try:
-            found.append((signature, [rows.decode(instances)[0] for instances in candidates]))
+            found.append(Warmup(signature, [rows.decode(instances)[0] for instances in candidates], bool(sample)))
         except ServeError as error:
-            raise StartError(
+            raise CardError(
                 f"the card's sample does not fit the signature {signature.name}: {error.message}"
             ) from error
     return found

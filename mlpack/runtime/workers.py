@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from .card import Card
 from .models.loading import load_model
+from .models.start_failure import log_load_failure
 from .telemetry.logs import Log
 from .telemetry.metrics import Metrics
 
@@ -31,7 +32,10 @@ class Workers:
     Workers accept none before the standby has closed its listener, so that readiness never comes and goes.
     """
 
-    def __init__(self, count: int, run: Run, metrics: Metrics, log: Log, wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self, card: Card, count: int, run: Run, metrics: Metrics, log: Log, wanted: Callable[[], bool]
+    ) -> None:
+        self._card = card
         self._count = count
         self._run = run
         self._metrics = metrics
@@ -52,7 +56,7 @@ class Workers:
             try:
                 load()
             except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
-                self._log.failure(f"the model cannot be loaded: {type(error).__name__}: {error}", error)
+                log_load_failure(self._log, self._card, error)
                 return self._end(1)
             self._metrics.loaded(time.perf_counter() - began)
             gc.freeze()  # so that the workers' collectors leave the shared pages alone

@@ -25,7 +25,7 @@ def load(path, options, guard):
         time.sleep(0.005)
     if "load_error" in options:
         raise RuntimeError(options["load_error"])
-    return {"calls": 0}
+    return {"calls": 0, "options": options}
 
 
 def predict(model, signature, inputs):
@@ -35,7 +35,7 @@ def predict(model, signature, inputs):
         time.sleep(value)
     while code == 10 and os.path.exists("held"):
         time.sleep(0.005)
-    if code == 2:
+    if code == 2 or value < model["options"].get("fails_below", value):
         raise RuntimeError("the secret reason")
     if code == 3:
         raise InputError("it takes no threes")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from mlpack.artifacts.diagnosis import diagnose
 from mlpack.artifacts.model import TensorSpec
 from tests.contract import models, scripted
 from tests.contract.conftest import Serve
@@ -37,21 +38,28 @@ def test_it_is_alive_but_not_ready_while_the_model_loads(serve: Serve) -> None:
     answer = server.predict({"instances": [[0, 1]]})
     assert (answer.status, answer.code) == (503, "not_ready")
     (server.folder / "loaded").touch()
-    assert server.until("/ready", 200).json() == {"ready": True, "model": "test"}
+    assert server.until("/ready", 200).json() == {"ready": True, "model": "test", "verified": True}
     assert server.predict({"instances": [[0, 1]]}).json() == {"predictions": [1.0]}
 
 
 def test_the_card_is_at_the_root(iris: Server) -> None:
-    """GET / is the card, whole."""
-    assert iris.request("GET", "/").json() == json.loads((iris.folder / "model.json").read_text())
+    """GET / is the card, whole, and whether the model has answered a row."""
+    card = json.loads((iris.folder / "model.json").read_text())
+    assert iris.request("GET", "/").json() == {**card, "verified": True}
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_process(serve: Serve) -> None:
-    """Exit 1, and one line of the log that says why."""
+    """Exit 1, and one line of the log that says why, to people and to programs."""
     server = serve(**scripted.APP, options={"load_error": "this file is rotten"}, ready=False)
     assert server.ended() == 1
-    told = [line for line in server.log() if line["severity"] == "ERROR"]
+    told = [line for line in server.log() if "start_failure" in line]
+    assert [(line["severity"], line["start_failure"], line["exception"]) for line in told] == [
+        ("CRITICAL", "load", "RuntimeError")
+    ]
     assert "this file is rotten" in told[0]["message"]
+    found = diagnose(server.text())
+    assert found is not None
+    assert "RuntimeError: this file is rotten" in found.reason
 
 
 def test_a_row_that_no_request_could_hold_ends_the_start(serve: Serve) -> None:
@@ -62,14 +70,30 @@ def test_a_row_that_no_request_could_hold_ends_the_start(serve: Serve) -> None:
     assert "1000000000 values" in server.log()[-1]["message"]
 
 
-def test_a_failing_warm_up_is_told_and_never_ready(serve: Serve) -> None:
-    """The process stays alive to be asked why: readiness is 503 with the model's own reason."""
-    server = serve(**{**scripted.APP, "sample": [[2, 0]]}, ready=False)
-    server.until("/livez", 200)
-    within(lambda: "warm-up" in server.request("GET", "/readyz").json()["error"]["message"], server.text)
-    assert "the secret reason" in server.request("GET", "/readyz").json()["error"]["message"]
-    assert server.predict({"instances": [[0, 1]]}).status == 503
-    assert server.request("GET", "/livez").status == 200
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sample_rows_that_fail_end_the_process(serve: Serve, workers: str) -> None:
+    """Exit 1 at once, after a second try, with the model's own reason: nobody waits for readiness that never comes."""
+    server = serve(**{**scripted.APP, "sample": [[2, 0]]}, settings=f"workers={workers}", ready=False)
+    assert server.ended() == 1
+    told = next(line for line in server.log() if "start_failure" in line)
+    assert (told["severity"], told["start_failure"]) == ("CRITICAL", "sample")
+    assert "the secret reason" in told["message"]
+    found = diagnose(server.text())
+    assert found is not None
+    assert "--sample" in found.hint
+
+
+def test_only_made_up_rows_fail(serve: Serve) -> None:
+    """A model that loads is ready, and says that it has answered nothing; rows that it can take are answered."""
+    options = {"fails_below": 5}  # all numbers of made-up rows
+    server = serve(**{**scripted.APP, "sample": None}, options=options)
+    ready = server.request("GET", "/ready").json()
+    assert (ready["ready"], ready["verified"]) == (True, False)
+    assert "the secret reason" in ready["reason"]
+    assert server.request("GET", "/").json()["verified"] is False
+    assert server.predict({"instances": [[0, 7]]}).status == 200
+    told = [line for line in server.log() if "start_failure" in line]
+    assert [(line["severity"], line["start_failure"]) for line in told] == [("WARNING", "made_up_rows")]
     assert server.stop() == 0
 
 

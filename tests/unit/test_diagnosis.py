@@ -1,48 +1,62 @@
-"""What `mlpack doctor` says of things that no test can bring about: a full disk, a clock that is off."""
+"""Remedies for what the serving runtime logs when a model does not start."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+import json
 
 import pytest
 
-from mlpack.cli.output.console import Console
-from mlpack.cli.wiring import make_line
-from mlpack.maintenance.diagnosis import Finding, clock_finding, diagnose, disk_finding
-from tests.unit.packages.standin_index import Release, serve
-
-PIP = Release("pip", "25.0", "2025-01-26T00:00:00Z")
+from mlpack.artifacts.diagnosis import diagnose, unverified
 
 
-def test_a_disk_without_room_is_told() -> None:
-    """Too little space and a folder that cannot be written each have their remedy; enough is fine."""
-    assert disk_finding("disk", Path("/x"), free=50_000_000_000, writable=True).state == "ok"
-    small = disk_finding("disk", Path("/x"), free=1_000_000_000, writable=True)
-    assert (small.state, "mlpack clean" in small.remedy) == ("warn", True)
-    locked = disk_finding("disk", Path("/x"), free=50_000_000_000, writable=False)
-    assert (locked.state, "not writable" in locked.seen) == ("warn", True)
+@pytest.mark.parametrize(
+    ("facts", "hint"),
+    [
+        ({"start_failure": "load", "exception": "ModuleNotFoundError", "module": "lifelines.utils"}, "[lifelines]"),
+        (
+            {
+                "start_failure": "load",
+                "exception": "OSError",
+                "message": "the model cannot be loaded: OSError: libgomp.so.1: cannot open shared object file: No such file",
+            },
+            "libgomp.so.1",
+        ),
+        (
+            {
+                "start_failure": "load",
+                "exception": "AttributeError",
+                "message": "the model cannot be loaded: AttributeError: Can't get attribute 'Scorer' on <module '__main__'>",
+            },
+            "defines Scorer",
+        ),
+        ({"start_failure": "load", "exception": "AttributeError"}, "--framework"),
+        ({"start_failure": "load", "exception": "ZeroDivisionError", "at": "predict.py:7"}, "predict.py:7"),
+        ({"start_failure": "sample", "exception": "ValueError"}, "--sample"),
+        ({"start_failure": "card"}, "sample"),
+        ({"start_failure": "made_up_rows", "exception": "ValueError"}, "--sample"),
+    ],
+)
+def test_the_remedy_fits_the_failure(facts: dict[str, str], hint: str) -> None:
+    """The last failure of the log counts; docker compose puts a name before each line."""
+    earlier = json.dumps({"severity": "INFO", "message": "listening"})
+    log = f"{earlier}\nmodel_1  | {json.dumps({'message': 'it failed', **facts})}\nmodel_1  | stopped"
+    found = diagnose(log)
+    assert found is not None
+    assert hint in found.hint
+    assert facts.get("message", "it failed").startswith(found.reason.partition(" (")[0])
 
 
-def test_a_clock_that_is_off_is_told() -> None:
-    """Some seconds are nothing, hours in either direction are."""
-    assert clock_finding(3).state == "ok"
-    assert clock_finding(-7200).state == clock_finding(7200).state == "warn"
-    assert "timedatectl" in clock_finding(7200).remedy
+def test_a_log_without_a_failure_has_no_diagnosis() -> None:
+    """That of other servers, a broken line, and a payload that only contains the word."""
+    for log in ("", "Traceback", '{"start_failure"', '["start_failure"]', '{"start_failure": "load", "message": 3}'):
+        assert diagnose(log) is None
 
 
-def _diagnosed(folder: Path) -> Iterable[Finding]:
-    line = make_line(console=Console(json=True))
-    return diagnose(engine=lambda: line.tools.engine, settings=line.tools.packages, cache=folder)
-
-
-def test_the_clock_is_asked_with_the_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An index with a password tells its time too, and the password is in no finding."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
-    with serve((PIP,), login="me:hush-hush") as index:
-        monkeypatch.setenv("PIP_INDEX_URL", index.url)
-        found = {finding.name: finding for finding in _diagnosed(tmp_path)}
-    assert found["clock"].state == found["index"].state == "ok"
-    assert "hush" not in repr(found)
+def test_a_ready_service_may_have_answered_nothing() -> None:
+    """A server of others says nothing of it."""
+    assert unverified({"ready": True}) is None
+    assert unverified({"ready": True, "verified": True}) is None
+    found = unverified({"ready": True, "verified": False, "reason": "predict failed"})
+    assert found is not None
+    assert "predict failed" in found.reason
+    assert "--sample" in found.hint

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from mlpack.artifacts.diagnosis import Diagnosis, diagnose, unverified
 from mlpack.checks.client import Client, Unanswered
 from mlpack.checks.requests import sample_rows
 from mlpack.cli.output.console import Console
@@ -20,7 +21,9 @@ def follow_service(console: Console, service: LocalService, *, engine: str) -> i
     """Print the URL and a request as soon as the service is ready, and wait until it ends."""
     running = service.running
     with console.progress("starting") as _:
-        wait_ready(running)
+        problem = wait_ready(running)
+    if problem is not None:
+        console.warn(f"{problem.reason}. {problem.hint}")
     line = curl_line(service.card, running.url)
     console.document({"url": running.url, "image": service.image, "engine": engine, "curl": line})
     console.text(f"Serving {service.name} at {running.url}; Ctrl-C stops it. Send a request:")
@@ -31,8 +34,11 @@ def follow_service(console: Console, service: LocalService, *, engine: str) -> i
     return follow(running)
 
 
-def wait_ready(running: Running, *, limit_s: float = 240) -> None:
-    """Wait until the service is ready; raises CheckFailedError with its log if it ends or the time is over."""
+def wait_ready(running: Running, *, limit_s: float = 240) -> Diagnosis | None:
+    """Wait until the service is ready; return why its model has answered no row yet, None if it has.
+
+    Raises CheckFailedError with the reason and the log if the service ends or the time is over.
+    """
     began = time.monotonic()
     seen = "no answer"
     with Client(running.url) as client:
@@ -43,12 +49,15 @@ def wait_ready(running: Running, *, limit_s: float = 240) -> None:
                 seen = str(nothing)
             else:
                 if answer.status == 200:
-                    return
+                    return unverified(answer.json())
                 seen = answer.text[:300]
             time.sleep(0.05)
+    log = running.logs()
+    found = None if running.alive() else diagnose(log)
+    if found is not None:
+        raise CheckFailedError(found.reason, hint=found.hint or "The log above shows more.", detail=log[-6000:])
     ended = "" if running.alive() else "it ended; "
-    hint = "The log above shows the reason."
-    raise CheckFailedError(f"not ready: {ended}{seen}", hint=hint, detail=running.logs()[-6000:])
+    raise CheckFailedError(f"not ready: {ended}{seen}", hint="The log above shows the reason.", detail=log[-6000:])
 
 
 def curl_line(card: Mapping[str, Any], url: str) -> str:

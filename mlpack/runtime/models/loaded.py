@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -14,21 +14,33 @@ from ..errors import BadInputError, ModelFailedError, ServeError
 from ..telemetry.logs import Log
 from ..telemetry.metrics import Metrics
 from .calls import call
-from .guard import NotInspectedError
 from .loading import Loader, load_model
 from .predictor import Arrays
+from .start_failure import StartFailure, log_load_failure, log_start_failure
 
 _GARBAGE = 10_000  # new objects until the collector looks at some: those of the requests under way are no garbage
 
-# for each signature the inputs to try, in turn, until the model answers one
-Warmups = List[Tuple[Signature, List[Arrays]]]
+
+class Warmup(NamedTuple):
+    """The inputs that warm a signature up: the card's sample rows, or several rows made from the signature.
+
+    Of made-up rows the model has to answer one; they are tried in turn.
+    """
+
+    signature: Signature
+    candidates: List[Arrays]
+    given: bool  # rows of the card's sample
+
+
+Warmups = List[Warmup]  # one for each signature, the default one first
 
 
 class LoadedModel:
     """A model and its state. One thread calls `load` and then `run`; other threads only read the attributes.
 
-    `ready` turns true when the model has answered a warm-up; until then `reason` says why it is not. `failed` says that it
-    never will be, because it could not be loaded.
+    `ready` turns true when the model is loaded and has not failed on sample rows; until then `reason` says why it is not.
+    `failed` says that it never will be. `unverified` says why a ready model has not answered any row: only made-up rows were
+    tried, and it failed on each; "" when it has answered.
     """
 
     def __init__(self, card: Card, loader: Loader, log: Log, metrics: Metrics) -> None:
@@ -36,6 +48,7 @@ class LoadedModel:
         self.ready = False
         self.failed = False
         self.reason = "the model is loading"
+        self.unverified = ""
         self.decided = threading.Event()  # set once it is known whether the model will answer
         self._loader = loader
         self._model: Any = None
@@ -43,21 +56,24 @@ class LoadedModel:
         self._metrics = metrics
 
     def load(self, warmups: Warmups, on_failure: Callable[[], None]) -> bool:
-        """Load the model and let it answer the warm-ups: whether it is ready. `on_failure`: it cannot be loaded."""
+        """Load the model and warm it up: whether it is ready. `on_failure` is called when it never will be."""
         gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start
-        self._load(on_failure)
-        answered = not self.failed and self._warm_up(warmups)
+        self._load()
+        if not self.failed:
+            self._warm_up(warmups)
         gc.freeze()  # later collections need not walk the model
         gc.set_threshold(_GARBAGE, 10, 10)
         gc.enable()
-        if answered:
+        if self.failed:
+            on_failure()
+        else:
             self.reason = ""
             self.ready = True
         self.decided.set()
-        if answered:
+        if self.ready:
             self._metrics.ready()
-            self._log.write("info", "ready", model=self.card.name)
-        return answered
+            self._log.write("info", "ready", model=self.card.name, verified=not self.unverified)
+        return self.ready
 
     def run(self, signature: Signature, inputs: Arrays) -> Arrays:
         """The loader's outputs, as many rows as the inputs have; raises BadInputError, ModelFailedError."""
@@ -77,42 +93,44 @@ class LoadedModel:
             raise ModelFailedError("the model failed on this request; the log has the trace") from error
         return arrays
 
-    def _load(self, on_failure: Callable[[], None]) -> None:
+    def _load(self) -> None:
         started = time.perf_counter()
         try:
             self._model = load_model(self._loader, self.card, self._log)
         except BaseException as error:  # noqa: BLE001 - a model's code may even call sys.exit
             self.failed = True
-            if isinstance(error, NotInspectedError):
-                self.reason = f"the model is not loaded: {error}"
-                self._log.write("critical", self.reason, model=self.card.name)
+            self.reason = log_load_failure(self._log, self.card, error)
+        else:
+            seconds = time.perf_counter() - started
+            self._metrics.loaded(seconds)
+            self._log.write("info", "model loaded", model=self.card.name, seconds=round(seconds, 3))
+
+    def _warm_up(self, warmups: Warmups) -> None:
+        """Run every signature once. Sample rows of the default signature must be answered, at the second try at the latest."""
+        for position, warmup in enumerate(warmups):
+            error = self._try(warmup)
+            if error is None:
+                continue
+            cause = error.__cause__ or error
+            rows = "the sample rows" if warmup.given else "rows made from its signature"
+            message = f"{warmup.signature.name} failed on {rows}: {cause_of(error)}"
+            if position:
+                self._log.failure(message, cause, model=self.card.name)
+            elif warmup.given:
+                self.failed = True
+                self.reason = message
+                log_start_failure(self._log, self.card, message, StartFailure.SAMPLE, cause)
+                return
             else:
-                self.reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
-                self._log.failure(self.reason, error, model=self.card.name)
-            on_failure()
-            return
-        seconds = time.perf_counter() - started
-        self._metrics.loaded(seconds)
-        self._log.write("info", "model loaded", model=self.card.name, seconds=round(seconds, 3))
+                self.unverified = message
+                log_start_failure(self._log, self.card, message, StartFailure.MADE_UP_ROWS, cause)
 
-    def _warm_up(self, warmups: Warmups) -> bool:
-        """Run every signature once; the first one must answer."""
-        for position, (signature, candidates) in enumerate(warmups):
-            error = self._try(signature, candidates)
-            if error is not None:
-                message = f"the warm-up of {signature.name} failed: {cause_of(error)}"
-                self._log.failure(message, error.__cause__ or error, model=self.card.name)
-                if position == 0:
-                    self.reason = message
-                    return False
-        return True
-
-    def _try(self, signature: Signature, candidates: List[Arrays]) -> Optional[ServeError]:
+    def _try(self, warmup: Warmup) -> Optional[ServeError]:
         """None when the model answers one of the candidates, else the failure of the first."""
         errors: List[ServeError] = []
-        for inputs in candidates:
+        for inputs in warmup.candidates * 2 if warmup.given else warmup.candidates:
             try:
-                self.run(signature, inputs)
+                self.run(warmup.signature, inputs)
             except ServeError as error:  # noqa: PERF203 - a few at most
                 errors.append(error)
             else:

@@ -12,10 +12,15 @@ from .predictor import Predictor
 
 
 class ModelState(Protocol):
-    """Whether a model can answer. `reason` says why it cannot; it is "" for a model that is ready."""
+    """Whether a model can answer.
+
+    `reason` says why it cannot; it is "" for a model that is ready. `unverified` says why a ready model has answered no row
+    yet (it failed on every made-up row, and the card has no sample), and is "" when it has.
+    """
 
     ready: bool
     reason: str
+    unverified: str
 
 
 class Entry(NamedTuple):

@@ -20,7 +20,7 @@ OWN_ERRORS = ErrorForm(
     {"error": record(code=TEXT, message=TEXT, detail=OBJECT)},
     lambda error: {"error": {"code": error.code, "message": error.message, "detail": error.detail}},
 )
-READY = Operation.json(record(ready={"const": True}, model=TEXT))
+READY = Operation.json(record(ready={"const": True}, model=TEXT, verified={"type": "boolean"}))
 _FORMS = ("instances", "features", "columns")
 _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of values for each)'
 
@@ -59,15 +59,16 @@ class Own:
         return await answer(request, self._models.default())
 
     async def card(self, _request: Request) -> Response:
-        """The model's card: what this image is."""
-        return Response(200, dump(self._models.default().card.document))
+        """The model's card: what this image is, and whether the model has answered a row at the start."""
+        model = self._models.default()
+        return Response(200, dump({**model.card.document, "verified": model.verified}))
 
     async def live(self, _request: Request) -> Response:
         """200 as long as the process answers, whatever the state of the model."""
         return Response(200, b'{"alive":true}')
 
     async def ready(self, _request: Request) -> Response:
-        """200 when the model has answered its warm-up, else 503 with the reason."""
+        """200 when the model can be used, and whether it has answered a row at the start; else 503 with the reason."""
         return self._models.readiness()
 
 

@@ -41,6 +41,11 @@ class ServedModel:
         """The version by which clients name it."""
         return self._entry.version
 
+    @property
+    def verified(self) -> bool:
+        """Whether the model is ready and has answered a row at its start."""
+        return self._entry.state.ready and not self._entry.state.unverified
+
     async def body(self, request: Request) -> bytes:
         """The request's body; raises NotReadyError before the model is loaded, MediaTypeError for a compressed body."""
         state = self._entry.state
@@ -149,7 +154,11 @@ class ServedModels:
     def readiness(self) -> Response:
         """200 when traffic may come; raises NotReadyError."""
         self.require_ready()
-        return Response(200, dump({"ready": True, "model": self._registry.get().card.name}))
+        entry = self._registry.get()
+        found = {"ready": True, "model": entry.card.name, "verified": not entry.state.unverified}
+        if entry.state.unverified:
+            found["reason"] = entry.state.unverified
+        return Response(200, dump(found))
 
 
 @lru_cache(maxsize=_MOST_DECODERS)

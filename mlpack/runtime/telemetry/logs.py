@@ -45,10 +45,10 @@ class Log:
             self._items.append({**head, **fields})
             self._wake.set()
 
-    def failure(self, message: str, error: BaseException, **fields: Any) -> None:
-        """One line of severity ERROR that holds the error's trace."""
+    def failure(self, message: str, error: BaseException, *, severity: str = "error", **fields: Any) -> None:
+        """One line that holds the error's trace."""
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        self.write("error", message, **fields, stack_trace=trace[-16_000:])
+        self.write(severity, message, **fields, stack_trace=trace[-16_000:])
 
     def access(self, line: Line) -> None:
         """One line for one request; the caller only pays for an append."""

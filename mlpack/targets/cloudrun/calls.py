@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from mlpack.artifacts.diagnosis import diagnose
 from mlpack.errors import DeployError
 from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
 from mlpack.targets.cloudrun.api import Api, address_of, connect
@@ -186,6 +187,9 @@ def failed_start(calls: Calls, service: Any, text: str) -> DeployError:
     rest = [word for word in unique if word != best]
     error = failed_revision(short(service.name), "\n".join([best, *rest]), revision=revision, log=log)
     error.detail = f"{written}\n{error.detail}".lstrip()
+    if found_in_log := diagnose(written):
+        error.message += f": {found_in_log.reason}"
+        error.hint = f"{found_in_log.hint} {error.hint}".strip()
     return error
 
 

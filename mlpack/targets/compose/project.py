@@ -12,6 +12,7 @@ import urllib.request
 from functools import cache
 from pathlib import Path
 
+from mlpack.artifacts.diagnosis import diagnose
 from mlpack.errors import DeployError
 from mlpack.shell import Output, run
 
@@ -84,10 +85,14 @@ class Project:
                 detail=self.logs(),
                 code="deploy_memory",
             )
+        log = self.logs()
+        found = diagnose(log)
+        reason = f": {found.reason}" if found else ""
+        hint = found.hint if found and found.hint else "Its log is above; `mlpack test` checks the image."
         return DeployError(
-            f"the container of {self.name} exited before it was ready",
-            hint="Its log is above; `mlpack test` checks the image.",
-            detail=self.logs(),
+            f"the container of {self.name} exited before it was ready{reason}",
+            hint=hint,
+            detail=log,
             code="deploy_start",
         )
 

@@ -1,0 +1,80 @@
+"""Why a service did not start, from its own log, and what the user can do about it: diagnose."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
+_MISSING_NAME = re.compile(r"Can't get attribute '?(\w+)'? on <module '([\w.]+)'")
+_SAMPLE = "Give a few rows of the training data: `--sample rows.csv` or `sample:` in mlpack.yaml."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What failed at the start of a service, in its own words, and a remedy ("" where none is known)."""
+
+    reason: str
+    hint: str
+
+
+def diagnose(log: str) -> Diagnosis | None:
+    """The failure that the serving runtime logged last; None where it logged none, as a server of others."""
+    for line in reversed(log.splitlines()):
+        if '"start_failure"' not in line:
+            continue
+        try:
+            facts = json.loads(line[line.find("{") :])  # docker compose writes the container's name before it
+        except ValueError:
+            continue
+        if isinstance(facts, dict) and isinstance(facts.get("message"), str):
+            return Diagnosis(reason=_located(facts), hint=_hint(facts))
+    return None
+
+
+def unverified(ready: Mapping[str, Any]) -> Diagnosis | None:
+    """The failure of a service whose answer to `/ready` says that its model has answered no row; None if it has."""
+    if ready.get("verified") is not False:
+        return None
+    reason = str(ready.get("reason") or "the model has answered no row")
+    return Diagnosis(reason=f"it serves, but no answer was seen: {reason}", hint=_SAMPLE)
+
+
+def _located(facts: Mapping[str, Any]) -> str:
+    reason = str(facts["message"]).split("\n")[0][:500]
+    return f"{reason} ({facts['at']})" if facts.get("at") else reason
+
+
+def _hint(facts: Mapping[str, Any]) -> str:
+    """The remedy for the facts that the runtime logs (mlpack/runtime/models/start_failure.py)."""
+    failure, exception, message = facts.get("start_failure"), facts.get("exception"), str(facts["message"])
+    if failure == "not_inspected":
+        return "Build it again with this version of mlpack; if it happens again, please report it."
+    if failure == "made_up_rows":
+        return _SAMPLE
+    if module := facts.get("module"):
+        package = str(module).partition(".")[0]
+        return (
+            f"Add the package that has it (`requirements: [{package}]` in mlpack.yaml), "
+            f"or your own code: `--include {package}.py`."
+        )
+    if library := _LIBRARY.search(message):
+        return f"Add the Debian package that has {library[1]}: `apt: [...]` in mlpack.yaml."
+    if name := _MISSING_NAME.search(message):
+        return f"Add the file that defines {name[1]}: `--include FILE.py`."
+    if facts.get("at"):
+        return f"See {facts['at']}."
+    if failure in ("sample", "card"):
+        return "Are the rows of the sample as in training? `--sample rows.csv` or `sample:` in mlpack.yaml."
+    if failure == "load" and exception in (
+        "AttributeError",
+        "TypeError",
+        "ValueError",
+        "KeyError",
+        "ModuleNotFoundError",
+    ):
+        return "If the file was saved with another version of its framework, name that: `--framework NAME==VERSION`."
+    return ""
