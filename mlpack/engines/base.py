@@ -238,8 +238,8 @@ class Runner(Protocol):
         `limits.read_only` says. The result contains the files below the folder `outputs`, an absolute path in the container.
         An exit code other than 0 is not an error: it is in the result.
 
-        No command calls it yet. Raises EngineError if the job does not end within `timeout_s`, writes more than LARGEST_OUTPUT
-        bytes below `outputs`, or cannot start; ImageNotFoundError.
+        `mlpack build` checks sample rows with it. Raises EngineError if the job does not end within `timeout_s`, writes more
+        than LARGEST_OUTPUT bytes below `outputs`, or cannot start; ImageNotFoundError.
         """
 
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from mlpack.artifacts import labels
 from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.diagnosis import Diagnosis, diagnose
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.references import is_tag, short_digest
-from mlpack.engines.base import Builder
-from mlpack.errors import ImageTooLargeError, TagConflictError, UsageError
+from mlpack.engines.base import Builder, Engine, Limits
+from mlpack.errors import CheckFailedError, ImageTooLargeError, TagConflictError, UsageError
+
+_LEAST_MEMORY = 2 * 1024**3  # as `mlpack test`
+_MEMORY_PER_BYTE = (
+    5  # of the files in the bundle: a model in memory, once more while it is loaded, and room for its library
+)
+_NO_OUTPUTS = "/tmp/outputs"  # noqa: S108 - a folder in the container; the check writes no files
 
 
 def build(
@@ -40,6 +49,34 @@ def build(
             return replace(tagged, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=True)
     image = builder.build(bundle, tags=tags, on_progress=on_progress, use_cache=use_cache)
     return replace(image, card=bundle.card, tags=tags, seconds=time.perf_counter() - began, cached=False)
+
+
+def check_sample(
+    image: Image, bundle: Bundle, *, engine: Engine, progress: Callable[[str], AbstractContextManager[OnProgress]]
+) -> None:
+    """Load the model in a container of the image and let it predict the sample rows; nothing is served.
+
+    It is skipped without a sample, for a platform that the engine may not run, and for a Dockerfile of the user's own, whose
+    entrypoint is not known. Raises CheckFailedError with the reason.
+    """
+    if bundle.plan is None or not bundle.card.get("sample") or image.platform != engine.facts().platform:
+        return
+    command = (*bundle.plan.entrypoint, "check")
+    memory = max(_LEAST_MEMORY, _MEMORY_PER_BYTE * sum(file.size for file in bundle.files))
+    with progress("checking the sample rows in the image"):
+        done = engine.job(image, limits=Limits(memory=memory), command=command, outputs=_NO_OUTPUTS)
+    if done.exit.oom_killed:
+        raise CheckFailedError(
+            f"{image.tags[0]} was built, but its model needs more than {memory / 1024**3:.1f} GiB of memory",
+            hint="A smaller model, or fewer rows in the sample, may fit.",
+        )
+    if done.exit.code:
+        found = diagnose(done.log) or Diagnosis(
+            reason=f"exit code {done.exit.code}", hint="The log above shows the reason."
+        )
+        raise CheckFailedError(
+            f"{image.tags[0]} was built, but cannot serve: {found.reason}", hint=found.hint, detail=done.log[-6000:]
+        )
 
 
 def refuse_own_dockerfile(builder: Builder, *, own: bool) -> None:

@@ -38,7 +38,7 @@ from mlpack.errors import UsageError
 from mlpack.formats.base import distributions_for
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
-from mlpack.pipeline.build import build, refuse_large, refuse_own_dockerfile
+from mlpack.pipeline.build import build, check_sample, refuse_large, refuse_own_dockerfile
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
@@ -213,15 +213,13 @@ class Line:
     def _build(self, bundle: Bundle) -> Image:
         with self.tools.reporter.progress("building") as on_progress:
             image = build(
-                bundle,
-                builder=self.tools.engine,
-                extra_tags=self.options.tags,
-                force=self.options.force,
-                use_cache=self.options.use_cache,
-                on_progress=on_progress,
-            )
+                bundle, builder=self.tools.engine, extra_tags=self.options.tags, force=self.options.force,
+                use_cache=self.options.use_cache, on_progress=on_progress,
+            )  # fmt: skip
         self.tools.workspace.note_built(image, config=self.config.file, model=bundle.lock.info.path.resolve())
         refuse_large(image, self.config.build.max_bytes)
+        if not (image.cached and self.tools.workspace.has_receipt(image.id)):
+            check_sample(image, bundle, engine=self.tools.engine, progress=self.tools.reporter.progress)
         return image
 
     def _verify(self, image: Image) -> Verified | Unverified:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # everything else is imported after the signal handlers are s
 _BACKLOG = 2048
 _ALL = "0.0.0.0"  # noqa: S104 - a container is reached from outside; the platform decides by whom
 _HELP = (
-    "usage: serve.py [serve] [--port N] [--host ADDRESS]   "
+    "usage: serve.py [serve|check] [--port N] [--host ADDRESS]   "
     "settings: see the comments in serve.py, or MLPACK_SERVE_* variables"
 )
 
@@ -59,7 +59,8 @@ def serve(
 
     `loader` is a module (or object) with `load` and `predict`. `card` is relative to the folder of the program that was
     started. `argv` may hold `--port N`, `--host ADDRESS` (IPv4; by default all), and the word `serve`, which some platforms
-    add. `signature` is the one for requests that name none, by default the card's first.
+    add. With the word `check` the model is loaded and warmed up, and nothing is served. `signature` is the one for requests
+    that name none, by default the card's first.
     """
     stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):  # as PID 1 there is no default action, so ours comes first
@@ -78,6 +79,8 @@ def serve(
 
         chosen, host, port = _settings(settings, list(argv), log)
         log.level = SEVERITIES[chosen.log]
+        if "check" in argv:
+            return _check(loader, Card.read(folder / card).led_by(signature), chosen, log)
         return _serve(loader, Card.read(folder / card).led_by(signature), chosen, (host, port), log, stop)
     except StartError as error:
         log.write("critical", str(error), **({"start_failure": "card"} if isinstance(error, CardError) else {}))
@@ -87,6 +90,13 @@ def serve(
         return 1
     finally:
         log.close()
+
+
+def _check(loader: Any, card: Card, settings: Settings, log: Log) -> int:
+    from .models.loaded import LoadedModel
+    from .telemetry.metrics import Metrics
+
+    return 0 if LoadedModel(card, loader, log, Metrics()).load(_warmups(card, settings), lambda: None) else 1
 
 
 def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int], log: Log, stop: _Stop) -> int:
@@ -181,7 +191,7 @@ def _settings(settings: Optional[Settings], argv: List[str], log: Log) -> Tuple[
     try:
         chosen = (settings or Settings()).with_environment(os.environ)
         host, port = _ALL, choose_port(chosen, os.environ)
-        words = [word for word in argv if word != "serve"]
+        words = [word for word in argv if word not in ("serve", "check")]
         while words:
             name, _, value = words.pop(0).partition("=")
             if name not in ("--port", "--host") or not (value or words):

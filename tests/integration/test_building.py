@@ -53,6 +53,23 @@ def retrained(desk: Path) -> None:
     file.write_bytes(pickle.dumps(model))
 
 
+# the sample -----------------------------------------------------------------------------------------
+
+
+def test_sample_rows_are_predicted_in_the_image(desk: Path, fresh_name: Name) -> None:
+    """A build whose model fails on the user's own rows says where, each time, before any service is started."""
+    (desk / "rows.json").write_text("[[5.1, 3.5, 1.4, 0.2]]")
+    code = desk / "predict.py"
+    code.write_text("def predict(model, instances):\n    return [{}['species'] for _ in instances]\n")
+    words = ("build", "model.pkl", "--predictor", code, "--sample", "rows.json", "--name", fresh_name("sampled"))
+    for _ in range(2):
+        failed = refused(6, "check_failed", *words, cwd=desk)
+        assert "KeyError: 'species'" in failed["error"]["message"]
+        assert "predict.py:2" in failed["error"]["hint"]
+    code.write_text("def predict(model, instances):\n    return ['setosa' for _ in instances]\n")
+    assert told(*words, cwd=desk)["cached"] is False
+
+
 # tags -----------------------------------------------------------------------------------------------
 
 
