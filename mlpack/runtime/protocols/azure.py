@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List
 
+from ..card import Signature
 from ..errors import BadInputError
 from ..http.messages import Request, Response, Route
 from ..models.registry import ModelRegistry
@@ -12,7 +13,17 @@ from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
 from .own import OWN_ERRORS
-from .schemas import Operation, any_of, array, prediction_schema, record
+from .schemas import (
+    Operation,
+    Schema,
+    any_of,
+    array,
+    bodies_schema,
+    columns_schema,
+    prediction_schema,
+    rows_schema,
+    split_schema,
+)
 from .served_model import ServedModel, ServedModels
 
 _FORMS = ("data", "input_data")
@@ -32,7 +43,9 @@ class Azure:
         """What the routes take and answer, by path."""
         signatures = model.card.signatures
         answer = array(any_of([prediction_schema(one) for one in signatures]))
-        taken = {"anyOf": [record(data={}), record(input_data={})]}
+        taken = bodies_schema(
+            signatures, lambda one: dict.fromkeys(_FORMS, _rows_or_table(one, model.max_rows)), ("params",)
+        )
         return {"/score": Operation.json(answer, taken, {"data": model.example(signatures[0])["instances"]})}
 
     async def score(self, request: Request) -> Response:
@@ -54,3 +67,8 @@ class Azure:
         else:
             outputs = await model.instances(request, signature, value, infinite=infinite)
         return Response(200, dump(predictions(outputs)))
+
+
+def _rows_or_table(signature: Signature, max_rows: int) -> Schema:
+    made = (rows_schema, columns_schema, split_schema)
+    return any_of([schema(signature, max_rows) for schema in made])

@@ -52,9 +52,12 @@ class OpenApi:
         for name, contract in contracts(self._registry, self._settings):
             operations = contract.described(model)
             for route in contract.routes():
+                operation = operations.get(route.path, Operation())
+                if not operation.offered:
+                    continue
                 form = cast("ErrorForm", route.write_error)
                 forms.setdefault(form.name, form)
-                described = _operation(name, route, operations.get(route.path, Operation()), form)
+                described = _operation(name, route, operation, form, model)
                 paths.setdefault(route.path, {}).setdefault(route.method.lower(), described)
         return {
             "openapi": "3.1.0",
@@ -69,10 +72,19 @@ class OpenApi:
         }
 
 
-def _operation(contract: str, route: Route, operation: Operation, form: ErrorForm) -> Dict[str, Any]:
+def _operation(
+    contract: str, route: Route, operation: Operation, form: ErrorForm, model: ServedModel
+) -> Dict[str, Any]:
+    versions = (model.version,) if operation.versions is None else operation.versions
+    values = {"model": [model.card.name], "version": list(versions), "label": ["latest"]}
     names = re.findall(r"\{(\w+)\}", route.path)
-    parameters: List[Dict[str, Any]] = [{"name": one, "in": "path", "required": True, "schema": TEXT} for one in names]
-    parameters += [{"name": one, "in": "query", "required": False, "schema": TEXT} for one in operation.query]
+    parameters: List[Dict[str, Any]] = [
+        {"name": one, "in": "path", "required": True, "schema": {"enum": values[one]} if one in values else TEXT}
+        for one in names
+    ]
+    parameters += [
+        {"name": one, "in": "query", "required": False, "schema": schema} for one, schema in operation.query.items()
+    ]
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{form.name}"}}}
     success: Dict[str, Any] = {"description": "The answer."}
     if operation.answer:

@@ -17,7 +17,19 @@ from .encoding.fitting import NUMPY
 from .encoding.text import dump, parse
 from .encoding.wire_tensors import Part, read_tensors, split_body, write_tensor
 from .error_form import ErrorForm
-from .schemas import BINARY, FLAG, JSON, OBJECT, TEXT, Operation, array, record
+from .schemas import (
+    BINARY,
+    FLAG,
+    JSON,
+    OBJECT,
+    TEXT,
+    Operation,
+    Schema,
+    array,
+    bodies_schema,
+    record,
+    value_schema,
+)
 from .served_model import ServedModel, ServedModels
 
 TEXT_ERRORS = ErrorForm("text_form", {"error": TEXT}, lambda error: {"error": error.message})
@@ -59,7 +71,7 @@ class OpenInference:
             Route("POST", "/v2/repository/models/{model}/unload", self.unload, TEXT_ERRORS, fast=True),
         ]
 
-    def described(self, _model: ServedModel) -> Dict[str, Operation]:
+    def described(self, served: ServedModel) -> Dict[str, Operation]:
         """What the routes take and answer, by path."""
         tensors = array(record(name=TEXT, datatype=TEXT, shape=array({"type": "integer"})))
         model = Operation.json(record(name=TEXT, platform=TEXT, inputs=tensors, outputs=tensors))
@@ -67,9 +79,8 @@ class OpenInference:
         config = Operation.json(record(name=TEXT, input={"type": "array"}, output={"type": "array"}))
         octets = "application/octet-stream"
         outputs = record(model_name=TEXT, model_version=TEXT, outputs=tensors)
-        infer = Operation(
-            {JSON: outputs, octets: BINARY}, {JSON: {"schema": record(inputs=tensors)}, octets: {"schema": BINARY}}
-        )
+        taken = bodies_schema(served.card.signatures, lambda one: {"inputs": _inputs_schema(one)}, known={"id": TEXT})
+        infer = Operation({JSON: outputs, octets: BINARY}, {JSON: {"schema": taken}, octets: {"schema": BINARY}})
         found = {
             "/v2": Operation.json(record(name=TEXT, version=TEXT, extensions=array(TEXT))),
             "/v2/health/live": Operation.json(record(live=FLAG)),
@@ -77,6 +88,7 @@ class OpenInference:
             "/v2/models": Operation.json(record(models=array(TEXT))),
             "/v2/repository/index": Operation.json(array(record(name=TEXT, state=TEXT))),
             "/v2/repository/models/{model}/load": Operation.json(OBJECT),
+            "/v2/repository/models/{model}/unload": Operation(offered=False),
         }
         for prefix in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
             found[prefix] = model
@@ -165,6 +177,27 @@ class OpenInference:
         reason = self._registry.why_not_ready(entry)
         state = "UNAVAILABLE" if reason else "READY"
         return {"name": entry.card.name, "version": entry.version, "state": state, "reason": reason}
+
+
+def _inputs_schema(signature: Signature) -> Schema:
+    """The list of input tensors. JSON Schema cannot say that `data` has as many values as `shape` says."""
+    tensors = []
+    for spec in signature.inputs:
+        sizes: List[Schema] = [{"type": "integer", "minimum": 1}]
+        sizes += [{"const": size} if isinstance(size, int) and size >= 0 else sizes[0] for size in spec.shape[1:]]
+        tensors.append(
+            record(
+                name={"const": spec.name},
+                datatype={"const": spec.dtype},
+                shape={"type": "array", "prefixItems": sizes, "items": False, "minItems": len(sizes)},
+                data={
+                    "type": "array",
+                    "items": value_schema(spec.dtype),
+                    "description": "As many values as `shape` says.",
+                },
+            )
+        )
+    return {"type": "array", "prefixItems": tensors, "items": False, "minItems": len(tensors)}
 
 
 def _response(

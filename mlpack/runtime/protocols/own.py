@@ -12,7 +12,7 @@ from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
 from .error_form import ErrorForm
-from .schemas import OBJECT, TEXT, Operation, predictions_schema, record, request_schema
+from .schemas import OBJECT, TEXT, Operation, method_query, predictions_schema, record, request_schema
 from .served_model import ServedModel, ServedModels
 
 OWN_ERRORS = ErrorForm(
@@ -76,7 +76,8 @@ def prediction(model: ServedModel) -> Operation:
     """What `/predict` takes and answers."""
     signatures = model.card.signatures
     example = model.example(signatures[0])
-    return Operation.json(predictions_schema(signatures), request_schema(signatures), example, ("method",))
+    taken = request_schema(signatures, model.max_rows)
+    return Operation.json(predictions_schema(signatures), taken, example, method_query(signatures))
 
 
 async def answer(request: Request, model: ServedModel) -> Response:

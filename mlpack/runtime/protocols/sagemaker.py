@@ -16,7 +16,19 @@ from .encoding.csv_rows import read_csv, read_lines, write_csv, write_lines
 from .encoding.npy import read_npy, write_npy
 from .encoding.text import dump, parse
 from .mlflow import MLFLOW_ERRORS, Body
-from .schemas import BINARY, TEXT, Operation, predictions_schema, record, rows_schema
+from .schemas import (
+    BINARY,
+    TEXT,
+    Operation,
+    Schema,
+    any_of,
+    bodies_schema,
+    columns_schema,
+    method_query,
+    predictions_schema,
+    rows_schema,
+    split_schema,
+)
 from .served_model import ServedModel, ServedModels
 
 _JSON, _CSV, _LINES, _NPY = "application/json", "text/csv", "application/jsonlines", "application/x-npy"
@@ -40,16 +52,15 @@ class SageMaker:
     def described(self, model: ServedModel) -> Dict[str, Operation]:
         """What the routes take and answer, by path."""
         signatures = model.card.signatures
-        rows = rows_schema(signatures)
-        tables = [record(**{form: {}}) for form in ("dataframe_split", "dataframe_records", "inputs")]
-        taken = {"anyOf": [rows, *tables, record(instances=rows)]}
+        rows = rows_schema(signatures[0], model.max_rows)
+        taken = any_of([rows, bodies_schema(signatures, lambda one: _forms(one, model.max_rows), ("params",))])
         body = {
             _JSON: {"schema": taken, "example": model.example(signatures[0])},
             **{media: {"schema": TEXT} for media in (_CSV, _LINES)},
             _NPY: {"schema": BINARY},
         }
         answer = {_JSON: predictions_schema(signatures), _CSV: TEXT, _LINES: TEXT, _NPY: BINARY}
-        return {"/invocations": Operation(answer, body, ("method",))}
+        return {"/invocations": Operation(answer, body, method_query(signatures))}
 
     async def ping(self, _request: Request) -> Response:
         """200 and nothing else when the model has answered its warm-up, else 503 with the reason."""
@@ -103,3 +114,13 @@ def _wanted(accept: str) -> str:
         if name in ("", "*/*", "application/*", *_TYPES):
             return name if name in _TYPES else _JSON
     raise NotAcceptableError(f"the answer can be {', '.join(_TYPES)}, not {accept[:100]}")
+
+
+def _forms(signature: Signature, max_rows: int) -> Dict[str, Schema]:
+    rows = rows_schema(signature, max_rows)
+    return {
+        "dataframe_split": split_schema(signature, max_rows),
+        "dataframe_records": rows,
+        "instances": rows,
+        "inputs": any_of([rows, columns_schema(signature, max_rows)]),
+    }

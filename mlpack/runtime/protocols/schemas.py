@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ..card import Signature, TensorSpec
 
@@ -18,20 +18,27 @@ _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
 class Operation(NamedTuple):
     """What a route answers with 200 and what it takes, each as a schema (and perhaps an example) by media type.
 
-    `query` names the parameters of the query that it reads.
+    `query` has a schema for each parameter of the query that it reads, `versions` the values of a path's `{version}` (None:
+    the model's). A route that refuses every request is not `offered`.
     """
 
     answer: Dict[str, Schema] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
     body: Optional[Dict[str, Any]] = None
-    query: Tuple[str, ...] = ()
+    query: Mapping[str, Schema] = {}
+    versions: Optional[Tuple[str, ...]] = None
+    offered: bool = True
 
     @classmethod
     def json(
-        cls, answer: Schema, body: Optional[Schema] = None, example: Any = None, query: Tuple[str, ...] = ()
+        cls,
+        answer: Schema,
+        body: Optional[Schema] = None,
+        example: Any = None,
+        query: Optional[Mapping[str, Schema]] = None,
     ) -> Operation:
         """JSON, both ways."""
         taken = None if body is None else {"schema": body, **({} if example is None else {"example": example})}
-        return cls({JSON: answer}, None if taken is None else {JSON: taken}, query)
+        return cls({JSON: answer}, None if taken is None else {JSON: taken}, query or {})
 
 
 def record(**properties: Schema) -> Schema:
@@ -49,47 +56,99 @@ def predictions_schema(signatures: Tuple[Signature, ...]) -> Schema:
     return record(predictions=array(any_of([prediction_schema(one) for one in signatures])))
 
 
-def rows_schema(signatures: Tuple[Signature, ...]) -> Schema:
-    """A list of rows, of any of the signatures."""
-    return array(any_of([row_schema(one) for one in signatures]))
+def bodies_schema(
+    signatures: Tuple[Signature, ...],
+    forms: Callable[[Signature], Dict[str, Schema]],
+    parameters: Tuple[str, ...] = ("parameters",),
+    known: Optional[Mapping[str, Schema]] = None,
+) -> Schema:
+    """A body with one of the forms, for any of the signatures; one with rows of another kind than the default's names it.
+
+    `parameters` are the keys that may hold `{"method": ...}`, `known` further keys.
+    """
+    found: List[Schema] = []
+    for position, group in enumerate(_alike(signatures)):
+        method = {"type": "object", "properties": {"method": {"enum": [one.name for one in group]}}}
+        if position:
+            method["required"] = ["method"]
+        for name, schema in forms(group[0]).items():
+            more = {**(known or {}), **dict.fromkeys(parameters, method)}
+            found.append(
+                {
+                    "type": "object",
+                    "required": [name, *(parameters[:1] if position else ())],
+                    "properties": {name: schema, **more},
+                    "additionalProperties": False,
+                }
+            )
+    return any_of(found)
 
 
-def request_schema(signatures: Tuple[Signature, ...]) -> Schema:
+def method_query(signatures: Tuple[Signature, ...]) -> Dict[str, Schema]:
+    """The parameter `method` of the query, where all signatures take the same rows."""
+    return {"method": {"enum": [one.name for one in signatures]}} if len(_alike(signatures)) == 1 else {}
+
+
+def request_schema(signatures: Tuple[Signature, ...], max_rows: int) -> Schema:
     """A body of /predict, for any of the signatures."""
-    row = any_of([row_schema(one) for one in signatures])
-    parameters = {"type": "object", "properties": {"method": {"enum": [one.name for one in signatures]}}}
-    forms: List[Tuple[str, Schema]] = [
-        ("instances", {"type": "array", "items": row, "minItems": 1}),
-        ("features", row),
-        ("columns", {"type": "object", "additionalProperties": {"type": "array"}}),
-    ]
+    return bodies_schema(
+        signatures,
+        lambda one: {
+            "instances": rows_schema(one, max_rows),
+            "features": row_schema(one),
+            "columns": columns_schema(one, max_rows),
+        },
+    )
+
+
+def rows_schema(signature: Signature, max_rows: int) -> Schema:
+    """A list of rows."""
+    return {"type": "array", "items": row_schema(signature), "maxItems": max_rows}
+
+
+def columns_schema(signature: Signature, max_rows: int) -> Schema:
+    """A list of values for each column, or for a matrix its rows under the name of its tensor."""
+    if _is_raw(signature):
+        cells: Dict[str, Schema] = {}
+        forms: List[Schema] = [{"type": "object", "additionalProperties": {"type": "array"}, "minProperties": 1}]
+    elif signature.layout == "matrix":
+        cells = _columns(signature)
+        forms = [_object({signature.inputs[0].name: rows_schema(signature, max_rows)})]
+    else:
+        cells, forms = _cells(signature), []
+    if cells:
+        lists = {name: {"type": "array", "items": cell, "maxItems": max_rows} for name, cell in cells.items()}
+        forms.append({**_object(lists), **({"description": "Lists of the same length."} if len(cells) > 1 else {})})
+    return any_of(forms)
+
+
+def split_schema(signature: Signature, max_rows: int) -> Schema:
+    """A table of column names and rows, as pandas writes a frame with `orient="split"`."""
+    cells = {} if _is_raw(signature) else _columns(signature) if signature.layout == "matrix" else _cells(signature)
+    row = _tuple(list(cells.values())) if cells else row_schema(signature)
+    columns: Schema = {"const": list(cells)} if cells else {"type": "array", "maxItems": 0}
+    data = {"type": "array", "items": row, "maxItems": max_rows}
     return {
-        "oneOf": [
-            {
-                "type": "object",
-                "required": [name],
-                "properties": {name: schema, "parameters": parameters},
-                "additionalProperties": False,
-            }
-            for name, schema in forms
-        ]
+        "type": "object",
+        "required": ["data"],
+        "properties": {"columns": columns, "index": {"type": "array"}, "data": data},
+        "additionalProperties": False,
     }
 
 
 def row_schema(signature: Signature) -> Schema:
     """One instance: a list in the signature's order, an object by name, or one value."""
-    if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
+    if _is_raw(signature):
         return {}
     if signature.layout == "matrix":
-        spec = signature.inputs[0]
-        width = spec.shape[-1]
-        count = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
-        cells = {name: _value(spec.dtype) for name in signature.columns if count == len(signature.columns)}
-        return any_of([_list(_value(spec.dtype), count), *([_object(cells)] if cells else [])])
-    cells = {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+        cells = _columns(signature)
+        return any_of(
+            [_list(value_schema(signature.inputs[0].dtype), _width(signature)), *([_object(cells)] if cells else [])]
+        )
+    cells = _cells(signature)
     forms = [_object(cells)]
     if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
-        forms.append({"type": "array", "prefixItems": list(cells.values()), "items": False, "minItems": len(cells)})
+        forms.append(_tuple(list(cells.values())))
     if len(cells) == 1:
         forms.append(next(iter(cells.values())))
     return any_of(forms)
@@ -115,10 +174,45 @@ def any_of(schemas: List[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
+def _alike(signatures: Tuple[Signature, ...]) -> List[List[Signature]]:
+    """The signatures in groups that take the same rows, that of the default first."""
+    groups: List[List[Signature]] = []
+    for one in signatures:
+        group = next((group for group in groups if row_schema(group[0]) == row_schema(one)), None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
+
+
+def _is_raw(signature: Signature) -> bool:
+    return bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
+
+
+def _width(signature: Signature) -> Optional[int]:
+    width = signature.inputs[0].shape[-1]
+    return width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
+
+
+def _columns(signature: Signature) -> Dict[str, Schema]:
+    """The columns of a matrix, none where they have no names."""
+    dtype = signature.inputs[0].dtype
+    return {name: value_schema(dtype) for name in signature.columns if _width(signature) == len(signature.columns)}
+
+
+def _cells(signature: Signature) -> Dict[str, Schema]:
+    return {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+
+
+def _tuple(items: List[Schema]) -> Schema:
+    return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
+
+
 def _tensor(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
-    schema = _value(spec.dtype)
+    schema = value_schema(spec.dtype)
     if assumed:
         schema = {"type": [*schema["type"], "boolean"]}
     if answered and spec.dtype == "BYTES":
@@ -142,7 +236,8 @@ def _object(properties: Dict[str, Schema]) -> Schema:
     }
 
 
-def _value(dtype: str) -> Schema:
+def value_schema(dtype: str) -> Schema:
+    """One value of a dtype; null stands for a missing number or text."""
     if dtype == "BOOL":
         return {"type": "boolean"}
     if dtype == "BYTES":

@@ -14,7 +14,19 @@ from .encoding.binary import as_text, from_base64
 from .encoding.casting import shown
 from .encoding.text import dump, dump_with_tokens, parse
 from .openinference import TEXT_ERRORS
-from .schemas import FLAG, OBJECT, TEXT, Operation, array, predictions_schema, record, rows_schema
+from .schemas import (
+    FLAG,
+    OBJECT,
+    TEXT,
+    Operation,
+    any_of,
+    array,
+    bodies_schema,
+    columns_schema,
+    predictions_schema,
+    record,
+    rows_schema,
+)
 from .served_model import ServedModel, ServedModels
 
 _DEFAULT = "serving_default"
@@ -62,13 +74,23 @@ class TfServing:
         metadata = Operation.json(record(model_spec=OBJECT, metadata=OBJECT))
         predict = Operation.json(
             {"anyOf": [predictions_schema(signatures), record(outputs={})]},
-            {"anyOf": [record(instances=rows_schema(signatures)), record(inputs={})]},
+            bodies_schema(
+                signatures,
+                lambda one: {
+                    "instances": rows_schema(one, model.max_rows),
+                    "inputs": any_of([rows_schema(one, model.max_rows), columns_schema(one, model.max_rows)]),
+                },
+                known={"signature_name": {"enum": ["", _DEFAULT]}},
+            ),
             model.example(signatures[0]),
-        )
+        )._replace(versions=(_number(model.version),))
+        status = status._replace(versions=predict.versions)
+        metadata = metadata._replace(versions=predict.versions)
         found = {"/v1/models": Operation.json(record(models=array(TEXT)))}
         for version in ("", "/versions/{version}", "/labels/{label}"):
             prefix = "/v1/models/{model}" + version
             found.update({prefix: status, f"{prefix}/metadata": metadata, f"{prefix}:predict": predict})
+            found[f"{prefix}:{{verb}}"] = Operation(offered=False)
         return found
 
     async def predict(self, request: Request) -> Response:
