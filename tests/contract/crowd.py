@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-from tests.contract.served import HELD, Answer, Server
+from tests.contract.served import BUSY, HELD, Answer, Server, within
 
 HOLDS = 10  # the code of a row that keeps the model busy while the server's folder has the file HELD
 
@@ -20,6 +20,8 @@ class Crowd:
         self._rows = 0
         self.busy = self.ask(*[[HOLDS, 0.0]] * rows)
         self.all_wait()
+        # A request that comes before the model begins would be answered by the same call.
+        within((server.folder / BUSY).exists, server.text)
 
     def ask(self, *rows: list[float], method: str = "", headers: dict[str, str] | None = None) -> Future[Answer]:
         """One more."""
@@ -43,6 +45,7 @@ class Crowd:
 @contextmanager
 def crowd(server: Server, rows: int = 1) -> Iterator[Crowd]:
     """The model is busy with a request of so many rows until the crowd goes, or the `with` is left."""
+    (server.folder / BUSY).unlink(missing_ok=True)
     (server.folder / HELD).touch()
     with ThreadPoolExecutor(40) as pool:
         try:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SKLEARN_LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader.py"
 PATIENCE_S = 180  # how long anything may take on a busy machine; nothing is proven by how quick it was
 HELD = "held"  # while the folder has this file, a model that asks for it stays busy
+BUSY = "busy"  # the file that such a model writes when it begins
 
 SERVE = """import sys
 from mlpack.runtime.cpus import limit_threads

@@ -36,6 +36,8 @@ def predict(model, signature, inputs):
     for code, value in rows[:, :2]:
         if code == 1 and os.path.exists("held"):
             time.sleep(value)
+        if code == 10:
+            open("busy", "w").close()
         while code == 10 and os.path.exists("held"):
             time.sleep(0.005)
         if code == 2:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,13 @@ def test_a_predictor_may_use_what_needs_a_task() -> None:
 
 def test_a_stopped_model_fails_what_waits() -> None:
     """Calls that wait when it stops, and those that come afterwards, get an error at once."""
-    entry = loaded(started=False)
+
+    def load(*given: Any) -> Any:
+        while not predictor._stopping:
+            time.sleep(0.001)
+        return loader().load(*given)
+
+    entry = loaded(started=False, load=SimpleNamespace(load=load, predict=loader().predict))
     predictor: Any = entry.predictor
 
     async def run() -> None:
@@ -123,8 +130,7 @@ def test_a_stopped_model_fails_what_waits() -> None:
         waits = asyncio.create_task(predictor.predict(call))
         await asyncio.sleep(0.01)
         predictor.start([], lambda: None)
-        predictor._stopping = True  # before the thread has loaded the model
-        await asyncio.to_thread(predictor.stop, 30)
+        assert await asyncio.to_thread(predictor.stop, 30)
         with pytest.raises(NotReadyError, match="stopped"):
             await asyncio.wait_for(waits, 30)
         with pytest.raises(NotReadyError, match="stopped"):
