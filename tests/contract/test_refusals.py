@@ -50,7 +50,6 @@ BAD_BODIES: list[tuple[str, Any, int, str]] = [
         "bad_input",
     ),
     ("a column missing in columns", {"columns": {name: [1] for name in models.IRIS_COLUMNS[:3]}}, 400, "bad_input"),
-    ("no rows", {"instances": []}, 400, "bad_input"),
     ("rows that are an object", {"instances": NAMED}, 400, "bad_input"),
     ("rows that are null", {"instances": None}, 400, "bad_input"),
     ("one row without its list", {"instances": GOOD}, 400, "bad_input"),

@@ -47,7 +47,6 @@ def test_both_keys_or_none_are_400(iris: Server) -> None:
         {"signature_name": "predict"},
         [],
         None,
-        {"instances": []},
     ]
     for body in bodies:
         answer = asked(iris, body)

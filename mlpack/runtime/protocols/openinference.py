@@ -28,6 +28,7 @@ from .schemas import (
     array,
     bodies_schema,
     record,
+    tensor_schema,
     value_schema,
 )
 from .served_model import ServedModel, ServedModels
@@ -79,7 +80,9 @@ class OpenInference:
         config = Operation.json(record(name=TEXT, input={"type": "array"}, output={"type": "array"}))
         octets = "application/octet-stream"
         outputs = record(model_name=TEXT, model_version=TEXT, outputs=tensors)
-        taken = bodies_schema(served.card.signatures, lambda one: {"inputs": _inputs_schema(one)}, known={"id": TEXT})
+        taken = bodies_schema(
+            served.card.signatures, lambda one: {"inputs": _inputs_schema(one)}, known={"id": TEXT}, more=True
+        )
         infer = Operation({JSON: outputs, octets: BINARY}, {JSON: {"schema": taken}, octets: {"schema": BINARY}})
         found = {
             "/v2": Operation.json(record(name=TEXT, version=TEXT, extensions=array(TEXT))),
@@ -102,6 +105,8 @@ class OpenInference:
         document = parse(body, tokens=True)  # Triton's own client writes NaN so
         if type(document) is not dict:
             raise BadInputError(f'the body must be an object with "inputs", not {shown(document)}')
+        if type(document.get("id", "")) is not str:
+            raise BadInputError(f"the id must be a string, not {shown(document['id'])}")
         signature = model.chosen(document.get("parameters"))
         arrays = read_tensors(document.get("inputs"), binary, model.max_rows, infinite=b"Infinity" in body)
         wanted = _wanted(document, signature)
@@ -191,13 +196,17 @@ def _inputs_schema(signature: Signature) -> Schema:
                 datatype={"const": spec.dtype},
                 shape={"type": "array", "prefixItems": sizes, "items": False, "minItems": len(sizes)},
                 data={
-                    "type": "array",
-                    "items": value_schema(spec.dtype),
+                    "anyOf": [{"type": "array", "items": one, "minItems": 1} for one in _flat_or_nested(spec)],
                     "description": "As many values as `shape` says.",
                 },
             )
         )
     return {"type": "array", "prefixItems": tensors, "items": False, "minItems": len(tensors)}
+
+
+def _flat_or_nested(spec: TensorSpec) -> List[Schema]:
+    flat = value_schema(spec.dtype)
+    return [flat] if len(spec.shape) == 1 else [flat, tensor_schema(spec)]
 
 
 def _response(

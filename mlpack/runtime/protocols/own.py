@@ -90,8 +90,9 @@ async def answer(request: Request, model: ServedModel) -> Response:
         if method is not None:
             signature = model.signature(method)
         form, value, parameters = _read(parse(body))
-        if method is None and parameters is not None:
-            signature = model.chosen(parameters)
+        if parameters is not None:
+            chosen = model.chosen(parameters)
+            signature = chosen if method is None else signature
         if form == "columns":
             outputs = await model.columns(request, signature, value)
         else:

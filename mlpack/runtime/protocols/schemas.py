@@ -12,6 +12,7 @@ FLAG: Schema = {"type": "boolean"}
 BINARY: Schema = {"type": "string", "format": "binary"}
 OBJECT: Schema = {"type": "object"}
 JSON = "application/json"
+_OVERFLOW = {"FP16": 65520.0, "FP32": 2.0**128 - 2.0**103}  # the least numbers that round to infinity
 _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
 
 
@@ -61,24 +62,28 @@ def bodies_schema(
     forms: Callable[[Signature], Dict[str, Schema]],
     parameters: Tuple[str, ...] = ("parameters",),
     known: Optional[Mapping[str, Schema]] = None,
+    *,
+    more: bool = False,
 ) -> Schema:
     """A body with one of the forms, for any of the signatures; one with rows of another kind than the default's names it.
 
-    `parameters` are the keys that may hold `{"method": ...}`, `known` further keys.
+    `parameters` are the keys that may hold `{"method": ...}`, `known` further keys; with `more` any others are ignored.
     """
     found: List[Schema] = []
     for position, group in enumerate(_alike(signatures)):
-        method = {"type": "object", "properties": {"method": {"enum": [one.name for one in group]}}}
-        if position:
-            method["required"] = ["method"]
+        names: List[Optional[str]] = [one.name for one in group]
+        method: Schema = {"type": "object", "properties": {"method": {"enum": names}}, "required": ["method"]}
+        if not position:
+            names.append(None)  # null, like no method, means the default
+            method = {"type": ["object", "null"], "properties": method["properties"]}
         for name, schema in forms(group[0]).items():
-            more = {**(known or {}), **dict.fromkeys(parameters, method)}
+            others = {**(known or {}), **dict.fromkeys(parameters, method)}
             found.append(
                 {
                     "type": "object",
                     "required": [name, *(parameters[:1] if position else ())],
-                    "properties": {name: schema, **more},
-                    "additionalProperties": False,
+                    "properties": {name: schema, **others},
+                    **({} if more else {"additionalProperties": False}),
                 }
             )
     return any_of(found)
@@ -102,8 +107,8 @@ def request_schema(signatures: Tuple[Signature, ...], max_rows: int) -> Schema:
 
 
 def rows_schema(signature: Signature, max_rows: int) -> Schema:
-    """A list of rows."""
-    return {"type": "array", "items": row_schema(signature), "maxItems": max_rows}
+    """A list of rows, all of the same kind: lists, objects, or values."""
+    return any_of([{"type": "array", "items": form, "maxItems": max_rows} for form in _row_forms(signature)])
 
 
 def columns_schema(signature: Signature, max_rows: int) -> Schema:
@@ -126,32 +131,19 @@ def split_schema(signature: Signature, max_rows: int) -> Schema:
     """A table of column names and rows, as pandas writes a frame with `orient="split"`."""
     cells = {} if _is_raw(signature) else _columns(signature) if signature.layout == "matrix" else _cells(signature)
     row = _tuple(list(cells.values())) if cells else row_schema(signature)
-    columns: Schema = {"const": list(cells)} if cells else {"type": "array", "maxItems": 0}
+    columns: Schema = {"enum": [list(cells), None]} if cells else {"type": "array", "maxItems": 0}
     data = {"type": "array", "items": row, "maxItems": max_rows}
     return {
         "type": "object",
         "required": ["data"],
-        "properties": {"columns": columns, "index": {"type": "array"}, "data": data},
+        "properties": {"columns": columns, "index": {}, "data": data},
         "additionalProperties": False,
     }
 
 
 def row_schema(signature: Signature) -> Schema:
     """One instance: a list in the signature's order, an object by name, or one value."""
-    if _is_raw(signature):
-        return {}
-    if signature.layout == "matrix":
-        cells = _columns(signature)
-        return any_of(
-            [_list(value_schema(signature.inputs[0].dtype), _width(signature)), *([_object(cells)] if cells else [])]
-        )
-    cells = _cells(signature)
-    forms = [_object(cells)]
-    if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
-        forms.append(_tuple(list(cells.values())))
-    if len(cells) == 1:
-        forms.append(next(iter(cells.values())))
-    return any_of(forms)
+    return any_of(_row_forms(signature))
 
 
 def prediction_schema(signature: Signature) -> Schema:
@@ -159,7 +151,7 @@ def prediction_schema(signature: Signature) -> Schema:
     if not signature.outputs:
         return {}
     cells = {
-        spec.name: {} if spec.name in signature.raw else _tensor(spec, answered=signature.classes is None)
+        spec.name: {} if spec.name in signature.raw else tensor_schema(spec, answered=signature.classes is None)
         for spec in signature.outputs
     }
     return next(iter(cells.values())) if len(cells) == 1 else _object(cells)
@@ -186,6 +178,22 @@ def _alike(signatures: Tuple[Signature, ...]) -> List[List[Signature]]:
     return groups
 
 
+def _row_forms(signature: Signature) -> List[Schema]:
+    if _is_raw(signature):
+        return [{}]
+    if signature.layout == "matrix":
+        cells = _columns(signature)
+        row = _list(value_schema(signature.inputs[0].dtype), _width(signature))
+        return [row, _object(cells)] if cells else [row]
+    cells = _cells(signature)
+    forms = [_object(cells)]
+    if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
+        forms.append(_tuple(list(cells.values())))
+    if len(cells) == 1:
+        forms.append(next(iter(cells.values())))
+    return forms
+
+
 def _is_raw(signature: Signature) -> bool:
     return bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
 
@@ -202,14 +210,15 @@ def _columns(signature: Signature) -> Dict[str, Schema]:
 
 
 def _cells(signature: Signature) -> Dict[str, Schema]:
-    return {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+    return {spec.name: tensor_schema(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
 
 
 def _tuple(items: List[Schema]) -> Schema:
     return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
 
 
-def _tensor(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
+def tensor_schema(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
+    """A tensor's part of one row, as nested lists."""
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = value_schema(spec.dtype)
@@ -243,7 +252,9 @@ def value_schema(dtype: str) -> Schema:
     if dtype == "BYTES":
         return {"type": ["string", "null"]}
     if dtype.startswith("FP"):
-        return {"type": ["number", "null"]}
+        limit = _OVERFLOW.get(dtype)
+        bounds = {} if limit is None else {"exclusiveMinimum": -limit, "exclusiveMaximum": limit}
+        return {"type": ["number", "null"], **bounds}
     bits = _BOUNDS.get(dtype)
     low, high = (0, 2 ** int(dtype[4:]) - 1) if bits is None else (-(2**bits), 2**bits - 1)
     return {"type": "integer", "minimum": low, "maximum": high}

@@ -6,6 +6,8 @@ import asyncio
 from functools import lru_cache
 from typing import Any, Awaitable, Dict, List, Optional
 
+import numpy as np
+
 from ..card import Card, Signature
 from ..errors import BadInputError, NotReadyError, QueueFullError, RequestError, UnknownMethodError, UnknownVersionError
 from ..http.messages import Request, Response
@@ -77,7 +79,10 @@ class ServedModel:
         return _decoder(signature, self.max_rows, infinite)
 
     async def instances(self, request: Request, signature: Signature, rows: Any, *, infinite: bool = False) -> Arrays:
-        """The outputs for rows of JSON."""
+        """The outputs for rows of JSON; for no rows there are no predictions, and the model is not called."""
+        if type(rows) is list and not rows:
+            request.rows = 0
+            return _no_predictions(signature)
         inputs, request.rows = _decoder(signature, self.max_rows, infinite).decode(rows)
         return await self._predict(request, Call(signature, inputs, request.deadline, request.trace()))
 
@@ -159,6 +164,11 @@ class ServedModels:
         if entry.state.unverified:
             found["reason"] = entry.state.unverified
         return Response(200, dump(found))
+
+
+def _no_predictions(signature: Signature) -> Arrays:
+    names = [spec.name for spec in signature.outputs] or ["predictions"]
+    return {name: np.empty(0, dtype=object) for name in names}
 
 
 @lru_cache(maxsize=_MOST_DECODERS)

@@ -80,10 +80,10 @@ class TfServing:
                     "instances": rows_schema(one, model.max_rows),
                     "inputs": any_of([rows_schema(one, model.max_rows), columns_schema(one, model.max_rows)]),
                 },
-                known={"signature_name": {"enum": ["", _DEFAULT]}},
+                known={"signature_name": {"enum": ["", _DEFAULT, None]}},
             ),
             model.example(signatures[0]),
-        )._replace(versions=(_number(model.version),))
+        )._replace(versions=("0", _number(model.version)))  # 0: the newest
         status = status._replace(versions=predict.versions)
         metadata = metadata._replace(versions=predict.versions)
         found = {"/v1/models": Operation.json(record(models=array(TEXT)))}

@@ -17,6 +17,8 @@ from .rows import Rows
 from .tables import from_split
 from .text import dump, parse
 
+csv.field_size_limit(2**31 - 1)  # by default 131,072 characters; the body has a bound already
+
 _MISSING = frozenset(("", "nan", "NaN", "NA", "null"))
 _INFINITE = {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "Infinity")}
 _INTEGER = re.compile(r"\s*[+-]?\d{1,300}\s*", re.ASCII)
@@ -50,6 +52,8 @@ def read_csv(body: bytes, signature: Signature, rows: Rows) -> List[Any]:
         table = table[1:]
         order = dict(zip(rows.names, dtypes))
         dtypes = [order.get(name, "BYTES") for name in names] if rows.names and not rows.raw else dtypes
+    if not table:
+        raise BadInputError("the body has no rows")
     data = [
         [_cell(cell, dtype) for cell, dtype in zip_longest(line, dtypes[: len(line)], fillvalue="BYTES")]
         for line in table
@@ -61,10 +65,13 @@ def read_lines(body: bytes, max_rows: int) -> List[Any]:
     """The instances of a body of JSON Lines: each a row, a record, or `{"features": ...}`.
 
     Raises:
+        BadInputError: there is no line.
         BadJsonError: a line is not JSON.
         TooManyRowsError: more than `max_rows`.
     """
     lines = [line for line in body.split(b"\n") if line.strip()]
+    if not lines:
+        raise BadInputError("the body has no rows")
     if len(lines) > max_rows:
         raise _too_many(max_rows)
     found = []
