@@ -146,6 +146,20 @@ class Content:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnClass:
+    """The class of a model that no known package defines: its source, if the user includes it, decides how it is called.
+
+    `name` is the dotted name in the file. `signatures` has one for each method that such a class may have; the source tells
+    which it has. `arguments` are the input tensors if the method takes the values of a sample row one by one; their names
+    are the keys of the sample rows, or "" if the rows are lists.
+    """
+
+    name: str
+    signatures: tuple[Signature, ...] = ()
+    arguments: tuple[TensorSpec, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelInfo:
     """The description of a model file: kind, inputs and outputs, requirements, verdict. `inspect` returns it.
 
@@ -158,6 +172,7 @@ class ModelInfo:
     that cannot be served as it is. `names` are all names in the file that loading it resolves, by kind: `globals` of pickles
     (`module:qualified.name`), `types`, `operators`. The card lists them under `guard`, which allows no others in the image.
     Names of `framework_modules` (top-level modules) are not trusted, even if `requirements:` names their package.
+    `own_class` is set if the class that answers is of no known package.
     """
 
     path: Path
@@ -193,6 +208,7 @@ class ModelInfo:
     advice: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     framework_modules: tuple[str, ...] = ()
+    own_class: OwnClass | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -74,8 +74,9 @@ def refuse_unservable(info: ModelInfo) -> None:
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
             "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
         )
+    reason = reason_of(info.notices)
     raise ModelError(
-        f"{info.path.name} contains no object that can predict",
+        f"{info.path.name} contains no object that can predict{f': {reason}' if reason else ''}",
         hint="`mlpack inspect` shows its contents. To serve it with your own code, set `predictor: predict.py` in mlpack.yaml.",
     )
 

@@ -16,6 +16,7 @@ from mlpack.formats.sklearn.features import classes, feature_count, feature_name
 from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
+from mlpack.formats.sklearn.own_classes import own_class_of
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
@@ -224,6 +225,7 @@ class _Facts:
             options=self._options(inputs),
             names={"types": self.skops.names} if self.skops else {},
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
+            own_class=own_class_of(model, inputs, batchable=batchable),
         )
 
     def _framework(self, model: Estimator | None) -> str:

@@ -9,6 +9,7 @@ from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import Column, columns_of
 from mlpack.formats.sklearn.estimators import Estimator, count_of, estimator, sequence, shape
 from mlpack.formats.sklearn.features import (
+    answers_anything,
     class_labels,
     class_type,
     classes,
@@ -185,17 +186,19 @@ def signatures_of(
     if inputs.problem:
         return ()
     classifier = task(model) == "classifier"
+    unknown = answers_anything(model)
     return tuple(
         Signature(
             name=method,
             method=method,
             inputs=inputs.specs,
-            outputs=_outputs(model, method),
+            outputs=(TensorSpec(name=method, dtype="BYTES", shape=(-1,)),) if unknown else _outputs(model, method),
             layout=inputs.layout,
             classes=classes(model) if classifier and method in ("predict", "predict_proba") else None,
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
+            raw=(method,) if unknown else (),
             batchable=batchable,
             batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
