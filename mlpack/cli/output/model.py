@@ -26,10 +26,9 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
     if info.contents:
         console.text()
         console.text("It contains several objects:")
-        console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
-        keys = [content.key for content in info.contents if content.servable]
-        if keys and info.entry is None:
-            console.text(f"Serve one of them with --entry {keys[0]}")
+        console.table([(one.key, one.kind, one.detail, one.role.replace("_", " ")) for one in info.contents[:40]])
+        if info.servable and info.entry is None and not info.advice:
+            console.text(f"Serve one of them alone with --entry {info.servable[0].key}")
     if info.advice:
         console.text()
         console.text(f"It cannot be served as it is. {info.advice}")
