@@ -24,7 +24,7 @@ def opaque_model(path: Path, error: ModelError, inspect_file: Callable[[Path], M
     files = _files(path)
     if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
         raise error
-    requirements, missing = _packages_in(files, inspect_file)
+    requirements, missing = packages_in(files, inspect_file)
     return ModelInfo(
         path=path,
         format=USER_FORMAT,
@@ -56,8 +56,8 @@ def packages_of(infos: Sequence[ModelInfo]) -> tuple[tuple[Requirement, ...], tu
     return tuple(found.values()), tuple(sorted({name for info in infos for name in info.missing_modules}))
 
 
-def _packages_in(
-    files: Sequence[Path], inspect_file: Callable[[Path], ModelInfo] | None
+def packages_in(
+    files: Sequence[Path], inspect_file: Callable[[Path], ModelInfo] | None = None
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The packages of all files: by their format, else by the modules that their pickles name."""
     infos: list[ModelInfo] = []

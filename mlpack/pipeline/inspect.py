@@ -10,6 +10,7 @@ from typing import Any
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.artifacts.notice import notices
 from mlpack.discovery.candidates import candidates
+from mlpack.discovery.fitted_objects import fitted_object
 from mlpack.discovery.folder_files import FolderFile, chosen_of
 from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
 from mlpack.discovery.opaque import opaque_model
@@ -101,7 +102,7 @@ class _Inspection:
         if pickle is not None and pickle.problem:
             raise broken(place, pickle, found)
         artifact = self._artifact(place.path, place.size, open_tree(place.path), head=place.head, pickle=pickle)
-        info = self._recognise(artifact, found) or self._packed(artifact, found)
+        info = self._recognise(artifact, found) or self._packed(artifact, found) or fitted_object(artifact)
         if info is None:
             raise unknown(place, pickle, found, self.formats)
         return replace(

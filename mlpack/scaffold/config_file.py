@@ -51,10 +51,10 @@ def write_config(
         "include": _includes(info, target.parent),
         # The methods are known, but not the number of their columns.
         "sample_needed": (bool(info.methods) and not info.signatures and not info.contents)
-        or (stub is not None and not info.details.get("bundle", {}).get("inputs", True)),
+        or (stub is not None and ("call" in info.details or not info.details.get("bundle", {}).get("inputs", True))),
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
-        "weights": not info.contents or "parameters" in info.details,
+        "weights": "parameters" in info.details,
     }
     write_atomically(target, render("mlpack.yaml.j2", values))
     load_config(target)  # to verify the written file
@@ -65,6 +65,8 @@ def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force
     """Write the format's predict.py for this file, for the user to complete or check; None if the file needs none."""
     asked = [formats[info.format]] if info.format in formats else formats.values()  # a folder of parts has no format
     text = next((text for one in asked if (text := one.predictor_stub(info)) is not None), None)
+    if text is None and "call" in info.details:
+        text = render("predict_object.py.j2", {"file": info.path.name, **info.details["call"]})
     if text is None:
         return None
     target = folder / "predict.py"

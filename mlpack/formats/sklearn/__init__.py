@@ -11,6 +11,7 @@ from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.artifacts.notice import Notice, assumed, code_missing, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Format, Kind
+from mlpack.formats.sklearn.answerless import no_inputs
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.bundles import OWN_LOADER, bundle_notices, facts_of, predictor_of, role_of, with_roles
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
@@ -21,7 +22,7 @@ from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.own_classes import own_class_of
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
-from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
+from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
 from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
@@ -94,7 +95,7 @@ class SklearnFormat(Format):
             ) from error
 
     def predictor_stub(self, info: ModelInfo) -> str | None:
-        """The predict.py that chains the parts of a bundle, for the user to check."""
+        """The predict.py that chains the parts of a bundle, or forecasts a time series, for the user to check."""
         return predictor_of(info)
 
     def _inspect(self, artifact: Artifact) -> ModelInfo | None:
@@ -178,10 +179,7 @@ class _Facts:
         if model is None:  # e.g. a class with an estimator among its arguments: no method to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        problem = (
-            UNFITTED if model.get("steps") is None and never_fitted(model) else "it has no method to predict new rows"
-        )
-        inputs = inputs_of(model) if offered else Inputs(problem=problem)
+        inputs = inputs_of(model) if offered else no_inputs(model)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -232,6 +230,7 @@ class _Facts:
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
             own_class=own_class_of(model, inputs, batchable=batchable),
             role=role_of(value, self.methods),
+            advice=inputs.advice,
         )
 
     def _framework(self, model: Estimator | None) -> str:
@@ -284,7 +283,7 @@ class _Facts:
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{OWN_LOADER}"
-            warnings.append(no_signature(inputs.problem, what))
+            warnings.append(no_signature(inputs.problem, "" if inputs.advice else what))
         elif model is not None and core(model).kind is None:
             warnings.append(
                 f"{core(model).path} is not a known class: its methods are called by scikit-learn's conventions."

@@ -11,6 +11,7 @@ from mlpack.artifacts.notice import Notice, left_out, no_signature
 from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence
 from mlpack.formats.sklearn.features import class_labels, heads
 from mlpack.formats.sklearn.kinds import LABELS, TEXT
+from mlpack.formats.sklearn.likes import SERIES
 from mlpack.formats.sklearn.methods import Methods, task
 from mlpack.formats.sklearn.signatures import inputs_of
 from mlpack.readers.pickles.contents import pairs
@@ -20,6 +21,7 @@ OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predict
 TOGETHER = (
     "`mlpack init FILE` writes a predict.py that calls them one after the other, to check and to name as `predictor:`"
 )
+_FORECAST = '[np.asarray(model.forecast(int(row["steps"]))).tolist() for row in instances]'
 _RECORDS = frozenset({"DictVectorizer", "FeatureHasher"})
 _THRESHOLDS = ("thresh", "cutoff", "cut_off")
 _COLUMNS = ("feature", "column", "cols")
@@ -141,6 +143,9 @@ def _keys(root: Any) -> dict[str, str | int]:
 
 def predictor_of(info: ModelInfo) -> str | None:
     """A predict.py that calls the parts one after the other, for the user to check; None for other files."""
+    if info.root_class.startswith(SERIES):
+        call = {"expression": _FORECAST, "row": '{"steps": 3}', "class": info.root_class, "load": False}
+        return render("predict_object.py.j2", {"file": info.path.name, **call})
     facts = info.details.get("bundle")
     if not facts or info.entry is not None:
         return None

@@ -60,8 +60,8 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
-    return Model(found, options.get("categorical") or ())
+    held = _unpickle(path, options.get("trusted"), guard)
+    return Model(_pick(held, options.get("entry")), options.get("categorical") or ())
 
 
 def wrap(estimator: Any) -> Model:
@@ -91,6 +91,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
             raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
+    if signature.method == "kneighbors":
+        answer = dict(zip(("distances", "indices"), answer)).get(names[0], answer)
     if isinstance(answer, (list, tuple)) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
     if isinstance(answer, Mapping) or (names[0] in signature.raw and hasattr(answer, "columns")):
@@ -298,9 +300,8 @@ def _wants_frames(part: Any) -> bool:
     """Whether names may matter between or before the steps: then an array in place of a DataFrame is not the same."""
     configured = getattr(part, "_sklearn_output_config", None) or {}
     foreign = not type(part).__module__.startswith(("sklearn.", "lightgbm.", "catboost."))
-    release = re.findall(r"\d+", getattr(sys.modules.get("xgboost"), "__version__", "9"))
-    if type(part).__module__.startswith("xgboost."):
-        foreign = list(map(int, release[:2])) < [1, 6]  # it refuses an array
+    if type(part).__module__.startswith("xgboost."):  # before 1.6 it refuses an array
+        foreign = list(map(int, re.findall(r"\d+", sys.modules["xgboost"].__version__)[:2])) < [1, 6]
     own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
     return foreign or own_function or configured.get("transform", "default") != "default"
 
