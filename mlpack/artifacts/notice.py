@@ -43,7 +43,11 @@ def assumed(text: str) -> Notice:
 
 def code_missing(who: str, modules: Iterable[str]) -> Notice:
     """The notice that `modules` are missing; `who` completes "Needs code that ...": "no known package has"."""
-    return Notice(NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(modules)}; add it with --include.")
+    named = list(modules)
+    package = "" if set(named) <= {"__main__"} else ", or, if it is a package, name the package under `requirements:`"
+    return Notice(
+        NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(named)}; add it with --include{package}."
+    )
 
 
 def left_out(entry: str, parts: Iterable[str], together: str) -> Notice:

@@ -279,7 +279,7 @@ class _Facts:
         if len(self.pickle.members) > 1:
             warnings.append(f"The file contains {len(self.pickle.members)} pickles; only the first is loaded.")
         if listed or model is None:
-            warnings += bundle_notices(listed, self.artifact.entry)
+            warnings += bundle_notices(listed, self.artifact.entry, self.pickle.root)
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{OWN_LOADER}"

@@ -82,9 +82,11 @@ def _encoded(model: Estimator) -> bool:
     return task(model) == "classifier" and (values is None or values == list(range(len(values))))
 
 
-def bundle_notices(listed: Sequence[Content], entry: str | None) -> list[Notice | str]:
+def bundle_notices(listed: Sequence[Content], entry: str | None, root: Any) -> list[Notice | str]:
     """What to say of a bundle: which entries can be served, or which parts the chosen one is served without."""
     together = TOGETHER if chained(listed) else OWN_LOADER
+    if pairs(root, 1) is None:  # the attributes of an object
+        together = "leave --entry out, and add the code of its class with --include"
     if entry is None:
         keys = [one.key for one in in_order(listed)]
         if not keys:

@@ -135,6 +135,22 @@ def test_an_entry_says_what_it_leaves_out(tmp_path: Path) -> None:
     assert not [one for one in plain.notices if one.code is NoticeCode.LEFT_OUT]
 
 
+class Wrapper:
+    """A class of the user's own that holds a model and its threshold."""
+
+    def __init__(self) -> None:
+        self.model = MODEL
+        self.threshold = 0.3
+
+
+def test_an_attribute_of_an_own_class_leaves_the_class_out(tmp_path: Path) -> None:
+    """Then the whole object is the better choice, and there is no predict.py to write."""
+    info = inspected(Wrapper(), tmp_path, entry="model")
+    (notice,) = [one for one in info.notices if one.code is NoticeCode.LEFT_OUT]
+    assert "threshold threshold (0.3)" in notice.text
+    assert "leave --entry out" in notice.text
+
+
 def test_the_model_is_named_first_and_the_predictor_beside_it(tmp_path: Path) -> None:
     """Not the vectorizer, which merely comes first in the file."""
     with pytest.raises(AmbiguousFormatError) as caught:
