@@ -13,14 +13,14 @@ _REASONS = {
     **dict.fromkeys(
         _LABELS.split(),
         (
-            "only labels the rows that it was fitted on, and has no method for new rows",
+            "only labels the rows that it was fitted on, and has no method to predict new rows",
             "Fit a classifier on its labels, such as `KNeighborsClassifier().fit(X, model.labels_)`, and save that.",
         ),
     ),
     **dict.fromkeys(
         _PLACES.split(),
         (
-            "only embeds the rows that it was fitted on, and has no method for new rows",
+            "only embeds the rows that it was fitted on, and has no method to predict new rows",
             "Save a transformer that has `transform`, such as PCA or UMAP.",
         ),
     ),

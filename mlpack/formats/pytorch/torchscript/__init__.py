@@ -70,12 +70,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
             "forward": forward.described,
             **summary(tensors),
         },
-        options={
-            "kind": "torchscript",
-            "arguments": forward.arguments,
-            "dtype": floating(tensors),
-            **({"listed": True} if forward.listed else {}),
-        },
+        options={"kind": "torchscript", "arguments": forward.arguments, "dtype": floating(tensors), **forward.form},
         advice="" if signature else forward.advice,
         names=judged.names,
     )
@@ -96,7 +91,7 @@ class _Forward:
         self.advice = ""
         self.arguments: list[dict[str, Any]] = []
         self.described = ""
-        self.listed = False  # it returns a list with one entry a row, and not a tensor
+        self.form: dict[str, bool] = {}  # of the answer: a list with one entry a row instead of a tensor
 
     def signature(self) -> Signature | None:
         """The signature; None when a part of it is unknown (then `advice` says what to do)."""
@@ -128,7 +123,7 @@ class _Forward:
         if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
             self.warnings.append(SCALED_TOGETHER)
             signature = replace(signature, batch="one")
-        if self.listed:
+        if self.form:
             signature = replace(signature, raw=tuple(spec.name for spec in outputs))
         if any(_kind(one) == "list" and not self._is_batch(one) for one in used):
             return replace(signature, batch="none")
@@ -160,8 +155,8 @@ class _Forward:
             and "Tensor" not in returns
             and not any(one in returns for one in ("Any", "Future"))
         ):
-            self.listed = all(_kind(one) != "list" or self._is_batch(one) for one in used)
-        if self.listed:
+            self.form = {"listed": True} if all(_kind(one) != "list" or self._is_batch(one) for one in used) else {}
+        if self.form:
             return (TensorSpec(name="output", dtype="BYTES", shape=(-1,)),)
         known = {spec.name: _flowing(spec) for spec in inputs}
         given = {one.name: groups[one.name].of(known) if one.name in groups else known[one.name] for one in used}
