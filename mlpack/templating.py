@@ -15,7 +15,7 @@ from mlpack.artifacts.image_plan import ImagePlan
 from mlpack.errors import TemplateError
 
 _NOT_IN_BUNDLES = {
-    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2",
+    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2", "predict_bundle.py.j2", "predict_object.py.j2",
     "ci-github.yml.j2", "ci-gitlab.yml.j2", "ci-cloudbuild.yaml.j2",
 }  # fmt: skip
 

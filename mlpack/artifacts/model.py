@@ -15,6 +15,10 @@ Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_d
 # The rows of one call of a model: any number, exactly one (axis 0 is a batch of 1), or one row without a row axis.
 Batch = Literal["any", "one", "none"]
 Scalar = str | int | float | bool | None
+# The part that an object of a bundle plays beside a model; "" for what is not understood.
+Role = Literal[
+    "model", "vectorizer", "preprocessor", "column_encoders", "label_encoder", "threshold", "columns", ""
+]  # fmt: skip
 
 # Open Inference Protocol V2, "Tensor Data Types"
 DTYPES = (
@@ -139,10 +143,26 @@ class Content:
     kind: str
     servable: bool = False
     detail: str = ""
+    role: Role = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content as plain JSON values."""
-        return {"key": self.key, "kind": self.kind, "servable": self.servable, "detail": self.detail}
+        found = {"key": self.key, "kind": self.kind, "servable": self.servable, "detail": self.detail}
+        return {**found, "role": self.role} if self.role else found
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnClass:
+    """The class of a model that no known package defines: its source, if the user includes it, decides how it is called.
+
+    `name` is the dotted name in the file. `signatures` has one for each method that such a class may have; the source tells
+    which it has. `arguments` are the input tensors if the method takes the values of a sample row one by one; their names
+    are the keys of the sample rows, or "" if the rows are lists.
+    """
+
+    name: str
+    signatures: tuple[Signature, ...] = ()
+    arguments: tuple[TensorSpec, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +178,8 @@ class ModelInfo:
     that cannot be served as it is. `names` are all names in the file that loading it resolves, by kind: `globals` of pickles
     (`module:qualified.name`), `types`, `operators`. The card lists them under `guard`, which allows no others in the image.
     Names of `framework_modules` (top-level modules) are not trusted, even if `requirements:` names their package.
+    `own_class` is set if the class that answers is of no known package. `role` is the part that the object would play
+    in a folder of several files.
     """
 
     path: Path
@@ -193,11 +215,19 @@ class ModelInfo:
     advice: str = ""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     framework_modules: tuple[str, ...] = ()
+    own_class: OwnClass | None = None
+    role: Role = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The texts of the notices."""
         return tuple(notice.text for notice in self.notices)
+
+    @property
+    def servable(self) -> tuple[Content, ...]:
+        """The objects in the file that can be served alone, models first."""
+        found = [content for content in self.contents if content.servable]
+        return tuple(sorted(found, key=lambda content: content.role not in ("model", "")))
 
     def to_json(self) -> dict[str, Any]:
         """The part of the card that depends only on the file: the same on every host, so without the path."""

@@ -18,6 +18,8 @@ class NoticeCode(Enum):
     """Something that the file does not record was assumed, such as the types of columns; every build shows it."""
     CODE_MISSING = "code_missing"
     """The model needs code of the user."""
+    LEFT_OUT = "left_out"
+    """The chosen entry of a bundle is served without other parts that change the answer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,17 @@ def assumed(text: str) -> Notice:
 
 def code_missing(who: str, modules: Iterable[str]) -> Notice:
     """The notice that `modules` are missing; `who` completes "Needs code that ...": "no known package has"."""
-    return Notice(NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(modules)}; add it with --include.")
+    named = list(modules)
+    package = "" if set(named) <= {"__main__"} else ", or, if it is a package, name the package under `requirements:`"
+    return Notice(
+        NoticeCode.CODE_MISSING, f"Needs code that {who}: {', '.join(named)}; add it with --include{package}."
+    )
+
+
+def left_out(entry: str, parts: Iterable[str], together: str) -> Notice:
+    """The notice that the object at `entry` is served without `parts`, which may change its answers."""
+    text = f"--entry {entry} serves this object alone, without {', '.join(parts)}. To use them together: {together}."
+    return Notice(NoticeCode.LEFT_OUT, text)
 
 
 def notices(found: Iterable[Notice | str]) -> tuple[Notice, ...]:

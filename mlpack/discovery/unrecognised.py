@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from mlpack.artifacts.model import Content
 from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.base import Format
+from mlpack.readers.distributions import DISTRIBUTIONS
 from mlpack.readers.paths import Place, shown
 from mlpack.readers.pickles.contents import contents, count, kind, pairs
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
-from mlpack.readers.pickles.values import Global, PickleFile
+from mlpack.readers.pickles.values import Global, Instance, PickleFile
 from mlpack.readers.sniff import NOTHING, sniff
 from mlpack.readers.verdicts.verdict import remedy_for
 
@@ -69,9 +71,10 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
     if len(pickle.members) > 1:
         inside = f"{len(pickle.members)} pickles ({some([kind(member.root) for member in pickle.members])})"
     if (remedy := remedy_for(pickle.safety)) is not None:
+        bare = remedy.itself and pairs(pickle.root, 1) is None
+        holds = remedy.parts if bare else f"{kind(pickle.root)} with {remedy.parts} in it"
         return UnknownFormatError(
-            f"{name} holds {kind(pickle.root)} with {remedy.parts} in it, written by pickle or joblib: "
-            "loading it would load files inside it without a check.",
+            f"{name} holds {holds}, written by pickle or joblib: loading it would load files inside it without a check.",
             hint=remedy.hint,
             info=found,
         )
@@ -81,6 +84,13 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
             hint="Do not load this file anywhere; ask its author where it comes from.",
             info=found,
         )
+    if isinstance(pickle.root, Instance) and not _is_known(pickle.root):
+        return UnknownFormatError(
+            f"{name} holds an object of the class {kind(pickle.root)}, and mlpack does not know how it predicts.",
+            hint="Write a predict.py with `load` and `predict`, and build with --predictor predict.py. If the class is your "
+            "own, add --include and its file; if it is of a package, name the package under `requirements:`.",
+            info=found,
+        )
     framework = found["framework"]
     origin = f", made by {framework}" if framework else ""
     return UnknownFormatError(
@@ -88,6 +98,11 @@ def unknown(place: Place, pickle: PickleFile | None, found: dict[str, Any], form
         hint=f"{advice} Save the fitted model itself.",
         info=found,
     )
+
+
+def _is_known(value: Instance) -> bool:
+    root = value.class_name.partition(".")[0]
+    return root in DISTRIBUTIONS or root in sys.stdlib_module_names or value.made_of is None
 
 
 def found_in(place: Place, pickle: PickleFile | None, formats: Sequence[Format]) -> dict[str, Any]:

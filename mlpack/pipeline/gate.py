@@ -61,11 +61,11 @@ def refuse_unservable(info: ModelInfo) -> None:
     if info.advice:
         why = reason_of(info.notices) or f"it is {info.root_class}"
         raise ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
-    keys = [content.key for content in info.contents if content.servable]
-    if keys and info.entry is None:
+    if info.servable and info.entry is None:
         raise AmbiguousFormatError(
-            f"{info.path.name} contains several objects: {', '.join(keys)}",
-            hint=f"Choose the one to serve: --entry {keys[0]}",
+            f"{info.path.name} contains several objects: {', '.join(content.key for content in info.servable)}",
+            hint=f"To serve one alone, without the others: --entry {info.servable[0].key}. To use them together: `predictor: "
+            "predict.py`, which `mlpack init` writes where it understands the parts (`mlpack inspect` shows them).",
         )
     if info.methods:
         reason = reason_of(info.notices) or "the file does not record them"
@@ -74,8 +74,9 @@ def refuse_unservable(info: ModelInfo) -> None:
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
             "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
         )
+    reason = reason_of(info.notices)
     raise ModelError(
-        f"{info.path.name} contains no object that can predict",
+        f"{info.path.name} contains no object that can predict{f': {reason}' if reason else ''}",
         hint="`mlpack inspect` shows its contents. To serve it with your own code, set `predictor: predict.py` in mlpack.yaml.",
     )
 

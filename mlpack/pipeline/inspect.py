@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Content, ModelInfo, Safety
+from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.artifacts.notice import notices
 from mlpack.discovery.candidates import candidates
+from mlpack.discovery.fitted_objects import fitted_object
+from mlpack.discovery.folder_files import FolderFile, chosen_of
 from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
 from mlpack.discovery.opaque import opaque_model
 from mlpack.discovery.remarks import by_value, remarks
@@ -66,7 +68,7 @@ def inspect(
         return inspection.of(_folder_of(path, formats))
     except (UnknownFormatError, UnreadableModelError, AmbiguousFormatError) as error:
         if opaque:
-            return opaque_model(path, error)
+            return opaque_model(path, error, inspect_file=replace(inspection, entry=None).of)
         raise
 
 
@@ -100,7 +102,7 @@ class _Inspection:
         if pickle is not None and pickle.problem:
             raise broken(place, pickle, found)
         artifact = self._artifact(place.path, place.size, open_tree(place.path), head=place.head, pickle=pickle)
-        info = self._recognise(artifact, found) or self._packed(artifact, found)
+        info = self._recognise(artifact, found) or self._packed(artifact, found) or fitted_object(artifact)
         if info is None:
             raise unknown(place, pickle, found, self.formats)
         return replace(
@@ -215,40 +217,15 @@ class _Inspection:
             )
         if len(files) == 1 and not more:
             return self.of(files[0])
-        models: list[Path] = []
-        listed: list[Content] = []
-        for file in files:
-            key = file.relative_to(folder).as_posix()
-            try:
-                one = replace(self, entry=None).of(file)
-            except MlpackError as error:
-                listed.append(Content(key=key, kind=error.code, detail=error.message))
-            else:
-                models.append(file)
-                served = bool(one.signatures) or not one.advice
-                listed.append(Content(key=key, kind=one.root_class, servable=served, detail=one.task or ""))
-        if any(content.servable for content in listed):  # then files that cannot be served do not compete
-            models = [file for file in models if _servable(file, folder, listed)]
-        if len(models) == 1 and not more:
-            return self.of(models[0])
-        found = {"contents": [content.to_json() for content in listed]}
-        if not models:
-            raise UnknownFormatError(
-                f"{name} is a folder, and none of its {len(files)} likely files is a model.",
-                hint="Name one file to see why it is not a model.",
-                info=found,
-            )
-        keys = [file.relative_to(folder).as_posix() for file in models]
-        raise AmbiguousFormatError(
-            f"{name} is a folder with {len(keys)}{' or more' if more else ''} models: {some(keys)}.",
-            hint=f"Name one: {shown(folder / keys[0])}",
-            info=found,
-        )
+        chosen = chosen_of(folder, [self._tried(file, folder) for file in files], more=more)
+        return self.of(chosen) if isinstance(chosen, Path) else chosen
 
-
-def _servable(file: Path, folder: Path, listed: Sequence[Content]) -> bool:
-    key = file.relative_to(folder).as_posix()
-    return any(content.servable and content.key == key for content in listed)
+    def _tried(self, file: Path, folder: Path) -> FolderFile:
+        key = file.relative_to(folder).as_posix()
+        try:
+            return FolderFile(key=key, path=file, info=replace(self, entry=None).of(file))
+        except MlpackError as error:
+            return FolderFile(key=key, path=file, error=error)
 
 
 def _refuse_broken(path: Path, tree: Tree, found: dict[str, Any]) -> None:

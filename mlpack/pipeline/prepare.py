@@ -43,6 +43,8 @@ def prepare(info: ModelInfo, options: PrepareOptions) -> Prepared:
         read = judge_files(info.path)
         info = info if read.verdict == "safe" else replace(info, safety=read)
     refuse_dangerous(info, local=options.local)  # before the search for the code that it needs
+    if contract is None and info.advice and info.own_class is None:
+        refuse_unservable(info)  # neither code nor --trust would help
     coverage = find_coverage(
         info,
         include=options.include,

@@ -1,4 +1,4 @@
-"""A commented mlpack.yaml for a model, and a predict.py for a file that contains only weights."""
+"""A commented mlpack.yaml for a model, and a predict.py for a bundle or a file that contains only weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlpack.workspace import write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The files that were written; `predictor` is a predict.py to complete, None if the model needs none."""
+    """The files that were written; `predictor` is a predict.py to complete or check, None if the model needs none."""
 
     config: Path
     predictor: Path | None
@@ -38,28 +38,35 @@ def write_config(
     if target.exists() and not force:
         raise UsageError(f"{target} already exists", hint="--force replaces it.")
     info = inspect()
-    stub = _stub(formats.get(info.format), info, target.parent, force=force)
+    stub = _stub(formats, info, target.parent, force=force)
     values = {
-        "file": model if isinstance(model, str) else info.path.name,
+        "file": model if isinstance(model, str) else "." if model.is_dir() else info.path.name,
         "name": model_name(info.path),
-        "summary": f"{info.root_class} of {info.framework} {info.framework_version or ''}".strip(),
-        "entries": [content.key for content in info.contents if content.servable] if not info.signatures else [],
+        "summary": " ".join(
+            filter(None, (info.root_class, info.framework and f"of {info.framework}", info.framework_version))
+        ),
+        "entries": [content.key for content in info.servable] if not info.signatures and stub is None else [],
         "framework": info.framework if version_is_missing(info) else "",
         "missing": _needed(info),
         "include": _includes(info, target.parent),
         # The methods are known, but not the number of their columns.
-        "sample_needed": bool(info.methods) and not info.signatures and not info.contents,
+        "sample_needed": (bool(info.methods) and not info.signatures and not info.contents)
+        or (stub is not None and ("call" in info.details or not info.details.get("bundle", {}).get("inputs", True))),
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
+        "weights": "parameters" in info.details,
     }
     write_atomically(target, render("mlpack.yaml.j2", values))
     load_config(target)  # to verify the written file
     return Written(config=target, predictor=stub)
 
 
-def _stub(format_: Format | None, info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
-    """Write the format's predict.py for this file, for the user to complete; None if the file needs none."""
-    text = None if format_ is None else format_.predictor_stub(info)
+def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
+    """Write the format's predict.py for this file, for the user to complete or check; None if the file needs none."""
+    asked = [formats[info.format]] if info.format in formats else formats.values()  # a folder of parts has no format
+    text = next((text for one in asked if (text := one.predictor_stub(info)) is not None), None)
+    if text is None and "call" in info.details:
+        text = render("predict_object.py.j2", {"file": info.path.name, **info.details["call"]})
     if text is None:
         return None
     target = folder / "predict.py"

@@ -20,6 +20,7 @@ from mlpack.readers.verdicts.allowlist import allowed
 from mlpack.usercode.included import Included, gather
 from mlpack.usercode.index import CodeIndex, Module
 from mlpack.usercode.missing import missing_code, missing_import
+from mlpack.usercode.own_class import ClassSource, called_by_source, class_source
 from mlpack.usercode.slicing import slice_of
 
 _MAINS = ("__main__", "__mp_main__")
@@ -197,6 +198,8 @@ class _Matching:
             missing_modules=missing,
             notices=tuple(one for one in self.info.notices if missing or one.code is not NoticeCode.CODE_MISSING),
         )
+        if (source := self._class_source()) is not None:
+            info = called_by_source(info, source)
         if not self.included.files:
             return Coverage(info=info, code=None, open=tuple(self.open))
         self._note_clashes()
@@ -209,6 +212,12 @@ class _Matching:
             notes=tuple(dict.fromkeys(self.notes)),
         )
         return Coverage(info=replace(info, signatures=_one_by_one(info)), code=code, open=tuple(self.open))
+
+    def _class_source(self) -> ClassSource | None:
+        """The source of the class that answers, if it is in the included files."""
+        module, _, name = self.info.own_class.name.rpartition(".") if self.info.own_class else ("", "", "")
+        module = self.main[name].name if module in _MAINS and name in self.main else module
+        return class_source(self.index, module, name)
 
     def _starts(self) -> set[str]:
         """The modules that the serving runtime imports directly."""

@@ -57,6 +57,6 @@ def init(
     line = make_line(model, console=console, ignore_config=True, local="ignore")
     written = write_config(line.model, lambda: line.run(line.model, ModelInfo), formats=line.tools.formats, force=force)
     console.document({"file": str(written.config), "predictor": str(written.predictor) if written.predictor else None})
-    first = f"fill in {written.predictor}, then " if written.predictor else ""
+    first = f"complete or check {written.predictor}, then " if written.predictor else ""
     console.text(f"Wrote {written.config}. Next: {first}mlpack build {model}")
     return 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.artifacts.model import Finding, ModelInfo, Signature
 from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
 
@@ -19,17 +20,14 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
     """Print what is known about the model, one line each."""
     rows = [(label, value) for label, value in _facts(info, found) if value]
     console.table(rows, styles=("bold", ""))
-    for finding in info.safety.findings[:20]:
-        console.text(f"  {finding.callable}: {finding.why}")
-    if len(info.safety.findings) > 20:
-        console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
+    for line in _reasons(info.safety.findings):
+        console.text(f"  {line}")
     if info.contents:
         console.text()
         console.text("It contains several objects:")
-        console.table([(content.key, content.kind, content.detail) for content in info.contents[:40]])
-        keys = [content.key for content in info.contents if content.servable]
-        if keys and info.entry is None:
-            console.text(f"Serve one of them with --entry {keys[0]}")
+        console.table([(one.key, one.kind, one.detail, one.role.replace("_", " ")) for one in info.contents[:40]])
+        if info.servable and info.entry is None and not info.advice:
+            console.text(f"Serve one of them alone with --entry {info.servable[0].key}")
     if info.advice:
         console.text()
         console.text(f"It cannot be served as it is. {info.advice}")
@@ -71,6 +69,15 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _reasons(findings: Sequence[Finding]) -> list[str]:
+    """One line for each reason, with the first callables that it concerns."""
+    by_why: dict[str, list[str]] = {}
+    for finding in findings:
+        by_why.setdefault(finding.why, []).append(finding.callable)
+    lines = [f"{_short(callables, 3)}: {why}" for why, callables in by_why.items()]
+    return lines if len(lines) <= 20 else [*lines[:20], f"... and {len(lines) - 20} more (--json has all)"]
+
+
 def _safety(info: ModelInfo) -> str:
     if info.safety.verdict == "unknown" and not info.safety.findings:
         return "unknown: the file was recognised, but not read to its end"
@@ -81,8 +88,9 @@ def _known(info: ModelInfo) -> str:
     """The details of a model that is recognised but cannot be served."""
     if info.signatures or not info.advice or "parameters" in info.details:
         return ""
-    plain = {key: value for key, value in info.details.items() if value and not isinstance(value, (dict, list))}
-    lists = {key: _short(value, 8) for key, value in info.details.items() if value and isinstance(value, list)}
+    details = {key: value for key, value in info.details.items() if value and key != "container"}
+    plain = {key: value for key, value in details.items() if not isinstance(value, (dict, list))}
+    lists = {key: _short(value, 8) for key, value in details.items() if isinstance(value, list)}
     return "; ".join(f"{key} {value}" for key, value in (plain | lists).items())
 
 

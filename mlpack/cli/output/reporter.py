@@ -65,7 +65,7 @@ class ConsoleReporter:
                 for note in value.code.notes if value.code else ():
                     self._console.note(f"- {note}")
                 for notice in value.info.notices:
-                    if notice.code is NoticeCode.ASSUMED:  # if it is wrong, the service rejects valid requests
+                    if notice.code is not NoticeCode.NO_SIGNATURE:  # a predictor may stand for it; else the build ends
                         self._console.warn(notice.text)
             case Bundle():
                 self._reasons = value.lock.reasons

@@ -16,6 +16,7 @@ from mlpack.formats.keras.architecture import Architecture, architecture
 from mlpack.formats.keras.files import KerasFile, read_architecture, read_archive, read_hdf5
 from mlpack.formats.keras.judging import Judged, judge
 from mlpack.formats.keras.packages import Needs, needs_of
+from mlpack.formats.keras.sampled import with_sample
 from mlpack.formats.keras.signatures import signature_of
 from mlpack.readers.hdf5 import MAGIC
 from mlpack.readers.limits import CutOffError
@@ -28,8 +29,8 @@ _WEIGHTS = (
 )
 _ALONE = "The file describes a model and holds no weights: save the whole model (`model.save('model.keras')`), and pack that."
 _SHAPELESS = (
-    "The file does not record the model's inputs: call the model once before saving it, or add an Input layer; or declare "
-    "INPUTS in a predictor of your own: `predictor: predict.py` in mlpack.yaml."
+    "The file does not record the model's inputs: give a few rows with --sample rows.json (a list with a row each, or records "
+    "if the model takes a dictionary); or call the model once before saving it, or add an Input layer."
 )
 _MOST_WEIGHTS = 200
 _WEIGHTS_ALONE = "keras_weights"  # `kind` in the details
@@ -88,7 +89,7 @@ class KerasFormat(Format):
 
 
 def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> ModelInfo:
-    model = architecture(config)
+    model = with_sample(architecture(config), artifact.sample)
     judged = judge(config, found.escaping, found.outside, found.others)
     alone = found.container == "json"
     signature = None if alone else signature_of(model, own=bool(judged.own))
@@ -107,7 +108,7 @@ def _model(artifact: Artifact, found: KerasFile, config: Mapping[str, Any]) -> M
         missing_modules=_missing(judged),
         steps=model.layers[:100],
         methods=("predict",),
-        notices=notices(_warnings(found, judged)),
+        notices=notices(_warnings(found, judged, model)),
         details={**_details(found, model), **_by_value(judged)},
         options=_options(found, model, judged, needs),
         excludes=needs.excludes,
@@ -142,8 +143,13 @@ def _missing(judged: Judged) -> tuple[str, ...]:
     return tuple(sorted({path.rpartition(".")[0] for path in judged.own.values()}))
 
 
-def _warnings(found: KerasFile, judged: Judged) -> list[Notice | str]:
+def _warnings(found: KerasFile, judged: Judged, model: Architecture) -> list[Notice | str]:
     warnings: list[Notice | str] = []
+    if model.stateful:
+        warnings.append(
+            "Its recurrent layers are stateful. The state is reset before each call, so that a prediction does not depend on "
+            "earlier requests: send a whole sequence as one row."
+        )
     if judged.own:
         warnings.append(code_missing("Keras does not have", judged.own))
     if found.version is None and found.container != "json":
@@ -189,4 +195,5 @@ def _options(found: KerasFile, model: Architecture, judged: Judged, needs: Needs
         "named": model.named,
         "outputs": [tensor.name for tensor in model.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),
+        **({"stateful": True} if model.stateful else {}),
     }

@@ -32,13 +32,18 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """The facts in a model's configuration; `named`: it takes its inputs as a dictionary."""
+    """The facts in a model's configuration; `named`: it takes its inputs as a dictionary.
+
+    `subclassed`: only the code of its own class says what it takes; `stateful`: a recurrent layer keeps its state.
+    """
 
     kind: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     layers: tuple[tuple[str, str], ...]
     named: bool = False
+    subclassed: bool = False
+    stateful: bool = False
 
 
 def architecture(document: Mapping[str, Any]) -> Architecture:
@@ -46,7 +51,7 @@ def architecture(document: Mapping[str, Any]) -> Architecture:
     kind = str(document.get("class_name"))
     config = document.get("config")
     layers = _layers(config)
-    named = False
+    named = subclassed = False
     if kind == "Sequential":
         inputs, outputs = _sequence(layers, document)
     elif isinstance(config, Mapping) and config.get("input_layers") is not None:
@@ -56,6 +61,7 @@ def architecture(document: Mapping[str, Any]) -> Architecture:
         names = _ends(config.get("output_layers"))
         outputs = tuple(graph.output(name) for name in dict.fromkeys(names))
     else:
+        subclassed, named = True, isinstance(_built_from(document), Mapping)
         inputs, outputs = _built(document)
     return Architecture(
         kind=kind,
@@ -63,6 +69,8 @@ def architecture(document: Mapping[str, Any]) -> Architecture:
         outputs=outputs,
         layers=tuple((_name(layer), str(layer.get("class_name"))) for layer in layers),
         named=named,
+        subclassed=subclassed,
+        stateful=any(_config(node).get("stateful") is True for node in nodes(config)),
     )
 
 
@@ -174,9 +182,17 @@ def _sequence(
 def _built(document: Mapping[str, Any]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The inputs of a model with custom code, from its recorded build configuration; none without one."""
     built = _built_from(document)
-    if (shape := _shape(built)) is None:
+    if isinstance(built, Mapping):
+        shapes = {str(name): _shape(one) for name, one in built.items()}
+    elif isinstance(built, list) and built and all(isinstance(one, list) for one in built):
+        shapes = {f"input_{place}": _shape(one) for place, one in enumerate(built)}
+    else:
+        shapes = {"input": _shape(built)}
+    if not shapes or not all(shapes.values()):
         return (), ()
-    return (Tensor(name="input", dtype="FP32", shape=shape),), (Tensor(name="output", dtype="FP32", shape=None),)
+    # The first axis is as long as the rows with which the model was called first.
+    inputs = tuple(Tensor(name=name, dtype="FP32", shape=(None, *(shape or ())[1:])) for name, shape in shapes.items())
+    return inputs, (Tensor(name="output", dtype="FP32", shape=None),)
 
 
 class _Graph:

@@ -25,7 +25,7 @@ def signature_of(model: Architecture, *, own: bool) -> Signature | None:
     # Any number beyond its table is one that the model cannot take: made-up rows hold what is in it.
     categories = {one.name: tuple(range(min(one.below, _SHOWN))) for one in model.inputs if one.below is not None}
     matrix = matrix and not categories
-    stateful = batch != "any"
+    alone = batch == "any" and not own and not model.stateful  # rows do not depend on each other
     return Signature(
         name="predict",
         method="predict",
@@ -33,7 +33,7 @@ def signature_of(model: Architecture, *, own: bool) -> Signature | None:
         outputs=tuple(_spec(tensor, batch) for tensor in model.outputs),
         categories=categories,
         layout="matrix" if matrix and isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] > 0 else "tensors",
-        batchable=not own and not stateful and all(kind in LAYERS - _NOT_ALONE for _, kind in model.layers),
+        batchable=alone and all(kind in LAYERS - _NOT_ALONE for _, kind in model.layers),
         batch=batch,
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo, TensorSpec
+from mlpack.artifacts.model import ModelInfo, OwnClass, TensorSpec
 from mlpack.artifacts.notice import Notice, code_missing, no_signature, notices
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.hooks import with_hooks
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
+    arguments_of_rows,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,
@@ -97,7 +98,15 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         details={"kind": "module", "container": pickle.container, **({"key": key} if key else {}), **summary(tensors)},
         options={"kind": "module", "dtype": floating(tensors), **({"key": key} if key else {})},
         advice=advice,
+        own_class=_own_class(root, artifact),
     )
+
+
+def _own_class(root: Instance, artifact: Artifact) -> OwnClass | None:
+    """The module's class if it is none of torch's; its source tells whether it takes a row's values one by one."""
+    if root.class_name.startswith("torch."):
+        return None
+    return OwnClass(name=root.class_name, arguments=arguments_of_rows(artifact.sample))
 
 
 def first_input(root: Instance) -> tuple[TensorSpec, ...]:

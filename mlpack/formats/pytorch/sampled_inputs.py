@@ -38,6 +38,17 @@ def inputs_of_rows(rows: Sequence[Any], names: Sequence[str] = ()) -> tuple[Tens
     return () if spec is None else (spec,)
 
 
+def arguments_of_rows(rows: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    """One tensor for each value of a row, for a module that takes them one by one; without names if the rows are lists."""
+    if not rows or not all(isinstance(row, dict | list) for row in rows):
+        return ()
+    places = [tuple(row) if isinstance(row, dict) else tuple(range(len(row))) for row in rows]
+    if len(set(places)) != 1 or len({type(row) for row in rows}) != 1:
+        return ()
+    specs = [_spec(key if isinstance(key, str) else "", [row[key] for row in rows]) for key in places[0]]
+    return tuple(one for one in specs if one is not None) if all(specs) else ()
+
+
 def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
     """The column names, if the rows are records and the model takes one tensor."""
     if len(inputs) != 1 or len(inputs[0].shape) != 2 or not all(isinstance(row, dict) for row in rows) or not rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,22 +11,23 @@ from mlpack.artifacts.model import Content, ModelInfo
 from mlpack.artifacts.notice import Notice, assumed, code_missing, no_signature, notices
 from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Format, Kind
+from mlpack.formats.sklearn.answerless import no_inputs
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
+from mlpack.formats.sklearn.bundles import OWN_LOADER, bundle_notices, facts_of, predictor_of, role_of, with_roles
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
 from mlpack.formats.sklearn.features import classes, feature_count, feature_names
 from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
+from mlpack.formats.sklearn.own_classes import own_class_of
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
-from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, never_fitted, signatures_of
+from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
 from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops, read_skops, with_verdict
-
-_OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 
 
 class SklearnFormat(Format):
@@ -92,6 +94,10 @@ class SklearnFormat(Format):
                 hint="Save the model again, or fetch the file again.",
             ) from error
 
+    def predictor_stub(self, info: ModelInfo) -> str | None:
+        """The predict.py that chains the parts of a bundle, or forecasts a time series, for the user to check."""
+        return predictor_of(info)
+
     def _inspect(self, artifact: Artifact) -> ModelInfo | None:
         skops = _skops(artifact)
         pickle = with_verdict(skops.file, artifact.pickle) if skops else artifact.pickle
@@ -145,10 +151,11 @@ class _Facts:
 
     def bundle(self, root: Any) -> ModelInfo:
         """A container of estimators: the chosen entry, or the list of entries."""
-        listed = contents(root, self._servable)
+        listed = with_roles(contents(root, self._servable), root, self.methods)
         entry = self.artifact.entry
         if entry is None:
-            return self._info(None, root, Inputs(), (), listed)
+            info = self._info(None, root, Inputs(), (), listed)
+            return replace(info, details={**info.details, **facts_of(root, listed)})
         servable = ", ".join(content.key for content in listed if content.servable) or "none"
         inside = entries(root)
         if entry not in inside:
@@ -172,10 +179,7 @@ class _Facts:
         if model is None:  # e.g. a class with an estimator among its arguments: no method to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        problem = (
-            UNFITTED if model.get("steps") is None and never_fitted(model) else "it has no method to predict new rows"
-        )
-        inputs = inputs_of(model) if offered else Inputs(problem=problem)
+        inputs = inputs_of(model) if offered else no_inputs(model)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -224,6 +228,9 @@ class _Facts:
             options=self._options(inputs),
             names={"types": self.skops.names} if self.skops else {},
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
+            own_class=own_class_of(model, inputs, batchable=batchable),
+            role=role_of(value, self.methods),
+            advice=inputs.advice,
         )
 
     def _framework(self, model: Estimator | None) -> str:
@@ -271,17 +278,12 @@ class _Facts:
             warnings.append(f"Parts were made with different versions of scikit-learn: {', '.join(self.versions)}.")
         if len(self.pickle.members) > 1:
             warnings.append(f"The file contains {len(self.pickle.members)} pickles; only the first is loaded.")
-        if model is None:
-            keys = [content.key for content in listed if content.servable]
-            warnings.append(
-                f"It contains several objects: choose one to serve with --entry {' or --entry '.join(keys[:5])}."
-                if keys
-                else f"Nothing in it can be served directly: {_OWN_LOADER}."
-            )
+        if listed or model is None:
+            warnings += bundle_notices(listed, self.artifact.entry, self.pickle.root)
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
-            what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
-            warnings.append(no_signature(inputs.problem, what))
+            what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{OWN_LOADER}"
+            warnings.append(no_signature(inputs.problem, "" if inputs.advice else what))
         elif model is not None and core(model).kind is None:
             warnings.append(
                 f"{core(model).path} is not a known class: its methods are called by scikit-learn's conventions."

@@ -9,7 +9,7 @@ from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, count_of, data_type, scalar, sequence, shape
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
-from mlpack.formats.sklearn.methods import core, inner, members, steps
+from mlpack.formats.sklearn.methods import core, inner, members, steps, task
 from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 from mlpack.readers.pickles.values import Array
 
@@ -205,3 +205,10 @@ def _regression_outputs(model: Estimator) -> int:
             wide = len(size) == 2 and not (name == "_y" and size[1] == 1 and model.get("outputs_2d_") is False)
             return (size[0] if name == "coef_" else size[1]) if wide else 0
     return 0
+
+
+def answers_anything(model: Estimator) -> bool:
+    """Whether a class of no known package answers, and nothing in the file tells what: numbers, texts, dictionaries."""
+    answering = core(model)
+    stated = task(model) == "regressor" or bool(class_labels(model))
+    return answering.kind is None and boosted(answering) is None and not answering.own and not stated

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlpack.artifacts.model import Task
 
-METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples", "kneighbors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Kind:
 
 # Bare names are unique in scikit-learn and stay when a class moves (`sklearn.tree.tree` became `sklearn.tree._classes`).
 # One line a group: task, methods (first letters: p predict, o predict_proba, d decision_function, t transform,
-# s score_samples; - none), the classes. The truth is scikit-learn's own `all_estimators()`; a test compares.
+# s score_samples, k kneighbors; - none), the classes. The truth is scikit-learn's own `all_estimators()`; a test compares.
 _TABLE = """
 classifier        p    OutputCodeClassifier
 classifier        pd   LinearSVC OneVsOneClassifier PassiveAggressiveClassifier Perceptron RidgeClassifier RidgeClassifierCV
@@ -66,12 +66,13 @@ transformer       t    SparseRandomProjection SplineTransformer StandardScaler T
 transformer       t    TfidfVectorizer TruncatedSVD VarianceThreshold
 transformer       ts   BernoulliRBM FactorAnalysis PCA
 transformer       -    TSNE
+none              k    NearestNeighbors
 none              s    KernelDensity
 none              -    ClassicalMDS EmpiricalCovariance GraphicalLasso GraphicalLassoCV LedoitWolf MDS MinCovDet
-none              -    NearestNeighbors OAS ShrunkCovariance SpectralBiclustering SpectralCoclustering SpectralEmbedding
+none              -    OAS ShrunkCovariance SpectralBiclustering SpectralCoclustering SpectralEmbedding
 none              podts FrozenEstimator GridSearchCV HalvingGridSearchCV HalvingRandomSearchCV Pipeline RandomizedSearchCV
 """
-_LETTERS = dict(zip("podts", METHODS, strict=True))
+_LETTERS = dict(zip("podtsk", METHODS, strict=True))
 _TASKS: dict[str, Task | None] = {
     "classifier": "classifier",
     "regressor": "regressor",

@@ -12,7 +12,7 @@ from typing import Any
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, sequence, shape, walk
 from mlpack.readers.pickles.values import Array, Instance
 
-_SERIES = ("statsmodels.tsa.",)
+SERIES = ("statsmodels.tsa.",)
 # Where PyOD's detectors keep a table as wide as their input.
 _TABLES = (("X_train", 1), ("X_train_", 1), ("training_data", 1), ("hist_", 1), ("components_", 1), ("_mean", 0))
 _MOST_CATEGORIES = 1000
@@ -25,7 +25,7 @@ _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 class Like:
     """The facts of a model: its columns and their data types ("" for an unknown one), the width of its output.
 
-    `problem` says why it answers no rows.
+    `problem` says why it answers no rows, `advice` what to do instead.
     """
 
     count: int | None = None
@@ -34,6 +34,7 @@ class Like:
     categories: tuple[tuple[Any, ...], ...] = ()  # by column, what the training table held where that is text
     width: int = 0
     problem: str = ""
+    advice: str = ""
 
 
 def liked(model: Estimator) -> Like | None:
@@ -44,8 +45,11 @@ def liked(model: Estimator) -> Like | None:
 
 
 def _statsmodels(model: Estimator) -> Like:
-    if model.path.startswith(_SERIES):
-        return Like(problem="it forecasts a time series from its past values, so there are no rows to predict")
+    if model.path.startswith(SERIES):
+        return Like(
+            problem="it forecasts a time series from its past values, so there are no rows to predict",
+            advice="`mlpack init FILE` writes a predict.py that calls `forecast`: check it, and build with --predictor.",
+        )
     results = any_instance(model.get("_results")) or model
     fitted = any_instance(results.get("model"))
     data = any_instance(fitted.get("data")) if fitted else None

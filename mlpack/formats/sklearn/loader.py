@@ -60,8 +60,8 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
-    return Model(found, options.get("categorical") or ())
+    held = _unpickle(path, options.get("trusted"), guard)
+    return Model(_pick(held, options.get("entry")), options.get("categorical") or ())
 
 
 def wrap(estimator: Any) -> Model:
@@ -91,9 +91,13 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
             raise InputError(f"a text is not UTF-8, and the model fails on it ({said})") from error
         raise
     names = [spec.name for spec in signature.outputs] or [signature.method]
-    if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
+    if signature.method == "kneighbors":
+        answer = dict(zip(("distances", "indices"), answer)).get(names[0], answer)
+    if isinstance(answer, (list, tuple)) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
-    found = _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)
+    if isinstance(answer, Mapping) or (names[0] in signature.raw and hasattr(answer, "columns")):
+        return {str(name): _rows_of(list(answer[name])) for name in answer}
+    found = _listed(answer, signature.method) if isinstance(answer, (list, tuple)) else _array(answer)
     if found.ndim == 2 and found.shape[1] == 1 and len(signature.outputs[0].shape) == 1:
         found = found[:, 0]  # CatBoost's labels of several classes
     return {names[0]: found}
@@ -239,6 +243,25 @@ def _array(answer: Any) -> Any:
     return np.asarray(dense.to_numpy() if hasattr(dense, "to_numpy") else dense)  # a DataFrame or a Series
 
 
+def _listed(answer: Sequence[Any], method: str) -> Any:
+    """A list has one entry a row; arrays of several outputs (a tuple, or a list of tables of probabilities) are joined."""
+    least = 1 if isinstance(answer, tuple) else 2 if method == "predict_proba" else 99
+    several = len(answer) > 0 and all(getattr(one, "ndim", 0) >= least for one in answer)
+    return _joined(answer) if several else _rows_of(answer)
+
+
+def _rows_of(values: Sequence[Any]) -> Any:
+    """The entries as an array where all of them are numbers, or lists of as many numbers; else each as it is."""
+    with contextlib.suppress(ValueError):  # lists of different lengths
+        kinds = {type(value) for value in np.asarray(values, dtype=object).ravel()}
+        if all(issubclass(one, (int, float, np.number)) for one in kinds - {bool}) and not {bool} < kinds:
+            return np.asarray(values)
+    rows = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        rows[place] = value.tolist() if hasattr(value, "tolist") else value
+    return rows
+
+
 def _joined(answers: Sequence[Any]) -> Any:
     """One array of several outputs: (rows, outputs, ...), or lists in an object array when their widths differ."""
     arrays: List[Any] = [_array(one) for one in answers]
@@ -277,10 +300,8 @@ def _wants_frames(part: Any) -> bool:
     """Whether names may matter between or before the steps: then an array in place of a DataFrame is not the same."""
     configured = getattr(part, "_sklearn_output_config", None) or {}
     foreign = not type(part).__module__.startswith(("sklearn.", "lightgbm.", "catboost."))
-    xgboost = re.findall(r"\d+", getattr(sys.modules.get("xgboost"), "__version__", "9"))[
-        :2
-    ]  # before 1.6 it refuses an array
-    foreign = foreign and (not type(part).__module__.startswith("xgboost.") or list(map(int, xgboost)) < [1, 6])
+    if type(part).__module__.startswith("xgboost."):  # before 1.6 it refuses an array
+        foreign = list(map(int, re.findall(r"\d+", sys.modules["xgboost"].__version__)[:2])) < [1, 6]
     own_function = type(part).__name__ == "FunctionTransformer" and getattr(part, "func", None) is not None
     return foreign or own_function or configured.get("transform", "default") != "default"
 

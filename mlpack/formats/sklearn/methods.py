@@ -139,7 +139,7 @@ class Methods:
         return all_of_them - self._missing(model)
 
     def _pipeline(self, model: Estimator) -> frozenset[str]:
-        found = self._of(final(model))
+        found = self._of(final(model)) - {"kneighbors"}  # which a Pipeline does not pass on
         before = [step for _, step in steps(model)[:-1] if step is not None and step != "passthrough"]
         transforms = all("transform" in self._of(step) or _foreign_step(step) for step in before)
         return found if transforms else found - {"transform"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
 from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import Column, columns_of
 from mlpack.formats.sklearn.estimators import Estimator, count_of, estimator, sequence, shape
 from mlpack.formats.sklearn.features import (
+    answers_anything,
     class_labels,
     class_type,
     classes,
@@ -43,7 +44,7 @@ _MOST_LISTED = 200_000  # columns that are looked at one by one
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """A model's inputs. `problem` says why they are unknown, "" when they are known.
+    """A model's inputs. `problem` says why they are unknown, "" when they are known; `advice` is the remedy, if there is one.
 
     `unused` columns are never read; `assumed` ones have no recorded data type and are treated as numbers.
     """
@@ -55,6 +56,7 @@ class Inputs:
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     problem: str = ""
+    advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
     sample_helps: bool = False  # sample rows would define the inputs
 
@@ -64,7 +66,7 @@ def inputs_of(model: Estimator) -> Inputs:
     first = [Estimator(head) for head in heads(model)]
     like = liked(core(model))
     if like is not None and like.problem:
-        return Inputs(problem=like.problem)
+        return Inputs(problem=like.problem, advice=like.advice)
     names_of_first = {one.name for one in first if one.own}
     if names_of_first & UNSUPPORTED:
         which = min(names_of_first & UNSUPPORTED)
@@ -185,22 +187,31 @@ def signatures_of(
     if inputs.problem:
         return ()
     classifier = task(model) == "classifier"
-    return tuple(
+    unknown = answers_anything(model)
+    found = tuple(
         Signature(
             name=method,
             method=method,
             inputs=inputs.specs,
-            outputs=_outputs(model, method),
+            outputs=(TensorSpec(name=method, dtype="BYTES", shape=(-1,)),) if unknown else _outputs(model, method),
             layout=inputs.layout,
             classes=classes(model) if classifier and method in ("predict", "predict_proba") else None,
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
+            raw=(method,) if unknown else (),
             batchable=batchable,
             batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
         for method in methods
     )
+    return found + tuple(_distances(one) for one in found if one.method == "kneighbors" and not unknown)
+
+
+def _distances(indices: Signature) -> Signature:
+    """The other half of what `kneighbors` answers, under a name of its own."""
+    distances = replace(indices.outputs[0], name="distances", dtype="FP64")
+    return replace(indices, name="kneighbors_distances", outputs=(distances,))
 
 
 def _outputs(model: Estimator, method: str) -> tuple[TensorSpec, ...]:
@@ -216,6 +227,12 @@ def _outputs(model: Estimator, method: str) -> tuple[TensorSpec, ...]:
         return (TensorSpec(name=method, dtype="FP64", shape=_decision_shape(model)),)
     if method == "transform":
         return (_transformed(model),)
+    if method == "kneighbors":
+        return (
+            TensorSpec(
+                name="indices", dtype="INT64", shape=(-1, count_of(model.get("n_neighbors"), MOST_OUTPUTS) or -1)
+            ),
+        )
     return (TensorSpec(name=method, dtype="FP64", shape=(-1,)),)
 
 

@@ -11,6 +11,7 @@ from mlpack.readers.pickles.dtypes import dtype_of, is_dtype, is_string_dtype
 from mlpack.readers.pickles.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.pickles.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
 from mlpack.readers.pickles.opcodes import Machine, handles
+from mlpack.readers.pickles.record import KERAS_UNPICKLE
 from mlpack.readers.pickles.values import Array, Global, Instance, PersistentId
 from mlpack.readers.verdicts.allowlist import danger_of, use_of
 from mlpack.readers.verdicts.argument_checks import acts
@@ -230,6 +231,8 @@ def _check_computed(m: Machine, callable_: Instance) -> None:
         inner = inner.callable
     if str(inner).startswith(_BY_VALUE):
         m.record.suspect(str(inner), "contains code by value, and calls it")
+    elif str(callable_.callable) == "builtins.getattr" and callable_.args[1:] == ("_unpickle_model",):
+        m.record.dangerous(KERAS_UNPICKLE, "loads a Keras model that is inside the file, without a check")
     else:
         m.record.dangerous(str(inner), "its result is called, so that the file runs an object that it computes")
 

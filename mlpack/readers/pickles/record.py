@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from mlpack.readers.pickles.bytecode import KNOWN
 from mlpack.readers.pickles.values import Global
 
+KERAS_UNPICKLE = "keras.Model._unpickle_model"  # the danger of a Keras model that was pickled
+
 
 @dataclass(kw_only=True)
 class Record:

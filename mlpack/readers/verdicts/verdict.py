@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from mlpack.artifacts.model import Finding, Safety
-from mlpack.readers.pickles.record import Record
+from mlpack.readers.distributions import DISTRIBUTIONS
+from mlpack.readers.pickles.record import KERAS_UNPICKLE, Record
 from mlpack.readers.pickles.values import Global
 from mlpack.readers.verdicts.allowlist import danger_of, use_of
 from mlpack.readers.verdicts.carried import is_carried
@@ -16,10 +18,14 @@ _BY_VALUE = ("cloudpickle", "dill", "joblib.externals.cloudpickle")
 
 @dataclass(frozen=True, kw_only=True)
 class Remedy:
-    """How to save objects that pickle writes in a dangerous way; `parts` names them ("torch's tensors")."""
+    """How to save objects that pickle writes in a dangerous way; `parts` names them ("torch's tensors").
+
+    `itself`: the whole object is one call of the dangerous callable, not an object with such parts.
+    """
 
     parts: str
     hint: str
+    itself: bool = False
 
 
 # Dangerous callables that also occur in files of ordinary users, because of how they saved them.
@@ -29,7 +35,21 @@ _REMEDIES = {
         parts="torch's tensors",
         hint="Save it with torch: TorchScript, `torch.save(model, 'model.pt')` or "
         "`torch.save(model.state_dict(), 'weights.pt')`.",
-    )
+    ),
+    # pickle writes a Keras model as a complete file of Keras, which is loaded without a check
+    **dict.fromkeys(
+        (
+            KERAS_UNPICKLE,
+            "keras.saving.pickle_utils.deserialize_model_from_bytecode",
+            "keras.src.saving.pickle_utils.deserialize_model_from_bytecode",
+            "tf_keras.src.saving.pickle_utils.deserialize_model_from_bytecode",
+        ),
+        Remedy(
+            parts="a Keras model",
+            hint="Save it with Keras, where it was made: `model.save('model.keras')`.",
+            itself=True,
+        ),
+    ),
 }
 
 
@@ -92,6 +112,10 @@ def _unknown(name: Global, *, called: bool) -> str:
         return f"a built-in that is not known as harmless: {_TRUST}"
     if root in ("__main__", "__mp_main__"):
         return "defined in the script or notebook that wrote the file: build with --include FILE, which defines it"
+    if root in sys.stdlib_module_names:
+        return f"a part of Python that is not on the allowlist: {_TRUST}"
+    if root in DISTRIBUTIONS:
+        return f"code of the package {DISTRIBUTIONS[root]} that is not on the allowlist: {_TRUST}"
     return (
         f"code of `{root}` that is not on the allowlist: if it is your own, build with --include and its file or folder; "
         f"if it is a package, name it under `requirements:` and {_TRUST}"

@@ -113,7 +113,9 @@ def inspected(model: Any, folder: Path, **options: Any) -> ModelInfo:
 
 
 def offered(model: Any) -> list[str]:
-    """The methods that the fitted object really has."""
+    """The methods that the fitted object really has; `kneighbors` only where it is the purpose of the class."""
+    if type(model).__name__ == "NearestNeighbors":
+        return ["kneighbors"]
     return [method for method in METHODS if hasattr(model, method)]
 
 

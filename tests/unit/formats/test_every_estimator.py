@@ -52,6 +52,7 @@ def test_it_says_what_scikit_learn_says(name: str, tmp_path: Path) -> None:
         assert info.signatures == ()
         assert any("predictor: predict.py" in warning for warning in info.warnings)
     else:
-        assert [signature.method for signature in info.signatures] == offered(model)
-    if name != "VotingClassifier":  # its transform answers encoded labels, which nobody serves
+        assert list(dict.fromkeys(signature.method for signature in info.signatures)) == offered(model)
+    # VotingClassifier's transform answers encoded labels, which nobody serves; kneighbors has a test of its own.
+    if name not in ("VotingClassifier", "NearestNeighbors"):
         assert_answers_as_declared(info, model, rows)

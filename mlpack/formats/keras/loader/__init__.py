@@ -34,6 +34,8 @@ class Model:
         self.keras_model = keras_model
         self.named = bool(options.get("named"))
         self.graphs: Dict[int, Any] = {}
+        layers = keras_model._flatten_layers() if options.get("stateful") else ()  # noqa: SLF001 - no other name reaches all
+        self.stateful = [one for one in layers if getattr(one, "stateful", False) and hasattr(one, "reset_states")]
 
 
 def prepare(options: Mapping[str, Any]) -> None:
@@ -88,6 +90,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     names = [spec.name for spec in signature.inputs]
     try:
         tensors = [tf.constant(_plain(inputs[name])) for name in names]
+        for layer in model.stateful:  # else a row's answer depends on the requests before
+            layer.reset_states()
         answers = graph(*tensors)
     except tf.errors.InvalidArgumentError as error:
         raise InputError(_said(error)) from error

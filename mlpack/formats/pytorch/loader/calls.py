@@ -19,6 +19,7 @@ class Model:
         self.kinds = {one["name"]: one["kind"] for one in options.get("arguments") or () if "parts" not in one}
         self.least = int(options.get("min_rows") or 1)
         self.most: Optional[int] = options.get("max_rows")
+        self.listed = bool(options.get("listed"))  # it answers a list with one entry a row
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -36,7 +37,8 @@ def _asked(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str,
     """One call: arrays in, arrays out."""
     specs = {spec.name: spec for spec in signature.inputs}
     given = {name: _filled(model, specs.get(name), name, array) for name, array in inputs.items()}
-    return _arrays(model.ask(given), signature)
+    answer = model.ask(given)
+    return {signature.outputs[0].name: _rows_of(answer)} if model.listed else _arrays(answer, signature)
 
 
 def _filled(model: Model, spec: Any, name: str, array: Any) -> Any:
@@ -97,6 +99,14 @@ def _arrays(answer: Any, signature: Any) -> Dict[str, Any]:
     if len(names) == len(told):
         return {name: _array(value) for name, (_, value) in zip(names, told)}
     return {key or f"output_{place}": _array(value) for place, (key, value) in enumerate(told)}
+
+
+def _rows_of(answer: Sequence[Any]) -> Any:
+    """A list of plain values as an array of its entries, each as it is."""
+    rows = np.empty(len(answer), dtype=object)
+    for place, one in enumerate(answer):
+        rows[place] = one
+    return rows
 
 
 def _flat(answer: Any, key: str) -> List[Tuple[str, Any]]:

@@ -32,6 +32,7 @@ from mlpack.readers.pickles.values import Instance
 
 _SCALARS = {"int": "INT64", "float": "FP64", "bool": "BOOL", "str": "BYTES", "number": "FP64"}
 _LISTS = {f"List[{name}]": dtype for name, dtype in _SCALARS.items()}
+_TEXTS = "List[str]"
 _OWN = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 
 
@@ -69,7 +70,7 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
             "forward": forward.described,
             **summary(tensors),
         },
-        options={"kind": "torchscript", "arguments": forward.arguments, "dtype": floating(tensors)},
+        options={"kind": "torchscript", "arguments": forward.arguments, "dtype": floating(tensors), **forward.form},
         advice="" if signature else forward.advice,
         names=judged.names,
     )
@@ -90,6 +91,7 @@ class _Forward:
         self.advice = ""
         self.arguments: list[dict[str, Any]] = []
         self.described = ""
+        self.form: dict[str, bool] = {}  # of the answer: a list with one entry a row instead of a tensor
 
     def signature(self) -> Signature | None:
         """The signature; None when a part of it is unknown (then `advice` says what to do)."""
@@ -121,9 +123,18 @@ class _Forward:
         if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
             self.warnings.append(SCALED_TOGETHER)
             signature = replace(signature, batch="one")
-        if any(_kind(one) == "list" for one in used):
+        if self.form:
+            signature = replace(signature, raw=tuple(spec.name for spec in outputs))
+        if any(_kind(one) == "list" and not self._is_batch(one) for one in used):
             return replace(signature, batch="none")
         return signature
+
+    def _is_batch(self, one: Argument) -> bool:
+        """Whether a list of plain values has one value for each row: of texts it has, unless the sample's rows are lists."""
+        rows = [row.get(one.name) if isinstance(row, dict) else row for row in self.artifact.sample]
+        return (
+            one.type in _LISTS and not any(isinstance(row, list) for row in rows) and (bool(rows) or one.type == _TEXTS)
+        )
 
     def _used(self, given: Sequence[Argument]) -> list[Argument]:
         """The arguments in a request: the required ones, and those in the user's sample rows."""
@@ -138,7 +149,15 @@ class _Forward:
     def _outputs(
         self, returns: str, inputs: Sequence[TensorSpec], used: Sequence[Argument], groups: Mapping[str, Group]
     ) -> tuple[TensorSpec, ...] | None:
-        """A spec for each tensor of the result; None when a part of it is not a tensor."""
+        """A spec for each tensor of the result, or for its list of rows; None when a part of it is neither."""
+        if (
+            returns.startswith("List[")
+            and "Tensor" not in returns
+            and not any(one in returns for one in ("Any", "Future"))
+        ):
+            self.form = {"listed": True} if all(_kind(one) != "list" or self._is_batch(one) for one in used) else {}
+        if self.form:
+            return (TensorSpec(name="output", dtype="BYTES", shape=(-1,)),)
         known = {spec.name: _flowing(spec) for spec in inputs}
         given = {one.name: groups[one.name].of(known) if one.name in groups else known[one.name] for one in used}
         code = shapes_by_code(self.script, self.archive, self.qualified, given)
@@ -211,7 +230,8 @@ class _Forward:
         if one.type in _SCALARS:
             return TensorSpec(name=one.name, dtype=_SCALARS[one.type], shape=(-1,))
         if one.type in _LISTS:
-            return TensorSpec(name=one.name, dtype=_LISTS[one.type], shape=(-1, -1))
+            shape = (-1,) if self._is_batch(one) else (-1, -1)
+            return TensorSpec(name=one.name, dtype=_LISTS[one.type], shape=shape)
         return None
 
     def _refuse(self, why: str, advice: str) -> None:
@@ -230,7 +250,10 @@ class _Forward:
                 f"The model keeps state between calls ({', '.join(kept[:5])}): a prediction may depend on earlier ones."
             )
         if re.search(r'torch\.device\("cuda', text):
-            self.warnings.append("It was traced on a GPU and its code names cuda: predictions may fail on a CPU.")
+            self.warnings.append(
+                "It was traced on a GPU, and its code names cuda, so that predictions fail on a CPU. Trace it on the CPU and "
+                "save it again: `torch.jit.trace(model.cpu(), example.cpu())`; or build with --gpu."
+            )
 
 
 def _flowing(spec: TensorSpec) -> Flowing:
