@@ -22,16 +22,21 @@ class NoticeCode(Enum):
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence about a model file. `reason` is the part of it that can be used in an error message."""
+    """A sentence about a model file. `reason` is the part of it that can be used in an error message.
+
+    `by_sample`: a few sample rows tell what is missing.
+    """
 
     code: NoticeCode
     text: str
     reason: str = ""
+    by_sample: bool = False
 
 
-def no_signature(reason: str, advice: str = "") -> Notice:
-    """The notice that a model has no signature; `advice` is what to do about it."""
-    return Notice(NoticeCode.NO_SIGNATURE, f"No signature: {reason}{f'; {advice}' if advice else ''}.", reason)
+def no_signature(reason: str, advice: str = "", *, by_sample: bool = False) -> Notice:
+    """The notice that a model has no signature; `advice` is what to do about it; `by_sample`: sample rows give one."""
+    text = f"No signature: {reason}{f'; {advice}' if advice else ''}."
+    return Notice(NoticeCode.NO_SIGNATURE, text, reason, by_sample)
 
 
 def assumed(text: str) -> Notice:

@@ -42,7 +42,7 @@ from mlpack.pipeline.build import build, refuse_large, refuse_own_dockerfile
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.prepare import PrepareOptions, prepare
+from mlpack.pipeline.prepare import Examined, examine_model, prepare_options
 from mlpack.pipeline.push import leave_on_engine, push
 from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
@@ -143,19 +143,12 @@ class Line:
                 on_progress=in_bytes(on_progress, "read", f"read {path.name}"),
             )
 
+    def examine(self, info: ModelInfo) -> Examined:
+        """Everything that a build of the model needs from the user."""
+        return examine_model(info, prepare_options(self.config, self.tools, self.options, self._sample))
+
     def _prepare(self, info: ModelInfo) -> Prepared:
-        options = PrepareOptions(
-            include=(*self.config.include, *self.options.include),
-            predictor=self.config.predictor,
-            requirements=self.config.requirements,
-            python=self.config.python,
-            signature=self.config.signature,
-            sample=self._sample,
-            trust=self.options.trust,
-            local=self.tools.local is not None,
-            folder=self.tools.workspace.folder,
-        )
-        prepared = prepare(info, options)
+        prepared = self.examine(info).ready(self.options.command)
         if self.tools.local is not None and prepared.info.safety.verdict != "safe":
             self.tools.reporter.warn(
                 f"--trust: code that mlpack does not know runs on this machine, as user {self.tools.local.user}"
@@ -172,7 +165,7 @@ class Line:
         options = ResolveOptions(
             python=self.config.python,
             platform=platform,
-            requirements=self.config.requirements,
+            requirements=(*self.config.requirements, *self.options.require),
             base=self.config.build.base,
             wheelhouse=self.config.build.wheelhouse,
             framework=self.config.framework,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature
-from mlpack.cli.output.console import Console
+from mlpack.artifacts.notice import NoticeCode
+from mlpack.cli.output.console import Console, needs_lines
+from mlpack.errors import Need
 from mlpack.shown import human_size
 
 _WORDS = {
@@ -14,9 +17,11 @@ _WORDS = {
     "dangerous": "DANGEROUS: loading it would run commands or code",
 }
 
+_NEEDED = {NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING}  # the list of needs says more
 
-def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
-    """Print what is known about the model, one line each."""
+
+def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequence[Need], command: str) -> None:
+    """Print what is known about the model, one line each, and what a build needs from the user."""
     rows = [(label, value) for label, value in _facts(info, found) if value]
     console.table(rows, styles=("bold", ""))
     for finding in info.safety.findings[:20]:
@@ -30,11 +35,14 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
         keys = [content.key for content in info.contents if content.servable]
         if keys and info.entry is None:
             console.text(f"Serve one of them with --entry {keys[0]}")
-    if info.advice:
+    for notice in info.notices:
+        if not needs or notice.code not in _NEEDED:
+            console.warn(notice.text)
+    if needs:
         console.text()
-        console.text(f"It cannot be served as it is. {info.advice}")
-    for warning in info.warnings:
-        console.warn(warning)
+        console.text("To build:")
+        for line in needs_lines(needs, command):
+            console.text(line)
 
 
 def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
