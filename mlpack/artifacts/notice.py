@@ -15,9 +15,13 @@ class NoticeCode(Enum):
     NO_SIGNATURE = "no_signature"
     """The file can be read, but the inputs of the model are not known; `reason` explains it."""
     ASSUMED = "assumed"
-    """Something that the file does not record was assumed, such as the types of columns; every build shows it."""
+    """Something that the file does not record was assumed, such as the types of columns."""
     CODE_MISSING = "code_missing"
     """The model needs code of the user."""
+
+
+SETTLED = frozenset({NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING})
+"""Notices about what a build needs from the user: a model that is prepared has it."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
 from mlpack.discovery.model_files import OnBytes, model_files, model_root
 from mlpack.errors import ModelError
+from mlpack.formats.base import installed_formats
 from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
 from mlpack.readers.bundle_files import bytes_of
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
+from mlpack.readers.streams import COMPRESSED_SUFFIXES
 from mlpack.templating import render as fill
 from mlpack.templating import render_dockerfile
 from mlpack.version import __version__
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mlpack.artifacts.model_reference import ModelReference
     from mlpack.config import Config, Settings
 
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".npz", ".npy")
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
 
 
@@ -124,10 +128,23 @@ _GENERIC = frozenset(
 def model_name(model: ModelReference) -> str:
     """A name for an image: the file's stem, or its folder's name if the stem is generic; valid in a reference."""
     path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
-    stem = path.name.split(".")[0] if path.is_file() or path is not model else path.name
+    stem = _stem(path.name) if path.is_file() or path is not model else path.name
     if slug(stem) in _GENERIC or not slug(stem):
         stem = path.resolve().parent.name
     return slug(stem) or "model"
+
+
+def _stem(name: str) -> str:
+    """A file's name without the suffixes of formats, pickles, archives and compression: other dots belong to the name."""
+    formats = installed_formats().values()
+    known = {
+        *PICKLES, *COMPRESSED_SUFFIXES, *_ARCHIVES,
+        *(suffix for one in formats for suffix in (*one.suffixes, *one.suffixes_in_archives)),
+        *(suffix for one in formats for listed in one.pickle_suffixes.values() for suffix in listed),
+    }  # fmt: skip
+    while (suffix := Path(name).suffix).lower() in known:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def slug(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature
-from mlpack.artifacts.notice import NoticeCode
+from mlpack.artifacts.notice import SETTLED
 from mlpack.cli.output.console import Console, needs_lines
 from mlpack.errors import Need
 from mlpack.shown import human_size
@@ -16,8 +16,6 @@ _WORDS = {
     "unknown": "unknown: loading it runs code that mlpack does not know",
     "dangerous": "DANGEROUS: loading it would run commands or code",
 }
-
-_NEEDED = {NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING}  # the list of needs says more
 
 
 def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequence[Need], command: str) -> None:
@@ -36,7 +34,7 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequen
         if keys and info.entry is None:
             console.text(f"Serve one of them with --entry {keys[0]}")
     for notice in info.notices:
-        if not needs or notice.code not in _NEEDED:
+        if not needs or notice.code not in SETTLED:  # the list of needs says more
             console.warn(notice.text)
     if needs:
         console.text()
