@@ -280,6 +280,7 @@ class Line:
             golden=golden_request_of(released.image.card, released.report, self.options.expectation),
             on_step=lambda step: self.tools.reporter.note(f"- {step}"),
             traffic=self.options.traffic,
+            request_file=self.tools.workspace.request_file,
         )
         deployed = Deployed(target=released.plan.target, service=released.plan.service, where=target.where)
         self.tools.workspace.note_deployed(deployed)

@@ -81,4 +81,4 @@ def run(
         ),
     )
     with serve(line, line.model if local else line.image(image), host_port=port) as service:
-        return follow_service(console, service, engine=name)
+        return follow_service(console, service, engine=name, request_file=line.tools.workspace.request_file)
