@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.artifacts.needs import Answer, Unmet, error_of
+from mlpack.artifacts.notice import assumed
 from mlpack.artifacts.prepared import Prepared
 from mlpack.config import Config
 from mlpack.discovery.opaque import judge_files
@@ -17,13 +18,18 @@ from mlpack.errors import ConfigError, MissingVersionError, MlpackError, Resolve
 from mlpack.packages.names import strip_login
 from mlpack.packages.wanted import wanted
 from mlpack.pipeline.gate import refuse_dangerous, trust_needed, unservable
+from mlpack.pipeline.sample_rows import fit_rows, text_columns, with_sampled_names
 from mlpack.pipeline.tools import Options, Tools
 from mlpack.readers.pickles.bytecode import KNOWN
+from mlpack.readers.samples import read_sample
 from mlpack.usercode.coverage import Coverage, find_coverage
 from mlpack.usercode.nearby import sample_answer
 from mlpack.usercode.predictors import Contract, read_contract, signatures_for
 from mlpack.usercode.python_source import read_source
 
+_LIKE_TRAINING = (
+    "Write rows as in training, before any step of the model: `X.head(20).to_csv('rows.csv', index=False)`."
+)
 Value = TypeVar("Value")
 _MOST_ROUNDS = 10  # files to include that name further files
 
@@ -175,12 +181,13 @@ def _examine_once(info: ModelInfo, options: PrepareOptions) -> Examined:
     if options.trust and coverage.open:
         info = replace(info, names={**info.names, "trusted": coverage.open})
     info, loading = _with_signatures(info, contract, options, needs)
+    info, sample = _with_sample(info, options, needs)
     python = needs.attempt(lambda: _python(info, options.python), _python_answer(info, options.python))
     if options.packages:
         needs.add(_unwanted(info, options))
     if needs:
         return Examined(info=info, needs=tuple(needs))
-    sample = options.sample or list(info.sample) or None
+    sample = sample or list(info.sample) or None
     prepared = Prepared(info=info, code=coverage.code, options=loading, python=python, sample=sample)
     return Examined(info=info, prepared=prepared)
 
@@ -217,6 +224,27 @@ def _with_signatures(
         if options.signature is not None and info.signatures:
             needs.add(_no_such_signature(info, options.signature))
     return info, loading
+
+
+def _with_sample(info: ModelInfo, options: PrepareOptions, needs: _Needs) -> tuple[ModelInfo, list[Any] | None]:
+    """The sample rows as the service takes them, and the model with the names that they add."""
+    if not options.sample or not info.signatures:
+        return info, options.sample
+    info, rows = with_sampled_names(info, options.sample), options.sample
+    file, texts = options.sample_file, text_columns(info)
+    if file is not None and file.suffix.lower() == ".csv" and texts:
+        rows = read_sample(file, texts)
+    fitted = fit_rows(info.signatures[0], rows)
+    name = "the sample" if file is None else f"the sample {file.name}"
+    if fitted.problem:
+        error = ConfigError(f"{name} does not fit the model: {fitted.problem}", hint=_LIKE_TRAINING)
+        needs.append(Unmet(error=error))
+    elif fitted.left_out:
+        left_out = assumed(
+            f"{name} has columns that the model does not take; they are left out: {', '.join(fitted.left_out)}."
+        )
+        info = replace(info, notices=(*info.notices, left_out))
+    return info, fitted.rows
 
 
 def _unwanted(info: ModelInfo, options: PrepareOptions) -> Unmet | None:

@@ -32,7 +32,7 @@ def pickled(folder: Path, module: str, model: object = None) -> Path:
     space: dict[str, object] = {}
     exec("def area(d):\n    return d\n", space)
     function = space["area"]
-    function.__module__ = module  # type: ignore[attr-defined]  # a function
+    function.__module__ = module
     known = sys.modules.get(module)
     sys.modules[module] = ModuleType(module)
     sys.modules[module].area = function  # type: ignore[attr-defined]  # a module made here
@@ -124,7 +124,7 @@ def test_inspect_and_build_show_the_same_list(folder: Path, capfd: pytest.Captur
     assert "1. area.pkl needs `area` from `clean`" in shown
     assert "This answers all of it (replace a):\n    mlpack build area.pkl --include clean.py --entry a" in shown
     assert run(["build", "area.pkl"]) == 3
-    assert "error: the build needs 2 things from you\n  1. area.pkl needs `area`" in capfd.readouterr().err
+    assert "error: 2 things are needed from you:\n  1. area.pkl needs `area`" in capfd.readouterr().err
 
 
 def test_inspect_takes_the_options_of_build(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def run(
         overrides=overrides,
         engine=name,
         local="run",
-        command="run",
+        command=f"run --port {port}" if port else "run",
         options=Options(
             include=tuple(include or ()), require=tuple(require or ()), trust=trust, limits=limits_of(memory)
         ),

@@ -116,7 +116,7 @@ class Console:
             detail = "\n".join(shown_lines(error.detail.rstrip()))
             err.print(detail, style="dim", markup=False, highlight=False, soft_wrap=True)
         if not self.json and len(error.needs) > 1:
-            message = f"error: the build needs {len(error.needs)} things from you"
+            message = f"error: {len(error.needs)} things are needed from you:"
             err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
             for line in needs_lines(error.needs, error.command):
                 err.print(shown(line), markup=False, highlight=False, soft_wrap=True)
@@ -125,6 +125,8 @@ class Console:
             err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
             if error.hint:
                 err.print(shown(f"  {error.hint}"), markup=False, highlight=False, soft_wrap=True)
+            for line in command_lines(error.needs, error.command):
+                err.print(shown(line), markup=False, highlight=False, soft_wrap=True)
         return error.exit
 
     def bug(self, error: Exception) -> int:
@@ -151,6 +153,11 @@ def needs_lines(needs: Sequence[Need], command: str) -> Iterator[str]:
         yield f"  {number}. {need.text}"
         if need.remedy:
             yield f"     {need.remedy}"
+    yield from command_lines(needs, command)
+
+
+def command_lines(needs: Sequence[Need], command: str) -> Iterator[str]:
+    """The command line that answers the needs, and what to replace in it."""
     if command:
         answered = sum(bool(need.option) for need in needs)
         what = "it" if len(needs) == 1 else "all of it" if answered == len(needs) else f"{answered} of the {len(needs)}"

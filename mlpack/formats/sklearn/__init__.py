@@ -23,6 +23,7 @@ from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
 from mlpack.readers.pickles.values import PickleFile
+from mlpack.readers.samples import names_of_rows
 from mlpack.readers.skops import Skops, read_skops, with_verdict
 
 _OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
@@ -175,7 +176,8 @@ class _Facts:
         problem = (
             UNFITTED if model.get("steps") is None and never_fitted(model) else "it has no method to predict new rows"
         )
-        inputs = inputs_of(model) if offered else Inputs(problem=problem)
+        names = names_of_rows(self.artifact.sample)
+        inputs = inputs_of(model, names) if offered else Inputs(problem=problem)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -194,7 +196,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
-            columns=inputs.layout == "columns" or (bool(inputs.columns) and not batchable) or self._configured(),
+            columns=self._tables(inputs, batchable=batchable),
             word=self.word,
         )
         return ModelInfo(
@@ -249,8 +251,14 @@ class _Facts:
         version = next((one.version for one in self.boosters.values() if one.distribution == framework), None)
         return version or (self.word[1] if self.word[0] == framework else None)
 
+    def _tables(self, inputs: Inputs, *, batchable: bool) -> bool:
+        """Whether the loader makes DataFrames: of columns, or of a named matrix for steps that are not known."""
+        named = bool(inputs.columns) and not inputs.sampled_names
+        return inputs.layout == "columns" or (named and not batchable) or self._configured()
+
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
+        options |= {"nameless": True} if inputs.sampled_names else {}
         return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
@@ -290,6 +298,8 @@ class _Facts:
             warnings.append(
                 f"{core(model).name} compares the rows of a call with each other, so each row is predicted in its own call."
             )
+        if inputs.sampled_names:
+            warnings.append(assumed("The file records no column names; those of the sample are used, in its order."))
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
             warnings.append(
