@@ -17,6 +17,7 @@ from mlpack.artifacts.release import Verified
 from mlpack.errors import NotVerifiedError
 
 FOLDER = ".mlpack"
+_MOST_COMMANDS = 100
 _LONGEST_BODY = 4096  # in a command line that people copy
 
 
@@ -98,6 +99,21 @@ class Workspace:
                 "model": str(model),
             },
         )
+
+    def note_command(self, digest: str, size: int, command: str) -> None:
+        """Record the command line that built a model, by the model's digest; `size` is in bytes."""
+        known = {one: {"size": size, "command": command} for one, (command, size) in self.commands().items()}
+        known.pop(digest, None)
+        kept = list(known.items())[1 - _MOST_COMMANDS :]
+        self._write("commands.json", dict([*kept, (digest, {"size": size, "command": command})]))
+
+    def commands(self) -> dict[str, tuple[str, int]]:
+        """The command lines that built models, with the models' sizes, by digest; the last one is the newest."""
+        return {
+            digest: (one["command"], one["size"])
+            for digest, one in (self._read("commands.json") or {}).items()
+            if isinstance(one, dict) and isinstance(one.get("command"), str) and isinstance(one.get("size"), int)
+        }
 
     def last_built(self) -> Built | None:
         """The image that was built last, None if there is none."""

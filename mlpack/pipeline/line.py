@@ -39,6 +39,7 @@ from mlpack.formats.base import distributions_for
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
 from mlpack.pipeline.build import build, refuse_large, refuse_own_dockerfile
+from mlpack.pipeline.built_before import note_build, note_if_built
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
@@ -148,7 +149,10 @@ class Line:
         return examine_model(info, prepare_options(self.config, self.tools, self.options, self._sample))
 
     def _prepare(self, info: ModelInfo) -> Prepared:
-        prepared = self.examine(info).ready(self.options.command)
+        examined = self.examine(info)
+        if examined.needs:
+            note_if_built(info, self.tools, self.options.command)
+        prepared = examined.ready(self.options.command)
         if self.tools.local is not None and prepared.info.safety.verdict != "safe":
             self.tools.reporter.warn(
                 f"--trust: code that mlpack does not know runs on this machine, as user {self.tools.local.user}"
@@ -214,6 +218,7 @@ class Line:
                 on_progress=on_progress,
             )
         self.tools.workspace.note_built(image, config=self.config.file, model=bundle.lock.info.path.resolve())
+        note_build(bundle, self.tools, self.options.command)
         refuse_large(image, self.config.build.max_bytes)
         return image
 

@@ -14,7 +14,7 @@ from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
 from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
-from mlpack.discovery.model_files import OnBytes, model_files, model_root
+from mlpack.discovery.model_files import OnBytes, digest_of, model_files, model_root
 from mlpack.errors import ModelError
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
@@ -181,7 +181,6 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         raise ModelError(f"{lock.info.path} contains no file", hint="Name the model file or its folder.")
     info, prepared = lock.info, lock.prepared
     root = model_root(info)
-    whole = model[0].sha256 if len(model) == 1 else files_digest(model, "").removeprefix("sha256:")
     return {
         "schema": 1,
         "name": name,
@@ -193,7 +192,7 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         "model": {
             "file": root,
             "name": info.path.name,
-            "sha256": whole,
+            "sha256": digest_of(model),
             "size": sum(file.size for file in model),
         },
         "limits": {"max_rows": config.serve.max_rows, "max_body": config.serve.max_body_bytes},

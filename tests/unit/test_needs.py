@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import sys
@@ -18,6 +19,7 @@ from mlpack.errors import MissingCodeError, UnsafeModelError
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import Examined, PrepareOptions, examine_model, prepare
+from mlpack.workspace import Workspace
 
 CLEAN = "import unidecode\nimport words\n\n\ndef area(d):\n    return d\n"
 
@@ -137,3 +139,30 @@ def test_inspect_takes_the_options_of_build(folder: Path, capfd: pytest.CaptureF
     assert told["to_build"] == {"needs": [], "command": ""}
     assert [one["name"] for one in told["signatures"][0]["inputs"]] == ["size"]
     assert told["safety"]["findings"][0]["why"] == "in your own code: clean"
+
+
+def test_the_command_that_built_the_file_before_is_shown(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A file of the same digest: its last command line is printed with the needs, and applied by nobody."""
+    model = pickled(folder, "clean")
+    workspace = Workspace(folder)
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    assert run(["build", "area.pkl"]) == 3
+    assert "built before" not in capfd.readouterr().err
+    workspace.note_command(digest, model.stat().st_size, "mlpack build area.pkl --include old.py")
+    assert run(["build", "area.pkl"]) == 3
+    assert "This file was built before with: mlpack build area.pkl --include old.py" in capfd.readouterr().err
+    model.write_bytes(model.read_bytes()[:-1] + b"0.")
+    assert run(["build", "area.pkl"]) == 3
+    assert "built before" not in capfd.readouterr().err
+
+
+def test_few_commands_are_kept(folder: Path) -> None:
+    """The newest hundred, each model once."""
+    workspace = Workspace(folder)
+    for number in range(105):
+        workspace.note_command(str(number), number, f"build {number}")
+    workspace.note_command("50", 50, "build again")
+    kept = workspace.commands()
+    assert len(kept) == 100
+    assert list(kept)[-1] == "50"
+    assert kept["50"] == ("build again", 50)
