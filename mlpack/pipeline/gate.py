@@ -90,8 +90,11 @@ def _packages(info: ModelInfo, unknown: tuple[str, ...]) -> list[str]:
     ]
 
 
-def unservable(info: ModelInfo, *, cwd: Path) -> Unmet | None:
-    """The need for an entry, a sample or a predictor; None for a model with a signature."""
+def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | None:
+    """The need for an entry, a sample or a predictor; None for a model with a signature.
+
+    `sampled`: there are sample rows, but the inputs cannot be read from them.
+    """
     if info.signatures:
         return None
     if info.advice:
@@ -108,6 +111,12 @@ def unservable(info: ModelInfo, *, cwd: Path) -> Unmet | None:
         return Unmet(error=ambiguous, answers=(Answer("--entry", keys[0], known=len(keys) == 1),))
     if info.methods:
         reason = reason_of(info.notices) or "the file does not record them"
+        if sampled:
+            error = ModelError(
+                f"the inputs of {info.path.name} are not known: {reason}, and the sample rows are not of one kind",
+                hint="Write them all as records with the same keys, as lists of one length, or as texts.",
+            )
+            return Unmet(error=error)
         error = ModelError(
             f"the inputs of {info.path.name} are not known: {reason}",
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "

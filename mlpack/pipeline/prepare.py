@@ -220,7 +220,7 @@ def _with_signatures(
         signatures = needs.attempt(lambda: signatures_for(contract, info, options.signature))
         info = replace(info, signatures=signatures or ())
     elif options.predictor is None:
-        needs.add(unservable(info, cwd=options.folder))
+        needs.add(unservable(info, cwd=options.folder, sampled=bool(options.sample)))
         if options.signature is not None and info.signatures:
             needs.add(_no_such_signature(info, options.signature))
     return info, loading

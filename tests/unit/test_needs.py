@@ -14,7 +14,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from mlpack.artifacts.model import Finding, ModelInfo, Safety
 from mlpack.cli.app import run
+from mlpack.cli.output.console import Console
+from mlpack.cli.output.model import show
 from mlpack.errors import MissingCodeError, UnsafeModelError
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.inspect import inspect
@@ -166,3 +169,29 @@ def test_few_commands_are_kept(folder: Path) -> None:
     assert len(kept) == 100
     assert list(kept)[-1] == "50"
     assert kept["50"] == ("build again", 50)
+
+
+def test_a_sample_that_tells_no_inputs_is_told(folder: Path) -> None:
+    """Rows of several kinds: the message does not ask for a sample that is there."""
+    path = folder / "plain.pkl"
+    transformer = FunctionTransformer().fit([[1.0]])
+    del transformer.n_features_in_
+    path.write_bytes(pickle.dumps(transformer))
+    info = inspect(path, formats=list(installed_formats().values()), sample=[[1], [1, 2]])
+    (need,) = examine_model(info, PrepareOptions(folder=folder, sample=[[1], [1, 2]])).needs
+    assert need.error.message.endswith("and the sample rows are not of one kind")
+    assert need.shown.option == ""
+
+
+def test_one_reason_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """What several callables of a package have in common is told once; further ones are counted."""
+    findings = tuple(Finding(callable=f"odd.C{number}", why="code of `odd`", verdict="unknown") for number in range(9))
+    more = Finding(callable="builtins.getattr", why="calls a method", verdict="unknown")
+    info = ModelInfo(
+        path=Path("m.pkl"), format="sklearn", framework=None, framework_version=None, root_class="odd.C1", task=None,
+        signatures=(), safety=Safety(verdict="unknown", findings=(*findings, more)), size=1,
+    )  # fmt: skip
+    show(Console(), info, {}, (), "")
+    shown = capsys.readouterr().out
+    assert "  odd.C0, odd.C1, odd.C2, odd.C3, odd.C4, odd.C5 and 3 more (--json has all): code of `odd`\n" in shown
+    assert "  builtins.getattr: calls a method\n" in shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature
@@ -17,15 +17,16 @@ _WORDS = {
     "dangerous": "DANGEROUS: loading it would run commands or code",
 }
 
+_MOST_REASONS = 20
+_MOST_NAMES = 6
+
 
 def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequence[Need], command: str) -> None:
     """Print what is known about the model, one line each, and what a build needs from the user."""
     rows = [(label, value) for label, value in _facts(info, found) if value]
     console.table(rows, styles=("bold", ""))
-    for finding in info.safety.findings[:20]:
-        console.text(f"  {finding.callable}: {finding.why}")
-    if len(info.safety.findings) > 20:
-        console.text(f"  ... and {len(info.safety.findings) - 20} more (--json has all)")
+    for line in _findings(info):
+        console.text(f"  {line}")
     if info.contents:
         console.text()
         console.text("It contains several objects:")
@@ -41,6 +42,19 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequen
         console.text("To build:")
         for line in needs_lines(needs, command):
             console.text(line)
+
+
+def _findings(info: ModelInfo) -> Iterator[str]:
+    """One line for each reason, with the callables that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for finding in info.safety.findings:
+        reasons.setdefault(finding.why, []).append(finding.callable)
+    for why, names in list(reasons.items())[:_MOST_REASONS]:
+        unique = list(dict.fromkeys(names))
+        more = f" and {len(unique) - _MOST_NAMES} more (--json has all)" if len(unique) > _MOST_NAMES else ""
+        yield f"{', '.join(unique[:_MOST_NAMES])}{more}: {why}"
+    if len(reasons) > _MOST_REASONS:
+        yield f"... and {len(reasons) - _MOST_REASONS} more (--json has all)"
 
 
 def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
