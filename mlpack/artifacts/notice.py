@@ -28,19 +28,20 @@ SETTLED = frozenset({NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING})
 class Notice:
     """A sentence about a model file. `reason` is the part of it that can be used in an error message.
 
-    `by_sample`: a few sample rows tell what is missing.
+    `advice` is what to do about it; `by_sample`: a few sample rows tell what is missing.
     """
 
     code: NoticeCode
     text: str
     reason: str = ""
+    advice: str = ""
     by_sample: bool = False
 
 
 def no_signature(reason: str, advice: str = "", *, by_sample: bool = False) -> Notice:
     """The notice that a model has no signature; `advice` is what to do about it; `by_sample`: sample rows give one."""
     text = f"No signature: {reason}{f'; {advice}' if advice else ''}."
-    return Notice(NoticeCode.NO_SIGNATURE, text, reason, by_sample)
+    return Notice(NoticeCode.NO_SIGNATURE, text, reason, advice, by_sample)
 
 
 def assumed(text: str) -> Notice:

@@ -8,7 +8,7 @@ from shlex import quote
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.needs import Answer, Unmet
-from mlpack.artifacts.notice import reason_of
+from mlpack.artifacts.notice import NoticeCode, reason_of
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 from mlpack.readers.verdicts.verdict import remedy_for
 from mlpack.usercode.nearby import sample_answer
@@ -117,10 +117,14 @@ def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | 
                 hint="Write them all as records with the same keys, as lists of one length, or as texts.",
             )
             return Unmet(error=error)
+        unknown = f"the inputs of {info.path.name} are not known: {reason}"
+        told = next((one for one in info.notices if one.code is NoticeCode.NO_SIGNATURE), None)
+        if told is not None and told.advice and not told.by_sample:
+            return Unmet(error=ModelError(unknown, hint=f"{told.advice[0].upper()}{told.advice[1:]}."))
         error = ModelError(
-            f"the inputs of {info.path.name} are not known: {reason}",
+            unknown,
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
-            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
+            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list); or write a predictor of your own: --predictor predict.py.",
         )
         return Unmet(error=error, answers=(sample_answer(info.path, cwd, "rows.csv"),))
     error = ModelError(

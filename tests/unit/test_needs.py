@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -52,6 +53,13 @@ def pickled(folder: Path, module: str, model: object = None) -> Path:
     return path
 
 
+def without_width() -> DummyClassifier:
+    """A fitted model that does not record how many columns it takes."""
+    model = DummyClassifier().fit([[1.0], [2.0]], [0, 1])
+    vars(model).pop("n_features_in_", None)
+    return model
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder."""
@@ -90,9 +98,7 @@ def test_needs_of_different_kinds_are_one_list(folder: Path) -> None:
 def test_a_sample_beside_the_model_is_named(folder: Path) -> None:
     """Where rows.csv is there, the command line is complete; else the name is a placeholder."""
     path = folder / "plain.pkl"
-    transformer = FunctionTransformer().fit([[1.0]])
-    del transformer.n_features_in_
-    path.write_bytes(pickle.dumps(transformer))
+    path.write_bytes(pickle.dumps(without_width()))
     need = examined(path).needs[0].shown
     assert (need.option, need.placeholders) == ("--sample rows.csv", ("rows.csv",))
     (folder / "sample.csv").write_text("a,b\n1,2\n")
@@ -174,9 +180,7 @@ def test_few_commands_are_kept(folder: Path) -> None:
 def test_a_sample_that_tells_no_inputs_is_told(folder: Path) -> None:
     """Rows of several kinds: the message does not ask for a sample that is there."""
     path = folder / "plain.pkl"
-    transformer = FunctionTransformer().fit([[1.0]])
-    del transformer.n_features_in_
-    path.write_bytes(pickle.dumps(transformer))
+    path.write_bytes(pickle.dumps(without_width()))
     info = inspect(path, formats=list(installed_formats().values()), sample=[[1], [1, 2]])
     (need,) = examine_model(info, PrepareOptions(folder=folder, sample=[[1], [1, 2]])).needs
     assert need.error.message.endswith("and the sample rows are not of one kind")
@@ -195,3 +199,13 @@ def test_one_reason_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "  odd.C0, odd.C1, odd.C2, odd.C3, odd.C4, odd.C5 and 3 more (--json has all): code of `odd`\n" in shown
     assert "  builtins.getattr: calls a method\n" in shown
+
+
+def test_a_sample_is_not_asked_for_where_none_helps(folder: Path) -> None:
+    """The hint is that of the notice: a model that was never fitted needs to be fitted."""
+    path = folder / "plain.pkl"
+    path.write_bytes(pickle.dumps(LinearRegression()))
+    (need,) = examined(path).needs
+    assert need.error.message.endswith("it was never fitted")
+    assert need.error.hint == "Fit it before you save it."
+    assert need.shown.option == ""

@@ -196,7 +196,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
-            columns=self._tables(inputs, batchable=batchable),
+            columns=inputs.layout == "columns" or (inputs.named and not batchable) or self._configured(),
             word=self.word,
         )
         return ModelInfo(
@@ -251,11 +251,6 @@ class _Facts:
         version = next((one.version for one in self.boosters.values() if one.distribution == framework), None)
         return version or (self.word[1] if self.word[0] == framework else None)
 
-    def _tables(self, inputs: Inputs, *, batchable: bool) -> bool:
-        """Whether the loader makes DataFrames: of columns, or of a named matrix for steps that are not known."""
-        named = bool(inputs.columns) and not inputs.sampled_names
-        return inputs.layout == "columns" or (named and not batchable) or self._configured()
-
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
         options |= {"nameless": True} if inputs.sampled_names else {}
@@ -289,7 +284,7 @@ class _Facts:
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"
-            warnings.append(no_signature(inputs.problem, what))
+            warnings.append(no_signature(inputs.problem, what, by_sample=inputs.sample_helps))
         elif model is not None and core(model).kind is None:
             warnings.append(
                 f"{core(model).path} is not a known class: its methods are called by scikit-learn's conventions."

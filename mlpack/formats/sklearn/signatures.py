@@ -59,6 +59,11 @@ class Inputs:
     sample_helps: bool = False  # sample rows would define the inputs
     sampled_names: bool = False  # the names come from sample rows: the model was trained without names
 
+    @property
+    def named(self) -> bool:
+        """Whether the model was trained with the names of its columns."""
+        return bool(self.columns) and not self.sampled_names
+
 
 def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
     """The input tensors of a model, from what its first steps read; `sampled` are the columns of the user's sample rows."""
