@@ -124,7 +124,8 @@ def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | 
         error = ModelError(
             unknown,
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
-            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list); or write a predictor of your own: --predictor predict.py.",
+            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list); or write a predictor of your own: "
+            "--predictor predict.py.",
         )
         return Unmet(error=error, answers=(sample_answer(info.path, cwd, "rows.csv"),))
     error = ModelError(
