@@ -84,7 +84,7 @@ def _packages(info: ModelInfo, unknown: tuple[str, ...]) -> list[str]:
     named = {one.module: one for one in info.requirements}
     roots = dict.fromkeys(name.partition(".")[0] for name in unknown)
     return [
-        f"{one.distribution} ({one.version or one.constraint or 'the file records no version'})"
+        f"{one.distribution} ({one.version or one.constraint or 'the newest version of its time, as the file records none'})"
         for root in roots
         if (one := named.get(root)) is not None
     ]

@@ -112,7 +112,10 @@ def test_trust_names_package_version_and_index(folder: Path) -> None:
     found = examine_model(info, PrepareOptions(folder=folder, index=lambda: "https://index.example"))
     error = found.needs[0].error
     assert isinstance(error, UnsafeModelError)
-    assert "the package tslearn (the file records no version), from https://index.example" in error.message
+    assert (
+        "the package tslearn (the newest version of its time, as the file records none), from https://index.example"
+        in error.message
+    )
     assert "it installs it, and the file calls its code in the container" in error.hint
     assert found.needs[0].shown.option == "--trust"
     assert examine_model(info, PrepareOptions(folder=folder, trust=True)).needs == ()
