@@ -12,6 +12,7 @@ from mlpack.readers.samples import names_of_rows
 
 _NUMBERS = ("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
 _MOST_SHOWN = 8
+_PLACEHOLDERS = frozenset(f"x{place}" for place in range(10_000))  # names of columns without recorded names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,10 @@ def _records(signature: Signature, names: tuple[str, ...], rows: list[dict[str, 
     extra: dict[str, None] = {}
     for number, row in enumerate(rows):
         missing = [name for name in names if name not in row]
+        if len(missing) == len(names) == len(_PLACEHOLDERS.intersection(names)):
+            shown = f"row {number} has {len(row)} columns ({_listed([str(name) for name in row])})"
+            takes = f"and the model takes {len(names)}, whose names the file does not record"
+            return FittedRows(rows=list(rows), problem=f"{shown}, {takes}")
         if missing:
             return FittedRows(
                 rows=list(rows), problem=f"row {number} has no {_listed(missing)}{_instead(missing, row)}"

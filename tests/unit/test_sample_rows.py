@@ -41,6 +41,11 @@ AGE_CITY = signature(("age", "FP64"), ("city", "BYTES"))
         (AGE_CITY, [{"age": "old", "city": "a"}], "row 0, column 'age': 'old' is not a number"),
         (AGE_CITY, [["old", "a"]], "row 0, column 0: 'old' is not a number"),
         (AGE_CITY, [[1, "a", 2]], "row 0 has 3 values, and the model takes 2"),
+        (
+            signature(("x0", "BYTES"), ("x1", "FP64")),
+            [{"a": "a", "b": 1, "y": 2}],
+            "row 0 has 3 columns ('a', 'b', 'y'), and the model takes 2, whose names the file does not record",
+        ),
         (matrix(3), [[1, 2]], "row 0 has 2 values, and the model takes 3"),
         (matrix(3), [{"a": 1, "b": 2}], "row 0 has 2 columns, and the model takes 3"),
         (matrix(2, "a", "b"), [{"a": 1, "b": "x"}], "row 0, column 'b': 'x' is not a number"),
