@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something that a build needs from the user, as it is shown: `option` are the words of the command line that answer it.
+
+    `code` is that of the error which a build raises for it; `option` is "" if no option answers it; `placeholders` are the
+    values in it that the user must replace.
+    """
+
+    code: str
+    text: str
+    remedy: str = ""
+    option: str = ""
+    placeholders: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The need as plain JSON values."""
+        return {
+            "code": self.code,
+            "text": self.text,
+            "hint": self.remedy,
+            "option": self.option,
+            "placeholders": list(self.placeholders),
+        }
 
 
 class MlpackError(Exception):
@@ -21,6 +47,8 @@ class MlpackError(Exception):
         self.hint = hint
         self.detail = detail  # long text, such as the end of a log, shown with the message
         self.document: dict[str, Any] = {}  # results before the failure, for --json
+        self.needs: tuple[Need, ...] = ()  # everything that the build needs, this error included
+        self.command = ""  # the command line that answers all needs
 
 
 # 2: usage or configuration ------------------------------------------------------------------------

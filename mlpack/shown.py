@@ -1,4 +1,4 @@
-"""Escaping of text from files, logs and answers before it is printed: shown(), shown_lines(), shown_json()."""
+"""Text for people: escaping of text from files, logs and answers; first sentences; sizes and durations."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def _escaped(char: str) -> str:
 def _json_escaped(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def first_sentence(text: str, longest: int = 160) -> str:
+    """The first sentence of a message, cut to a length for a cell of a table."""
+    sentence = re.split(r"(?<=[.!?])\s+(?=[^a-z\s])|\n", text.strip(), maxsplit=1)[0].rstrip()
+    return sentence if len(sentence) <= longest else f"{sentence[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def human_size(size: float) -> str:

@@ -6,8 +6,10 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mlpack.artifacts.image import Image
@@ -15,6 +17,8 @@ from mlpack.artifacts.release import Verified
 from mlpack.errors import NotVerifiedError
 
 FOLDER = ".mlpack"
+_MOST_COMMANDS = 100
+_LONGEST_BODY = 4096  # in a command line that people copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,11 @@ class Workspace:
             raise NotVerifiedError(f"the receipt {path} cannot be used: {error}", hint=hint) from error
         return require_passed(verified, name)
 
+    @property
+    def request_file(self) -> Path:
+        """The file for the body of the request that is shown last, if it is too long for a command line."""
+        return self.folder / FOLDER / "request.json"
+
     def note_built(self, image: Image, *, config: Path | None, model: Path) -> None:
         """Record the image that was built last, the default of other commands."""
         self._write(
@@ -90,6 +99,21 @@ class Workspace:
                 "model": str(model),
             },
         )
+
+    def note_command(self, digest: str, size: int, command: str) -> None:
+        """Record the command line that built a model, by the model's digest; `size` is in bytes."""
+        known = {one: {"size": size, "command": command} for one, (command, size) in self.commands().items()}
+        known.pop(digest, None)
+        kept = list(known.items())[1 - _MOST_COMMANDS :]
+        self._write("commands.json", dict([*kept, (digest, {"size": size, "command": command})]))
+
+    def commands(self) -> dict[str, tuple[str, int]]:
+        """The command lines that built models, with the models' sizes, by digest; the last one is the newest."""
+        return {
+            digest: (one["command"], one["size"])
+            for digest, one in (self._read("commands.json") or {}).items()
+            if isinstance(one, dict) and isinstance(one.get("command"), str) and isinstance(one.get("size"), int)
+        }
 
     def last_built(self) -> Built | None:
         """The image that was built last, None if there is none."""
@@ -139,6 +163,16 @@ def require_passed(verified: Verified, name: str) -> Verified:
             f"{name} failed its test: {failed}", hint="Correct the model or its settings, then build and test again."
         )
     return verified
+
+
+def curl_data(body: Any, file: Path | None) -> str:
+    """The words of a curl command that send a JSON body; a long body is written to `file`, None: it is never too long."""
+    text = json.dumps(body)
+    if file is not None and len(text) > _LONGEST_BODY:
+        with suppress(OSError):  # a folder that cannot be written
+            write_atomically(file, text + "\n")
+            return f"-d {quote(f'@{os.path.relpath(file)}')}"
+    return f"-d {quote(text)}"
 
 
 def write_atomically(path: Path, text: str) -> None:

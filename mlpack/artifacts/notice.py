@@ -15,25 +15,35 @@ class NoticeCode(Enum):
     NO_SIGNATURE = "no_signature"
     """The file can be read, but the inputs of the model are not known; `reason` explains it."""
     ASSUMED = "assumed"
-    """Something that the file does not record was assumed, such as the types of columns; every build shows it."""
+    """Something that the file does not record was assumed, such as the types of columns."""
     CODE_MISSING = "code_missing"
     """The model needs code of the user."""
     LEFT_OUT = "left_out"
     """The chosen entry of a bundle is served without other parts that change the answer."""
 
 
+SETTLED = frozenset({NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING})
+"""Notices about what a build needs from the user: a model that is prepared has it."""
+
+
 @dataclass(frozen=True)
 class Notice:
-    """A sentence about a model file. `reason` is the part of it that can be used in an error message."""
+    """A sentence about a model file. `reason` is the part of it that can be used in an error message.
+
+    `advice` is what to do about it; `by_sample`: a few sample rows tell what is missing.
+    """
 
     code: NoticeCode
     text: str
     reason: str = ""
+    advice: str = ""
+    by_sample: bool = False
 
 
-def no_signature(reason: str, advice: str = "") -> Notice:
-    """The notice that a model has no signature; `advice` is what to do about it."""
-    return Notice(NoticeCode.NO_SIGNATURE, f"No signature: {reason}{f'; {advice}' if advice else ''}.", reason)
+def no_signature(reason: str, advice: str = "", *, by_sample: bool = False) -> Notice:
+    """The notice that a model has no signature; `advice` is what to do about it; `by_sample`: sample rows give one."""
+    text = f"No signature: {reason}{f'; {advice}' if advice else ''}."
+    return Notice(NoticeCode.NO_SIGNATURE, text, reason, advice, by_sample)
 
 
 def assumed(text: str) -> Notice:

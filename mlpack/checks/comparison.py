@@ -8,6 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def says_nothing(answer: Any) -> bool:
+    """Whether an answer holds no value at all: it is empty, or everything in it is null, as NaN is in JSON."""
+    if isinstance(answer, dict):
+        return all(map(says_nothing, answer.values()))
+    return answer is None or (isinstance(answer, list) and all(map(says_nothing, answer)))
+
+
 def difference(found: Any, wanted: Any, tolerance: float, *, where: str = "predictions") -> str:
     """The first difference of two JSON values, "" if they are equal; numbers within a relative `tolerance`."""
     if isinstance(wanted, list) and isinstance(found, list):

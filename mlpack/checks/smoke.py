@@ -15,7 +15,7 @@ from mlpack.artifacts.report import Report
 from mlpack.checks.batching import batch_equals_singles, concurrent, mixed_batch, tolerance_of
 from mlpack.checks.checklist import Checklist, FailedCheckError, OnCheck
 from mlpack.checks.client import Client, Unanswered
-from mlpack.checks.comparison import columns_of, difference, problem_with, problem_with_log
+from mlpack.checks.comparison import columns_of, difference, problem_with, problem_with_log, says_nothing
 from mlpack.checks.requests import Send, bad_requests, rows_for, sample_rows
 from mlpack.engines.base import Exit, Running
 
@@ -84,7 +84,7 @@ def _check_requests(
         if generated
         else ""
     )
-    if not checklist.check("predict", lambda: _predicts(client, body, answers), hint=hint):
+    if not checklist.check("predict", lambda: _predicts(client, body, answers, generated=generated), hint=hint):
         return
     if wanted.on_answer is not None:
         wanted.on_answer(body, answers[0])
@@ -146,15 +146,20 @@ def exited_early(running: Running) -> FailedCheckError:
     return FailedCheckError(f"it exited before it was ready: {found.reason}", hint=found.hint)
 
 
-def _predicts(client: Client, body: Any, answers: list[Any]) -> str:
+def _predicts(client: Client, body: Any, answers: list[Any], *, generated: bool) -> str:
     answer = client.post("/predict", body)
     if answer.status != 200:
         raise FailedCheckError(f"{answer.status} {answer.text[:500]}")
     value = answer.json()
     if not isinstance(value, dict) or not isinstance(value.get("predictions"), list):
         raise FailedCheckError(f"no predictions in {answer.text[:200]}")
+    if not says_nothing(value["predictions"]):
+        answers.append(value)
+        return answer.text[:80]
+    if generated:  # rows of the user may well have such an answer
+        raise FailedCheckError(f"the answer is empty or null, which proves nothing: {answer.text[:200]}")
     answers.append(value)
-    return answer.text[:80]
+    return f"the answer is empty or null, which proves nothing: give other rows with --sample; {answer.text[:80]}"
 
 
 def _as_declared(answer: dict[str, Any], signature: Mapping[str, Any], rows: int | None) -> str:

@@ -126,6 +126,14 @@ Include = Annotated[
         help="Your own code that the model needs: a .py file, a notebook or a folder. Repeatable.",
     ),
 ]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        metavar="NAME",
+        help="Package to install in addition to those that the file needs, such as unidecode or 'polars<2'. Repeatable.",
+    ),
+]
 Predictor = Annotated[
     Path | None,
     typer.Option(

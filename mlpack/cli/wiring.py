@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlpack.artifacts.model_reference import reference_of
+from mlpack.cli.command_line import command_line
 from mlpack.cli.engine_choice import connect_engine, no_images
 from mlpack.cli.output.console import Console
 from mlpack.cli.output.reporter import ConsoleReporter
@@ -34,6 +36,7 @@ def make_line(
     ignore_config: bool = False,
     engine: str | None = None,
     local: Literal["run", "refuse", "ignore"] = "refuse",
+    command: str = "build",
     options: Options | None = None,
     reporter: Reporter | None = None,
     target: Callable[[Config, str | None], Target | None] = lambda _config, _name: None,
@@ -42,8 +45,8 @@ def make_line(
     """Make a command's line for `model`; `of_last_image` uses the mlpack.yaml of the image that was built last.
 
     `engine` is the option --engine. `local` decides about an engine that is a LocalRunner: run the model with it, refuse it,
-    or ignore it in a command that needs no engine. `target` and `destination` are called when the line needs them, with the
-    image's name. Raises UsageError, ConfigError.
+    or ignore it in a command that needs no engine. `command` is the one whose line answers the needs of the model. `target`
+    and `destination` are called when the line needs them, with the image's name. Raises UsageError, ConfigError.
     """
     workspace = Workspace(Path.cwd())
     reference = None if model is None else reference_of(model)
@@ -75,4 +78,6 @@ def make_line(
         workspace=workspace,
         reporter=reporter or ConsoleReporter(console),
     )
-    return Line(config=loaded, tools=tools, options=options or Options())
+    options = options or Options()
+    typed = command_line(command, model, overrides=overrides or {}, options=options, config=config, engine=engine)
+    return Line(config=loaded, tools=tools, options=replace(options, command=typed))

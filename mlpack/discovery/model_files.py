@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import ModelError
 from mlpack.readers.archives.trees import open_tree
@@ -40,6 +40,11 @@ def model_files(info: ModelInfo, on_bytes: OnBytes | None) -> Iterator[BundleFil
         raise ModelError(
             f"cannot read {info.path}: {why}", hint="Do not move or change the file while it is packed; then try again."
         ) from error
+
+
+def digest_of(files: Sequence[BundleFile]) -> str:
+    """The SHA-256 of a model: of its only file, or of the list of its files."""
+    return files[0].sha256 if len(files) == 1 else files_digest(files, "").removeprefix("sha256:")
 
 
 def model_root(info: ModelInfo) -> str:

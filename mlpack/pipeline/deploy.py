@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.image import Image
@@ -14,6 +13,7 @@ from mlpack.artifacts.service import Deployment, Endpoint, Live, Plan, Proof, Se
 from mlpack.checks.golden import GoldenRequest, GoldenResult, send_golden
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
 from mlpack.targets.base import OnStep, Target
+from mlpack.workspace import curl_data
 
 _SLOWER = 2.0  # times the p95 of the current revision; above it, a note says that the release is slower
 
@@ -35,8 +35,11 @@ def deploy(
     golden: GoldenRequest | None,
     on_step: OnStep,
     traffic: bool = True,
+    request_file: Path | None = None,
 ) -> Deployment:
     """Verify the release and move the traffic to it; without `traffic` it stays staged, under its own address.
+
+    `request_file` is for the body of the example request, if it is long.
 
     Raises DeployError (exit 8) if a step or a check failed and the rollback succeeded, DeployStateError (exit 9) if the
     rollback failed too. Ctrl-C rolls back as well.
@@ -44,7 +47,7 @@ def deploy(
     found = _Verification()
     if plan.live is not None:  # it changes nothing
         _verify(plan.live.endpoint, golden, found, "live", on_step)
-        return _deployment(plan, plan.live, found, golden)
+        return _deployment(plan, plan.live, found, _curl(plan.live, golden, request_file))
     try:
         staged = target.stage(plan, released.release, on_step)
         if staged.serving is not None and not staged.serving.closed:
@@ -53,7 +56,8 @@ def deploy(
         _verify(staged.endpoint, golden, found, "staged", on_step)
         _compare(found)
         if not traffic:
-            deployment = _deployment(plan, _without_traffic(staged, released), found, golden)
+            kept = _without_traffic(staged, released)
+            deployment = _deployment(plan, kept, found, _curl(kept, golden, request_file))
             return replace(deployment, share=f"mlpack traffic {staged.revision}=100")
         live = target.promote(plan, staged, on_step)
         if live.endpoint != staged.endpoint:  # the same for a first release that stays private: already verified
@@ -61,7 +65,7 @@ def deploy(
     except BaseException as error:
         _roll_back(target, plan, error, on_step)
         raise
-    return _deployment(plan, live, found, golden)
+    return _deployment(plan, live, found, _curl(live, golden, request_file))
 
 
 def refuse_platform(image: Image, platforms: Sequence[str]) -> None:
@@ -186,7 +190,7 @@ def _without_traffic(staged: Staged, released: Released) -> Live:
     )
 
 
-def _deployment(plan: Plan, live: Live, found: _Verification, golden: GoldenRequest | None) -> Deployment:
+def _deployment(plan: Plan, live: Live, found: _Verification, command: str) -> Deployment:
     previous = live.previous
     return Deployment(
         target=plan.target,
@@ -196,7 +200,7 @@ def _deployment(plan: Plan, live: Live, found: _Verification, golden: GoldenRequ
         image=live.image,
         verified=found.proof,
         previous=previous,
-        command=_curl(live, golden),
+        command=command,
         rollback=f"mlpack rollback --to {previous}" if previous else "mlpack delete",
         measured=found.measured,
         notes=tuple(dict.fromkeys(found.notes)),
@@ -204,12 +208,12 @@ def _deployment(plan: Plan, live: Live, found: _Verification, golden: GoldenRequ
     )
 
 
-def _curl(live: Live, golden: GoldenRequest | None) -> str:
+def _curl(live: Live, golden: GoldenRequest | None, request_file: Path | None) -> str:
     """A shell command that sends a request to the service; for a private one it gets a token first."""
     login = "" if live.open_to_all else f' -H "Authorization: Bearer $({live.token_command})"'
     if golden is None:
         return f"curl -s {live.endpoint.url}/{login}"
     rows = golden.request.get("instances") if isinstance(golden.request, dict) else None
     body = {**golden.request, "instances": rows[:1]} if isinstance(rows, list) and rows else golden.request
-    data = shlex.quote(json.dumps(body))
-    return f"curl -s {live.endpoint.url}/predict{login} -H 'Content-Type: application/json' -d {data}"
+    data = curl_data(body, request_file)
+    return f"curl -s {live.endpoint.url}/predict{login} -H 'Content-Type: application/json' {data}"

@@ -1,11 +1,17 @@
-"""The gate before a build: reject dangerous files, unknown code without --trust, and models that cannot be served."""
+"""The gate before a build: dangerous files, unknown code without --trust, and models that cannot be served as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from shlex import quote
+
 from mlpack.artifacts.model import ModelInfo
-from mlpack.artifacts.notice import reason_of
+from mlpack.artifacts.needs import Answer, Unmet
+from mlpack.artifacts.notice import NoticeCode, reason_of
 from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
 from mlpack.readers.verdicts.verdict import remedy_for
+from mlpack.usercode.nearby import sample_answer
 
 _ON_THIS_MACHINE = "; --engine process would load it on this machine, outside a container"
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
@@ -27,58 +33,109 @@ def refuse_dangerous(info: ModelInfo, *, local: bool = False) -> None:
         raise UnsafeModelError(message + (_ON_THIS_MACHINE if local else ""), hint=hint)
 
 
-def refuse_unsafe(info: ModelInfo, unknown: tuple[str, ...], *, trust: bool, local: bool = False) -> None:
-    """Raise UnsafeModelError unless the file may be loaded; `unknown` are its callables that only --trust allows.
+def trust_needed(
+    info: ModelInfo, unknown: tuple[str, ...], *, index: Callable[[], str], local: bool = False
+) -> Unmet | None:
+    """The need for --trust; `unknown` are the callables that only --trust allows, `index` is where packages come from.
 
-    With `local` it would be loaded on this machine. Then included code needs --trust too, because the file decides with
+    With `local` the file would be loaded on this machine. Then included code needs --trust too, because the file decides with
     which arguments it is called.
     """
-    refuse_dangerous(info, local=local)
     if local:
         unknown = tuple(one.callable for one in info.safety.findings)
-    if trust or not unknown:
-        return
-    if local:
-        raise UnsafeModelError(
-            f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{_ON_THIS_MACHINE}",
-            hint="If you trust the file's author, --trust loads it; without --engine process it is loaded in a container. "
-            "`mlpack inspect` shows each reason.",
-        )
+    if not unknown:
+        return None
+    error = _unknown_here(info, unknown) if local else _unknown_in_image(info, unknown, index)
+    return Unmet(error=error, answers=(Answer("--trust"),))
+
+
+def _unknown_here(info: ModelInfo, unknown: tuple[str, ...]) -> UnsafeModelError:
+    return UnsafeModelError(
+        f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{_ON_THIS_MACHINE}",
+        hint="If you trust the file's author, --trust loads it; without --engine process it is loaded in a container. "
+        "`mlpack inspect` shows each reason.",
+    )
+
+
+def _unknown_in_image(info: ModelInfo, unknown: tuple[str, ...], index: Callable[[], str]) -> UnsafeModelError:
+    """What the file needs that is not known as harmless, and what --trust would allow."""
     if any(name.startswith(_BY_VALUE) for name in unknown):
-        raise UnsafeModelError(
+        return UnsafeModelError(
             f"{info.path.name} contains code (written by {_tool(unknown)}), which would run in the image",
             hint="If you trust its author, --trust builds the image; or save the model with joblib or pickle, and add its "
             "code with --include.",
         )
-    hint = "If you trust the file's author, --trust builds the image. `mlpack inspect` shows each reason."
-    raise UnsafeModelError(f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}", hint=hint)
+    message = f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}"
+    packages = _packages(info, unknown)
+    if not packages:
+        hint = "If you trust the file's author, --trust builds the image. `mlpack inspect` shows each reason."
+        return UnsafeModelError(message, hint=hint)
+    several = len(packages) > 1
+    return UnsafeModelError(
+        f"{message}; the file names the package{'s' if several else ''} {_listing(packages)}, from {index()}",
+        hint=f"If you trust the file's author and {'these packages' if several else 'this package'}, --trust builds the "
+        f"image: it installs {'them' if several else 'it'}, and the file calls {'their' if several else 'its'} code in the "
+        "container, with arguments of its own. `mlpack inspect` shows each reason.",
+    )
 
 
-def refuse_unservable(info: ModelInfo) -> None:
-    """Raise AmbiguousFormatError if an entry must be chosen, ModelError for a model without a signature."""
+def _packages(info: ModelInfo, unknown: tuple[str, ...]) -> list[str]:
+    """The packages that the file names and whose code is unknown, with the versions that it records."""
+    named = {one.module: one for one in info.requirements}
+    roots = dict.fromkeys(name.partition(".")[0] for name in unknown)
+    return [
+        f"{one.distribution} ({one.version or one.constraint or 'the newest version of its time, as the file records none'})"
+        for root in roots
+        if (one := named.get(root)) is not None
+    ]
+
+
+def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | None:
+    """The need for an entry, a sample or a predictor; None for a model with a signature.
+
+    `sampled`: there are sample rows, but the inputs cannot be read from them.
+    """
     if info.signatures:
-        return
+        return None
     if info.advice:
         why = reason_of(info.notices) or f"it is {info.root_class}"
-        raise ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
+        error = ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
+        rows = any(notice.by_sample for notice in info.notices)
+        return Unmet(error=error, answers=(sample_answer(info.path, cwd, "rows.json"),) if rows else ())
     if info.servable and info.entry is None:
-        raise AmbiguousFormatError(
-            f"{info.path.name} contains several objects: {', '.join(content.key for content in info.servable)}",
-            hint=f"To serve one alone, without the others: --entry {info.servable[0].key}. To use them together: `predictor: "
+        keys = [content.key for content in info.servable]
+        ambiguous = AmbiguousFormatError(
+            f"{info.path.name} contains several objects: {', '.join(keys)}",
+            hint=f"To serve one alone, without the others: --entry {quote(keys[0])}. To use them together: `predictor: "
             "predict.py`, which `mlpack init` writes where it understands the parts (`mlpack inspect` shows them).",
         )
+        return Unmet(error=ambiguous, answers=(Answer("--entry", keys[0], known=len(keys) == 1),))
     if info.methods:
         reason = reason_of(info.notices) or "the file does not record them"
-        raise ModelError(
-            f"the inputs of {info.path.name} are not known: {reason}",
+        if sampled:
+            error = ModelError(
+                f"the inputs of {info.path.name} are not known: {reason}, and the sample rows are not of one kind",
+                hint="Write them all as records with the same keys, as lists of one length, or as texts.",
+            )
+            return Unmet(error=error)
+        unknown = f"the inputs of {info.path.name} are not known: {reason}"
+        told = next((one for one in info.notices if one.code is NoticeCode.NO_SIGNATURE), None)
+        if told is not None and told.advice and not told.by_sample:
+            return Unmet(error=ModelError(unknown, hint=f"{told.advice[0].upper()}{told.advice[1:]}."))
+        error = ModelError(
+            unknown,
             hint="Give a few rows of the training data: --sample rows.csv (made in the training code by "
-            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list).",
+            "`X.head(20).to_csv('rows.csv', index=False)`; texts: a .json list); or write a predictor of your own: "
+            "--predictor predict.py.",
         )
-    reason = reason_of(info.notices)
-    raise ModelError(
-        f"{info.path.name} contains no object that can predict{f': {reason}' if reason else ''}",
-        hint="`mlpack inspect` shows its contents. To serve it with your own code, set `predictor: predict.py` in mlpack.yaml.",
+        return Unmet(error=error, answers=(sample_answer(info.path, cwd, "rows.csv"),))
+    cause = reason_of(info.notices)
+    error = ModelError(
+        f"{info.path.name} contains no object that can predict{f': {cause}' if cause else ''}",
+        hint="`mlpack inspect` shows its contents. To serve it with your own code: --predictor predict.py (in mlpack.yaml: "
+        "`predictor: predict.py`).",
     )
+    return Unmet(error=error, answers=(Answer("--predictor", "predict.py", known=False),))
 
 
 def _listing(names: tuple[str, ...] | list[str], most: int = 6) -> str:

@@ -20,6 +20,7 @@ from mlpack.errors import (
     AmbiguousFormatError,
     MlpackError,
     ModelError,
+    Need,
     UnknownFormatError,
     UnreadableModelError,
     UnsafeModelError,
@@ -39,6 +40,7 @@ OnBytes = Callable[[int, int], None]  # called with (bytes done, bytes in all)
 _KEYS = (
     "path", "format", "framework", "framework_version", "root_class", "task", "signatures", "requirements", "contents",
     "protocol", "compression", "size", "digest", "safety",
+    "to_build",
 )  # fmt: skip
 
 
@@ -271,16 +273,21 @@ def _with_archive_findings(info: ModelInfo, archive: PickleFile | None) -> Model
     return replace(info, safety=Safety(verdict="dangerous", findings=(*info.safety.findings, *others)))
 
 
-def document(info: ModelInfo, digest: str | None) -> dict[str, Any]:
-    """The JSON document of an inspected model; `digest` is None if it was not requested."""
-    return {"path": shown(info.path), **info.to_json(), "digest": digest}
+def document(info: ModelInfo, digest: str | None, needs: Sequence[Need] = (), command: str = "") -> dict[str, Any]:
+    """The JSON document of an inspected model; `digest` is None if it was not requested.
+
+    `needs` is what a build needs from the user, `command` the command line that answers it ("" if nothing is needed).
+    """
+    to_build = {"needs": [one.to_json() for one in needs], "command": command}
+    return {"path": shown(info.path), **info.to_json(), "digest": digest, "to_build": to_build}
 
 
 def failure_document(model: str | Path, error: MlpackError) -> dict[str, Any]:
     """The JSON document of a failure: the same keys, as far as their values are known, and `error`."""
     known = error.info if isinstance(error, ModelError) else {}
     empty: dict[str, Any] = {
-        "signatures": [], "requirements": [], "contents": [], "safety": Safety(verdict="unknown").to_json()
+        "signatures": [], "requirements": [], "contents": [], "safety": Safety(verdict="unknown").to_json(),
+        "to_build": {"needs": [], "command": ""},
     }  # fmt: skip
     values = {key: known.get(key, empty.get(key)) for key in _KEYS} | {
         "path": shown(model) if isinstance(model, Path) else model

@@ -39,10 +39,11 @@ from mlpack.formats.base import distributions_for
 from mlpack.packages.handover import private_files
 from mlpack.packages.interpreters import platform_here
 from mlpack.pipeline.build import build, check_sample, refuse_large, refuse_own_dockerfile
+from mlpack.pipeline.built_before import note_build, note_if_built
 from mlpack.pipeline.deploy import deploy, refuse_platform
 from mlpack.pipeline.fetch import fetch, find_image, find_released
 from mlpack.pipeline.inspect import inspect
-from mlpack.pipeline.prepare import PrepareOptions, prepare
+from mlpack.pipeline.prepare import Examined, examine_model, prepare_options
 from mlpack.pipeline.push import leave_on_engine, push
 from mlpack.pipeline.render import has_own_dockerfile, render
 from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
@@ -143,19 +144,15 @@ class Line:
                 on_progress=in_bytes(on_progress, "read", f"read {path.name}"),
             )
 
+    def examine(self, info: ModelInfo) -> Examined:
+        """Everything that a build of the model needs from the user."""
+        return examine_model(info, prepare_options(self.config, self.tools, self.options, self._sample))
+
     def _prepare(self, info: ModelInfo) -> Prepared:
-        options = PrepareOptions(
-            include=(*self.config.include, *self.options.include),
-            predictor=self.config.predictor,
-            requirements=self.config.requirements,
-            python=self.config.python,
-            signature=self.config.signature,
-            sample=self._sample,
-            trust=self.options.trust,
-            local=self.tools.local is not None,
-            folder=self.tools.workspace.folder,
-        )
-        prepared = prepare(info, options)
+        examined = self.examine(info)
+        if examined.needs:
+            note_if_built(info, self.tools, self.options.command)
+        prepared = examined.ready(self.options.command)
         if self.tools.local is not None and prepared.info.safety.verdict != "safe":
             self.tools.reporter.warn(
                 f"--trust: code that mlpack does not know runs on this machine, as user {self.tools.local.user}"
@@ -172,7 +169,7 @@ class Line:
         options = ResolveOptions(
             python=self.config.python,
             platform=platform,
-            requirements=self.config.requirements,
+            requirements=(*self.config.requirements, *self.options.require),
             base=self.config.build.base,
             wheelhouse=self.config.build.wheelhouse,
             framework=self.config.framework,
@@ -217,6 +214,7 @@ class Line:
                 use_cache=self.options.use_cache, on_progress=on_progress,
             )  # fmt: skip
         self.tools.workspace.note_built(image, config=self.config.file, model=bundle.lock.info.path.resolve())
+        note_build(bundle, self.tools, self.options.command)
         refuse_large(image, self.config.build.max_bytes)
         if not (image.cached and self.tools.workspace.has_receipt(image.id)):
             check_sample(image, bundle, engine=self.tools.engine, progress=self.tools.reporter.progress)
@@ -285,6 +283,7 @@ class Line:
             golden=golden_request_of(released.image.card, released.report, self.options.expectation),
             on_step=lambda step: self.tools.reporter.note(f"- {step}"),
             traffic=self.options.traffic,
+            request_file=self.tools.workspace.request_file,
         )
         deployed = Deployed(target=released.plan.target, service=released.plan.service, where=target.where)
         self.tools.workspace.note_deployed(deployed)

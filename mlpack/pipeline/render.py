@@ -14,10 +14,13 @@ from mlpack.artifacts.bundle import CLASSIC_DOCKERFILE, DOCKERFILE, Bundle
 from mlpack.artifacts.bundle_file import BundleFile, files_digest
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
-from mlpack.discovery.model_files import OnBytes, model_files, model_root
+from mlpack.discovery.model_files import OnBytes, digest_of, model_files, model_root
 from mlpack.errors import ModelError
+from mlpack.formats.base import installed_formats
 from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
 from mlpack.readers.bundle_files import bytes_of
+from mlpack.readers.pickles.files import SUFFIXES as PICKLES
+from mlpack.readers.streams import COMPRESSED_SUFFIXES
 from mlpack.templating import render as fill
 from mlpack.templating import render_dockerfile
 from mlpack.version import __version__
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mlpack.artifacts.model_reference import ModelReference
     from mlpack.config import Config, Settings
 
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".npz", ".npy")
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
 
 
@@ -124,10 +128,23 @@ _GENERIC = frozenset(
 def model_name(model: ModelReference) -> str:
     """A name for an image: the file's stem, or its folder's name if the stem is generic; valid in a reference."""
     path = model if isinstance(model, Path) else Path("/" + model.partition("?")[0].partition(":")[2].strip("/"))
-    stem = path.name.split(".")[0] if path.is_file() or path is not model else path.name
+    stem = _stem(path.name) if path.is_file() or path is not model else path.name
     if slug(stem) in _GENERIC or not slug(stem):
         stem = path.resolve().parent.name
     return slug(stem) or "model"
+
+
+def _stem(name: str) -> str:
+    """A file's name without the suffixes of formats, pickles, archives and compression: other dots belong to the name."""
+    formats = installed_formats().values()
+    known = {
+        *PICKLES, *COMPRESSED_SUFFIXES, *_ARCHIVES,
+        *(suffix for one in formats for suffix in (*one.suffixes, *one.suffixes_in_archives)),
+        *(suffix for one in formats for listed in one.pickle_suffixes.values() for suffix in listed),
+    }  # fmt: skip
+    while (suffix := Path(name).suffix).lower() in known:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def slug(text: str) -> str:
@@ -164,7 +181,6 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         raise ModelError(f"{lock.info.path} contains no file", hint="Name the model file or its folder.")
     info, prepared = lock.info, lock.prepared
     root = model_root(info)
-    whole = model[0].sha256 if len(model) == 1 else files_digest(model, "").removeprefix("sha256:")
     return {
         "schema": 1,
         "name": name,
@@ -176,7 +192,7 @@ def _card(lock: Lock, config: Config, name: str, model: tuple[BundleFile, ...]) 
         "model": {
             "file": root,
             "name": info.path.name,
-            "sha256": whole,
+            "sha256": digest_of(model),
             "size": sum(file.size for file in model),
         },
         "limits": {"max_rows": config.serve.max_rows, "max_body": config.serve.max_body_bytes},

@@ -103,6 +103,7 @@ class Options:
     """
 
     include: tuple[Path, ...] = ()
+    require: tuple[str, ...] = ()  # packages in addition to `requirements:`
     trust: bool = False
     refresh: bool = False  # resolve again, even if a lock is cached
     secrets: bool = True  # pass the logins of package indexes to the build
@@ -115,3 +116,5 @@ class Options:
     receipt: Path | None = None
     traffic: bool = True  # a deploy moves the traffic to the new release
     platforms: tuple[str, ...] = ()  # that the target can run; (): every platform
+    packages: bool = True  # False for another server's image, into which no packages are installed
+    command: str = "mlpack build"  # as the user typed it, with the model and its options

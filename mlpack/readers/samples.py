@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,29 @@ from mlpack.errors import ConfigError
 _MOST = 20
 
 
-def read_sample(path: Path) -> list[Any]:
+def read_sample(path: Path, texts: Collection[str] = ()) -> list[Any]:
     """The first 20 rows of a .csv (with a header), .json (a list, or `{"instances": [...]}`) or .parquet file.
 
-    A CSV cell becomes a number if possible, null when empty, else text. Raises ConfigError.
+    A CSV cell becomes a number if possible, null when empty, else text; in the columns `texts` always text. Raises
+    ConfigError.
     """
     if path.suffix.lower() in {".parquet", ".pq"}:
         rows = _from_parquet(path)
     else:
         text = _text_of(path)
-        rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text)
+        rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text, texts)
     if not rows:
         raise ConfigError(
             f"sample {path} contains no rows", hint="Write a header and a few rows like the training data."
         )
     return rows[:_MOST]
+
+
+def names_of_rows(rows: Sequence[Any]) -> tuple[str, ...]:
+    """The columns of the rows in their order; () unless all rows are records with the same columns."""
+    if not rows or not all(isinstance(row, dict) for row in rows) or len({frozenset(row) for row in rows}) > 1:
+        return ()
+    return tuple(map(str, rows[0]))
 
 
 def _text_of(path: Path) -> str:
@@ -72,14 +81,20 @@ def _from_json(path: Path, text: str) -> list[Any]:
     return rows
 
 
-def _from_csv(text: str) -> list[Any]:
+def _from_csv(text: str, texts: Collection[str]) -> list[Any]:
     reader = csv.DictReader(text.splitlines())
     rows: list[Any] = []
     for row in reader:
-        rows.append({name: _cell(value) for name, value in row.items() if name is not None})
+        rows.append(
+            {name: _text(value) if name in texts else _cell(value) for name, value in row.items() if name is not None}
+        )
         if len(rows) == _MOST:
             break
     return rows
+
+
+def _text(text: str | None) -> str | None:
+    return text or None
 
 
 def _cell(text: str | None) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mlpack.artifacts.bundle_file import BundleFile
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
+from mlpack.artifacts.needs import Unmet
 from mlpack.artifacts.notice import NoticeCode
 from mlpack.artifacts.prepared import CODE_FOLDER, UserCode
 from mlpack.errors import MissingCodeError, UnsafeModelError
@@ -31,11 +32,15 @@ _TAKEN = "# Extracted by mlpack from {shown}: only the definitions that the mode
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """A model with its user code: `info` records what is covered; `open` are the callables that need --trust."""
+    """A model with its user code: `info` records what is covered; `open` are the callables that need --trust.
+
+    `needs` are names and imports that neither the included files nor the packages provide.
+    """
 
     info: ModelInfo
     code: UserCode | None
     open: tuple[str, ...]
+    needs: tuple[Unmet, ...] = ()
 
 
 def find_coverage(
@@ -48,8 +53,7 @@ def find_coverage(
 ) -> Coverage:
     """Which of the model's names the included files define; none of the files is run.
 
-    Raises MissingCodeError (no included file defines a name), MissingPackageError (no package provides an import),
-    ConfigError (an included path does not exist).
+    Raises ConfigError (an included path does not exist), UnsafeModelError (the file reaches through an included module).
     """
     code = _Matching(info, include, predictor, requirements, cwd)
     code.cover()
@@ -79,6 +83,7 @@ class _Matching:
         self.covered: dict[str, str] = {}  # callable -> why it counts as covered
         self.open: list[str] = []
         self.missing: list[tuple[str, str]] = []
+        self.needs: list[Unmet] = []
         self.wanted: dict[str, set[str]] = {}  # module -> names that the model file uses from it
         self.texts: dict[str, str] = {}  # target -> text that replaces the file
         self.added: list[Requirement] = []
@@ -90,7 +95,7 @@ class _Matching:
             if finding.verdict == "unknown":
                 self._cover(finding)
         if self.missing:
-            raise missing_code(self.info.path, self.missing, self.index, self.cwd)
+            self.needs += missing_code(self.info.path, self.missing, self.index, self.cwd)
         if self.covered:  # a bound method is as safe as the code of its object
             self.open = [name for name in self.open if name != "builtins.getattr"]
 
@@ -169,7 +174,7 @@ class _Matching:
             ]
 
     def check_packages(self) -> None:
-        """Add the known packages that the code imports; raise MissingPackageError for an unknown one."""
+        """Add the known packages that the code imports; an unknown one is a need."""
         known = {normalise(one.distribution) for one in self.info.requirements}
         for root, module, one in self.index.foreign(self.index.reached(self._starts())):
             if normalise(root) in self.required:
@@ -180,10 +185,11 @@ class _Matching:
                     known.add(name)
                     self.added.append(Requirement(module=root, distribution=DISTRIBUTIONS[root]))
             elif not one.optional and not self._may_bring(root):
-                error = missing_import(root, module, one, self.info.path, self.cwd)
-                if one.top or isinstance(error, MissingCodeError):
-                    raise error
-                self.notes.append(f"{error.message} when it is used: add it under `requirements:` in mlpack.yaml")
+                need = missing_import(root, module, one, self.info.path, self.cwd)
+                if one.top or isinstance(need.error, MissingCodeError):
+                    self.needs.append(need)
+                else:
+                    self.notes.append(f"{need.error.message} when it is used: name its package with --require")
 
     def result(self) -> Coverage:
         """The outcome."""
@@ -201,7 +207,7 @@ class _Matching:
         if (source := self._class_source()) is not None:
             info = called_by_source(info, source)
         if not self.included.files:
-            return Coverage(info=info, code=None, open=tuple(self.open))
+            return Coverage(info=info, code=None, open=tuple(self.open), needs=tuple(self.needs))
         self._note_clashes()
         self._note_work()
         code = UserCode(
@@ -211,7 +217,8 @@ class _Matching:
             predictor=self.predictor,
             notes=tuple(dict.fromkeys(self.notes)),
         )
-        return Coverage(info=replace(info, signatures=_one_by_one(info)), code=code, open=tuple(self.open))
+        info = replace(info, signatures=_one_by_one(info))
+        return Coverage(info=info, code=code, open=tuple(self.open), needs=tuple(self.needs))
 
     def _class_source(self) -> ClassSource | None:
         """The source of the class that answers, if it is in the included files."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpack.artifacts.needs import Answer
 from mlpack.errors import ConfigError
 from mlpack.usercode.notebooks import read_notebook
 from mlpack.usercode.python_source import Source, parse_source, read_source
@@ -15,6 +16,7 @@ _MOST_FILES = 300
 _MOST_FOLDERS = 500
 _LARGEST = 20 * 1024 * 1024  # a notebook with pictures
 _DEPTH = 3
+_SAMPLES = ("rows", "sample", "samples")  # usual names of files with sample rows
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "env", "build", "dist"})
 
 
@@ -56,6 +58,16 @@ def find_module(module: str, model: Path, cwd: Path) -> Hint | None:
             )
             return Hint(include=_typed(top, cwd), file=_typed(path, cwd), line=0)
     return None
+
+
+def sample_answer(model: Path, cwd: Path, name: str) -> Answer:
+    """The option --sample: with a file of sample rows beside the model or in the working folder, else with `name`."""
+    for folder in (model.parent, cwd):
+        for stem in _SAMPLES:
+            for suffix in (".csv", ".json", ".parquet"):
+                if (path := folder / f"{stem}{suffix}").is_file():
+                    return Answer("--sample", _typed(path.resolve(), cwd.resolve()))
+    return Answer("--sample", name, known=False)
 
 
 def _files(model: Path, cwd: Path) -> Iterator[Path]:

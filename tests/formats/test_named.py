@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.model import ModelInfo
-from mlpack.errors import ModelError, UnknownFormatError, UnreadableModelError, UnsafeModelError
+from mlpack.errors import UnknownFormatError, UnreadableModelError, UnsafeModelError
 from mlpack.formats.named import NamedFormat
-from mlpack.pipeline.gate import refuse_unservable
+from mlpack.pipeline.gate import unservable
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from tests.messages import field
@@ -80,9 +80,9 @@ def test_files(
     assert not info.signatures
     assert {key: info.details[key] for key in known} == known
     assert advised in info.advice
-    with pytest.raises(ModelError) as refused:
-        refuse_unservable(info)
-    assert advised in str(refused.value.hint)
+    need = unservable(info, cwd=tmp_path)
+    assert need is not None
+    assert advised in need.error.hint
 
 
 @pytest.mark.parametrize("container", ["folder", "zip"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlpack.checks.comparison import columns_of, difference, problem_with
+from mlpack.checks.comparison import columns_of, difference, problem_with, says_nothing
 from mlpack.checks.requests import rows_for, sample_rows, wrong_type, wrong_width
 
 
@@ -43,6 +43,15 @@ def test_equal_values_are_equal(found: Any, wanted: Any) -> None:
 def test_a_difference_names_its_place(found: Any, wanted: Any, said: str) -> None:
     """The first place that differs, what was found there and what was expected."""
     assert difference(found, wanted, 1e-6) == said
+
+
+@pytest.mark.parametrize("answer", [[[]], [None], [[None, None]], [{"a": [], "b": None}], []])
+def test_an_answer_without_a_value_proves_nothing(answer: Any) -> None:
+    """Empty, null (NaN in JSON) and nested forms of them; zero, false and "" are values."""
+    assert says_nothing(answer)
+    for value in (0, False, "", "a"):
+        assert not says_nothing([value])
+        assert not says_nothing([{"a": [value], "b": None}])
 
 
 def test_declared_shapes_and_dtypes_are_held() -> None:

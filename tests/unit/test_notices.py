@@ -3,13 +3,12 @@
 import pickle
 from pathlib import Path
 
-import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlpack.artifacts.notice import NoticeCode, assumed, no_signature, notices, reason_of
 from mlpack.errors import ModelError
 from mlpack.formats.sklearn import SklearnFormat
-from mlpack.pipeline.gate import refuse_unservable
+from mlpack.pipeline.gate import unservable
 from mlpack.pipeline.inspect import inspect
 
 
@@ -29,5 +28,7 @@ def test_the_refusal_gives_the_reason(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(LogisticRegression()))
     info = inspect(path, formats=[SklearnFormat()])
     assert info.to_json()["warnings"] == ["No signature: it was never fitted; fit it before you save it."]
-    with pytest.raises(ModelError, match=r"it was never fitted$"):
-        refuse_unservable(info)
+    need = unservable(info, cwd=tmp_path)
+    assert need is not None
+    assert isinstance(need.error, ModelError)
+    assert need.error.message.endswith("it was never fitted")

@@ -83,7 +83,10 @@ def written(folder: Path, **files: str) -> None:
 def coverage_of(folder: Path, *callables: str, include: tuple[str, ...] = (), **more: object) -> Coverage:
     info = info_needing(folder / "churn.pkl", *callables)
     paths = tuple(folder / one for one in include)
-    return find_coverage(info, include=paths, cwd=folder, **more)  # type: ignore[arg-type]  # the test names real parameters
+    outcome = find_coverage(info, include=paths, cwd=folder, **more)  # type: ignore[arg-type]  # the test names real parameters
+    if outcome.needs:
+        raise outcome.needs[0].error
+    return outcome
 
 
 def code_of(outcome: Coverage) -> UserCode:

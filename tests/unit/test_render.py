@@ -202,6 +202,11 @@ def test_a_model_that_went_away_is_told(tmp_path: Path) -> None:
         ("acme/clf.pkl.gz", "acme"),
         ("ünï/***.pkl", "n"),
         ("-rf.pkl", "rf"),
+        ("model_v0.3.0.pkl", "model-v0-3-0"),
+        ("churn-2.1.joblib.gz", "churn-2-1"),
+        ("yolov8n.1280.onnx", "yolov8n-1280"),
+        ("rates.2024-05", "rates-2024-05"),
+        ("acme/clf.tar.gz", "acme"),
     ],
 )
 def test_names(tmp_path: Path, path: str, name: str) -> None:

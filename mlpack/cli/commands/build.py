@@ -21,6 +21,7 @@ from mlpack.cli.options import (
     Python,
     Quiet,
     Refresh,
+    Require,
     Sample,
     Signature,
     Trust,
@@ -42,6 +43,7 @@ def build(
     platform: Platform = None,
     wheelhouse: Wheelhouse = None,
     include: Include = None,
+    require: Require = None,
     predictor: Predictor = None,
     sample: Sample = None,
     gpu: Gpu = None,
@@ -80,7 +82,8 @@ def build(
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
     options = Options(
-        include=tuple(include or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache
+        include=tuple(include or ()), require=tuple(require or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()),
+        force=force, use_cache=not no_cache,
     )  # fmt: skip
     line = make_line(model, console=console, config=config, overrides=overrides, engine=engine, options=options)
     image = line.run(line.model, Image)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +23,7 @@ from mlpack.cli.options import (
     Python,
     Quiet,
     Refresh,
+    Require,
     Sample,
     Signature,
     Trust,
@@ -51,6 +54,7 @@ def render(
     platform: PlatformWithoutEngine = None,
     wheelhouse: Wheelhouse = None,
     include: Include = None,
+    require: Require = None,
     predictor: Predictor = None,
     sample: Sample = None,
     gpu: Gpu = None,
@@ -88,9 +92,15 @@ def render(
         raise UsageError(
             f"{out} exists and is not an empty folder", hint="Name a new folder, or use --force to write into it."
         )
-    options = Options(include=tuple(include or ()), trust=trust, refresh=refresh, secrets=False)
-    line = make_line(model, console=console, config=config, overrides=overrides, local="ignore", options=options)
+    options = Options(
+        include=tuple(include or ()), require=tuple(require or ()), trust=trust, refresh=refresh, secrets=False
+    )
+    line = make_line(
+        model, console=console, config=config, overrides=overrides, local="ignore",
+        command=f"render --output {quote(str(out))}", options=options,
+    )  # fmt: skip
     if serve_with is not None:
+        line = replace(line, options=replace(line.options, packages=False))
         return _for_another_server(console, line, serve_with, out)
     bundle = line.run(line.model, Bundle)
     write(bundle, out, buildkit=buildkit)

@@ -17,6 +17,7 @@ from mlpack.cli.options import (
     Predictor,
     Python,
     Quiet,
+    Require,
     Sample,
     Trust,
     Wheelhouse,
@@ -37,6 +38,7 @@ def run(
     python: Python = None,
     wheelhouse: Wheelhouse = None,
     include: Include = None,
+    require: Require = None,
     predictor: Predictor = None,
     sample: Sample = None,
     trust: Trust = False,
@@ -65,7 +67,7 @@ def run(
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**overrides, "include": include, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "require": require, "trust": trust})
     line = make_line(
         image if local else None,
         console=console,
@@ -73,7 +75,10 @@ def run(
         overrides=overrides,
         engine=name,
         local="run",
-        options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory)),
+        command=f"run --port {port}" if port else "run",
+        options=Options(
+            include=tuple(include or ()), require=tuple(require or ()), trust=trust, limits=limits_of(memory)
+        ),
     )
     with serve(line, line.model if local else line.image(image), host_port=port) as service:
-        return follow_service(console, service, engine=name)
+        return follow_service(console, service, engine=name, request_file=line.tools.workspace.request_file)

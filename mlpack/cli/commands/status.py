@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from mlpack.cli.options import AsJson, Quiet
@@ -15,6 +17,9 @@ def status(
     target: TargetName = None,
     service: DeployedServiceName = None,
     set_: Set = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show messages in full instead of their first sentence.")
+    ] = False,
     config: DeployedConfigFile = None,
     quiet: Quiet = False,
     json: AsJson = False,
@@ -31,6 +36,6 @@ def status(
     console = Console(json=json, quiet=quiet)
     found = deployed_service(config, target, service, given_options(ctx), set_).status()
     console.document(found.to_json())
-    show_service(console, found)
+    show_service(console, found, verbose=verbose)
     console.brief(found.url)
     return 0

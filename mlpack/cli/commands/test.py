@@ -19,6 +19,7 @@ from mlpack.cli.options import (
     Python,
     Quiet,
     Receipt,
+    Require,
     Sample,
     Tested,
     Trust,
@@ -86,6 +87,7 @@ def test(
     python: Python = None,
     wheelhouse: Wheelhouse = None,
     include: Include = None,
+    require: Require = None,
     predictor: Predictor = None,
     sample: Sample = None,
     trust: Trust = False,
@@ -123,7 +125,7 @@ def test(
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**overrides, "include": include, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "require": require, "trust": trust})
     _refuse_mixed(
         local=local,
         contract=contract,
@@ -141,7 +143,14 @@ def test(
         of_last_image=image is None and not local,
         engine=name,
         local="run",
-        options=Options(include=tuple(include or ()), trust=trust, limits=limits_of(memory), receipt=receipt),
+        command="test",
+        options=Options(
+            include=tuple(include or ()),
+            require=tuple(require or ()),
+            trust=trust,
+            limits=limits_of(memory),
+            receipt=receipt,
+        ),
         reporter=ConsoleReporter(console, junit=junit),
     )
     if contract is not None:

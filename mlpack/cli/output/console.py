@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlpack.errors import InterruptedByUser, MlpackError
+from mlpack.errors import InterruptedByUser, MlpackError, Need
 from mlpack.shown import shown, shown_json, shown_lines
 
 if TYPE_CHECKING:
@@ -105,17 +105,28 @@ class Console:
     def failure(self, error: MlpackError) -> int:
         """Print an error, and return its exit code."""
         if self.json:
-            failure = {"code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint}
+            failure: dict[str, Any] = {
+                "code": error.code, "exit": error.exit, "message": error.message, "hint": error.hint
+            }  # fmt: skip
+            if error.needs:
+                failure |= {"needs": [one.to_json() for one in error.needs], "command": error.command}
             self.document({**error.document, "error": failure})
         err = self._err()
         if error.detail:
             detail = "\n".join(shown_lines(error.detail.rstrip()))
             err.print(detail, style="dim", markup=False, highlight=False, soft_wrap=True)
-        if not self.json:
+        if not self.json and len(error.needs) > 1:
+            message = f"error: {len(error.needs)} things are needed from you:"
+            err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
+            for line in needs_lines(error.needs, error.command):
+                err.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+        elif not self.json:
             message = shown(f"error: {error.message}")
             err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
             if error.hint:
                 err.print(shown(f"  {error.hint}"), markup=False, highlight=False, soft_wrap=True)
+            for line in command_lines(error.needs, error.command):
+                err.print(shown(line), markup=False, highlight=False, soft_wrap=True)
         return error.exit
 
     def bug(self, error: Exception) -> int:
@@ -134,6 +145,25 @@ class Console:
         from rich.console import Console as RichConsole
 
         return RichConsole(stderr=True, emoji=False, width=None if sys.stderr.isatty() else 200)
+
+
+def needs_lines(needs: Sequence[Need], command: str) -> Iterator[str]:
+    """What a build needs, each with its remedy, and the command line that answers it all."""
+    for number, need in enumerate(needs, 1):
+        yield f"  {number}. {need.text}"
+        if need.remedy:
+            yield f"     {need.remedy}"
+    yield from command_lines(needs, command)
+
+
+def command_lines(needs: Sequence[Need], command: str) -> Iterator[str]:
+    """The command line that answers the needs, and what to replace in it."""
+    if command:
+        answered = sum(bool(need.option) for need in needs)
+        what = "it" if len(needs) == 1 else "all of it" if answered == len(needs) else f"{answered} of the {len(needs)}"
+        placeholders = " and ".join(dict.fromkeys(value for need in needs for value in need.placeholders))
+        yield f"  This answers {what}{f' (replace {placeholders})' if placeholders else ''}:"
+        yield f"    {command}"
 
 
 def coloured() -> bool:

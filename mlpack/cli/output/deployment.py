@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlpack.artifacts.service import Deployment, Plan, Service
 from mlpack.cli.output.console import Console
+from mlpack.shown import first_sentence
 
 
 def show_plan(console: Console, plan: Plan) -> None:
@@ -53,20 +54,31 @@ def show_deployment(console: Console, deployment: Deployment) -> None:
     console.brief(deployment.url)
 
 
-def show_service(console: Console, service: Service) -> None:
-    """Print a service and its revisions."""
+def show_service(console: Console, service: Service, *, verbose: bool = False) -> None:
+    """Print a service and its revisions, each with the first sentence of its message; `verbose`: messages in full below."""
     access = {True: "public", False: "private", None: "access unknown: no permission to read it"}[service.open_to_all]
     console.text(f"{service.name} on {service.target}: {service.url} ({access})")
     if service.message:
-        console.warn(service.message)
+        console.warn(service.message if verbose else first_sentence(service.message))
     rows = [
         (
             f"{revision.percent} %",
             revision.name,
             "ready" if revision.ready else "not ready",
             revision.made,
-            " ".join(filter(None, (revision.image, *(f"[{tag}]" for tag in revision.tags), revision.message))),
+            " ".join(
+                filter(None, (revision.image, *(f"[{tag}]" for tag in revision.tags), first_sentence(revision.message)))
+            ),
         )
         for revision in service.revisions
     ]
     console.table(rows, header=("traffic", "revision", "", "created", "image"))
+    said = {service.name: service.message, **{one.name: one.message for one in service.revisions}}
+    longer = {name: message for name, message in said.items() if first_sentence(message) != message.strip()}
+    for name, message in longer.items() if verbose else ():
+        console.text()
+        console.text(f"{name}:")
+        for line in message.splitlines():
+            console.text(f"  {line}")
+    if longer and not verbose:
+        console.note("`mlpack status --verbose` shows the messages in full.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mlpack.artifacts.model import Finding, ModelInfo, Signature
-from mlpack.cli.output.console import Console
+from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.artifacts.notice import SETTLED
+from mlpack.cli.output.console import Console, needs_lines
+from mlpack.errors import Need
 from mlpack.shown import human_size
 
 _WORDS = {
@@ -15,12 +17,15 @@ _WORDS = {
     "dangerous": "DANGEROUS: loading it would run commands or code",
 }
 
+_MOST_REASONS = 20
+_MOST_NAMES = 6
 
-def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
-    """Print what is known about the model, one line each."""
+
+def show(console: Console, info: ModelInfo, found: dict[str, Any], needs: Sequence[Need], command: str) -> None:
+    """Print what is known about the model, one line each, and what a build needs from the user."""
     rows = [(label, value) for label, value in _facts(info, found) if value]
     console.table(rows, styles=("bold", ""))
-    for line in _reasons(info.safety.findings):
+    for line in _findings(info):
         console.text(f"  {line}")
     if info.contents:
         console.text()
@@ -28,11 +33,27 @@ def show(console: Console, info: ModelInfo, found: dict[str, Any]) -> None:
         console.table([(one.key, one.kind, one.detail, one.role.replace("_", " ")) for one in info.contents[:40]])
         if info.servable and info.entry is None and not info.advice:
             console.text(f"Serve one of them alone with --entry {info.servable[0].key}")
-    if info.advice:
+    for notice in info.notices:
+        if not needs or notice.code not in SETTLED:  # the list of needs says more
+            console.warn(notice.text)
+    if needs:
         console.text()
-        console.text(f"It cannot be served as it is. {info.advice}")
-    for warning in info.warnings:
-        console.warn(warning)
+        console.text("To build:")
+        for line in needs_lines(needs, command):
+            console.text(line)
+
+
+def _findings(info: ModelInfo) -> Iterator[str]:
+    """One line for each reason, with the callables that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for finding in info.safety.findings:
+        reasons.setdefault(finding.why, []).append(finding.callable)
+    for why, names in list(reasons.items())[:_MOST_REASONS]:
+        unique = list(dict.fromkeys(names))
+        more = f" and {len(unique) - _MOST_NAMES} more (--json has all)" if len(unique) > _MOST_NAMES else ""
+        yield f"{', '.join(unique[:_MOST_NAMES])}{more}: {why}"
+    if len(reasons) > _MOST_REASONS:
+        yield f"... and {len(reasons) - _MOST_REASONS} more (--json has all)"
 
 
 def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -67,15 +88,6 @@ def _facts(info: ModelInfo, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("your code", ", ".join(info.missing_modules)),
         ("safety", _safety(info)),
     ]
-
-
-def _reasons(findings: Sequence[Finding]) -> list[str]:
-    """One line for each reason, with the first callables that it concerns."""
-    by_why: dict[str, list[str]] = {}
-    for finding in findings:
-        by_why.setdefault(finding.why, []).append(finding.callable)
-    lines = [f"{_short(callables, 3)}: {why}" for why, callables in by_why.items()]
-    return lines if len(lines) <= 20 else [*lines[:20], f"... and {len(lines) - 20} more (--json has all)"]
 
 
 def _safety(info: ModelInfo) -> str:

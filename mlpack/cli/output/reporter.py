@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.notice import NoticeCode
+from mlpack.artifacts.notice import SETTLED
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress
 from mlpack.artifacts.release import Planned
@@ -65,7 +65,7 @@ class ConsoleReporter:
                 for note in value.code.notes if value.code else ():
                     self._console.note(f"- {note}")
                 for notice in value.info.notices:
-                    if notice.code is not NoticeCode.NO_SIGNATURE:  # a predictor may stand for it; else the build ends
+                    if notice.code not in SETTLED:
                         self._console.warn(notice.text)
             case Bundle():
                 self._reasons = value.lock.reasons

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shlex
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.diagnosis import Diagnosis, diagnose, unverified
@@ -15,16 +15,22 @@ from mlpack.cli.output.console import Console
 from mlpack.engines.base import Running
 from mlpack.errors import CheckFailedError
 from mlpack.pipeline.service import LocalService
+from mlpack.workspace import curl_data
 
 
-def follow_service(console: Console, service: LocalService, *, engine: str) -> int:
-    """Print the URL and a request as soon as the service is ready, and wait until it ends."""
+def follow_service(console: Console, service: LocalService, *, engine: str, request_file: Path) -> int:
+    """Print the URL and a request as soon as the service is ready, and wait until it ends.
+
+    A request that is too long for a command line is written to `request_file`.
+    """
     running = service.running
+    if not sys.stderr.isatty():  # a terminal shows the progress
+        console.note(f"starting {service.name}")
     with console.progress("starting") as _:
         problem = wait_ready(running)
     if problem is not None:
         console.warn(f"{problem.reason}. {problem.hint}")
-    line = curl_line(service.card, running.url)
+    line = curl_line(service.card, running.url, request_file)
     console.document({"url": running.url, "image": service.image, "engine": engine, "curl": line})
     console.text(f"Serving {service.name} at {running.url}; Ctrl-C stops it. Send a request:")
     console.text()
@@ -60,10 +66,10 @@ def wait_ready(running: Running, *, limit_s: float = 240) -> Diagnosis | None:
     raise CheckFailedError(f"not ready: {ended}{seen}", hint="The log above shows the reason.", detail=log[-6000:])
 
 
-def curl_line(card: Mapping[str, Any], url: str) -> str:
+def curl_line(card: Mapping[str, Any], url: str, request_file: Path | None = None) -> str:
     """A shell command that sends one valid row to the service."""
-    body = json.dumps({"instances": sample_rows(card, 1)})
-    return f"curl -s {url}/predict -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    data = curl_data({"instances": sample_rows(card, 1)}, request_file)
+    return f"curl -s {url}/predict -H 'Content-Type: application/json' {data}"
 
 
 def follow(running: Running) -> int:

@@ -71,7 +71,7 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         takes = f"{root.class_name} takes" + "".join(
             f" {one.dtype} {list(one.shape)} with unknown lengths" for one in wanted
         )
-        warnings.append(no_signature(takes if wanted else f"the file does not record what {takes}"))
+        warnings.append(no_signature(takes if wanted else f"the file does not record what {takes}", by_sample=True))
     elif not artifact.sample:
         warnings.append("Its input is the one of the first layer; use --sample to change it.")
     if key:

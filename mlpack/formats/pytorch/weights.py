@@ -152,7 +152,7 @@ def _info(
             "Give a few rows: --sample rows.json, a list with a row each, or records by forward's argument names; whole "
             "numbers are INT64, others FP32."
         )
-        warnings.append(no_signature(f"weights do not record what the module of {entry} takes"))
+        warnings.append(no_signature(f"weights do not record what the module of {entry} takes", by_sample=True))
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
         columns = columns_of_rows(artifact.sample, inputs)

@@ -27,6 +27,7 @@ from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
 from mlpack.readers.pickles.contents import contents, entries, kind, pairs
 from mlpack.readers.pickles.values import PickleFile
+from mlpack.readers.samples import names_of_rows
 from mlpack.readers.skops import Skops, read_skops, with_verdict
 
 
@@ -179,7 +180,8 @@ class _Facts:
         if model is None:  # e.g. a class with an estimator among its arguments: no method to call
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
-        inputs = inputs_of(model) if offered else no_inputs(model)
+        names = names_of_rows(self.artifact.sample)
+        inputs = inputs_of(model, names) if offered else no_inputs(model)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -198,7 +200,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
-            columns=inputs.layout == "columns" or (bool(inputs.columns) and not batchable) or self._configured(),
+            columns=inputs.layout == "columns" or (inputs.named and not batchable) or self._configured(),
             word=self.word,
         )
         return ModelInfo(
@@ -258,6 +260,7 @@ class _Facts:
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
+        options |= {"nameless": True} if inputs.sampled_names else {}
         return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
@@ -283,7 +286,8 @@ class _Facts:
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{OWN_LOADER}"
-            warnings.append(no_signature(inputs.problem, "" if inputs.advice else what))
+            advice = "" if inputs.advice else what
+            warnings.append(no_signature(inputs.problem, advice, by_sample=inputs.sample_helps))
         elif model is not None and core(model).kind is None:
             warnings.append(
                 f"{core(model).path} is not a known class: its methods are called by scikit-learn's conventions."
@@ -292,6 +296,8 @@ class _Facts:
             warnings.append(
                 f"{core(model).name} compares the rows of a call with each other, so each row is predicted in its own call."
             )
+        if inputs.sampled_names:
+            warnings.append(assumed("The file records no column names; those of the sample are used, in its order."))
         if inputs.assumed and not self.artifact.sample:
             names = ", ".join(inputs.assumed[:10]) + (", ..." if len(inputs.assumed) > 10 else "")
             warnings.append(

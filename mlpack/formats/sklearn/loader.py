@@ -39,8 +39,9 @@ class Model:
     `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
     """
 
-    def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
+    def __init__(self, estimator: Any, categorical: Sequence[str] = (), *, nameless: bool = False) -> None:
         self.estimator = estimator
+        self.nameless = nameless  # trained without names: those of the signature come from the user's sample
         self.categorical = frozenset(categorical)  # columns that it takes as pandas' categories
         parts = list(_parts(estimator))
         self.names = any(_saw_names(part) for part in parts)
@@ -61,7 +62,8 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
     held = _unpickle(path, options.get("trusted"), guard)
-    return Model(_pick(held, options.get("entry")), options.get("categorical") or ())
+    found = _pick(held, options.get("entry"))
+    return Model(found, options.get("categorical") or (), nameless=bool(options.get("nameless")))
 
 
 def wrap(estimator: Any) -> Model:
@@ -184,13 +186,14 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
-        if model.names or model.frames or list(inputs) != synthetic:
+        if model.names or model.frames or not (model.nameless or list(inputs) == synthetic):
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
     if signature.layout != "matrix":
         return _texts(values, model.missing)
-    return _named(model, signature, values) if model.frames and signature.columns else values
+    named = model.frames and signature.columns and not model.nameless
+    return _named(model, signature, values) if named else values
 
 
 def _texts(array: Any, missing: Any) -> Any:

@@ -59,10 +59,16 @@ class Inputs:
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
     sample_helps: bool = False  # sample rows would define the inputs
+    sampled_names: bool = False  # the names come from sample rows: the model was trained without names
+
+    @property
+    def named(self) -> bool:
+        """Whether the model was trained with the names of its columns."""
+        return bool(self.columns) and not self.sampled_names
 
 
-def inputs_of(model: Estimator) -> Inputs:
-    """The input tensors of a model, from what its first steps read."""
+def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
+    """The input tensors of a model, from what its first steps read; `sampled` are the columns of the user's sample rows."""
     first = [Estimator(head) for head in heads(model)]
     like = liked(core(model))
     if like is not None and like.problem:
@@ -81,7 +87,7 @@ def inputs_of(model: Estimator) -> Inputs:
     if _hides_text(model):
         problem = "a custom function is before the text vectorizer, so its input is unknown"
         return Inputs(problem=problem, sample_helps=True)
-    return _table(model, first)
+    return _table(model, first, sampled)
 
 
 def _hides_text(model: Estimator) -> bool:
@@ -99,7 +105,7 @@ def never_fitted(one: Estimator) -> bool:
     return fits and not any(name.endswith("_") and not name.startswith("_") for name in one.attributes)
 
 
-def _table(model: Estimator, first: list[Estimator]) -> Inputs:
+def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -> Inputs:
     count = feature_count(model)
     names = feature_names(model)
     if count is None:
@@ -108,7 +114,9 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         return Inputs(problem="the file does not record the number of columns", sample_helps=True)
     if count > _MOST_LISTED:
         return _wide(count, names, first)
-    labels = names if len(names) == count else tuple(f"x{place}" for place in range(count))
+    by_sample = not names and len(sampled) == count
+    known = sampled if by_sample else names if len(names) == count else ()
+    labels = known or tuple(f"x{place}" for place in range(count))
     columns = [Column(used=False)] * count
     for one in first:
         columns = [a.joined(b) for a, b in zip(columns, _first_columns(model, one, labels), strict=True)]
@@ -117,8 +125,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     categorical = _categorical(first, labels)
     if not mixed and not categorical and all(column.dtype != "BYTES" for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
-        known = names if len(names) == count else ()
-        return Inputs(specs=(spec,), columns=known, categories=categories)
+        return Inputs(specs=(spec,), columns=known, categories=categories, sampled_names=by_sample)
     # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never looks up those that it drops.
     by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
     unused = {name for name, column in zip(labels, columns, strict=True) if not column.used and by_name}
@@ -134,6 +141,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
         categorical=categorical,
+        sampled_names=by_sample,
         assumed=tuple(
             name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
         ),

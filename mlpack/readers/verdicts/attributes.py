@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Array, Global, Instance
 from mlpack.readers.verdicts.allowlist import use_of
+from mlpack.readers.verdicts.argument_checks import acts
 from mlpack.readers.verdicts.formulas import objection
 
 _FORMULA_KEYS = ("formula", "model_spec", "design_info")  # parts of attribute names
@@ -26,6 +27,11 @@ _MOST_VALUES = 2_000_000
 _VECTORIZERS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
 # Attributes of estimators that are called with the data of requests.
 _CALLED = ("func", "inverse_func", "analyzer", "tokenizer", "preprocessor", "metric", "kernel", "score_func", "weights")
+# Attributes of encoders by which pandas replaces values; pandas calls a function in their place.
+_MAPPINGS = ("mapping", "encoder_dict_", "_min_group_categories", "ordinal_encoder")
+_ENCODERS = ("category_encoders.", "feature_engine.")
+_DEEPEST_MAPPING = 8
+_TABLE_PARTS = ("pandas.", "numpy.")  # their creation names functions, and pandas takes their values only
 _MAKES_TABLES = ("pandas", "builtins", "__builtin__", "collections")
 _REDUCTIONS = ("max", "min", "amax", "amin", "sum")  # without an axis they return a single value
 _DEEPEST_PARTIAL = 5
@@ -38,6 +44,9 @@ def check_attributes(record: Record, target: Instance, held: Mapping[Any, Any]) 
     for name in _CALLED:
         if name in held:
             _check_called(record, target, name, held)
+    for name in _MAPPINGS if concerns(target, _ENCODERS) else ():
+        if name in held and any(map(acts, _parts_of(held[name]))):
+            record.dangerous(target.class_name, f"its {name!r} calls a function with request data")
 
 
 def concerns(target: Instance, prefix: str | tuple[str, ...]) -> bool:
@@ -171,6 +180,21 @@ def _check_called(record: Record, target: Instance, name: str, held: Mapping[Any
         record.dangerous(target.class_name, f"its {name!r} calls {value} with request data")
     if name == "func" and _takes_one_value(value, held):
         record.suspect(target.class_name, "its function extracts a single value from a request: build with --trust")
+
+
+def _parts_of(value: Any, depth: int = 0) -> Iterator[Any]:
+    """A value and what its lists, tuples, dicts and dict-like objects hold."""
+    yield value
+    inside: Iterable[Any] = ()
+    if isinstance(value, Instance):
+        inside = (*value.args, *value.kwargs.values(), *value.items, *(held for _, held in value.mapping))
+        inside = () if value.class_name.startswith(_TABLE_PARTS) else inside
+    elif isinstance(value, dict):
+        inside = value.values()
+    elif isinstance(value, list | tuple):
+        inside = value
+    for one in inside if depth < _DEEPEST_MAPPING else ():
+        yield from _parts_of(one, depth + 1)
 
 
 def _makes_tables(name: Global) -> bool:

@@ -6,8 +6,10 @@ import collections
 import functools
 import operator
 import pickle
+import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import lightgbm
@@ -179,3 +181,34 @@ _LOAD = lightgbm.Booster
 def test_functions_that_a_request_reaches(model: Any, verdict: str, tmp_path: Path) -> None:
     """What loading may call is not what a request may call: a booster would open the file that a client names."""
     assert _judged(model, tmp_path / "model.pkl").verdict == verdict
+
+
+class OrdinalEncoder:
+    """Stands for an encoder of a package that is not installed here: its state is that of the real one."""
+
+    def __init__(self, **state: Any) -> None:
+        vars(self).update(state)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "verdict"),
+    [
+        ([{"col": "city", "mapping": pd.Series({"x": 1}), "data_type": np.dtype("O")}], "safe"),
+        ({"city": {"x": 0.5}}, "safe"),
+        (collections.OrderedDict(city=pd.Series({"x": 1.0})), "safe"),
+        ([{"col": "city", "mapping": lightgbm.Booster, "data_type": object}], "dangerous"),
+        ({"city": functools.partial(lightgbm.Booster)}, "dangerous"),
+        (collections.OrderedDict(city=lightgbm.Booster), "dangerous"),
+        (collections.defaultdict(lightgbm.Booster, city={}), "dangerous"),  # type: ignore[arg-type]  # as a hostile file has it
+    ],
+)
+def test_an_encoder_maps_by_values_and_not_by_functions(
+    mapping: Any, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pandas calls a function that stands in place of a mapping, with the values of a request."""
+    module = ModuleType("category_encoders.ordinal")
+    module.OrdinalEncoder = OrdinalEncoder  # type: ignore[attr-defined]  # a module made here
+    monkeypatch.setitem(sys.modules, "category_encoders", ModuleType("category_encoders"))
+    monkeypatch.setitem(sys.modules, "category_encoders.ordinal", module)
+    monkeypatch.setattr(OrdinalEncoder, "__module__", "category_encoders.ordinal")
+    assert _judged(OrdinalEncoder(mapping=mapping), tmp_path / "model.pkl").verdict == verdict

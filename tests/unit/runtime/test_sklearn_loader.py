@@ -55,6 +55,27 @@ def answer(
     return answered
 
 
+class Told(LinearRegression):  # type: ignore[misc]  # scikit-learn has no types
+    """A model of an own class that tells what its rows are."""
+
+    def predict(self, rows: Any) -> Any:
+        """1 for rows that came as an array, else 0."""
+        return np.full(len(rows), float(isinstance(rows, np.ndarray)))
+
+
+def test_names_of_the_sample_do_not_make_tables(loader: ModuleType) -> None:
+    """A model that was trained on an array gets an array, also where the names of its columns come from the sample."""
+    estimator = Told().fit(X, X[:, 0])
+    asked = signature("predict", "matrix", {"input": ("FP64", 3)}, columns=("a", "b", "c"))
+    for nameless in (True, False):
+        model = loader.Model(estimator, nameless=nameless)
+        assert loader.predict(model, asked, {"input": X[:2]})["predict"].tolist() == [float(nameless)] * 2
+    asked = signature("predict", "columns", dict.fromkeys("abc", ("FP64", 0)))
+    model = loader.Model(FunctionTransformer().fit(X), nameless=True)
+    model.steps, model.estimator = [estimator], estimator
+    assert loader.predict(model, asked, dict(zip("abc", X.T, strict=True)))["predict"].tolist() == [1.0] * 40
+
+
 X = np.random.default_rng(0).normal(size=(40, 3))
 
 

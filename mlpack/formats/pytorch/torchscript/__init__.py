@@ -197,6 +197,7 @@ class _Forward:
                 self._refuse(
                     f"the file does not record the shape of {name}{but}",
                     f"Give a few rows: --sample rows.json, {_row(names)}; whole numbers are INT64, others FP32.",
+                    by_sample=True,
                 )
                 return None
             if traced.get(name) is spec:
@@ -222,6 +223,7 @@ class _Forward:
                 self._refuse(
                     f"forward's argument {group.argument} is a {group.kind} of tensors, and the code does not show its {keys}",
                     f"Give a few rows: --sample rows.json, a list of records ({group.example}); or {_OWN}.",
+                    by_sample=True,
                 )
                 return False
         return True
@@ -234,8 +236,8 @@ class _Forward:
             return TensorSpec(name=one.name, dtype=_LISTS[one.type], shape=shape)
         return None
 
-    def _refuse(self, why: str, advice: str) -> None:
-        self.warnings.append(no_signature(why))
+    def _refuse(self, why: str, advice: str, *, by_sample: bool = False) -> None:
+        self.warnings.append(no_signature(why, by_sample=by_sample))
         self.advice = advice
 
     def _check_state(self) -> None:
