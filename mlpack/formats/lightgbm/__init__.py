@@ -105,6 +105,7 @@ def _signature(facts: LightGBMFacts) -> Signature:
         layout="columns" if known else "matrix",
         columns=facts.names,
         categories={facts.names[place]: values for place, values in known.items()},  # type: ignore[misc]  # JSON scalars
+        unknown_categories="missing" if known else "",
         batchable=True,  # each row is evaluated independently
     )
 

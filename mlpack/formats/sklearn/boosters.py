@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from mlpack.artifacts.model import Requirement, Task
+from mlpack.artifacts.model import Requirement, Task, UnknownCategories
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, read_catboost
 from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
@@ -24,14 +24,19 @@ _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
-    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D."""
+    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D.
+
+    `unknown` says what it makes of other values. `identifiers` are columns of CatBoost's categories, texts or whole numbers.
+    """
 
     requirement: Requirement
     task: Task
     count: int
     names: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    unknown: UnknownCategories = ""
     texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
+    identifiers: frozenset[int] = frozenset()
     classes: tuple[Any, ...] | None = None
     dtype: str = "FP64"
     width: int = 0
@@ -69,6 +74,7 @@ def _xgboost(model: Estimator) -> Boosted | None:
         count=facts.features,
         names=names if len(names) == facts.features else (),
         categories=categories,
+        unknown="refused",
         texts=frozenset(place for place, known in categories.items() if _text(known)),
         dtype="FP32",
         width=facts.classes if facts.objective == "multi:softprob" else facts.targets if facts.targets > 1 else 0,
@@ -91,6 +97,7 @@ def _lightgbm(model: Estimator) -> Boosted | None:
         count=len(facts.names),
         names=() if facts.names[0] == "Column_0" else facts.names,
         categories=categories,
+        unknown="missing",
         texts=frozenset(place for place, values in categories.items() if _text(values)),
         width=facts.classes if facts.classes > 1 else 0,
         estimator=booster is not model,
@@ -116,6 +123,7 @@ def _catboost(model: Estimator) -> Boosted | None:
         count=count,
         names=tuple(names.get(place) or f"x{place}" for place in range(count)) if all(names.values()) else (),
         texts=frozenset(one.place for one in facts.features if one.kind in ("categorical", "text")),
+        identifiers=frozenset(one.place for one in facts.features if one.kind == "categorical"),
         classes=facts.classes,
         width=facts.outputs if facts.outputs > 1 else 0,
         estimator=model.name != "CatBoost",

@@ -109,7 +109,9 @@ def _answer(steps: Sequence[Any], method: str, rows: Any) -> Any:
     import xgboost
 
     names = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
-    told = {"enable_categorical": True} if hasattr(rows, "columns") else names
+    told: Dict[str, Any] = {} if hasattr(rows, "columns") else names
+    if told == {} or "c" in (estimator.feature_types or ()):
+        told["enable_categorical"] = True
     return estimator.predict(xgboost.DMatrix(rows, **told))
 
 
@@ -177,6 +179,9 @@ def _member(found: Any, key: Any) -> Any:
 
 
 def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
+    if signature.layout == "columns" and model.categorical and not model.frames:  # codes are what its trees hold
+        coded = {name: _codes(signature, name, inputs[name]) for name in model.categorical & set(inputs)}
+        return _stack([coded.get(name, array) for name, array in inputs.items()])
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
@@ -216,12 +221,21 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
     import pandas as pd
 
     for name in model.categorical & set(columns):
-        known = signature.categories.get(name) or ()
-        whole = all(isinstance(value, int) for value in known)
-        values = [None if value != value else int(value) if whole else value for value in columns[name].tolist()]  # noqa: PLR0124 - NaN
-        new = [value for value in dict.fromkeys(values) if value is not None and value not in known]
-        columns[name] = pd.Categorical(values, categories=[*known, *new])
+        codes = np.nan_to_num(_codes(signature, name, columns[name]), nan=-1).astype(int)
+        columns[name] = pd.Categorical.from_codes(codes, categories=list(signature.categories[name]))
     return pd.DataFrame(columns)
+
+
+def _codes(signature: Any, name: str, values: Any) -> Any:
+    """The place of each value among the column's categories (1, 1.0 and True are one), NaN for a missing one."""
+    known = {value: code for code, value in enumerate(signature.categories[name])}
+    codes = np.full(len(values), np.nan)
+    for row, value in enumerate(values.tolist()):
+        if value in known:
+            codes[row] = known[value]
+        elif not (value is None or value != value or signature.unknown_categories == "missing"):  # noqa: PLR0124 - NaN
+            raise InputError(f"{value!r} is no category of {name} that the model was trained with")
+    return codes
 
 
 def _named(model: Model, signature: Any, values: Any) -> Any:

@@ -108,6 +108,7 @@ def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tupl
             classes=classes,
             columns=labels if coded else names,
             categories={labels[place]: facts.categories[place] for place in sorted(coded)},
+            unknown_categories="refused" if coded else "",
             batchable=True,  # each row is evaluated independently
         )
         for name, output in outputs.items()

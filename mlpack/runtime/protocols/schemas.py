@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..card import Signature, TensorSpec
+from .encoding.casting import Rules
+from .encoding.rows import rules_of
+from .encoding.tensors import one_element
 
 Schema = Dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -84,12 +87,18 @@ def row_schema(signature: Signature) -> Schema:
         spec = signature.inputs[0]
         width = spec.shape[-1]
         count = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
-        cells = {name: _value(spec.dtype) for name in signature.columns if count == len(signature.columns)}
-        return any_of([_list(_value(spec.dtype), count), *([_object(cells)] if cells else [])])
-    cells = {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
-    forms = [_object(cells)]
+        cell = _input(spec.dtype, rules_of(signature, spec))
+        cells = {name: cell for name in signature.columns if count == len(signature.columns)}
+        return any_of([_list(cell, count), *([_object(cells)] if cells else []), *([cell] if count == 1 else [])])
+    cells = {
+        spec.name: _nested(_input(spec.dtype, rules_of(signature, spec)), spec, bare=one_element(spec))
+        for spec in signature.inputs
+    }
+    forms = [_object(cells, signature.trained_columns)]
     if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
-        forms.append({"type": "array", "prefixItems": list(cells.values()), "items": False, "minItems": len(cells)})
+        forms.append(_fixed(list(cells.values())))
+    if signature.trained_columns:
+        forms.append(_fixed([cells.get(name, {}) for name in signature.trained_columns]))
     if len(cells) == 1:
         forms.append(next(iter(cells.values())))
     return any_of(forms)
@@ -115,17 +124,24 @@ def any_of(schemas: List[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
-def _tensor(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
+def _tensor(spec: TensorSpec, *, answered: bool = False) -> Schema:
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = _value(spec.dtype)
-    if assumed:
-        schema = {"type": [*schema["type"], "boolean"]}
     if answered and spec.dtype == "BYTES":
         schema = any_of([schema, _object({"b64": {"type": "string"}})])  # bytes that are no text
+    return _nested(schema, spec)
+
+
+def _nested(value: Schema, spec: TensorSpec, *, bare: bool = False) -> Schema:
+    schema = value
     for size in reversed(spec.shape[1:]):
         schema = _list(schema, size)
-    return schema
+    return any_of([schema, value]) if bare else schema
+
+
+def _fixed(items: List[Schema]) -> Schema:
+    return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
 
 
 def _list(items: Schema, size: Union[int, str, None]) -> Schema:
@@ -133,13 +149,28 @@ def _list(items: Schema, size: Union[int, str, None]) -> Schema:
     return {"type": "array", "items": items, **fixed}
 
 
-def _object(properties: Dict[str, Schema]) -> Schema:
+def _object(properties: Dict[str, Schema], optional: Sequence[str] = ()) -> Schema:
+    """An object with all of the properties; the optional ones may have any value."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {**{name: {} for name in optional}, **properties},
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _input(dtype: str, rules: Rules) -> Schema:
+    """A value of a request."""
+    schema = _value(dtype)
+    if dtype == "BYTES":
+        kinds = ["string", *(["null"] if rules.null else []), *(["integer", "boolean"] if rules.whole_as_text else [])]
+        return {"type": kinds if len(kinds) > 1 else kinds[0]}
+    if not rules.booleans:
+        return schema
+    if dtype == "BOOL":
+        return any_of([schema, {"enum": [0, 1]}])
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return {**schema, "type": [*kinds, "boolean"]}
 
 
 def _value(dtype: str) -> Schema:
