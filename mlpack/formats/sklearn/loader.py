@@ -94,7 +94,12 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
     found = _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)
-    if found.ndim == 2 and found.shape[1] == 1 and len(signature.outputs[0].shape) == 1:
+    if (
+        found.ndim == 2
+        and found.shape[1] == 1
+        and len(signature.outputs[0].shape) == 1
+        and signature.classes is not None
+    ):
         found = found[:, 0]  # CatBoost's labels of several classes
     return {names[0]: found}
 
