@@ -130,7 +130,8 @@ class Safety:
 class Requirement:
     """A distribution that the model needs: `module` is the file's name for it, `version` the version that it records.
 
-    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file.
+    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file. A constraint `<=X` then
+    means that the file is of the time of X, so that its dependencies should be too.
     """
 
     module: str

@@ -133,9 +133,9 @@ class _Facts:
         self.pickle = pickle
         self.held = held
         self.methods = Methods()
-        self.boosters = {
-            found.requirement.module: found.requirement for one in held if (found := boosted(one)) is not None
-        }
+        found = [one.requirement for one in map(boosted, held) if one is not None]
+        # an estimator tells more than the booster in it
+        self.boosters = {one.module: one for one in sorted(found, key=lambda one: bool(one.version or one.constraint))}
         if skops:
             self.boosters["skops"] = skops_requirement(skops)
         self.word = parse_word(artifact.framework)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from mlpack.readers.streams import MemorySource
 
 PACKAGES = ("lightgbm", "xgboost", "catboost")
 EXCLUDES = {"catboost": PLOTTING}
+# XGBoost 1.0 changed what a pickle holds; files from before it record no version.
+_BEFORE_XGBOOST_1 = "0.90"
 _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 
 
@@ -68,8 +70,11 @@ def _xgboost(model: Estimator) -> Boosted | None:
     names = facts.names or tuple(str(name) for name in sequence(booster.get("feature_names")) or ())
     kinds = facts.types or tuple(str(kind) for kind in sequence(booster.get("feature_types")) or ())
     categories = {place: facts.categories.get(place, ()) for place, kind in enumerate(kinds) if kind == "c"}
+    requirement = xgboost_requirement(facts.version, binary=facts.serialisation == "binary")
+    if requirement.constraint:
+        requirement = replace(requirement, constraint=f"<={_BEFORE_XGBOOST_1}")
     return Boosted(
-        requirement=xgboost_requirement(facts.version, binary=facts.serialisation == "binary"),
+        requirement=requirement,
         task=_task(facts.objective),
         count=facts.features,
         names=names if len(names) == facts.features else (),
@@ -92,7 +97,9 @@ def _lightgbm(model: Estimator) -> Boosted | None:
     places = facts.categorical if len(facts.categorical) == len(known) else ()
     categories = dict(zip(places, known, strict=False))
     return Boosted(
-        requirement=Requirement(module="lightgbm", distribution="lightgbm", newest=True),
+        requirement=Requirement(
+            module="lightgbm", distribution="lightgbm", constraint=_lightgbm_releases(model, booster), newest=True
+        ),
         task=_task(facts.objective),
         count=len(facts.names),
         names=() if facts.names[0] == "Column_0" else facts.names,
@@ -102,6 +109,16 @@ def _lightgbm(model: Estimator) -> Boosted | None:
         width=facts.classes if facts.classes > 1 else 0,
         estimator=booster is not model,
     )
+
+
+def _lightgbm_releases(model: Estimator, booster: Estimator) -> str:
+    """The releases that read an estimator, by the attributes in its state; "" for all, which is so for a bare booster."""
+    names = set(model.attributes)
+    if booster is model or "_fobj" not in names:  # it was removed in 4.0, which reads no older regressor
+        return ""
+    if "fitted_" in names:  # since 3.1, without which an estimator is not fitted
+        return "<=3.3.5"
+    return "<=3.0.0" if "_n_features_in" in names else "<=2.3.1"
 
 
 def _catboost(model: Estimator) -> Boosted | None:
