@@ -10,6 +10,10 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pytest
+import sklearn.base
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegression
 
 from mlpack.packages.wanted import wanted
 from tests.formats.answering import inspected
@@ -86,3 +90,16 @@ def test_a_pickle_of_xgboost_before_1(tmp_path: Path) -> None:
     info = inspected(tmp_path / "m.pkl")
     assert info.signatures[0].columns == ("a", "b")
     assert "xgboost==0.90" in wanted(info, extras=(), framework=None).lines
+
+
+@pytest.mark.parametrize(("release", "line"), [("1.7.0", "imbalanced-learn==0.14.0"), ("1.5.2", "imbalanced-learn")])
+def test_imbalanced_learn_fits_the_recorded_scikit_learn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str, line: str
+) -> None:
+    """Where its release for that scikit-learn came late, the date of the file does not exclude it."""
+    model = make_pipeline(RandomOverSampler(), LogisticRegression()).fit(TABLE, TABLE[:, 0] > 0.5)
+    monkeypatch.setattr(sklearn.base, "__version__", release)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    found = wanted(inspected(tmp_path / "m.pkl"), extras=(), framework=None)
+    assert line in found.lines
+    assert found.dated == {"scikit-learn": release}

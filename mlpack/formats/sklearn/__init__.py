@@ -12,7 +12,7 @@ from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
-from mlpack.formats.sklearn.features import classes, feature_count, feature_names
+from mlpack.formats.sklearn.features import classes, feature_count, feature_names, heads
 from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
@@ -278,6 +278,8 @@ class _Facts:
                 if keys
                 else f"Nothing in it can be served directly: {_OWN_LOADER}."
             )
+        first = [boosted(Estimator(head)) for head in heads(model)] if model else []
+        warnings += dict.fromkeys(one.coded for one in first if one is not None and one.coded)
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{_OWN_LOADER}"

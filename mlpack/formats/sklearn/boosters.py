@@ -10,8 +10,14 @@ from typing import Any
 from mlpack.artifacts.model import Requirement, Task, UnknownCategories
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, read_catboost
-from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
-from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer
+from mlpack.readers.boosters.lightgbm_text import (
+    UNPLACED,
+    LightGBMFacts,
+    categories_of,
+    looks_like_lightgbm,
+    read_text,
+)
+from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer, unnamed_categories
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.values import Blob, Instance
@@ -28,7 +34,8 @@ _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 class Boosted:
     """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D.
 
-    `unknown` says what it makes of other values. `identifiers` are columns of CatBoost's categories, texts or whole numbers.
+    `unknown` says what it makes of other values, `coded` where they cannot be sent by value. `identifiers` are columns of
+    CatBoost's categories, texts or whole numbers.
     """
 
     requirement: Requirement
@@ -37,6 +44,7 @@ class Boosted:
     names: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     unknown: UnknownCategories = ""
+    coded: str = ""
     texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
     identifiers: frozenset[int] = frozenset()
     classes: tuple[Any, ...] | None = None
@@ -80,6 +88,7 @@ def _xgboost(model: Estimator) -> Boosted | None:
         names=names if len(names) == facts.features else (),
         categories=categories,
         unknown="refused",
+        coded=unnamed_categories(replace(facts, names=names, types=kinds)),
         texts=frozenset(place for place, known in categories.items() if _text(known)),
         dtype="FP32",
         width=facts.classes if facts.objective == "multi:softprob" else facts.targets if facts.targets > 1 else 0,
@@ -105,6 +114,7 @@ def _lightgbm(model: Estimator) -> Boosted | None:
         names=() if facts.names[0] == "Column_0" else facts.names,
         categories=categories,
         unknown="missing",
+        coded=UNPLACED if any(known) and not places else "",
         texts=frozenset(place for place, values in categories.items() if _text(values)),
         width=facts.classes if facts.classes > 1 else 0,
         estimator=booster is not model,
