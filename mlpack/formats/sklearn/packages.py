@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
 from mlpack.packages.distributions import Distribution
-from mlpack.packages.names import version_key
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.pickles.values import PickleFile
 from mlpack.readers.skops import Skops
@@ -18,7 +17,7 @@ _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
 
 # Releases of imbalanced-learn that came more than two weeks after the scikit-learn for which they were made: the ones before
 # cannot be imported beside it.
-_IMBALANCED_LEARN = {(0, 24): "0.8.0", (1, 7): "0.14.0"}
+_IMBALANCED_LEARN = {"0.24": "0.8.0", "1.7": "0.14.0"}
 
 # Distributions with large folders of tests in their packages, which the image leaves out.
 TESTED = tuple(
@@ -74,7 +73,8 @@ def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_v
     constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else ""
     version = sklearn_version if module == "sklearn" else None
     distribution = DISTRIBUTIONS[module]
-    if module == "imblearn" and (last := _IMBALANCED_LEARN.get(version_key(sklearn_version or "")[:2])):
+    last = _IMBALANCED_LEARN.get(".".join((sklearn_version or "").split(".")[:2])) if module == "imblearn" else None
+    if last:
         return Requirement(module=module, distribution=distribution, constraint=f"<={last}", newest=True)
     return Requirement(
         module=module,

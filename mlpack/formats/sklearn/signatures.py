@@ -125,7 +125,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
     # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never looks up those that it drops.
     by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
     unused = {name for name, column in zip(labels, columns, strict=True) if not column.used and by_name}
-    known = dict(zip(labels, columns, strict=True))
+    told = dict(zip(labels, columns, strict=True))
     specs = tuple(
         TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
         for name, column in zip(labels, columns, strict=True)
@@ -140,8 +140,8 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         trained=labels if unused else (),
         categorical=categorical,
         unknown_categories=unknown,
-        not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not known[spec.name].null),
-        whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and known[spec.name].whole_as_text),
+        not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not told[spec.name].null),
+        whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and told[spec.name].whole_as_text),
         assumed=tuple(
             name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
         ),
