@@ -131,3 +131,44 @@ def test_catboosts_whole_numbers_are_their_text(tmp_path: Path, form: str) -> No
         with pytest.raises(BadInputError, match="got null") as raised:
             answered(info, [row])
         assert said in raised.value.message
+
+
+def test_categories_behind_a_sampler(tmp_path: Path) -> None:
+    """In a pipeline of another package's steps the booster gets a table with pandas' categories, found by value too."""
+    import lightgbm
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.pipeline import make_pipeline
+
+    table = pd.DataFrame({"flag": categories([True, False]), "shop": categories([3, 7, 11])})
+    target = ((table["flag"] == True) & (table["shop"] == 7)).astype(int)  # noqa: E712 - a column
+    booster = lightgbm.LGBMClassifier(n_estimators=10, min_child_samples=5, verbose=-1)
+    model = make_pipeline(RandomOverSampler(random_state=0), booster).fit(table, target)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    info = inspected(tmp_path / "model.pkl")
+    asked = pd.DataFrame({"flag": [True, False, True], "shop": [7, 7, 3]})
+    rows = asked.to_dict("records")
+    for name in asked:
+        asked[name] = pd.Categorical(asked[name], categories=table[name].cat.categories)
+    assert answered(info, rows) == model.predict(asked).tolist()
+    assert answered(info, [{"flag": 1, "shop": 7}]) == [1]
+    assert len(answered(info, [{"flag": None, "shop": 8}])) == 1
+
+
+def test_an_ensemble_of_a_booster_and_an_encoder(tmp_path: Path) -> None:
+    """The encoder gets the values of a category, not the codes that the booster alone would take."""
+    import lightgbm
+    from sklearn.ensemble import VotingRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    table = pd.DataFrame({"word": categories(["u", "v", "w"]), "shop": categories([3, 7, 11])})
+    booster = lightgbm.LGBMRegressor(n_estimators=10, min_child_samples=5, verbose=-1)
+    model = VotingRegressor([("a", booster), ("b", make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()))])
+    model.fit(table, (table["word"] == "v") * 2.0 + (table["shop"] == 7))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    asked = pd.DataFrame({"word": ["v", "u", "w"], "shop": [7, 7, 3]})
+    rows = asked.to_dict("records")
+    for name in asked:
+        asked[name] = pd.Categorical(asked[name], categories=table[name].cat.categories)
+    np.testing.assert_allclose(answered(inspected(tmp_path / "model.pkl"), rows), model.predict(asked))

@@ -250,7 +250,9 @@ class _Facts:
         return version or (self.word[1] if self.word[0] == framework else None)
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
-        options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
+        options: dict[str, Any] = {}
+        if inputs.categorical:
+            options = {"categorical": list(inputs.categorical), "coded": inputs.coded}
         return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:

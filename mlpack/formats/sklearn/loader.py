@@ -39,12 +39,13 @@ class Model:
     `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
     """
 
-    def __init__(self, estimator: Any, categorical: Sequence[str] = ()) -> None:
+    def __init__(self, estimator: Any, categorical: Sequence[str] = (), coded: Any = False) -> None:
         self.estimator = estimator
-        self.categorical = frozenset(categorical)  # columns that it takes as pandas' categories
+        self.categorical = frozenset(categorical)  # columns of pandas' categories; with `coded` it takes their codes
         parts = list(_parts(estimator))
         self.names = any(_saw_names(part) for part in parts)
         self.frames = any(_wants_frames(part) for part in parts)
+        self.coded = bool(coded) and not self.frames
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
@@ -61,7 +62,7 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
     found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
-    return Model(found, options.get("categorical") or ())
+    return Model(found, options.get("categorical") or (), options.get("coded"))
 
 
 def wrap(estimator: Any) -> Model:
@@ -94,12 +95,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     if isinstance(answer, list) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
     found = _joined(answer) if isinstance(answer, (list, tuple)) else _array(answer)
-    if (
-        found.ndim == 2
-        and found.shape[1] == 1
-        and len(signature.outputs[0].shape) == 1
-        and signature.classes is not None
-    ):
+    flat = signature.classes is not None and len(signature.outputs[0].shape) == 1
+    if flat and found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]  # CatBoost's labels of several classes
     return {names[0]: found}
 
@@ -115,7 +112,7 @@ def _answer(steps: Sequence[Any], method: str, rows: Any) -> Any:
 
     names = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
     told: Dict[str, Any] = {} if hasattr(rows, "columns") else names
-    if told == {} or "c" in (estimator.feature_types or ()):
+    if not told or "c" in (estimator.feature_types or ()):
         told["enable_categorical"] = True
     return estimator.predict(xgboost.DMatrix(rows, **told))
 
@@ -184,8 +181,8 @@ def _member(found: Any, key: Any) -> Any:
 
 
 def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
-    if signature.layout == "columns" and model.categorical and not model.frames:  # codes are what its trees hold
-        coded = {name: _codes(signature, name, inputs[name]) for name in model.categorical & set(inputs)}
+    if signature.layout == "columns" and model.coded:
+        coded = {name: _codes(signature, name, inputs[name]) for name in model.categorical}
         return _stack([coded.get(name, array) for name, array in inputs.items()])
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
@@ -227,7 +224,7 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
 
     for name in model.categorical & set(columns):
         codes = np.nan_to_num(_codes(signature, name, columns[name]), nan=-1).astype(int)
-        columns[name] = pd.Categorical.from_codes(codes, categories=list(signature.categories[name]))
+        columns[name] = pd.Categorical.from_codes(codes, list(signature.categories[name]))
     return pd.DataFrame(columns)
 
 

@@ -56,6 +56,7 @@ class Inputs:
     assumed: tuple[str, ...] = ()
     problem: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
+    coded: bool = False  # only boosters read them, which take the codes of their categories too
     unknown_categories: UnknownCategories = ""
     not_null: tuple[str, ...] = ()
     whole_as_text: tuple[str, ...] = ()
@@ -139,6 +140,7 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         unused=tuple(name for name in labels if name in unused),
         trained=labels if unused else (),
         categorical=categorical,
+        coded=all(one.package in ("lightgbm", "xgboost") for one in first),
         unknown_categories=unknown,
         not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not told[spec.name].null),
         whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and told[spec.name].whole_as_text),
