@@ -14,6 +14,7 @@ Layout = Literal["columns", "matrix", "tensors"]
 Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_detector"]
 # The rows of one call of a model: any number, exactly one (axis 0 is a batch of 1), or one row without a row axis.
 Batch = Literal["any", "one", "none"]
+UnknownCategories = Literal["", "missing", "refused"]
 Scalar = str | int | float | bool | None
 # The part that an object of a bundle plays beside a model; "" for what is not understood.
 Role = Literal[
@@ -42,14 +43,23 @@ class TensorSpec:
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
 
 
+def texts_of(specs: tuple[TensorSpec, ...]) -> tuple[str, ...]:
+    """The names of the tensors of texts or bytes."""
+    return tuple(spec.name for spec in specs if spec.dtype == "BYTES")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Signature:
     """One way to call a model.
 
     `layout: columns` is one 1-D tensor per column, in the model's column order; `matrix` is one 2-D tensor, whose columns
     are named by `columns` if the file records them; `tensors` is any named tensors. `classes` are a classifier's labels in
-    the order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. `assumed`
-    are columns whose data type the file does not record: numbers are assumed, and booleans are accepted too.
+    the order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows;
+    `unknown_categories` says what the model makes of any other value of these columns: it counts as `missing`, or is
+    `refused`; "" if that depends on the model. `assumed` are columns whose data type the file does not record: numbers are
+    assumed. `trained_columns` are all columns of training in their order, if the model drops some of them: requests may
+    hold the dropped ones too. `not_null` are BYTES inputs in which the model takes no missing value, and `whole_as_text`
+    those in which a whole number stands for its text.
     `raw` are the inputs and outputs whose rows are any JSON values, passed on unchanged (declared as BYTES: their text).
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests can be batched.
     `batch` is the form of one call of the loader: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
@@ -65,6 +75,10 @@ class Signature:
     columns: tuple[str, ...] = ()
     categories: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
+    unknown_categories: UnknownCategories = ""
+    trained_columns: tuple[str, ...] = ()
+    not_null: tuple[str, ...] = ()
+    whole_as_text: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     batchable: bool = False
     batch: Batch = "any"
@@ -81,6 +95,10 @@ class Signature:
             "columns": list(self.columns),
             "categories": {name: list(values) for name, values in self.categories.items()},
             "assumed": list(self.assumed),
+            **({"unknown_categories": self.unknown_categories} if self.unknown_categories else {}),
+            **({"trained_columns": list(self.trained_columns)} if self.trained_columns else {}),
+            **({"not_null": list(self.not_null)} if self.not_null else {}),
+            **({"whole_as_text": list(self.whole_as_text)} if self.whole_as_text else {}),
             **({"raw": list(self.raw)} if self.raw else {}),
             "batchable": self.batchable,
             **({"batch": self.batch} if self.batch != "any" else {}),
@@ -116,7 +134,8 @@ class Safety:
 class Requirement:
     """A distribution that the model needs: `module` is the file's name for it, `version` the version that it records.
 
-    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file.
+    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file. A constraint `<=X` then
+    means that the file is of the time of X, so that its dependencies should be too.
     """
 
     module: str

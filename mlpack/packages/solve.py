@@ -53,7 +53,7 @@ def solve(
     """The set for the first of `pythons` that has one; raises the first ResolveError when none has."""
     first: NoSetError | None = None
     eras = {
-        python: find_era(wants.pins, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
+        python: find_era(wants.dated, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
         for python in pythons
     }
     # a pure Python wheel fits any Python, but dependencies from before a Python's release have no wheels for it

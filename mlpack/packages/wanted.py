@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.model import ModelInfo, Requirement
 from mlpack.errors import MissingVersionError, ResolveError, UsageError
 from mlpack.packages.names import is_pinned, normalise, parse_requirement
 
@@ -17,7 +17,8 @@ class Wanted:
 
     `pins` are the recorded versions by normalised name; `lines` all packages of the model, pins included; `extras` the
     user's own, `pinned_extras` the names of those with a fixed version; `constraints` restrict versions and install
-    nothing; `excludes` are never installed; `newest` have no recorded version, and their newest release reads the file.
+    nothing; `excludes` are never installed; `newest` have no recorded version, and the one in `pins`, or their newest
+    release, is the newest that reads the file.
     """
 
     pins: Mapping[str, str]
@@ -28,6 +29,12 @@ class Wanted:
     numpy_major: int | None
     excludes: tuple[str, ...] = ()
     newest: tuple[str, ...] = ()
+
+    @property
+    def dated(self) -> Mapping[str, str]:
+        """The pins whose release dates are the file's date: the recorded ones, if there are any."""
+        recorded = {name: version for name, version in self.pins.items() if name not in self.newest}
+        return recorded or self.pins
 
     @property
     def extra_names(self) -> frozenset[str]:
@@ -61,9 +68,10 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
                 f"the file records {version[:60]!r} as the version of {name}",
                 hint=f"Set it with --framework {name}==VERSION.",
             )
+    pins = {**_last_releases(info, {*versions, *(parse_requirement(line)[0] for line in kept)}), **versions}
     return Wanted(
-        pins=dict(sorted((name, version) for name, version in versions.items())),
-        lines=tuple(sorted(f"{name}=={versions[name]}" if name in versions else name for name in order)),
+        pins=dict(sorted(pins.items())),
+        lines=tuple(sorted(f"{name}=={pins[name]}" if name in pins else name for name in order)),
         extras=kept,
         pinned_extras=frozenset(name for name, specifiers in map(parse_requirement, kept) if is_pinned(specifiers)),
         constraints=tuple(sorted(constraints)),
@@ -85,7 +93,7 @@ def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None
         order.setdefault(name)
         if requirement.version:
             versions[name] = requirement.version
-        if requirement.constraint:
+        if requirement.constraint and not (requirement.newest and requirement.constraint.startswith("<=")):
             constraints.add(f"{name}{requirement.constraint}")
     if info.framework and not _names_framework(info):
         name = normalise(info.framework)
@@ -95,6 +103,18 @@ def _recorded(info: ModelInfo) -> tuple[dict[str, str], set[str], dict[str, None
     elif info.framework and info.framework_version and normalise(info.framework) in order:
         versions.setdefault(normalise(info.framework), info.framework_version)
     return versions, constraints, order
+
+
+def _last_releases(info: ModelInfo, known: Collection[str]) -> dict[str, str]:
+    """The newest releases that read the file, of packages whose version neither the file nor the user tells (`known`)."""
+    found = {normalise(one.distribution): _last_release(one) for one in info.requirements}
+    return {name: version for name, version in found.items() if version and name not in known}
+
+
+def _last_release(requirement: Requirement) -> str:
+    """The newest release that reads the file; "" where that is the newest of all, or the file records a version."""
+    bounded = requirement.newest and requirement.constraint.startswith("<=") and not requirement.version
+    return requirement.constraint.removeprefix("<=") if bounded else ""
 
 
 def _names_framework(info: ModelInfo) -> bool:

@@ -49,6 +49,10 @@ class Signature:
     categories: Mapping[str, Tuple[Any, ...]]
     batchable: bool
     assumed: Tuple[str, ...] = ()  # columns whose dtype is not in the file
+    unknown_categories: str = ""  # what a value beside `categories` is: missing, refused, or "" for the model to decide
+    trained_columns: Tuple[str, ...] = ()  # all columns of training, where the model drops some of them
+    not_null: Tuple[str, ...] = ()  # BYTES inputs without missing values
+    whole_as_text: Tuple[str, ...] = ()  # BYTES inputs in which a whole number stands for its text
     raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
     batch: str = "any"
 
@@ -70,6 +74,10 @@ class Signature:
             columns=tuple(document.get("columns") or ()),
             categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
             assumed=tuple(document.get("assumed") or ()),
+            unknown_categories=str(document.get("unknown_categories") or ""),
+            trained_columns=tuple(document.get("trained_columns") or ()),
+            not_null=tuple(document.get("not_null") or ()),
+            whole_as_text=tuple(document.get("whole_as_text") or ()),
             raw=tuple(document.get("raw") or ()),
             batch=str(document.get("batch") or "any"),
             batchable=bool(document.get("batchable")),

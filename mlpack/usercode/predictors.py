@@ -102,15 +102,13 @@ def _signature(contract: Contract, base: Signature) -> Signature:
     if contract.inputs is not None:
         flat = all(len(spec.shape) == 1 for spec in contract.inputs)
         changed = replace(
-            changed,
+            _without_columns(changed),
             inputs=contract.inputs,
             layout="columns" if flat else "tensors",
             columns=tuple(spec.name for spec in contract.inputs) if flat else (),
-            categories={},
-            assumed=(),
         )
     elif not contract.takes_arrays:
-        changed = replace(changed, inputs=(_ROWS,), layout="tensors", columns=(), categories={}, assumed=())
+        changed = replace(_without_columns(changed), inputs=(_ROWS,), layout="tensors")
         raw.append(_ROWS.name)
     if contract.outputs is not None:
         changed = replace(changed, outputs=contract.outputs, classes=None)
@@ -118,6 +116,20 @@ def _signature(contract: Contract, base: Signature) -> Signature:
         changed = replace(changed, outputs=(_ANSWERS,), classes=None)
         raw.append(_ANSWERS.name)
     return replace(changed, raw=tuple(raw))
+
+
+def _without_columns(signature: Signature) -> Signature:
+    """The signature without what it says of the model's own columns."""
+    return replace(
+        signature,
+        columns=(),
+        categories={},
+        unknown_categories="",
+        assumed=(),
+        trained_columns=(),
+        not_null=(),
+        whole_as_text=(),
+    )
 
 
 def _parameters(tree: ast.Module, name: str) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from mlpack.artifacts.model import Signature, TensorSpec
 from mlpack.checks.conformance import ModelFacts, check_url
 from mlpack.checks.contracts import CONTRACTS, contract
-from tests.contract.served import Server
+from tests.contract.served import Server, assemble, started
 from tests.standins.other_server import other_server
 
 EVERY = ",".join(CONTRACTS)
@@ -43,6 +44,44 @@ def test_ours_keep_every_contract(name: str, request: pytest.FixtureRequest) -> 
     for spoken in CONTRACTS:
         assert sum(one.startswith(f"{spoken}_") for one in names) >= 3, spoken
     assert "contracts_agree" in names
+
+
+COUNTING = """
+import numpy as np
+
+def load(path, options, guard):
+    return None
+
+def predict(model, signature, inputs):
+    return {"predict": np.array([flag + len(code) for flag, code in zip(*inputs.values())], dtype=float)}
+"""
+
+
+def test_rows_as_pandas_takes_them_keep_every_contract(tmp_path: Path) -> None:
+    """Booleans for numbers and whole numbers for texts are asked by each contract as its own data types have them."""
+    told = Signature(
+        name="predict",
+        method="predict",
+        inputs=(
+            TensorSpec(name="flag", dtype="FP64", shape=(-1,)),
+            TensorSpec(name="code", dtype="BYTES", shape=(-1,)),
+        ),
+        outputs=(TensorSpec(name="predict", dtype="FP64", shape=(-1,)),),
+        layout="columns",
+        columns=("flag", "code"),
+        categories={"flag": (False, True)},
+        trained_columns=("id", "flag", "code"),
+        not_null=("code",),
+        whole_as_text=("code",),
+        batchable=True,
+    )
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps({"instances": [{"flag": True, "code": 123}, {"flag": 0, "code": "ab"}]}))
+    folder = assemble(tmp_path / "app", model=b"x", signatures=(told,), loader=COUNTING)
+    with started(folder) as server:
+        answer = server.predict({"instances": [{"id": None, "flag": True, "code": 123}, {"flag": 0, "code": "ab"}]})
+        assert answer.json() == {"predictions": [4.0, 2.0]}
+        assert failed(checked(f"http://127.0.0.1:{server.port}", EVERY, "--request", str(request))) == set()
 
 
 def test_texts_of_any_kind_keep_every_contract(spam: Server, tmp_path: Path) -> None:

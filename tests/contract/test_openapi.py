@@ -86,10 +86,15 @@ def test_what_the_schema_refuses_the_service_refuses(iris: Server) -> None:
     schema = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     judge = Draft202012Validator(schema)
     good = dict(zip(models.IRIS_COLUMNS, [5.1, 3.5, 1.4, 0.2], strict=True))
-    for row in ([1, 2, 3], [1, 2, 3, "4"], {**good, "more": 1}, {"x": 1}, 1, [1, 2, 3, True]):
+    for row in ([1, 2, 3], [1, 2, 3, "4"], {**good, "more": 1}, {"x": 1}, 1, [1, 2, 3, [True]]):
         assert not judge.is_valid({"instances": [row]}), row
         assert iris.predict({"instances": [row]}).status == 400, row
-    for body in ({"instances": [good]}, {"features": [1, 2, 3, 4]}, {"columns": {name: [1.5] for name in good}}):
+    for body in (
+        {"instances": [good]},
+        {"instances": [[1, 2, 3, True]]},
+        {"features": [1, 2, 3, 4]},
+        {"columns": {name: [1.5] for name in good}},
+    ):
         assert judge.is_valid(body), body
         assert iris.predict(body).status == 200, body
 

@@ -151,7 +151,7 @@ BAD: list[tuple[str, Any]] = [
     ("bytes that are not there", [{**entry(parameters={"binary_data_size": 32}), "data": None}]),
     ("shared memory", [entry(parameters={"shared_memory_region": "x"})]),
     ("parameters that are a list", [entry(parameters=[1])]),
-    ("booleans", [entry(datatype="BOOL", data=[True] * 4)]),
+    ("booleans in a tensor of numbers", [entry(data=[True] * 4)]),
 ]
 
 

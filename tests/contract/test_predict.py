@@ -153,9 +153,9 @@ def test_every_dtype_arrives_whole(echo: Server) -> None:
 @pytest.mark.parametrize(
     ("dtype", "bad"),
     [
-        ("BOOL", 1), ("BOOL", "true"), ("BOOL", None), ("INT8", 128), ("INT8", -129), ("INT64", 2**63), ("INT64", 1.5),
-        ("INT64", True), ("INT64", "1"), ("INT64", None), ("UINT8", -1), ("UINT64", -1), ("UINT64", 2**64), ("FP16", 1e5),
-        ("FP32", 1e39), ("FP64", 10**400), ("FP64", "1.0"), ("FP64", True), ("FP64", [1.0]), ("BYTES", 1), ("BYTES", {}),
+        ("BOOL", 2), ("BOOL", "true"), ("BOOL", None), ("INT8", 128), ("INT8", -129), ("INT64", 2**63), ("INT64", 1.5),
+        ("INT64", "1"), ("INT64", None), ("UINT8", -1), ("UINT64", -1), ("UINT64", 2**64), ("FP16", 1e5),
+        ("FP32", 1e39), ("FP64", 10**400), ("FP64", "1.0"), ("FP64", [1.0]), ("BYTES", 1), ("BYTES", {}),
         ("BYTES", ["a"]), ("UINT32", 1e30), ("INT32", -(10**300)),
     ],
 )  # fmt: skip
@@ -176,6 +176,15 @@ def test_whole_floats_are_integers_and_gaps_stay_gaps(echo: Server) -> None:
     assert (got["INT64"], got["FP64"], got["BYTES"]) == (5, None, None)
     assert not isinstance(got["INT64"], float)
     assert math.isclose(got["FP16"], 0.5)
+
+
+def test_booleans_are_numbers_in_a_table(echo: Server) -> None:
+    """As in pandas, true is 1 in every column of numbers, and 1 is true; a tensor beside tables is strict."""
+    good: dict[str, Any] = dict(zip(ALL, (values[0] for values in ALL.values()), strict=True))
+    got = echo.predict({"features": {**good, "INT64": True, "FP64": False, "BOOL": 1}}).json()["predictions"][0]
+    assert (got["INT64"], got["FP64"], got["BOOL"]) == (1, 0.0, True)
+    answer = echo.predict({"instances": [{"image": [[1], [2]], "id": True}]}, method="nested")
+    assert (answer.status, answer.code) == (400, "bad_input")
 
 
 def test_nested_tensors(echo: Server) -> None:

@@ -104,12 +104,13 @@ def test_categories_that_xgboost_loses(tmp_path: Path) -> None:
     import xgboost
 
     table = mixed()
-    xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0).save_model(
-        tmp_path / "m.ubj"
-    )
-    info = inspected(tmp_path / "m.ubj")
-    assert {spec.name: spec.dtype for spec in info.signatures[0].inputs}["c"] == "FP64"
-    assert any("categories in c" in warning for warning in info.warnings)
+    model = xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(table, table["k"] > 0)
+    model.save_model(tmp_path / "m.ubj")
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    for name in ("m.ubj", "m.pkl"):
+        info = inspected(tmp_path / name)
+        assert {spec.name: spec.dtype for spec in info.signatures[0].inputs}["c"] == "FP64"
+        assert any("categories in c" in warning for warning in info.warnings)
 
 
 @pytest.mark.parametrize("name", ["xgb-classes.ubj", "cat-classes.cbm", "cat-classes.pkl"])

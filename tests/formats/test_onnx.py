@@ -23,6 +23,7 @@ from mlpack.formats.onnx import OnnxFormat, loader
 from mlpack.pipeline.inspect import inspect
 from mlpack.readers.bundle_files import content_of
 from mlpack.runtime.card import Signature as Served
+from mlpack.runtime.errors import BadInputError
 from mlpack.runtime.models.calls import call
 from mlpack.runtime.models.guard import Guard
 from mlpack.runtime.protocols.encoding.rows import Rows
@@ -115,7 +116,7 @@ def test_columns_by_name(tmp_path: Path) -> None:
         label, table = session.run(None, feed)
         assert found["output_label"][row] == label[0]
         np.testing.assert_allclose(found["output_probability"][row], list(table[0].values()), rtol=1e-6)
-    with pytest.raises(loader.InputError, match="'sex'"):
+    with pytest.raises(BadInputError, match=r'column "sex": expected a string \(BYTES\), got null'):
         answers(path, info, [{**records[0], "sex": None}])
     with pytest.raises(loader.InputError, match="'port' is not UTF-8"):
         answers(path, info, [{**records[0], "port": b"\xff"}])

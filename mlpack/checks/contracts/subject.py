@@ -196,8 +196,18 @@ def _tensors(rows: Sequence[Any], inputs: list[dict[str, Any]]) -> list[dict[str
         shape, flat = _flattened(values)
         if any(value is None for value in flat):
             return []
-        found.append({"name": one["name"], "datatype": one["dtype"], "shape": shape, "data": flat})
+        data = [_typed(value, one["dtype"]) for value in flat]
+        found.append({"name": one["name"], "datatype": one["dtype"], "shape": shape, "data": data})
     return found
+
+
+def _typed(value: Any, dtype: str) -> Any:
+    """A row's value as the tensor's dtype has it: rows may hold booleans as numbers, and whole numbers as texts."""
+    if dtype == "BYTES" and isinstance(value, int):
+        return str(int(value))
+    if dtype == "BOOL" and isinstance(value, int | float):
+        return bool(value)
+    return int(value) if isinstance(value, bool) and dtype != "BOOL" else value
 
 
 def _of_input(row: Any, name: str, place: int, *, alone: bool) -> Any:

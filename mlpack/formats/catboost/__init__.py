@@ -111,6 +111,8 @@ def _signatures(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> tuple[Sig
             layout="matrix" if plain else "tensors" if embedded else "columns",
             classes=facts.classes if facts.loss not in _MULTILABEL else None,
             columns=tuple(one.name for one in columns) if (named or not plain) and not embedded else (),
+            not_null=tuple(one.name for one in columns if one.kind in ("categorical", "text")),
+            whole_as_text=tuple(one.name for one in columns if one.kind == "categorical"),
             batchable=True,  # each row is evaluated independently
         )
         for name, output in _outputs(facts).items()
@@ -144,7 +146,8 @@ def _warnings(facts: CatBoostFacts, columns: tuple[Feature, ...]) -> list[str]:
     categorical = [one.name for one in columns if one.kind == "categorical"]
     if categorical:
         warnings.append(
-            f"Send whole numbers and missing values of categories as text, as in training: {', '.join(categorical[:10])}."
+            "Send categories as text or whole numbers, and a missing one as the text that it had in training: "
+            f"{', '.join(categorical[:10])}."
         )
     unread = [one.name for one in columns if one.place not in {known.place for known in facts.features}]
     if unread:

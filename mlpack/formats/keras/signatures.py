@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpack.artifacts.model import Batch, Signature, TensorSpec
+from mlpack.artifacts.model import Batch, Signature, TensorSpec, texts_of
 from mlpack.formats.keras.architecture import Architecture, Tensor
 from mlpack.formats.keras.permitted import LAYERS
 
@@ -30,6 +30,7 @@ def signature_of(model: Architecture, *, own: bool) -> Signature | None:
         name="predict",
         method="predict",
         inputs=inputs,
+        not_null=texts_of(inputs),
         outputs=tuple(_spec(tensor, batch) for tensor in model.outputs),
         categories=categories,
         layout="matrix" if matrix and isinstance(inputs[0].shape[1], int) and inputs[0].shape[1] > 0 else "tensors",

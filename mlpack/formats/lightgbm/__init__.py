@@ -9,7 +9,7 @@ from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Ta
 from mlpack.artifacts.notice import Notice, assumed, notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.packages.distributions import Distribution
-from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
+from mlpack.readers.boosters.lightgbm_text import UNPLACED, LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import reading_errors
 
@@ -105,6 +105,7 @@ def _signature(facts: LightGBMFacts) -> Signature:
         layout="columns" if known else "matrix",
         columns=facts.names,
         categories={facts.names[place]: values for place, values in known.items()},  # type: ignore[misc]  # JSON scalars
+        unknown_categories="missing" if known else "",
         batchable=True,  # each row is evaluated independently
     )
 
@@ -115,6 +116,5 @@ def _text(values: tuple[object, ...]) -> bool:
 
 def _warnings(facts: LightGBMFacts) -> list[Notice]:
     if facts.categories and not _known(facts):
-        text = "The file does not record which columns its categories belong to: send the category codes of pandas."
-        return [assumed(text)]
+        return [assumed(UNPLACED)]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlpack.artifacts.model import Batch, Layout, Scalar, Signature, Task, TensorSpec
+from mlpack.artifacts.model import Batch, Layout, Scalar, Signature, Task, TensorSpec, texts_of
 from mlpack.formats.onnx.independence import rows_are_independent, rows_are_scaled_together
 from mlpack.formats.onnx.proto import Model
 from mlpack.formats.onnx.values import Value
@@ -52,10 +52,12 @@ def interface_of(model: Model) -> Interface:
     if batch == "any" and rows_are_scaled_together(model):
         batch = "one"
     layout = _layout(model.inputs, batch)
+    inputs = tuple(_input(one, layout, batch) for one in model.inputs)
     signature = Signature(
         name="predict",
         method="predict",
-        inputs=tuple(_input(one, layout, batch) for one in model.inputs),
+        inputs=inputs,
+        not_null=texts_of(inputs),
         outputs=tuple(_output(one, batch, classes) for one in served),
         layout=layout,
         classes=classes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mlpack.artifacts.model import Batch, Scalar, Signature, TensorSpec
+from mlpack.artifacts.model import Batch, Scalar, Signature, TensorSpec, texts_of
 from mlpack.formats.savedmodel.graph import Call, MetaGraph, Tensor
 
 _DEFAULT = "serving_default"
@@ -69,10 +69,12 @@ def _signature(call: Call, graph: MetaGraph) -> Signature:
     parsed = len(call.inputs) == 1 and first.dtype == "BYTES" and bool(graph.ops & _PARSERS)
     # A message with nothing in it is one that can be parsed, when every feature has a default.
     categories: dict[str, tuple[Scalar, ...]] = {first.name: ("",)} if parsed else {}
+    inputs = tuple(_spec(tensor, batch, output=False) for tensor in call.inputs)
     return Signature(
         name=call.name,
         method=call.name,
-        inputs=tuple(_spec(tensor, batch, output=False) for tensor in call.inputs),
+        inputs=inputs,
+        not_null=texts_of(inputs),
         outputs=tuple(_spec(tensor, batch, output=True) for tensor in sorted(call.outputs, key=_rank)),
         layout="tensors",
         categories=categories,

@@ -15,7 +15,7 @@ from mlpack.formats.sklearn.answerless import no_inputs
 from mlpack.formats.sklearn.boosters import EXCLUDES, boosted
 from mlpack.formats.sklearn.bundles import OWN_LOADER, bundle_notices, facts_of, predictor_of, role_of, with_roles
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, estimator, estimators_in, version_of
-from mlpack.formats.sklearn.features import classes, feature_count, feature_names
+from mlpack.formats.sklearn.features import classes, feature_count, feature_names, heads
 from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_independent
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
@@ -140,9 +140,9 @@ class _Facts:
         self.pickle = pickle
         self.held = held
         self.methods = Methods()
-        self.boosters = {
-            found.requirement.module: found.requirement for one in held if (found := boosted(one)) is not None
-        }
+        found = [one.requirement for one in map(boosted, held) if one is not None]
+        # an estimator tells more than the booster in it
+        self.boosters = {one.module: one for one in sorted(found, key=lambda one: bool(one.version or one.constraint))}
         if skops:
             self.boosters["skops"] = skops_requirement(skops)
         self.word = parse_word(artifact.framework)
@@ -259,8 +259,9 @@ class _Facts:
         return version or (self.word[1] if self.word[0] == framework else None)
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
-        options: dict[str, Any] = {"categorical": list(inputs.categorical)} if inputs.categorical else {}
-        options |= {"nameless": True} if inputs.sampled_names else {}
+        options: dict[str, Any] = {"nameless": True} if inputs.sampled_names else {}
+        if inputs.categorical:
+            options |= {"categorical": list(inputs.categorical), "coded": inputs.coded}
         return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
@@ -283,6 +284,8 @@ class _Facts:
             warnings.append(f"The file contains {len(self.pickle.members)} pickles; only the first is loaded.")
         if listed or model is None:
             warnings += bundle_notices(listed, self.artifact.entry, self.pickle.root)
+        first = [boosted(Estimator(head)) for head in heads(model)] if model else []
+        warnings += dict.fromkeys(one.coded for one in first if one is not None and one.coded)
         if inputs.problem:
             rows = "give a few rows with --sample, or " if inputs.sample_helps else ""
             what = "fit it before you save it" if inputs.problem == UNFITTED else f"{rows}{OWN_LOADER}"

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from mlpack.artifacts.model import Requirement, Task
+from mlpack.artifacts.model import Requirement, Task, UnknownCategories
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, read_catboost
-from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
-from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer
+from mlpack.readers.boosters.lightgbm_text import (
+    UNPLACED,
+    LightGBMFacts,
+    categories_of,
+    looks_like_lightgbm,
+    read_text,
+)
+from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer, unnamed_categories
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.values import Blob, Instance
@@ -19,19 +25,28 @@ from mlpack.readers.streams import MemorySource
 
 PACKAGES = ("lightgbm", "xgboost", "catboost")
 EXCLUDES = {"catboost": PLOTTING}
+# XGBoost 1.0 changed what a pickle holds; files from before it record no version.
+_BEFORE_XGBOOST_1 = "0.90"
 _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Boosted:
-    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D."""
+    """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D.
+
+    `unknown` says what it makes of other values, `coded` where they cannot be sent by value. `identifiers` are columns of
+    CatBoost's categories, texts or whole numbers.
+    """
 
     requirement: Requirement
     task: Task
     count: int
     names: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    unknown: UnknownCategories = ""
+    coded: str = ""
     texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
+    identifiers: frozenset[int] = frozenset()
     classes: tuple[Any, ...] | None = None
     dtype: str = "FP64"
     width: int = 0
@@ -63,12 +78,17 @@ def _xgboost(model: Estimator) -> Boosted | None:
     names = facts.names or tuple(str(name) for name in sequence(booster.get("feature_names")) or ())
     kinds = facts.types or tuple(str(kind) for kind in sequence(booster.get("feature_types")) or ())
     categories = {place: facts.categories.get(place, ()) for place, kind in enumerate(kinds) if kind == "c"}
+    requirement = xgboost_requirement(facts.version, binary=facts.serialisation == "binary")
+    if requirement.constraint:
+        requirement = replace(requirement, constraint=f"<={_BEFORE_XGBOOST_1}")
     return Boosted(
-        requirement=xgboost_requirement(facts.version, binary=facts.serialisation == "binary"),
+        requirement=requirement,
         task=_task(facts.objective),
         count=facts.features,
         names=names if len(names) == facts.features else (),
         categories=categories,
+        unknown="refused",
+        coded=unnamed_categories(replace(facts, names=names, types=kinds)),
         texts=frozenset(place for place, known in categories.items() if _text(known)),
         dtype="FP32",
         width=facts.classes if facts.objective == "multi:softprob" else facts.targets if facts.targets > 1 else 0,
@@ -86,15 +106,29 @@ def _lightgbm(model: Estimator) -> Boosted | None:
     places = facts.categorical if len(facts.categorical) == len(known) else ()
     categories = dict(zip(places, known, strict=False))
     return Boosted(
-        requirement=Requirement(module="lightgbm", distribution="lightgbm", newest=True),
+        requirement=Requirement(
+            module="lightgbm", distribution="lightgbm", constraint=_lightgbm_releases(model, booster), newest=True
+        ),
         task=_task(facts.objective),
         count=len(facts.names),
         names=() if facts.names[0] == "Column_0" else facts.names,
         categories=categories,
+        unknown="missing",
+        coded=UNPLACED if any(known) and not places else "",
         texts=frozenset(place for place, values in categories.items() if _text(values)),
         width=facts.classes if facts.classes > 1 else 0,
         estimator=booster is not model,
     )
+
+
+def _lightgbm_releases(model: Estimator, booster: Estimator) -> str:
+    """The releases that read an estimator, by the attributes in its state; "" for all, which is so for a bare booster."""
+    names = set(model.attributes)
+    if booster is model or "_fobj" not in names:  # it was removed in 4.0, which reads no older regressor
+        return ""
+    if "fitted_" in names:  # since 3.1, without which an estimator is not fitted
+        return "<=3.3.5"
+    return "<=3.0.0" if "_n_features_in" in names else "<=2.3.1"
 
 
 def _catboost(model: Estimator) -> Boosted | None:
@@ -116,6 +150,7 @@ def _catboost(model: Estimator) -> Boosted | None:
         count=count,
         names=tuple(names.get(place) or f"x{place}" for place in range(count)) if all(names.values()) else (),
         texts=frozenset(one.place for one in facts.features if one.kind in ("categorical", "text")),
+        identifiers=frozenset(one.place for one in facts.features if one.kind == "categorical"),
         classes=facts.classes,
         width=facts.outputs if facts.outputs > 1 else 0,
         estimator=model.name != "CatBoost",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import Scalar
@@ -20,11 +20,16 @@ _DEPTH = 25  # pipelines in pipelines; deeper ones are not looked into
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it."""
+    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it.
+
+    `null` says whether a text may be missing, `whole_as_text` that a whole number stands for its text.
+    """
 
     dtype: str | None = None
     categories: tuple[Scalar, ...] | None = None
     used: bool = True
+    null: bool = True
+    whole_as_text: bool = False
 
     def joined(self, other: Column) -> Column:
         """What both say of one column: text wins over numbers, and who knows wins over who does not."""
@@ -34,6 +39,8 @@ class Column:
         return Column(
             dtype=text or self.dtype or other.dtype,
             categories=self.categories if self.categories is not None else other.categories,
+            null=self.null and other.null,
+            whole_as_text=self.whole_as_text and other.whole_as_text,
         )
 
 
@@ -56,7 +63,7 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
     if one.name in _IMPUTERS:
         return _imputer(one, len(names))
     if one.own and one.name in TEXT:
-        return [Column(dtype="BYTES")] * len(names)
+        return [Column(dtype="BYTES", null=False)] * len(names)
     if one.name == "FunctionTransformer":
         return nothing
     if one.package in PACKAGES or liked(one) is not None:
@@ -74,13 +81,17 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
     After a step of others' code only more of those tell something: they name the columns that they treat.
     """
     found = [_UNREAD] * len(names) if any(any_instance(step) for _, step in steps(model)) else [Column()] * len(names)
-    foreign = False
+    foreign = changed = False
     for _, step in steps(model):
         one = any_instance(step)
         if one is None or (one.package == "imblearn" and one.kind is None) or (foreign and one.kind is not None):
             continue
         foreign = foreign or one.kind is None
-        found = [a.joined(b) for a, b in zip(found, columns_of(step, names, depth + 1), strict=True)]
+        told = columns_of(step, names, depth + 1)
+        if changed:  # it may have filled what was missing
+            told = [replace(column, null=True, whole_as_text=False) for column in told]
+        changed = True
+        found = [a.joined(b) for a, b in zip(found, told, strict=True)]
         if not foreign and one.name not in _IMPUTERS and one.name != "FunctionTransformer":
             break
     return found
@@ -176,6 +187,8 @@ def _own_columns(model: Estimator, width: int) -> list[Column]:
         Column(
             dtype="BYTES" if place in booster.texts else "FP64",
             categories=tuple(scalar(value) for value in booster.categories.get(place, ())) or None,
+            null=place not in booster.texts or place in booster.categories,
+            whole_as_text=place in booster.identifiers,
         )
         for place in range(width)
     ]

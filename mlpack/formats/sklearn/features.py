@@ -9,7 +9,7 @@ from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, count_of, data_type, scalar, sequence, shape
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
-from mlpack.formats.sklearn.methods import core, inner, members, steps, task
+from mlpack.formats.sklearn.methods import before, core, inner, members, steps, task
 from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 from mlpack.readers.pickles.values import Array
 
@@ -180,7 +180,9 @@ def output_count(model: Estimator) -> int:
     if answering.name == "TransformedTargetRegressor":
         below = any_instance(answering.get("regressor_"))
         squeezed = answering.get("_training_dim") == 1
-        return 0 if squeezed or below is None or below.instance is model.instance else output_count(below)
+        if squeezed or below is None or below.instance is model.instance:
+            return 0
+        return output_count(below) or 1  # of a target in one column the transformer gives one column back
     if answering.name in ("RANSACRegressor", "BaggingRegressor"):
         below = any_instance(inner(answering))
         return output_count(below) if below and below.instance is not answering.instance else 0
@@ -202,7 +204,9 @@ def _regression_outputs(model: Estimator) -> int:
     for name in ("coef_", "dual_coef_", "_y", "y_train_"):
         size = shape(model.get(name))
         if size:
-            wide = len(size) == 2 and not (name == "_y" and size[1] == 1 and model.get("outputs_2d_") is False)
+            flat = name == "_y" and model.get("outputs_2d_") is False
+            flat = flat or (model.name == "GaussianProcessRegressor" and not before(model, (1, 1)))
+            wide = len(size) == 2 and not (flat and size[1] == 1)
             return (size[0] if name == "coef_" else size[1]) if wide else 0
     return 0
 

@@ -39,13 +39,16 @@ class Model:
     `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
     """
 
-    def __init__(self, estimator: Any, categorical: Sequence[str] = (), *, nameless: bool = False) -> None:
+    def __init__(
+        self, estimator: Any, categorical: Sequence[str] = (), coded: Any = False, *, nameless: bool = False
+    ) -> None:
         self.estimator = estimator
         self.nameless = nameless  # trained without names: those of the signature come from the user's sample
-        self.categorical = frozenset(categorical)  # columns that it takes as pandas' categories
+        self.categorical = frozenset(categorical)  # columns of pandas' categories; with `coded` it takes their codes
         parts = list(_parts(estimator))
         self.names = any(_saw_names(part) for part in parts)
         self.frames = any(_wants_frames(part) for part in parts)
+        self.coded = bool(coded) and not self.frames
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
@@ -61,9 +64,9 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    held = _unpickle(path, options.get("trusted"), guard)
-    found = _pick(held, options.get("entry"))
-    return Model(found, options.get("categorical") or (), nameless=bool(options.get("nameless")))
+    found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
+    nameless = bool(options.get("nameless"))
+    return Model(found, options.get("categorical") or (), options.get("coded"), nameless=nameless)
 
 
 def wrap(estimator: Any) -> Model:
@@ -100,7 +103,8 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     if isinstance(answer, Mapping) or (names[0] in signature.raw and hasattr(answer, "columns")):
         return {str(name): _rows_of(list(answer[name])) for name in answer}
     found = _listed(answer, signature.method) if isinstance(answer, (list, tuple)) else _array(answer)
-    if found.ndim == 2 and found.shape[1] == 1 and len(signature.outputs[0].shape) == 1:
+    flat = signature.classes is not None and len(signature.outputs[0].shape) == 1
+    if flat and found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]  # CatBoost's labels of several classes
     return {names[0]: found}
 
@@ -115,7 +119,9 @@ def _answer(steps: Sequence[Any], method: str, rows: Any) -> Any:
     import xgboost
 
     names = {"feature_names": estimator.feature_names, "feature_types": estimator.feature_types}
-    told = {"enable_categorical": True} if hasattr(rows, "columns") else names
+    told: Dict[str, Any] = {} if hasattr(rows, "columns") else names
+    if not told or "c" in (estimator.feature_types or ()):
+        told["enable_categorical"] = True
     return estimator.predict(xgboost.DMatrix(rows, **told))
 
 
@@ -183,6 +189,9 @@ def _member(found: Any, key: Any) -> Any:
 
 
 def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
+    if signature.layout == "columns" and model.coded:
+        coded = {name: _codes(signature, name, inputs[name]) for name in model.categorical}
+        return _stack([coded.get(name, array) for name, array in inputs.items()])
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
@@ -223,12 +232,21 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
     import pandas as pd
 
     for name in model.categorical & set(columns):
-        known = signature.categories.get(name) or ()
-        whole = all(isinstance(value, int) for value in known)
-        values = [None if value != value else int(value) if whole else value for value in columns[name].tolist()]  # noqa: PLR0124 - NaN
-        new = [value for value in dict.fromkeys(values) if value is not None and value not in known]
-        columns[name] = pd.Categorical(values, categories=[*known, *new])
+        codes = np.nan_to_num(_codes(signature, name, columns[name]), nan=-1).astype(int)
+        columns[name] = pd.Categorical.from_codes(codes, list(signature.categories[name]))
     return pd.DataFrame(columns)
+
+
+def _codes(signature: Any, name: str, values: Any) -> Any:
+    """The place of each value among the column's categories (1, 1.0 and True are one), NaN for a missing one."""
+    known = {value: code for code, value in enumerate(signature.categories[name])}
+    codes = np.full(len(values), np.nan)
+    for row, value in enumerate(values.tolist()):
+        if value in known:
+            codes[row] = known[value]
+        elif not (value is None or value != value or signature.unknown_categories == "missing"):  # noqa: PLR0124 - NaN
+            raise InputError(f"{value!r} is no category of {name} that the model was trained with")
+    return codes
 
 
 def _named(model: Model, signature: Any, values: Any) -> Any:

@@ -15,6 +15,10 @@ from mlpack.readers.skops import Skops
 # These use scikit-learn's classes, so they need it even if the file does not name it.
 _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
 
+# Releases of imbalanced-learn that came more than two weeks after the scikit-learn for which they were made: the ones before
+# cannot be imported beside it.
+_IMBALANCED_LEARN = {"0.24": "0.8.0", "1.7": "0.14.0"}
+
 # Distributions with large folders of tests in their packages, which the image leaves out.
 TESTED = tuple(
     Distribution(name=name, test_folders=(module,))
@@ -69,6 +73,9 @@ def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_v
     constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else ""
     version = sklearn_version if module == "sklearn" else None
     distribution = DISTRIBUTIONS[module]
+    last = _IMBALANCED_LEARN.get(".".join((sklearn_version or "").split(".")[:2])) if module == "imblearn" else None
+    if last:
+        return Requirement(module=module, distribution=distribution, constraint=f"<={last}", newest=True)
     return Requirement(
         module=module,
         distribution=distribution,

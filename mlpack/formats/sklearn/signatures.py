@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
+from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec, UnknownCategories
 from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import Column, columns_of
 from mlpack.formats.sklearn.estimators import Estimator, count_of, estimator, sequence, shape
@@ -58,6 +58,11 @@ class Inputs:
     problem: str = ""
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
+    coded: bool = False  # only boosters read them, which take the codes of their categories too
+    unknown_categories: UnknownCategories = ""
+    not_null: tuple[str, ...] = ()
+    whole_as_text: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()  # all columns of training, where some are unused
     sample_helps: bool = False  # sample rows would define the inputs
     sampled_names: bool = False  # the names come from sample rows: the model was trained without names
 
@@ -78,7 +83,8 @@ def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
         which = min(names_of_first & UNSUPPORTED)
         return Inputs(problem=f"{which} reads neither a table nor text, so no input can be declared")
     if first and all(one.own and one.name in TEXT for one in first):
-        return Inputs(layout="tensors", specs=(TensorSpec(name="text", dtype="BYTES", shape=(-1,)),))
+        text = TensorSpec(name="text", dtype="BYTES", shape=(-1,))
+        return Inputs(layout="tensors", specs=(text,), not_null=("text",))
     if names_of_first & TEXT:
         return Inputs(problem="it reads text and something else at once, so no input can be declared")
     if core(model).name in LABELS:
@@ -122,13 +128,14 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
         columns = [a.joined(b) for a, b in zip(columns, _first_columns(model, one, labels), strict=True)]
     categories = {name: column.categories for name, column in zip(labels, columns, strict=True) if column.categories}
     mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
-    categorical = _categorical(first, labels)
+    categorical, unknown = _categorical(first, labels)
     if not mixed and not categorical and all(column.dtype != "BYTES" for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         return Inputs(specs=(spec,), columns=known, categories=categories, sampled_names=by_sample)
     # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never looks up those that it drops.
     by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
     unused = {name for name, column in zip(labels, columns, strict=True) if not column.used and by_name}
+    told = dict(zip(labels, columns, strict=True))
     specs = tuple(
         TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
         for name, column in zip(labels, columns, strict=True)
@@ -140,8 +147,13 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
         columns=tuple(spec.name for spec in specs),
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
+        trained=labels if unused else (),
         categorical=categorical,
         sampled_names=by_sample,
+        coded=all(one.package in ("lightgbm", "xgboost") for one in first),
+        unknown_categories=unknown,
+        not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not told[spec.name].null),
+        whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and told[spec.name].whole_as_text),
         assumed=tuple(
             name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
         ),
@@ -161,11 +173,14 @@ def _by_formula(one: Estimator) -> bool:
     return like is not None and bool(like.dtypes)
 
 
-def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that a booster was given as pandas' categories, where the file keeps their values."""
+def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[tuple[str, ...], UnknownCategories]:
+    """The columns that a booster was given as pandas' categories, where the file keeps their values; and its unknown ones."""
     found = [one for head in first if (one := boosted(head)) is not None and one.count == len(labels)]
     places = {place for one in found for place, values in one.categories.items() if values}
-    return tuple(name for place, name in enumerate(labels) if place in places)
+    # of several boosters in an ensemble the strictest decides
+    words = {one.unknown for one in found if any(one.categories.values())}
+    unknown: UnknownCategories = "refused" if "refused" in words else "missing" if words else ""
+    return tuple(name for place, name in enumerate(labels) if place in places), unknown
 
 
 def _first_columns(model: Estimator, one: Estimator, labels: tuple[str, ...]) -> list[Column]:
@@ -208,6 +223,10 @@ def signatures_of(
             categories=inputs.categories,
             assumed=inputs.assumed,
             raw=(method,) if unknown else (),
+            unknown_categories=inputs.unknown_categories,
+            trained_columns=inputs.trained,
+            not_null=inputs.not_null,
+            whole_as_text=inputs.whole_as_text,
             batchable=batchable,
             batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )

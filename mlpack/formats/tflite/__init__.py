@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.model import Batch, Finding, Layout, ModelInfo, Requirement, Safety, Signature, TensorSpec
+from mlpack.artifacts.model import (
+    Batch,
+    Finding,
+    Layout,
+    ModelInfo,
+    Requirement,
+    Safety,
+    Signature,
+    TensorSpec,
+    texts_of,
+)
 from mlpack.artifacts.notice import Notice, no_signature, notices
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
@@ -114,10 +124,12 @@ def _signature(call: Call) -> Signature:
     if len(call.inputs) == 1 and len(only.shape) == 2 and batch != "none" and only.dtype not in ("BYTES", "BOOL"):
         layout = "matrix"
     name = call.key or "predict"
+    inputs = tuple(_spec(one, batch) for one in call.inputs)
     return Signature(
         name=name,
         method=name,
-        inputs=tuple(_spec(one, batch) for one in call.inputs),
+        inputs=inputs,
+        not_null=texts_of(inputs),
         outputs=tuple(_spec(one, batch) for one in call.outputs),
         layout=layout,
         batch=batch,

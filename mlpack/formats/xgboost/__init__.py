@@ -10,7 +10,7 @@ from mlpack.artifacts.model import ModelInfo, Safety, Scalar, Signature, Task, T
 from mlpack.artifacts.notice import notices
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.packages.distributions import Distribution
-from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost
+from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_xgboost, unnamed_categories
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement, xgboost_version
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import reading_errors
@@ -108,6 +108,7 @@ def _signatures(facts: XGBoostFacts, classes: tuple[Scalar, ...] | None) -> tupl
             classes=classes,
             columns=labels if coded else names,
             categories={labels[place]: facts.categories[place] for place in sorted(coded)},
+            unknown_categories="refused" if coded else "",
             batchable=True,  # each row is evaluated independently
         )
         for name, output in outputs.items()
@@ -163,11 +164,6 @@ def _warnings(facts: XGBoostFacts) -> list[str]:
         warnings.append(
             f"Training stopped early at round {facts.best_iteration}, the best one; all rounds are used, as in Booster.predict."
         )
-    unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
-    if unnamed:
-        which = ", ".join(facts.names[place] if place < len(facts.names) else str(place) for place in unnamed[:10])
-        warnings.append(
-            f"The file does not record the values of the categories in {which} (XGBoost does since 3.1, if they are ASCII): "
-            "send the category codes of pandas."
-        )
+    if unnamed := unnamed_categories(facts):
+        warnings.append(unnamed)
     return warnings

@@ -46,6 +46,9 @@ class LightGBMFacts:
     size: int = 0
 
 
+UNPLACED = "The file does not record which columns its categories belong to: send the category codes of pandas."
+
+
 def looks_like_lightgbm(head: bytes) -> bool:
     """Whether a text begins like a LightGBM model."""
     return _BEGINS.match(head) is not None

@@ -64,6 +64,18 @@ class XGBoostFacts:
     best_iteration: int | None = None
 
 
+def unnamed_categories(facts: XGBoostFacts) -> str:
+    """What to send for categories whose values the file does not record; "" where it records all."""
+    unnamed = [place for place, kind in enumerate(facts.types) if kind == "c" and place not in facts.categories]
+    if not unnamed:
+        return ""
+    which = ", ".join(facts.names[place] if place < len(facts.names) else str(place) for place in unnamed[:10])
+    return (
+        f"The file does not record the values of the categories in {which} (XGBoost does since 3.1, if they are ASCII): "
+        "send the category codes of pandas."
+    )
+
+
 def read_xgboost(opened: Opener, head: bytes, size: int) -> XGBoostFacts | None:
     """The facts of a model file; None when it is not XGBoost's. Raises CutOffError for a broken one."""
     if looks_like_json(head):

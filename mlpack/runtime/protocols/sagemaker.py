@@ -86,7 +86,7 @@ async def _outputs(model: ServedModel, request: Request, given: str, body: bytes
     infinite = given == _CSV or b"Infinity" in body
     signature: Signature = model.signature(request.query().get("method"))
     if given == _CSV:
-        rows = read_csv(body, signature, model.rows(signature, infinite=infinite))
+        rows = read_csv(body, model.rows(signature, infinite=infinite))
         return await model.instances(request, signature, rows, infinite=infinite)
     if given == _LINES:
         return await model.instances(request, signature, read_lines(body, model.max_rows), infinite=infinite)

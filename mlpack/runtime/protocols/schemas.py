@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..card import Signature, TensorSpec
+from .encoding.casting import Rules
+from .encoding.rows import rules_of
+from .encoding.tensors import one_element
 
 Schema = Dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -182,13 +185,14 @@ def _row_forms(signature: Signature) -> List[Schema]:
     if _is_raw(signature):
         return [{}]
     if signature.layout == "matrix":
-        cells = _columns(signature)
-        row = _list(value_schema(signature.inputs[0].dtype), _width(signature))
-        return [row, _object(cells)] if cells else [row]
+        cell, cells, width = _cell(signature), _columns(signature), _width(signature)
+        return [_list(cell, width), *([_object(cells)] if cells else []), *([cell] if width == 1 else [])]
     cells = _cells(signature)
-    forms = [_object(cells)]
+    forms = [_object(cells, signature.trained_columns)]
     if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
         forms.append(_tuple(list(cells.values())))
+    if signature.trained_columns:
+        forms.append(_tuple([cells.get(name, {}) for name in signature.trained_columns]))
     if len(cells) == 1:
         forms.append(next(iter(cells.values())))
     return forms
@@ -203,32 +207,44 @@ def _width(signature: Signature) -> Optional[int]:
     return width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
 
 
+def _cell(signature: Signature) -> Schema:
+    """A value of a matrix."""
+    spec = signature.inputs[0]
+    return _input(spec.dtype, rules_of(signature, spec))
+
+
 def _columns(signature: Signature) -> Dict[str, Schema]:
     """The columns of a matrix, none where they have no names."""
-    dtype = signature.inputs[0].dtype
-    return {name: value_schema(dtype) for name in signature.columns if _width(signature) == len(signature.columns)}
+    cell = _cell(signature)
+    return {name: cell for name in signature.columns if _width(signature) == len(signature.columns)}
 
 
 def _cells(signature: Signature) -> Dict[str, Schema]:
-    return {spec.name: tensor_schema(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+    return {
+        spec.name: _nested(_input(spec.dtype, rules_of(signature, spec)), spec, bare=one_element(spec))
+        for spec in signature.inputs
+    }
 
 
 def _tuple(items: List[Schema]) -> Schema:
     return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
 
 
-def tensor_schema(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
+def tensor_schema(spec: TensorSpec, *, answered: bool = False) -> Schema:
     """A tensor's part of one row, as nested lists."""
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = value_schema(spec.dtype)
-    if assumed:
-        schema = {"type": [*schema["type"], "boolean"]}
     if answered and spec.dtype == "BYTES":
         schema = any_of([schema, _object({"b64": {"type": "string"}})])  # bytes that are no text
+    return _nested(schema, spec)
+
+
+def _nested(value: Schema, spec: TensorSpec, *, bare: bool = False) -> Schema:
+    schema = value
     for size in reversed(spec.shape[1:]):
         schema = _list(schema, size)
-    return schema
+    return any_of([schema, value]) if bare else schema
 
 
 def _list(items: Schema, size: Union[int, str, None]) -> Schema:
@@ -236,13 +252,28 @@ def _list(items: Schema, size: Union[int, str, None]) -> Schema:
     return {"type": "array", "items": items, **fixed}
 
 
-def _object(properties: Dict[str, Schema]) -> Schema:
+def _object(properties: Dict[str, Schema], optional: Sequence[str] = ()) -> Schema:
+    """An object with all of the properties; the optional ones may have any value."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {**{name: {} for name in optional}, **properties},
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _input(dtype: str, rules: Rules) -> Schema:
+    """A value of a request."""
+    schema = value_schema(dtype)
+    if dtype == "BYTES":
+        kinds = ["string", *(["null"] if rules.null else []), *(["integer", "boolean"] if rules.whole_as_text else [])]
+        return {"type": kinds if len(kinds) > 1 else kinds[0]}
+    if not rules.booleans:
+        return schema
+    if dtype == "BOOL":
+        return any_of([schema, {"enum": [0, 1]}])
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return {**schema, "type": [*kinds, "boolean"]}
 
 
 def value_schema(dtype: str) -> Schema:

@@ -21,6 +21,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -130,6 +131,10 @@ def test_numeric_classifiers(model: Any, labels: Any, tmp_path: Path) -> None:
         (KNeighborsRegressor(), VALUES),
         (TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp), VALUES),
         (TransformedTargetRegressor(Ridge()), np.column_stack([VALUES, VALUES])),
+        (TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp), VALUES.reshape(-1, 1)),
+        (TransformedTargetRegressor(RandomForestRegressor(3), transformer=StandardScaler()), VALUES.reshape(-1, 1)),
+        (GridSearchCV(TransformedTargetRegressor(Ridge()), {"regressor__alpha": [1.0]}, cv=2), VALUES.reshape(-1, 1)),
+        (GaussianProcessRegressor(), VALUES.reshape(-1, 1)),
         (make_pipeline(StandardScaler(), Ridge()), np.column_stack([VALUES, VALUES])),
         (GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2), np.column_stack([VALUES, VALUES])),
     ],
@@ -161,6 +166,7 @@ def test_columns_with_types_and_categories(tmp_path: Path) -> None:
     assert signature.categories["rooms"] == (1, 2, 3)
     assert signature.categories["garden"] == (False, True)
     assert info.details["unused_columns"] == ["note"]
+    assert signature.trained_columns == tuple(TABLE.columns)
     assert info.n_features_in == 6
     assert info.feature_names == tuple(TABLE.columns)
     assert info.classes == ("no", "perhaps", "yes")

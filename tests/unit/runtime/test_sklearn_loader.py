@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -87,6 +87,13 @@ def test_joblib_files(loader: ModuleType, tmp_path: Path, compress: Any) -> None
     loaded = load(loader, tmp_path / "m", {})
     asked = signature("predict", "matrix", {"input": ("FP64", 3)})
     assert loader.predict(loaded, asked, {"input": X})["predict"].tolist() == model.predict(X).tolist()
+
+
+def test_a_target_in_one_column_stays_one(loader: ModuleType, tmp_path: Path) -> None:
+    """[[v], ...] is what such a model answers, whatever the file revealed of it."""
+    model = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler()).fit(X, X[:, :1] * 2)
+    asked = signature("predict", "matrix", {"input": ("FP64", 3)})
+    assert answer(loader, tmp_path, model, asked, {"input": X})["predict"].shape == (40, 1)
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -38,22 +38,57 @@ class CastError(ValueError):
         self.misfits = misfits
 
 
-def cast(values: Sequence[Any], dtype: str, *, infinite: bool = False) -> Array:
+class Rules(NamedTuple):
+    """What a column takes beside the values of its dtype.
+
+    `booleans`: a column of a table, where true and false are 1 and 0, as pandas has them, in numbers and in BOOL. `null`: BYTES
+    may be missing. `whole_as_text`: in BYTES a whole number stands for its text. `flags`: the column's numbers are categories
+    that were booleans. `infinite`: the request has a word for infinity.
+    """
+
+    booleans: bool = False
+    null: bool = True
+    whole_as_text: bool = False
+    flags: bool = False
+    infinite: bool = False
+
+
+STRICT = Rules()
+
+
+def cast(values: Sequence[Any], dtype: str, rules: Rules = STRICT) -> Array:
     """The values as a 1-D array of an Open Inference dtype; BYTES as an object array of str.
 
-    null is a missing value in a float (NaN) and in BYTES (None). Whole floats are integers; booleans and texts are no numbers.
-    Infinity is a value of floats only where the contract has a word for it (`infinite`).
+    null is a missing value in a float (NaN) and in BYTES (None). Whole floats are integers; texts are no numbers, and
+    booleans only in tables.
 
     Raises:
         CastError: a value is of another type, or out of the dtype's range.
     """
     types: Set[type] = set(map(type, values))
+    if rules.booleans or rules.whole_as_text:
+        values, types = _as_in_pandas(values, types, dtype, rules)
     array: Optional[Array] = _CASTS[dtype](values, types)
-    if array is None and infinite and dtype in _FLOATS:
+    if array is None and rules.infinite and dtype in _FLOATS:
         array = _floats(values, types, dtype, infinite=True)
-    if array is None:
-        raise CastError(list(islice(_misfits(values, dtype), 5)))
+    if array is None or (dtype == "BYTES" and not rules.null and type(None) in types):
+        raise CastError(list(islice(_misfits(values, dtype, rules), 5)))
     return array
+
+
+def _as_in_pandas(values: Sequence[Any], types: Set[type], dtype: str, rules: Rules) -> Tuple[Sequence[Any], Set[type]]:
+    """The values with booleans and numbers in each other's place changed to what the dtype has; and their types."""
+    if dtype == "BYTES":
+        if rules.whole_as_text and types & {int, bool}:
+            values = [str(int(value)) if isinstance(value, int) else value for value in values]
+    elif dtype == "BOOL":
+        if types & _NUMBERS:
+            values = [bool(value) if type(value) in _NUMBERS and value in (0, 1) else value for value in values]
+    elif bool in types:
+        values = [int(value) if type(value) is bool else value for value in values]
+    else:
+        return values, types
+    return values, set(map(type, values))
 
 
 def _floats(values: Sequence[Any], types: Set[type], dtype: str, *, infinite: bool = False) -> Any:
@@ -117,14 +152,17 @@ _CASTS: Dict[str, Callable[[Sequence[Any], Set[type]], Any]] = {
 }
 
 
-def expectation(dtype: str) -> str:
+def expectation(dtype: str, rules: Rules = STRICT) -> str:
     """What a value of the dtype looks like in JSON, in words."""
     if dtype in _FLOATS:
-        return f"a number or null ({dtype})"
+        return f"true, false or null ({dtype})" if rules.flags else f"a number or null ({dtype})"
     if dtype in _INTEGERS:
         bounds = np.iinfo(_INTEGERS[dtype])
         return f"a whole number from {bounds.min} to {bounds.max} ({dtype})"
-    return "true or false (BOOL)" if dtype == "BOOL" else "a string or null (BYTES)"
+    if dtype == "BOOL":
+        return "true or false (BOOL)"
+    forms = ["a string", *(["a whole number"] if rules.whole_as_text else []), *(["null"] if rules.null else [])]
+    return f"{', '.join(forms[:-1])} or {forms[-1]} (BYTES)" if len(forms) > 1 else "a string (BYTES)"
 
 
 def shown(value: Any) -> str:
@@ -149,15 +187,16 @@ def shown_counts(counts: Dict[str, int]) -> str:
     return ", ".join([*shown_ones, *(["..."] if len(counts) > len(shown_ones) else [])])
 
 
-def _misfits(values: Sequence[Any], dtype: str) -> Iterator[Misfit]:
+def _misfits(values: Sequence[Any], dtype: str, rules: Rules) -> Iterator[Misfit]:
     fits = _CASTS[dtype]
     found = False
     for index, value in enumerate(values):
-        if fits([value], {type(value)}) is None:
+        missing = value is None and dtype == "BYTES" and not rules.null
+        if missing or fits([value], {type(value)}) is None:
             found = True
-            yield Misfit(index, expectation(dtype), shown(value))
+            yield Misfit(index, expectation(dtype, rules), shown(value))
     if not found:  # cannot be: every cast judges value by value
-        yield Misfit(0, expectation(dtype), "values that do not fit together")
+        yield Misfit(0, expectation(dtype, rules), "values that do not fit together")
 
 
 def unravel(index: int, shape: Tuple[int, ...]) -> List[int]:

@@ -9,7 +9,6 @@ import re
 from itertools import zip_longest
 from typing import Any, List, Optional, Sequence
 
-from ...card import Signature
 from ...errors import BadInputError, BadJsonError, TooManyRowsError
 from .binary import as_json
 from .casting import shown
@@ -27,7 +26,7 @@ _ANY = "any value"
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def read_csv(body: bytes, signature: Signature, rows: Rows) -> List[Any]:
+def read_csv(body: bytes, rows: Rows) -> List[Any]:
     """The instances of a CSV body, with or without a first line of column names; an empty cell is a missing value.
 
     The first line is names where it holds exactly the model's, or where the model takes numbers only and it holds none.
@@ -46,12 +45,14 @@ def read_csv(body: bytes, signature: Signature, rows: Rows) -> List[Any]:
                 raise _too_many(rows.max_rows)
     except (csv.Error, ValueError) as error:
         raise BadInputError(f"the body is not CSV in UTF-8: {error}") from error
-    dtypes = _dtypes(signature, rows, len(table[0]) if table else 0)
+    dtypes = _dtypes(rows, len(table[0]) if table else 0)
     names = table[0] if table and _is_header(table, rows, dtypes) else None
     if names is not None:
         table = table[1:]
-        order = dict(zip(rows.names, dtypes))
-        dtypes = [order.get(name, "BYTES") for name in names] if rows.names and not rows.raw else dtypes
+        if rows.names and not rows.raw:
+            order = dict(zip(rows.names, rows.dtypes(len(rows.names))))
+            own = {given: name for name, given in rows.columns.matched(names).found.items()}
+            dtypes = [order.get(own.get(name, name), "BYTES") for name in names]
     if not table:
         raise BadInputError("the body has no rows")
     data = [
@@ -100,24 +101,24 @@ def write_lines(predictions: Sequence[Any]) -> bytes:
     return b"".join(dump(prediction) + b"\n" for prediction in predictions)
 
 
-def _dtypes(signature: Signature, rows: Rows, width: int) -> List[str]:
+def _dtypes(rows: Rows, width: int) -> List[str]:
     """The dtype of each cell of a row, in the model's order; not known for the user's own code."""
     if rows.raw:
         return [_ANY] * width
-    if signature.layout == "matrix" or len(signature.inputs) == 1:
-        return [signature.inputs[0].dtype] * width
-    return [spec.dtype for spec in signature.inputs]
+    return rows.dtypes(width)
 
 
 def _is_header(table: List[List[str]], rows: Rows, dtypes: List[str]) -> bool:
     line = table[0]
-    if rows.names and not rows.raw and set(line) == set(rows.names):
+    if rows.names and not rows.raw and rows.columns.matched(line).fits:
         return True
     if rows.raw and len(table) == 1:
         return False
     numbers = bool(dtypes) and not {"BYTES", "BOOL"} & set(dtypes)
     words = [cell.strip() for cell in line]
-    return numbers and not any(_NUMBER.fullmatch(word) or word in _MISSING or word in _INFINITE for word in words)
+    return numbers and not any(
+        _NUMBER.fullmatch(word) or word in _MISSING or word in _INFINITE or word.lower() in _BOOLEANS for word in words
+    )
 
 
 def _cell(text: str, dtype: str) -> Any:
@@ -132,7 +133,7 @@ def _cell(text: str, dtype: str) -> Any:
     if _INTEGER.fullmatch(word):
         return int(word)
     if not _NUMBER.fullmatch(word):
-        return _INFINITE.get(word, text)
+        return _INFINITE.get(word, _BOOLEANS.get(word.lower(), text))
     number = float(word)
     return text if math.isinf(number) else number  # a number beyond the floats is none of them
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 
 from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
-from .casting import shown, shown_counts
+from .casting import Rules, expectation, shown, shown_counts
+from .names import ColumnNames
+from .rows import rules_of
+from .tensors import one_element
 
 NUMPY: Dict[str, Any] = {
     "BOOL": np.bool_, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8,
@@ -56,10 +59,10 @@ def fit(signature: Signature, tensors: Arrays, max_rows: int) -> Tuple[Arrays, i
 def _matrix(signature: Signature, tensors: Arrays) -> Arrays:
     spec = signature.inputs[0]
     width = spec.shape[-1]
-    if len(tensors) > 1 or set(tensors) == set(signature.columns):
-        _check_names(signature.columns or (spec.name,), tensors)
+    if len(tensors) > 1 or (signature.columns and ColumnNames(signature.columns).matched(tensors).fits):
+        found = _check_names(signature.columns or (spec.name,), tensors)
         parts = [TensorSpec(name, spec.dtype, (-1,)) for name in signature.columns]
-        columns = [_cast(_flat(tensors[part.name]), part, signature) for part in parts]
+        columns = [_cast(_flat(tensors[found[part.name]]), part, signature) for part in parts]
         return {spec.name: np.column_stack(columns)}
     array = next(iter(tensors.values()))
     known = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
@@ -72,10 +75,13 @@ def _matrix(signature: Signature, tensors: Arrays) -> Arrays:
 def _columns(signature: Signature, tensors: Arrays) -> Arrays:
     names = [spec.name for spec in signature.inputs]
     only = next(iter(tensors.values()))
-    if len(tensors) == 1 and only.ndim == 2 and only.shape[1] == len(names) and set(tensors) != set(names):
-        tensors = {name: only[:, place] for place, name in enumerate(names)}
-    _check_names(names, tensors)
-    return {spec.name: _cast(_flat(tensors[spec.name]), spec, signature) for spec in signature.inputs}
+    if len(tensors) == 1 and only.ndim == 2 and set(tensors) != set(names):
+        for all_names in (names, signature.trained_columns):
+            if only.shape[1] == len(all_names):
+                tensors = {name: only[:, place] for place, name in enumerate(all_names)}
+                break
+    found = _check_names(names, tensors, signature.trained_columns)
+    return {spec.name: _cast(_flat(tensors[found[spec.name]]), spec, signature) for spec in signature.inputs}
 
 
 def _tensors(signature: Signature, tensors: Arrays) -> Arrays:
@@ -99,6 +105,8 @@ def _flat(array: Array) -> Array:
 def _shaped(array: Array, spec: TensorSpec) -> Array:
     if len(spec.shape) == 1:
         return _flat(array)
+    if array.ndim == 1 and one_element(spec):
+        return array.reshape((len(array), *[1] * (len(spec.shape) - 1)))
     wanted = spec.shape
     fits = array.ndim == len(wanted) and all(
         not isinstance(size, int) or size in (-1, given) for size, given in zip(wanted[1:], array.shape[1:])
@@ -114,29 +122,24 @@ def shown_shape(shape: Any) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
-def _check_names(wanted: Any, tensors: Arrays) -> None:
-    missing = [name for name in wanted if name not in tensors]
-    unknown = [name for name in tensors if name not in set(wanted)]
-    if missing or unknown:
-        said: List[str] = []
-        for word, names in (("missing", missing), ("unknown", unknown)):
-            if names:
-                said.append(f"{word} {', '.join(map(shown, names[:10]))}")
-        raise BadInputError(
-            f"the tensors do not fit: {'; '.join(said)}", detail={"missing": missing, "unknown": unknown}
-        )
+def _check_names(wanted: Sequence[str], tensors: Arrays, trained: Sequence[str] = ()) -> Dict[str, str]:
+    """The request's name of each wanted tensor."""
+    match = ColumnNames(wanted, trained).matched(tensors)
+    if not match.fits:
+        detail = {"missing": match.missing, "unknown": match.unknown}
+        raise BadInputError(f"the tensors do not fit: {match.said()}", detail=detail)
+    return match.found
 
 
 def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
     if len(spec.shape) == 1 and array.ndim != 1:
         raise BadInputError(f"tensor {shown(spec.name)}: expected shape [-1] or [-1, 1], got {list(array.shape)}")
-    if (spec.dtype == "BYTES") != (array.dtype == object):
-        raise _misfit(array, spec)
+    rules = rules_of(signature, spec)
     if spec.dtype == "BYTES":
-        return array
+        return _texts(array, spec, rules)
     kind = np.dtype(NUMPY[spec.dtype])
-    number = kind.kind != "b" and spec.name in signature.assumed  # a boolean is 0 or 1 where the dtype is assumed
-    if (array.dtype.kind == "b") != (kind.kind == "b") and not number:
+    mixed = (array.dtype.kind == "b") != (kind.kind == "b")
+    if array.dtype == object or (mixed and not (rules.booleans and np.isin(array, (0, 1)).all())):
         raise _misfit(array, spec)
     if array.dtype == kind and array.dtype.isnative:
         return array
@@ -147,6 +150,16 @@ def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
     if array.dtype.kind == "f" and found.itemsize < array.itemsize and (np.isinf(found) & ~np.isinf(array)).any():
         raise BadInputError(f"tensor {shown(spec.name)}: a value is beyond the range of {spec.dtype}")
     return found
+
+
+def _texts(array: Array, spec: TensorSpec, rules: Rules) -> Array:
+    if rules.whole_as_text and array.dtype.kind in "iub":
+        return np.array([str(int(value)) for value in array.tolist()], dtype=object)
+    if array.dtype != object:
+        raise _misfit(array, spec)
+    if not rules.null and any(value is None for value in array.flat):
+        raise BadInputError(f"tensor {shown(spec.name)}: expected {expectation('BYTES', rules)}, got null")
+    return array
 
 
 def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:

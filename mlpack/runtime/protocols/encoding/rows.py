@@ -12,7 +12,8 @@ import numpy as np
 from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
-from .casting import NUMBERS_OR_NULL, CastError, cast, expectation, shown
+from .casting import NUMBERS_OR_NULL, CastError, Rules, cast, expectation, shown
+from .names import ColumnNames, Matched
 from .tensors import cast_nested
 
 _MOST_PROBLEMS = 5
@@ -22,15 +23,14 @@ class Rows:
     """Decodes a list of instances for one signature. Made once for each signature, used for every request.
 
     An instance is a list in the signature's order, an object by name, or, where a signature wants one value a row, the value.
-    `names` are the columns' or tensors', where the signature has them, and `width` how many there are; `flat` says that a
-    row holds single values, `raw` that it is any JSON value.
+    `names` are the columns' or tensors', where the signature has them, and `width` how many there are; `columns` also knows
+    those that only training had. `flat` says that a row holds single values, `raw` that it is any JSON value.
     """
 
     def __init__(self, signature: Signature, max_rows: int, *, infinite: bool = False) -> None:
         self.max_rows = max_rows
         self.inputs = signature.inputs
-        self._infinite = infinite
-        self._assumed = frozenset(signature.assumed)
+        self._rules = {spec.name: rules_of(signature, spec, infinite=infinite) for spec in signature.inputs}
         self.raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
         self.matrix = signature.layout == "matrix"
         self.flat = self.matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
@@ -41,6 +41,7 @@ class Rows:
         else:
             self.width = len(signature.inputs)
             self.names = tuple(spec.name for spec in signature.inputs)
+        self.columns = ColumnNames(self.names, signature.trained_columns)
         self._pick = _picker(self.names)
         self._plain = self.matrix and self.width is not None and self.inputs[0].dtype == "FP64"
 
@@ -71,7 +72,7 @@ class Rows:
         if self.matrix:
             return {self.inputs[0].name: self._to_matrix(table)}, count
         columns = zip(self.inputs, zip(*table))
-        return {spec.name: self._to_column(self._as_told(values, spec), spec) for spec, values in columns}, count
+        return {spec.name: self._to_column(values, spec) for spec, values in columns}, count
 
     def _one_row(self, instances: List[Any]) -> Optional[Array]:
         """A single row of plain numbers, as most requests are, in half the time; None for any other row."""
@@ -92,47 +93,62 @@ class Rows:
         if self.matrix and not self.names:
             many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
             return {"row": f"a list of {many}", "value": expectation(self.inputs[0].dtype)}
-        dtypes = [self.inputs[0].dtype if self.matrix else spec.dtype for spec in self._column_specs()]
-        columns = [{"name": name, "value": expectation(dtype)} for name, dtype in zip(self.names, dtypes)]
+        wanted = [expectation(spec.dtype, self._rules[spec.name]) for spec in self._column_specs()]
+        columns = [{"name": name, "value": value} for name, value in zip(self.names, wanted)]
         return {"row": "an object with these keys, or a list in this order", "columns": columns}
 
     def _column_specs(self) -> Sequence[Any]:
         return self.inputs if not self.matrix else self.inputs * len(self.names)
+
+    def dtypes(self, width: int) -> List[str]:
+        """The dtype of each value of a list of this many values; BYTES for columns that the model drops."""
+        known = dict(zip(self.names, (spec.dtype for spec in self._column_specs())))
+        if width == len(self.columns.trained):
+            return [known.get(name, "BYTES") for name in self.columns.trained]
+        return [self.inputs[0].dtype] * width if len(self.inputs) == 1 else list(known.values())
 
     def _table(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
         """The rows as sequences of equal width."""
         kinds = set(map(type, instances))
         if kinds == {list}:
             if self.flat or self.width != 1:
-                width = len(instances[0]) if self.width is None else self.width
-                if width and set(map(len, instances)) == {width}:
-                    return instances
-                raise _refusal(_wrong_widths(instances, width, self.names))
+                return self._lists(instances)
         elif kinds == {dict}:
-            if not self.names:
-                raise BadInputError("this model's columns have no names: a row must be a list")
-            if set(map(len, instances)) == {self.width}:
-                try:
-                    return list(map(self._pick, instances))
-                except KeyError:
-                    pass
-            raise _refusal(_wrong_names(instances, self.names))
-        if not self.matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
+            return self._records(instances)
+        if self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
             return [(value,) for value in instances]
-        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
+        raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=self.width == 1))
 
-    def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
-        """The values; where the column's dtype is only assumed, a boolean is 0 or 1, as the model itself takes it."""
-        if spec.name in self._assumed and bool in map(type, values):
-            return [float(value) if type(value) is bool else value for value in values]
-        return values
+    def _lists(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
+        width = len(instances[0]) if self.width is None else self.width
+        widths = set(map(len, instances))
+        if width and widths == {width}:
+            return instances
+        trained = self.columns.trained
+        if trained and widths == {len(trained)}:
+            order = [trained.index(name) for name in self.names]
+            return [[row[place] for place in order] for row in instances]
+        raise _refusal(_wrong_widths(instances, width, self.names))
+
+    def _records(self, instances: List[Any]) -> Sequence[Sequence[Any]]:
+        if not self.names:
+            raise BadInputError("this model's columns have no names: a row must be a list")
+        if set(map(len, instances)) == {self.width}:
+            try:
+                return list(map(self._pick, instances))
+            except KeyError:
+                pass
+        matches = [self.columns.matched(record) for record in instances]
+        if not all(match.fits for match in matches):
+            raise _refusal(_wrong_names(matches, len(self.names)))
+        return [[row[name] for name in match.found.values()] for row, match in zip(instances, matches)]
 
     def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
         width = len(table[0])
         spec = self.inputs[0]
         try:
             flat = list(chain.from_iterable(table))
-            return cast(flat, spec.dtype, infinite=self._infinite).reshape(len(table), width)
+            return cast(flat, spec.dtype, self._rules[spec.name]).reshape(len(table), width)
         except CastError as error:
             problems = []
             for misfit in error.misfits:
@@ -143,15 +159,27 @@ class Rows:
 
     def _to_column(self, values: Sequence[Any], spec: TensorSpec) -> Array:
         if len(spec.shape) > 1:
-            return cast_nested(values, spec, infinite=self._infinite)
+            return cast_nested(values, spec, self._rules[spec.name])
         try:
-            return cast(values, spec.dtype, infinite=self._infinite)
+            return cast(values, spec.dtype, self._rules[spec.name])
         except CastError as error:
             problems = [
                 {"row": misfit.place, "column": spec.name, "expected": misfit.expected, "got": misfit.got}
                 for misfit in error.misfits
             ]
             raise _refusal(problems) from error
+
+
+def rules_of(signature: Signature, spec: TensorSpec, *, infinite: bool = False) -> Rules:
+    """What a tensor of the signature takes beside the values of its dtype."""
+    known = signature.categories.get(spec.name, ())
+    return Rules(
+        flags=bool(known) and set(map(type, known)) == {bool},
+        booleans=signature.layout in ("matrix", "columns"),
+        null=spec.name not in signature.not_null,
+        whole_as_text=spec.name in signature.whole_as_text,
+        infinite=infinite,
+    )
 
 
 def _as_they_are(instances: List[Any]) -> Array:
@@ -177,22 +205,13 @@ def _wrong_widths(instances: List[Any], width: int, names: Tuple[str, ...]) -> L
     ]
 
 
-def _wrong_names(instances: List[Any], names: Tuple[str, ...]) -> List[Dict[str, Any]]:
+def _wrong_names(matches: List[Matched], count: int) -> List[Dict[str, Any]]:
     problems: List[Dict[str, Any]] = []
-    known = set(names)
-    for number, record in enumerate(instances):
-        missing = [name for name in names if name not in record]
-        unknown = [name for name in record if name not in known]
-        if missing or unknown:
-            problem: Dict[str, Any] = {"row": number, "expected": f"exactly the {len(names)} named columns"}
-            said = []
-            for word, found in (("missing", missing), ("unknown", unknown)):
-                if found:
-                    problem[word] = found[:50]
-                    plural = "s" if len(found) > 1 else ""
-                    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-                    said.append(f"{word} column{plural} {', '.join(shown(name) for name in found[:10])}{more}")
-            problems.append({**problem, "got": "; ".join(said)})
+    for number, match in enumerate(matches):
+        if not match.fits:
+            found = {"missing": match.missing[:50], "unknown": match.unknown[:50]}
+            problem = {"row": number, "expected": f"exactly the {count} named columns", "got": match.said("column")}
+            problems.append({**problem, **{word: names for word, names in found.items() if names}})
             if len(problems) == _MOST_PROBLEMS:
                 break
     return problems

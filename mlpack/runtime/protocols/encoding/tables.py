@@ -6,6 +6,7 @@ from typing import Any, Dict, List
 
 from ...errors import BadInputError
 from .casting import shown, shown_counts
+from .names import Matched
 from .rows import Rows
 
 
@@ -30,10 +31,10 @@ def from_columns(rows: Rows, columns: Any) -> List[Any]:
         return [dict(zip(columns, values)) for values in zip(*columns.values())]
     if not rows.names:
         raise BadInputError(f"this model's columns have no names; send rows, or the tensor {shown(tensor)}")
-    _check_names(rows, list(columns))
+    names = list(_check_names(rows, list(columns)).found.values())
     if rows.width == 1:
-        return columns[rows.names[0]]  # type: ignore[no-any-return]  # as above
-    return list(map(list, zip(*(columns[name] for name in rows.names))))
+        return columns[names[0]]  # type: ignore[no-any-return]  # as above
+    return list(map(list, zip(*(columns[name] for name in names))))
 
 
 def from_split(rows: Rows, table: Any) -> List[Any]:
@@ -59,10 +60,10 @@ def from_split(rows: Rows, table: Any) -> List[Any]:
         raise BadInputError("some of the table's columns are texts and others are not, so their order is not known")
     if not columns or not rows.names or kinds != {str}:
         return _unwrapped(rows, data)
-    _check_names(rows, columns)
+    match = _check_names(rows, columns)
     if tuple(columns) == rows.names:
         return _unwrapped(rows, data)
-    order = [columns.index(name) for name in rows.names]
+    order = [columns.index(name) for name in match.found.values()]
     for number, row in enumerate(data):
         if type(row) is not list or len(row) != len(columns):
             raise BadInputError(f"row {number}: expected a list of {len(columns)} values, got {shown(row)}")
@@ -76,17 +77,12 @@ def _unwrapped(rows: Rows, data: List[Any]) -> List[Any]:
     return data
 
 
-def _check_names(rows: Rows, given: List[str]) -> None:
-    known = set(rows.names)
-    missing = [name for name in rows.names if name not in given]
-    unknown = [name for name in given if name not in known]
-    said = [
-        f"{word} {', '.join(map(shown, names[:10]))}"
-        for word, names in (("missing", missing), ("unknown", unknown))
-        if names
-    ]
+def _check_names(rows: Rows, given: List[str]) -> Matched:
+    match = rows.columns.matched(given)
+    said = [match.said()] if not match.fits else []
     if len(set(given)) < len(given):
         said.append("a column twice")
     if said:
-        detail: Dict[str, Any] = {"missing": missing[:50], "unknown": unknown[:50]}
+        detail: Dict[str, Any] = {"missing": match.missing[:50], "unknown": match.unknown[:50]}
         raise BadInputError(f"the columns do not fit: {'; '.join(said)}", detail=detail)
+    return match

@@ -8,11 +8,13 @@ from typing import Any, List, Sequence
 from ...card import TensorSpec
 from ...errors import BadInputError
 from ...models.predictor import Array
-from .casting import CastError, cast, shown, unravel
+from .casting import STRICT, CastError, Rules, cast, shown, unravel
 
 
-def cast_nested(values: Sequence[Any], spec: TensorSpec, *, infinite: bool = False) -> Array:
+def cast_nested(values: Sequence[Any], spec: TensorSpec, rules: Rules = STRICT) -> Array:
     """One nested value a row into a tensor of the spec's dtype, whose axes after the first fit the spec's shape.
+
+    A bare value stands for a row of one element.
 
     Raises:
         BadInputError: the lists are ragged, or their lengths are not the spec's.
@@ -20,6 +22,8 @@ def cast_nested(values: Sequence[Any], spec: TensorSpec, *, infinite: bool = Fal
     """
     shape: List[int] = [len(values)]
     level: Sequence[Any] = values
+    if one_element(spec):
+        level = [value if type(value) is list else _wrapped(value, len(spec.shape) - 1) for value in values]
     for size in spec.shape[1:]:
         if set(map(type, level)) != {list}:
             stray = next(value for value in level if type(value) is not list)
@@ -35,13 +39,24 @@ def cast_nested(values: Sequence[Any], spec: TensorSpec, *, infinite: bool = Fal
         shape.append(length)
         level = list(chain.from_iterable(level))
     try:
-        return cast(level, spec.dtype, infinite=infinite).reshape(shape)
+        return cast(level, spec.dtype, rules).reshape(shape)
     except CastError as error:
         misfit = error.misfits[0]
         place = unravel(misfit.place, tuple(shape))
         raise BadInputError(
             f"row {place[0]}, tensor {shown(spec.name)} at {place[1:]}: expected {misfit.expected}, got {misfit.got}"
         ) from error
+
+
+def one_element(spec: TensorSpec) -> bool:
+    """Whether a row of the tensor is one element in axes of size 1."""
+    return len(spec.shape) > 1 and all(size == 1 for size in spec.shape[1:])
+
+
+def _wrapped(value: Any, axes: int) -> Any:
+    for _ in range(axes):
+        value = [value]
+    return value
 
 
 def _words(spec: TensorSpec) -> str:

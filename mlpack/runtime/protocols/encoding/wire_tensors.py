@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array
 from .binary import as_text, from_base64, to_base64
-from .casting import CastError, cast, shown, unravel
+from .casting import CastError, Rules, cast, shown, unravel
 from .fitting import NUMPY, dtype_name
 from .text import dump
 
@@ -128,7 +128,7 @@ def _from_json(data: Any, name: str, dtype: str, shape: List[int], *, infinite: 
     if len(values) != count:
         raise BadInputError(f"tensor {shown(name)}: shape {shape} holds {count} values, got {len(values)}")
     try:
-        return cast(values, dtype, infinite=infinite).reshape(shape)
+        return cast(values, dtype, Rules(infinite=infinite)).reshape(shape)
     except CastError as error:
         misfit = error.misfits[0]
         place = unravel(misfit.place, tuple(shape))
