@@ -47,6 +47,9 @@ class Signature:
     the order of its probabilities. `categories` holds, by column name, the values that the model's encoder knows. `assumed`
     are columns whose data type the file does not record: numbers are assumed, and booleans are accepted too.
     `raw` are the inputs and outputs whose rows are any JSON values, passed on unchanged (declared as BYTES: their text).
+    With `objects`, they are flat JSON objects with any keys. `dates` are the BYTES columns whose texts are ISO 8601 dates,
+    each with its time zone ("" if its dates have none). `example` holds, by column, a value that the model can take, and
+    `sizes`, by tensor, the sizes of one row, for rows that are made without a sample.
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests can be batched.
     `batch` is the form of one call of the loader: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
     tensors of one row without a row axis. In all three, axis 0 of the specs is rows, as in the service.
@@ -62,6 +65,10 @@ class Signature:
     categories: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
+    objects: bool = False
+    dates: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     batchable: bool = False
     batch: Batch = "any"
 
@@ -78,6 +85,10 @@ class Signature:
             "categories": {name: list(values) for name, values in self.categories.items()},
             "assumed": list(self.assumed),
             **({"raw": list(self.raw)} if self.raw else {}),
+            **({"objects": True} if self.objects else {}),
+            **({"dates": dict(self.dates)} if self.dates else {}),
+            **({"example": dict(self.example)} if self.example else {}),
+            **({"sizes": {name: list(sizes) for name, sizes in self.sizes.items()}} if self.sizes else {}),
             "batchable": self.batchable,
             **({"batch": self.batch} if self.batch != "any" else {}),
         }

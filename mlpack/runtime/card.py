@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -50,6 +50,10 @@ class Signature:
     batchable: bool
     assumed: Tuple[str, ...] = ()  # columns whose dtype is not in the file
     raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
+    objects: bool = False  # those rows are flat JSON objects with any keys
+    dates: Mapping[str, str] = field(default_factory=dict)  # columns of ISO 8601 texts: the time zone, "" for none
+    example: Mapping[str, Any] = field(default_factory=dict)  # by column, a value that the model can take
+    sizes: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)  # by tensor, the sizes of one made-up row
     batch: str = "any"
 
     @classmethod
@@ -71,6 +75,10 @@ class Signature:
             categories={name: tuple(values) for name, values in (document.get("categories") or {}).items()},
             assumed=tuple(document.get("assumed") or ()),
             raw=tuple(document.get("raw") or ()),
+            objects=bool(document.get("objects")),
+            dates=dict(document.get("dates") or {}),
+            example=dict(document.get("example") or {}),
+            sizes={name: tuple(sizes) for name, sizes in (document.get("sizes") or {}).items()},
             batch=str(document.get("batch") or "any"),
             batchable=bool(document.get("batchable")),
         )

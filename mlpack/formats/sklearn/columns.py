@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,16 @@ _DEPTH = 25  # pipelines in pipelines; deeper ones are not looked into
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it."""
+    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it.
+
+    `date`: the column holds dates without a time zone. `example` is a value that the model can take.
+    """
 
     dtype: str | None = None
     categories: tuple[Scalar, ...] | None = None
     used: bool = True
+    date: bool = False
+    example: Scalar = None
 
     def joined(self, other: Column) -> Column:
         """What both say of one column: text wins over numbers, and who knows wins over who does not."""
@@ -34,11 +40,15 @@ class Column:
         return Column(
             dtype=text or self.dtype or other.dtype,
             categories=self.categories if self.categories is not None else other.categories,
+            date=self.date or other.date,
+            example=other.example if self.example is None else self.example,
         )
 
 
 _NUMBER = Column(dtype="FP64")
+_DATETIME = re.compile(r"datetime(64(\[(s|ms|us|ns)\])?)?")
 _UNREAD = Column(used=False)
+_DATE = Column(dtype="BYTES", date=True)
 
 
 def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
@@ -96,10 +106,15 @@ def _union(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
 
 def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
     found: list[Column] = [_UNREAD] * len(names)
-    for part in sequence(model.get("transformers_", "transformers")) or []:
+    given = sequence(model.get("transformers")) or []
+    for number, part in enumerate(sequence(model.get("transformers_", "transformers")) or []):
         if not (isinstance(part, list | tuple) and len(part) == 3):
             continue
         places = _places(part[2], names)
+        if number < len(given) and _selects_dates(given[number]):
+            for place in places:
+                found[place] = found[place].joined(_DATE)
+            continue
         # What is handed on as it is reaches estimators of numbers, else it would have been encoded.
         through = part[1] == "passthrough"
         columns = (
@@ -108,6 +123,17 @@ def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> l
         for place, column in zip(places, columns, strict=True):
             found[place] = found[place].joined(column)
     return found
+
+
+def _selects_dates(part: Any) -> bool:
+    """Whether a part's columns were selected by the type datetime64 (`make_column_selector(dtype_include="datetime64")`)."""
+    selector = any_instance(part[2]) if isinstance(part, list | tuple) and len(part) == 3 else None
+    if selector is None or selector.name != "make_column_selector":
+        return False
+    included = selector.get("dtype_include")
+    types = included if isinstance(included, list | tuple) else [included]
+    names = {one if isinstance(one, str) else getattr(one, "name", "") for one in types}
+    return bool(names) and all(_DATETIME.fullmatch(name) for name in names)
 
 
 _HOLDERS: dict[str, Callable[[Estimator, Sequence[str], int], list[Column]]] = {
@@ -149,6 +175,9 @@ def _encoder(model: Estimator, width: int) -> list[Column]:
     for known in sequence(model.get("categories_")) or []:
         values = sequence(known)
         kept = None if values is None else tuple(scalar(value) for value in values)
+        if isinstance(known, Array) and known.dtype.lstrip("<>|=")[:1] == "M":
+            columns.append(_DATE)
+            continue
         columns.append(Column(dtype=data_type(known), categories=kept))
     return (columns + [Column()] * width)[:width]
 
@@ -193,6 +222,9 @@ def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:
         about = sequence(model.get("variables_", "variables", "columns", "cols")) or []
         text |= {name for name in about if isinstance(name, str)}
         known = dict.fromkeys(text, mapping)
+    if model.package == "feature_engine" and model.name.startswith("Datetime"):
+        dates = {name for name in sequence(model.get("variables_")) or [] if isinstance(name, str)}
+        return [_DATE if name in dates else Column() for name in names]
     if "Median" in model.name or "Log" in model.name:
         numbers = {name for name in sequence(model.get("variables_", "variables")) or [] if isinstance(name, str)}
         return [_NUMBER if name in numbers else Column() for name in names]

@@ -180,7 +180,7 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
-        if model.names or model.frames or list(inputs) != synthetic:
+        if model.names or model.frames or signature.dates or list(inputs) != synthetic:
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
@@ -201,7 +201,9 @@ def _texts(array: Any, missing: Any) -> Any:
 
 
 def _any_of(kind: type, array: Any) -> bool:
-    """Whether there is a text that is no UTF-8 (it came as bytes), or a missing value (None, or NaN among numbers)."""
+    """Whether there is a text that is no UTF-8 (it came as bytes), or a missing value (None; NaN of numbers, NaT of dates)."""
+    if array.dtype.kind == "M":
+        return kind is not bytes and bool(np.isnat(array).any())
     numbers = kind is not bytes and array.dtype.kind == "f"
     return bool(np.isnan(array).any()) if numbers else any(isinstance(value, kind) for value in array.ravel())
 
@@ -221,6 +223,9 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
         values = [None if value != value else int(value) if whole else value for value in columns[name].tolist()]  # noqa: PLR0124 - NaN
         new = [value for value in dict.fromkeys(values) if value is not None and value not in known]
         columns[name] = pd.Categorical(values, categories=[*known, *new])
+    for name, zone in signature.dates.items():
+        if zone:  # the values are in UTC
+            columns[name] = pd.Series(columns[name]).dt.tz_localize("UTC").dt.tz_convert(zone)
     return pd.DataFrame(columns)
 
 

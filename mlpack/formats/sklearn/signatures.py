@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec
 from mlpack.formats.sklearn.boosters import boosted
@@ -22,6 +23,7 @@ from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY
 from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
+from mlpack.formats.sklearn.objects import example_object, takes_objects
 from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 
 _SAME_WIDTH = frozenset({
@@ -54,6 +56,9 @@ class Inputs:
     categories: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    dates: dict[str, str] = field(default_factory=dict)  # the time zone, "" for none, of each column of dates
+    example: dict[str, Any] = field(default_factory=dict)  # a value that the model can take, by column
+    objects: bool = False  # rows are flat JSON objects with any keys
     problem: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
     sample_helps: bool = False  # sample rows would define the inputs
@@ -66,9 +71,14 @@ def inputs_of(model: Estimator) -> Inputs:
     if like is not None and like.problem:
         return Inputs(problem=like.problem)
     names_of_first = {one.name for one in first if one.own}
+    if first and all(takes_objects(one) for one in first):
+        spec = TensorSpec(name="row", dtype="BYTES", shape=(-1,))
+        return Inputs(layout="tensors", specs=(spec,), objects=True, example=example_object(first[0]))
     if names_of_first & UNSUPPORTED:
         which = min(names_of_first & UNSUPPORTED)
-        return Inputs(problem=f"{which} reads neither a table nor text, so no input can be declared")
+        return Inputs(
+            problem=f"{which} reads rows that are neither a table, texts nor objects, so no input can be declared"
+        )
     if first and all(one.own and one.name in TEXT for one in first):
         return Inputs(layout="tensors", specs=(TensorSpec(name="text", dtype="BYTES", shape=(-1,)),))
     if names_of_first & TEXT:
@@ -132,6 +142,10 @@ def _table(model: Estimator, first: list[Estimator]) -> Inputs:
         categories=categories,
         unused=tuple(name for name in labels if name in unused),
         categorical=categorical,
+        dates={name: "" for name, column in zip(labels, columns, strict=True) if column.date},
+        example={
+            name: column.example for name, column in zip(labels, columns, strict=True) if column.example is not None
+        },
         assumed=tuple(
             name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
         ),
@@ -196,6 +210,10 @@ def signatures_of(
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
+            raw=tuple(spec.name for spec in inputs.specs) if inputs.objects else (),
+            objects=inputs.objects,
+            dates=inputs.dates,
+            example=inputs.example,
             batchable=batchable,
             batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
@@ -278,6 +296,8 @@ def _transformed(model: Estimator) -> TensorSpec:
     width = -1
     if answering.name in _SAME_WIDTH:
         width = feature_count(answering) or -1
+    elif answering.name == "DictVectorizer":
+        width = len(sequence(answering.get("feature_names_")) or ()) or -1
     elif answering.name in TEXT and isinstance(words := answering.get("vocabulary_"), dict):
         width = len(words)
     elif shape(answering.get("components_")):

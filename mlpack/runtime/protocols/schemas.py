@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from ..card import Signature, TensorSpec
+from .encoding.dates import date_pattern
+from .encoding.objects import SCHEMA as OBJECTS
 
 Schema = Dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -12,6 +14,11 @@ FLAG: Schema = {"type": "boolean"}
 BINARY: Schema = {"type": "string", "format": "binary"}
 OBJECT: Schema = {"type": "object"}
 JSON = "application/json"
+_BASE64: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+}
 _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
 
 
@@ -78,6 +85,8 @@ def request_schema(signatures: Tuple[Signature, ...]) -> Schema:
 
 def row_schema(signature: Signature) -> Schema:
     """One instance: a list in the signature's order, an object by name, or one value."""
+    if signature.objects:
+        return OBJECTS
     if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
         return {}
     if signature.layout == "matrix":
@@ -86,7 +95,12 @@ def row_schema(signature: Signature) -> Schema:
         count = width if isinstance(width, int) and width >= 0 else len(signature.columns) or None
         cells = {name: _value(spec.dtype) for name in signature.columns if count == len(signature.columns)}
         return any_of([_list(_value(spec.dtype), count), *([_object(cells)] if cells else [])])
-    cells = {spec.name: _tensor(spec, assumed=spec.name in signature.assumed) for spec in signature.inputs}
+    cells = {
+        spec.name: _date(signature.dates[spec.name])
+        if spec.name in signature.dates
+        else _tensor(spec, assumed=spec.name in signature.assumed, marked=True)
+        for spec in signature.inputs
+    }
     forms = [_object(cells)]
     if len(cells) > 1 or len(signature.inputs[0].shape) <= 1:
         forms.append({"type": "array", "prefixItems": list(cells.values()), "items": False, "minItems": len(cells)})
@@ -100,7 +114,7 @@ def prediction_schema(signature: Signature) -> Schema:
     if not signature.outputs:
         return {}
     cells = {
-        spec.name: {} if spec.name in signature.raw else _tensor(spec, answered=signature.classes is None)
+        spec.name: {} if spec.name in signature.raw else _tensor(spec, marked=signature.classes is None)
         for spec in signature.outputs
     }
     return next(iter(cells.values())) if len(cells) == 1 else _object(cells)
@@ -115,17 +129,22 @@ def any_of(schemas: List[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
-def _tensor(spec: TensorSpec, *, assumed: bool = False, answered: bool = False) -> Schema:
+def _tensor(spec: TensorSpec, *, assumed: bool = False, marked: bool = False) -> Schema:
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = _value(spec.dtype)
     if assumed:
         schema = {"type": [*schema["type"], "boolean"]}
-    if answered and spec.dtype == "BYTES":
-        schema = any_of([schema, _object({"b64": {"type": "string"}})])  # bytes that are no text
+    if marked and spec.dtype == "BYTES":
+        schema = any_of([schema, _object({"b64": _BASE64})])  # bytes that are no text
     for size in reversed(spec.shape[1:]):
         schema = _list(schema, size)
     return schema
+
+
+def _date(zone: str) -> Schema:
+    """A column of dates: without a time zone the texts have no offset, which the pattern says."""
+    return {"type": ["string", "null"], "format": "date-time", "pattern": date_pattern(zone)}
 
 
 def _list(items: Schema, size: Union[int, str, None]) -> Schema:

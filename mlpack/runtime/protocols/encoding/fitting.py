@@ -9,7 +9,10 @@ import numpy as np
 from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
-from .casting import shown, shown_counts
+from .casting import CastError, shown, shown_counts
+from .dates import cast_dates
+from .objects import read_objects
+from .rows import as_they_are
 
 NUMPY: Dict[str, Any] = {
     "BOOL": np.bool_, "INT8": np.int8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8,
@@ -47,8 +50,10 @@ def fit(signature: Signature, tensors: Arrays, max_rows: int) -> Tuple[Arrays, i
             f"{rows} rows are more than {max_rows}; send them in several requests",
             detail={"rows": rows, "max_rows": max_rows},
         )
+    if signature.objects:
+        return {signature.inputs[0].name: as_they_are(read_objects(_single(signature, tensors)))}, rows
     if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
-        return {signature.inputs[0].name: _listed(_single(signature, tensors))}, rows
+        return {signature.inputs[0].name: as_they_are(_single(signature, tensors).tolist())}, rows
     layout = {"matrix": _matrix, "columns": _columns}.get(signature.layout, _tensors)
     return layout(signature, tensors), rows
 
@@ -132,6 +137,8 @@ def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
         raise BadInputError(f"tensor {shown(spec.name)}: expected shape [-1] or [-1, 1], got {list(array.shape)}")
     if (spec.dtype == "BYTES") != (array.dtype == object):
         raise _misfit(array, spec)
+    if spec.name in signature.dates:
+        return _dates(array, spec, signature.dates[spec.name])
     if spec.dtype == "BYTES":
         return array
     kind = np.dtype(NUMPY[spec.dtype])
@@ -149,6 +156,16 @@ def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
     return found
 
 
+def _dates(array: Array, spec: TensorSpec, zone: str) -> Array:
+    try:
+        return cast_dates(array.tolist(), zone)
+    except CastError as error:
+        misfit = error.misfits[0]
+        raise BadInputError(
+            f"tensor {shown(spec.name)} at [{misfit.place}]: expected {misfit.expected}, got {misfit.got}"
+        ) from error
+
+
 def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:
     bounds = np.iinfo(kind)
     if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
@@ -160,11 +177,3 @@ def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:
 
 def _misfit(array: Array, spec: TensorSpec) -> BadInputError:
     return BadInputError(f"tensor {shown(spec.name)}: expected {spec.dtype}, got {dtype_name(array)}")
-
-
-def _listed(array: Array) -> Array:
-    """One row each, as plain values, for code that takes rows as they are."""
-    table = np.empty(len(array), dtype=object)
-    for place, row in enumerate(array.tolist()):
-        table[place] = row
-    return table

@@ -13,6 +13,8 @@ from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
 from .casting import NUMBERS_OR_NULL, CastError, cast, expectation, shown
+from .dates import cast_dates, date_expectation
+from .objects import EXPECTED, check_objects
 from .tensors import cast_nested
 
 _MOST_PROBLEMS = 5
@@ -31,6 +33,8 @@ class Rows:
         self.inputs = signature.inputs
         self._infinite = infinite
         self._assumed = frozenset(signature.assumed)
+        self._dates = signature.dates
+        self._objects = signature.objects
         self.raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
         self.matrix = signature.layout == "matrix"
         self.flat = self.matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
@@ -62,7 +66,9 @@ class Rows:
                 detail={"rows": count, "max_rows": self.max_rows},
             )
         if self.raw:
-            return {self.inputs[0].name: _as_they_are(instances)}, count
+            if self._objects:
+                check_objects(instances)
+            return {self.inputs[0].name: as_they_are(instances)}, count
         if count == 1 and self._plain:
             array = self._one_row(instances)
             if array is not None:
@@ -87,14 +93,19 @@ class Rows:
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""
+        if self._objects:
+            return {"row": EXPECTED}
         if self.raw:
             return {"row": "any JSON value that the model's own code takes"}
         if self.matrix and not self.names:
             many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
             return {"row": f"a list of {many}", "value": expectation(self.inputs[0].dtype)}
         dtypes = [self.inputs[0].dtype if self.matrix else spec.dtype for spec in self._column_specs()]
-        columns = [{"name": name, "value": expectation(dtype)} for name, dtype in zip(self.names, dtypes)]
+        columns = [{"name": name, "value": self._value(name, dtype)} for name, dtype in zip(self.names, dtypes)]
         return {"row": "an object with these keys, or a list in this order", "columns": columns}
+
+    def _value(self, name: str, dtype: str) -> str:
+        return date_expectation(self._dates[name]) if name in self._dates else expectation(dtype)
 
     def _column_specs(self) -> Sequence[Any]:
         return self.inputs if not self.matrix else self.inputs * len(self.names)
@@ -108,7 +119,7 @@ class Rows:
                 if width and set(map(len, instances)) == {width}:
                     return instances
                 raise _refusal(_wrong_widths(instances, width, self.names))
-        elif kinds == {dict}:
+        elif kinds == {dict} and not self._hold_bytes(instances):
             if not self.names:
                 raise BadInputError("this model's columns have no names: a row must be a list")
             if set(map(len, instances)) == {self.width}:
@@ -117,9 +128,15 @@ class Rows:
                 except KeyError:
                     pass
             raise _refusal(_wrong_names(instances, self.names))
-        if not self.matrix and self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
+        single = not self.matrix and self.width == 1 and (list not in kinds or not self.flat)
+        if single and (dict not in kinds or self._hold_bytes(instances)):
             return [(value,) for value in instances]
         raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=not self.matrix and self.width == 1))
+
+    def _hold_bytes(self, instances: List[Any]) -> bool:
+        """Whether each object among the rows is `{"b64": ...}`, the only value of its row, and no value by name."""
+        single = not self.matrix and self.width == 1 and self.inputs[0].dtype == "BYTES" and self.names != ("b64",)
+        return single and all(set(row) == {"b64"} for row in instances if type(row) is dict)
 
     def _as_told(self, values: Sequence[Any], spec: TensorSpec) -> Sequence[Any]:
         """The values; where the column's dtype is only assumed, a boolean is 0 or 1, as the model itself takes it."""
@@ -145,6 +162,8 @@ class Rows:
         if len(spec.shape) > 1:
             return cast_nested(values, spec, infinite=self._infinite)
         try:
+            if spec.name in self._dates:
+                return cast_dates(values, self._dates[spec.name])
             return cast(values, spec.dtype, infinite=self._infinite)
         except CastError as error:
             problems = [
@@ -154,7 +173,8 @@ class Rows:
             raise _refusal(problems) from error
 
 
-def _as_they_are(instances: List[Any]) -> Array:
+def as_they_are(instances: List[Any]) -> Array:
+    """One row each in an array of objects, unchanged."""
     array = np.empty(len(instances), dtype=object)
     for place, row in enumerate(instances):
         array[place] = row
