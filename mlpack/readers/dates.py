@@ -16,7 +16,8 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 class DateText(str):
     """An ISO 8601 text in a column of dates; `zone` is the column's time zone, "" if its dates have none."""
 
-    zone: str = ""
+    __slots__ = ("zone",)
+    zone: str
 
     @classmethod
     def of(cls, text: str, zone: str) -> DateText:
