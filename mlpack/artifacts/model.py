@@ -123,7 +123,8 @@ class Safety:
 class Requirement:
     """A distribution that the model needs: `module` is the file's name for it, `version` the version that it records.
 
-    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file.
+    With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file. `reads` is what it
+    reads in place of, with its version, if the file records that: tf-keras reads the files of Keras 2.
     """
 
     module: str
@@ -131,6 +132,7 @@ class Requirement:
     version: str | None = None
     constraint: str = ""  # a specifier beside the version, such as "<2"
     newest: bool = False
+    reads: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The requirement as plain JSON values."""
