@@ -8,6 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Batch, Finding, Layout, ModelInfo, Requirement, Safety, Signature, TensorSpec
 from mlpack.artifacts.notice import Notice, no_signature, notices
+from mlpack.artifacts.row_sizes import with_sizes
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
@@ -114,13 +115,15 @@ def _signature(call: Call) -> Signature:
     if len(call.inputs) == 1 and len(only.shape) == 2 and batch != "none" and only.dtype not in ("BYTES", "BOOL"):
         layout = "matrix"
     name = call.key or "predict"
-    return Signature(
-        name=name,
-        method=name,
-        inputs=tuple(_spec(one, batch) for one in call.inputs),
-        outputs=tuple(_spec(one, batch) for one in call.outputs),
-        layout=layout,
-        batch=batch,
+    return with_sizes(
+        Signature(
+            name=name,
+            method=name,
+            inputs=tuple(_spec(one, batch) for one in call.inputs),
+            outputs=tuple(_spec(one, batch) for one in call.outputs),
+            layout=layout,
+            batch=batch,
+        )
     )
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple, Union
+from dataclasses import replace
+from math import prod
+from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
+
+import numpy as np
 
 from ..card import Signature, TensorSpec
+from ..models.predictor import Arrays
 from .encoding.dates import example_date
+from .encoding.fitting import NUMPY
 
 _UNKNOWN_AXIS = 1  # a size that the signature leaves open
+# Sizes that networks are commonly made for: tokens, pixels, samples of sound.
+_PLAUSIBLE = (1, 2, 8, 16, 28, 32, 64, 96, 128, 224, 256, 299, 320, 384, 512, 640, 16000)
+_MOST_VALUES = 4_000_000
+_MOST_SHOWN = 1000  # values
 
 
 def example(signature: Signature, number: float = 1) -> Any:
@@ -36,8 +46,34 @@ def volume(signature: Signature) -> int:
     return whole
 
 
+def other_sizes(signature: Signature) -> Iterator[Arrays]:
+    """Inputs of one row with other sizes for the axes that the signature leaves open; nothing where it leaves none open."""
+    open_axes = [size for spec in signature.inputs for size in spec.shape[1:] if not _is_fixed(size)]
+    if signature.layout != "tensors" or not open_axes or any(spec.dtype == "BYTES" for spec in signature.inputs):
+        return
+    for length in _PLAUSIBLE:
+        shapes = {
+            spec.name: (1, *(size if _is_fixed(size) else length for size in spec.shape[1:]))
+            for spec in signature.inputs
+        }
+        if sum(prod(shape) for shape in shapes.values()) <= _MOST_VALUES:
+            yield {
+                spec.name: np.full(shapes[spec.name], 0.5 if spec.dtype.startswith("FP") else 0, NUMPY[spec.dtype])
+                for spec in signature.inputs
+            }
+
+
+def _is_fixed(size: Union[int, str]) -> bool:
+    return isinstance(size, int) and size >= 0
+
+
 def example_document(signature: Signature, sample: Sequence[Any]) -> Dict[str, List[Any]]:
-    """A whole body for `/predict`: the sample's first row where there is one."""
+    """A whole body for `/predict`: the sample's first row where there is one.
+
+    Error messages show it, so large sizes that are only guessed are left at 1.
+    """
+    if not sample and signature.sizes and volume(signature) > _MOST_SHOWN:
+        signature = replace(signature, sizes={})
     return {"instances": [sample[0] if sample else example(signature)]}
 
 
