@@ -241,7 +241,8 @@ class _Facts:
     def _tables(self, *, pandas: bool) -> set[str]:
         """The libraries of tables: `pandas` if the model gets one, and those that its steps return (`set_output`)."""
         configured = [one.get("_sklearn_output_config") for one in self.held]
-        returned = {one.get("transform") for one in configured if isinstance(one, dict)} & {"pandas", "polars"}
+        transforms = [one.get("transform") for one in configured if isinstance(one, dict)]
+        returned = {name for name in ("pandas", "polars") if name in transforms}
         return returned | {"pandas"} if pandas or returned else set()
 
     def _version(self, framework: str, recorded: str | None) -> str | None:

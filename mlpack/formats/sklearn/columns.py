@@ -194,8 +194,8 @@ def _own_columns(model: Estimator, width: int) -> list[Column]:
     """The columns of a booster with its own categories, or of a model fitted by a formula."""
     if (like := liked(model)) is not None:
         return [
-            Column(dtype=dtype or None, categories=known or None)
-            for dtype, known in zip(like.dtypes, like.categories, strict=True)
+            Column(dtype=dtype or None, categories=known or None, example=example)
+            for dtype, known, example in zip(like.dtypes, like.categories, like.examples, strict=True)
             if len(like.dtypes) == width
         ] or [_NUMBER] * width
     booster = boosted(model)

@@ -53,7 +53,7 @@ def other_sizes(signature: Signature) -> Iterator[Arrays]:
         return
     for length in _PLAUSIBLE:
         shapes = {
-            spec.name: (1, *(size if _is_fixed(size) else length for size in spec.shape[1:]))
+            spec.name: (1, *(size if isinstance(size, int) and size >= 0 else length for size in spec.shape[1:]))
             for spec in signature.inputs
         }
         if sum(prod(shape) for shape in shapes.values()) <= _MOST_VALUES:
