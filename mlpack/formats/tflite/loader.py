@@ -22,6 +22,7 @@ class Model:
         self.inputs = {one["name"]: one for one in interpreter.get_input_details()}
         self.outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}
         self.shapes: Dict[str, Any] = {}
+        self.sizes: Dict[str, Any] = {}  # of the last call that was answered: others allocate, and print
         self.free = _has_free_sizes(interpreter)
 
 
@@ -54,8 +55,11 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     """
     feed = {name: _given(array, name) for name, array in inputs.items()}
     runner = model.runners.get(signature.method)
+    sizes = {name: array.shape for name, array in feed.items()}
     try:
-        answers = runner(**feed) if runner is not None else _main(model, feed)
+        with _silent() if model.free and sizes != model.sizes else contextlib.nullcontext():
+            answers = runner(**feed) if runner is not None else _main(model, feed)
+        model.sizes = sizes
     except (ValueError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not model.free:
             raise
