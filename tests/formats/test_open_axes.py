@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 from sklearn.datasets import load_iris
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
@@ -135,7 +135,7 @@ def test_an_output_of_a_chain_of_operators_without_a_type(tmp_path: Path) -> Non
         helper.make_node("Cast", ["a"], ["z"], to=TensorProto.INT64),
     ]
     model = made.graph([made.value("x", TensorProto.FLOAT, ["N", 2])], [], nodes)
-    model.graph.output.extend([helper.ValueInfoProto(name="y"), helper.ValueInfoProto(name="z")])
+    model.graph.output.extend([ValueInfoProto(name="y"), ValueInfoProto(name="z")])
     found = look(tmp_path, model).signatures[0].outputs
     assert [(one.name, one.dtype) for one in found] == [("y", "FP32"), ("z", "INT64")]
 
