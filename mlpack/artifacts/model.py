@@ -61,6 +61,9 @@ class Signature:
     hold the dropped ones too. `not_null` are BYTES inputs in which the model takes no missing value, and `whole_as_text`
     those in which a whole number stands for its text.
     `raw` are the inputs and outputs whose rows are any JSON values, passed on unchanged (declared as BYTES: their text).
+    With `objects`, they are flat JSON objects with any keys. `dates` are the BYTES columns whose texts are ISO 8601 dates,
+    each with its time zone ("" if its dates have none). `example` holds, by column, a value that the model can take, and
+    `sizes`, by tensor, the sizes of one row, for rows that are made without a sample.
     The first output is the prediction. `batchable`: rows do not depend on each other, so requests can be batched.
     `batch` is the form of one call of the loader: `any` number of rows; `one` row as a batch of 1; or, with `none`, the
     tensors of one row without a row axis. In all three, axis 0 of the specs is rows, as in the service.
@@ -80,6 +83,10 @@ class Signature:
     not_null: tuple[str, ...] = ()
     whole_as_text: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
+    objects: bool = False
+    dates: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     batchable: bool = False
     batch: Batch = "any"
 
@@ -100,6 +107,10 @@ class Signature:
             **({"not_null": list(self.not_null)} if self.not_null else {}),
             **({"whole_as_text": list(self.whole_as_text)} if self.whole_as_text else {}),
             **({"raw": list(self.raw)} if self.raw else {}),
+            **({"objects": True} if self.objects else {}),
+            **({"dates": dict(self.dates)} if self.dates else {}),
+            **({"example": dict(self.example)} if self.example else {}),
+            **({"sizes": {name: list(sizes) for name, sizes in self.sizes.items()}} if self.sizes else {}),
             "batchable": self.batchable,
             **({"batch": self.batch} if self.batch != "any" else {}),
         }
@@ -135,7 +146,8 @@ class Requirement:
     """A distribution that the model needs: `module` is the file's name for it, `version` the version that it records.
 
     With `newest`, if no version is recorded, the newest one that `constraint` allows can read the file. A constraint `<=X` then
-    means that the file is of the time of X, so that its dependencies should be too.
+    means that the file is of the time of X, so that its dependencies should be too. `reads` is what it reads in place of, with
+    its version, if the file records that: tf-keras reads the files of Keras 2.
     """
 
     module: str
@@ -143,6 +155,7 @@ class Requirement:
     version: str | None = None
     constraint: str = ""  # a specifier beside the version, such as "<2"
     newest: bool = False
+    reads: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The requirement as plain JSON values."""

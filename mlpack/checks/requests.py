@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlpack.checks.client import Answer, Client
@@ -63,22 +63,41 @@ def wrong_type(row: Any) -> Any:
 
 
 def _row(signature: Mapping[str, Any], rng: random.Random, index: int) -> Any:
-    categories = signature.get("categories") or {}
     inputs = signature["inputs"]
+    if signature.get("objects"):
+        example = dict(signature.get("example") or {}) or {"key": _WORDS[index % len(_WORDS)]}
+        return {key: value if isinstance(value, str) else rng.randrange(0, 8) for key, value in example.items()}
     if signature["layout"] == "matrix":
         spec = inputs[0]
         width = spec["shape"][1] if len(spec["shape"]) > 1 and isinstance(spec["shape"][1], int) else 1
         names = list(signature.get("columns") or [])
         values = [
-            _value(spec["dtype"], rng, index, categories.get(names[n]) if n < len(names) else None)
+            _value(spec["dtype"], rng, index, _known(signature, names[n]) if n < len(names) else None)
             for n in range(max(width, 1))
         ]
         return dict(zip(names, values, strict=True)) if len(names) == len(values) else values
-    record = {
-        spec["name"]: _tensor(spec["dtype"], spec["shape"][1:], rng, index, categories.get(spec["name"]))
-        for spec in inputs
-    }
+    record = {}
+    for spec in inputs:
+        sizes = (signature.get("sizes") or {}).get(spec["name"], ())
+        known = _known(signature, spec["name"])
+        record[spec["name"]] = _tensor(spec["dtype"], _filled(spec["shape"][1:], sizes), rng, index, known)
     return next(iter(record.values())) if signature["layout"] == "tensors" and len(record) == 1 else record
+
+
+def _known(signature: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """Values that a column takes: dates, a value that the file tells, or its categories."""
+    zone = (signature.get("dates") or {}).get(name)
+    if zone is not None:
+        return [f"2024-01-{day:02}T12:00:00{'Z' if zone else ''}" for day in range(1, 29)]
+    example = (signature.get("example") or {}).get(name)
+    return (signature.get("categories") or {}).get(name) or ([] if example is None else [example])
+
+
+def _filled(shape: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
+    """The axes, with `sizes` for those that the shape leaves open."""
+    if len(sizes) != len(shape):
+        return list(shape)
+    return [size if isinstance(size, int) and size > 0 else own for size, own in zip(shape, sizes, strict=True)]
 
 
 def _tensor(dtype: str, shape: list[Any], rng: random.Random, index: int, known: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mlpack.errors import PythonTooOldError, ResolveError
 from mlpack.packages.index.pages import IndexFile
-from mlpack.packages.names import admits_python, is_final, same_version, version_key
+from mlpack.packages.names import admits_python, is_final, parse_version, same_version, version_key
 from mlpack.packages.wheels import parse_wheel
 
 PREFERRED = "3.11"
@@ -95,10 +95,38 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
             f"no configured package index has {name}",
             hint="Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse.",
         )
+    known = parse_version(version)
+    nearest = _nearest(version, files, platform)
+    kind = "a development version, and not" if known is not None and known.is_devrelease else "not"
     raise ResolveError(
-        f"{name} {version} is not on the package index (it has {', '.join(versions[:5])}, ...)",
-        hint=f"Choose an available one: --framework {name}==VERSION.",
+        f"{name} {version} is {kind} on the package index (it has {', '.join(versions[:5])}, ...)",
+        hint=f"--framework {name}=={nearest} tries the nearest release; or save the model again with a release."
+        if nearest
+        else f"Choose an available one: --framework {name}==VERSION.",
     )
+
+
+def _nearest(version: str, files: tuple[IndexFile, ...], platform: str) -> str:
+    """The release that most likely reads what a version wrote that is not on the index; "" if there is none.
+
+    A development version's own release, else the newest of its series, else the one before it, else the one after it.
+    """
+    wheels = [(file, wheel) for file in files if not file.yanked and (wheel := parse_wheel(file.filename)) is not None]
+    releases = {
+        wheel.version
+        for file, wheel in wheels
+        if is_final(wheel.version)
+        and any(wheel.fits(python, platform) and _admits(file, python) for python in SUPPORTED)
+    }
+    known = parse_version(version)
+    if known is None or not releases:
+        return ""
+    own = [one for one in releases if same_version(one, known.base_version)]
+    series = [one for one in releases if (*version_key(one), 0)[:2] == (*known.release, 0)[:2]]
+    before = [one for one in releases if version_key(one) < known.release]
+    if own or series or before:
+        return max(own or series or before, key=version_key)
+    return min(releases, key=version_key)
 
 
 def _newer_hint(name: str, version: str, files: tuple[IndexFile, ...], platform: str) -> str:

@@ -108,11 +108,13 @@ def _with_wheels(attempt: _Attempt, names: frozenset[str]) -> _Attempt:
 
 def _newest(wants: Wanted, packages: Iterable[LockedPackage]) -> list[str]:
     """The reasons for versions that the file does not record."""
-    return [
-        f"The file does not record the version of {one.name}: the newest that can read it is used, {one.version}."
-        for one in packages
-        if one.name in wants.newest
-    ]
+    return [_why_newest(one, wants.newest[one.name]) for one in packages if one.name in wants.newest]
+
+
+def _why_newest(package: LockedPackage, reads: str) -> str:
+    if reads:
+        return f"{reads} wrote the file: the newest {package.name}, which reads it, is used, {package.version}."
+    return f"The file does not record the version of {package.name}: the newest that can read it is used, {package.version}."
 
 
 def _attempts(

@@ -98,7 +98,7 @@ def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
     extras = tuple(line for line in wants.extras if parse_requirement(line)[0] != name)
     others = (line for line in wants.lines if parse_requirement(line)[0] != name)
     lines = tuple(sorted({*others, f"{name}=={version}"}))
-    newest = tuple(other for other in wants.newest if other != name)
+    newest = {other: reads for other, reads in wants.newest.items() if other != name}
     wants = replace(wants, lines=lines, extras=extras, pins={**wants.pins, name: version}, newest=newest)
     return Variant(wants=wants, settings=settings, reasons=reasons)
 
@@ -179,6 +179,6 @@ def _renamed(wants: Wanted, names: Mapping[str, str]) -> Wanted:
         pins={normalise(names.get(name, name).partition("[")[0]): version for name, version in wants.pins.items()},
         lines=tuple(sorted(map(line, wants.lines))),
         extras=tuple(map(line, wants.extras)),
-        newest=tuple(normalise(names.get(name, name).partition("[")[0]) for name in wants.newest),
+        newest={normalise(names.get(name, name).partition("[")[0]): reads for name, reads in wants.newest.items()},
         constraints=tuple(sorted(re.sub(r"\[.*?\]", "", line(one)) for one in wants.constraints)),
     )

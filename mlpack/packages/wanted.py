@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlpack.artifacts.model import ModelInfo, Requirement
 from mlpack.errors import MissingVersionError, ResolveError, UsageError
@@ -18,7 +18,8 @@ class Wanted:
     `pins` are the recorded versions by normalised name; `lines` all packages of the model, pins included; `extras` the
     user's own, `pinned_extras` the names of those with a fixed version; `constraints` restrict versions and install
     nothing; `excludes` are never installed; `newest` have no recorded version, and the one in `pins`, or their newest
-    release, is the newest that reads the file.
+    release, is the newest that reads the file (by name, whose files it reads in place of the package that wrote them, "" for
+    its own).
     """
 
     pins: Mapping[str, str]
@@ -28,7 +29,7 @@ class Wanted:
     constraints: tuple[str, ...]
     numpy_major: int | None
     excludes: tuple[str, ...] = ()
-    newest: tuple[str, ...] = ()
+    newest: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dated(self) -> Mapping[str, str]:
@@ -77,9 +78,11 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
         constraints=tuple(sorted(constraints)),
         numpy_major=info.numpy_major,
         excludes=tuple(sorted(map(normalise, info.excludes))),
-        newest=tuple(
-            name for one in info.requirements if one.newest and (name := normalise(one.distribution)) not in versions
-        ),
+        newest={
+            name: one.reads
+            for one in info.requirements
+            if one.newest and (name := normalise(one.distribution)) not in versions
+        },
     )
 
 

@@ -111,6 +111,8 @@ class _Inspection:
             info,
             notices=(*info.notices, *notices(remarks(place, pickle, self.formats))),
             details={**info.details, **by_value(pickle)},
+            # of a compressed file the size of the content is not known before it is unpacked
+            size=place.size if info.size < 0 else info.size,
         )
 
     def _artifact(

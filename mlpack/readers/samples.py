@@ -6,10 +6,12 @@ import csv
 import json
 import re
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mlpack.errors import ConfigError
+from mlpack.readers.dates import date_text, with_dates
 
 _MOST = 20
 
@@ -17,14 +19,14 @@ _MOST = 20
 def read_sample(path: Path, texts: Collection[str] = ()) -> list[Any]:
     """The first 20 rows of a .csv (with a header), .json (a list, or `{"instances": [...]}`) or .parquet file.
 
-    A CSV cell becomes a number if possible, null when empty, else text; in the columns `texts` always text. Raises
-    ConfigError.
+    A CSV cell becomes a number if possible, null when empty, else text; in the columns `texts` always text. Timestamps of
+    parquet, and columns of .csv and .json whose values are all ISO 8601 dates, are DateText. Raises ConfigError.
     """
     if path.suffix.lower() in {".parquet", ".pq"}:
         rows = _from_parquet(path)
     else:
         text = _text_of(path)
-        rows = _from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text, texts)
+        rows = with_dates(_from_json(path, text) if path.suffix.lower() == ".json" else _from_csv(text, texts))
     if not rows:
         raise ConfigError(
             f"sample {path} contains no rows", hint="Write a header and a few rows like the training data."
@@ -60,13 +62,15 @@ def _from_parquet(path: Path) -> list[Any]:
     except (OSError, ArrowException) as error:
         raise ConfigError(f"cannot read sample {path}: {error}", hint="Check that it is a parquet file.") from error
     rows = [] if batch is None else batch.to_pylist()
-    # Values without a JSON form (dates, decimals) become the text that a client would send.
+    # Values without a JSON form (decimals) become the text that a client would send.
     return [{name: _plain(value) for name, value in row.items() if name != "__index_level_0__"} for row in rows]
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN is the only value unlike itself
         return None
+    if isinstance(value, datetime):
+        return date_text(value)
     return value if value is None or isinstance(value, (bool, int, float, str, list)) else str(value)
 
 

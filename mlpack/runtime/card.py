@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -54,6 +54,10 @@ class Signature:
     not_null: Tuple[str, ...] = ()  # BYTES inputs without missing values
     whole_as_text: Tuple[str, ...] = ()  # BYTES inputs in which a whole number stands for its text
     raw: Tuple[str, ...] = ()  # inputs and outputs whose rows are any JSON values
+    objects: bool = False  # those rows are flat JSON objects with any keys
+    dates: Mapping[str, str] = field(default_factory=dict)  # columns of ISO 8601 texts: the time zone, "" for none
+    example: Mapping[str, Any] = field(default_factory=dict)  # by column, a value that the model can take
+    sizes: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)  # by tensor, the sizes of one made-up row
     batch: str = "any"
 
     @classmethod
@@ -79,6 +83,10 @@ class Signature:
             not_null=tuple(document.get("not_null") or ()),
             whole_as_text=tuple(document.get("whole_as_text") or ()),
             raw=tuple(document.get("raw") or ()),
+            objects=bool(document.get("objects")),
+            dates=dict(document.get("dates") or {}),
+            example=dict(document.get("example") or {}),
+            sizes={name: tuple(sizes) for name, sizes in (document.get("sizes") or {}).items()},
             batch=str(document.get("batch") or "any"),
             batchable=bool(document.get("batchable")),
         )

@@ -231,10 +231,12 @@ def _listen(address: Tuple[str, int]) -> socket.socket:
 
 def _warmups(card: Card, settings: Settings) -> Any:
     """For every signature the inputs of its warm-up: the card's sample, else values made from the signature."""
+    from functools import partial
+
     from .errors import CardError, ServeError
     from .models.loaded import Warmup
     from .protocols.encoding.rows import Rows
-    from .protocols.examples import example, volume
+    from .protocols.examples import example, other_sizes, volume
 
     found = []
     for signature in card.signatures:
@@ -247,7 +249,8 @@ def _warmups(card: Card, settings: Settings) -> Any:
             )
         candidates = [sample] if sample else [[example(signature, number)] for number in (1, 0.5, 0)]
         try:
-            found.append(Warmup(signature, [rows.decode(instances)[0] for instances in candidates], bool(sample)))
+            more = tuple if sample else partial(other_sizes, signature)
+            found.append(Warmup(signature, [rows.decode(one)[0] for one in candidates], bool(sample), more))
         except ServeError as error:
             raise CardError(
                 f"the card's sample does not fit the signature {signature.name}: {error.message}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import schemathesis  # an environment of its own has it: tests/contract/clients.txt
+import schemathesis  # type: ignore[import-not-found]  # in an environment of its own: tests/contract/clients.txt
 
 JSON = "application/json"
 _COLUMNS = ("columns", "inputs", "input_data", "data")
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]  # as above
 def before_load_schema(_context: Any, schema: dict[str, Any]) -> None:
     """Leave out bodies that are not JSON: a schema cannot say what CSV or a tensor's bytes are."""
     for verbs in schema["paths"].values():
@@ -21,7 +21,7 @@ def before_load_schema(_context: Any, schema: dict[str, Any]) -> None:
                 del content[media]
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]  # as above
 def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     """Of a valid request, give columns the same length, and tensors as many values and rows as their shapes say."""
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):

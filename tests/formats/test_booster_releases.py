@@ -66,7 +66,7 @@ def test_the_users_word_comes_first(tmp_path: Path) -> None:
     model = lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(TABLE, TABLE[:, 0])
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(of_release("3.3.5", model)))
     found = wanted(inspected(tmp_path / "m.pkl"), extras=(), framework="lightgbm==3.2.1")
-    assert ("lightgbm==3.2.1" in found.lines, found.newest) == (True, ())
+    assert ("lightgbm==3.2.1" in found.lines, found.newest) == (True, {})
     assert found.dated == {"lightgbm": "3.2.1"}
     found = wanted(inspected(tmp_path / "m.pkl"), extras=("lightgbm==3.1.1",), framework=None)
     assert (found.pins, found.extras) == ({}, ("lightgbm==3.1.1",))

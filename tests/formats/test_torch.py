@@ -152,7 +152,7 @@ def test_a_module_in_a_checkpoint_is_served(folder: Path) -> None:
 
 
 def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
-    """torch.package, any other object, a list of tensors, an image without its size: named, with a remedy."""
+    """torch.package, any other object, a list of tensors: named, with a remedy. An image's size is guessed, and it is told."""
     package = told(others / "package.pt")
     assert (package.root_class, package.details["kind"]) == ("torch.package", "package")
     assert "PackageImporter" in package.advice
@@ -162,7 +162,9 @@ def test_what_cannot_be_served_says_what_to_do(others: Path) -> None:
     assert "List[Tensor]" in listed.details["forward"]
     assert "--sample rows.json" in listed.advice
     conv = told(others / "conv.pt")
-    assert "FP32 [-1, 3, -1, -1]" in " ".join(conv.warnings)
+    assert specs(conv)[0] == [("input", "FP32", (-1, 3, -1, -1))]
+    assert conv.signatures[0].sizes == {"input": (3, 224, 224)}
+    assert "guessed for the warm-up" in " ".join(conv.warnings)
     image = [[[0.5] * 8] * 8] * 3
     assert specs(told(others / "conv.pt", sample=[image]))[0] == [("input", "FP32", (-1, 3, 8, 8))]
     assert specs(told(others / "double.pt"))[0] == [("input", "FP64", (-1, 4))]

@@ -143,7 +143,10 @@ def _binary(session: Session) -> str:
     wanted = _inferred(session)["outputs"]
     heads, parts = [], []
     for one in session.subject.tensors:
-        data = _packed(_flat(one["data"]), one["datatype"])
+        values = _flat(one["data"])
+        if _is_base64(one):
+            values = [base64.b64decode(value, validate=True) for value in values]
+        data = _packed(values, one["datatype"])
         head = {key: value for key, value in one.items() if key != "data"}
         heads.append({**head, "parameters": {"binary_data_size": len(data)}})
         parts.append(data)
@@ -174,7 +177,7 @@ def _compare(outputs: list[Mapping[str, Any]], data: bytes, wanted: list[Mapping
 
 
 def _is_base64(output: Mapping[str, Any]) -> bool:
-    """Whether the output's data are Base64, declared as MLServer does: the protocol has no form for non-UTF-8 bytes."""
+    """Whether the tensor's data are Base64, declared as MLServer does: the protocol has no form for non-UTF-8 bytes."""
     return bool((output.get("parameters") or {}).get("content_type") == "base64")
 
 

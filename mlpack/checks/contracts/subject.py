@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -34,6 +36,7 @@ class Subject:
     rows: tuple[Any, ...] = ()
     tensors: tuple[dict[str, Any], ...] = ()
     columns: tuple[str, ...] = ()
+    objects: bool = False  # rows are objects with any keys: no records of one table
     platform: str | None = None
     labels: Mapping[str, str] | None = None
 
@@ -50,13 +53,15 @@ class Subject:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The rows as objects by column; empty if the columns have no names or a row is a single value."""
-        if self.rows and all(isinstance(row, dict) for row in self.rows):
+        if self.rows and not self.objects and all(isinstance(row, dict) and set(row) != {"b64"} for row in self.rows):
             return [dict(row) for row in self.rows]
         return []
 
     @property
     def flat(self) -> list[list[Any]]:
         """The rows as lists of scalar values; empty if a value is a list or an object."""
+        if self.objects:
+            return []
         rows = [
             list(row.values()) if isinstance(row, dict) else row if isinstance(row, list) else [row]
             for row in self.rows
@@ -80,6 +85,7 @@ def find_subject(
     v1 = _value(client.get(f"/v1/models/{at}/metadata")) if at and not isinstance(v2, dict) else None
     inputs = _inputs(v2, v1)
     columns: tuple[str, ...] = ()
+    objects = bool(card and card["signatures"][0].get("objects"))
     rows, tensors = _given(request)
     if card and not rows and not tensors:
         signature = card["signatures"][0]
@@ -89,7 +95,7 @@ def find_subject(
         count = next((one["shape"][0] for one in inputs if one["shape"] and one["shape"][0] > 0), _COUNT)
         rows = rows_for({"layout": "tensors", "inputs": inputs}, count)
     if not tensors and rows and isinstance(v2, dict):
-        tensors = _tensors(rows, inputs)
+        tensors = _tensors([json.dumps(row) for row in rows] if objects else rows, inputs)
     if not rows and tensors:
         rows = _rows(tensors)
     version = (card or {}).get("version") or _version(v2, v1)
@@ -99,6 +105,7 @@ def find_subject(
         rows=tuple(rows),
         tensors=tuple(tensors),
         columns=columns,
+        objects=objects,
         platform=platform,
         labels=labels,
     )
@@ -197,7 +204,7 @@ def _tensors(rows: Sequence[Any], inputs: list[dict[str, Any]]) -> list[dict[str
         if any(value is None for value in flat):
             return []
         data = [_typed(value, one["dtype"]) for value in flat]
-        found.append({"name": one["name"], "datatype": one["dtype"], "shape": shape, "data": data})
+        found.append({"name": one["name"], "datatype": one["dtype"], "shape": shape, **_data(data)})
     return found
 
 
@@ -210,8 +217,18 @@ def _typed(value: Any, dtype: str) -> Any:
     return int(value) if isinstance(value, bool) and dtype != "BOOL" else value
 
 
+def _data(values: list[Any]) -> dict[str, Any]:
+    """The values of a tensor in JSON; if some are `{"b64": ...}`, all of them in Base64, marked as MLServer does."""
+    if not any(isinstance(value, dict) for value in values):
+        return {"data": values}
+    data = [
+        value["b64"] if isinstance(value, dict) else b64encode(str(value).encode()).decode("ascii") for value in values
+    ]
+    return {"parameters": {"content_type": "base64"}, "data": data}
+
+
 def _of_input(row: Any, name: str, place: int, *, alone: bool) -> Any:
-    if isinstance(row, dict):
+    if isinstance(row, dict) and not (alone and set(row) == {"b64"}):
         return row[name] if name in row else list(row.values())
     return row if alone or not isinstance(row, list) else row[place]
 

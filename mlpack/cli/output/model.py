@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mlpack.artifacts.model import ModelInfo, Signature
+from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.artifacts.notice import SETTLED
 from mlpack.cli.output.console import Console, needs_lines
 from mlpack.errors import Need
@@ -130,9 +130,17 @@ def _shape(shape: tuple[int | str, ...]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
+def _type(signature: Signature, spec: TensorSpec) -> str:
+    if spec.name not in signature.dates:
+        return spec.dtype
+    return f"date-time {signature.dates[spec.name]}".strip()
+
+
 def _input(signature: Signature) -> str:
+    if signature.objects:
+        return "JSON objects with any keys"
     if signature.layout == "columns":
-        return _short([f"{spec.name}: {spec.dtype}" for spec in signature.inputs], 12)
+        return _short([f"{spec.name}: {_type(signature, spec)}" for spec in signature.inputs], 12)
     if signature.layout == "tensors":
         return _short([f"{spec.name}: {spec.dtype} {_shape(spec.shape)}" for spec in signature.inputs], 12)
     names = f": {_short(list(signature.columns), 8)}" if signature.columns else ""

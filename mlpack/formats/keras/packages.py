@@ -43,7 +43,11 @@ def needs_of(version: str | None, word: str | None) -> Needs:
     return Needs(
         requirements=(
             Requirement(
-                module="keras", distribution="tf-keras", version=_exact(version) if own else None, newest=not own
+                module="keras",
+                distribution="tf-keras",
+                version=_exact(version) if own else None,
+                newest=not own,
+                reads=f"Keras {'.'.join(map(str, _number(version)))}" if version else "",
             ),
             Requirement(module="tensorflow", distribution="tensorflow", constraint=bound, newest=True),
         ),

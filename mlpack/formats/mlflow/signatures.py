@@ -13,6 +13,7 @@ from mlpack.readers.counts import MOST_FEATURES
 # https://mlflow.org/docs/latest/ml/model/signatures: column types; numbers of a table stay FP64, which may be missing.
 _COLUMNS = {
     "boolean": "BOOL", "integer": "INT64", "long": "INT64", "float": "FP32", "double": "FP64", "string": "BYTES",
+    "datetime": "BYTES",
 }  # fmt: skip
 _TENSORS = {
     "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8", "uint16": "UINT16",
@@ -33,14 +34,22 @@ def signature_of(declared: Any) -> Signature | None:
     matrix = not columns and len(inputs) == 1 and len(inputs[0].shape) == 2
     if columns:  # a column of numbers may miss one, which only a float can say
         inputs = tuple(replace(one, dtype="FP64") if one.dtype in _NUMBERS else one for one in inputs)
+    dates = {one.name: "" for one in inputs if columns and one.name in _dates(declared.get("inputs"))}
     return Signature(
         name="predict",
         method="predict",
+        dates=dates,
         inputs=inputs,
         outputs=(replace(outputs[0], name="predict"),),
         layout="columns" if columns else "matrix" if matrix else "tensors",
         columns=tuple(one.name for one in inputs) if columns else (),
     )
+
+
+def _dates(declared: Any) -> set[str]:
+    """The names of the columns of dates; numpy's datetime64, and so MLflow's, has no time zone."""
+    items = json.loads(declared) if isinstance(declared, str) else declared
+    return {str(item.get("name")) for item in items if isinstance(item, dict) and item.get("type") == "datetime"}
 
 
 def _specs(declared: Any, default: str) -> tuple[TensorSpec, ...]:
@@ -90,4 +99,5 @@ def overlaid(own: Signature, declared: Signature | None) -> Signature:
             for spec in own.inputs
         ),
         assumed=tuple(name for name in own.assumed if name not in assumed),
+        dates={**own.dates, **{name: zone for name, zone in declared.dates.items() if name in assumed}},
     )

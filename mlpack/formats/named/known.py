@@ -57,6 +57,7 @@ def graphdef(details: Mapping[str, Any]) -> Known:
     return Known(
         kind="graphdef",
         what="frozen TensorFlow graph (GraphDef)",
+        framework="tensorflow",
         advice="Convert it to a SavedModel, which names its inputs and outputs, and pack that: in TensorFlow, import it with "
         "tf.compat.v1.import_graph_def and write it with tf.compat.v1.saved_model.simple_save.",
         details=details,

@@ -7,6 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+_FATAL = 4
+
 
 class InputError(ValueError):
     """Values that the model cannot take: a missing text, axes of another length."""
@@ -24,9 +26,11 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: A
     """The graph in the file; its data files lie beside it. with `options["extensions"]` it has onnxruntime-extensions'."""
     import onnxruntime
 
+    # Errors come as exceptions; onnxruntime also prints them to standard error, as lines that are not JSON.
+    onnxruntime.set_default_logger_severity(_FATAL)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = _threads()
-    settings.log_severity_level = 3
+    settings.log_severity_level = _FATAL
     # Threads that wait for work spin by default, which takes the CPU from the other workers of a small container.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if options.get("extensions"):

@@ -28,6 +28,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     axis: int | None = None
+    to: int | None = None  # the element type that Cast gives
     labels: tuple[str | int, ...] = ()
     locale: str | None = None
 
@@ -190,7 +191,7 @@ class _Reader:
         locale = found.get("locale", "en_US.UTF-8")  # onnxruntime's own default
         if op == "StringNormalizer":
             self.locales.add(str(locale))
-        axis = found.get("axis")
+        axis, to = found.get("axis"), found.get("to")
         labels = next((value for key in _LABELS if isinstance(value := found.get(key), tuple) and value), ())
         return Node(
             domain=domain,
@@ -198,6 +199,7 @@ class _Reader:
             inputs=tuple(inputs),
             outputs=tuple(outputs),
             axis=axis if isinstance(axis, int) else None,
+            to=to if isinstance(to, int) else None,
             labels=labels,
         )
 
@@ -217,7 +219,7 @@ class _Reader:
                 name = field.text(NAME)
             elif field.number == 20:
                 kind = field.value
-            elif (field.number, name) == (3, "axis"):
+            elif field.number == 3 and name in ("axis", "to"):
                 found[name] = field.signed
             elif (field.number, name) == (4, "locale"):
                 found[name] = field.text(NAME)

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlpack.artifacts.model import Batch, Layout, Scalar, Signature, Task, TensorSpec, texts_of
+from mlpack.artifacts.row_sizes import image_size, with_sizes
 from mlpack.formats.onnx.independence import rows_are_independent, rows_are_scaled_together
+from mlpack.formats.onnx.inferred import typed_outputs
 from mlpack.formats.onnx.proto import Model
 from mlpack.formats.onnx.values import Value
 
@@ -42,8 +44,9 @@ def interface_of(model: Model) -> Interface:
         return Interface(
             problem=f"requests cannot contain its input {', '.join(strange[:3])}", task=task, classes=classes
         )
-    served = [one for one in model.outputs if _plain(one) or _is_zipmap(one)]
-    unserved = tuple(f"{one.name} ({_words(one)})" for one in model.outputs if one not in served)
+    outputs = typed_outputs(model)
+    served = [one for one in outputs if _plain(one) or _is_zipmap(one)]
+    unserved = tuple(f"{one.name} ({_words(one)})" for one in outputs if one not in served)
     if not served:
         return Interface(
             problem="responses cannot contain any of its outputs", unserved=unserved, task=task, classes=classes
@@ -64,6 +67,7 @@ def interface_of(model: Model) -> Interface:
         batch=batch,
         batchable=batch == "any" and rows_are_independent(model),
     )
+    signature = with_sizes(signature, image_size(model.metadata))
     return Interface(signature=signature, unserved=unserved, task=task, classes=classes)
 
 
@@ -107,7 +111,8 @@ def _input(value: Value, layout: Layout, batch: Batch) -> TensorSpec:
 def _output(value: Value, batch: Batch, classes: tuple[Scalar, ...] | None) -> TensorSpec:
     if _is_zipmap(value):
         return TensorSpec(name=value.name, dtype="FP32", shape=(-1, len(classes) if classes else -1))
-    return TensorSpec(name=value.name, dtype=DTYPES[value.element], shape=_shape(value, batch))
+    shape = _shape(value, batch) if value.dims is not None else (-1, "...")
+    return TensorSpec(name=value.name, dtype=DTYPES[value.element], shape=shape)
 
 
 def _shape(value: Value, batch: Batch) -> tuple[int | str, ...]:

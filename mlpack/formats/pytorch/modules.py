@@ -7,11 +7,13 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, OwnClass, TensorSpec
 from mlpack.artifacts.notice import Notice, code_missing, no_signature, notices
+from mlpack.artifacts.row_sizes import with_sizes
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.hooks import with_hooks
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
+    SIZES_GUESSED,
     arguments_of_rows,
     columns_of_rows,
     inputs_of_rows,
@@ -57,7 +59,7 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
     wanted = first_input(root)
     inputs = inputs_of_rows(artifact.sample) or (() if any(map(lengths_open, wanted)) else wanted)
     columns = columns_of_rows(artifact.sample, inputs)
-    signature = signature_of(inputs, outputs_of(root), columns=columns) if inputs else None
+    signature = with_sizes(signature_of(inputs, outputs_of(root), columns=columns)) if inputs else None
     warnings: list[Notice | str] = []
     advice = ""
     if any(name.module.startswith(_DYNAMIC) for name in pickle.globals):
@@ -74,6 +76,8 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
         warnings.append(no_signature(takes if wanted else f"the file does not record what {takes}", by_sample=True))
     elif not artifact.sample:
         warnings.append("Its input is the one of the first layer; use --sample to change it.")
+        if signature is not None and signature.sizes:
+            warnings.append(SIZES_GUESSED)
     if key:
         warnings.append(f"It is a checkpoint whose {key!r} is the module.")
     if missing:

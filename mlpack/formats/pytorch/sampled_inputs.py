@@ -82,9 +82,16 @@ def with_open_axes(inputs: Sequence[TensorSpec], rows: Sequence[Any]) -> tuple[T
     return tuple(found)
 
 
+SIZES_GUESSED = "Sizes that the file does not record are guessed for the warm-up; a row with --sample settles them."
+
+
 def lengths_open(spec: TensorSpec) -> bool:
-    """Whether a convolution needs axes of unknown length, so that no warm-up request can be made."""
-    return any(axis == -1 for axis in spec.shape[2:])
+    """Whether a convolution needs axes of unknown length, and their number of channels is unknown too.
+
+    With known channels, sizes for the warm-up are guessed.
+    """
+    known = len(spec.shape) in (3, 4) and isinstance(spec.shape[1], int) and spec.shape[1] > 0
+    return not known and any(axis == -1 for axis in spec.shape[2:])
 
 
 def _spec(name: str, values: Sequence[Any]) -> TensorSpec | None:

@@ -10,6 +10,11 @@ from mlpack.formats.savedmodel.graph import Call, MetaGraph, Tensor
 
 _DEFAULT = "serving_default"
 _PARSERS = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})
+_IMAGES = frozenset({"DecodeJpeg", "DecodePng", "DecodeImage"})  # each reads PNG
+_PNG = (  # 64 by 64 pixels, grey
+    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAS0lEQVR42u3PMQ0AAAwDoEqv9ErYvQQckD4XAQEB"
+    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAYHLAB8+AWnmfUycAAAAAElFTkSuQmCC"
+)
 # Which of several outputs a person would call the prediction, the best name first.
 _PREDICTION = tuple(
     re.compile(pattern)
@@ -66,7 +71,9 @@ def _problem(call: Call, graph: MetaGraph) -> str:
 def _signature(call: Call, graph: MetaGraph) -> Signature:
     batch = _batch(call)
     first = call.inputs[0]
-    parsed = len(call.inputs) == 1 and first.dtype == "BYTES" and bool(graph.ops & _PARSERS)
+    single = len(call.inputs) == 1 and first.dtype == "BYTES"
+    parsed = single and bool(graph.ops & _PARSERS)
+    image = single and not parsed and bool(graph.ops & _IMAGES)
     # A message with nothing in it is one that can be parsed, when every feature has a default.
     categories: dict[str, tuple[Scalar, ...]] = {first.name: ("",)} if parsed else {}
     inputs = tuple(_spec(tensor, batch, output=False) for tensor in call.inputs)
@@ -78,6 +85,7 @@ def _signature(call: Call, graph: MetaGraph) -> Signature:
         outputs=tuple(_spec(tensor, batch, output=True) for tensor in sorted(call.outputs, key=_rank)),
         layout="tensors",
         categories=categories,
+        example={first.name: {"b64": _PNG}} if image else {},
         batch=batch,
     )
 

@@ -200,7 +200,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
-            columns=inputs.layout == "columns" or (inputs.named and not batchable) or self._configured(),
+            tables=self._tables(pandas=inputs.layout == "columns" or (inputs.named and not batchable)),
             word=self.word,
         )
         return ModelInfo(
@@ -247,9 +247,12 @@ class _Facts:
         own = version_of(model.get("_sklearn_version")) if model is not None else None
         return own or next(reversed(self.versions), None)
 
-    def _configured(self) -> bool:
-        """Whether a step is configured to return DataFrames (`set_output`)."""
-        return any(one.get("_sklearn_output_config") for one in self.held)
+    def _tables(self, *, pandas: bool) -> set[str]:
+        """The libraries of tables: `pandas` if the model gets one, and those that its steps return (`set_output`)."""
+        configured = [one.get("_sklearn_output_config") for one in self.held]
+        transforms = [one.get("transform") for one in configured if isinstance(one, dict)]
+        returned = {name for name in ("pandas", "polars") if name in transforms}
+        return returned | {"pandas"} if pandas or returned else set()
 
     def _version(self, framework: str, recorded: str | None) -> str | None:
         """The framework's version: recorded, read from a booster's own data, or set by the user."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ class Column:
     """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it.
 
     `null` says whether a text may be missing, `whole_as_text` that a whole number stands for its text.
+    `date`: the column holds dates without a time zone. `example` is a value that the model can take.
     """
 
     dtype: str | None = None
@@ -30,6 +32,8 @@ class Column:
     used: bool = True
     null: bool = True
     whole_as_text: bool = False
+    date: bool = False
+    example: Scalar = None
 
     def joined(self, other: Column) -> Column:
         """What both say of one column: text wins over numbers, and who knows wins over who does not."""
@@ -41,11 +45,15 @@ class Column:
             categories=self.categories if self.categories is not None else other.categories,
             null=self.null and other.null,
             whole_as_text=self.whole_as_text and other.whole_as_text,
+            date=self.date or other.date,
+            example=other.example if self.example is None else self.example,
         )
 
 
 _NUMBER = Column(dtype="FP64")
+_DATETIME = re.compile(r"datetime(64(\[(s|ms|us|ns)\])?)?")
 _UNREAD = Column(used=False)
+_DATE = Column(dtype="BYTES", date=True)
 
 
 def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
@@ -107,10 +115,15 @@ def _union(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
 
 def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
     found: list[Column] = [_UNREAD] * len(names)
-    for part in sequence(model.get("transformers_", "transformers")) or []:
+    given = sequence(model.get("transformers")) or []
+    for number, part in enumerate(sequence(model.get("transformers_", "transformers")) or []):
         if not (isinstance(part, list | tuple) and len(part) == 3):
             continue
         places = _places(part[2], names)
+        if number < len(given) and _selects_dates(given[number]):
+            for place in places:
+                found[place] = found[place].joined(_DATE)
+            continue
         # What is handed on as it is reaches estimators of numbers, else it would have been encoded.
         through = part[1] == "passthrough"
         columns = (
@@ -119,6 +132,17 @@ def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> l
         for place, column in zip(places, columns, strict=True):
             found[place] = found[place].joined(column)
     return found
+
+
+def _selects_dates(part: Any) -> bool:
+    """Whether a part's columns were selected by the type datetime64 (`make_column_selector(dtype_include="datetime64")`)."""
+    selector = any_instance(part[2]) if isinstance(part, list | tuple) and len(part) == 3 else None
+    if selector is None or selector.name != "make_column_selector":
+        return False
+    included = selector.get("dtype_include")
+    types = included if isinstance(included, list | tuple) else [included]
+    names = {one if isinstance(one, str) else getattr(one, "name", "") for one in types}
+    return bool(names) and all(_DATETIME.fullmatch(name) for name in names)
 
 
 _HOLDERS: dict[str, Callable[[Estimator, Sequence[str], int], list[Column]]] = {
@@ -160,6 +184,9 @@ def _encoder(model: Estimator, width: int) -> list[Column]:
     for known in sequence(model.get("categories_")) or []:
         values = sequence(known)
         kept = None if values is None else tuple(scalar(value) for value in values)
+        if isinstance(known, Array) and known.dtype.lstrip("<>|=")[:1] == "M":
+            columns.append(_DATE)
+            continue
         columns.append(Column(dtype=data_type(known), categories=kept))
     return (columns + [Column()] * width)[:width]
 
@@ -176,8 +203,8 @@ def _own_columns(model: Estimator, width: int) -> list[Column]:
     """The columns of a booster with its own categories, or of a model fitted by a formula."""
     if (like := liked(model)) is not None:
         return [
-            Column(dtype=dtype or None, categories=known or None)
-            for dtype, known in zip(like.dtypes, like.categories, strict=True)
+            Column(dtype=dtype or None, categories=known or None, example=example)
+            for dtype, known, example in zip(like.dtypes, like.categories, like.examples, strict=True)
             if len(like.dtypes) == width
         ] or [_NUMBER] * width
     booster = boosted(model)
@@ -206,6 +233,9 @@ def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:
         about = sequence(model.get("variables_", "variables", "columns", "cols")) or []
         text |= {name for name in about if isinstance(name, str)}
         known = dict.fromkeys(text, mapping)
+    if model.package == "feature_engine" and model.name.startswith("Datetime"):
+        dates = {name for name in sequence(model.get("variables_")) or [] if isinstance(name, str)}
+        return [_DATE if name in dates else Column() for name in names]
     if "Median" in model.name or "Log" in model.name:
         numbers = {name for name in sequence(model.get("variables_", "variables")) or [] if isinstance(name, str)}
         return [_NUMBER if name in numbers else Column() for name in names]

@@ -13,8 +13,10 @@ _KNOWN = frozenset({
     "builtins", "__builtin__", "collections", "copyreg", "copy_reg", "datetime", "functools", "_codecs",
 })  # fmt: skip
 _ELEMENTWISE = frozenset({
-    "abs", "absolute", "cbrt", "ceil", "cos", "exp", "exp2", "expm1", "fabs", "floor", "log", "log10", "log1p", "log2",
-    "negative", "reciprocal", "rint", "sign", "sin", "sqrt", "square", "tan", "tanh",
+    "abs", "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "conjugate",
+    "cos", "cosh", "deg2rad", "degrees", "exp", "exp2", "expm1", "fabs", "floor", "isfinite", "isinf", "isnan", "log",
+    "log10", "log1p", "log2", "logical_not", "negative", "positive", "rad2deg", "radians", "reciprocal", "rint", "sign",
+    "signbit", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
 })  # fmt: skip
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import statistics
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ class Like:
     names: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     categories: tuple[tuple[Any, ...], ...] = ()  # by column, what the training table held where that is text
+    examples: tuple[float | None, ...] = ()  # by column, about the median of the training table's numbers
     width: int = 0
     problem: str = ""
     advice: str = ""
@@ -79,6 +82,7 @@ def _by_formula(formula: str, frame: Any, width: int) -> Like:
         names=tuple(named),
         dtypes=tuple(kinds[name] for name in named),
         categories=tuple(known[name] for name in named),
+        examples=_medians(frame, named),
         width=width,
     )
 
@@ -161,6 +165,34 @@ def _known(frame: Any, count: int) -> list[tuple[Any, ...]]:
             different = sorted({one for one in held if isinstance(one, str)})
             found[place] = tuple(different) if len(different) <= _MOST_CATEGORIES else ()
     return found
+
+
+def _medians(frame: Any, named: list[str]) -> tuple[float | None, ...]:
+    """About the median of each named column of numbers, within its range: a spline takes no number outside of it."""
+    found: dict[int, float] = {}
+    for block in _blocks(frame):
+        places = _places(block.args[1]) if isinstance(block, Instance) and len(block.args) >= 2 else []
+        if not places or _kind(block.args[0]) != "FP64":
+            continue
+        numbers = block.args[0].values() or []
+        rows = len(numbers) // len(places)
+        for number, place in enumerate(places):
+            held = numbers[number * rows : (number + 1) * rows]
+            if (
+                median := _median([one for one in held if isinstance(one, int | float) and math.isfinite(one)])
+            ) is not None:
+                found[place] = median
+    columns = _columns(frame)
+    return tuple(found.get(columns.index(name)) for name in named)
+
+
+def _median(numbers: list[float]) -> float | None:
+    """The median to three digits, or exactly where that leaves the range."""
+    if not numbers:
+        return None
+    exact = statistics.median_low(numbers)
+    rounded = float(f"{exact:.3g}")
+    return rounded if min(numbers) <= rounded <= max(numbers) else exact
 
 
 def _kind(values: Any) -> str:

@@ -195,7 +195,8 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     if signature.layout == "columns":
         arrays = [_texts(array, model.missing) for array in inputs.values()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
-        if model.names or model.frames or not (model.nameless or list(inputs) == synthetic):
+        named = model.names or model.frames or signature.dates
+        if named or not (model.nameless or list(inputs) == synthetic):
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
@@ -217,7 +218,9 @@ def _texts(array: Any, missing: Any) -> Any:
 
 
 def _any_of(kind: type, array: Any) -> bool:
-    """Whether there is a text that is no UTF-8 (it came as bytes), or a missing value (None, or NaN among numbers)."""
+    """Whether there is a text that is no UTF-8 (it came as bytes), or a missing value (None; NaN of numbers, NaT of dates)."""
+    if array.dtype.kind == "M":
+        return kind is not bytes and bool(np.isnat(array).any())
     numbers = kind is not bytes and array.dtype.kind == "f"
     return bool(np.isnan(array).any()) if numbers else any(isinstance(value, kind) for value in array.ravel())
 
@@ -234,6 +237,9 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
     for name in model.categorical & set(columns):
         codes = np.nan_to_num(_codes(signature, name, columns[name]), nan=-1).astype(int)
         columns[name] = pd.Categorical.from_codes(codes, list(signature.categories[name]))
+    for name, zone in signature.dates.items():
+        if zone:  # the values are in UTC
+            columns[name] = pd.Series(columns[name]).dt.tz_localize("UTC").dt.tz_convert(zone)
     return pd.DataFrame(columns)
 
 

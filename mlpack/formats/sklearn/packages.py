@@ -40,13 +40,13 @@ def requirements_of(
     framework: str,
     sklearn_version: str | None,
     boosters: Mapping[str, Requirement],
-    columns: bool,
+    tables: Iterable[str],
     word: tuple[str, str | None],
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and its modules without a known distribution.
 
     `boosters` are requirements by module, read from boosters in the file; `word` is the user's (distribution, version), for
-    versions that the file does not record; `columns`: the model gets a DataFrame. The framework is first.
+    versions that the file does not record; `tables` are modules of tables. The framework is first.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
     modules -= PYTHON2 | set(sys.stdlib_module_names)
@@ -55,8 +55,7 @@ def requirements_of(
     if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
     modules |= set(boosters) & {"skops"}
-    if columns:
-        modules.add("pandas")
+    modules.update(tables)
     if "sklearn" in modules:
         modules.add("numpy")
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()

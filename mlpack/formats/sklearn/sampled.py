@@ -9,6 +9,7 @@ from typing import Any
 from mlpack.artifacts.model import TensorSpec
 from mlpack.formats.sklearn.estimators import type_of_scalars
 from mlpack.formats.sklearn.signatures import Inputs
+from mlpack.readers.dates import zone_of
 
 
 def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
@@ -35,14 +36,18 @@ def settled_by_rows(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
     """The inputs, with the assumed data types of columns replaced by those of the sample rows."""
     width = len(inputs.columns)
     text = set()
+    dates = {}
     for place, name in enumerate(inputs.columns):
         values = [row.get(name) if isinstance(row, dict) else row[place] for row in rows if _fits(row, width)]
         if name in inputs.assumed and any(isinstance(value, str) for value in values):
             text.add(name)
+            if (zone := zone_of(values)) is not None:
+                dates[name] = zone
     return replace(
         inputs,
         specs=tuple(replace(spec, dtype="BYTES") if spec.name in text else spec for spec in inputs.specs),
         assumed=tuple(name for name in inputs.assumed if name not in text),
+        dates={**inputs.dates, **dates},
     )
 
 
@@ -52,7 +57,8 @@ def _fits(row: Any, width: int) -> bool:
 
 def _columns(columns: dict[str, list[Any]]) -> Inputs:
     specs = tuple(TensorSpec(name=name, dtype=_dtype(values), shape=(-1,)) for name, values in columns.items())
-    return Inputs(layout="columns", specs=specs, columns=tuple(columns))
+    dates = {name: zone for name, values in columns.items() if (zone := zone_of(values)) is not None}
+    return Inputs(layout="columns", specs=specs, columns=tuple(columns), dates=dates)
 
 
 def _dtype(values: list[Any]) -> str:

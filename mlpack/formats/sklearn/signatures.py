@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec, UnknownCategories
 from mlpack.formats.sklearn.boosters import boosted
@@ -23,6 +24,7 @@ from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY
 from mlpack.formats.sklearn.kinds import ENCODERS, LABELS, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
+from mlpack.formats.sklearn.objects import example_object, takes_objects
 from mlpack.readers.counts import MOST_HASHED, MOST_OUTPUTS
 
 _SAME_WIDTH = frozenset({
@@ -55,6 +57,9 @@ class Inputs:
     categories: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    dates: dict[str, str] = field(default_factory=dict)  # the time zone, "" for none, of each column of dates
+    example: dict[str, Any] = field(default_factory=dict)  # a value that the model can take, by column
+    objects: bool = False  # rows are flat JSON objects with any keys
     problem: str = ""
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
@@ -79,9 +84,14 @@ def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
     if like is not None and like.problem:
         return Inputs(problem=like.problem, advice=like.advice)
     names_of_first = {one.name for one in first if one.own}
+    if first and all(takes_objects(one) for one in first):
+        spec = TensorSpec(name="row", dtype="BYTES", shape=(-1,))
+        return Inputs(layout="tensors", specs=(spec,), objects=True, example=example_object(first[0]))
     if names_of_first & UNSUPPORTED:
         which = min(names_of_first & UNSUPPORTED)
-        return Inputs(problem=f"{which} reads neither a table nor text, so no input can be declared")
+        return Inputs(
+            problem=f"{which} reads rows that are neither a table, texts nor objects, so no input can be declared"
+        )
     if first and all(one.own and one.name in TEXT for one in first):
         text = TensorSpec(name="text", dtype="BYTES", shape=(-1,))
         return Inputs(layout="tensors", specs=(text,), not_null=("text",))
@@ -154,6 +164,10 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
         unknown_categories=unknown,
         not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not told[spec.name].null),
         whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and told[spec.name].whole_as_text),
+        dates={name: "" for name, column in zip(labels, columns, strict=True) if column.date},
+        example={
+            name: column.example for name, column in zip(labels, columns, strict=True) if column.example is not None
+        },
         assumed=tuple(
             name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
         ),
@@ -222,11 +236,14 @@ def signatures_of(
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
-            raw=(method,) if unknown else (),
+            raw=(*((method,) if unknown else ()), *(spec.name for spec in inputs.specs if inputs.objects)),
             unknown_categories=inputs.unknown_categories,
             trained_columns=inputs.trained,
             not_null=inputs.not_null,
             whole_as_text=inputs.whole_as_text,
+            objects=inputs.objects,
+            dates=inputs.dates,
+            example=inputs.example,
             batchable=batchable,
             batch="one" if core(model).path in SINGLE_ROW_ONLY else "any",
         )
@@ -322,6 +339,8 @@ def _transformed(model: Estimator) -> TensorSpec:
     width = -1
     if answering.name in _SAME_WIDTH:
         width = feature_count(answering) or -1
+    elif answering.name == "DictVectorizer":
+        width = len(sequence(answering.get("feature_names_")) or ()) or -1
     elif answering.name in TEXT and isinstance(words := answering.get("vocabulary_"), dict):
         width = len(words)
     elif shape(answering.get("components_")):

@@ -18,6 +18,7 @@ from mlpack.artifacts.model import (
     texts_of,
 )
 from mlpack.artifacts.notice import Notice, no_signature, notices
+from mlpack.artifacts.row_sizes import with_sizes
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
@@ -125,14 +126,16 @@ def _signature(call: Call) -> Signature:
         layout = "matrix"
     name = call.key or "predict"
     inputs = tuple(_spec(one, batch) for one in call.inputs)
-    return Signature(
-        name=name,
-        method=name,
-        inputs=inputs,
-        not_null=texts_of(inputs),
-        outputs=tuple(_spec(one, batch) for one in call.outputs),
-        layout=layout,
-        batch=batch,
+    return with_sizes(
+        Signature(
+            name=name,
+            method=name,
+            inputs=inputs,
+            not_null=texts_of(inputs),
+            outputs=tuple(_spec(one, batch) for one in call.outputs),
+            layout=layout,
+            batch=batch,
+        )
     )
 
 

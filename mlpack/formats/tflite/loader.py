@@ -22,6 +22,8 @@ class Model:
         self.inputs = {one["name"]: one for one in interpreter.get_input_details()}
         self.outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}
         self.shapes: Dict[str, Any] = {}
+        self.sizes: Dict[str, Any] = {}  # of the last call that was answered: others allocate, and print
+        self.free = _has_free_sizes(interpreter)
 
 
 def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: ARG001 - the file names nothing
@@ -30,7 +32,8 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:  # noqa: A
 
     with _silent():
         interpreter = Interpreter(model_path=path, num_threads=_threads())
-        interpreter.allocate_tensors()
+        if not _has_free_sizes(interpreter):  # else each call allocates: the placeholder of a free size is no real one
+            interpreter.allocate_tensors()
         return Model(interpreter)
 
 
@@ -52,20 +55,30 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     """
     feed = {name: _given(array, name) for name, array in inputs.items()}
     runner = model.runners.get(signature.method)
+    sizes = {name: array.shape for name, array in feed.items()}
     try:
-        answers = runner(**feed) if runner is not None else _main(model, feed)
-    except ValueError as error:
+        with _silent() if model.free and sizes != model.sizes else contextlib.nullcontext():
+            answers = runner(**feed) if runner is not None else _main(model, feed)
+        model.sizes = sizes
+    except (ValueError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not model.free:
+            raise
         raise InputError(str(error).split("\n")[0][:300]) from error
     return {spec.name: _answer(answers[spec.name]) for spec in signature.outputs}
+
+
+def _has_free_sizes(interpreter: Any) -> bool:
+    """Whether an input has axes of any length; the file has a placeholder for each."""
+    return any(-1 in one["shape_signature"] for one in interpreter.get_input_details())
 
 
 def _main(model: Model, feed: Mapping[str, Any]) -> Dict[str, Any]:
     """A file without signatures: its tensors by name."""
     shapes = {name: array.shape for name, array in feed.items()}
     if shapes != model.shapes:
+        model.shapes = {}  # until it is allocated: a size that does not fit fails there
         for name, array in feed.items():
-            if tuple(model.inputs[name]["shape"]) != array.shape or model.shapes:
-                model.interpreter.resize_tensor_input(model.inputs[name]["index"], array.shape)
+            model.interpreter.resize_tensor_input(model.inputs[name]["index"], array.shape)
         model.interpreter.allocate_tensors()
         model.shapes = shapes
     for name, array in feed.items():

@@ -12,6 +12,7 @@ from mlpack.readers.pickles.folding import build_dtype, check_masked, fill, fold
 from mlpack.readers.pickles.joblib_arrays import is_wrapper, made_wrapper, may_be_wrapper_class, read_wrapped
 from mlpack.readers.pickles.opcodes import Machine, handles
 from mlpack.readers.pickles.record import KERAS_UNPICKLE
+from mlpack.readers.pickles.text_methods import text_method
 from mlpack.readers.pickles.values import Array, Global, Instance, PersistentId
 from mlpack.readers.verdicts.allowlist import danger_of, use_of
 from mlpack.readers.verdicts.argument_checks import acts
@@ -115,6 +116,10 @@ def call(m: Machine, callable_: Any, args: Any, kwargs: Any = None, *, new: bool
             return wrapper
         if is_dtype(callable_):
             return _dtype(m, callable_, args, kwargs)
+        if not new and (method := text_method(callable_, args)) is not None:
+            m.end_waiting()
+            m.record.text_methods = True
+            return look_up(m, "builtins", method)
         _check_named(m, callable_, args, kwargs, new=new)
     else:
         m.end_waiting()
@@ -267,4 +272,6 @@ def _give(m: Machine, target: Instance, state: Any) -> None:
         if type(half) is dict:  # some classes use this dict itself as their attributes
             m.states[id(half)] = half
     both = isinstance(target.state, dict) and isinstance(state, dict)
+    if target.state is not None and not both:
+        m.record.suspect(target.class_name, "its state is set twice, in two forms")
     target.state = {**target.state, **state} if both else state

@@ -19,6 +19,7 @@ class Record:
     dangers: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): dangerous by itself
     suspects: dict[tuple[str, str], None] = field(default_factory=dict)  # (callable, why): needs review by the user
     outside: dict[str, None] = field(default_factory=dict)  # reasons why it cannot be loaded as a plain pickle
+    text_methods: bool = False  # getattr was called for a method of str
     compilers: frozenset[str] | None = None  # Pythons that may have compiled all of its code; None without code
 
     def dangerous(self, callable_: str, why: str) -> None:
@@ -40,6 +41,7 @@ class Record:
         self.dangers.update(other.dangers)
         self.suspects.update(other.suspects)
         self.outside.update(other.outside)
+        self.text_methods |= other.text_methods
         if other.compilers is not None:
             self.compiled(other.compilers)
 

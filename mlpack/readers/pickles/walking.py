@@ -13,6 +13,7 @@ from mlpack.readers.limits import Budget, CutOffError
 from mlpack.readers.pickles import literals, objects, outside, structures  # noqa: F401  # each registers its opcodes
 from mlpack.readers.pickles.bytewindow import StuckError
 from mlpack.readers.pickles.opcodes import Machine
+from mlpack.readers.pickles.places import check_places
 from mlpack.readers.pickles.record import Record
 from mlpack.readers.pickles.values import Global, Instance, Member
 from mlpack.readers.streams import Source
@@ -72,6 +73,7 @@ def _walk(machine: Machine, name: str) -> Walked:
             try:
                 root = machine.load()
                 _note_arrays(machine, walked)
+                check_places(machine.record, root, machine.states.values())
             except CutOffError as stopped:
                 _note_arrays(machine, walked)
                 _stopped(machine, walked, name, stopped, start)

@@ -96,6 +96,8 @@ def _only_harmless(name: Global, record: Record) -> bool:
     # Python pickles a bound method with getattr, dill a class with setattr; the walk has checked each call.
     if name.name not in ("getattr", "setattr") or name.module not in ("builtins", "__builtin__"):
         return False
+    if name.name == "getattr" and record.text_methods:
+        return True
     return any(callable_ == f"builtins.{name.name}" for callable_, _ in record.suspects)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from typing import Any, Callable, List, NamedTuple, Optional
+from itertools import chain
+from typing import Any, Callable, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -24,12 +25,13 @@ _GARBAGE = 10_000  # new objects until the collector looks at some: those of the
 class Warmup(NamedTuple):
     """The inputs that warm a signature up: the card's sample rows, or several rows made from the signature.
 
-    Of made-up rows the model has to answer one; they are tried in turn.
+    Of made-up rows the model has to answer one; they are tried in turn, and after them those that `more` makes.
     """
 
     signature: Signature
     candidates: List[Arrays]
     given: bool  # rows of the card's sample
+    more: Callable[[], Iterable[Arrays]] = tuple
 
 
 Warmups = List[Warmup]  # one for each signature, the default one first
@@ -128,7 +130,7 @@ class LoadedModel:
     def _try(self, warmup: Warmup) -> Optional[ServeError]:
         """None when the model answers one of the candidates, else the failure of the first."""
         errors: List[ServeError] = []
-        for inputs in warmup.candidates * 2 if warmup.given else warmup.candidates:
+        for inputs in chain(warmup.candidates * 2 if warmup.given else warmup.candidates, warmup.more()):
             try:
                 self.run(warmup.signature, inputs)
             except ServeError as error:  # noqa: PERF203 - a few at most

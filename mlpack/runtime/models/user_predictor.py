@@ -11,6 +11,7 @@ import numpy as np
 
 from ..card import Signature
 from ..errors import ServeError
+from ..protocols.encoding.dates import date_texts
 from ..protocols.encoding.rows import Rows
 from .calls import call
 from .predictor import Arrays
@@ -150,7 +151,11 @@ def _instances(signature: Signature, inputs: Arrays) -> List[Any]:
         rows: List[Any] = arrays[0].tolist()
         names = signature.columns
         return [dict(zip(names, row)) for row in rows] if len(names) == arrays[0].shape[1] else rows
-    return [dict(zip(inputs, row)) for row in zip(*(array.tolist() for array in arrays))]
+    columns = [
+        date_texts(array, signature.dates.get(name, "")) if array.dtype.kind == "M" else array.tolist()
+        for name, array in inputs.items()
+    ]
+    return [dict(zip(inputs, row)) for row in zip(*columns)]
 
 
 def _arrays(data: Any, signature: Signature) -> Arrays:

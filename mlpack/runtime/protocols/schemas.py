@@ -6,6 +6,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from ..card import Signature, TensorSpec
 from .encoding.casting import Rules
+from .encoding.dates import date_pattern
+from .encoding.objects import SCHEMA as OBJECTS
 from .encoding.rows import rules_of
 from .encoding.tensors import one_element
 
@@ -16,6 +18,11 @@ BINARY: Schema = {"type": "string", "format": "binary"}
 OBJECT: Schema = {"type": "object"}
 JSON = "application/json"
 _OVERFLOW = {"FP16": 65520.0, "FP32": 2.0**128 - 2.0**103}  # the least numbers that round to infinity
+_BASE64: Schema = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+}
 _BOUNDS = {"INT8": 7, "INT16": 15, "INT32": 31, "INT64": 63}
 
 
@@ -154,7 +161,7 @@ def prediction_schema(signature: Signature) -> Schema:
     if not signature.outputs:
         return {}
     cells = {
-        spec.name: {} if spec.name in signature.raw else tensor_schema(spec, answered=signature.classes is None)
+        spec.name: {} if spec.name in signature.raw else tensor_schema(spec, marked=signature.classes is None)
         for spec in signature.outputs
     }
     return next(iter(cells.values())) if len(cells) == 1 else _object(cells)
@@ -182,6 +189,8 @@ def _alike(signatures: Tuple[Signature, ...]) -> List[List[Signature]]:
 
 
 def _row_forms(signature: Signature) -> List[Schema]:
+    if signature.objects:
+        return [OBJECTS]
     if _is_raw(signature):
         return [{}]
     if signature.layout == "matrix":
@@ -220,23 +229,29 @@ def _columns(signature: Signature) -> Dict[str, Schema]:
 
 
 def _cells(signature: Signature) -> Dict[str, Schema]:
-    return {
-        spec.name: _nested(_input(spec.dtype, rules_of(signature, spec)), spec, bare=one_element(spec))
-        for spec in signature.inputs
-    }
+    return {spec.name: _cell_of(signature, spec) for spec in signature.inputs}
+
+
+def _cell_of(signature: Signature, spec: TensorSpec) -> Schema:
+    if spec.name in signature.dates:
+        return _date(signature.dates[spec.name])
+    value = _input(spec.dtype, rules_of(signature, spec))
+    if spec.dtype == "BYTES":
+        value = any_of([value, _object({"b64": _BASE64})])  # bytes that are no text
+    return _nested(value, spec, bare=one_element(spec))
 
 
 def _tuple(items: List[Schema]) -> Schema:
     return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
 
 
-def tensor_schema(spec: TensorSpec, *, answered: bool = False) -> Schema:
+def tensor_schema(spec: TensorSpec, *, marked: bool = False) -> Schema:
     """A tensor's part of one row, as nested lists."""
     if "..." in spec.shape:
         return {}  # a value, or lists of as many levels as there are
     schema = value_schema(spec.dtype)
-    if answered and spec.dtype == "BYTES":
-        schema = any_of([schema, _object({"b64": {"type": "string"}})])  # bytes that are no text
+    if marked and spec.dtype == "BYTES":
+        schema = any_of([schema, _object({"b64": _BASE64})])  # bytes that are no text
     return _nested(schema, spec)
 
 
@@ -245,6 +260,11 @@ def _nested(value: Schema, spec: TensorSpec, *, bare: bool = False) -> Schema:
     for size in reversed(spec.shape[1:]):
         schema = _list(schema, size)
     return any_of([schema, value]) if bare else schema
+
+
+def _date(zone: str) -> Schema:
+    """A column of dates: without a time zone the texts have no offset, which the pattern says."""
+    return {"type": ["string", "null"], "format": "date-time", "pattern": date_pattern(zone)}
 
 
 def _list(items: Schema, size: Union[int, str, None]) -> Schema:

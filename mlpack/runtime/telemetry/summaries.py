@@ -52,7 +52,8 @@ def payload(arrays: Optional[Arrays]) -> Any:
     """The values themselves, the first few rows as text: only with the setting `log_payloads`."""
     if arrays is None:
         return None
-    rows = {name: array[:_MOST_ROWS].tolist() for name, array in arrays.items()}
+    shown = {name: array.astype(str) if array.dtype.kind == "M" else array for name, array in arrays.items()}
+    rows = {name: array[:_MOST_ROWS].tolist() for name, array in shown.items()}
     return json.dumps(rows, default=str)[:_MOST_TEXT]
 
 
@@ -77,6 +78,8 @@ def _members(shape: Sequence[int], limits: Optional[Limits], missing: int) -> st
 
 def _facts(array: Array) -> Tuple[Optional[Limits], int]:
     """The least and greatest of the finite values, where there are any, and how many are missing."""
+    if array.dtype.kind == "M":
+        return None, int(np.isnat(array).sum())
     if array.dtype.kind not in "fiu":
         return None, sum([value is None for value in array.ravel()]) if array.dtype == object else 0
     if array.size > _FEW:

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import all_estimators
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.pipeline.gate import unservable
 from mlpack.pipeline.inspect import inspect
 from mlpack.plugins import load
 
@@ -154,3 +155,10 @@ def assert_answers_as_declared(info: ModelInfo, model: Any, rows: Any) -> None:
                 array.shape,
             )
             assert spec.dtype == DTYPES.get(str(array.dtype), DTYPES.get(array.dtype.kind)), (spec, array.dtype)
+
+
+def refuse_unservable(info: ModelInfo) -> None:
+    """Raise the error of a build without any options, if the model needs an entry, a sample or a predictor."""
+    need = unservable(info, cwd=Path())
+    if need is not None:
+        raise need.error

@@ -22,10 +22,9 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.notice import NoticeCode
 from mlpack.cli.app import app
 from mlpack.errors import AmbiguousFormatError, ModelError
-from mlpack.pipeline.gate import refuse_unservable
 from mlpack.pipeline.inspect import inspect
 from mlpack.plugins import load
-from tests.unit.formats.fitted import inspected
+from tests.unit.formats.fitted import inspected, refuse_unservable
 
 TABLE = pd.DataFrame({"age": [20.0, 30.0, 40.0, 50.0], "debt": [1.0, 9.0, 2.0, 8.0]})
 LABELS = ["accept", "reject", "accept", "reject"]

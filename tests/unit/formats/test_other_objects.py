@@ -24,13 +24,12 @@ from typer.testing import CliRunner
 from mlpack.artifacts.model import ModelInfo
 from mlpack.cli.app import app
 from mlpack.errors import ModelError, UnknownFormatError
-from mlpack.pipeline.gate import refuse_unservable
 from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from mlpack.plugins import load
 from mlpack.runtime.card import Signature
 from tests.loading import module_at
-from tests.unit.formats.fitted import LABELS, X, inspected
+from tests.unit.formats.fitted import LABELS, X, inspected, refuse_unservable
 
 LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader.py", "sklearn_loader_others")
 

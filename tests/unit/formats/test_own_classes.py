@@ -16,12 +16,11 @@ from sklearn.linear_model import LinearRegression
 from mlpack.artifacts.model import ModelInfo, OwnClass, Safety, TensorSpec
 from mlpack.errors import ModelError
 from mlpack.formats.pytorch.sampled_inputs import arguments_of_rows, inputs_of_rows, signature_of
-from mlpack.pipeline.gate import refuse_unservable
 from mlpack.runtime.card import Signature
 from mlpack.runtime.protocols.encoding.answers import predictions
 from mlpack.usercode.coverage import find_coverage
 from tests.loading import module_at
-from tests.unit.formats.fitted import inspected
+from tests.unit.formats.fitted import inspected, refuse_unservable
 
 LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader.py", "sklearn_loader_own")
 ROWS = [{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}]

@@ -208,7 +208,7 @@ def test_an_image_of_one_tensor_needs_no_name() -> None:
         ("columns", [[1, 300, "x", True]], "whole number from -128 to 127"),
         ("columns", [[1, 3, "x", 2]], "true or false"),
         ("columns", [[1, 3, "x", True], [1, 3, 5, True]], 'row 1, column "t"'),
-        ("text", [5], "a string or null"),
+        ("text", [5], 'a string, {"b64": "..."} for bytes, or null'),
         ("text", ["a", {"text": "b"}], "row of the same kind"),
         ("text", [["a", "b"]], "a list of 1 values"),
         ("image", [[[[1]], [[2]]]], "lists of 1 values"),
@@ -235,3 +235,17 @@ def test_long_values_are_cut_in_messages() -> None:
         Rows(LAYOUTS["matrix"], 10).decode([["x" * 10_000, 1, 2]])
     assert len(caught.value.message) < 200
     assert len(caught.value.detail["problems"]) == 1
+
+
+def test_bytes_in_rows() -> None:
+    """`{"b64": ...}` is a value of texts: text where it is UTF-8, else bytes, in a record, a list and alone."""
+    image = signature("tensors", ("image", "BYTES", (-1,)))
+    marked = [{"b64": "/9j/"}, {"b64": "aGk="}]
+    for rows in ([{"image": one} for one in marked], [[one] for one in marked], marked):
+        arrays, _ = Rows(image, 10).decode(rows)
+        assert arrays["image"].tolist() == [b"\xff\xd8\xff", "hi"]
+    for wrong in ({"b64": "no base64"}, {"b64": 5}, {"b64": "aGk=", "more": 1}):
+        with pytest.raises(BadInputError):
+            Rows(image, 10).decode([wrong])
+    named = signature("tensors", ("b64", "BYTES", (-1,)))
+    assert Rows(named, 10).decode([{"b64": "aGk="}])[0]["b64"].tolist() == ["aGk="]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +10,13 @@ from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.artifacts.notice import Notice, no_signature, notices
+from mlpack.artifacts.row_sizes import image_size, with_sizes
 from mlpack.formats.base import SCALED_TOGETHER, Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
+    SIZES_GUESSED,
     columns_of_rows,
     inputs_of_rows,
     lengths_open,
@@ -33,6 +36,7 @@ from mlpack.readers.pickles.values import Instance
 _SCALARS = {"int": "INT64", "float": "FP64", "bool": "BOOL", "str": "BYTES", "number": "FP64"}
 _LISTS = {f"List[{name}]": dtype for name, dtype in _SCALARS.items()}
 _TEXTS = "List[str]"
+_LONGEST_METADATA = 64 * 1024
 _OWN = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
 
 
@@ -120,6 +124,7 @@ class _Forward:
             groups[one.name].to_json() if one.name in groups else {"name": one.name, "kind": _kind(one)} for one in used
         ]
         signature = signature_of(inputs, outputs, columns=columns_of_rows(self.artifact.sample, inputs))
+        signature = with_sizes(signature, image_size(self._metadata()))
         if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
             self.warnings.append(SCALED_TOGETHER)
             signature = replace(signature, batch="one")
@@ -135,6 +140,14 @@ class _Forward:
         return (
             one.type in _LISTS and not any(isinstance(row, list) for row in rows) and (bool(rows) or one.type == _TEXTS)
         )
+
+    def _metadata(self) -> Mapping[str, Any]:
+        """What the exporter wrote beside the code (Ultralytics: `imgsz`, `stride`); {} if it is not JSON."""
+        try:
+            found = json.loads(self.archive.text("extra/config.txt", _LONGEST_METADATA))
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _used(self, given: Sequence[Argument]) -> list[Argument]:
         """The arguments in a request: the required ones, and those in the user's sample rows."""
@@ -208,6 +221,8 @@ class _Forward:
                     )
             elif name not in sampled and by_code is spec:
                 self.warnings.append(f"{name}: its shape and its type (FP32 or INT64) are those of the first layer.")
+                if any(axis == -1 for axis in spec.shape[2:]):
+                    self.warnings.append(SIZES_GUESSED)
             found.append(spec)
         return tuple(found)
 

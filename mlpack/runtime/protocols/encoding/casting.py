@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from itertools import islice
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _FLOATS: Dict[str, Any] = {"FP16": np.float16, "FP32": np.float32, "FP64": np.fl
 _FEW = 64  # values
 _NUMBERS = {float, int}
 NUMBERS_OR_NULL = {float, int, type(None)}
-_TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what a contract made of {"b64": ...}
+_TEXT_OR_NULL = {str, bytes, type(None)}  # bytes: no JSON value, but what {"b64": ...} stands for
 
 
 class Misfit(NamedTuple):
@@ -131,11 +132,29 @@ def _booleans(values: Sequence[Any], types: Set[type], _dtype: str) -> Any:
 
 
 def _texts(values: Sequence[Any], types: Set[type], _dtype: str) -> Any:
+    if dict in types:
+        values = [from_marked(value) if type(value) is dict else value for value in values]
+        types = set(map(type, values))
     if not types <= _TEXT_OR_NULL:
         return None
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def from_marked(value: Dict[str, Any]) -> Union[str, bytes, Dict[str, Any]]:
+    """What `{"b64": ...}` stands for: a text where it is UTF-8, else bytes; any other object as it is."""
+    text = value.get("b64")
+    if len(value) != 1 or type(text) is not str:
+        return value
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return value
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
 
 
 def _bound(
@@ -161,8 +180,9 @@ def expectation(dtype: str, rules: Rules = STRICT) -> str:
         return f"a whole number from {bounds.min} to {bounds.max} ({dtype})"
     if dtype == "BOOL":
         return "true or false (BOOL)"
-    forms = ["a string", *(["a whole number"] if rules.whole_as_text else []), *(["null"] if rules.null else [])]
-    return f"{', '.join(forms[:-1])} or {forms[-1]} (BYTES)" if len(forms) > 1 else "a string (BYTES)"
+    forms = ["a string", '{"b64": "..."} for bytes']
+    forms += [*(["a whole number"] if rules.whole_as_text else []), *(["null"] if rules.null else [])]
+    return f"{', '.join(forms[:-1])}{',' if len(forms) > 2 else ''} or {forms[-1]} (BYTES)"
 
 
 def shown(value: Any) -> str:

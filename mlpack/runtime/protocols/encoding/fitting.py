@@ -9,9 +9,11 @@ import numpy as np
 from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
-from .casting import Rules, expectation, shown, shown_counts
+from .casting import CastError, Rules, expectation, shown, shown_counts
+from .dates import cast_dates
 from .names import ColumnNames
-from .rows import rules_of
+from .objects import read_objects
+from .rows import as_they_are, rules_of
 from .tensors import one_element
 
 NUMPY: Dict[str, Any] = {
@@ -50,8 +52,10 @@ def fit(signature: Signature, tensors: Arrays, max_rows: int) -> Tuple[Arrays, i
             f"{rows} rows are more than {max_rows}; send them in several requests",
             detail={"rows": rows, "max_rows": max_rows},
         )
+    if signature.objects:
+        return {signature.inputs[0].name: as_they_are(read_objects(_single(signature, tensors)))}, rows
     if signature.raw and all(spec.name in signature.raw for spec in signature.inputs):
-        return {signature.inputs[0].name: _listed(_single(signature, tensors))}, rows
+        return {signature.inputs[0].name: as_they_are(_single(signature, tensors).tolist())}, rows
     layout = {"matrix": _matrix, "columns": _columns}.get(signature.layout, _tensors)
     return layout(signature, tensors), rows
 
@@ -135,6 +139,10 @@ def _cast(array: Array, spec: TensorSpec, signature: Signature) -> Array:
     if len(spec.shape) == 1 and array.ndim != 1:
         raise BadInputError(f"tensor {shown(spec.name)}: expected shape [-1] or [-1, 1], got {list(array.shape)}")
     rules = rules_of(signature, spec)
+    if spec.name in signature.dates:
+        if array.dtype != object:
+            raise _misfit(array, spec)
+        return _dates(array, spec, signature.dates[spec.name])
     if spec.dtype == "BYTES":
         return _texts(array, spec, rules)
     kind = np.dtype(NUMPY[spec.dtype])
@@ -162,6 +170,16 @@ def _texts(array: Array, spec: TensorSpec, rules: Rules) -> Array:
     return array
 
 
+def _dates(array: Array, spec: TensorSpec, zone: str) -> Array:
+    try:
+        return cast_dates(array.tolist(), zone)
+    except CastError as error:
+        misfit = error.misfits[0]
+        raise BadInputError(
+            f"tensor {shown(spec.name)} at [{misfit.place}]: expected {misfit.expected}, got {misfit.got}"
+        ) from error
+
+
 def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:
     bounds = np.iinfo(kind)
     if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.floor(array)).all()):
@@ -173,11 +191,3 @@ def _whole(array: Array, kind: Any, spec: TensorSpec) -> Array:
 
 def _misfit(array: Array, spec: TensorSpec) -> BadInputError:
     return BadInputError(f"tensor {shown(spec.name)}: expected {spec.dtype}, got {dtype_name(array)}")
-
-
-def _listed(array: Array) -> Array:
-    """One row each, as plain values, for code that takes rows as they are."""
-    table = np.empty(len(array), dtype=object)
-    for place, row in enumerate(array.tolist()):
-        table[place] = row
-    return table

@@ -13,7 +13,9 @@ from ...card import Signature, TensorSpec
 from ...errors import BadInputError, TooManyRowsError
 from ...models.predictor import Array, Arrays
 from .casting import NUMBERS_OR_NULL, CastError, Rules, cast, expectation, shown
+from .dates import cast_dates, date_expectation
 from .names import ColumnNames, Matched
+from .objects import EXPECTED, check_objects
 from .tensors import cast_nested
 
 _MOST_PROBLEMS = 5
@@ -31,6 +33,8 @@ class Rows:
         self.max_rows = max_rows
         self.inputs = signature.inputs
         self._rules = {spec.name: rules_of(signature, spec, infinite=infinite) for spec in signature.inputs}
+        self._dates = signature.dates
+        self._objects = signature.objects
         self.raw = bool(signature.raw) and all(spec.name in signature.raw for spec in signature.inputs)
         self.matrix = signature.layout == "matrix"
         self.flat = self.matrix or all(len(spec.shape) <= 1 for spec in signature.inputs)
@@ -63,7 +67,9 @@ class Rows:
                 detail={"rows": count, "max_rows": self.max_rows},
             )
         if self.raw:
-            return {self.inputs[0].name: _as_they_are(instances)}, count
+            if self._objects:
+                check_objects(instances)
+            return {self.inputs[0].name: as_they_are(instances)}, count
         if count == 1 and self._plain:
             array = self._one_row(instances)
             if array is not None:
@@ -88,14 +94,20 @@ class Rows:
 
     def expected(self) -> Dict[str, Any]:
         """What a row must be, for error messages."""
+        if self._objects:
+            return {"row": EXPECTED}
         if self.raw:
             return {"row": "any JSON value that the model's own code takes"}
         if self.matrix and not self.names:
             many = "numbers of the same count in each row" if self.width is None else f"{self.width} values"
             return {"row": f"a list of {many}", "value": expectation(self.inputs[0].dtype)}
-        wanted = [expectation(spec.dtype, self._rules[spec.name]) for spec in self._column_specs()]
-        columns = [{"name": name, "value": value} for name, value in zip(self.names, wanted)]
+        columns = [{"name": name, "value": self._value(spec)} for name, spec in zip(self.names, self._column_specs())]
         return {"row": "an object with these keys, or a list in this order", "columns": columns}
+
+    def _value(self, spec: TensorSpec) -> str:
+        if spec.name in self._dates:
+            return date_expectation(self._dates[spec.name])
+        return expectation(spec.dtype, self._rules[spec.name])
 
     def _column_specs(self) -> Sequence[Any]:
         return self.inputs if not self.matrix else self.inputs * len(self.names)
@@ -113,9 +125,10 @@ class Rows:
         if kinds == {list}:
             if self.flat or self.width != 1:
                 return self._lists(instances)
-        elif kinds == {dict}:
+        elif kinds == {dict} and not self._hold_bytes(instances):
             return self._records(instances)
-        if self.width == 1 and dict not in kinds and (list not in kinds or not self.flat):
+        single = self.width == 1 and (list not in kinds or not self.flat)
+        if single and (dict not in kinds or self._hold_bytes(instances)):
             return [(value,) for value in instances]
         raise _refusal(_wrong_kinds(instances, named=bool(self.names), bare=self.width == 1))
 
@@ -143,6 +156,11 @@ class Rows:
             raise _refusal(_wrong_names(matches, len(self.names)))
         return [[row[name] for name in match.found.values()] for row, match in zip(instances, matches)]
 
+    def _hold_bytes(self, instances: List[Any]) -> bool:
+        """Whether each object among the rows is `{"b64": ...}`, the only value of its row, and no value by name."""
+        single = not self.matrix and self.width == 1 and self.inputs[0].dtype == "BYTES" and self.names != ("b64",)
+        return single and all(set(row) == {"b64"} for row in instances if type(row) is dict)
+
     def _to_matrix(self, table: Sequence[Sequence[Any]]) -> Array:
         width = len(table[0])
         spec = self.inputs[0]
@@ -161,6 +179,8 @@ class Rows:
         if len(spec.shape) > 1:
             return cast_nested(values, spec, self._rules[spec.name])
         try:
+            if spec.name in self._dates:
+                return cast_dates(values, self._dates[spec.name])
             return cast(values, spec.dtype, self._rules[spec.name])
         except CastError as error:
             problems = [
@@ -182,7 +202,8 @@ def rules_of(signature: Signature, spec: TensorSpec, *, infinite: bool = False) 
     )
 
 
-def _as_they_are(instances: List[Any]) -> Array:
+def as_they_are(instances: List[Any]) -> Array:
+    """One row each in an array of objects, unchanged."""
     array = np.empty(len(instances), dtype=object)
     for place, row in enumerate(instances):
         array[place] = row

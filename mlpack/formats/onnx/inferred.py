@@ -1,0 +1,81 @@
+"""Outputs whose type the file leaves out: onnxruntime finds it from the operators, and so does this."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlpack.formats.onnx.proto import Model, Node
+from mlpack.formats.onnx.values import Value
+
+_FLOAT, _INT64, _STRING = 1, 7, 8  # TensorProto.DataType
+_CLASSIFIERS = frozenset({"LinearClassifier", "TreeEnsembleClassifier", "SVMClassifier"})
+_FLOATS = frozenset({
+    "LinearRegressor", "TreeEnsembleRegressor", "SVMRegressor", "Normalizer", "Scaler", "TfIdfVectorizer", "FeatureVectorizer",
+    "OneHotEncoder",
+})  # fmt: skip
+_PLACES = frozenset({"ArgMax", "ArgMin", "Shape", "Size", "NonZero"})
+_BOOLEANS = frozenset({"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or", "Xor", "IsNaN"})
+_BOOL = 9
+# Operators whose first output has the type of their first input.
+_SAME = frozenset({
+    "Abs", "Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "Conv", "Div", "Dropout", "Elu", "Erf", "Exp",
+    "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "HardSigmoid", "HardSwish", "Identity", "LayerNormalization",
+    "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceMin",
+    "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub",
+    "Sum", "Tanh", "Transpose", "Unsqueeze",
+})  # fmt: skip
+_DOMAINS = ("", "ai.onnx.ml")
+_MOST_STEPS = 1000
+_MAPS = Value(
+    name="", kind="sequence", inner=Value(name="", kind="map", inner=Value(name="", kind="tensor", element=_FLOAT))
+)
+
+
+def typed_outputs(model: Model) -> tuple[Value, ...]:
+    """The graph's outputs; those without a type, or a sequence of an unknown one, by the operator that gives them."""
+    makers = {name: (node, place) for node in model.nodes for place, name in enumerate(node.outputs) if name}
+    inputs = {one.name: one for one in model.inputs}
+    return tuple(_typed(one, makers, inputs) for one in model.outputs)
+
+
+def _typed(value: Value, makers: dict[str, tuple[Node, int]], inputs: dict[str, Value]) -> Value:
+    if value.kind == "tensor" and value.element:
+        return value
+    name = value.name
+    for _ in range(_MOST_STEPS):
+        if name in inputs:
+            return replace(value, kind=inputs[name].kind, element=inputs[name].element)
+        node, place = makers.get(name, (None, 0))
+        if node is None or node.domain not in _DOMAINS:
+            return value
+        if node.op == "ZipMap":
+            return replace(_MAPS, name=value.name) if _is_open(value) else value
+        element, dims = _known(node, place)
+        if element:
+            return replace(value, kind="tensor", element=element, dims=dims) if value.kind == "untyped" else value
+        if node.op not in _SAME or place or not node.inputs:
+            return value
+        name = node.inputs[0]
+    return value
+
+
+def _is_open(value: Value) -> bool:
+    """Whether a value has no type, or one whose inner type is left out."""
+    inner: Value | None = value
+    while inner is not None and inner.kind in ("sequence", "map"):
+        inner = inner.inner
+    return inner is None or inner.kind == "untyped" or not inner.element
+
+
+def _known(node: Node, place: int) -> tuple[int, tuple[int, ...] | None]:
+    """The type and axes of an operator's output; 0 if the operator does not tell the type."""
+    if node.op in _CLASSIFIERS:
+        texts = bool(node.labels) and isinstance(node.labels[0], str)
+        return (_FLOAT, (-1, len(node.labels) or -1)) if place else (_STRING if texts else _INT64, (-1,))
+    if node.op in _FLOATS:
+        return _FLOAT, (-1, -1)
+    if node.op in _PLACES:
+        return _INT64, None
+    if node.op in _BOOLEANS:
+        return _BOOL, None
+    return (node.to or 0, None) if node.op == "Cast" else (0, None)
