@@ -22,7 +22,7 @@ from mlpack.readers.pickles.files import read_pickles
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-SKLEARN_LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader.py"
+SKLEARN_LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader"
 PATIENCE_S = 180  # how long anything may take on a busy machine; nothing is proven by how quick it was
 HELD = "held"  # while the folder has this file, a model that asks for it stays busy
 BUSY = "busy"  # the file that such a model writes when it begins

@@ -30,7 +30,7 @@ PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glo
 ALL = "\n".join(PAGES.values())
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SOURCES = [*sorted((ROOT / "mlpack").rglob("*.py"))]
-LOADER = ROOT / "mlpack" / "formats" / "sklearn" / "loader.py"
+LOADER = ROOT / "mlpack" / "formats" / "lightgbm" / "loader.py"
 # Variables that the tests and benchmarks of this project read, and no user.
 NOT_FOR_USERS = {"MLPACK_TEST_REGISTRY", "MLPACK_TEST_CACHE", "MLPACK_UPDATE_GOLDEN"}
 FENCE = "`" * 3

@@ -17,7 +17,7 @@ from mlpack.errors import UsageError
 from mlpack.pipeline.build import refuse_own_dockerfile
 from tests.unit.locks import make_lock, render_lock
 
-LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
+LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "lightgbm" / "loader.py"
 
 
 @pytest.fixture

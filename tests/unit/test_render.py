@@ -18,7 +18,7 @@ from mlpack.pipeline.render import model_name, slug, write
 from tests.unit.locks import make_lock, render_lock
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "sklearn" / "loader.py"
+LOADER = Path(__file__).parents[2] / "mlpack" / "formats" / "lightgbm" / "loader.py"
 HOSTILE = [
     "name with spaces & ünïcode $(touch x).pkl",
     "-rf.pkl",

@@ -136,7 +136,7 @@ def test_rendered_files_have_lf(tmp_path: Path) -> None:
     for template in (ROOT / "templates").glob("*.j2"):
         (mine / template.name).write_bytes(template.read_bytes().replace(b"\n", b"\r\n"))
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
-    loader = PACKAGE / "formats" / "sklearn" / "loader.py"
+    loader = PACKAGE / "formats" / "lightgbm" / "loader.py"
     lock = make_lock(tmp_path / "model.pkl")
     files = render_lock(lock, loader=loader, templates=mine).files
     assert [file.name for file in files if file.content and b"\r" in file.content] == []

@@ -21,7 +21,7 @@ from mlpack.formats.pytorch.sampled_inputs import (
     signature_of,
 )
 from mlpack.formats.pytorch.tensors import Tensor, mapping, parameters_of, summary, tensor_of
-from mlpack.formats.pytorch.torchscript import floating
+from mlpack.formats.pytorch.torchscript.weights import floating
 from mlpack.readers.pickles.values import Global, Instance
 
 _LAYERS = "torch.nn.modules."

@@ -13,7 +13,7 @@ from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import OPEN, columns_of_rows, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
-from mlpack.formats.pytorch.torchscript import floating
+from mlpack.formats.pytorch.torchscript.weights import floating
 from mlpack.readers.encodings.safetensors import looks_like_safetensors, read_header
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.pickles.contents import detail, kind

@@ -20,7 +20,7 @@ from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_indepe
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.own_classes import own_class_of
-from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement
+from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement, tables_of
 from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
 from mlpack.packages.names import version_key
@@ -38,7 +38,7 @@ class SklearnFormat(Format):
     """
 
     name = "sklearn"
-    loader = Path(__file__).with_name("loader.py")
+    loader = Path(__file__).with_name("loader")
     suffixes = (".skops", ".model", ".mdl")
     pickle_suffixes = MappingProxyType(
         {
@@ -200,7 +200,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
-            tables=self._tables(pandas=inputs.layout == "columns" or (inputs.named and not batchable)),
+            tables=tables_of(self.held, pandas=inputs.layout == "columns" or (inputs.named and not batchable)),
             word=self.word,
         )
         return ModelInfo(
@@ -246,13 +246,6 @@ class _Facts:
         """The recorded version of scikit-learn: the model's own, else the newest of its parts."""
         own = version_of(model.get("_sklearn_version")) if model is not None else None
         return own or next(reversed(self.versions), None)
-
-    def _tables(self, *, pandas: bool) -> set[str]:
-        """The libraries of tables: `pandas` if the model gets one, and those that its steps return (`set_output`)."""
-        configured = [one.get("_sklearn_output_config") for one in self.held]
-        transforms = [one.get("transform") for one in configured if isinstance(one, dict)]
-        returned = {name for name in ("pandas", "polars") if name in transforms}
-        return returned | {"pandas"} if pandas or returned else set()
 
     def _version(self, framework: str, recorded: str | None) -> str | None:
         """The framework's version: recorded, read from a booster's own data, or set by the user."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mlpack.artifacts.model import Requirement
+from mlpack.formats.sklearn.estimators import Estimator
 from mlpack.packages.distributions import Distribution
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
 from mlpack.readers.pickles.values import PickleFile
@@ -102,3 +103,11 @@ def parse_word(framework: str | None) -> tuple[str, str | None]:
         name.strip().lower(), name.strip().lower()
     )
     return canonical, version.strip() or None
+
+
+def tables_of(held: Iterable[Estimator], *, pandas: bool) -> set[str]:
+    """The libraries of tables: `pandas` if the model gets one, and those that its estimators return (`set_output`)."""
+    configured = [one.get("_sklearn_output_config") for one in held]
+    transforms = [one.get("transform") for one in configured if isinstance(one, dict)]
+    returned = {name for name in ("pandas", "polars") if name in transforms}
+    return returned | {"pandas"} if pandas or returned else set()

@@ -31,7 +31,7 @@ from mlpack.runtime.card import Signature
 from tests.loading import module_at
 from tests.unit.formats.fitted import LABELS, X, inspected, refuse_unservable
 
-LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader.py", "sklearn_loader_others")
+LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader", "sklearn_loader_others")
 
 
 @pytest.fixture

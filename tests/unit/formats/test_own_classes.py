@@ -22,7 +22,7 @@ from mlpack.usercode.coverage import find_coverage
 from tests.loading import module_at
 from tests.unit.formats.fitted import inspected, refuse_unservable
 
-LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader.py", "sklearn_loader_own")
+LOADER = module_at(Path(__file__).parents[3] / "mlpack" / "formats" / "sklearn" / "loader", "sklearn_loader_own")
 ROWS = [{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}]
 
 

@@ -23,7 +23,7 @@ from mlpack.formats.pytorch.sampled_inputs import (
     signature_of,
     with_open_axes,
 )
-from mlpack.formats.pytorch.tensors import Tensor, summary, tensor_of
+from mlpack.formats.pytorch.tensors import summary, tensor_of
 from mlpack.formats.pytorch.torchscript.answers import NoRowsError, UnknownOutputsError, outputs_of
 from mlpack.formats.pytorch.torchscript.flow import ByCode, shapes_by_code
 from mlpack.formats.pytorch.torchscript.grouped import Group, group_of
@@ -31,6 +31,7 @@ from mlpack.formats.pytorch.torchscript.interpreter import judge_script
 from mlpack.formats.pytorch.torchscript.script import Argument, Script
 from mlpack.formats.pytorch.torchscript.shapes import UNKNOWN, Flowing
 from mlpack.formats.pytorch.torchscript.traced import traced_inputs
+from mlpack.formats.pytorch.torchscript.weights import constants_of, floating, tensors_in
 from mlpack.readers.pickles.values import Instance
 
 _SCALARS = {"int": "INT64", "float": "FP64", "bool": "BOOL", "str": "BYTES", "number": "FP64"}
@@ -49,8 +50,8 @@ def inspect_script(artifact: Artifact, archive: TorchArchive) -> ModelInfo:
     assert artifact.pickle is not None  # noqa: S101 - the archive was recognised by it
     version = version_of(artifact)
     requirements, _ = requirements_of(version)
-    tensors = dict(_tensors(root))
-    tensors = tensors or {f"CONSTANTS.c{n}": one for n, one in enumerate(map(tensor_of, _constants(archive))) if one}
+    tensors = dict(tensors_in(root))
+    tensors = tensors or {f"CONSTANTS.c{n}": one for n, one in enumerate(map(tensor_of, constants_of(archive))) if one}
     signature = forward.signature()
     judged = judge_script(artifact.pickle, archive, script, artifact.head)
     return ModelInfo(
@@ -302,29 +303,6 @@ def _row(names: list[str]) -> str:
     if len(names) == 1:
         return "a list with a row each ([[5.1, 3.5], ...])"
     return "a list of records (" + "{" + ", ".join(f'"{name}": ...' for name in names) + "})"
-
-
-def _tensors(root: Any, prefix: str = "", depth: int = 0) -> list[tuple[str, Tensor]]:
-    if not isinstance(root, Instance) or depth > 50:
-        return []
-    found: list[tuple[str, Tensor]] = []
-    for name, value in root.attributes().items():
-        if (tensor := tensor_of(value)) is not None:
-            found.append((f"{prefix}{name}", tensor))
-        elif isinstance(value, Instance):
-            found += _tensors(value, f"{prefix}{name}.", depth + 1)
-    return found
-
-
-def _constants(archive: TorchArchive) -> tuple[Any, ...]:
-    held = archive.pickles.get("constants.pkl")
-    return tuple(held) if isinstance(held, tuple | list) else ()
-
-
-def floating(tensors: dict[str, Tensor]) -> str:
-    """The floating dtype of the first weight, for converting the arrays of requests."""
-    first = next((one.dtype for one in tensors.values() if one.dtype in ("FP32", "FP64", "FP16", "BF16")), "FP32")
-    return {"FP64": "float64", "FP16": "float16", "BF16": "bfloat16"}.get(first, "float32")
 
 
 def _plain(qualified: str) -> str:

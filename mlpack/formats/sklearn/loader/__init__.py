@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import json
-import mmap
 import re
 import sys
 import threading
 import warnings
-import zipfile
 from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
-_COMPRESSED = re.compile(rb"\x1f\x8b|x[\x01\x5e\x9c\xda]|BZh|\xfd7zXZ\x00|\]\x00\x00|\x04\x22M\x18|ZF")
-_JOBLIB_MARK = b"ArrayWrapper"  # Numpy..., ND... and ZNDArrayWrapper
+from .reading import read
+
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
 _MOST_PARTS = 20_000  # objects that are looked at for how they want their input
 # What scikit-learn says when a value, not the model, is at fault.
@@ -25,7 +21,7 @@ _VALUE_FAULTS = re.compile(
     r"category not in the training set|does not match any of the expected levels|contains `inf`|Invalid type for cat_feature|"
     r"Negative values|strictly positive|could not convert string to float|unseen categories|unknown label"
 )
-_FAULTS, _THREAD, _STEP = ("CatBoostError", "PatsyError"), threading.local(), re.compile(r"[^.\[\]]+")
+_FAULTS, _THREAD = ("CatBoostError", "PatsyError"), threading.local()
 _FORWARD = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
 
 
@@ -64,7 +60,7 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     """The model in the file; `options["entry"]` picks it from a bundle: a key, or a path such as `models.0` or `models[0]`."""
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
-    found = _pick(_unpickle(path, options.get("trusted"), guard), options.get("entry"))
+    found = read(path, options.get("trusted"), options.get("entry"), guard)
     nameless = bool(options.get("nameless"))
     return Model(found, options.get("categorical") or (), options.get("coded"), nameless=nameless)
 
@@ -131,61 +127,6 @@ def _trust_parameters() -> None:
         _THREAD.told = True
         with contextlib.suppress(TypeError, KeyError, AttributeError):  # before 1.3 nothing was checked
             sys.modules["sklearn"].set_config(skip_parameter_validation=True)
-
-
-def _unpickle(path: str, trusted: Any, guard: Any) -> Any:
-    """What the file holds; `trusted` is there for a skops file, of which the guard lists all types."""
-    if trusted is not None:
-        return _skops(path, guard)
-    with open(path, "rb") as file:  # noqa: PTH123 - a loader stays plain
-        if not _is_joblib(file):
-            return guard.pickle.load(file)
-    joblib = importlib.import_module("joblib")
-    with guard.around("joblib.numpy_pickle", "numpy.lib"):  # object arrays are pickles that numpy reads
-        return joblib.load(path)
-
-
-def _skops(path: str, guard: Any) -> Any:
-    """What a skops file holds; the guard raises when its schema names what the card does not list."""
-    names: List[str] = []
-
-    def note(part: Dict[str, Any]) -> Dict[str, Any]:
-        names.extend([f"{part.get('__module__')}:{part['__class__']}"] if "__class__" in part else ())
-        return part
-
-    with zipfile.ZipFile(path) as archive:
-        if len(set(archive.namelist())) < len(archive.namelist()):
-            raise ValueError("the archive holds two files of the same name")
-        json.loads(archive.read("schema.json"), object_hook=note)
-    guard.check("types", names)
-    guard.check_own(names)
-    trusted = [name.replace(":", ".") for name in guard.listed("types")]
-    return importlib.import_module("skops.io").load(path, trusted=trusted)
-
-
-def _is_joblib(file: Any) -> bool:
-    """Whether joblib wrote the file: plain pickles load several times faster by pickle itself."""
-    if _COMPRESSED.match(file.peek(6)):
-        return True
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(_JOBLIB_MARK) >= 0
-
-
-def _pick(found: Any, entry: Any) -> Any:
-    if entry in (None, ""):
-        return found
-    try:
-        return _member(found, entry)
-    except (KeyError, IndexError, TypeError, ValueError):
-        for step in _STEP.findall(str(entry)):
-            found = _member(found, step.strip("'\""))
-        return found
-
-
-def _member(found: Any, key: Any) -> Any:
-    if isinstance(found, (Mapping, list, tuple)):
-        return found[key] if isinstance(found, Mapping) and key in found else found[int(key)]
-    return getattr(found, str(key))
 
 
 def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
