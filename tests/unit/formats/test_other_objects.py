@@ -208,6 +208,6 @@ def test_the_reasons_of_one_package_are_one_line(class_of: Any, tmp_path: Path) 
     ended = CliRunner().invoke(app, ["inspect", str(path)])
     lines = [line for line in ended.output.splitlines() if "allowlist" in line]
     assert len(lines) == 1
-    assert "... (10)" in lines[0]
+    assert "and 4 more" in lines[0]
     assert "the package lifelines" in lines[0]
     assert "--include" not in lines[0]

@@ -180,8 +180,10 @@ def expectation(dtype: str, rules: Rules = STRICT) -> str:
         return f"a whole number from {bounds.min} to {bounds.max} ({dtype})"
     if dtype == "BOOL":
         return "true or false (BOOL)"
-    forms = ["a string", '{"b64": "..."} for bytes']
+    forms = ["a string", *([] if rules.booleans else ['{"b64": "..."} for bytes'])]
     forms += [*(["a whole number"] if rules.whole_as_text else []), *(["null"] if rules.null else [])]
+    if len(forms) == 1:
+        return "a string (BYTES)"
     return f"{', '.join(forms[:-1])}{',' if len(forms) > 2 else ''} or {forms[-1]} (BYTES)"
 
 
