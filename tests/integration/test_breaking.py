@@ -130,7 +130,7 @@ def broken(iris: Packed, engine: DockerEngine, bundle_of: MakeBundle, fresh_name
     def make(name: str, *, loader: str = "", serve: str = "", model: bytes = b"") -> str:
         files, steps = [], [f"FROM {iris.built['tags'][0]}", "USER 0:0"]
         if loader:
-            steps.append("RUN mv /app/loader.py /app/sound.py\nCOPY loader.py /app/")
+            steps.append("RUN mv /app/loader /app/sound\nCOPY loader.py /app/")
             files.append(BundleFile.of_bytes("loader.py", (LOADER + loader).encode()))
         if serve:
             steps.append(
