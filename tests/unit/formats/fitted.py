@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.decomposition import PCA
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401 - for `all_estimators`
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import all_estimators
 
@@ -40,6 +41,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "n_iter": 1,
         "cv": 2,
     },
+    "HalvingGridSearchCV": {"estimator": LogisticRegression(), "param_grid": {"C": [1.0, 2.0]}, "cv": 2},
+    "HalvingRandomSearchCV": {"estimator": LogisticRegression(), "param_distributions": {"C": [1.0, 2.0]}, "cv": 2},
     "StackingClassifier": {"estimators": [("a", LogisticRegression()), ("b", LogisticRegression(C=2.0))], "cv": 2},
     "VotingClassifier": {"estimators": [("a", LogisticRegression()), ("b", LogisticRegression(C=2.0))]},
     "StackingRegressor": {"estimators": [("a", Ridge()), ("b", Ridge(2.0))], "cv": 2},
