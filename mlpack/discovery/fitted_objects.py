@@ -66,10 +66,7 @@ def fitted_object(artifact: Artifact) -> ModelInfo | None:
     key, value = next(iter(found.items()))
     distribution = DISTRIBUTIONS[value.class_name.partition(".")[0]]
     place = "model" if key is None else f"model[{key!a}]"
-    use = next(
-        (use for begins, use in _USES if value.class_name.startswith(begins)),
-        Use(expression=f"{{}}.predict({_TABLE}).tolist()"),
-    )
+    use = next((use for begins, use in _USES if value.class_name.startswith(begins)), _OTHER)
     requirements, missing = packages_in((artifact.path,))
     name = artifact.name
     return ModelInfo(

@@ -17,9 +17,8 @@ from mlpack.engines.base import Builder, Engine, Limits
 from mlpack.errors import CheckFailedError, ImageTooLargeError, TagConflictError, UsageError
 
 _LEAST_MEMORY = 2 * 1024**3  # as `mlpack test`
-_MEMORY_PER_BYTE = (
-    5  # of the files in the bundle: a model in memory, once more while it is loaded, and room for its library
-)
+# Of the files in the bundle: a model in memory, once more while it is loaded, and room for its library.
+_MEMORY_PER_BYTE = 5
 _NO_OUTPUTS = "/tmp/outputs"  # noqa: S108 - a folder in the container; the check writes no files
 
 
