@@ -35,9 +35,13 @@ def diagnose(log: str) -> Diagnosis | None:
     return None
 
 
-def unverified(ready: Mapping[str, Any]) -> Diagnosis | None:
-    """The failure of a service whose answer to `/ready` says that its model has answered no row; None if it has."""
-    if ready.get("verified") is not False:
+def unverified(answer: str) -> Diagnosis | None:
+    """The failure of a service whose answer to `/ready` says that its model has answered no row; None if it does not."""
+    try:
+        ready = json.loads(answer)
+    except ValueError:  # the readiness of a server of others, which may have any form
+        return None
+    if not isinstance(ready, dict) or ready.get("verified") is not False:
         return None
     reason = str(ready.get("reason") or "the model has answered no row")
     return Diagnosis(reason=f"it serves, but no answer was seen: {reason}", hint=_SAMPLE)
@@ -69,12 +73,6 @@ def _hint(facts: Mapping[str, Any]) -> str:
         return f"See {facts['at']}."
     if failure in ("sample", "card"):
         return "Are the rows of the sample as in training? `--sample rows.csv` or `sample:` in mlpack.yaml."
-    if failure == "load" and exception in (
-        "AttributeError",
-        "TypeError",
-        "ValueError",
-        "KeyError",
-        "ModuleNotFoundError",
-    ):
+    if failure == "load" and exception in ("AttributeError", "TypeError", "ValueError", "KeyError"):
         return "If the file was saved with another version of its framework, name that: `--framework NAME==VERSION`."
     return ""

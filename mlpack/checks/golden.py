@@ -132,17 +132,12 @@ def _send(client: Client, golden: GoldenRequest | None) -> _Failure | None:
     if answer.status != 200:
         text = f"{answer.status} {' '.join(answer.text.split())[:300]}".rstrip()
         return _Failure(text=text, temporary=answer.status in _TEMPORARY)
-    text = _problem_with_ready(answer) if golden is None else _problem_with_answer(answer, golden)
+    if golden is None:
+        problem = unverified(answer.text)
+        text = "" if problem is None else f"{problem.reason}. {problem.hint}"
+    else:
+        text = _problem_with_answer(answer, golden)
     return _Failure(text=text) if text else None
-
-
-def _problem_with_ready(answer: Answer) -> str:
-    try:
-        found = answer.json()
-    except ValueError:  # a server of others, whose readiness has a form of its own
-        return ""
-    problem = unverified(found) if isinstance(found, dict) else None
-    return "" if problem is None else f"{problem.reason}. {problem.hint}"
 
 
 def _problem_with_answer(answer: Answer, golden: GoldenRequest) -> str:

@@ -126,18 +126,18 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
         else:
             if answer.status == 200:
                 measured["cold_start_ms"] = round((time.perf_counter() - began) * 1000, 1)
-                if (problem := unverified(answer.json())) is not None:
+                if (problem := unverified(answer.text)) is not None:
                     raise FailedCheckError(problem.reason, hint=problem.hint)
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"
         if not running.alive():
-            raise exited_early(running)
+            raise _exited_early(running)
         time.sleep(pause)
         pause = min(pause * 1.3, 0.25)
     raise FailedCheckError(f"not ready after {limit_s:.0f} s: {seen}")
 
 
-def exited_early(running: Running) -> FailedCheckError:
+def _exited_early(running: Running) -> FailedCheckError:
     """The failure of a service that ended before it was ready, with the reason in its log and the hint for it."""
     ended = running.stop(grace_s=0)
     found = None if ended.oom_killed else diagnose(running.logs())

@@ -214,10 +214,10 @@ class Line:
                 use_cache=self.options.use_cache, on_progress=on_progress,
             )  # fmt: skip
         self.tools.workspace.note_built(image, config=self.config.file, model=bundle.lock.info.path.resolve())
-        note_build(bundle, self.tools, self.options.command)
         refuse_large(image, self.config.build.max_bytes)
         if not (image.cached and self.tools.workspace.has_receipt(image.id)):
             check_sample(image, bundle, engine=self.tools.engine, progress=self.tools.reporter.progress)
+        note_build(bundle, self.tools, self.options.command)
         return image
 
     def _verify(self, image: Image) -> Verified | Unverified:

@@ -108,3 +108,15 @@ def test_every_contract_is_there(iris: Server) -> None:
     assert len({one["operationId"] for one in operations}) == len(operations)
     assert all(one["summary"] for one in operations)
     assert len(json.dumps(document)) < 200_000
+
+
+def test_a_signature_may_be_named(iris: Server) -> None:
+    """TensorFlow Serving's `signature_name` is any signature that takes these rows, or its word for the default."""
+    document = document_of(iris)
+    schema = document["paths"]["/v1/models/{model}:predict"]["post"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
+    for name in ("predict", "predict_proba", "serving_default", "", None):
+        body = {"instances": [[5.1, 3.5, 1.4, 0.2]], "signature_name": name}
+        holds(document, schema, body)
+        assert iris.request("POST", "/v1/models/test:predict", body).status == 200

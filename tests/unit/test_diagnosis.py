@@ -54,9 +54,9 @@ def test_a_log_without_a_failure_has_no_diagnosis() -> None:
 
 def test_a_ready_service_may_have_answered_nothing() -> None:
     """A server of others says nothing of it."""
-    assert unverified({"ready": True}) is None
-    assert unverified({"ready": True, "verified": True}) is None
-    found = unverified({"ready": True, "verified": False, "reason": "predict failed"})
+    for answer in ("OK", "", "[false]", '{"ready": true}', '{"ready": true, "verified": true}'):
+        assert unverified(answer) is None
+    found = unverified('{"ready": true, "verified": false, "reason": "predict failed"}')
     assert found is not None
     assert "predict failed" in found.reason
     assert "--sample" in found.hint

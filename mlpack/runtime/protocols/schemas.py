@@ -99,6 +99,11 @@ def bodies_schema(
     return any_of(found)
 
 
+def default_names(signatures: Tuple[Signature, ...]) -> List[str]:
+    """The signatures that take the same rows as the default one."""
+    return [one.name for one in _alike(signatures)[0]]
+
+
 def method_query(signatures: Tuple[Signature, ...]) -> Dict[str, Schema]:
     """The parameter `method` of the query, where all signatures take the same rows."""
     return {"method": {"enum": [one.name for one in signatures]}} if len(_alike(signatures)) == 1 else {}

@@ -23,6 +23,7 @@ from .schemas import (
     array,
     bodies_schema,
     columns_schema,
+    default_names,
     predictions_schema,
     record,
     rows_schema,
@@ -80,7 +81,7 @@ class TfServing:
                     "instances": rows_schema(one, model.max_rows),
                     "inputs": any_of([rows_schema(one, model.max_rows), columns_schema(one, model.max_rows)]),
                 },
-                known={"signature_name": {"enum": ["", _DEFAULT, None]}},
+                known={"signature_name": {"enum": [None, "", _DEFAULT, *default_names(signatures)]}},
             ),
             model.example(signatures[0]),
         )._replace(versions=("0", _number(model.version)))  # 0: the newest
