@@ -21,6 +21,13 @@ _MOST_COMMANDS = 100
 _LONGEST_BODY = 4096  # in a command line that people copy
 
 
+def cache_dir() -> Path:
+    """The folder for cached lockfiles and environments: MLPACK_CACHE, else `mlpack` in the user's cache folder."""
+    named = os.environ.get("MLPACK_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME")
+    return Path(named) if named else (Path(home) if home else Path.home() / ".cache") / "mlpack"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Built:
     """The image that was built last: its id and tags, and the mlpack.yaml of the build, if there was one."""

@@ -35,13 +35,6 @@ def load_config_for(
     return load_config(None if file is None else file.resolve(), overrides={**(overrides or {}), **named})
 
 
-def cache_dir() -> Path:
-    """The folder for cached lockfiles and environments: MLPACK_CACHE, else `mlpack` in the user's cache folder."""
-    named = os.environ.get("MLPACK_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME")
-    return Path(named) if named else (Path(home) if home else Path.home() / ".cache") / "mlpack"
-
-
 def package_settings(config: Config, folder: Path) -> PackageSettings:
     """The sources of packages: the user's pip and uv settings, and the CA bundle in mlpack.yaml."""
     settings = read_settings(os.environ, folder)

@@ -13,13 +13,13 @@ from mlpack.cli.command_line import command_line
 from mlpack.cli.engine_choice import connect_engine, no_images
 from mlpack.cli.output.console import Console
 from mlpack.cli.output.reporter import ConsoleReporter
-from mlpack.cli.settings import cache_dir, load_config_for, package_settings
+from mlpack.cli.settings import load_config_for, package_settings
 from mlpack.config import Config
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.line import Line
 from mlpack.pipeline.tools import Options, Reporter, Tools
 from mlpack.plugins import load, names
-from mlpack.workspace import Workspace
+from mlpack.workspace import Workspace, cache_dir
 
 if TYPE_CHECKING:
     from mlpack.registries.destinations import Destination

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpack.artifacts import labels
 from mlpack.engines.docker import DockerEngine
 from tests.extra import few
 from tests.integration.cli import MLPACK, TRACEBACK, told
@@ -235,16 +236,23 @@ def test_a_killed_command_is_not_in_the_way(
     (folder / "mlpack.yaml").write_text("model: model.pkl\n")
     built = told("build", "--name", name, cwd=folder, env=cache)
     assert built["id"]
-    before = containers_of(engine, built["id"])
-    with started("test", built["id"], cwd=folder) as command:
-        command.comes_to(lambda: containers_of(engine, built["id"]) - before)
-        command.kill()
-    try:
-        assert told("test", built["id"], cwd=folder)["ok"] is True
-        assert iris.image
-    finally:
-        for left in containers_of(engine, built["id"]):
-            engine._client.remove_container(left, force=True)
+    assert iris.image
+
+
+def test_containers_of_a_killed_command_are_removed(here: Path, iris: Packed, engine: DockerEngine) -> None:
+    """The next command that starts a container removes them; those of a command that still runs stay."""
+    cache = {"MLPACK_CACHE": str(here / "cache")}
+    with started("run", iris.image, "--port", "0", cwd=here, env=cache) as alive:
+        alive.comes_to(lambda: owned(engine, here / "cache"))
+        kept = owned(engine, here / "cache")
+        with started("test", iris.image, cwd=here, env=cache) as killed:
+            killed.comes_to(lambda: owned(engine, here / "cache") - kept)
+            killed.kill()
+        assert owned(engine, here / "cache") > kept
+        assert told("test", iris.image, cwd=here, env=cache)["ok"] is True
+        assert owned(engine, here / "cache") == kept
+        alive.end(signal.SIGINT)
+    assert not list((here / "cache" / "owners").iterdir())
 
 
 # two at once ----------------------------------------------------------------------------------------
@@ -274,6 +282,12 @@ def test_two_builds_in_one_folder(tmp_path: Path, iris: Packed, engine: DockerEn
 
 
 # helpers --------------------------------------------------------------------------------------------
+
+
+def owned(engine: DockerEngine, cache: Path) -> set[str]:
+    """The running containers of the commands that use this cache folder."""
+    labelled = engine._client.containers(filters={"label": labels.OWNER})
+    return {entry["Id"] for entry in labelled if (cache / "owners" / entry["Labels"][labels.OWNER]).exists()}
 
 
 @contextmanager

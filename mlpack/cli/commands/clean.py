@@ -10,7 +10,7 @@ import typer
 from mlpack.cli.options import AsJson, Engine
 from mlpack.cli.output.console import Console
 from mlpack.shown import human_size
-from mlpack.workspace import FOLDER
+from mlpack.workspace import FOLDER, cache_dir
 
 
 def clean(
@@ -47,7 +47,6 @@ def clean(
     mlpack clean --images --yes
     mlpack clean churn mlpack-model
     """
-    from mlpack.cli.settings import cache_dir
     from mlpack.cli.wiring import make_line
     from mlpack.engines.process.runner import SHARED_CACHE
     from mlpack.errors import UsageError

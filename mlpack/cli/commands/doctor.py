@@ -15,10 +15,10 @@ def doctor(engine: EngineOrProcess = None, json: AsJson = False) -> int:
     mlpack doctor
     mlpack doctor --json
     """
-    from mlpack.cli.settings import cache_dir
     from mlpack.cli.wiring import make_line
     from mlpack.errors import EngineError
     from mlpack.maintenance.diagnosis import diagnose
+    from mlpack.workspace import cache_dir
 
     console = Console(json=json)
     line = make_line(console=console, engine=engine, local="run")

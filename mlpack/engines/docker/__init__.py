@@ -24,6 +24,7 @@ from mlpack.engines.docker.client import Client, engine_errors, engine_facts, op
 from mlpack.engines.docker.containers import DockerRunning, run_container
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
 from mlpack.engines.docker.images import find_image, list_images, read_card
+from mlpack.engines.docker.owners import remove_abandoned
 from mlpack.errors import ImageNotFoundError
 from mlpack.registries.credentials import Login, registry_header
 
@@ -49,6 +50,7 @@ class DockerEngine:
         self._lock = threading.RLock()
         self._opened: tuple[Address, Client] | None = None
         self._facts: EngineFacts | None = None
+        self._swept = False
 
     @classmethod
     def connect(cls, environ: Mapping[str, str] = os.environ, *, classic: bool = False) -> Self:
@@ -193,6 +195,7 @@ class DockerEngine:
         the service uses the network of the engine's machine. With a remote engine, the port is open on all addresses of that
         machine. Raises EngineError (port in use, no start), ImageNotFoundError.
         """
+        self._sweep()
         with run_container(
             self._client,
             self.address,
@@ -212,6 +215,7 @@ class DockerEngine:
         """Run a container to its end, without a network, and return the files below its folder `outputs`: see Runner.job."""
         from mlpack.engines.docker.jobs import run_job
 
+        self._sweep()
         return run_job(
             self._client,
             self.address,
@@ -249,6 +253,12 @@ class DockerEngine:
                 address = find_address(self._environ)
                 self._opened = (address, open_client(address))
             return self._opened
+
+    def _sweep(self) -> None:
+        """Remove what killed commands left running, once."""
+        if not self._swept:
+            self._swept = True
+            remove_abandoned(self._client)
 
     def _root(self, facts: EngineFacts) -> Path | None:
         """Where the engine keeps its images, None when it is elsewhere."""

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlpack.artifacts import labels
 from mlpack.artifacts.image import Image
 from mlpack.engines.base import Exit, Limits, Stats
 from mlpack.engines.docker.address import Address
 from mlpack.engines.docker.client import Client, engine_errors, explanation
 from mlpack.engines.docker.memory import PeakMemory
+from mlpack.engines.docker.owners import container_labels
 from mlpack.errors import EngineError, ImageNotFoundError
 
 _SETTLED_S = 3.0  # within this time, an abandoned request to the engine has taken effect
@@ -98,7 +98,7 @@ def run_container(
                 environment={**env, "PORT": str(port)},
                 user=limits.user or None,
                 ports=None if host_network else [port],
-                labels={labels.RUN: name},
+                labels=container_labels(name),
                 host_config=_host_config(client, address, limits, port, host_port, host_network=host_network),
                 # A model makes no requests: it must not get the proxy of Docker's configuration, which may contain a password.
                 use_config_proxy=False,
@@ -142,7 +142,7 @@ def stopped_container(
                 entrypoint=list(command),
                 command=[],
                 user=limits.user or None,
-                labels={labels.RUN: name},
+                labels=container_labels(name),
                 healthcheck={"test": ["NONE"]},
                 host_config=config,
                 use_config_proxy=False,
@@ -162,7 +162,7 @@ def unstarted(client: Client, image_id: str) -> Iterator[str]:
     name, known = f"mlpack-{uuid.uuid4().hex[:12]}", False
     try:
         made = client.create_container(
-            image_id, name=name, command=["-"], labels={labels.RUN: name}, use_config_proxy=False
+            image_id, name=name, command=["-"], labels=container_labels(name), use_config_proxy=False
         )
         known = True
         yield made["Id"]
