@@ -54,6 +54,10 @@ class App:
                 ServeError("the server failed on this request", detail={"request_id": request.id}), request
             )
 
+    def refusal(self, error: ServeError) -> Response:
+        """The response to bytes that are no request; it is in the form of the first contract."""
+        return self._router.error_writer("")(error)
+
     def failed(self, request: Request, error: BaseException) -> None:
         """Log a fault of the server itself: a handler that raised, or a response that broke off."""
         request.error = ServeError.code

@@ -250,8 +250,18 @@ def test_trailers_are_no_headers(iris: Server) -> None:
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
 def test_what_is_no_request_is_400(iris: Server, garbage: bytes) -> None:
-    """TLS on a plain port, text, a version that is none: a bare 400 and the end."""
+    """TLS on a plain port, text, a version that is none: 400 and the end."""
     with connected(iris) as client:
         client.sendall(garbage)
         client.shutdown(socket.SHUT_WR)
         assert heard(client).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_unknown_method_is_501(iris: Server) -> None:
+    """With an error in the service's own form, which names the method."""
+    with connected(iris) as client:
+        client.sendall(b"BREW /predict HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, _, body = heard(client).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 501 Not Implemented\r\ncontent-type: application/json\r\n")
+    error = json.loads(body)["error"]
+    assert (error["code"], "BREW" in error["message"]) == ("bad_request", True)

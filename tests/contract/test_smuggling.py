@@ -84,7 +84,7 @@ def test_trailers_have_an_end(iris: Server) -> None:
             with contextlib.suppress(BlockingIOError):
                 said = client.recv(65536)
                 if said:
-                    # 400 in the contract's own form where the head came in a packet before the trailers, else a bare 431
+                    # 400 where the head came in a packet before the trailers, else 431
                     assert said.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
                     break
             client.setblocking(True)

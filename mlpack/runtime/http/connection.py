@@ -10,11 +10,11 @@ import struct
 from collections import deque
 from typing import Any, Deque, Optional
 
-from ..errors import BodiesFullError, ClientGoneError, RequestError
+from ..errors import BodiesFullError, ClientGoneError, RequestError, ServeError, SlowBodyError
 from .body_budget import EXCHANGE_SIZE, HEADS_RESERVE
 from .exchange import Exchange, Serving
 from .messages import Head, Request
-from .parser import Parser, RefusedError
+from .parser import Parser
 
 _MOST_QUEUED = 16  # requests that a client may send ahead of their answers
 _MOST_REMEMBERED = 4096  # bytes of a head that is remembered
@@ -22,7 +22,7 @@ _HEAD_S = 20.0  # from a request's first byte to the end of its headers
 _IDLE_S = 620.0  # longer than load balancers keep idle connections, so that they close first
 _NO_HEAD = Head("-", "", b"", {}, "", expects=False)
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: closing sends RST
-_RETRY = b"retry-after: 1\r\n"
+_NO_ROOM = "the requests of other clients take all the memory for bodies; try again in a moment"
 _STUCK_S = 60.0  # without progress of a client that reads its response
 # after a response to a body that has not come whole: closing at once could destroy the response on its way
 _LINGER_S = 2.0
@@ -46,7 +46,7 @@ class Connection(asyncio.Protocol):
         self._drained: Optional[asyncio.Future[None]] = None  # for the one that waits until the client reads again
         self._unsent = 0  # bytes that the client had not taken when last looked at
         self._lingering = False
-        self._refusal = 0  # the status for bytes that are no request; nothing after them is read
+        self._refusal: Optional[ServeError] = None  # of bytes that are no request; nothing after them is read
         self._since = serving.now  # when the last wait for the client began
         self.exchange: Optional[Exchange] = None  # the request that is being answered
 
@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
-        if self._lingering or self._refusal:
+        if self._lingering or self._refusal is not None:
             return
         parser = self._parser
         fresh = self.exchange is None and self._incoming is None and not self._queued and not parser.in_head
@@ -68,9 +68,9 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         try:
             parser.feed(data)
-        except RefusedError as refused:
+        except ServeError as error:
             if not self._has_ended():
-                self._refuse(refused.status)
+                self._refuse(error)
             return
         if self._has_ended():
             return
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
             self._held += len(data)
             self._serving.budget.free -= len(data)
             if self._serving.budget.free + HEADS_RESERVE < 0:
-                self._refuse(503)
+                self._refuse(BodiesFullError(_NO_ROOM))
 
     def eof_received(self) -> None:
         """The client sends no more: it counts as gone."""
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._release_head()
         size += EXCHANGE_SIZE
         if size > self._serving.budget.free + HEADS_RESERVE:
-            raise RefusedError(503)
+            raise BodiesFullError(_NO_ROOM)
         self._head = head
         exchange = Exchange(self, self._serving, Request(head), keep_alive=keep_alive, body=None, size=size)
         self._incoming = exchange
@@ -177,10 +177,10 @@ class Connection(asyncio.Protocol):
         if not (exchange.keep_alive and exchange.answered):
             self._transport.close()
             return
-        if not self._reading and len(self._queued) < _MOST_QUEUED and not self._refusal:
+        if not self._reading and len(self._queued) < _MOST_QUEUED and self._refusal is None:
             self.resume()
-        if self._refusal and not self._queued:
-            self._send_refusal()
+        if self._refusal is not None and not self._queued:
+            self._send_refusal(self._refusal)
         elif self._queued:  # not at once: a client that sends many requests in one piece takes turns with others
             self._serving.loop.call_soon(self._begin)
 
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
         elif self._parser.in_head:
             if waited > _HEAD_S:
-                self._refuse(408)
+                self._refuse(SlowBodyError("the headers did not arrive in time"))
         elif self.exchange is None and waited > _IDLE_S:
             self._transport.close()
 
@@ -272,9 +272,9 @@ class Connection(asyncio.Protocol):
             self.exchange = self._queued.popleft()
             self.exchange.begin()
 
-    def _refuse(self, status: int) -> None:
-        """Answer bytes that are no request with a bare status, once all requests before them are answered, and close."""
-        self._refusal = status
+    def _refuse(self, error: ServeError) -> None:
+        """Answer bytes that are no request with an error, once all requests before them are answered, and close."""
+        self._refusal = error
         self._parser.in_head = False
         self._release_head()
         self.pause()
@@ -288,17 +288,23 @@ class Connection(asyncio.Protocol):
         if self._queued:
             self._begin()
         elif self.exchange is None:
-            self._send_refusal()
+            self._send_refusal(error)
 
-    def _send_refusal(self) -> None:
-        status = http.HTTPStatus(self._refusal)
-        busy = status.value == BodiesFullError.status
-        body = status.phrase.encode() + b"\n"
+    def _send_refusal(self, error: ServeError) -> None:
+        response = self._serving.app.refusal(error)
+        body = response.body if isinstance(response.body, bytes) else b""
         self.write(
-            b"HTTP/1.1 %d %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
-            % (status, body[:-1], len(body), _RETRY * busy, body)
+            b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b"
+            % (
+                error.status,
+                http.HTTPStatus(error.status).phrase.encode(),
+                response.media_type,
+                len(body),
+                b"".join(f"{name}: {value}\r\n".encode() for name, value in response.headers.items()),
+                body,
+            )
         )
         self._linger()
         request = Request(_NO_HEAD)
-        request.error = BodiesFullError.code if busy else RequestError.code
-        self._serving.app.answered(request, status.value, len(body), 0.0)
+        request.error = error.code
+        self._serving.app.answered(request, error.status, len(body), 0.0)

@@ -5,11 +5,13 @@ No byte is changed or left out on its way to the C parser: it alone decides wher
 
 from __future__ import annotations
 
+import re
 from typing import Dict, Protocol, Tuple, Union
 from urllib.parse import unquote
 
 import httptools
 
+from ..errors import RequestError, ServeError
 from .messages import Head
 
 MOST_HEAD = 64 * 1024  # bytes of a request that are no body: its line, headers, chunk sizes and extensions, trailers
@@ -19,11 +21,14 @@ _MOST_DIGITS = 18  # of a length, which may begin with zeros
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
-class RefusedError(Exception):
-    """The bytes are no request that this server reads; nothing after them is read either."""
+_REQUEST_LINE = re.compile(rb"[A-Z_-]{1,64} \S+ HTTP/1\.[01]\r\n")
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
+
+class RefusedError(RequestError):
+    """The bytes are no request that this server reads; nothing after them is read either. `status` is that of the response."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -54,22 +59,25 @@ class Parser:
         self._headers: Dict[bytes, bytes] = {}
         self._size = 0  # of the head and the trailers that have been read
         self._beside = 0  # bytes that are no body, since the end of the last request
-        self._status = 0  # with which a callback refuses the request
+        self._first = True  # no request before has ended in the bytes that are being read
         self._framing = b""  # of a request that offers another protocol, until its body is read
 
     def feed(self, data: bytes) -> None:
         """Read on.
 
         Raises:
-            RefusedError: it is not HTTP, or there is too much of it. Requests that were whole before that have been reported.
+            ServeError: it is not HTTP, or there is too much of it. Requests that were whole before that have been reported.
         """
         self._beside += len(data)
+        self._first = True
         try:
             self._read(data)
         except httptools.HttpParserError as error:
-            raise RefusedError(self._status or 400) from error
+            if isinstance(error.__context__, ServeError):  # a callback refused it
+                raise error.__context__ from None
+            raise _refusal(data if self._first else b"", error) from error
         if self._beside > MOST_HEAD:
-            raise RefusedError(431)
+            raise _too_large()
         self._beside = max(self._beside, 0)
 
     def _read(self, data: Union[bytes, memoryview]) -> None:
@@ -102,17 +110,17 @@ class Parser:
         self._url += url
         self._size += len(url)
         if self._size > MOST_HEAD:
-            self._refuse(431)
+            raise _too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer, which is ignored."""
         self._size = size = self._size + len(name) + len(value) + _A_HEADER
         if size > MOST_HEAD:
-            self._refuse(431)
+            raise _too_large()
         if self.in_head:
             name, headers = name.lower(), self._headers
             if name in headers and name in _FRAMING:
-                self._refuse(400)
+                raise RefusedError(f"the header {name.decode('ascii')} is there twice")
             headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -124,18 +132,19 @@ class Parser:
         http, headers = self._http, self._headers
         method, version = http.get_method().decode("ascii"), http.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._refuse(505)
+            raise RefusedError("this server reads HTTP/1.1 and HTTP/1.0", status=505)
         if len(headers.get(b"content-length", b"")) > _MOST_DIGITS:
-            self._refuse(400)
+            raise RefusedError(f"the content-length has more than {_MOST_DIGITS} digits")
         if b"transfer-encoding" in headers:
             if b"content-length" in headers or version == "1.0":
-                self._refuse(400)  # a proxy before us may take the length from the other header (request smuggling)
+                # a proxy before us may take the length from the other header (request smuggling)
+                raise RefusedError("transfer-encoding and content-length, or HTTP/1.0, contradict each other")
             if headers[b"transfer-encoding"].lower() != b"chunked":
-                self._refuse(501)
+                raise RefusedError("the only transfer-encoding that this server reads is chunked", status=501)
         keep_alive = http.should_keep_alive()
         if http.should_upgrade():
             if method == "CONNECT":
-                self._refuse(501)
+                raise RefusedError("this server is no proxy: it has no method CONNECT", status=501)
             said = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in _FRAMING if name in headers)
             if said:
                 self._framing = b"POST / HTTP/1.1\r\n%b%b\r\n" % (b"" if keep_alive else b"connection: close\r\n", said)
@@ -156,12 +165,20 @@ class Parser:
         """The request is whole, or will be once the body behind an offer has come."""
         if not self._framing:
             self._beside = 0
+            self._first = False
             self._sink.end()
 
-    def _refuse(self, status: int) -> None:
-        """Stop the C parser, which reports of an exception only that there was one."""
-        self._status = status
-        raise RefusedError(status)
+
+def _too_large() -> RefusedError:
+    return RefusedError(f"the request line and the headers are larger than {MOST_HEAD} bytes", status=431)
+
+
+def _refusal(data: bytes, error: httptools.HttpParserError) -> RefusedError:
+    """The refusal of bytes that the C parser does not read; 501 for a line with an unknown method (RFC 9110, 9.1)."""
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and _REQUEST_LINE.match(data):
+        method = data.partition(b" ")[0].decode("ascii")
+        return RefusedError(f"unknown HTTP method {method}; this server answers GET, HEAD and POST", status=501)
+    return RefusedError("the bytes are no valid HTTP/1.1 request")
 
 
 def _target(url: bytes) -> Tuple[str, bytes]:

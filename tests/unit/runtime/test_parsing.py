@@ -138,6 +138,14 @@ def test_what_can_be_read_in_two_ways_is_refused(name: str) -> None:
     assert (after.statuses, len(after.asked)) == ([b"200", *found.statuses], 1)
 
 
+def test_an_unknown_method_is_not_implemented() -> None:
+    """RFC 9110, 9.1: 501 where its line is whole, else 400; nothing behind it is read."""
+    unknown = b"BREW /pot HTTP/1.1\r\n\r\n"
+    assert sent([unknown + NEXT]).statuses == [b"501"]
+    for packets in in_pieces(unknown):
+        assert sent([*packets, NEXT]).statuses in ([b"400"], [b"501"])
+
+
 def test_requests_in_one_packet_are_those_in_two() -> None:
     """Each pair in one packet is what it is in two."""
     for first, second in itertools.product(READ.values(), (READ | LAST).values()):

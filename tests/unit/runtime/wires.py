@@ -47,6 +47,10 @@ class App:
         self.asked.append(Asked(request.method, request.path, request.query(), request.version, headers, body))
         return Response(200, b"")
 
+    def refusal(self, error: ServeError) -> Response:
+        """The failure's status."""
+        return Response(error.status, b"", headers=error.headers)
+
     def answered(self, _request: Request, _status: int, _size: int, _seconds: float) -> None:
         """Nobody counts."""
 
