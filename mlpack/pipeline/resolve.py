@@ -22,9 +22,13 @@ from mlpack.packages.names import strip_login
 from mlpack.packages.pythons import usable_pythons, why_python
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.solve import Solution, solve
-from mlpack.packages.variants import refuse_cuda, with_variant
+from mlpack.packages.variants import Variant, with_variant
+from mlpack.packages.variants.companions import with_fitting_builds
+from mlpack.packages.variants.cuda import refuse_cuda
 from mlpack.packages.wanted import Wanted, wanted
 from mlpack.packages.wheels import PLATFORMS
+
+_MOST_ROUNDS = 4  # a package that another one asks for, then its companions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,19 +118,16 @@ def _resolve(
     variant = with_variant(
         wants, gpu=options.gpu, platform=options.platform, settings=settings, known=options.distributions
     )
+    solution, pythons = _solved(variant, options, runtime_requirements, on_progress)
+    for _ in range(_MOST_ROUNDS):
+        again = with_fitting_builds(
+            variant, solution.packages, gpu=options.gpu, platform=options.platform, known=options.distributions
+        )
+        if again is None:
+            break
+        variant = again
+        solution, pythons = _solved(variant, options, runtime_requirements, on_progress)
     wants, settings = variant.wants, variant.settings
-    files = query_all(wants.pins, settings)
-    pythons = _installed(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
-    on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
-    solution = solve(
-        wants,
-        files,
-        pythons=pythons,
-        platform=options.platform,
-        settings=settings,
-        runtime=_lines(runtime_requirements),
-        now=datetime.now(timezone.utc),
-    )
     if not options.gpu:
         refuse_cuda(solution.packages)
     python = solution.target.python
@@ -150,10 +151,35 @@ def _resolve(
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
         apt=_apt(prepared.info, options, solution),
-        pages=tuple(place for place in settings.find_links if place in {one.cpu_page for one in options.distributions}),
+        pages=tuple(place for place in settings.find_links if place in _pages(options)),
         gpu=options.gpu,
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
     )
+
+
+def _solved(
+    variant: Variant, options: ResolveOptions, runtime_requirements: str, on_progress: OnProgress
+) -> tuple[Solution, tuple[str, ...]]:
+    """The locked packages, and the Pythons for which the recorded versions have wheels."""
+    wants = variant.wants
+    files = query_all(wants.pins, variant.settings)
+    pythons = _installed(usable_pythons(wants.pins, files, options.platform, options.python), wants, options)
+    on_progress(Progress(step="lock", title=f"locking packages for Python {pythons[0]} on {options.platform}"))
+    solution = solve(
+        wants,
+        files,
+        pythons=pythons,
+        platform=options.platform,
+        settings=variant.settings,
+        runtime=_lines(runtime_requirements),
+        now=datetime.now(timezone.utc),
+    )
+    return solution, pythons
+
+
+def _pages(options: ResolveOptions) -> frozenset[str]:
+    """The public pages of CPU builds."""
+    return frozenset(page for one in options.distributions for page in one.cpu_pages.values())
 
 
 def _installed(usable: tuple[str, ...], wants: Wanted, options: ResolveOptions) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class Release:
     needs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ("py3-none-any",)
     requires_python: str = ">=3.6"
+    size: int | None = None  # that the JSON page tells, whatever the wheel has
 
     @property
     def filenames(self) -> tuple[str, ...]:
@@ -212,6 +213,7 @@ def _page(listed: list[Release], contents: dict[str, bytes], shape: str) -> tupl
             "hashes": {"sha256": hashlib.sha256(contents[filename]).hexdigest()},
             "requires-python": release.requires_python,
             "upload-time": release.uploaded,
+            **({"size": release.size} if release.size else {}),
         }
         for release in listed
         for filename in release.filenames
