@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,16 +20,20 @@ from mlpack.packages.wanted import Wanted
 
 Files = Mapping[str, tuple[IndexFile, ...]]
 
+_PATIENCE_S = 90.0  # one Python takes about a second, with an index that is slow several
+_LONGEST = 160  # characters of a reason on one line
+
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """A locked set of packages and the reasons for it."""
+    """A locked set of packages and the reasons for it; `passed` says why a Python before this one was not taken."""
 
     target: Target
     packages: tuple[LockedPackage, ...]
     installer: tuple[LockedPackage, ...]
     cutoff: str | None
     reasons: tuple[str, ...]
+    passed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +55,13 @@ def solve(
     runtime: list[str],
     now: datetime,
 ) -> Solution:
-    """The set for the first of `pythons` that has one; raises the first ResolveError when none has."""
+    """The set for the first of `pythons` that has one; raises the first ResolveError when none has.
+
+    After `_PATIENCE_S` seconds no further Python is tried.
+    """
     first: NoSetError | None = None
+    tried: list[str] = []
+    began = time.monotonic()
     eras = {
         python: find_era(wants.dated, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
         for python in pythons
@@ -62,12 +72,26 @@ def solve(
         try:
             found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
         except NoSetError as error:
+            tried.append(python)
             first = first or _with_era(error, era)
-            if not error.python_matters:
+            if not error.python_matters or time.monotonic() - began > _PATIENCE_S:
                 break
         else:
-            return found
-    raise first or NoSetError("no Python version to lock for")
+            return replace(found, passed=f"Python {tried[0]} has no set: {_shortened(first.sentence)}" if first else "")
+    raise _with_tried(first, tried[1:]) if first else NoSetError("no Python version to lock for")
+
+
+def _shortened(sentence: str) -> str:
+    """The first part of uv's reason, which names the cause."""
+    text = sentence.partition(", we can conclude")[0].partition(" and you require")[0]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _with_tried(error: NoSetError, others: list[str]) -> NoSetError:
+    """The error, with the other Pythons that have no set either."""
+    if others:
+        error.hint = f"{error.hint} Python {', '.join(others)} {'have' if len(others) > 1 else 'has'} no set either."
+    return error
 
 
 def _solve_for(
@@ -166,4 +190,6 @@ def _with_era(error: NoSetError, era: Era) -> NoSetError:
         return error
     message = f"{error.message} (dependencies as of {era.cutoff[:10]})"
     hint = f"{error.hint} The cut-off date does not apply to a version pinned in `requirements:`."
-    return NoSetError(message, hint=hint, detail=error.detail)
+    dated = NoSetError(message, hint=hint, detail=error.detail)
+    dated.sentence, dated.wheelless = error.sentence, error.wheelless
+    return dated

@@ -133,11 +133,14 @@ def _resolve(
     python = solution.target.python
     base = options.base or f"python:{python}-slim"
     if options.pythons:
-        digest, why, unpinned = None, f"Python {python}, which is installed on this machine.", ""
+        passed = f"; {solution.passed}" if solution.passed else ""
+        digest, why, unpinned = None, f"Python {python}, which is installed on this machine{passed}.", ""
     else:
         on_progress(Progress(step="base", title=f"looking up the digest of {base}"))
         digest = base_digest(base, options.platform)
-        why = why_python(python, wants.pins, usable=pythons, chosen_by_user=options.python is not None)
+        why = why_python(
+            python, wants.pins, usable=pythons, chosen_by_user=options.python is not None, passed=solution.passed
+        )
         unpinned = "" if digest else f"The digest of {base} could not be read, so the base image is not pinned."
     return Lock(
         prepared=prepared,

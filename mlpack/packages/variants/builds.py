@@ -35,7 +35,7 @@ def find_build(
     version = _build(query(name, settings), pin, label, platform)
     if version is None and page and not settings.no_index:
         settings = replace(settings, find_links=(*settings.find_links, page))
-        version = _build(_on_page(name, which, page, one, settings), pin, label, platform)
+        version = _build(_on_page(name, pin, page, one, settings), pin, label, platform)
     if version is not None:
         return version, settings
     if label != CPU:
@@ -50,13 +50,16 @@ def find_build(
     )
 
 
-def _on_page(name: str, which: str, page: str, one: Distribution, settings: PackageSettings) -> tuple[IndexFile, ...]:
+def _on_page(
+    name: str, pin: str | None, page: str, one: Distribution, settings: PackageSettings
+) -> tuple[IndexFile, ...]:
     try:
         return query(name, settings)
     except IndexUnreachableError as error:
+        which = f"{name} {pin}" if pin else name
         raise ResolveError(
             f"no build of {which} without CUDA is in your package sources, and {page} cannot be reached",
-            hint=f"Put its wheel into a folder named by PIP_FIND_LINKS ({_download(one, name, None)}); or --gpu.",
+            hint=f"Put its wheel into a folder named by PIP_FIND_LINKS ({_download(one, name, pin)}); or --gpu.",
             detail=error.message,
         ) from error
 
