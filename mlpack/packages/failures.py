@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from mlpack.errors import IndexUnreachableError, ResolveError
 from mlpack.packages.index.http import CA_HINT, LOGIN_HINT, OFFLINE_HINT
@@ -16,12 +18,12 @@ class NoSetError(ResolveError):
     """uv found that no set of the available packages fits; another cut-off may have one.
 
     `python_matters`: another Python may have a set, because no name is unknown. `sentence` is uv's reason. `wheelless` are the
-    packages without a wheel at the requested date.
+    packages without a wheel at the requested date, with the versions ("==4.9.3", "" for all) that have none.
     """
 
     python_matters = False
     sentence = ""
-    wheelless: frozenset[str] = frozenset()
+    wheelless: Mapping[str, str] = MappingProxyType({})
 
 
 def failure(stderr: str, target: Target) -> ResolveError:
@@ -39,8 +41,8 @@ def failure(stderr: str, target: Target) -> ResolveError:
         message = f"no set of packages fits Python {target.python} on {target.platform}: {sentence}"
         error = NoSetError(message, hint=_remedy(text), detail=_tail(text))
         error.sentence = sentence
-        without = re.findall(r"([A-Za-z0-9._-]+?)(?:[=<>!~]=?[^\s]*)?\s+has\s+no\s+usable\s+wheels", text)
-        error.wheelless = frozenset(map(normalise, without))
+        without = re.findall(r"([A-Za-z0-9._-]+?)([=<>!~]=?[^\s]*)?\s+ha(?:s|ve)\s+no\s+usable\s+wheels", text)
+        error.wheelless = {normalise(name): versions for name, versions in without}
         error.python_matters = _UNKNOWN_NAME.search(text) is None
         return error
     if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):

@@ -14,6 +14,8 @@ from mlpack.packages.index import query_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.installer import server_and_installer
 from mlpack.packages.names import parse_requirement
+from mlpack.packages.sdists.needed import source_only
+from mlpack.packages.sdists.stubs import Sources, compile_with_sources
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 from mlpack.packages.wanted import Wanted
@@ -54,10 +56,11 @@ def solve(
     settings: PackageSettings,
     runtime: list[str],
     now: datetime,
+    sources: Sources,
 ) -> Solution:
     """The set for the first of `pythons` that has one; raises the first ResolveError when none has.
 
-    After `_PATIENCE_S` seconds no further Python is tried.
+    `sources` may be built from source. After `_PATIENCE_S` seconds no further Python is tried.
     """
     first: NoSetError | None = None
     tried: list[str] = []
@@ -70,11 +73,12 @@ def solve(
     for python in sorted(pythons, key=lambda python: not was_released(python, eras[python].cutoff)):
         target, era = Target(python=python, platform=platform), eras[python]
         try:
-            found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
+            found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime, sources=sources)
         except NoSetError as error:
             tried.append(python)
             first = first or _with_era(error, era)
-            if not error.python_matters or time.monotonic() - began > _PATIENCE_S:
+            hopeless = not error.python_matters or source_only(error.wheelless, platform, settings)
+            if hopeless or time.monotonic() - began > _PATIENCE_S:
                 break
         else:
             return replace(found, passed=f"Python {tried[0]} has no set: {_shortened(first.sentence)}" if first else "")
@@ -95,7 +99,14 @@ def _with_tried(error: NoSetError, others: list[str]) -> NoSetError:
 
 
 def _solve_for(
-    wants: Wanted, files: Files, era: Era, *, target: Target, settings: PackageSettings, runtime: list[str]
+    wants: Wanted,
+    files: Files,
+    era: Era,
+    *,
+    target: Target,
+    settings: PackageSettings,
+    runtime: list[str],
+    sources: Sources,
 ) -> Solution:
     """The set for one Python: as of the cut-off, then with more and more packages exempt from it."""
     server, installer = server_and_installer(runtime, target=target, settings=settings)
@@ -105,8 +116,9 @@ def _solve_for(
     attempt = next(attempts, None)
     while attempt is not None:
         try:
-            packages = compile_lock(
+            packages = compile_with_sources(
                 lines,
+                sources=sources,
                 target=target,
                 settings=settings,
                 constraints=(*wants.constraints, *attempt.constraints),
@@ -116,8 +128,8 @@ def _solve_for(
             )
         except NoSetError as failed:  # noqa: PERF203 - the next attempt is made because this one failed
             error = error or failed
-            wheelless = failed.wheelless - attempt.exempt if era.cutoff is not None else None
-            attempt = _with_wheels(attempt, wheelless) if wheelless else next(attempts, None)
+            wheelless = failed.wheelless.keys() - attempt.exempt if era.cutoff is not None else None
+            attempt = _with_wheels(attempt, frozenset(wheelless)) if wheelless else next(attempts, None)
         else:
             reasons = (*era.reasons, *_newest(wants, packages), *([attempt.reason] if attempt.reason else []))
             return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
