@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from email.parser import HeaderParser
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -22,7 +22,8 @@ _LARGEST = 1024**3  # bytes of an unpacked source package
 _LARGEST_FILE = 1024**2  # bytes of a file that is read
 _MOST_FILES = 50_000
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx")
-_DEFAULT_TOOLS = ("setuptools>=40.8.0",)  # PEP 518: what a package without pyproject.toml is built with
+# PEP 518: what a package without [build-system] is built with; older versions of setuptools ask for wheel while they run.
+_SETUPTOOLS = ("setuptools>=40.8.0", "wheel")
 _READ = ("PKG-INFO", "pyproject.toml")
 
 
@@ -87,8 +88,11 @@ def _tools(project: dict[str, object]) -> tuple[str, ...]:
     """The requirements of the build, `[build-system] requires`."""
     system = project.get("build-system")
     requires = system.get("requires") if isinstance(system, dict) else None
-    found = tuple(filter(None, map(_requirement, requires if isinstance(requires, list) else ())))
-    return found or _DEFAULT_TOOLS
+    if not isinstance(system, dict) or not isinstance(requires, list):
+        return _SETUPTOOLS
+    found = tuple(filter(None, map(_requirement, requires)))
+    is_setuptools = str(system.get("build-backend") or "setuptools").startswith("setuptools")
+    return (*found, *_SETUPTOOLS) if is_setuptools else found
 
 
 def _requirement(text: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlpack.artifacts.lock import SourceBuild
+from mlpack.artifacts.lock import LocalWheel, SourceBuild
 from mlpack.errors import ResolveError
 from mlpack.packages.uvbin import uv_binary
 from mlpack.shell import run
@@ -30,13 +31,24 @@ def built_wheels(builds: Sequence[SourceBuild], python: Path, account: tuple[int
         for path in (files, made, home):
             path.mkdir()
         for file in {file.filename: file for one in builds for file in (one.source, *one.tools)}.values():
-            shutil.copyfile(file.path, files / file.filename)
+            _copy(file, files / file.filename)
         uv = Path(shutil.copy(shutil.which(uv_binary()) or uv_binary(), folder / "uv"))
         if account is not None:
             _hand_over(folder, account)
         for build in builds:
             _build(build, uv=uv, folder=folder, python=python, account=account)
         yield sorted(made.glob("*.whl"))
+
+
+def _copy(file: LocalWheel, target: Path) -> None:
+    """Copy a locked file, and check its hash."""
+    digest = hashlib.sha256()
+    with file.path.open("rb") as source, target.open("wb") as out:
+        while block := source.read(1024**2):
+            digest.update(block)
+            out.write(block)
+    if digest.hexdigest() != file.sha256:
+        raise ResolveError(f"{file.filename} does not have its locked hash", hint="Resolve again with --refresh.")
 
 
 def _hand_over(folder: Path, account: tuple[int, int]) -> None:

@@ -16,7 +16,6 @@ from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
-_USUAL = ("setuptools", "wheel")  # older versions of setuptools ask for wheel while they run
 
 
 def source_builds(
@@ -38,7 +37,7 @@ def source_builds(
             continue
         source = fetched(package.source, settings, cache_dir)
         facts = read_source(source.path)
-        tools = _tools(package, (*facts.tools, *_USUAL), target, settings, cutoff)
+        tools = _tools(package, facts.tools, target, settings, cutoff)
         wheels = tuple(fetched(wheel, settings, cache_dir) for tool in tools for wheel in tool.wheels)
         for file in (source, *wheels):
             if not _SAFE.fullmatch(file.filename):  # it becomes a word of the Dockerfile
