@@ -66,7 +66,8 @@ def _remedy(text: str) -> str:
         names = sorted(set(re.findall(r"Wheels are required for `([^`]+)`", text)))
         which = ", ".join(names) or "that package"
         return (
-            f"Only wheels are installed: build one of {which} with `pip wheel`, and pass its folder with --wheelhouse."
+            f"Only wheels are installed: build one of {which} with `pip wheel --no-deps -w wheels`, and name its folder in "
+            "PIP_FIND_LINKS."
         )
     if _UNKNOWN_NAME.search(text):
         return "Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse."

@@ -92,7 +92,7 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
     if any(same_version(version, other) for other in versions) or any(version in file.filename for file in files):
         raise ResolveError(
             f"{name} {version} has no wheel for {platform}",
-            hint="Build one with `pip wheel` on such a machine, and pass its folder with --wheelhouse.",
+            hint="Build one with `pip wheel --no-deps -w wheels` on such a machine, and name its folder in PIP_FIND_LINKS.",
         )
     if not files:
         raise ResolveError(

@@ -12,7 +12,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.prepared import Prepared
 from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.config import Config
-from mlpack.errors import IndexUnreachableError, ResolveError, UsageError
+from mlpack.errors import ConfigError, IndexUnreachableError, ResolveError, UsageError
 from mlpack.packages.cache import cache_key, folder_listing, keep_lock, load_lock
 from mlpack.packages.distributions import Distribution
 from mlpack.packages.era import WINDOW
@@ -20,7 +20,7 @@ from mlpack.packages.failures import NoSetError
 from mlpack.packages.index import local_path, query_all
 from mlpack.packages.installer import UV_VERSION
 from mlpack.packages.local import local_wheels
-from mlpack.packages.names import normalise, strip_login
+from mlpack.packages.names import normalise, parse_requirement, strip_login
 from mlpack.packages.pythons import usable_pythons, why_python
 from mlpack.packages.sdists.needed import SourceOnlyError, pinned_sources, source_only
 from mlpack.packages.sdists.plan import source_builds
@@ -75,9 +75,19 @@ def resolve_options(
         apt=config.apt,
         pythons=pythons,
         gpu=config.build.gpu,
-        sdists=(*config.build.sdists, *options.sdist),
+        sdists=tuple(map(_package_name, (*config.build.sdists, *options.sdist))),
         distributions=known,
     )
+
+
+def _package_name(text: str) -> str:
+    name, specifiers = parse_requirement(text)
+    if specifiers:
+        raise ConfigError(
+            f"`build: {{sdists: ...}}` has a version in {text!r}",
+            hint=f"Write {name}; versions belong to `requirements:`.",
+        )
+    return name
 
 
 def resolve(

@@ -36,8 +36,10 @@ def test_a_source_package_is_built_in_a_stage_of_its_own(tmp_path: Path, fresh_n
     """docopt of PyPI, and a package of another index whose wheel says that its build saw neither root, settings nor logins."""
     (tmp_path / "numbers.json").write_text("[1]")
     (tmp_path / "predict.py").write_text(PREDICTOR)
-    words = ("numbers.json", "--predictor", "predict.py", "--name", fresh_name("sdists"))
-    words = (*words, "--require", "docopt", "--require", "built-here")
+    words = (
+        "numbers.json", "--predictor", "predict.py", "--name", fresh_name("sdists"),
+        "--require", "docopt", "--require", "built-here",
+    )  # fmt: skip
     with serve((Release("built-here", "1.0", "2023-01-01T10:00:00Z", (), ("sdist",)),)) as index:
         env = {"PIP_EXTRA_INDEX_URL": index.url}
         document = refused(4, "resolve", "build", *words, cwd=tmp_path, env=env)
