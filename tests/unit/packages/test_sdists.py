@@ -11,19 +11,23 @@ import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlpack.artifacts.lock import Lock
+from mlpack.config import Config
 from mlpack.engines.process.account import serving_account
-from mlpack.errors import ResolveError
+from mlpack.errors import ConfigError, ResolveError
 from mlpack.packages.handover import handover
 from mlpack.packages.interpreters import platform_here, running_interpreter
 from mlpack.packages.sdists.archive import read_source
 from mlpack.packages.sdists.needed import SourceOnlyError
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.venvs import make_venv
-from mlpack.pipeline.source_packages import answers_for
+from mlpack.pipeline.resolve import resolve_options
+from mlpack.pipeline.source_packages import answers_for, report_sources
+from mlpack.pipeline.tools import Options
 from tests.unit.locks import make_lock, render_lock
 from tests.unit.packages.models import sklearn_model
 from tests.unit.packages.resolving import Resolve, lock_of, versions
@@ -116,6 +120,30 @@ def test_the_stage_that_builds_them_gets_nothing_else(built: Lock, tmp_path: Pat
     }
     assert {"build/sdists/old_style-1.0.tar.gz", "build/sdists/colours-1.5.tar.gz"} <= private
     assert bundle.card["lock"] != render_lock(make_lock(tmp_path / "model.pkl")).card["lock"]
+
+
+def test_a_compiler_is_installed_only_for_c(built: Lock, tmp_path: Path) -> None:
+    """It stays in the stage that builds: no later stage has one."""
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04N.")
+    sdists = tuple(replace(one, compiles=one.name == "colours") for one in built.sdists)
+    bundle = render_lock(make_lock(tmp_path / "model.pkl", sdists=sdists))
+    text = next((file.content or b"").decode() for file in bundle.files if file.name == "Dockerfile")
+    first, *others = text.split("FROM ")[1:]
+    assert "apt-get install -y --no-install-recommends gcc g++" in first
+    assert first.index("gcc") < first.index("USER 65532:65532")
+    assert not [stage for stage in others if "gcc" in stage]
+
+
+def test_names_are_checked_and_needless_ones_are_told(built: Lock) -> None:
+    """A version does not belong here; a name that has a wheel is a warning, and so is the code that runs."""
+    config = Config.model_validate({"build": {"sdists": ["docopt==0.6"]}})
+    with pytest.raises(ConfigError, match="has a version"):
+        resolve_options(config, Options(), platform="linux/amd64", pythons=(), known=())
+    warnings: list[str] = []
+    reporter = SimpleNamespace(warn=warnings.append)
+    report_sources(built, ("Old_Style", "colours", "numpy"), reporter)  # type: ignore[arg-type]  # it only warns
+    assert "runs the setup code of colours 1.5, old-style 1.0" in warnings[0]
+    assert "is not needed for numpy" in warnings[1]
 
 
 def test_without_an_image_they_are_built_here_as_the_account(
