@@ -92,6 +92,17 @@ def test_what_another_package_asks_for_is_of_the_build_too(lock_of: Resolve) -> 
     assert "nvidia-cudnn-cu12" not in found
 
 
+def test_an_older_build_is_taken_where_the_newest_has_none(lock_of: Resolve, tmp_path: Path) -> None:
+    """A folder with CPU builds of one version only, and a package that asks for any: that version, and what fits it."""
+    folder = write_folder(tmp_path / "wheels", tuple(one for one in CPU if one.version in ("2.4.0+cpu", "0.19.0+cpu")))
+    with serve(PYPI) as index, serve((), shape="plain") as cpu:
+        lock = lock_of(
+            sklearn_model("1.2.2"), PackageSettings(index_url=index.url, find_links=(str(folder),)),
+            requirements=("detector",), distributions=known(cpu.url),
+        )  # fmt: skip
+    assert (versions(lock)["torch"], versions(lock)["torchvision"]) == ("2.4.0+cpu", "0.19.0+cpu")
+
+
 def test_a_companion_without_a_build_is_refused_with_the_command_that_fetches_it(
     lock_of: Resolve, tmp_path: Path
 ) -> None:

@@ -141,7 +141,7 @@ def test_names_are_checked_and_needless_ones_are_told(built: Lock) -> None:
         resolve_options(config, Options(), platform="linux/amd64", pythons=(), known=())
     warnings: list[str] = []
     reporter = SimpleNamespace(warn=warnings.append)
-    report_sources(built, ("Old_Style", "colours", "numpy"), reporter)  # type: ignore[arg-type]  # it only warns
+    report_sources(built, ("Old_Style", "colours", "numpy"), reporter)
     assert "runs the setup code of colours 1.5, old-style 1.0" in warnings[0]
     assert "is not needed for numpy" in warnings[1]
 
