@@ -24,6 +24,9 @@ _MOST_FILES = 50_000
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx")
 # PEP 518: what a package without [build-system] is built with; older versions of setuptools ask for wheel while they run.
 _SETUPTOOLS = ("setuptools>=40.8.0", "wheel")
+_DAMAGED = (  # RuntimeError: an encrypted zip, or one of an unknown compression
+    OSError, EOFError, ValueError, RuntimeError, zlib.error, tarfile.TarError, zipfile.BadZipFile,
+)  # fmt: skip
 _READ = ("PKG-INFO", "pyproject.toml")
 
 
@@ -50,7 +53,7 @@ def read_source(path: Path) -> SourceFacts:
                 files[parts[1]] = read()
             elif name.endswith(".egg-info/requires.txt"):
                 files.setdefault("requires.txt", read())
-    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ResolveError(f"{path.name} cannot be read as a source package: {error}", hint=_OWN) from None
     project = _toml(files.get("pyproject.toml", ""))
     return SourceFacts(requires=_requires(files, project), tools=_tools(project), compiles=compiles)
@@ -107,7 +110,7 @@ def _requirement(text: object) -> str | None:
 def _toml(text: str) -> dict[str, object]:
     try:
         return load_toml(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

@@ -213,6 +213,18 @@ def test_a_damaged_source_package_is_refused(tmp_path: Path, content: bytes) -> 
         assert "PIP_FIND_LINKS" in caught.value.hint
 
 
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    """The flag of an encrypted file is set in both of its headers."""
+    with zipfile.ZipFile(tmp_path / "thing-1.0.zip", "w") as archive:
+        archive.writestr("thing-1.0/PKG-INFO", "Name: thing\n")
+    content = bytearray((tmp_path / "thing-1.0.zip").read_bytes())
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "thing-1.0.zip").write_bytes(content)
+    with pytest.raises(ResolveError, match="cannot be read as a source package"):
+        read_source(tmp_path / "thing-1.0.zip")
+
+
 def test_a_zip_is_read_too(tmp_path: Path) -> None:
     """Old packages are zip files."""
     with zipfile.ZipFile(tmp_path / "thing-1.0.zip", "w") as archive:
