@@ -40,6 +40,9 @@ class Build(_Section):
     wheelhouse: Path | None = Field(
         default=None, description="folder of wheels to install from, without a package index"
     )
+    sdists: tuple[str, ...] = Field(
+        default=(), description="packages without a wheel whose source package is built, which runs its setup code"
+    )
     gpu: bool = Field(default=False, description="install CUDA builds of packages instead of CPU builds")
     max_size: str | None = Field(default=None, description="maximum size of the image, such as 600MB")
 
@@ -251,7 +254,7 @@ def _plain_keys() -> list[str]:
     for name, field in Config.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, _Section):
-            keys += [f"{name}.{inner}" for inner in section.model_fields]
+            keys += [f"{name}.{inner}" for inner in section.model_fields if inner != "sdists"]
         elif name == "serve":
             keys += [f"serve.{inner}" for inner, _, _ in Settings.describe()]
         elif name not in {"requirements", "apt", "include", "deploy", "file", "test"}:

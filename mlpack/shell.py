@@ -25,13 +25,16 @@ def run(
     cwd: Path | None = None,
     stdin: str | None = None,
     timeout_s: float = 600,
+    user: tuple[int, int] | None = None,
+    inherit: bool = True,
 ) -> Output:
     """Run a command to its end; a non-zero exit code raises nothing.
 
     `env` is added to this process's environment (an empty value removes the name). Pass secrets in `env` or `stdin`, never
-    in `argv`, which other users of the machine can read. Raises FileNotFoundError, subprocess.TimeoutExpired.
+    in `argv`, which other users of the machine can read. `user` is the UID and GID to run as, which only root can choose;
+    without `inherit`, the command sees `env` alone. Raises FileNotFoundError, subprocess.TimeoutExpired.
     """
-    full = {**os.environ, **(env or {})}
+    full = {**(os.environ if inherit else {}), **(env or {})}
     for name, value in (env or {}).items():
         if value == "":
             full.pop(name, None)
@@ -45,5 +48,8 @@ def run(
         errors="replace",
         timeout=timeout_s,
         check=False,
+        user=None if user is None else user[0],
+        group=None if user is None else user[1],
+        extra_groups=None if user is None else [],
     )
     return Output(code=done.returncode, stdout=done.stdout, stderr=done.stderr)

@@ -45,6 +45,7 @@ def render_dockerfile(
     mounts = "--mount=type=bind,source=build,target=/run/mlpack --mount=type=cache,target=/root/.cache "
     builder = {
         "buildkit": buildkit,
+        "sdists_mount": "--mount=type=bind,source=build/sdists,target=/sdists/files " if buildkit else "",
         "mounts": mounts if buildkit else "",
         "pip_cache": "" if buildkit else " --no-cache-dir",
         "uv_cache": " --link-mode=copy" if buildkit else " --no-cache",

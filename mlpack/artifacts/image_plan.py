@@ -30,7 +30,9 @@ class Copy:
     """
 
     kind: ClassVar[str] = "copy"
-    content: Literal["installer", "locales", "packages", "runtime", "code", "model", "card", "server"]
+    content: Literal[
+        "sdists", "wheels", "installer", "locales", "packages", "runtime", "code", "model", "card", "server"
+    ]
     sources: tuple[str, ...]
     target: str
     origin: str = ""
@@ -43,7 +45,8 @@ class InstallPackages:
 
     `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
     files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
-    removed from the top-level packages `without_tests`. The bytecode is compiled.
+    removed from the top-level packages `without_tests`. The wheels in the folder `built` are installed too; "" for none. The
+    bytecode is compiled.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -52,6 +55,25 @@ class InstallPackages:
     requirements: str
     venv: str
     without_tests: tuple[str, ...] = ()
+    built: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildWheels:
+    """Build the wheels of source packages into the folder `wheels`, as the user `user`, who owns it.
+
+    The private files of the bundle below `build/sdists/` are mounted or copied to `files`: the `sources` and the wheels of
+    their build tools. All are verified by `lock`, lines for `sha256sum --check`. The build gets no other file, no package
+    index and no login. `compiles`: it needs a C and C++ compiler.
+    """
+
+    kind: ClassVar[str] = "build-wheels"
+    files: str
+    lock: str
+    sources: tuple[str, ...]
+    wheels: str
+    user: str = USER
+    compiles: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +117,7 @@ class CompileFolder:
     folder: str
 
 
-Step = Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
+Step = BuildWheels | Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,21 @@ class LocalWheel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceBuild:
+    """A source package whose wheel is built before the packages are installed.
+
+    `source` is its file, `tools` are the wheels of its build tools; both are passed to the build. `compiles`: it has code in C
+    or C++.
+    """
+
+    name: str
+    version: str
+    source: LocalWheel
+    tools: tuple[LocalWheel, ...]
+    compiles: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lock:
     """A prepared model and a hash-locked set of packages for one target: Python, platform and base image.
 
@@ -27,7 +42,8 @@ class Lock:
     are sentences that explain the Python, the cut-off date and version limits. `cutoff` is an RFC 3339 time or None.
     `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
     locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
-    top-level packages whose test folders are left out of the image.
+    top-level packages whose test folders are left out of the image. `sdists` are the source packages that are built; they are
+    not in `requirements`.
     """
 
     prepared: Prepared
@@ -44,8 +60,15 @@ class Lock:
     gpu: bool = False
     test_folders: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
+    sdists: tuple[SourceBuild, ...] = ()
 
     @property
     def info(self) -> ModelInfo:
         """The model."""
         return self.prepared.info
+
+    @property
+    def sdists_text(self) -> str:
+        """The files of the source builds as lines for `sha256sum --check`, sorted by name; "" if nothing is built."""
+        files = {file.filename: file.sha256 for build in self.sdists for file in (build.source, *build.tools)}
+        return "".join(f"{files[name]}  {name}\n" for name in sorted(files))

@@ -24,7 +24,8 @@ def command_line(
     given = {**{key.rpartition(".")[2]: value for key, value in overrides.items()}, "config": config, "engine": engine}
     for name, value in given.items():
         words += _option(name.replace("_", "-"), value)
-    for name, values in (("include", options.include), ("require", options.require), ("tag", options.tags)):
+    repeated = {"include": options.include, "require": options.require, "sdist": options.sdist, "tag": options.tags}
+    for name, values in repeated.items():
         words += [word for value in values for word in _option(name, value)]
     return " ".join([*words, *_option("trust", options.trust or None), *_option("force", options.force or None)])
 

@@ -134,6 +134,14 @@ Require = Annotated[
         help="Package to install in addition to those that the file needs, such as unidecode or 'polars<2'. Repeatable.",
     ),
 ]
+Sdist = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sdist",
+        metavar="NAME",
+        help="Package without a wheel: build its source package, which runs its setup code in the build. Repeatable.",
+    ),
+]
 Predictor = Annotated[
     Path | None,
     typer.Option(

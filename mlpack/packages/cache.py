@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mlpack.artifacts.lock import LocalWheel, Lock
+from mlpack.artifacts.lock import LocalWheel, Lock, SourceBuild
 from mlpack.artifacts.prepared import Prepared
 
-SCHEMA = 2  # increased when a change of the resolver changes its results
+SCHEMA = 3  # increased when a change of the resolver changes its results
 
 
 def cache_key(inputs: dict[str, Any]) -> str:
@@ -27,17 +27,16 @@ def load_lock(cache_dir: Path, key: str, prepared: Prepared) -> Lock | None:
     """The cached lock for this model; None when there is none, it is broken, or one of its wheels no longer exists."""
     try:
         kept = json.loads(_path(cache_dir, key).read_text(encoding="utf-8"))
-        wheels = tuple(
-            LocalWheel(filename=wheel["filename"], path=Path(wheel["path"]), sha256=wheel["sha256"])
-            for wheel in kept.pop("local_wheels")
-        )
+        wheels = tuple(map(_local, kept.pop("local_wheels")))
+        sdists = tuple(map(_build, kept.pop("sdists")))
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
         }
-        lock = Lock(prepared=prepared, local_wheels=wheels, **values)
+        lock = Lock(prepared=prepared, local_wheels=wheels, sdists=sdists, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return lock if all(wheel.path.is_file() for wheel in wheels) else None
+    files = (*wheels, *(file for build in sdists for file in (build.source, *build.tools)))
+    return lock if all(file.path.is_file() for file in files) else None
 
 
 def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
@@ -55,6 +54,15 @@ def keep_lock(cache_dir: Path, key: str, lock: Lock) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _local(kept: dict[str, str]) -> LocalWheel:
+    return LocalWheel(filename=kept["filename"], path=Path(kept["path"]), sha256=kept["sha256"])
+
+
+def _build(kept: dict[str, Any]) -> SourceBuild:
+    files = {"source": _local(kept["source"]), "tools": tuple(map(_local, kept["tools"]))}
+    return SourceBuild(**{**kept, **files})
 
 
 def folder_listing(place: str) -> list[tuple[str, int]]:

@@ -36,11 +36,12 @@ class LockedWheel:
 
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
-    """A package at its locked version, with all its wheels that fit the target."""
+    """A package at its locked version, with all its wheels that fit the target, or the `source` package to build one from."""
 
     name: str
     version: str
     wheels: tuple[LockedWheel, ...]
+    source: LockedWheel | None = None
 
     def to_requirement(self) -> str:
         """Its lines in a requirements file, with hashes; they do not depend on where the wheels are."""

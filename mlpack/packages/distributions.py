@@ -11,6 +11,9 @@ class Distribution:
 
     `cpu` is the distribution of the same versions without CUDA, `gpu` the requirement that installs CUDA ("" for none).
     `cpu_index` is an index of CPU builds whose versions end in `+cpu`; it is used when the user's sources have none.
+    `companions` are distributions that are compiled against it: they are loadable only from the same build (`+cpu` with
+    `+cpu`), which their metadata do not say. `same_series` are distributions that work only with the release series of their
+    own number (2.15 with 2.15); their metadata name `name`, which is excluded when `cpu` replaces it.
     `needless` are its requirements that a CPU build never loads. `bounds` are (release, constraint): releases before that
     one cannot be imported without the constraint. `system_libraries` are Debian packages that it loads at run time and
     slim images lack. `test_folders` are its top-level packages whose test folders the image leaves out.
@@ -20,12 +23,14 @@ class Distribution:
     cpu: str = ""
     gpu: str = ""
     cpu_index: str = ""
+    companions: tuple[str, ...] = ()
+    same_series: tuple[str, ...] = ()
     needless: tuple[str, ...] = ()
     bounds: tuple[tuple[str, str], ...] = ()
     system_libraries: tuple[str, ...] = ()
     test_folders: tuple[str, ...] = ()
 
     @property
-    def cpu_page(self) -> str:
-        """The page of `cpu_index` that lists this distribution alone; "" without an index."""
-        return f"{self.cpu_index}/{self.name}/" if self.cpu_index else ""
+    def cpu_pages(self) -> dict[str, str]:
+        """The pages of `cpu_index` that list this distribution and its companions, by name; empty without an index."""
+        return {name: f"{self.cpu_index}/{name}/" for name in (self.name, *self.companions)} if self.cpu_index else {}

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from mlpack.errors import IndexUnreachableError, ResolveError
 from mlpack.packages.index.http import CA_HINT, LOGIN_HINT, OFFLINE_HINT
 from mlpack.packages.names import normalise, redact
 from mlpack.packages.target import Target
 
+_UNKNOWN_NAME = re.compile("not found in the (package registry|provided)")
+
 
 class NoSetError(ResolveError):
     """uv found that no set of the available packages fits; another cut-off may have one.
 
-    `python_matters`: uv's reason names wheels or Pythons, so another Python may have a set. `wheelless` are the packages
-    without a wheel at the requested date.
+    `python_matters`: another Python may have a set, because no name is unknown. `sentence` is uv's reason. `wheelless` are the
+    packages without a wheel at the requested date, with the versions ("==4.9.3", "" for all) that have none.
     """
 
     python_matters = False
-    wheelless: frozenset[str] = frozenset()
+    sentence = ""
+    wheelless: Mapping[str, str] = MappingProxyType({})
 
 
 def failure(stderr: str, target: Target) -> ResolveError:
@@ -32,18 +37,20 @@ def failure(stderr: str, target: Target) -> ResolveError:
     if re.search(r"\b(401|403) (Unauthorized|Forbidden)|status code.*\b40[13]\b|credentials", text):
         return IndexUnreachableError("the package index refused the login", hint=LOGIN_HINT)
     if re.search(r"No solution found|no usable wheels|not found in the package registry", text):
-        error = NoSetError(_reason(text, target), hint=_remedy(text), detail=_tail(text))
-        # a source package alone: another Python would not help
-        without = re.findall(r"([A-Za-z0-9._-]+?)(?:[=<>!~]=?[^\s]*)?\s+has\s+no\s+usable\s+wheels", text)
-        error.wheelless = frozenset(map(normalise, without))
-        error.python_matters = re.search(r"wheel|Python|exclude-newer", text) is not None
+        sentence = _sentence(text)
+        message = f"no set of packages fits Python {target.python} on {target.platform}: {sentence}"
+        error = NoSetError(message, hint=_remedy(text), detail=_tail(text))
+        error.sentence = sentence
+        without = re.findall(r"([A-Za-z0-9._-]+?)([=<>!~]=?[^\s]*)?\s+ha(?:s|ve)\s+no\s+usable\s+wheels", text)
+        error.wheelless = {normalise(name): versions for name, versions in without}
+        error.python_matters = _UNKNOWN_NAME.search(text) is None
         return error
     if re.search(r"Failed to fetch|error sending request|dns error|tcp connect|timed out|client error", text):
         return IndexUnreachableError(_unanswered(text), hint=OFFLINE_HINT, detail=_tail(text))
     return ResolveError(f"uv failed: {_first(text)}", detail=_tail(text))
 
 
-def _reason(text: str, target: Target) -> str:
+def _sentence(text: str) -> str:
     """Uv's reason on one line: which packages conflict."""
     cause = re.search(r"cause: (.*?)(?=\n\s*\n|\n\s*hint:|\Z)", text, re.DOTALL)
     sentence = re.sub(r"\s+", " ", cause[1]).strip() if cause else _first(text)
@@ -51,7 +58,7 @@ def _reason(text: str, target: Target) -> str:
     sentence = re.sub(r"^Because ", "", sentence)
     if len(sentence) > 400:
         sentence = "… " + sentence[-400:].partition(" ")[2]
-    return f"no set of packages fits Python {target.python} on {target.platform}: {sentence}"
+    return sentence
 
 
 def _remedy(text: str) -> str:
@@ -59,9 +66,10 @@ def _remedy(text: str) -> str:
         names = sorted(set(re.findall(r"Wheels are required for `([^`]+)`", text)))
         which = ", ".join(names) or "that package"
         return (
-            f"Only wheels are installed: build one of {which} with `pip wheel`, and pass its folder with --wheelhouse."
+            f"Only wheels are installed: build one of {which} with `pip wheel --no-deps -w wheels`, and name its folder in "
+            "PIP_FIND_LINKS."
         )
-    if "not found in the package registry" in text or "not found in the provided" in text:
+    if _UNKNOWN_NAME.search(text):
         return "Check the name; a private package needs its index (PIP_EXTRA_INDEX_URL) or a --wheelhouse."
     return "Relax one of these in `requirements:`, or choose the framework's version with --framework."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def handover(settings: PackageSettings, lock: Lock, *, secrets: bool = True) -> 
         settings = replace(settings, no_index=True, find_links=())
     settings = replace(settings, find_links=(*settings.find_links, *lock.pages))
     inside = _inside(settings, has_wheels=bool(wheels), has_bundle=bundle is not None)
-    files = [*wheels]
+    files = [*wheels, *_source_files(lock)]
     if bundle:
         files.append(_file("ca.pem", bundle.read_bytes()))
     if settings.client_cert and secrets:
@@ -121,15 +121,21 @@ def _system_bundle() -> Path | None:
     return Path(found) if found and Path(found).is_file() else None
 
 
-def _wheel(wheel: LocalWheel) -> BundleFile:
-    """A local wheel, streamed from its path."""
+def _source_files(lock: Lock) -> Iterator[BundleFile]:
+    """The files of the source builds, in a folder of their own: the step that runs foreign code gets nothing else."""
+    files = {file.filename: file for build in lock.sdists for file in (build.source, *build.tools)}
+    return (_wheel(file, "sdists") for file in files.values())
+
+
+def _wheel(wheel: LocalWheel, folder: str = "wheels") -> BundleFile:
+    """A local file, streamed from its path."""
     try:
         size = wheel.path.stat().st_size
     except OSError:
         raise ResolveError(
-            f"the locked wheel {wheel.path} no longer exists", hint="Resolve again with --refresh."
+            f"the locked file {wheel.path} no longer exists", hint="Resolve again with --refresh."
         ) from None
-    return BundleFile(name=f"{FOLDER}/wheels/{wheel.filename}", size=size, sha256=wheel.sha256, source=wheel.path)
+    return BundleFile(name=f"{FOLDER}/{folder}/{wheel.filename}", size=size, sha256=wheel.sha256, source=wheel.path)
 
 
 def _file(name: str, content: bytes, mode: int = 0o644) -> BundleFile:

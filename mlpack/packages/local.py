@@ -39,7 +39,7 @@ def local_wheels(
     names = sorted({package.name for package, _ in here})
     elsewhere = set().union(*run_parallel(lambda name: _elsewhere(name, settings), names))
     kept = {wheel.filename: wheel for _, wheel in here if wheel.sha256 not in elsewhere}
-    return tuple(_fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
+    return tuple(fetched(kept[filename], settings, cache_dir) for filename in sorted(kept))
 
 
 def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
@@ -57,7 +57,7 @@ def carried(lock: Lock, settings: PackageSettings, cache_dir: Path) -> Lock:
             raise ResolveError(f"the locked wheel of {name} is no longer on a package index", hint=_AGAIN)
         for file in found:
             locked = LockedWheel(filename=file.filename, url=file.url, sha256=str(file.sha256))
-            here.setdefault(file.filename, _fetched(locked, settings, cache_dir))
+            here.setdefault(file.filename, fetched(locked, settings, cache_dir))
     return replace(lock, local_wheels=tuple(here[filename] for filename in sorted(here)))
 
 
@@ -84,8 +84,8 @@ def _elsewhere(name: str, settings: PackageSettings) -> set[str]:
     }
 
 
-def _fetched(wheel: LockedWheel, settings: PackageSettings, cache_dir: Path) -> LocalWheel:
-    """The wheel as a local file."""
+def fetched(wheel: LockedWheel, settings: PackageSettings, cache_dir: Path) -> LocalWheel:
+    """The wheel or source package as a local file; one of an index is downloaded to `cache_dir`."""
     path = local_path(wheel.url)
     if path is None:
         path = cache_dir / "wheels" / wheel.sha256 / wheel.filename

@@ -57,12 +57,16 @@ def wheels_of(version: str, files: tuple[IndexFile, ...], python: str, platform:
     return tuple(found)
 
 
-def why_python(python: str, pins: Mapping[str, str], *, usable: tuple[str, ...], chosen_by_user: bool) -> str:
-    """The reason for choosing this Python of the `usable` ones, as a sentence."""
+def why_python(
+    python: str, pins: Mapping[str, str], *, usable: tuple[str, ...], chosen_by_user: bool, passed: str = ""
+) -> str:
+    """The reason for choosing this Python of the `usable` ones, as a sentence; `passed` is why another was not taken."""
     which = " and ".join(f"{name} {version}" for name, version in pins.items()) or "every package"
     has = "have" if len(pins) > 1 else "has"
     if chosen_by_user:
         return f"Python {python}, because `python:` sets it."
+    if passed:
+        return f"Python {python}, because {passed}."
     if python == PREFERRED:
         return f"Python {python}, the default: {which} {has} wheels for it."
     if PREFERRED in usable:
@@ -88,7 +92,7 @@ def _check(name: str, version: str, files: tuple[IndexFile, ...], platform: str,
     if any(same_version(version, other) for other in versions) or any(version in file.filename for file in files):
         raise ResolveError(
             f"{name} {version} has no wheel for {platform}",
-            hint="Build one with `pip wheel` on such a machine, and pass its folder with --wheelhouse.",
+            hint="Build one with `pip wheel --no-deps -w wheels` on such a machine, and name its folder in PIP_FIND_LINKS.",
         )
     if not files:
         raise ResolveError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,22 +14,28 @@ from mlpack.packages.index import query_all
 from mlpack.packages.index.pages import IndexFile
 from mlpack.packages.installer import server_and_installer
 from mlpack.packages.names import parse_requirement
+from mlpack.packages.sdists.needed import source_only
+from mlpack.packages.sdists.stubs import Sources, compile_with_sources
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.target import Target
 from mlpack.packages.wanted import Wanted
 
 Files = Mapping[str, tuple[IndexFile, ...]]
 
+_PATIENCE_S = 90.0  # one Python takes about a second, with an index that is slow several
+_LONGEST = 160  # characters of a reason on one line
+
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """A locked set of packages and the reasons for it."""
+    """A locked set of packages and the reasons for it; `passed` says why a Python before this one was not taken."""
 
     target: Target
     packages: tuple[LockedPackage, ...]
     installer: tuple[LockedPackage, ...]
     cutoff: str | None
     reasons: tuple[str, ...]
+    passed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +56,15 @@ def solve(
     settings: PackageSettings,
     runtime: list[str],
     now: datetime,
+    sources: Sources,
 ) -> Solution:
-    """The set for the first of `pythons` that has one; raises the first ResolveError when none has."""
+    """The set for the first of `pythons` that has one; raises the first ResolveError when none has.
+
+    `sources` may be built from source. After `_PATIENCE_S` seconds no further Python is tried.
+    """
     first: NoSetError | None = None
+    tried: list[str] = []
+    began = time.monotonic()
     eras = {
         python: find_era(wants.dated, files, python=python, platform=platform, numpy_major=wants.numpy_major, now=now)
         for python in pythons
@@ -60,18 +73,40 @@ def solve(
     for python in sorted(pythons, key=lambda python: not was_released(python, eras[python].cutoff)):
         target, era = Target(python=python, platform=platform), eras[python]
         try:
-            found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime)
+            found = _solve_for(wants, files, era, target=target, settings=settings, runtime=runtime, sources=sources)
         except NoSetError as error:
+            tried.append(python)
             first = first or _with_era(error, era)
-            if not error.python_matters:
+            hopeless = not error.python_matters or source_only(error.wheelless, platform, settings)
+            if hopeless or time.monotonic() - began > _PATIENCE_S:
                 break
         else:
-            return found
-    raise first or NoSetError("no Python version to lock for")
+            return replace(found, passed=f"Python {tried[0]} has no set: {_shortened(first.sentence)}" if first else "")
+    raise _with_tried(first, tried[1:]) if first else NoSetError("no Python version to lock for")
+
+
+def _shortened(sentence: str) -> str:
+    """The first part of uv's reason, which names the cause."""
+    text = sentence.partition(", we can conclude")[0].partition(" and you require")[0]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _with_tried(error: NoSetError, others: list[str]) -> NoSetError:
+    """The error, with the other Pythons that have no set either."""
+    if others:
+        error.hint = f"{error.hint} Python {', '.join(others)} {'have' if len(others) > 1 else 'has'} no set either."
+    return error
 
 
 def _solve_for(
-    wants: Wanted, files: Files, era: Era, *, target: Target, settings: PackageSettings, runtime: list[str]
+    wants: Wanted,
+    files: Files,
+    era: Era,
+    *,
+    target: Target,
+    settings: PackageSettings,
+    runtime: list[str],
+    sources: Sources,
 ) -> Solution:
     """The set for one Python: as of the cut-off, then with more and more packages exempt from it."""
     server, installer = server_and_installer(runtime, target=target, settings=settings)
@@ -81,8 +116,9 @@ def _solve_for(
     attempt = next(attempts, None)
     while attempt is not None:
         try:
-            packages = compile_lock(
+            packages = compile_with_sources(
                 lines,
+                sources=sources,
                 target=target,
                 settings=settings,
                 constraints=(*wants.constraints, *attempt.constraints),
@@ -92,8 +128,8 @@ def _solve_for(
             )
         except NoSetError as failed:  # noqa: PERF203 - the next attempt is made because this one failed
             error = error or failed
-            wheelless = failed.wheelless - attempt.exempt if era.cutoff is not None else None
-            attempt = _with_wheels(attempt, wheelless) if wheelless else next(attempts, None)
+            wheelless = failed.wheelless.keys() - attempt.exempt if era.cutoff is not None else None
+            attempt = _with_wheels(attempt, frozenset(wheelless)) if wheelless else next(attempts, None)
         else:
             reasons = (*era.reasons, *_newest(wants, packages), *([attempt.reason] if attempt.reason else []))
             return Solution(target=target, packages=packages, installer=installer, cutoff=era.cutoff, reasons=reasons)
@@ -166,4 +202,6 @@ def _with_era(error: NoSetError, era: Era) -> NoSetError:
         return error
     message = f"{error.message} (dependencies as of {era.cutoff[:10]})"
     hint = f"{error.hint} The cut-off date does not apply to a version pinned in `requirements:`."
-    return NoSetError(message, hint=hint, detail=error.detail)
+    dated = NoSetError(message, hint=hint, detail=error.detail)
+    dated.sentence, dated.wheelless = error.sentence, error.wheelless
+    return dated

@@ -17,6 +17,7 @@ from mlpack.artifacts.lock import Lock
 from mlpack.errors import DiskFullError, ResolveError
 from mlpack.packages.failures import failure
 from mlpack.packages.interpreters import Interpreter
+from mlpack.packages.sdists.here import built_wheels
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.settings.variables import uv_variables
 from mlpack.packages.target import Target
@@ -35,11 +36,19 @@ def find_venv(lock: Lock, interpreter: Interpreter, folder: Path) -> Path | None
     return python if python.exists() else None
 
 
-def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings, folder: Path, shared: bool) -> Path:
+def make_venv(
+    lock: Lock,
+    interpreter: Interpreter,
+    *,
+    settings: PackageSettings,
+    folder: Path,
+    account: tuple[int, int] | None = None,
+) -> Path:
     """The Python of an environment with exactly the locked packages, checked against their hashes; cached.
 
     `folder` is the cache. Waits for another process that makes the same environment; an unfinished one is never used.
-    `shared`: all users may read it. Raises ResolveError, IndexUnreachableError, DiskFullError.
+    `account` is the user (UID and GID) who may read it if that is not this process's own; it builds the source packages, if
+    there are any. Raises ResolveError, IndexUnreachableError, DiskFullError.
     """
     kept = find_venv(lock, interpreter, folder)
     if kept is not None:
@@ -52,7 +61,10 @@ def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings
             with tempfile.TemporaryDirectory(prefix=_NEW, dir=folder, ignore_cleanup_errors=True) as name:
                 venv = Path(name) / "venv"
                 _install(lock, interpreter, venv, settings)
-                if shared:
+                if lock.sdists:
+                    with built_wheels(lock.sdists, interpreter.path, account) as wheels:
+                        _uv(_installing(venv, ["--no-index", *map(str, wheels)]), lock, settings)
+                if account is not None:
                     _share(venv)
                 shutil.rmtree(place, ignore_errors=True)  # its Python no longer exists
                 venv.rename(place)
@@ -61,7 +73,13 @@ def make_venv(lock: Lock, interpreter: Interpreter, *, settings: PackageSettings
 
 def _key(lock: Lock, interpreter: Interpreter) -> str:
     """The cache key: a hash of the locked requirements and the Python."""
-    decides = [SCHEMA, lock.requirements, str(interpreter.path), interpreter.version]
+    decides = [
+        SCHEMA,
+        lock.requirements,
+        *([lock.sdists_text] if lock.sdists else []),
+        str(interpreter.path),
+        interpreter.version,
+    ]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:32]
 
 
@@ -88,15 +106,13 @@ def _install(lock: Lock, interpreter: Interpreter, venv: Path, settings: Package
     requirements = venv.with_name("requirements.lock")
     requirements.write_text(lock.requirements, encoding="utf-8", newline="\n")
     _uv(["venv", "--relocatable", "--python", str(interpreter.path), str(venv)], lock, settings)
-    _uv(
-        [
-            "pip", "install", "--python", str(venv / "bin" / "python"), "--require-hashes", "--no-deps",
-            "--only-binary", ":all:", "--compile-bytecode", "-r", str(requirements),
-            *(["--no-index"] if settings.no_index else []),
-        ],
-        lock,
-        settings,
-    )  # fmt: skip
+    offline = ["--no-index"] if settings.no_index else []
+    _uv(_installing(venv, ["--require-hashes", "-r", str(requirements), *offline]), lock, settings)
+
+
+def _installing(venv: Path, words: list[str]) -> list[str]:
+    python = str(venv / "bin" / "python")
+    return ["pip", "install", "--python", python, "--no-deps", "--only-binary", ":all:", "--compile-bytecode", *words]
 
 
 def _uv(words: list[str], lock: Lock, settings: PackageSettings) -> None:

@@ -19,7 +19,7 @@ class Wanted:
     user's own, `pinned_extras` the names of those with a fixed version; `constraints` restrict versions and install
     nothing; `excludes` are never installed; `newest` have no recorded version, and the one in `pins`, or their newest
     release, is the newest that reads the file (by name, whose files it reads in place of the package that wrote them, "" for
-    its own).
+    its own). `undated` are pins that say nothing about the file's date: the user's own, or another package's.
     """
 
     pins: Mapping[str, str]
@@ -30,12 +30,14 @@ class Wanted:
     numpy_major: int | None
     excludes: tuple[str, ...] = ()
     newest: Mapping[str, str] = field(default_factory=dict)
+    undated: frozenset[str] = frozenset()
 
     @property
     def dated(self) -> Mapping[str, str]:
         """The pins whose release dates are the file's date: the recorded ones, if there are any."""
         recorded = {name: version for name, version in self.pins.items() if name not in self.newest}
-        return recorded or self.pins
+        dated = {name: version for name, version in recorded.items() if name not in self.undated}
+        return dated or recorded or self.pins
 
     @property
     def extra_names(self) -> frozenset[str]:

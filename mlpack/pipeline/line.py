@@ -46,7 +46,8 @@ from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import Examined, examine_model, prepare_options
 from mlpack.pipeline.push import leave_on_engine, push
 from mlpack.pipeline.render import has_own_dockerfile, render
-from mlpack.pipeline.resolve import ResolveOptions, first_lock, resolve
+from mlpack.pipeline.resolve import first_lock, resolve, resolve_options
+from mlpack.pipeline.source_packages import answers_for, report_sources
 from mlpack.pipeline.tools import Options, Tools
 from mlpack.pipeline.verify import failed_checks, verify
 from mlpack.readers.samples import read_sample
@@ -166,20 +167,10 @@ class Line:
         return first_lock(choices, lambda pythons: self._lock(prepared, platform=platform_here(), pythons=pythons))
 
     def _lock(self, prepared: Prepared, *, platform: str, pythons: tuple[str, ...] = ()) -> Lock:
-        options = ResolveOptions(
-            python=self.config.python,
-            platform=platform,
-            requirements=(*self.config.requirements, *self.options.require),
-            base=self.config.build.base,
-            wheelhouse=self.config.build.wheelhouse,
-            framework=self.config.framework,
-            apt=self.config.apt,
-            pythons=pythons,
-            gpu=self.config.build.gpu,
-            distributions=distributions_for(prepared.info.format, self.tools.formats),
-        )
-        with self.tools.reporter.progress("resolving packages") as on_progress:
-            return resolve(
+        known = distributions_for(prepared.info.format, self.tools.formats)
+        options = resolve_options(self.config, self.options, platform=platform, pythons=pythons, known=known)
+        with self.tools.reporter.progress("resolving packages") as on_progress, answers_for(self.options.command):
+            lock = resolve(
                 prepared,
                 options=options,
                 settings=self.tools.packages(),
@@ -189,6 +180,8 @@ class Line:
                 on_progress=on_progress,
                 refresh=self.options.refresh,
             )
+        report_sources(lock, options.sdists, self.tools.reporter)
+        return lock
 
     def _render(self, lock: Lock) -> Bundle:
         known = self.tools.formats.get(lock.info.format)

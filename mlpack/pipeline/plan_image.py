@@ -13,6 +13,7 @@ from mlpack.artifacts.image_plan import (
     MODEL_FOLDER,
     USER,
     VENV,
+    BuildWheels,
     CompileFolder,
     CompileLibrary,
     Copy,
@@ -31,6 +32,7 @@ from mlpack.artifacts.model import ModelInfo
 from mlpack.version import __version__
 
 _BUILD = "/build"
+_SDISTS, _WHEELS = "/sdists", "/wheels"  # in the stage that builds source packages
 _LOCALES = "/opt/locale"
 _INSTALLER = ("get_uv.py", "installer.lock", "requirements.lock")
 _LOADER = "loader/"  # of a format whose loader is a folder
@@ -65,6 +67,7 @@ def plan_image(
         mlpack_version=__version__,
         platform=lock.platform,
         stages=(
+            *([Stage(name="sdists", base=base, steps=tuple(_build_wheels(lock)))] if lock.sdists else ()),
             Stage(name="deps", base=base, steps=tuple(_install(lock, locales))),
             Stage(name="image", base=base, steps=tuple(_assemble(lock, files, locales))),
         ),
@@ -86,15 +89,30 @@ def summary_of(info: ModelInfo) -> str:
     return f"{what}{f' of {framework}' if framework else ''}, from {info.path.name}"
 
 
+def _build_wheels(lock: Lock) -> Iterator[Step]:
+    """The stage that builds source packages: it runs their code, and has neither an index nor a login."""
+    yield Copy(content="sdists", sources=("sdists.lock",), target=f"{_SDISTS}/")
+    yield BuildWheels(
+        files=f"{_SDISTS}/files",
+        lock=f"{_SDISTS}/sdists.lock",
+        sources=tuple(build.source.filename for build in lock.sdists),
+        wheels=_WHEELS,
+        compiles=any(build.compiles for build in lock.sdists),
+    )
+
+
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The stage that installs packages; its tools are not in the final image. The largest test suites are left out."""
     yield Copy(content="installer", sources=_INSTALLER, target=f"{_BUILD}/")
+    if lock.sdists:
+        yield Copy(content="wheels", sources=(f"{_WHEELS}/",), target=f"{_BUILD}{_WHEELS}/", origin="sdists")
     yield InstallPackages(
         folder=_BUILD,
         installer="installer.lock",
         requirements="requirements.lock",
         venv=VENV,
         without_tests=lock.test_folders,
+        built=f"{_BUILD}{_WHEELS}" if lock.sdists else "",
     )
     if locales:
         yield MakeLocales(locales=locales, folder=_LOCALES)

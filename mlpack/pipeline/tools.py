@@ -104,6 +104,7 @@ class Options:
 
     include: tuple[Path, ...] = ()
     require: tuple[str, ...] = ()  # packages in addition to `requirements:`
+    sdist: tuple[str, ...] = ()  # source packages to build in addition to `build.sdists`
     trust: bool = False
     refresh: bool = False  # resolve again, even if a lock is cached
     secrets: bool = True  # pass the logins of package indexes to the build

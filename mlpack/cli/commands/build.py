@@ -23,6 +23,7 @@ from mlpack.cli.options import (
     Refresh,
     Require,
     Sample,
+    Sdist,
     Signature,
     Trust,
     Version,
@@ -44,6 +45,7 @@ def build(
     wheelhouse: Wheelhouse = None,
     include: Include = None,
     require: Require = None,
+    sdist: Sdist = None,
     predictor: Predictor = None,
     sample: Sample = None,
     gpu: Gpu = None,
@@ -82,8 +84,8 @@ def build(
         "build.platform": platform, "build.wheelhouse": wheelhouse, "build.max_size": max_size,
     }  # fmt: skip
     options = Options(
-        include=tuple(include or ()), require=tuple(require or ()), trust=trust, refresh=refresh, tags=tuple(tag or ()),
-        force=force, use_cache=not no_cache,
+        include=tuple(include or ()), require=tuple(require or ()), sdist=tuple(sdist or ()), trust=trust,
+        refresh=refresh, tags=tuple(tag or ()), force=force, use_cache=not no_cache,
     )  # fmt: skip
     line = make_line(model, console=console, config=config, overrides=overrides, engine=engine, options=options)
     image = line.run(line.model, Image)

@@ -25,6 +25,7 @@ from mlpack.cli.options import (
     Refresh,
     Require,
     Sample,
+    Sdist,
     Signature,
     Trust,
     Version,
@@ -55,6 +56,7 @@ def render(
     wheelhouse: Wheelhouse = None,
     include: Include = None,
     require: Require = None,
+    sdist: Sdist = None,
     predictor: Predictor = None,
     sample: Sample = None,
     gpu: Gpu = None,
@@ -93,7 +95,12 @@ def render(
             f"{out} exists and is not an empty folder", hint="Name a new folder, or use --force to write into it."
         )
     options = Options(
-        include=tuple(include or ()), require=tuple(require or ()), trust=trust, refresh=refresh, secrets=False
+        include=tuple(include or ()),
+        require=tuple(require or ()),
+        sdist=tuple(sdist or ()),
+        trust=trust,
+        refresh=refresh,
+        secrets=False,
     )
     line = make_line(
         model, console=console, config=config, overrides=overrides, local="ignore",

@@ -19,6 +19,7 @@ from mlpack.cli.options import (
     Quiet,
     Require,
     Sample,
+    Sdist,
     Trust,
     Wheelhouse,
     refuse_model_options,
@@ -39,6 +40,7 @@ def run(
     wheelhouse: Wheelhouse = None,
     include: Include = None,
     require: Require = None,
+    sdist: Sdist = None,
     predictor: Predictor = None,
     sample: Sample = None,
     trust: Trust = False,
@@ -67,7 +69,7 @@ def run(
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**overrides, "include": include, "require": require, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "require": require, "sdist": sdist, "trust": trust})
     line = make_line(
         image if local else None,
         console=console,
@@ -77,7 +79,11 @@ def run(
         local="run",
         command=f"run --port {port}" if port else "run",
         options=Options(
-            include=tuple(include or ()), require=tuple(require or ()), trust=trust, limits=limits_of(memory)
+            include=tuple(include or ()),
+            require=tuple(require or ()),
+            sdist=tuple(sdist or ()),
+            trust=trust,
+            limits=limits_of(memory),
         ),
     )
     with serve(line, line.model if local else line.image(image), host_port=port) as service:

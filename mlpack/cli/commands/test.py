@@ -21,6 +21,7 @@ from mlpack.cli.options import (
     Receipt,
     Require,
     Sample,
+    Sdist,
     Tested,
     Trust,
     Wheelhouse,
@@ -88,6 +89,7 @@ def test(
     wheelhouse: Wheelhouse = None,
     include: Include = None,
     require: Require = None,
+    sdist: Sdist = None,
     predictor: Predictor = None,
     sample: Sample = None,
     trust: Trust = False,
@@ -125,7 +127,7 @@ def test(
     }  # fmt: skip
     name, local = choose_engine(image, engine, console=console, config=config)
     if not local:
-        refuse_model_options({**overrides, "include": include, "require": require, "trust": trust})
+        refuse_model_options({**overrides, "include": include, "require": require, "sdist": sdist, "trust": trust})
     _refuse_mixed(
         local=local,
         contract=contract,
@@ -147,6 +149,7 @@ def test(
         options=Options(
             include=tuple(include or ()),
             require=tuple(require or ()),
+            sdist=tuple(sdist or ()),
             trust=trust,
             limits=limits_of(memory),
             receipt=receipt,

@@ -79,11 +79,12 @@ class ProcessRunner:
     ) -> Path:
         """The Python of the environment, made unless it is kept."""
         folder = venv_folder(self._cache, self._account)
-        count = lock.requirements.count("==")
+        count = lock.requirements.count("==") + len(lock.sdists)
         title = f"install {count} packages for Python {interpreter.version} of this machine"
         began, cached = time.monotonic(), find_venv(lock, interpreter, folder) is not None
         on_progress(Progress(step="venv", title=title))
-        python = make_venv(lock, interpreter, settings=settings, folder=folder, shared=self._account.dropped)
+        account = (self._account.uid, self._account.gid) if self._account.dropped else None
+        python = make_venv(lock, interpreter, settings=settings, folder=folder, account=account)
         on_progress(Progress(step="venv", title=title, seconds=time.monotonic() - began, cached=cached))
         return python
 

@@ -38,7 +38,11 @@ class TorchFormat(Format):
     pickle_suffixes = MappingProxyType({"stream": _SUFFIXES, "zip": (*_SUFFIXES, ".bin", ".mar")})
     frameworks = MappingProxyType({"torch": "torch"})
     # Builds without CUDA are on a separate index (pytorch.org, "Get started": Linux, Pip, CPU).
-    distributions = (Distribution(name="torch", cpu_index="https://download.pytorch.org/whl/cpu"),)
+    distributions = (
+        Distribution(
+            name="torch", cpu_index="https://download.pytorch.org/whl/cpu", companions=("torchvision", "torchaudio")
+        ),
+    )
     kinds = (
         Kind(
             name="TorchScript `.pt` (traced, scripted, frozen)",

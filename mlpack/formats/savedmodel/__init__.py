@@ -62,6 +62,7 @@ class SavedModelFormat(Format):
             name="tensorflow",
             cpu="tensorflow-cpu",
             gpu="tensorflow[and-cuda]",
+            same_series=("tensorflow-text", "tf-keras"),
             bounds=(("2.10", "protobuf<3.20"),),  # its metadata allow newer ones, but it cannot be imported with them
         ),
     )

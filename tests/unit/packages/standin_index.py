@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import ssl
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ class Release:
     needs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ("py3-none-any",)
     requires_python: str = ">=3.6"
+    size: int | None = None  # that the JSON page tells, whatever the wheel has
 
     @property
     def filenames(self) -> tuple[str, ...]:
@@ -75,6 +77,44 @@ RELEASES = (
 RUNTIME = "# the server's own\nuvicorn>=0.20  # serves\n"
 
 
+# A build backend that lies in the package: its wheel says as whom it was built, and what it saw.
+BACKEND = """
+import json, os, zipfile
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    seen = {"uid": os.getuid(), "variables": sorted(os.environ), "private": os.path.exists("/run/mlpack/env")}
+    name = "%(module)s-%(version)s-py3-none-any.whl"
+    info = "%(module)s-%(version)s.dist-info"
+    with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
+        wheel.writestr("%(module)s.py", "BUILD = " + repr(json.dumps(seen)))
+        wheel.writestr(info + "/METADATA", open("PKG-INFO").read())
+        wheel.writestr(info + "/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "/RECORD", "")
+    return name
+"""
+
+
+@functools.cache
+def sdist_bytes(name: str, version: str, needs: tuple[str, ...], requires_python: str) -> bytes:
+    """A source package that pip and uv can build without other packages."""
+    module = name.replace("-", "_")
+    metadata = [
+        "Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", f"Requires-Python: {requires_python}",
+        *(f"Requires-Dist: {need}" for need in needs),
+    ]  # fmt: skip
+    files = {
+        "PKG-INFO": "\n".join(metadata) + "\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": BACKEND % {"module": module, "version": version},
+    }
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for path, text in files.items():
+            info = tarfile.TarInfo(f"{module}-{version}/{path}")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return stream.getvalue()
+
+
 @functools.cache
 def wheel_bytes(name: str, version: str, tag: str, needs: tuple[str, ...], requires_python: str) -> bytes:
     """A wheel that pip and uv take: one module, METADATA, WHEEL and RECORD (binary distribution format, PEP 427)."""
@@ -101,7 +141,9 @@ def wheel_bytes(name: str, version: str, tag: str, needs: tuple[str, ...], requi
 def wheels(releases: tuple[Release, ...] = RELEASES) -> dict[str, bytes]:
     """Every wheel's bytes, by file name."""
     return {
-        filename: wheel_bytes(release.name, release.version, tag, release.needs, release.requires_python)
+        filename: sdist_bytes(release.name, release.version, release.needs, release.requires_python)
+        if tag == "sdist"
+        else wheel_bytes(release.name, release.version, tag, release.needs, release.requires_python)
         for release in releases
         for filename, tag in zip(release.filenames, release.tags, strict=True)
     }
@@ -212,6 +254,7 @@ def _page(listed: list[Release], contents: dict[str, bytes], shape: str) -> tupl
             "hashes": {"sha256": hashlib.sha256(contents[filename]).hexdigest()},
             "requires-python": release.requires_python,
             "upload-time": release.uploaded,
+            **({"size": release.size} if release.size else {}),
         }
         for release in listed
         for filename in release.filenames

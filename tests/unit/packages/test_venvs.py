@@ -113,10 +113,10 @@ def test_it_is_made_once(lock_here: Callable[[PackageSettings], Lock], here: Int
         settings = PackageSettings(index_url=index.url)
         lock = lock_here(settings)
         assert find_venv(lock, here, tmp_path) is None
-        python = make_venv(lock, here, settings=settings, folder=tmp_path, shared=False)
+        python = make_venv(lock, here, settings=settings, folder=tmp_path)
     assert installed(python) == versions(lock)
     assert find_venv(lock, here, tmp_path) == python
-    assert make_venv(lock, here, settings=settings, folder=tmp_path, shared=False) == python, "the index is gone"
+    assert make_venv(lock, here, settings=settings, folder=tmp_path) == python, "the index is gone"
     other = replace(lock, requirements=lock.requirements.replace("scipy", "scipi"))
     assert find_venv(other, here, tmp_path) is None
 
@@ -126,9 +126,7 @@ def test_many_at_once(lock_here: Callable[[PackageSettings], Lock], here: Interp
     with serve() as index, ThreadPoolExecutor(6) as pool:
         settings = PackageSettings(index_url=index.url)
         lock = lock_here(settings)
-        made = set(
-            pool.map(lambda _: make_venv(lock, here, settings=settings, folder=tmp_path, shared=False), range(6))
-        )
+        made = set(pool.map(lambda _: make_venv(lock, here, settings=settings, folder=tmp_path), range(6)))
     [python] = made
     assert installed(python) == versions(lock)
     assert {path.suffix for path in tmp_path.iterdir() if path.name != python.parent.parent.name} <= {".lock"} | {""}
@@ -144,7 +142,7 @@ def test_another_hash_is_refused(
         lock = lock_here(settings)
         lock = replace(lock, requirements=re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, lock.requirements))
         with pytest.raises(ResolveError):
-            make_venv(lock, here, settings=settings, folder=tmp_path / "venvs", shared=False)
+            make_venv(lock, here, settings=settings, folder=tmp_path / "venvs")
     assert [path.suffix for path in (tmp_path / "venvs").iterdir()] == [".lock"]
 
 
@@ -156,7 +154,9 @@ def test_what_is_shared_can_be_read(
     try:
         with serve() as index:
             settings = PackageSettings(index_url=index.url)
-            python = make_venv(lock_here(settings), here, settings=settings, folder=tmp_path / "venvs", shared=True)
+            python = make_venv(
+                lock_here(settings), here, settings=settings, folder=tmp_path / "venvs", account=(65532, 65532)
+            )
     finally:
         os.umask(before)
     venv = python.parent.parent
@@ -175,6 +175,6 @@ def test_what_was_killed_half_made(
     os.utime(old, (time.time() - 7200, time.time() - 7200))
     with serve() as index:
         settings = PackageSettings(index_url=index.url)
-        make_venv(lock_here(settings), here, settings=settings, folder=tmp_path, shared=False)
+        make_venv(lock_here(settings), here, settings=settings, folder=tmp_path)
     assert not old.exists()
     assert new.exists(), "it may be somebody's at work"

@@ -1,4 +1,4 @@
-"""CPU or GPU: choose a framework's distribution and its index, and keep CUDA out of CPU images."""
+"""CPU or GPU: choose a framework's distribution and its index."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mlpack.errors import IndexUnreachableError, ResolveError
-from mlpack.packages.compiler import LockedPackage
 from mlpack.packages.distributions import Distribution
 from mlpack.packages.index import query, query_all
 from mlpack.packages.index.pages import IndexFile
-from mlpack.packages.names import is_final, normalise, parse_requirement, same_version, version_key
+from mlpack.packages.names import normalise, parse_requirement, same_version, version_key
 from mlpack.packages.pythons import SUPPORTED
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.variants.builds import CPU, find_build
 from mlpack.packages.wanted import Wanted
 from mlpack.packages.wheels import parse_wheel
-
-_CUDA = ("nvidia-", "cuda-", "triton", "pytorch-triton")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,25 +52,21 @@ def with_variant(
     return variant
 
 
-def refuse_cuda(packages: Iterable[LockedPackage]) -> None:
-    """Raise ResolveError when the set for a CPU contains CUDA libraries."""
-    found = sorted(package.name for package in packages if package.name.startswith(_CUDA))
-    if found:
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        raise ResolveError(
-            f"the packages would install gigabytes of CUDA libraries: {', '.join(found[:3])}{more}",
-            hint="Use --gpu if you want them; else provide a CPU build, such as a folder of wheels in PIP_FIND_LINKS.",
-        )
-
-
 def _bounded(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
     """The wants with the constraints that are missing in a distribution's metadata."""
+    pinned = [(one, wants.pins[one.name]) for one in known if one.name in wants.pins]
     bounds = [
         constraint
-        for one in known
-        if one.name in wants.pins
+        for one, pin in pinned
         for release, constraint in one.bounds
-        if version_key(wants.pins[one.name]) < version_key(release)
+        if version_key(pin) < version_key(release)
+    ]
+    chosen = {parse_requirement(line)[0] for line in wants.lines} | wants.pinned_extras
+    bounds += [
+        f"{name}=={'.'.join(map(str, version_key(pin)[:2]))}.*"
+        for one, pin in pinned
+        for name in one.same_series
+        if name not in chosen
     ]
     return replace(wants, constraints=tuple(sorted({*wants.constraints, *bounds})))
 
@@ -82,16 +75,7 @@ def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
     """Pin the distribution to a build without CUDA, from the user's sources, else from its authors' CPU index."""
     wants, settings, reasons, name = variant.wants, variant.settings, variant.reasons, one.name
     pin = wants.pins.get(name) or _pinned_extra(wants, name)
-    which = f"{name} {pin}" if pin else name
-    version = _cpu_build(query(name, settings), pin, platform)
-    if version is None and not settings.no_index:
-        settings = replace(settings, find_links=(*settings.find_links, one.cpu_page))
-        version = _cpu_build(_on_page(one, which, settings), pin, platform)
-    if version is None:
-        raise ResolveError(
-            f"there is no build of {which} without CUDA for {platform} in your package sources",
-            hint=f"Put its wheel ({_download(one)}) into a folder named by PIP_FIND_LINKS; or use --gpu.",
-        )
+    version, settings = find_build(one, name, pin, CPU, platform, settings)
     if pin is None:
         taken = f"The file does not record the version of {name}: the newest without CUDA is used, {version}."
         reasons = (*reasons, taken)
@@ -99,7 +83,10 @@ def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:
     others = (line for line in wants.lines if parse_requirement(line)[0] != name)
     lines = tuple(sorted({*others, f"{name}=={version}"}))
     newest = {other: reads for other, reads in wants.newest.items() if other != name}
-    wants = replace(wants, lines=lines, extras=extras, pins={**wants.pins, name: version}, newest=newest)
+    undated = wants.undated | ({name} if len(extras) < len(wants.extras) else frozenset())
+    wants = replace(
+        wants, lines=lines, extras=extras, pins={**wants.pins, name: version}, newest=newest, undated=undated
+    )
     return Variant(wants=wants, settings=settings, reasons=reasons)
 
 
@@ -110,35 +97,6 @@ def _without_cpu_builds(wants: Wanted, name: str, settings: PackageSettings) -> 
     wheels = (parse_wheel(file.filename) for file in query(name, settings))
     versions = sorted({wheel.version for wheel in wheels if wheel is not None and wheel.version.endswith("+cpu")})
     return replace(wants, constraints=(*wants.constraints, *(f"{name}!={version}" for version in versions)))
-
-
-def _on_page(one: Distribution, which: str, settings: PackageSettings) -> tuple[IndexFile, ...]:
-    try:
-        return query(one.name, settings)
-    except IndexUnreachableError as error:
-        raise ResolveError(
-            f"no build of {which} without CUDA is in your package sources, and {one.cpu_page} cannot be reached",
-            hint=f"Put its wheel into a folder named by PIP_FIND_LINKS ({_download(one)}); or --gpu.",
-            detail=error.message,
-        ) from error
-
-
-def _download(one: Distribution) -> str:
-    return f"pip download --no-deps --index-url {one.cpu_index} {one.name}"
-
-
-def _cpu_build(files: Iterable[IndexFile], pin: str | None, platform: str) -> str | None:
-    """The `+cpu` version of the pinned or newest release that a supported Python can install."""
-    found: set[str] = set()
-    for file in files:
-        wheel = parse_wheel(file.filename)
-        if wheel is None or not wheel.version.endswith("+cpu") or file.yanked:
-            continue
-        if pin is not None and not same_version(pin, wheel.version):
-            continue
-        if (pin or is_final(wheel.version)) and any(wheel.fits(python, platform) for python in SUPPORTED):
-            found.add(wheel.version)
-    return max(found, key=version_key, default=None)
 
 
 def _has(files: Iterable[IndexFile], pin: str | None, platform: str) -> bool:
