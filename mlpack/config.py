@@ -41,6 +41,9 @@ class Build(_Section):
         default=None, description="folder of wheels to install from, without a package index"
     )
     gpu: bool = Field(default=False, description="install CUDA builds of packages instead of CPU builds")
+    slim: bool = Field(
+        default=True, description="leave out files that serving never loads, such as C++ headers and test suites"
+    )
     max_size: str | None = Field(default=None, description="maximum size of the image, such as 600MB")
 
     @field_validator("max_size")

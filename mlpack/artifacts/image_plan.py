@@ -30,7 +30,7 @@ class Copy:
     """
 
     kind: ClassVar[str] = "copy"
-    content: Literal["installer", "locales", "packages", "runtime", "code", "model", "card", "server"]
+    content: Literal["installer", "libraries", "locales", "packages", "runtime", "code", "model", "card", "server"]
     sources: tuple[str, ...]
     target: str
     origin: str = ""
@@ -43,7 +43,8 @@ class InstallPackages:
 
     `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
     files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
-    removed from the top-level packages `without_tests`. The bytecode is compiled.
+    removed from the top-level packages `without_tests`, and the files and folders `unused` (patterns of the shell, relative to
+    the folder of the packages). The bytecode is compiled.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -52,6 +53,20 @@ class InstallPackages:
     requirements: str
     venv: str
     without_tests: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindLibraries:
+    """Write the Debian packages with the shared libraries that `venv` needs and the base image lacks to the file `listed`.
+
+    One name a line; `script` is a file of the bundle that does it, with the path of `listed` as its argument.
+    """
+
+    kind: ClassVar[str] = "find-libraries"
+    script: str
+    venv: str
+    listed: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +89,11 @@ class MakeLocales:
 
 @dataclass(frozen=True, kw_only=True)
 class InstallDebianPackages:
-    """Install Debian packages."""
+    """Install Debian packages: `names`, and those in the file `listed`; without any, nothing is done."""
 
     kind: ClassVar[str] = "install-debian-packages"
     names: tuple[str, ...]
+    listed: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +111,7 @@ class CompileFolder:
     folder: str
 
 
-Step = Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
+Step = Copy | InstallPackages | FindLibraries | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ class Lock:
     are sentences that explain the Python, the cut-off date and version limits. `cutoff` is an RFC 3339 time or None.
     `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
     locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
-    top-level packages whose test folders are left out of the image.
+    top-level packages whose test folders are left out of the image, and `unused_files` patterns of files that are left out.
     """
 
     prepared: Prepared
@@ -43,6 +43,7 @@ class Lock:
     pages: tuple[str, ...] = ()
     gpu: bool = False
     test_folders: tuple[str, ...] = ()
+    unused_files: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 from mlpack.artifacts.lock import LocalWheel, Lock
 from mlpack.artifacts.prepared import Prepared
 
-SCHEMA = 2  # increased when a change of the resolver changes its results
+SCHEMA = 3  # increased when a change of the resolver changes its results
 
 
 def cache_key(inputs: dict[str, Any]) -> str:

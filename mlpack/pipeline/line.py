@@ -176,6 +176,7 @@ class Line:
             apt=self.config.apt,
             pythons=pythons,
             gpu=self.config.build.gpu,
+            slim=self.config.build.slim,
             distributions=distributions_for(prepared.info.format, self.tools.formats),
         )
         with self.tools.reporter.progress("resolving packages") as on_progress:

@@ -16,6 +16,7 @@ from mlpack.artifacts.image_plan import (
     CompileFolder,
     CompileLibrary,
     Copy,
+    FindLibraries,
     HealthCheck,
     ImagePlan,
     InstallDebianPackages,
@@ -32,7 +33,9 @@ from mlpack.version import __version__
 
 _BUILD = "/build"
 _LOCALES = "/opt/locale"
-_INSTALLER = ("get_uv.py", "installer.lock", "requirements.lock")
+_LISTED = "/opt/debian-packages.txt"
+_LIBRARIES = "system_libraries.py"
+_INSTALLER = ("get_uv.py", _LIBRARIES, "installer.lock", "requirements.lock")
 _LOADER = "loader/"  # of a format whose loader is a folder
 _SERVER = ("loader.py", "serve.py")
 _PYTHON = f"{VENV}/bin/python"
@@ -87,7 +90,7 @@ def summary_of(info: ModelInfo) -> str:
 
 
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
-    """The stage that installs packages; its tools are not in the final image. The largest test suites are left out."""
+    """The stage that installs packages: neither its tools nor large files that serving never loads are in the image."""
     yield Copy(content="installer", sources=_INSTALLER, target=f"{_BUILD}/")
     yield InstallPackages(
         folder=_BUILD,
@@ -95,7 +98,9 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
         requirements="requirements.lock",
         venv=VENV,
         without_tests=lock.test_folders,
+        unused=lock.unused_files,
     )
+    yield FindLibraries(script=f"{_BUILD}/{_LIBRARIES}", venv=VENV, listed=_LISTED)
     if locales:
         yield MakeLocales(locales=locales, folder=_LOCALES)
 
@@ -103,8 +108,8 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
 def _assemble(lock: Lock, files: Sequence[BundleFile], locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The final stage: layers that change rarely come first."""
     yield CompileLibrary()
-    if lock.apt:
-        yield InstallDebianPackages(names=lock.apt)
+    yield Copy(content="libraries", sources=(_LISTED,), target=_LISTED, origin="deps")
+    yield InstallDebianPackages(names=lock.apt, listed=_LISTED)
     if locales:
         yield Copy(content="locales", sources=(f"{_LOCALES}/",), target="/usr/lib/locale/", origin="deps")
     yield Copy(content="packages", sources=(VENV,), target=VENV, origin="deps")

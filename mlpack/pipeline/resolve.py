@@ -34,7 +34,8 @@ class ResolveOptions:
     `base` replaces `python:X-slim`; `wheelhouse` is the only source of packages when given; `framework`
     ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the
     installed ones, best first, if the model runs without an image; () for an image, whose Python can be any. With `gpu`
-    CUDA builds are installed, else nothing of CUDA. `distributions` are what formats know about packages beyond the index.
+    CUDA builds are installed, else nothing of CUDA. `distributions` are what formats know about packages beyond the index;
+    with `slim` the image leaves out what serving never loads of them.
     """
 
     platform: str = "linux/amd64"
@@ -46,6 +47,7 @@ class ResolveOptions:
     apt: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
     gpu: bool = False
+    slim: bool = True
     distributions: tuple[Distribution, ...] = ()
 
 
@@ -72,6 +74,8 @@ def resolve(
     info = prepared.info
     if prepared.python is not None:
         options = replace(options, python=options.python or prepared.python)
+    if not options.slim:
+        options = replace(options, distributions=tuple(one.complete for one in options.distributions))
     wants = wanted(info, extras=options.requirements, framework=options.framework)
     key = _key(info, wants, options, settings, runtime_requirements)
     lock = None if refresh else load_lock(cache_dir, key, prepared)
@@ -153,6 +157,7 @@ def _resolve(
         pages=tuple(place for place in settings.find_links if place in {one.cpu_page for one in options.distributions}),
         gpu=options.gpu,
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
+        unused_files=_unused_files(options.distributions, solution),
     )
 
 
@@ -200,6 +205,12 @@ def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[
     installed = {package.name for package in solution.packages}
     needed = (library for one in options.distributions if one.name in installed for library in one.system_libraries)
     return tuple(sorted({*info.apt, *options.apt, *needed}))
+
+
+def _unused_files(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
+    """The files that serving never loads, of the packages that are installed."""
+    installed = {package.name for package in solution.packages}
+    return tuple(sorted({file for one in known if installed & {one.name, one.cpu} for file in one.unused_files}))
 
 
 def _lines(requirements: str) -> list[str]:

@@ -38,7 +38,15 @@ class TorchFormat(Format):
     pickle_suffixes = MappingProxyType({"stream": _SUFFIXES, "zip": (*_SUFFIXES, ".bin", ".mar")})
     frameworks = MappingProxyType({"torch": "torch"})
     # Builds without CUDA are on a separate index (pytorch.org, "Get started": Linux, Pip, CPU).
-    distributions = (Distribution(name="torch", cpu_index="https://download.pytorch.org/whl/cpu"),)
+    distributions = (
+        Distribution(
+            name="torch",
+            cpu_index="https://download.pytorch.org/whl/cpu",
+            unused_files=("torch/bin/*Test", "torch/bin/protoc*", "torch/bin/test_*", "torch/include", "torch/test"),
+        ),
+        Distribution(name="networkx", test_folders=("networkx",)),
+        Distribution(name="sympy", test_folders=("sympy",)),
+    )
     kinds = (
         Kind(
             name="TorchScript `.pt` (traced, scripted, frozen)",
