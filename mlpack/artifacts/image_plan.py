@@ -44,7 +44,8 @@ class InstallPackages:
     `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
     files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
     removed from the top-level packages `without_tests`, and the files and folders `unused` (patterns of the shell, relative to
-    the folder of the packages). The bytecode is compiled.
+    the folder of the packages). The code for GPUs is removed from the shared objects `gpu_code` (relative to the same folder)
+    by `gpu_script`, a file of the bundle. The bytecode is compiled.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -54,6 +55,8 @@ class InstallPackages:
     venv: str
     without_tests: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
+    gpu_script: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

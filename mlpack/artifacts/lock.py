@@ -28,6 +28,7 @@ class Lock:
     `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
     locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
     top-level packages whose test folders are left out of the image, and `unused_files` patterns of files that are left out.
+    The code for GPUs is left out of the shared objects `gpu_code`.
     """
 
     prepared: Prepared
@@ -44,6 +45,7 @@ class Lock:
     gpu: bool = False
     test_folders: tuple[str, ...] = ()
     unused_files: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
 
     @property

@@ -17,7 +17,8 @@ class Distribution:
 
     Serving never loads the following, so the image leaves them out (`build.slim`): the test folders of its top-level packages
     `test_folders`, `unused_files` (files and folders as patterns of the shell, relative to the folder of the packages), and
-    `unused_requirements`, which are not installed unless the model or the user names them.
+    `unused_requirements`, which are not installed unless the model or the user names them. `gpu_code` are shared objects that
+    hold code for GPUs too, in releases without a build for CPUs.
     """
 
     name: str
@@ -30,11 +31,12 @@ class Distribution:
     test_folders: tuple[str, ...] = ()
     unused_files: tuple[str, ...] = ()
     unused_requirements: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
 
     @property
     def complete(self) -> Distribution:
         """The same, with nothing left out of the image."""
-        return replace(self, test_folders=(), unused_files=(), unused_requirements=())
+        return replace(self, test_folders=(), unused_files=(), unused_requirements=(), gpu_code=())
 
     @property
     def cpu_page(self) -> str:

@@ -34,7 +34,7 @@ from mlpack.version import __version__
 _BUILD = "/build"
 _LOCALES = "/opt/locale"
 _LISTED = "/opt/debian-packages.txt"
-_LIBRARIES = "system_libraries.py"
+_LIBRARIES, _GPU_CODE = "system_libraries.py", "gpu_code.py"
 _INSTALLER = ("get_uv.py", _LIBRARIES, "installer.lock", "requirements.lock")
 _LOADER = "loader/"  # of a format whose loader is a folder
 _SERVER = ("loader.py", "serve.py")
@@ -91,7 +91,8 @@ def summary_of(info: ModelInfo) -> str:
 
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The stage that installs packages: neither its tools nor large files that serving never loads are in the image."""
-    yield Copy(content="installer", sources=_INSTALLER, target=f"{_BUILD}/")
+    programs = (*_INSTALLER, *((_GPU_CODE,) if lock.gpu_code else ()))
+    yield Copy(content="installer", sources=programs, target=f"{_BUILD}/")
     yield InstallPackages(
         folder=_BUILD,
         installer="installer.lock",
@@ -99,6 +100,8 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
         venv=VENV,
         without_tests=lock.test_folders,
         unused=lock.unused_files,
+        gpu_code=lock.gpu_code,
+        gpu_script=f"{_BUILD}/{_GPU_CODE}" if lock.gpu_code else "",
     )
     yield FindLibraries(script=f"{_BUILD}/{_LIBRARIES}", venv=VENV, listed=_LISTED)
     if locales:

@@ -158,6 +158,7 @@ def _resolve(
         gpu=options.gpu,
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
         unused_files=_unused_files(options.distributions, solution),
+        gpu_code=() if options.gpu else _gpu_code(options.distributions, solution),
     )
 
 
@@ -211,6 +212,12 @@ def _unused_files(known: Iterable[Distribution], solution: Solution) -> tuple[st
     """The files that serving never loads, of the packages that are installed."""
     installed = {package.name for package in solution.packages}
     return tuple(sorted({file for one in known if installed & {one.name, one.cpu} for file in one.unused_files}))
+
+
+def _gpu_code(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
+    """The shared objects with code for GPUs, of the packages that are installed."""
+    installed = {package.name for package in solution.packages}
+    return tuple(sorted({file for one in known if one.name in installed for file in one.gpu_code}))
 
 
 def _lines(requirements: str) -> list[str]:

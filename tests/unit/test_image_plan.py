@@ -119,6 +119,18 @@ def test_what_serving_never_loads_is_removed_where_it_is_installed(model: Path) 
     assert "rm -rf" not in text_of(render_lock(make_lock(model, test_folders=()))).partition("\nFROM ")[0]
 
 
+def test_code_for_gpus_is_removed_where_it_is_installed(model: Path) -> None:
+    """By a program that is in the bundle of such an image alone."""
+    bundle = render_lock(make_lock(model, gpu_code=("xgboost/lib/libxgboost.so",)))
+    words = "(cd /opt/venv/lib/python3*/site-packages; python3 /build/gpu_code.py xgboost/lib/libxgboost.so); \\\n"
+    assert words in text_of(bundle)
+    assert "def remove_gpu_code" in text_of(bundle, "gpu_code.py")
+    assert "COPY get_uv.py system_libraries.py installer.lock requirements.lock gpu_code.py /build/\n" in text_of(
+        bundle
+    )
+    assert "gpu_code.py" not in {file.name for file in render_lock(make_lock(model)).files}
+
+
 def test_debian_packages_leave_nothing_of_apt(model: Path) -> None:
     """Lists, caches and logs go in the step that makes them, on bases that keep them too; with none there is no network."""
     for apt, words in ((), "set -- $(cat "), (("curl", "jq"), "set -- curl jq $(cat "):

@@ -100,6 +100,16 @@ def test_what_serving_never_loads_is_left_out(lock_of: Resolve) -> None:
         assert lock_of(sklearn_model("1.2.2"), settings).unused_files == ()
 
 
+def test_code_for_gpus_is_left_out_where_there_is_no_other_build(lock_of: Resolve) -> None:
+    """XGBoost before 2.1.1 has one build for both; not with --gpu, nor of the CPU distribution."""
+    with serve(INDEX) as index:
+        settings = PackageSettings(index_url=index.url)
+        assert lock_of(asking("xgboost", "1.7.6"), settings).gpu_code == ("xgboost/lib/libxgboost.so",)
+        assert lock_of(asking("xgboost", "1.7.6"), settings, gpu=True).gpu_code == ()
+        assert lock_of(asking("xgboost", "1.7.6"), settings, slim=False).gpu_code == ()
+        assert lock_of(asking("xgboost", "3.2.0"), settings).gpu_code == ()
+
+
 def test_what_tensorflow_forgot_to_bound_is_bounded(lock_of: Resolve) -> None:
     """TensorFlow before 2.10 cannot import protobuf 4, and its metadata do not say so."""
     with serve(INDEX) as index:
