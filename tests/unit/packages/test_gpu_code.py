@@ -39,7 +39,8 @@ def shared_object(*, spare: int = 4, section: bytes = b".nv_fatbin", align: int 
 
 def loaded(path: Path) -> dict[int, bytes]:
     """The bytes that the dynamic loader maps, by the address of their page; a segment's memory behind its bytes is zero."""
-    content, pages = path.read_bytes(), {}
+    content = path.read_bytes()
+    pages: dict[int, bytes] = {}
     for place in range(64, 64 + 56 * struct.unpack_from("<H", content, 56)[0], 56):
         kind, _, offset, address, _, size, memory, align = struct.unpack_from("<IIQQQQQQ", content, place)
         if kind == 1:
