@@ -148,7 +148,7 @@ def find_lacking(site_packages: Path, system: frozenset[str], machine: int | Non
             # A library of this name in another package counts only where Debian has none: it may be loaded too late.
             found = known if name in PACKAGES else unknown if name not in inside else None
             if found is not None:
-                top = path.relative_to(site_packages).parts[0]
+                top = path.relative_to(site_packages).as_posix().partition("/")[0]
                 found.setdefault(name, set()).add(re.sub(r"[^A-Za-z0-9_.+-]", "?", top))
     return Lacking(
         known={name: frozenset(known[name]) for name in sorted(known)},
@@ -207,7 +207,7 @@ def main(output: str) -> None:
             "load, name the package in `apt:` of mlpack.yaml"
         )
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    Path(output).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    Path(output).write_bytes("".join(f"{name}\n" for name in names).encode())
 
 
 def _warn(text: str) -> None:
