@@ -44,6 +44,9 @@ class Build(_Section):
         default=(), description="packages without a wheel whose source package is built, which runs its setup code"
     )
     gpu: bool = Field(default=False, description="install CUDA builds of packages instead of CPU builds")
+    slim: bool = Field(
+        default=True, description="leave out files that serving never loads, such as C++ headers and test suites"
+    )
     max_size: str | None = Field(default=None, description="maximum size of the image, such as 600MB")
 
     @field_validator("max_size")

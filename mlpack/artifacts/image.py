@@ -11,7 +11,8 @@ class Image:
     """An image of an engine or a registry.
 
     `id` is its config digest (`sha256:...`); `tags` are full references; `size` in bytes; `platform` as `linux/amd64`;
-    `card` is the ModelCard in it; `seconds` is the duration of the build; `cached` is true if an existing image was reused.
+    `card` is the ModelCard in it; `seconds` is the duration of the build, and `warnings` are what it found, for the user;
+    `cached` is true if an existing image was reused.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Image:
     labels: dict[str, str]
     seconds: float = 0.0
     cached: bool = False
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The image as plain JSON values: `size` in bytes."""

@@ -31,7 +31,17 @@ class Copy:
 
     kind: ClassVar[str] = "copy"
     content: Literal[
-        "sdists", "wheels", "installer", "locales", "packages", "runtime", "code", "model", "card", "server"
+        "sdists",
+        "wheels",
+        "installer",
+        "libraries",
+        "locales",
+        "packages",
+        "runtime",
+        "code",
+        "model",
+        "card",
+        "server",
     ]
     sources: tuple[str, ...]
     target: str
@@ -45,8 +55,10 @@ class InstallPackages:
 
     `installer` is the lock of the program that installs them; both are files in `folder` after the stage's first copy. Private
     files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
-    removed from the top-level packages `without_tests`. The wheels in the folder `built` are installed too; "" for none. The
-    bytecode is compiled.
+    removed from the top-level packages `without_tests`, and the files and folders `unused` (patterns of the shell, relative to
+    the folder of the packages). The code for GPUs is removed from the shared objects `gpu_code` (relative to the same folder)
+    by `gpu_script`, a file of the bundle. The wheels in the folder `built` are installed too; "" for none. The bytecode is
+    compiled.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -55,6 +67,9 @@ class InstallPackages:
     requirements: str
     venv: str
     without_tests: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
+    gpu_script: str = ""
     built: str = ""
 
 
@@ -77,6 +92,19 @@ class BuildWheels:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FindLibraries:
+    """Write the Debian packages with the shared libraries that `venv` needs and the base image lacks to the file `listed`.
+
+    One name a line; `script` is a file of the bundle that does it, with the path of `listed` as its argument.
+    """
+
+    kind: ClassVar[str] = "find-libraries"
+    script: str
+    venv: str
+    listed: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Locale:
     """A locale: its name, and localedef's language and character set for it, such as en_US.UTF-8, en_US, UTF-8."""
 
@@ -96,10 +124,11 @@ class MakeLocales:
 
 @dataclass(frozen=True, kw_only=True)
 class InstallDebianPackages:
-    """Install Debian packages."""
+    """Install Debian packages: `names`, and those in the file `listed`; without any, nothing is done."""
 
     kind: ClassVar[str] = "install-debian-packages"
     names: tuple[str, ...]
+    listed: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +146,16 @@ class CompileFolder:
     folder: str
 
 
-Step = BuildWheels | Copy | InstallPackages | MakeLocales | InstallDebianPackages | CompileLibrary | CompileFolder
+Step = (
+    BuildWheels
+    | Copy
+    | InstallPackages
+    | FindLibraries
+    | MakeLocales
+    | InstallDebianPackages
+    | CompileLibrary
+    | CompileFolder
+)
 
 
 @dataclass(frozen=True, kw_only=True)

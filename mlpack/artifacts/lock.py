@@ -42,7 +42,8 @@ class Lock:
     are sentences that explain the Python, the cut-off date and version limits. `cutoff` is an RFC 3339 time or None.
     `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
     locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
-    top-level packages whose test folders are left out of the image. `sdists` are the source packages that are built; they are
+    top-level packages whose test folders are left out of the image, and `unused_files` patterns of files that are left out.
+    The code for GPUs is left out of the shared objects `gpu_code`. `sdists` are the source packages that are built; they are
     not in `requirements`.
     """
 
@@ -59,6 +60,8 @@ class Lock:
     pages: tuple[str, ...] = ()
     gpu: bool = False
     test_folders: tuple[str, ...] = ()
+    unused_files: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
     sdists: tuple[SourceBuild, ...] = ()
 

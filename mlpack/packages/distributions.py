@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +15,13 @@ class Distribution:
     `+cpu`), which their metadata do not say. `same_series` are distributions that work only with the release series of their
     own number (2.15 with 2.15); their metadata name `name`, which is excluded when `cpu` replaces it.
     `needless` are its requirements that a CPU build never loads. `bounds` are (release, constraint): releases before that
-    one cannot be imported without the constraint. `system_libraries` are Debian packages that it loads at run time and
-    slim images lack. `test_folders` are its top-level packages whose test folders the image leaves out.
+    one cannot be imported without the constraint. `system_libraries` are Debian packages with libraries that it loads by
+    their names at run time; those that its files are linked to are found in the files.
+
+    Serving never loads the following, so the image leaves them out (`build.slim`): the test folders of its top-level packages
+    `test_folders`, `unused_files` (files and folders as patterns of the shell, relative to the folder of the packages), and
+    `unused_requirements`, which are not installed unless the model or the user names them. `gpu_code` are shared objects that
+    hold code for GPUs too, in releases without a build for CPUs.
     """
 
     name: str
@@ -29,6 +34,14 @@ class Distribution:
     bounds: tuple[tuple[str, str], ...] = ()
     system_libraries: tuple[str, ...] = ()
     test_folders: tuple[str, ...] = ()
+    unused_files: tuple[str, ...] = ()
+    unused_requirements: tuple[str, ...] = ()
+    gpu_code: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> Distribution:
+        """The same, with nothing left out of the image."""
+        return replace(self, test_folders=(), unused_files=(), unused_requirements=(), gpu_code=())
 
     @property
     def cpu_pages(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from mlpack.artifacts.image_plan import (
     CompileFolder,
     CompileLibrary,
     Copy,
+    FindLibraries,
     HealthCheck,
     ImagePlan,
     InstallDebianPackages,
@@ -34,7 +35,9 @@ from mlpack.version import __version__
 _BUILD = "/build"
 _SDISTS, _WHEELS = "/sdists", "/wheels"  # in the stage that builds source packages
 _LOCALES = "/opt/locale"
-_INSTALLER = ("get_uv.py", "installer.lock", "requirements.lock")
+_LISTED = "/opt/debian-packages.txt"
+_LIBRARIES, _GPU_CODE = "system_libraries.py", "gpu_code.py"
+_INSTALLER = ("get_uv.py", _LIBRARIES, "installer.lock", "requirements.lock")
 _LOADER = "loader/"  # of a format whose loader is a folder
 _SERVER = ("loader.py", "serve.py")
 _PYTHON = f"{VENV}/bin/python"
@@ -102,8 +105,9 @@ def _build_wheels(lock: Lock) -> Iterator[Step]:
 
 
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
-    """The stage that installs packages; its tools are not in the final image. The largest test suites are left out."""
-    yield Copy(content="installer", sources=_INSTALLER, target=f"{_BUILD}/")
+    """The stage that installs packages: neither its tools nor large files that serving never loads are in the image."""
+    programs = (*_INSTALLER, *((_GPU_CODE,) if lock.gpu_code else ()))
+    yield Copy(content="installer", sources=programs, target=f"{_BUILD}/")
     if lock.sdists:
         yield Copy(content="wheels", sources=(f"{_WHEELS}/",), target=f"{_BUILD}{_WHEELS}/", origin="sdists")
     yield InstallPackages(
@@ -113,7 +117,11 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
         venv=VENV,
         without_tests=lock.test_folders,
         built=f"{_BUILD}{_WHEELS}" if lock.sdists else "",
+        unused=lock.unused_files,
+        gpu_code=lock.gpu_code,
+        gpu_script=f"{_BUILD}/{_GPU_CODE}" if lock.gpu_code else "",
     )
+    yield FindLibraries(script=f"{_BUILD}/{_LIBRARIES}", venv=VENV, listed=_LISTED)
     if locales:
         yield MakeLocales(locales=locales, folder=_LOCALES)
 
@@ -121,8 +129,8 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
 def _assemble(lock: Lock, files: Sequence[BundleFile], locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The final stage: layers that change rarely come first."""
     yield CompileLibrary()
-    if lock.apt:
-        yield InstallDebianPackages(names=lock.apt)
+    yield Copy(content="libraries", sources=(_LISTED,), target=_LISTED, origin="deps")
+    yield InstallDebianPackages(names=lock.apt, listed=_LISTED)
     if locales:
         yield Copy(content="locales", sources=(f"{_LOCALES}/",), target="/usr/lib/locale/", origin="deps")
     yield Copy(content="packages", sources=(VENV,), target=VENV, origin="deps")

@@ -18,6 +18,7 @@ from mlpack.discovery.model_files import OnBytes, digest_of, model_files, model_
 from mlpack.errors import ModelError
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
+from mlpack.readers import gpu_code, system_libraries
 from mlpack.readers.bundle_files import bytes_of
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.streams import COMPRESSED_SUFFIXES
@@ -60,6 +61,8 @@ def render(
         _file("installer.lock", lock.installer.encode()),
         _file("requirements.lock", lock.requirements.encode()),
         *([_file("sdists.lock", lock.sdists_text.encode())] if lock.sdists else ()),
+        _file("system_libraries.py", Path(system_libraries.__file__).read_bytes()),
+        *([_file("gpu_code.py", Path(gpu_code.__file__).read_bytes())] if lock.gpu_code else []),
         *runtime_files(),
         card_file,
         *model,

@@ -45,7 +45,7 @@ class ResolveOptions:
     ("scikit-learn==1.0.2") replaces the recorded version; `apt` are Debian packages for the image. `pythons` are the
     installed ones, best first, if the model runs without an image; () for an image, whose Python can be any. With `gpu`
     CUDA builds are installed, else nothing of CUDA. `sdists` may be built from source. `distributions` are what formats know
-    about packages beyond the index.
+    about packages beyond the index; with `slim` the image leaves out what serving never loads of them.
     """
 
     platform: str = "linux/amd64"
@@ -58,6 +58,7 @@ class ResolveOptions:
     pythons: tuple[str, ...] = ()
     gpu: bool = False
     sdists: tuple[str, ...] = ()
+    slim: bool = True
     distributions: tuple[Distribution, ...] = ()
 
 
@@ -75,6 +76,7 @@ def resolve_options(
         apt=config.apt,
         pythons=pythons,
         gpu=config.build.gpu,
+        slim=config.build.slim,
         sdists=tuple(map(_package_name, (*config.build.sdists, *options.sdist))),
         distributions=known,
     )
@@ -113,6 +115,8 @@ def resolve(
     info = prepared.info
     if prepared.python is not None:
         options = replace(options, python=options.python or prepared.python)
+    if not options.slim:
+        options = replace(options, distributions=tuple(one.complete for one in options.distributions))
     wants = wanted(info, extras=options.requirements, framework=options.framework)
     key = _key(info, wants, options, settings, runtime_requirements)
     lock = None if refresh else load_lock(cache_dir, key, prepared)
@@ -198,6 +202,8 @@ def _resolve(
             solution.packages, target=solution.target, settings=settings, cutoff=solution.cutoff, cache_dir=cache_dir
         ),
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
+        unused_files=_unused_files(options.distributions, solution),
+        gpu_code=() if options.gpu else _gpu_code(options.distributions, solution),
     )
 
 
@@ -303,6 +309,18 @@ def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[
     installed = {package.name for package in solution.packages}
     needed = (library for one in options.distributions if one.name in installed for library in one.system_libraries)
     return tuple(sorted({*info.apt, *options.apt, *needed}))
+
+
+def _unused_files(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
+    """The files that serving never loads, of the packages that are installed."""
+    installed = {package.name for package in solution.packages}
+    return tuple(sorted({file for one in known if installed & {one.name, one.cpu} for file in one.unused_files}))
+
+
+def _gpu_code(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
+    """The shared objects with code for GPUs, of the packages that are installed."""
+    installed = {package.name for package in solution.packages}
+    return tuple(sorted({file for one in known if one.name in installed for file in one.gpu_code}))
 
 
 def _lines(requirements: str) -> list[str]:

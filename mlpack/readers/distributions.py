@@ -10,6 +10,7 @@ DISTRIBUTIONS = {
     "polars": "polars",
     "pyarrow": "pyarrow",
     "joblib": "joblib",
+    "lz4": "lz4",
     "lightgbm": "lightgbm",
     "xgboost": "xgboost",
     "catboost": "catboost",

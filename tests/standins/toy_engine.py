@@ -24,7 +24,15 @@ from typing import Any, ClassVar, Literal
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.image_plan import VENV, CompileFolder, CompileLibrary, Copy, InstallPackages
+from mlpack.artifacts.image_plan import (
+    VENV,
+    CompileFolder,
+    CompileLibrary,
+    Copy,
+    FindLibraries,
+    InstallDebianPackages,
+    InstallPackages,
+)
 from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.engines.base import EngineFacts, Exit, JobResult, Limits, Stats
 from mlpack.errors import BuildError, EngineError, EngineUnavailableError, ImageNotFoundError
@@ -79,8 +87,10 @@ class ToyEngine:
         root = Path(tempfile.mkdtemp(dir=self._images)) / "root"
         for step in (step for stage in plan.stages for step in stage.steps):
             match step:
-                case Copy(content="installer") | InstallPackages():
+                case Copy(content="installer" | "libraries") | InstallPackages() | FindLibraries():
                     pass  # the packages are those of the environment of the tests
+                case InstallDebianPackages(names=()):
+                    pass  # the system libraries are those of this machine
                 case CompileLibrary() | CompileFolder():
                     pass
                 case Copy(origin=""):

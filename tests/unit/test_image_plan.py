@@ -47,6 +47,7 @@ def test_every_file_of_the_image_has_its_place(model: Path) -> None:
     unplaced = {file.name for file in bundle.files} - {file.name for file in files}
     assert unplaced == {
         ".dockerignore", "Dockerfile", "Dockerfile.classic", "get_uv.py", "installer.lock", "requirements.lock",
+        "system_libraries.py",
     }  # fmt: skip
     assert len({file.path for file in files}) == len(files)
     placed = {file.path: (file.owner, file.mode) for file in files}
@@ -95,15 +96,48 @@ def test_what_only_some_images_have(model: Path) -> None:
     info = replace(lock.info, locales=("en_US.UTF-8", "de_DE@euro"))
     plan = plan_of(render_lock(replace(lock, prepared=replace(lock.prepared, info=info))))
     kinds = {step.kind: step for stage in plan.stages for step in stage.steps}
-    assert kinds["install-debian-packages"] == InstallDebianPackages(names=("libgomp1",))
+    assert kinds["install-debian-packages"] == InstallDebianPackages(
+        names=("libgomp1",), listed="/opt/debian-packages.txt"
+    )
     locales = kinds["make-locales"]
     assert isinstance(locales, MakeLocales)
     assert [(one.language, one.charset) for one in locales.locales] == [("en_US", "UTF-8"), ("de_DE@euro", "UTF-8")]
     assert dict(plan.environment)["NVIDIA_VISIBLE_DEVICES"] == "all"
     plain = plan_of(render_lock(make_lock(model)))
     assert {step.kind for stage in plain.stages for step in stage.steps} == {
-        "copy", "install-packages", "compile-library", "compile-folder",
+        "copy", "install-packages", "find-libraries", "install-debian-packages", "compile-library", "compile-folder",
     }  # fmt: skip
+
+
+def test_what_serving_never_loads_is_removed_where_it_is_installed(model: Path) -> None:
+    """In the step that installs it, so that no layer has it; patterns are relative to the folder of the packages."""
+    bundle = render_lock(make_lock(model, unused_files=("tensorflow/include", "torch/bin/test_*"), test_folders=()))
+    (install,) = re.findall(
+        r"^RUN .*(?:.*\\\n)+.*uv pip install(?:.*\\\n)+.*compileall.*$", text_of(bundle), re.MULTILINE
+    )
+    assert "(cd /opt/venv/lib/python3*/site-packages; rm -rf tensorflow/include torch/bin/test_*); \\\n" in install
+    assert "rm -rf" not in text_of(render_lock(make_lock(model, test_folders=()))).partition("\nFROM ")[0]
+
+
+def test_code_for_gpus_is_removed_where_it_is_installed(model: Path) -> None:
+    """By a program that is in the bundle of such an image alone."""
+    bundle = render_lock(make_lock(model, gpu_code=("xgboost/lib/libxgboost.so",)))
+    words = "(cd /opt/venv/lib/python3*/site-packages; python3 /build/gpu_code.py xgboost/lib/libxgboost.so); \\\n"
+    assert words in text_of(bundle)
+    assert "def remove_gpu_code" in text_of(bundle, "gpu_code.py")
+    assert "COPY get_uv.py system_libraries.py installer.lock requirements.lock gpu_code.py /build/\n" in text_of(
+        bundle
+    )
+    assert "gpu_code.py" not in {file.name for file in render_lock(make_lock(model)).files}
+
+
+def test_debian_packages_leave_nothing_of_apt(model: Path) -> None:
+    """Lists, caches and logs go in the step that makes them, on bases that keep them too; with none there is no network."""
+    for apt, words in ((), "set -- $(cat "), (("curl", "jq"), "set -- curl jq $(cat "):
+        text = text_of(render_lock(make_lock(model, apt=apt)))
+        (step,) = re.findall(r"^RUN set -- (?:.*\\\n)+.*$", text, re.MULTILINE)
+        assert step.startswith(f"RUN {words}/opt/debian-packages.txt); if [ $# -gt 0 ]; then")
+        assert step.index("apt-get clean") < step.index("rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin")
 
 
 def test_a_dockerfile_of_the_users_own_has_no_plan(model: Path, tmp_path: Path) -> None:

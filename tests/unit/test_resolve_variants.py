@@ -21,8 +21,9 @@ INDEX = (
     *RELEASES, CUDA, NCCL,
     Release("torch", "2.4.0", "2025-05-02T10:00:00Z", ("nvidia-cudnn",), binary(11)),
     Release("torch", "2.5.0", "2025-06-02T10:00:00Z", ("nvidia-cudnn",), binary(11)),
-    Release("tensorflow", "2.15.0", "2025-05-02T10:00:00Z", (), binary(11)),
-    Release("tensorflow-cpu", "2.15.0", "2025-05-02T10:00:00Z", (), binary(11)),
+    Release("tensorflow", "2.15.0", "2025-05-02T10:00:00Z", ("libclang",), binary(11)),
+    Release("tensorflow-cpu", "2.15.0", "2025-05-02T10:00:00Z", ("libclang",), binary(11)),
+    Release("libclang", "18.1.1", "2025-01-02T10:00:00Z"),
     Release("tensorflow", "2.9.0", "2025-05-02T10:00:00Z", ("protobuf",), binary(11)),
     Release("protobuf", "3.19.4", "2025-01-02T10:00:00Z"),
     Release("protobuf", "4.21.0", "2025-05-02T10:00:00Z"),
@@ -83,6 +84,30 @@ def test_tensorflow_is_the_cpu_distribution_and_the_other_never_lands_over_it(lo
     found = versions(lock)
     assert (found["tensorflow-cpu"], found["tf-keras"]) == ("2.15.0", "2.15.0")
     assert "tensorflow" not in found
+
+
+def test_what_serving_never_loads_is_left_out(lock_of: Resolve) -> None:
+    """A compiler's library is not installed and headers are removed, unless the user names it or wants everything."""
+    with serve(INDEX) as index:
+        settings, info = PackageSettings(index_url=index.url), asking("tensorflow", "2.15.0")
+        slim = lock_of(info, settings)
+        named = lock_of(info, settings, requirements=("libclang",))
+        full = lock_of(info, settings, slim=False)
+        assert "libclang" not in versions(slim)
+        assert versions(named)["libclang"] == versions(full)["libclang"] == "18.1.1"
+        assert (slim.unused_files, full.unused_files, full.test_folders) == (("tensorflow/include",), (), ())
+        assert {"sympy", "sklearn"} <= set(slim.test_folders)
+        assert lock_of(sklearn_model("1.2.2"), settings).unused_files == ()
+
+
+def test_code_for_gpus_is_left_out_where_there_is_no_other_build(lock_of: Resolve) -> None:
+    """XGBoost before 2.1.1 has one build for both; not with --gpu, nor of the CPU distribution."""
+    with serve(INDEX) as index:
+        settings = PackageSettings(index_url=index.url)
+        assert lock_of(asking("xgboost", "1.7.6"), settings).gpu_code == ("xgboost/lib/libxgboost.so",)
+        assert lock_of(asking("xgboost", "1.7.6"), settings, gpu=True).gpu_code == ()
+        assert lock_of(asking("xgboost", "1.7.6"), settings, slim=False).gpu_code == ()
+        assert lock_of(asking("xgboost", "3.2.0"), settings).gpu_code == ()
 
 
 def test_what_tensorflow_forgot_to_bound_is_bounded(lock_of: Resolve) -> None:

@@ -70,6 +70,8 @@ class ConsoleReporter:
             case Bundle():
                 self._reasons = value.lock.reasons
             case Image():
+                for warning in value.warnings:
+                    self._console.warn(warning)
                 show_image(self._console, value, self._reasons)
             case Planned():
                 show_plan(self._console, value.plan)

@@ -115,7 +115,7 @@ class DockerEngine:
         started = time.monotonic()
         facts = self.facts()
         with engine_errors(self.address, "building the image"):
-            image_id = build_image(
+            image_id, warnings = build_image(
                 self._client,
                 bundle,
                 builder=Builder(buildkit=facts.details["buildkit"], platform=facts.platform, root=self._root(facts)),
@@ -125,7 +125,8 @@ class DockerEngine:
             )
         image = self._existing(image_id)
         # The engine lists the tags in an order of its own, and earlier ones of the same image with them.
-        return replace(image, tags=tags or image.tags, card=bundle.card, seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return replace(image, tags=tags or image.tags, card=bundle.card, seconds=seconds, warnings=warnings)
 
     def find(self, reference: str) -> Image | None:
         """The image that a reference or an id names, None when the engine has none.

@@ -56,8 +56,10 @@ def build_image(
     tags: tuple[str, ...],
     on_progress: OnProgress,
     use_cache: bool,
-) -> str:
-    """Build and tag; gives the image's id. Leaving it early, by Ctrl-C or any error of ours, ends the build there too.
+) -> tuple[str, tuple[str, ...]]:
+    """Build and tag; gives the image's id, and the build's warnings for the user.
+
+    Leaving it early, by Ctrl-C or any error of ours, ends the build there too.
 
     What holds for `POST /build?version=2` without a session beside it, tried on the engine 20.10:
 
@@ -125,7 +127,7 @@ def build_image(
             "the engine ended the build without an image and without an error", hint="See the engine's log."
         )
     steps.finish()
-    return steps.image_id
+    return steps.image_id, tuple(steps.notes)
 
 
 def _dockerfile(bundle: Bundle, *, buildkit: bool) -> tuple[str, tuple[BundleFile, ...]]:

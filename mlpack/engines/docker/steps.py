@@ -12,6 +12,7 @@ from typing import Any
 from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.engines.docker.layers import LayerProgress
 from mlpack.engines.docker.trace import Log, Status, Trace, Vertex, read_trace
+from mlpack.readers.system_libraries import WARNING
 
 KEPT_LINES = 30
 _TITLE_LENGTH = 80
@@ -38,13 +39,15 @@ class Step:
 class Steps:
     """Takes the objects of a build's answer, BuildKit's and the classic builder's alike.
 
-    `image_id` and `error` are what the build ended with; `failed` is the step that broke it, where one did.
+    `image_id` and `error` are what the build ended with; `failed` is the step that broke it, where one did. `notes` are for
+    the user: the warnings of the bundle's own programs.
     """
 
     def __init__(self, on_progress: OnProgress) -> None:
         self.image_id: str | None = None
         self.error = ""
         self.warnings: list[str] = []
+        self.notes: list[str] = []
         self._on_progress = on_progress
         self._steps: dict[str, Step] = {}
         self._current = ""
@@ -150,6 +153,8 @@ class Steps:
         text = _LOGIN.sub("***@", _COLOURS.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip())
         if text:
             step.lines.append(text)
+            if text.startswith(WARNING):
+                self.notes.append(text[len(WARNING) :])
             self._tell(key, step, log=text)
 
     def _tell(self, key: str, step: Step, **news: Any) -> None:

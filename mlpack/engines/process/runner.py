@@ -19,6 +19,7 @@ from mlpack.errors import EngineError
 from mlpack.packages.interpreters import Interpreter, interpreters, running_interpreter
 from mlpack.packages.settings import PackageSettings
 from mlpack.packages.venvs import find_venv, make_venv
+from mlpack.readers.system_libraries import described, lacking_here, release_of
 
 # Where environments are kept when root's own cache is closed to the account that serves.
 SHARED_CACHE = Path("/var/cache/mlpack")
@@ -86,7 +87,21 @@ class ProcessRunner:
         account = (self._account.uid, self._account.gid) if self._account.dropped else None
         python = make_venv(lock, interpreter, settings=settings, folder=folder, account=account)
         on_progress(Progress(step="venv", title=title, seconds=time.monotonic() - began, cached=cached))
+        tell_lacking(python.parent.parent, on_progress)
         return python
+
+
+def tell_lacking(venv: Path, on_progress: OnProgress) -> None:
+    """Report the shared libraries that the packages need and this machine lacks; an image would get them."""
+    for site_packages in venv.glob("lib/python3*/site-packages"):
+        lacking = lacking_here(site_packages)
+        for found, remedy in (
+            (lacking.known, f"on Debian: apt-get install {' '.join(lacking.packages(release_of()))}"),
+            (lacking.unknown, "install what has it, if the model does not load"),
+        ):
+            if found:
+                title = f"find system libraries: this machine lacks {described(found)}"
+                on_progress(Progress(step=title, title=title, error=remedy))
 
 
 def venv_folder(cache: Path, account: Account) -> Path:

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
 from mlpack.artifacts.notice import Notice, assumed, notices
 from mlpack.formats.base import Artifact, Format, Kind
-from mlpack.packages.distributions import Distribution
 from mlpack.readers.boosters.lightgbm_text import UNPLACED, LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import reading_errors
@@ -24,7 +23,6 @@ class LightGBMFormat(Format):
     loader = Path(__file__).with_name("loader.py")
     suffixes_in_archives = (".txt",)
     frameworks = MappingProxyType({"lightgbm": "lightgbm"})
-    distributions = (Distribution(name="lightgbm", system_libraries=("libgomp1",)),)
     kinds = (
         Kind(
             name="LightGBM text",

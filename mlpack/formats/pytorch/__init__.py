@@ -40,8 +40,13 @@ class TorchFormat(Format):
     # Builds without CUDA are on a separate index (pytorch.org, "Get started": Linux, Pip, CPU).
     distributions = (
         Distribution(
-            name="torch", cpu_index="https://download.pytorch.org/whl/cpu", companions=("torchvision", "torchaudio")
+            name="torch",
+            cpu_index="https://download.pytorch.org/whl/cpu",
+            companions=("torchvision", "torchaudio"),
+            unused_files=("torch/bin/*Test", "torch/bin/protoc*", "torch/bin/test_*", "torch/include", "torch/test"),
         ),
+        Distribution(name="networkx", test_folders=("networkx",)),
+        Distribution(name="sympy", test_folders=("sympy",)),
     )
     kinds = (
         Kind(

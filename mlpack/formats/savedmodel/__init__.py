@@ -64,6 +64,8 @@ class SavedModelFormat(Format):
             gpu="tensorflow[and-cuda]",
             same_series=("tensorflow-text", "tf-keras"),
             bounds=(("2.10", "protobuf<3.20"),),  # its metadata allow newer ones, but it cannot be imported with them
+            unused_files=("tensorflow/include",),  # C++ headers, 287 MB in 2.21
+            unused_requirements=("libclang",),  # a compiler's library for tools that write bindings
         ),
     )
     loader = Path(__file__).with_name("loader.py")

@@ -51,8 +51,10 @@ def requirements_of(
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
     modules -= PYTHON2 | set(sys.stdlib_module_names)
-    if pickle.container == "joblib":
-        modules.add("joblib")
+    if pickle.container == "joblib" or pickle.compression:
+        modules.add("joblib")  # the loader reads compressed pickles with it, whoever wrote them
+    if pickle.compression == "lz4":
+        modules.add("lz4")
     if any(name.module.startswith(_NEED_SKLEARN) for name in pickle.globals):
         modules.add("sklearn")
     modules |= set(boosters) & {"skops"}

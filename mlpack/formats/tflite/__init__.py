@@ -22,6 +22,7 @@ from mlpack.artifacts.row_sizes import with_sizes
 from mlpack.errors import UnreadableModelError
 from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.tflite.schema import Call, Model, Tensor, read_model
+from mlpack.packages.distributions import Distribution
 from mlpack.readers.encodings.flatbuffers import Bytes, opened
 from mlpack.readers.limits import MIB, CutOffError
 
@@ -37,6 +38,17 @@ class TfliteFormat(Format):
     name = "tflite"
     loader = Path(__file__).with_name("loader.py")
     suffixes = (".tflite",)
+    distributions = (
+        # compilers and drivers of other processors, which need libraries of their vendors
+        Distribution(
+            name="ai-edge-litert",
+            unused_files=(
+                "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
+                "ai_edge_litert/tools/apply_plugin_main",
+                "ai_edge_litert/vendors",
+            ),
+        ),
+    )
     kinds = (
         Kind(
             name="TensorFlow Lite `.tflite`",

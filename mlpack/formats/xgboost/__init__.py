@@ -28,7 +28,12 @@ class XGBoostFormat(Format):
     frameworks = MappingProxyType({"xgboost": "xgboost"})
     distributions = (
         # the plain distribution requires NCCL, which is only for several GPUs
-        Distribution(name="xgboost", cpu="xgboost-cpu", needless=("nvidia-nccl-cu12", "nvidia-nccl-cu13")),
+        Distribution(
+            name="xgboost",
+            cpu="xgboost-cpu",
+            needless=("nvidia-nccl-cu12", "nvidia-nccl-cu13"),
+            gpu_code=("xgboost/lib/libxgboost.so",),  # 383 of 435 MB in 2.0.3
+        ),
     )
     kinds = (
         Kind(

@@ -33,7 +33,7 @@ def with_variant(
 
     Raises ResolveError where a distribution with an index of builds for CPUs has none for the platform.
     """
-    wants = _bounded(wants, known)
+    wants = _without_unused(_bounded(wants, known), known)
     by_cpu_index = [one for one in known if one.cpu_index]
     if gpu:
         wants = _renamed(wants, {one.name: one.gpu for one in known if one.gpu})
@@ -69,6 +69,13 @@ def _bounded(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
         if name not in chosen
     ]
     return replace(wants, constraints=tuple(sorted({*wants.constraints, *bounds})))
+
+
+def _without_unused(wants: Wanted, known: Iterable[Distribution]) -> Wanted:
+    """The wants without requirements that serving never loads, unless they are wanted by name."""
+    names = _names(wants)
+    unused = {name for one in known if names & {one.name, one.cpu} for name in one.unused_requirements}
+    return replace(wants, excludes=tuple(sorted({*wants.excludes, *(unused - names)})))
 
 
 def _cpu_variant(variant: Variant, one: Distribution, platform: str) -> Variant:

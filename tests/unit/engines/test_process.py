@@ -17,13 +17,17 @@ from pathlib import Path
 import pytest
 
 from mlpack.artifacts.bundle_file import BundleFile
+from mlpack.artifacts.progress import Progress
 from mlpack.engines.base import Limits
 from mlpack.engines.process.account import Account, serving_account
 from mlpack.engines.process.output import KeptOutput
+from mlpack.engines.process.runner import tell_lacking
 from mlpack.engines.process.server import ProcessRunning, serve_bundle
 from mlpack.engines.process.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
+from mlpack.readers.system_libraries import PACKAGES, read_elf, system_libraries
 from tests.ports import free_port
+from tests.shared_objects import elf, put
 from tests.unit.engines.processes import PATIENCE_S, SERVE, bundle, is_gone, status_of, tells
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the process engine knows Linux only")
@@ -300,3 +304,21 @@ def test_kept_output_is_bounded() -> None:
         output.finish(PATIENCE_S)
     assert 9_000 < len(output.text()) <= 10_000
     assert output.text().endswith("line 49999\n")
+
+
+def test_libraries_that_this_machine_lacks_are_told(tmp_path: Path) -> None:
+    """An image would get them; here they are named with what needs them and how to install them."""
+    told: list[Progress] = []
+    machine = read_elf(Path(sys.executable).resolve())
+    assert machine is not None
+    known = next(name for name in PACKAGES if name not in system_libraries())
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    put(site, {"cv2/a.so": elf("libc.so.6", machine=machine.machine)})
+    tell_lacking(tmp_path, told.append)
+    assert not told
+    put(site, {"cv2/b.so": elf(known, "libfoo.so.2", machine=machine.machine)})
+    tell_lacking(tmp_path, told.append)
+    assert [one.title for one in told] == [
+        f"find system libraries: this machine lacks {name} (for cv2)" for name in (known, "libfoo.so.2")
+    ]
+    assert f"apt-get install {PACKAGES[known]}" in told[0].error

@@ -96,6 +96,13 @@ def test_broken_messages(data: bytes) -> None:
         read_trace(data)
 
 
+def test_warnings_of_the_bundles_programs_are_kept() -> None:
+    """A line with their mark is for the user; the same of pip is not."""
+    steps, _ = heard({"stream": "Step 1/1 : RUN x"}, {"stream": "WARNING: pip is old\nmlpack: warning: no libx\n"})
+    steps.finish()
+    assert steps.notes == ["no libx"]
+
+
 def test_a_step_is_told_from_start_to_end() -> None:
     """A step begins, counts the bytes of its parts, joins its lines, ends once."""
     _, told = heard(
