@@ -64,10 +64,10 @@ def _hint(facts: Mapping[str, Any]) -> str:
     if failure == "not_inspected":
         return "Build it again with this version of mlpack; if it happens again, please report it."
     if misfit := str(facts.get("package") or ""):
-        name, _, version = misfit.partition("==")
-        earlier = f"{name}<{version}"
+        package, _, version = misfit.partition("==")
+        earlier = f"{package}<{version}"
         return (
-            f"The file was probably saved with another release of {name} than {version}, which is installed. "
+            f"The file was probably saved with another release of {package} than {version}, which is installed. "
             f"Try the one before it: `--require '{earlier}'` (`requirements: [{earlier}]` in mlpack.yaml)."
         )
     if failure == "made_up_rows":

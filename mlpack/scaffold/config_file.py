@@ -67,6 +67,8 @@ def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force
     text = next((text for one in asked if (text := one.predictor_stub(info)) is not None), None)
     if text is None and "call" in info.details:
         text = render("predict_object.py.j2", {"file": info.path.name, **info.details["call"]})
+    if text is None and "beside" in info.details:
+        text = render("predict_archive.py.j2", {"file": info.path.name, "model": info.packed, **info.details})
     if text is None:
         return None
     target = folder / "predict.py"
