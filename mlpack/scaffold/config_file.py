@@ -51,7 +51,7 @@ def write_config(
         "include": _includes(info, target.parent),
         # The methods are known, but not the number of their columns.
         "sample_needed": (bool(info.methods) and not info.signatures and not info.contents)
-        or (stub is not None and ("call" in info.details or not info.details.get("bundle", {}).get("inputs", True))),
+        or (stub is not None and _takes_unknown_rows(info)),
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
         "weights": "parameters" in info.details,
@@ -59,6 +59,12 @@ def write_config(
     write_atomically(target, render("mlpack.yaml.j2", values))
     load_config(target)  # to verify the written file
     return Written(config=target, predictor=stub)
+
+
+def _takes_unknown_rows(info: ModelInfo) -> bool:
+    """Whether the predict.py for this file does not declare the columns of its rows."""
+    parts = (info.details.get("call", {}), info.details.get("bundle", {}))
+    return any(not part.get("inputs", True) for part in parts)
 
 
 def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
