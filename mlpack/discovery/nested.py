@@ -87,9 +87,12 @@ def may_hold_pickles(name: str, head: bytes) -> bool:
 def without_the_rest(archive: Path, tree: Tree, inside: Sequence[Inside], chosen: ModelInfo) -> ModelInfo:
     """The chosen model of an archive, with a notice if there is code or another object beside it, such as a handler."""
     packed = chosen.packed or ""
-    loose = [name for name in tree.names if name != packed and not name.startswith((f"{packed}/", *_NOTHING))]
+    # the model itself, or the folder that is the model, of which the file is a part
+    own = {packed, *(one.name for one in inside if packed.startswith(f"{one.name}/"))}
+    apart = (*(f"{name}/" for name in own), *_NOTHING)
+    loose = [name for name in tree.names if name not in own and not name.startswith(apart)]
     code = [name for name in loose if name.endswith((".py", ".ipynb"))]
-    others = [one.name for one in inside if one.info is not None and one.name != packed]
+    others = [one.name for one in inside if one.info is not None and one.name not in own]
     if not packed or not (code or others):
         return chosen
     code, others = _some(code), _some(others)
