@@ -35,8 +35,11 @@ def diagnose(log: str) -> Diagnosis | None:
     return None
 
 
-def unverified(answer: str) -> Diagnosis | None:
-    """The failure of a service whose answer to `/ready` says that its model has answered no row; None if it does not."""
+def unverified(answer: str, log: str = "") -> Diagnosis | None:
+    """The failure of a service whose answer to `/ready` says that its model has answered no row; None if it does not.
+
+    Its log may name a package as the cause, for the remedy.
+    """
     try:
         ready = json.loads(answer)
     except ValueError:  # the readiness of a server of others, which may have any form
@@ -44,7 +47,10 @@ def unverified(answer: str) -> Diagnosis | None:
     if not isinstance(ready, dict) or ready.get("verified") is not False:
         return None
     reason = str(ready.get("reason") or "the model has answered no row")
-    return Diagnosis(reason=f"it serves, but no answer was seen: {reason}", hint=_SAMPLE)
+    found = diagnose(log)
+    return Diagnosis(
+        reason=f"it serves, but no answer was seen: {reason}", hint=_SAMPLE if found is None else found.hint
+    )
 
 
 def _located(facts: Mapping[str, Any]) -> str:
@@ -57,6 +63,13 @@ def _hint(facts: Mapping[str, Any]) -> str:
     failure, exception, message = facts.get("start_failure"), facts.get("exception"), str(facts["message"])
     if failure == "not_inspected":
         return "Build it again with this version of mlpack; if it happens again, please report it."
+    if misfit := str(facts.get("package") or ""):
+        package, _, version = misfit.partition("==")
+        earlier = f"{package}<{version}"
+        return (
+            f"The file was probably saved with another release of {package} than {version}, which is installed. "
+            f"Try the one before it: `--require '{earlier}'` (`requirements: [{earlier}]` in mlpack.yaml)."
+        )
     if failure == "made_up_rows":
         return _SAMPLE
     if module := facts.get("module"):

@@ -19,7 +19,7 @@ class NoticeCode(Enum):
     CODE_MISSING = "code_missing"
     """The model needs code of the user."""
     LEFT_OUT = "left_out"
-    """The chosen entry of a bundle is served without other parts that change the answer."""
+    """A part of a bundle or an archive is served without others, which may change the answer."""
 
 
 SETTLED = frozenset({NoticeCode.NO_SIGNATURE, NoticeCode.CODE_MISSING})
@@ -63,6 +63,18 @@ def code_missing(who: str, modules: Iterable[str]) -> Notice:
 def left_out(entry: str, parts: Iterable[str], together: str) -> Notice:
     """The notice that the object at `entry` is served without `parts`, which may change its answers."""
     text = f"--entry {entry} serves this object alone, without {', '.join(parts)}. To use them together: {together}."
+    return Notice(NoticeCode.LEFT_OUT, text)
+
+
+def beside_model(archive: str, model: str, code: Iterable[str], others: Iterable[str]) -> Notice:
+    """The notice that a model in an archive is served without code and other objects beside it."""
+    found = [f"code files ({', '.join(code)})"] if code else []
+    found += [f"other objects ({', '.join(others)})"] if others else []
+    text = (
+        f"{archive} also holds {' and '.join(found)}, which take no part: {model} is served alone. If they prepare the inputs "
+        f"or change the answers, do the same in a predict.py (`mlpack init {archive}` writes the beginning of one), and build "
+        "with --predictor."
+    )
     return Notice(NoticeCode.LEFT_OUT, text)
 
 

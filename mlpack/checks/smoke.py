@@ -126,7 +126,7 @@ def _becomes_ready(running: Running, client: Client, began: float, limit_s: floa
         else:
             if answer.status == 200:
                 measured["cold_start_ms"] = round((time.perf_counter() - began) * 1000, 1)
-                if (problem := unverified(answer.text)) is not None:
+                if (problem := unverified(answer.text, running.logs())) is not None:
                     raise FailedCheckError(problem.reason, hint=problem.hint)
                 return f"{measured['cold_start_ms']:.0f} ms after the start"
             seen = f"GET /ready answers {answer.status} {answer.text[:300]}"

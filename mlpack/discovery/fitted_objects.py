@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlpack.artifacts.model import ModelInfo
@@ -24,19 +24,34 @@ _TABLE = "pd.DataFrame(instances)"
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """How an object is usually called for rows: an expression of Python, and what a row is."""
+    """How an object is usually called for rows: an expression of Python, what a row is, and its columns if these are known."""
 
     expression: str
     row: str = "an object with a value for each column"
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
+STEPS = '{"steps": 3}'
+_STEPS = {"steps": "INT64"}
 # By the beginning of the dotted class name; the first that fits.
 _USES = (
     ("lifelines.fitters.coxph_fitter.", Use(expression=f"{{}}.predict_partial_hazard({_TABLE}).tolist()")),
     ("lifelines.fitters.kaplan_meier", Use(expression="{}.survival_function_at_times(instances).tolist()", row="a time")),
     ("lifelines.", Use(expression=f"{{}}.predict_median({_TABLE}).tolist()")),
     ("prophet.", Use(expression=f'{{}}.predict({_TABLE})["yhat"].tolist()', row='{"ds": "2030-01-31"}, and the regressors')),
-    ("pmdarima.", Use(expression='[{}.predict(row["steps"]).tolist() for row in instances]', row='{"steps": 3}')),
+    ("pmdarima.", Use(expression='[{}.predict(int(row["steps"])).tolist() for row in instances]', row=STEPS, inputs=_STEPS)),
+    (
+        "sktime.forecasting.",
+        Use(
+            expression='[np.ravel({}.predict(fh=list(range(1, int(row["steps"]) + 1)))).tolist() for row in instances]',
+            row=STEPS,
+            inputs=_STEPS,
+        ),
+    ),
+    (
+        ("sktime.classification.", "sktime.regression."),
+        Use(expression="{}.predict(np.asarray(instances, dtype=float)).tolist()", row="a list of series (lists of numbers)"),
+    ),
     (
         "surprise.",
         Use(expression='[{}.predict(row["user"], row["item"]).est for row in instances]', row='{"user": 1, "item": 2}'),
@@ -93,12 +108,13 @@ def fitted_object(artifact: Artifact) -> ModelInfo | None:
             "call": {
                 "expression": use.expression.format(place),
                 "row": use.row,
+                "inputs": dict(use.inputs),
                 "class": value.class_name,
                 "load": True,
             }
         },
-        advice=f"`mlpack init {name}` writes a predict.py that calls it: check it, and build with --predictor predict.py and "
-        f"a few rows (--sample); its package {distribution} comes by itself.",
+        advice=f"`mlpack init {name}` writes a predict.py that calls it: check it, and build with --predictor predict.py"
+        f"{'' if use.inputs else ' and a few rows (--sample)'}; its package {distribution} comes by itself.",
     )
 
 

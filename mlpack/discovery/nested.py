@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.notice import beside_model
 from mlpack.errors import MlpackError
 from mlpack.formats.base import Format
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.archives.zips import MAGICS as ZIP
 from mlpack.readers.limits import Budget, CutOffError
-from mlpack.readers.paths import HEAD
+from mlpack.readers.paths import HEAD, shown
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.streams import COMPRESSED_SUFFIXES, compression_of
 
@@ -22,6 +23,8 @@ _DEPTH = 3
 _MOST_FOLDERS = 200
 _MOST_FILES = 40
 _LONGEST_NAME = 200
+_MOST_SHOWN = 5
+_NOTHING = ("__MACOSX/", ".ipynb_checkpoints/")  # what systems and tools add to archives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,28 @@ def may_hold_pickles(name: str, head: bytes) -> bool:
     if PurePosixPath(name).suffix.lower() in PICKLES:
         return True
     return head[:1] == b"\x80" or head[:4] in ZIP or compression_of(head) is not None
+
+
+def without_the_rest(archive: Path, tree: Tree, inside: Sequence[Inside], chosen: ModelInfo) -> ModelInfo:
+    """The chosen model of an archive, with a notice if there is code or another object beside it, such as a handler."""
+    packed = chosen.packed or ""
+    # the model itself, or the folder that is the model, of which the file is a part
+    own = {packed, *(one.name for one in inside if packed.startswith(f"{one.name}/"))}
+    apart = (*(f"{name}/" for name in own), *_NOTHING)
+    loose = [name for name in tree.names if name not in own and not name.startswith(apart)]
+    code = [name for name in loose if name.endswith((".py", ".ipynb"))]
+    others = [one.name for one in inside if one.info is not None and one.name not in own]
+    if not packed or not (code or others):
+        return chosen
+    code, others = _some(code), _some(others)
+    notice = beside_model(shown(archive), ascii(packed)[1:-1], code, others)
+    return replace(chosen, notices=(*chosen.notices, notice), details={**chosen.details, "beside": [*code, *others]})
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    """The first names, escaped for output."""
+    more = [f"and {len(names) - _MOST_SHOWN} more"] if len(names) > _MOST_SHOWN else []
+    return [*(ascii(name)[1:-1] for name in names[:_MOST_SHOWN]), *more]
 
 
 @contextmanager

@@ -165,6 +165,11 @@ def _attempts(
     yield _Attempt(exempt=exempt, constraints=bound)
     if era.cutoff is None:
         return
+    if later := set(wants.at_least) - exempt:
+        exempt |= later
+        names = " and ".join(f"{name} {wants.at_least[name]}" for name in sorted(later))
+        reason = f"The file was written with {names}, which may be newer than that time."
+        yield _Attempt(exempt=exempt, constraints=bound, reason=reason)
     if wants.extra_names - exempt:
         names = ", ".join(sorted(wants.extra_names - exempt))
         exempt |= wants.extra_names

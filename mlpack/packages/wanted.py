@@ -40,6 +40,12 @@ class Wanted:
         return dated or recorded or self.pins
 
     @property
+    def at_least(self) -> Mapping[str, str]:
+        """The constraints with a lower bound, by name; the releases that they allow may be newer than the framework."""
+        found = dict(map(parse_requirement, self.constraints))
+        return {name: allowed for name, allowed in found.items() if ">=" in allowed and name != "numpy"}
+
+    @property
     def extra_names(self) -> frozenset[str]:
         """The names of the user's own requirements."""
         return frozenset(parse_requirement(line)[0] for line in self.extras)
@@ -52,26 +58,29 @@ def wanted(info: ModelInfo, *, extras: Iterable[str], framework: str | None) -> 
     when the framework's version is unknown, ConfigError for an invalid requirement, UsageError for a framework without a
     version.
     """
+    kept = tuple(" ".join(line.split()) for line in extras if line.strip())
     versions, constraints, order = _recorded(info)
+    named = dict(map(parse_requirement, kept))
     if framework is not None:
         name, specifiers = parse_requirement(framework)
         if not specifiers.startswith("=="):
             raise UsageError(f"--framework {framework} has no version", hint=f"Write --framework {name}==VERSION.")
         versions[name] = specifiers.removeprefix("==").removeprefix("=")
         order.setdefault(name)
+    chosen = {name for name, specifiers in named.items() if specifiers and name != "numpy"} | set(versions)
+    constraints = {line for line in constraints if parse_requirement(line)[0] not in chosen}
     if _lacks_version(info, versions):
         raise MissingVersionError(
             f"the file does not record the version of {info.framework}",
             hint=f"Set it with --framework {info.framework}==VERSION; with a wrong version the model may load incorrectly.",
         )
-    kept = tuple(" ".join(line.split()) for line in extras if line.strip())
     for name, version in versions.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,60}", version):  # it was read from the model file
             raise ResolveError(
                 f"the file records {version[:60]!r} as the version of {name}",
                 hint=f"Set it with --framework {name}==VERSION.",
             )
-    pins = {**_last_releases(info, {*versions, *(parse_requirement(line)[0] for line in kept)}), **versions}
+    pins = {**_last_releases(info, {*versions, *named}), **versions}
     return Wanted(
         pins=dict(sorted(pins.items())),
         lines=tuple(sorted(f"{name}=={pins[name]}" if name in pins else name for name in order)),

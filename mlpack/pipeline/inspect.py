@@ -12,7 +12,7 @@ from mlpack.artifacts.notice import notices
 from mlpack.discovery.candidates import candidates
 from mlpack.discovery.fitted_objects import fitted_object
 from mlpack.discovery.folder_files import FolderFile, chosen_of
-from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles
+from mlpack.discovery.nested import Inside, copied, files_inside, folders_inside, may_hold_pickles, without_the_rest
 from mlpack.discovery.opaque import opaque_model
 from mlpack.discovery.remarks import by_value, remarks
 from mlpack.discovery.unrecognised import broken, found_in, some, unknown
@@ -177,7 +177,10 @@ class _Inspection:
         folders = folders_inside(archive.tree, recognise)
         files = files_inside(archive.tree, recognise, formats=self.formats, folders=folders)
         only = _only(archive.path, [*folders, *files], found)
-        return None if only is None else _with_archive_findings(only, archive.pickle)
+        if only is None:
+            return None
+        only = without_the_rest(archive.path, archive.tree, [*folders, *files], only)
+        return _with_archive_findings(only, archive.pickle)
 
     def _copied(self, packed: Artifact, budget: Budget) -> ModelInfo | None:
         """Inspect a member with pickles, or an archive of them, as the file that it is after unpacking."""
@@ -255,7 +258,9 @@ def _only(path: Path, inside: Sequence[Inside], found: dict[str, Any]) -> ModelI
         keys = [name for name, _ in served]
         raise AmbiguousFormatError(
             f"{shown(path)} contains {len(keys)} models: {some(keys)}.",
-            hint="Unpack it, and name one of them." if path.is_file() else f"Name one: {shown(path / keys[0])}",
+            hint="Unpack it, and name one of them, or the folder if they are parts of one model."
+            if path.is_file()
+            else f"Name one: {shown(path / keys[0])}",
             info=found,
         )
     if served:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mlpack.artifacts.model import ModelInfo, Safety
 from mlpack.artifacts.needs import Answer, Unmet, error_of
-from mlpack.artifacts.notice import assumed
+from mlpack.artifacts.notice import NoticeCode, assumed
 from mlpack.artifacts.prepared import Prepared
 from mlpack.config import Config
 from mlpack.discovery.opaque import judge_files
@@ -170,6 +170,8 @@ def _examine_once(info: ModelInfo, options: PrepareOptions) -> Examined:
     if contract is not None and info.safety == Safety(verdict="unknown"):  # recognised, but not read to its end
         read = judge_files(info.path)
         info = info if read.verdict == "safe" else replace(info, safety=read)
+    if contract is not None and "beside" in info.details:  # the predictor does the work of what is beside the model
+        info = replace(info, notices=tuple(one for one in info.notices if one.code is not NoticeCode.LEFT_OUT))
     if contract is None and _is_hopeless(info):
         needs.attempt(lambda: refuse_dangerous(info, local=options.local))
         needs.add(unservable(info, cwd=options.folder) if not needs else None)

@@ -30,6 +30,7 @@ DISTRIBUTIONS = {
     "tslearn": "tslearn",
     "sklearn_pandas": "sklearn-pandas",
     "sklearn_crfsuite": "sklearn-crfsuite",
+    "mlflow": "mlflow-skinny",  # without the tracking server; it loads models
     "mlxtend": "mlxtend",
     "umap": "umap-learn",
     "pynndescent": "pynndescent",

@@ -51,7 +51,7 @@ def write_config(
         "include": _includes(info, target.parent),
         # The methods are known, but not the number of their columns.
         "sample_needed": (bool(info.methods) and not info.signatures and not info.contents)
-        or (stub is not None and ("call" in info.details or not info.details.get("bundle", {}).get("inputs", True))),
+        or (stub is not None and _takes_unknown_rows(info)),
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
         "weights": "parameters" in info.details,
@@ -61,12 +61,20 @@ def write_config(
     return Written(config=target, predictor=stub)
 
 
+def _takes_unknown_rows(info: ModelInfo) -> bool:
+    """Whether the predict.py for this file does not declare the columns of its rows."""
+    parts = (info.details.get("call", {}), info.details.get("bundle", {}))
+    return any(not part.get("inputs", True) for part in parts)
+
+
 def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force: bool) -> Path | None:
     """Write the format's predict.py for this file, for the user to complete or check; None if the file needs none."""
     asked = [formats[info.format]] if info.format in formats else formats.values()  # a folder of parts has no format
     text = next((text for one in asked if (text := one.predictor_stub(info)) is not None), None)
     if text is None and "call" in info.details:
         text = render("predict_object.py.j2", {"file": info.path.name, **info.details["call"]})
+    if text is None and "beside" in info.details:
+        text = render("predict_archive.py.j2", {"file": info.path.name, "model": info.packed, **info.details})
     if text is None:
         return None
     target = folder / "predict.py"

@@ -14,6 +14,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from mlpack.errors import UnknownFormatError, UnreadableModelError
+from mlpack.plugins import load
 from tests.formats.answering import inspected
 from tests.formats.booster_models import numbers
 
@@ -158,13 +159,25 @@ def test_its_requirements_are_pins(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_only_python_loads(tmp_path: Path) -> None:
-    """A pyfunc model is recognised, and the remedy is a predictor of one's own."""
+    """A pyfunc model is recognised; init writes a predictor that loads it, with the columns of its signature."""
     document = {
-        "flavors": {"python_function": {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl"}}
+        "flavors": {"python_function": {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl"}},
+        "signature": {
+            "inputs": '[{"type": "double", "name": "a"}, {"type": "string", "name": "b"}]',
+            "outputs": '[{"type": "string"}]',
+        },
     }
-    info = inspected(_folder(tmp_path / "m", document))
+    folder = _folder(tmp_path / "m", document)
+    (folder / "requirements.txt").write_text("mlflow==3.1.0\nscikit-learn==1.6.1\nsome-unknown-package==1.0\n")
+    info = inspected(folder)
     assert (info.format, info.signatures) == ("mlflow", ())
-    assert "predictor" in info.advice
+    assert "mlpack init" in info.advice
+    needed = {one.distribution: one.version for one in info.requirements}
+    assert needed == {"mlflow-skinny": "3.1.0", "pandas": None, "scikit-learn": "1.6.1"}  # no other name from the file
+    text = load("formats", "mlflow")().predictor_stub(info)
+    assert text is not None
+    compile(text, "predict.py", "exec")
+    assert "INPUTS = {'a': 'FP64', 'b': 'BYTES'}" in text
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,15 @@ def test_a_ready_service_may_have_answered_nothing() -> None:
     assert found is not None
     assert "predict failed" in found.reason
     assert "--sample" in found.hint
+
+
+def test_the_package_that_failed_is_named_with_an_earlier_release() -> None:
+    """Also where only made-up rows failed: a sample would not help."""
+    facts = {"message": "it failed", "start_failure": "sample", "package": "feature-engine==1.2.0"}
+    found = diagnose(json.dumps(facts))
+    assert found is not None
+    assert "`--require 'feature-engine<1.2.0'`" in found.hint
+    log = json.dumps({**facts, "start_failure": "made_up_rows"})
+    served = unverified('{"ready": true, "verified": false, "reason": "it failed"}', log)
+    assert served is not None
+    assert served.hint == found.hint

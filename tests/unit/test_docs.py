@@ -171,7 +171,7 @@ def test_every_route_is_there() -> None:
 
 
 WRITTEN_BY_INIT = {
-    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2", "predict_bundle.py.j2", "predict_object.py.j2",
+    "mlpack.yaml.j2", "predict_weights.py.j2", "predict_keras_weights.py.j2", "predict_bundle.py.j2", "predict_object.py.j2", "predict_archive.py.j2", "predict_pyfunc.py.j2",
     "ci-github.yml.j2", "ci-gitlab.yml.j2", "ci-cloudbuild.yaml.j2",
 }  # fmt: skip
 

@@ -184,8 +184,8 @@ def test_a_sample_that_tells_no_inputs_is_told(folder: Path) -> None:
     """Rows of several kinds: the message does not ask for a sample that is there."""
     path = folder / "plain.pkl"
     path.write_bytes(pickle.dumps(without_width()))
-    info = inspect(path, formats=list(installed_formats().values()), sample=[[1], [1, 2]])
-    (need,) = examine_model(info, PrepareOptions(folder=folder, sample=[[1], [1, 2]])).needs
+    info = inspect(path, formats=list(installed_formats().values()), sample=[[1], "text"])
+    (need,) = examine_model(info, PrepareOptions(folder=folder, sample=[[1], "text"])).needs
     assert need.error.message.endswith("and the sample rows are not of one kind")
     assert need.shown.option == ""
 

@@ -55,7 +55,7 @@ def wait_ready(running: Running, *, limit_s: float = 240) -> Diagnosis | None:
                 seen = str(nothing)
             else:
                 if answer.status == 200:
-                    return unverified(answer.text)
+                    return unverified(answer.text, running.logs())
                 seen = answer.text[:300]
             time.sleep(0.05)
     log = running.logs()

@@ -14,8 +14,11 @@ from mlpack.formats.base import Artifact, Format, Kind
 from mlpack.formats.mlflow.examples import example_of, fits
 from mlpack.formats.mlflow.pins import pinned, pins_of
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
+from mlpack.readers.distributions import DISTRIBUTIONS
 from mlpack.readers.encodings.yaml_text import read_yaml
 from mlpack.readers.limits import CutOffError
+from mlpack.readers.paths import shown
+from mlpack.templating import render
 
 MLMODEL = "MLmodel"
 _LONGEST = 1 << 20
@@ -32,6 +35,7 @@ _INSIDE = {
     "keras": ("model.keras", "model.h5", "model"),
     "tensorflow": ("tfmodel", "model.keras", "model.h5", "model", ""),
 }
+_PYFUNC = "python_function"
 _OWN = "write a predictor of your own that loads it, and name it in mlpack.yaml: `predictor: predict.py`"
 
 
@@ -65,6 +69,8 @@ class MLflowFormat(Format):
             )
         flavours = {str(name): value for name, value in listed.items() if isinstance(value, dict)}
         name, data = _chosen(artifact, flavours)
+        if set(flavours) == {_PYFUNC}:
+            return _pyfunc(artifact, document, flavours[_PYFUNC])
         if name is None or data is None:
             return _recognised(
                 artifact, flavours, f"its flavours ({', '.join(sorted(flavours))}) need their own code to load: {_OWN}"
@@ -79,6 +85,12 @@ class MLflowFormat(Format):
             return _recognised(artifact, flavours, f"{data} in it has an unknown format: {_OWN}")
         joined = _joined(artifact, inner, document, flavours[name], name)
         return replace(joined, sample=rows) if joined.signatures and fits(joined.signatures[0], rows) else joined
+
+    def predictor_stub(self, info: ModelInfo) -> str | None:
+        """The predict.py that loads a model with code of its own by MLflow."""
+        if _PYFUNC not in info.details.get("mlflow", {}).get("flavours", ()) or info.signatures:
+            return None
+        return render("predict_pyfunc.py.j2", {"file": info.path.name, "inputs": info.details["call"]["inputs"]})
 
 
 def _document(artifact: Artifact) -> Mapping[str, Any]:
@@ -138,6 +150,32 @@ def _recognised(artifact: Artifact, flavours: Mapping[str, Any], advice: str) ->
         size=artifact.size,
         details={"mlflow": {"flavours": sorted(flavours)}},
         advice=f"This MLflow model cannot be served directly; {advice}.",
+    )
+
+
+def _pyfunc(artifact: Artifact, document: Mapping[str, Any], flavour: Mapping[str, Any]) -> ModelInfo:
+    """A model with a class of its own, which MLflow loads: its columns, and the packages that it names and mlpack knows."""
+    name = shown(artifact.path)
+    advice = f"`mlpack init {name}` writes a predict.py that loads it by MLflow: check it, and build with --predictor"
+    pins = pins_of(artifact.tree, _PYFUNC, flavour)
+    known = {distribution: module for module, distribution in DISTRIBUTIONS.items()}
+    mlflow = Requirement(module="mlflow", distribution="mlflow-skinny", version=pins.get("mlflow"))
+    declared = signature_of(document.get("signature"))
+    columns = declared is not None and declared.layout == "columns"
+    inputs = {spec.name: spec.dtype for spec in declared.inputs} if declared is not None and columns else {}
+    info = _recognised(artifact, {_PYFUNC: flavour}, f"it has code of its own. {advice}")
+    return replace(
+        info,
+        details={**info.details, "call": {"inputs": inputs}},
+        requirements=(
+            mlflow,
+            Requirement(module="pandas", distribution="pandas", version=pins.get("pandas")),
+            *(
+                Requirement(module=known[one], distribution=one, version=version)
+                for one, version in sorted(pins.items())
+                if one in known and one != "pandas"
+            ),
+        ),
     )
 
 

@@ -21,7 +21,8 @@ from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.own_classes import own_class_of
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement, tables_of
-from mlpack.formats.sklearn.sampled import inputs_of_rows, settled_by_rows
+from mlpack.formats.sklearn.releases import releases_of
+from mlpack.formats.sklearn.sampled import any_lists, inputs_of_rows, settled_by_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
 from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
@@ -186,6 +187,8 @@ class _Facts:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
             inputs = settled_by_rows(inputs, self.artifact.sample)
+        elif not inputs.problem:
+            inputs = any_lists(model, self.artifact.sample) or inputs
         return self._info(model, value, inputs, offered, listed)
 
     def _info(
@@ -200,6 +203,7 @@ class _Facts:
             framework=framework,
             sklearn_version=recorded,
             boosters=self.boosters,
+            releases=releases_of(self.pickle.root, {name.module.partition(".")[0] for name in self.pickle.globals}),
             tables=tables_of(self.held, pandas=inputs.layout == "columns" or (inputs.named and not batchable)),
             word=self.word,
         )

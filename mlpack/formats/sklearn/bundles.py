@@ -146,8 +146,8 @@ def _keys(root: Any) -> dict[str, str | int]:
 def predictor_of(info: ModelInfo) -> str | None:
     """A predict.py that calls the parts one after the other, for the user to check; None for other files."""
     if info.root_class.startswith(SERIES):
-        call = {"expression": _FORECAST, "row": '{"steps": 3}', "class": info.root_class, "load": False}
-        return render("predict_object.py.j2", {"file": info.path.name, **call})
+        call = {"expression": _FORECAST, "row": '{"steps": 3}', "inputs": {"steps": "INT64"}, "load": False}
+        return render("predict_object.py.j2", {"file": info.path.name, "class": info.root_class, **call})
     facts = info.details.get("bundle")
     if not facts or info.entry is not None:
         return None

@@ -41,12 +41,14 @@ def requirements_of(
     framework: str,
     sklearn_version: str | None,
     boosters: Mapping[str, Requirement],
+    releases: Mapping[str, str],
     tables: Iterable[str],
     word: tuple[str, str | None],
 ) -> tuple[tuple[Requirement, ...], tuple[str, ...]]:
     """The distributions that a pickle needs, and its modules without a known distribution.
 
-    `boosters` are requirements by module, read from boosters in the file; `word` is the user's (distribution, version), for
+    `boosters` are requirements by module, read from boosters in the file; `releases` are the releases that could have written
+    the objects of a module; `word` is the user's (distribution, version), for
     versions that the file does not record; `tables` are modules of tables. The framework is first.
     """
     modules = {name.module.partition(".")[0] for name in pickle.globals}
@@ -64,15 +66,17 @@ def requirements_of(
     modules -= {"_loss", "_catboost"} if modules & {"sklearn", "catboost"} else set()
     missing = tuple(sorted(module for module in modules if module not in DISTRIBUTIONS))
     found = [
-        boosters.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version)
+        boosters.get(module) or _requirement(module, framework, pickle.numpy_major, sklearn_version, releases)
         for module in modules - set(missing)
     ]
     found.sort(key=lambda one: (one.distribution != framework, one.distribution))
     return tuple(_with_word(found, word)), missing
 
 
-def _requirement(module: str, framework: str, numpy_major: int | None, sklearn_version: str | None) -> Requirement:
-    constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else ""
+def _requirement(
+    module: str, framework: str, numpy_major: int | None, sklearn_version: str | None, releases: Mapping[str, str]
+) -> Requirement:
+    constraint = {1: "<2", 2: ">=2"}.get(numpy_major or 0, "") if module == "numpy" else releases.get(module, "")
     version = sklearn_version if module == "sklearn" else None
     distribution = DISTRIBUTIONS[module]
     last = _IMBALANCED_LEARN.get(".".join((sklearn_version or "").split(".")[:2])) if module == "imblearn" else None

@@ -7,22 +7,44 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import TensorSpec
-from mlpack.formats.sklearn.estimators import type_of_scalars
+from mlpack.formats.sklearn.estimators import Estimator, type_of_scalars
+from mlpack.formats.sklearn.features import heads
 from mlpack.formats.sklearn.signatures import Inputs
 from mlpack.readers.dates import zone_of
+
+
+def any_lists(model: Estimator, rows: Sequence[Any]) -> Inputs | None:
+    """The inputs of a model that hands its rows to a function first, if the rows are nested lists or differ in length.
+
+    It records the length of the first row that it was fitted on, and takes rows of any length.
+    """
+    first = [Estimator(head) for head in heads(model)]
+    takes_any = all(one.name == "FunctionTransformer" and not one.get("validate") for one in first)
+    lists = bool(rows) and all(isinstance(row, list) for row in rows)
+    found = inputs_of_rows(rows) if first and takes_any and lists else None
+    return found if found is not None and found.layout == "tensors" else None
 
 
 def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
     """Named records are columns, lists of numbers a matrix, lists of mixed values columns x0, x1, ..., plain texts one tensor.
 
-    None when the rows are not of one kind.
+    Lists of lists of numbers are a tensor; lists of different lengths are passed on as they are. None when the rows are not of
+    one kind.
     """
     if not rows:
         return None
     if all(isinstance(row, dict) for row in rows):
         names = list(dict.fromkeys(str(name) for row in rows for name in row))
         return _columns({name: [row.get(name) for row in rows] for name in names})
-    if all(isinstance(row, list) for row in rows) and len({len(row) for row in rows}) == 1:
+    if all(isinstance(row, list) for row in rows):
+        sizes = {_sizes(row) for row in rows}
+        nested = all(isinstance(one, list) for row in rows for one in row)
+        if len({len(row) for row in rows}) > 1 or (nested and (len(sizes) > 1 or None in sizes)):
+            spec = TensorSpec(name="row", dtype="BYTES", shape=(-1,))  # no tensor has rows of different lengths
+            return Inputs(layout="tensors", specs=(spec,), ragged=True)
+        if nested and all(map(_numbers, rows)):
+            spec = TensorSpec(name="input", dtype="FP64", shape=(-1, *(sizes.pop() or ())))
+            return Inputs(layout="tensors", specs=(spec,))
         columns = {f"x{place}": [row[place] for row in rows] for place in range(len(rows[0]))}
         if all(type_of_scalars(values) in ("FP64", "INT64") for values in columns.values()):
             return Inputs(specs=(TensorSpec(name="input", dtype="FP64", shape=(-1, len(columns))),))
@@ -30,6 +52,19 @@ def inputs_of_rows(rows: Sequence[Any]) -> Inputs | None:
     if all(isinstance(row, str) for row in rows):
         return Inputs(layout="tensors", specs=(TensorSpec(name="text", dtype="BYTES", shape=(-1,)),))
     return None
+
+
+def _sizes(row: list[Any]) -> tuple[int, ...] | None:
+    """The sizes of nested lists, None if those inside differ; values that are no lists have none."""
+    inside = {_sizes(one) if isinstance(one, list) else () for one in row}
+    if len(inside) > 1 or None in inside:
+        return None
+    return (len(row), *(next(iter(inside), None) or ()))
+
+
+def _numbers(row: list[Any]) -> bool:
+    """Whether nested lists hold nothing but numbers."""
+    return all(_numbers(one) if isinstance(one, list) else isinstance(one, int | float) for one in row)
 
 
 def settled_by_rows(inputs: Inputs, rows: Sequence[Any]) -> Inputs:

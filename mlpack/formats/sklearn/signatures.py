@@ -45,6 +45,7 @@ class Inputs:
     dates: dict[str, str] = field(default_factory=dict)  # the time zone, "" for none, of each column of dates
     example: dict[str, Any] = field(default_factory=dict)  # a value that the model can take, by column
     objects: bool = False  # rows are flat JSON objects with any keys
+    ragged: bool = False  # rows are lists of any length
     problem: str = ""
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
@@ -221,7 +222,10 @@ def signatures_of(
             columns=inputs.columns,
             categories=inputs.categories,
             assumed=inputs.assumed,
-            raw=(*((method,) if unknown else ()), *(spec.name for spec in inputs.specs if inputs.objects)),
+            raw=(
+                *((method,) if unknown else ()),
+                *(spec.name for spec in inputs.specs if inputs.objects or inputs.ragged),
+            ),
             unknown_categories=inputs.unknown_categories,
             trained_columns=inputs.trained,
             not_null=inputs.not_null,

@@ -118,6 +118,7 @@ _INDEXES = checks.among(*(
         ("pandas.core.indexes.interval", ("IntervalIndex",)),
         ("pandas.core.indexes.multi", ("MultiIndex",)),
         ("pandas.core.indexes.numeric", ("Float64Index", "Int64Index")),
+        ("pandas.core.indexes.period", ("PeriodIndex",)),
         ("pandas.core.indexes.range", ("RangeIndex",)),
     )
     for name in names
@@ -180,6 +181,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("dill._dill", "_load_type"): checks.each(checks.text),
     ("fractions", "Fraction"): _fraction,
     ("functools", "partial"): checks.each(checks.name),
+    ("lifelines.utils", "CensoringType"): checks.each(checks.exactly("left", "interval", "right")),
     ("numpy", "dtype"): lambda _: True,  # dtypes are checked when they are read
     ("numpy._core._internal", "_convert_to_stringdtype_kwargs"): _ANY_DATA,
     ("numpy._core.multiarray", "_reconstruct"): _array,
@@ -210,6 +212,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("pyarrow.lib", "_restore_array"): _ANY_DATA,
     ("pyarrow.lib", "py_buffer"): checks.each(checks.raw),
     ("pyarrow.lib", "type_for_alias"): checks.each(checks.text),
+    ("pandas.core.dtypes.dtypes", "PeriodDtype"): checks.each(checks.text),
     ("sklearn.impute._iterative", "_ImputerTriplet"): checks.either(
         checks.none, checks.each(checks.data, checks.data, checks.data)
     ),
@@ -217,6 +220,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("sklearn.neighbors._ball_tree", "newObj"): checks.each(_new_object_of),
     ("sklearn.neighbors._kd_tree", "newObj"): checks.each(_new_object_of),
     ("sklearn.tree._tree", "Tree"): _tree,
+    ("sktime.datatypes._dtypekind", "DtypeKind"): checks.each(checks.number),
     ("torch", "Size"): checks.each(lambda one: isinstance(one, (tuple, list))),
     ("torch", "device"): checks.every(checks.plain),
     ("torch.serialization", "_get_layout"): checks.each(checks.text),

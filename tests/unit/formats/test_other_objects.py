@@ -28,6 +28,7 @@ from mlpack.pipeline.inspect import inspect
 from mlpack.pipeline.prepare import PrepareOptions, prepare
 from mlpack.plugins import load
 from mlpack.runtime.card import Signature
+from mlpack.templating import render
 from tests.loading import module_at
 from tests.unit.formats.fitted import LABELS, X, inspected, refuse_unservable
 
@@ -211,3 +212,27 @@ def test_the_reasons_of_one_package_are_one_line(class_of: Any, tmp_path: Path) 
     assert "and 4 more" in lines[0]
     assert "the package lifelines" in lines[0]
     assert "--include" not in lines[0]
+
+
+class _Forecaster:
+    """Stands for a forecaster of sktime's."""
+
+    def predict(self, fh: list[int]) -> np.ndarray[Any, Any]:
+        """A table of one column."""
+        return np.array(fh, dtype=float).reshape(-1, 1)
+
+
+def test_forecasters_declare_their_rows(tmp_path: Path) -> None:
+    """Those of sktime take a number of steps, and need no sample."""
+    written = pickle.dumps(_Forecaster(), 0).replace(
+        f"c{__name__}\n_Forecaster".encode(), b"csktime.forecasting.naive._naive\nNaiveForecaster"
+    )
+    (tmp_path / "model.pkl").write_bytes(written)
+    info = inspect(tmp_path / "model.pkl", formats=[load("formats", "sklearn")()])
+    assert "--sample" not in info.advice
+    assert info.safety.verdict == "safe"
+    text = render("predict_object.py.j2", {"file": "model.pkl", **info.details["call"]})
+    scope: dict[str, Any] = {}
+    exec(text, scope)
+    assert scope["INPUTS"] == {"steps": "INT64"}
+    assert scope["predict"](_Forecaster(), [{"steps": 3}]) == [[1.0, 2.0, 3.0]]

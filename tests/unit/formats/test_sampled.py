@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from mlpack.formats.sklearn import loader
+from mlpack.runtime.card import Signature
+from mlpack.runtime.protocols.encoding.rows import Rows
 from tests.unit.formats.fitted import inspected
 
 ROWS = [{"age": 31, "plan": "pro"}, {"age": 44, "plan": "basic"}]
@@ -78,3 +83,29 @@ def test_without_rows_the_reader_is_told(tmp_path: Path) -> None:
 def test_whole_numbers_in_a_few_rows_are_numbers(tmp_path: Path) -> None:
     """Twenty customers with whole ages do not mean that an age is never missing or broken."""
     assert inputs(Silent(), tmp_path, ROWS) == ({"age": "FP64", "plan": "BYTES"}, ())
+
+
+def lengths(rows: Any) -> Any:
+    """Number and sum of the values of each row, which may be a list of lists."""
+    return np.array([[len(row), float(sum(map(np.sum, row)))] for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [
+        ([[1.0, 2.0], [3.0], [1.0, 2.0, 3.0]], (-1,)),  # series of different lengths
+        ([[[1.0, 2.0], [3.0]], [[4.0], [5.0]], [[1.0], [2.0]]], (-1,)),  # several series a row
+        ([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]], [[1.0, 0.0], [2.0, 0.0]]], (-1, 2, 2)),  # a panel
+    ],
+)
+def test_rows_of_different_lengths_are_passed_on(tmp_path: Path, rows: list[Any], shape: tuple[int, ...]) -> None:
+    """A sample of lists of different lengths fixes no width: rows of other lengths are answered, too."""
+    pipeline = Pipeline([("lengths", FunctionTransformer(lengths)), ("model", LogisticRegression())])
+    pipeline.fit(rows, [0, 1, 0])
+    info = inspected(pipeline, tmp_path, sample=rows)
+    signature = Signature.from_json(json.loads(json.dumps(info.signatures[0].to_json())))
+    assert signature.inputs[0].shape == shape
+    asked = [*rows, [*rows[0], *rows[0]]] if len(shape) == 1 else rows
+    arrays, _ = Rows(signature, 10).decode(asked)
+    found = loader.predict(loader.wrap(pipeline), signature, arrays)
+    assert found["predict"].tolist() == pipeline.predict(asked).tolist()

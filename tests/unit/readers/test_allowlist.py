@@ -181,3 +181,31 @@ def test_every_estimator_of_today_is_judged_rightly(tmp_path: Path) -> None:
             name,
             callables,
         )
+
+
+@pytest.mark.parametrize(
+    ("called", "verdict"),
+    [
+        (b"clifelines.utils\nCensoringType\n(U\x05right", "safe"),
+        (b"clifelines.utils\nCensoringType\n(U\x05other", "unknown"),
+        (b"csktime.datatypes._dtypekind\nDtypeKind\n(K\x02", "safe"),
+        (b"csktime.datatypes._dtypekind\nDtypeKind\n(cposix\nsystem\n", "dangerous"),
+        (b"cpandas.core.dtypes.dtypes\nPeriodDtype\n(U\x09period[M]", "safe"),
+        (b"cpandas.core.dtypes.dtypes\nPeriodDtype\n(cnumpy\nlog1p\n", "dangerous"),
+        (b"cpandas.core.indexes.base\n_new_Index\n(cpandas.core.indexes.period\nPeriodIndex\n}", "safe"),
+    ],
+)
+def test_constants_and_types_are_made_of_their_names_alone(called: bytes, verdict: str, tmp_path: Path) -> None:
+    """The constants of lifelines and sktime, and pandas' periods, take a text or a number."""
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02" + called + b"tR.")
+    told = read_pickles(path)
+    assert told is not None
+    assert told.safety.verdict == verdict, told.safety
+
+
+def test_a_formula_of_lifelines_is_not_harmless() -> None:
+    """formulaic evaluates what its objects hold, as code: they are not on the list."""
+    assert use_of(Global("lifelines.utils", "CovariateParameterMappings")) == "call"
+    for module, name in (("formulaic.model_spec", "ModelSpec"), ("formulaic.formula", "SimpleFormula")):
+        assert use_of(Global(module, name)) is None

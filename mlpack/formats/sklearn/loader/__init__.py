@@ -141,6 +141,8 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
     values = next(iter(inputs.values()))
+    if signature.inputs[0].name in signature.raw:
+        return values.tolist()  # rows of any form, as training had them: a list
     if signature.layout != "matrix":
         return _texts(values, model.missing)
     named = model.frames and signature.columns and not model.nameless
