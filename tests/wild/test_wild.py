@@ -100,8 +100,9 @@ def python_of(name: str) -> list[str]:
 def words_of(case: dict[str, Any], file: str, folder: Path) -> list[str]:
     """The words after `mlpack` that serve the file: the first try, or what mlpack prints instead."""
     first = ["run", file, *HERE]
-    if case["after"] == "first try":
-        assert not told("inspect", file, cwd=folder)["to_build"]["needs"]
+    needs = told("inspect", file, cwd=folder)["to_build"]["needs"]
+    assert bool(needs) is (case["after"] != "first try"), needs
+    if not needs:
         return first
     error = refusal(first, folder)
     if case["after"] == "command":
@@ -120,7 +121,7 @@ def refusal(words: list[str], folder: Path) -> dict[str, Any]:
     done = mlpack(*words, "--json", cwd=folder)
     error: dict[str, Any] = done.document().get("error") or {}
     assert done.code == error.get("exit", 0) != 0, done
-    return error
+    return {"needs": [], "command": "", **error}
 
 
 def typed(line: str) -> list[str]:
@@ -138,10 +139,12 @@ def only(pattern: re.Pattern[str], text: str) -> str:
 
 
 def assert_refused(case: dict[str, Any], file: str, folder: Path) -> None:
-    """`mlpack run` fails with the case's code; message and remedy name what they should."""
-    error = refusal(["run", file, *HERE], folder)
-    said = " ".join([error["message"], error["hint"], *(f"{need['text']} {need['hint']}" for need in error["needs"])])
-    assert error["code"] == case["code"], error
+    """`mlpack test` fails with the case's code; message and remedy name what they should."""
+    done = mlpack("test", file, *HERE, "--json", cwd=folder)
+    error = done.document()["error"]
+    assert (done.code, error["code"]) == (error["exit"], case["code"]), done
+    needs = [f"{need['text']} {need['hint']}" for need in error.get("needs", ())]
+    said = " ".join([done.stderr, error["message"], error["hint"], *needs])
     assert not [name for name in case["names"] if name not in said], said
 
 

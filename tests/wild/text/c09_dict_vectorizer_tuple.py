@@ -1,5 +1,6 @@
 """mlops course homework in many repositories: pickle.dump((DictVectorizer, LinearRegression))."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -20,5 +21,6 @@ lr = LinearRegression().fit(dv.fit_transform(rows), y)
 Path("lin_reg.bin").write_bytes(pickle.dumps((dv, lr)))
 T = [{"PU_DO": "1_2", "trip_distance": 3.5}, {"PU_DO": "9_9", "trip_distance": 1.0}, {"trip_distance": 2}]
 want = lr.predict(dv.transform(T))
+Path("rows.json").write_text(json.dumps(T))
 ask("dicts", {"instances": T}, want)
 serve("lin_reg.bin", after="init")

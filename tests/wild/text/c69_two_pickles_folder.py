@@ -1,5 +1,6 @@
 """Many student repositories: a folder with vectorizer.pkl and model.pkl, used one after the other."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -17,5 +18,6 @@ d.mkdir(exist_ok=True)
 for name, o in {"vectorizer.pkl": v, "model.pkl": m}.items():
     (d / name).write_bytes(pickle.dumps(o))
 T = ["free lunch", "friend"]
+Path("rows.json").write_text(json.dumps(T))
 ask("texts", {"instances": T}, m.predict(v.transform(T)))
 serve("spam_app", after="init")

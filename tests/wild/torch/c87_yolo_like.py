@@ -47,4 +47,4 @@ torch.save(
     },
     "best.pt",
 )
-refuse("best.pt", "X", "ultralytics", "requirements")
+refuse("best.pt", "unsafe", "ultralytics.nn.tasks.DetectionModel", "--trust")
