@@ -42,7 +42,8 @@ test-all: test models clients  ## All of `make test`, then the slow tests
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m "slow and not extra"
 
 test-extra: $(STAMP) models clients wild  ## Before a release, after `make test-all`: its promises with more versions, files and moments
-	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m extra
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m extra --ignore=tests/wild
+	@$(PYTEST) -m extra --dist=load tests/wild
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -45,13 +45,14 @@ def trust_needed(
         unknown = tuple(one.callable for one in info.safety.findings)
     if not unknown:
         return None
-    error = _unknown_here(info, unknown) if local else _unknown_in_image(info, unknown, index)
+    error = _unknown_here(info, unknown, index) if local else _unknown_in_image(info, unknown, index)
     return Unmet(error=error, answers=(Answer("--trust"),))
 
 
-def _unknown_here(info: ModelInfo, unknown: tuple[str, ...]) -> UnsafeModelError:
+def _unknown_here(info: ModelInfo, unknown: tuple[str, ...], index: Callable[[], str]) -> UnsafeModelError:
+    origin = _origin(_packages(info, unknown), index)
     return UnsafeModelError(
-        f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{_ON_THIS_MACHINE}",
+        f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{origin}{_ON_THIS_MACHINE}",
         hint="If you trust the file's author, --trust loads it; without --engine process it is loaded in a container. "
         "`mlpack inspect` shows each reason.",
     )
@@ -72,10 +73,19 @@ def _unknown_in_image(info: ModelInfo, unknown: tuple[str, ...], index: Callable
         return UnsafeModelError(message, hint=hint)
     several = len(packages) > 1
     return UnsafeModelError(
-        f"{message}; the file names the package{'s' if several else ''} {_listing(packages)}, from {index()}",
+        message + _origin(packages, index),
         hint=f"If you trust the file's author and {'these packages' if several else 'this package'}, --trust builds the "
         f"image: it installs {'them' if several else 'it'}, and the file calls {'their' if several else 'its'} code in the "
         "container, with arguments of its own. `mlpack inspect` shows each reason.",
+    )
+
+
+def _origin(packages: list[str], index: Callable[[], str]) -> str:
+    """Which packages would be installed, and where they come from; "" for none."""
+    return (
+        f"; the file names the package{'s' if len(packages) > 1 else ''} {_listing(packages)}, from {index()}"
+        if packages
+        else ""
     )
 
 

@@ -139,6 +139,8 @@ def test_trust_names_package_version_and_index(folder: Path) -> None:
     )
     assert "it installs it, and the file calls its code in the container" in error.hint
     assert found.needs[0].shown.option == "--trust"
+    here = examine_model(info, PrepareOptions(folder=folder, local=True, index=lambda: "https://index.example"))
+    assert "from https://index.example; --engine process would load it on this machine" in here.needs[0].error.message
     assert examine_model(info, PrepareOptions(folder=folder, trust=True)).needs == ()
 
 

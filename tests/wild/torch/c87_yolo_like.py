@@ -47,4 +47,4 @@ torch.save(
     },
     "best.pt",
 )
-refuse("best.pt", "unsafe", "ultralytics.nn.tasks.DetectionModel", "--trust")
+refuse("best.pt", "unsafe", "ultralytics.nn.tasks.DetectionModel", "the package ultralytics", "--trust")
