@@ -37,8 +37,8 @@ T = X.head(6).copy()
 T.loc[0, "embarked"] = None
 T["pclass"] = T.pclass.astype(float)
 T.loc[1, "pclass"] = np.nan
-recs = rows(T)
-ask("rows with nulls", {"instances": recs}, m.predict(T))
-ask("proba", {"instances": recs}, m.predict_proba(T), method="predict_proba")
-ask("a row alone", {"instances": recs[1:2]}, m.predict(T)[1:2])
+records = rows(T)
+ask("rows with nulls", {"instances": records}, m.predict(T))
+ask("proba", {"instances": records}, m.predict_proba(T), method="predict_proba")
+ask("a row alone", {"instances": records[1:2]}, m.predict(T)[1:2])
 serve("titanic.joblib")

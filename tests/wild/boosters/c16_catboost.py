@@ -41,16 +41,16 @@ T = pd.DataFrame(
         "age": [40.0, np.nan, 20.0],
     }
 )
-recs = [
+records = [
     {"city": "Köln", "plz": 50667, "note": "late", "age": 40.0},
     {"city": "nan", "plz": 89073, "note": "fine", "age": None},
     {"city": "Bonn", "plz": 12345, "note": "", "age": 20.0},
 ]
-S = [{**r, "plz": str(r["plz"])} for r in recs]
+S = [{**r, "plz": str(r["plz"])} for r in records]
 ask("whole numbers as texts", {"instances": S}, np.asarray(m.predict(T)).ravel())
 ask("proba of these", {"instances": S}, m.predict_proba(T), method="predict_proba")
-ask("labels", {"instances": recs}, m.predict(T).ravel() if m.predict(T).ndim > 1 else m.predict(T))
-ask("proba", {"instances": recs}, m.predict_proba(T), method="predict_proba")
+ask("labels", {"instances": records}, m.predict(T).ravel() if m.predict(T).ndim > 1 else m.predict(T))
+ask("proba", {"instances": records}, m.predict_proba(T), method="predict_proba")
 ask(
     "a category without a value, which CatBoost refuses too",
     {"instances": [{"city": None, "plz": "89073", "note": "fine", "age": None}]},

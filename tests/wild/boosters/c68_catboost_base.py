@@ -1,4 +1,4 @@
-"""CatBoost (the base class) with Logloss: its predict answers raw values; pickled and as .cbm."""
+"""CatBoost (the base class) with Logloss: its predict answers raw values."""
 
 import pickle
 from pathlib import Path

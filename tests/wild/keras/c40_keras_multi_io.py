@@ -23,22 +23,22 @@ out = keras.Model(
 )
 out.compile(loss={"churn": "binary_crossentropy", "segment": "categorical_crossentropy"})
 out.save("multi.keras")
-recs = [
+records = [
     {"country": "fr", "age": 33.0, "history": [1.0, 0, 2, 3]},
     {"country": "xx", "age": 20.0, "history": [0.0, 0, 0, 0]},
 ]
 p = out.predict(
     [
-        tf.constant([[r["country"]] for r in recs]),
-        np.array([[r["age"]] for r in recs]),
-        np.array([r["history"] for r in recs]),
+        tf.constant([[r["country"]] for r in records]),
+        np.array([[r["age"]] for r in records]),
+        np.array([r["history"] for r in records]),
     ],
     verbose=0,
 )
-ask("records", {"instances": recs}, [{"churn": p["churn"][i], "segment": p["segment"][i]} for i in range(2)])
+ask("records", {"instances": records}, [{"churn": p["churn"][i], "segment": p["segment"][i]} for i in range(2)])
 ask(
     "records as the example shows",
-    {"instances": [{"country": [r["country"]], "age": [r["age"]], "history": r["history"]} for r in recs]},
+    {"instances": [{"country": [r["country"]], "age": [r["age"]], "history": r["history"]} for r in records]},
     [{"churn": p["churn"][i], "segment": p["segment"][i]} for i in range(2)],
 )
 serve("multi.keras")

@@ -1,4 +1,4 @@
-"""A stateful LSTM saved with batch size 1: every request must start anew (or be told)."""
+"""A stateful LSTM saved with batch size 1: every request must start anew."""
 
 import keras
 import numpy as np
@@ -10,9 +10,7 @@ i = keras.Input(batch_shape=(1, 5, 1))
 m = keras.Model(i, keras.layers.Dense(1)(keras.layers.LSTM(4, stateful=True)(i)))
 m.save("stateful.keras")
 x = np.linspace(0, 1, 5).reshape(1, 5, 1)
-a = m.predict(x, verbose=0)
-b = m.predict(x, verbose=0)
-print(a, b)
-ask("first", {"instances": x}, None)
-ask("again the same", {"instances": x}, None)
+fresh = m.predict(x, verbose=0)
+ask("first", {"instances": x}, fresh)
+ask("again the same", {"instances": x}, fresh)
 serve("stateful.keras")

@@ -1,4 +1,4 @@
-"""A SavedModel whose serving_default takes encoded image bytes (base64 on the wire) and a free-size list of texts, with int64 and string outputs."""
+"""A SavedModel whose serving_default takes encoded image bytes (base64 on the wire) and answers a number and a text."""
 
 import base64
 
@@ -26,15 +26,15 @@ class M(tf.Module):
 m = M()
 tf.saved_model.save(m, "png_model", signatures={"serving_default": m.look})
 imgs = [tf.io.encode_png(np.full((4, 4, 3), v, np.uint8)).numpy() for v in (10, 200)]
-recs = [{"image_bytes": {"b64": base64.b64encode(b).decode()}} for b in imgs]
+records = [{"image_bytes": {"b64": base64.b64encode(b).decode()}} for b in imgs]
 ask(
     "our route with b64",
-    {"instances": recs},
+    {"instances": records},
     [{"brightness": 10.0, "label": "ok"}, {"brightness": 200.0, "label": "ok"}],
 )
 ask(
     "tfs route with b64",
-    {"instances": recs},
+    {"instances": records},
     [{"brightness": 10.0, "label": "ok"}, {"brightness": 200.0, "label": "ok"}],
     path="/v1/models/png-model:predict",
 )

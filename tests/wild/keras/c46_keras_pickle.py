@@ -4,12 +4,10 @@ import pickle
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from tests.wild.case import refuse
 
 keras.utils.set_random_seed(0)
 m = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
 Path("keras_model.pkl").write_bytes(pickle.dumps(m))
-x = np.array([[1.0, 2, 3]])
 refuse("keras_model.pkl", "unknown_format", "Keras model", "model.save('model.keras')")

@@ -1,4 +1,4 @@
-"""onnxruntime#13184: exported without dynamic axes (batch 1), asked for three rows; also a float16 model and int64 token ids."""
+"""onnxruntime#13184: exported without dynamic axes (batch 1), asked for three rows."""
 
 import numpy as np
 import onnx

@@ -32,10 +32,10 @@ m = make_pipeline(
 ).fit(X, y)
 joblib.dump(m, "nullable.joblib")
 T = X.head(9)
-recs = [
+records = [
     {"visits": None if v is pd.NA else int(v), "vip": bool(b), "tier": str(t)}
     for v, b, t in zip(T.visits, T.vip, T.tier, strict=True)
 ]
-ask("rows", {"instances": recs}, m.predict(T))
-ask("proba", {"instances": recs}, m.predict_proba(T), method="predict_proba")
+ask("rows", {"instances": records}, m.predict(T))
+ask("proba", {"instances": records}, m.predict_proba(T), method="predict_proba")
 serve("nullable.joblib")

@@ -1,4 +1,4 @@
-"""Haversine neighbours in a pipeline of a FunctionTransformer(np.radians); labels are dates as texts."""
+"""Haversine neighbours in a pipeline of a FunctionTransformer(np.radians); labels are texts."""
 
 import joblib
 import numpy as np

@@ -1,4 +1,4 @@
-"""BentoML#612: torch.save(model) of a class in __main__, forward of two inputs, dictionary out, half the layers bfloat16."""
+"""BentoML#612: torch.save(model) of a class in __main__, forward of two inputs, dictionary out."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""geti#774: TorchScript whose weights are bfloat16 and whose answer is bfloat16; and a half one."""
+"""geti#774: TorchScript whose weights are bfloat16 and whose answer is bfloat16."""
 
 import torch
 from torch import nn

@@ -1,4 +1,4 @@
-"""A torch Sequential dumped with joblib (and one with pickle) because that is what the sklearn code beside it did."""
+"""A torch Sequential dumped with joblib because that is what the sklearn code beside it did."""
 
 import joblib
 import torch
@@ -9,5 +9,4 @@ from tests.wild.case import refuse
 torch.manual_seed(0)
 net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)).eval()
 joblib.dump(net, "net.joblib")
-x = torch.tensor([[1.0, 2, 3], [0.5, -1, 4]])
 refuse("net.joblib", "unknown_format", "torch.nn.modules.container.Sequential", "torch.save(model, 'model.pt')")

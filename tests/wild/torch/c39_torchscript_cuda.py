@@ -33,5 +33,4 @@ with zipfile.ZipFile("pos_gpu.pt", "w", zipfile.ZIP_STORED) as dst:
         if info.filename.endswith("data.pkl"):
             data = data.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
         dst.writestr(info.filename, data)
-x = torch.tensor([[1.0, 2, 3], [0, -1, 4]])
 refuse("pos_gpu.pt", "check_failed", "its code names cuda", "Trace it on the CPU")
