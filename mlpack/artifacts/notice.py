@@ -46,9 +46,9 @@ def no_signature(reason: str, advice: str = "", *, by_sample: bool = False) -> N
     return Notice(NoticeCode.NO_SIGNATURE, text, reason, advice, by_sample)
 
 
-def assumed(text: str) -> Notice:
-    """The notice that something was assumed because the file does not record it."""
-    return Notice(NoticeCode.ASSUMED, text)
+def assumed(text: str, *, by_sample: bool = False) -> Notice:
+    """The notice that something was assumed because the file does not record it; `by_sample`: sample rows tell it."""
+    return Notice(NoticeCode.ASSUMED, text, by_sample=by_sample)
 
 
 def code_missing(who: str, modules: Iterable[str]) -> Notice:

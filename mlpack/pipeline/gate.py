@@ -9,9 +9,9 @@ from shlex import quote
 from mlpack.artifacts.model import ModelInfo
 from mlpack.artifacts.needs import Answer, Unmet
 from mlpack.artifacts.notice import NoticeCode, reason_of
-from mlpack.errors import AmbiguousFormatError, ModelError, UnsafeModelError
+from mlpack.errors import AmbiguousFormatError, ConfigError, ModelError, UnsafeModelError
 from mlpack.readers.verdicts.verdict import remedy_for
-from mlpack.usercode.nearby import sample_answer
+from mlpack.usercode.nearby import find_module_class, sample_answer
 
 _ON_THIS_MACHINE = "; --engine process would load it on this machine, outside a container"
 _BY_VALUE = ("cloudpickle.", "dill.", "joblib.externals.cloudpickle.")
@@ -45,13 +45,14 @@ def trust_needed(
         unknown = tuple(one.callable for one in info.safety.findings)
     if not unknown:
         return None
-    error = _unknown_here(info, unknown) if local else _unknown_in_image(info, unknown, index)
+    error = _unknown_here(info, unknown, index) if local else _unknown_in_image(info, unknown, index)
     return Unmet(error=error, answers=(Answer("--trust"),))
 
 
-def _unknown_here(info: ModelInfo, unknown: tuple[str, ...]) -> UnsafeModelError:
+def _unknown_here(info: ModelInfo, unknown: tuple[str, ...], index: Callable[[], str]) -> UnsafeModelError:
+    origin = _origin(_packages(info, unknown), index)
     return UnsafeModelError(
-        f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{_ON_THIS_MACHINE}",
+        f"{info.path.name} needs code that mlpack does not know: {_listing(unknown)}{origin}{_ON_THIS_MACHINE}",
         hint="If you trust the file's author, --trust loads it; without --engine process it is loaded in a container. "
         "`mlpack inspect` shows each reason.",
     )
@@ -72,10 +73,19 @@ def _unknown_in_image(info: ModelInfo, unknown: tuple[str, ...], index: Callable
         return UnsafeModelError(message, hint=hint)
     several = len(packages) > 1
     return UnsafeModelError(
-        f"{message}; the file names the package{'s' if several else ''} {_listing(packages)}, from {index()}",
+        message + _origin(packages, index),
         hint=f"If you trust the file's author and {'these packages' if several else 'this package'}, --trust builds the "
         f"image: it installs {'them' if several else 'it'}, and the file calls {'their' if several else 'its'} code in the "
         "container, with arguments of its own. `mlpack inspect` shows each reason.",
+    )
+
+
+def _origin(packages: list[str], index: Callable[[], str]) -> str:
+    """Which packages would be installed, and where they come from; "" for none."""
+    return (
+        f"; the file names the package{'s' if len(packages) > 1 else ''} {_listing(packages)}, from {index()}"
+        if packages
+        else ""
     )
 
 
@@ -90,10 +100,10 @@ def _packages(info: ModelInfo, unknown: tuple[str, ...]) -> list[str]:
     ]
 
 
-def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | None:
+def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False, local: bool = False) -> Unmet | None:
     """The need for an entry, a sample or a predictor; None for a model with a signature.
 
-    `sampled`: there are sample rows, but the inputs cannot be read from them.
+    `sampled`: there are sample rows, but the inputs cannot be read from them. With `local`, code of the user needs --trust.
     """
     if info.signatures:
         return None
@@ -101,13 +111,22 @@ def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | 
         why = reason_of(info.notices) or f"it is {info.root_class}"
         error = ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
         rows = any(notice.by_sample for notice in info.notices)
-        return Unmet(error=error, answers=(sample_answer(info.path, cwd, "rows.json"),) if rows else ())
+        sample = sample_answer(info.path, cwd, "rows.json")
+        found = find_module_class(info.submodules, info.path, cwd) if info.submodules else None
+        if found is None:
+            return Unmet(error=error, answers=(sample,) if rows else ())
+        name = found.entry.partition(":")[2]
+        options = f"--entry {found.entry} --include {quote(found.include)}, and --sample with a few rows"
+        error.hint = f"{found.file} defines `{name}`, which sets the same attributes: {options}. Or: {error.hint}"
+        code = (Answer("--entry", found.entry), Answer("--include", found.include), sample)
+        return Unmet(error=error, answers=(*code, Answer("--trust")) if local else code)
     if info.servable and info.entry is None:
         keys = [content.key for content in info.servable]
         ambiguous = AmbiguousFormatError(
             f"{info.path.name} contains several objects: {', '.join(keys)}",
             hint=f"To serve one alone, without the others: --entry {quote(keys[0])}. To use them together: `predictor: "
-            "predict.py`, which `mlpack init` writes where it understands the parts (`mlpack inspect` shows them).",
+            f"predict.py`, which `mlpack init {quote(info.path.name)}` writes where it understands the parts (`mlpack inspect` "
+            "shows them).",
         )
         return Unmet(error=ambiguous, answers=(Answer("--entry", keys[0], known=len(keys) == 1),))
     if info.methods:
@@ -136,6 +155,19 @@ def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False) -> Unmet | 
         "`predictor: predict.py`).",
     )
     return Unmet(error=error, answers=(Answer("--predictor", "predict.py", known=False),))
+
+
+def sample_at_hand(info: ModelInfo, cwd: Path) -> Unmet | None:
+    """The sample file beside a model whose types of columns are assumed: a build passes without it, but may not answer."""
+    answer = sample_answer(info.path, cwd, "")
+    guessed = any(one.code is NoticeCode.ASSUMED and one.by_sample for one in info.notices)
+    if not info.signatures or not answer.known or not guessed:
+        return None
+    error = ConfigError(
+        f"the types of some columns of {info.path.name} are not recorded; without a sample, numbers are assumed",
+        hint=f"Give the rows beside it, if they are rows of the training data: --sample {quote(answer.value)}.",
+    )
+    return Unmet(error=error, answers=(answer,))
 
 
 def _listing(names: tuple[str, ...] | list[str], most: int = 6) -> str:

@@ -17,7 +17,7 @@ from mlpack.discovery.opaque import judge_files
 from mlpack.errors import ConfigError, MissingVersionError, MlpackError, ResolveError, UsageError
 from mlpack.packages.names import strip_login
 from mlpack.packages.wanted import wanted
-from mlpack.pipeline.gate import refuse_dangerous, trust_needed, unservable
+from mlpack.pipeline.gate import refuse_dangerous, sample_at_hand, trust_needed, unservable
 from mlpack.pipeline.sample_rows import fit_rows, text_columns, with_sampled_names
 from mlpack.pipeline.tools import Options, Tools
 from mlpack.readers.pickles.bytecode import KNOWN
@@ -130,7 +130,8 @@ def examine_model(info: ModelInfo, options: PrepareOptions) -> Examined:
         answered += [one for one in found.needs if _can_answer(one)]
         options, found = again, _examine_once(info, again)
     needs = (*answered, *(one for one in found.needs if not one.repeats(answered)))
-    return replace(first, needs=needs)
+    suggested = None if options.sample or not needs else sample_at_hand(found.info, options.folder)
+    return replace(first, needs=needs if suggested is None else (*needs, suggested))
 
 
 def _can_answer(need: Unmet) -> bool:
@@ -174,7 +175,7 @@ def _examine_once(info: ModelInfo, options: PrepareOptions) -> Examined:
         info = replace(info, notices=tuple(one for one in info.notices if one.code is not NoticeCode.LEFT_OUT))
     if contract is None and _is_hopeless(info):
         needs.attempt(lambda: refuse_dangerous(info, local=options.local))
-        needs.add(unservable(info, cwd=options.folder) if not needs else None)
+        needs.add(unservable(info, cwd=options.folder, local=options.local) if not needs else None)
         return Examined(info=info, needs=tuple(needs))
     coverage = needs.attempt(lambda: _coverage(info, contract, options))
     if coverage is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from mlpack.artifacts.needs import Answer
 from mlpack.errors import ConfigError
 from mlpack.usercode.notebooks import read_notebook
-from mlpack.usercode.python_source import Source, parse_source, read_source
+from mlpack.usercode.python_source import Source, dotted, parse_source, read_source
 
 _MOST_FILES = 300
 _MOST_FOLDERS = 500
@@ -58,6 +59,43 @@ def find_module(module: str, model: Path, cwd: Path) -> Hint | None:
             )
             return Hint(include=_typed(top, cwd), file=_typed(path, cwd), line=0)
     return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleClass:
+    """A torch module's class near its weights: `entry` and `include` are the values of these options, `file` defines it."""
+
+    entry: str
+    include: str
+    file: str
+
+
+def find_module_class(submodules: Iterable[str], model: Path, cwd: Path) -> ModuleClass | None:
+    """The only class near the model that sets these attributes and is made without arguments; None if there are several."""
+    found = []
+    for path in _files(model, cwd):
+        tree = _source(path).tree if path.suffix == ".py" and path.stem.isidentifier() else None
+        for node in tree.body if tree is not None else ():
+            if isinstance(node, ast.ClassDef) and _takes_nothing(node) and set(submodules) <= _set_attributes(node):
+                shown = _typed(path, cwd)
+                found.append(ModuleClass(entry=f"{path.stem}:{node.name}", include=shown, file=shown))
+    return found[0] if len(found) == 1 else None
+
+
+def _takes_nothing(node: ast.ClassDef) -> bool:
+    """Whether it is a torch module whose __init__ has a default for every parameter."""
+    made = next((one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"), None)
+    if made is None or not any(dotted(base).rpartition(".")[2] == "Module" for base in node.bases):
+        return False
+    given = made.args
+    required = len(given.posonlyargs) + len(given.args) - len(given.defaults)
+    return required <= 1 and None not in given.kw_defaults
+
+
+def _set_attributes(node: ast.ClassDef) -> set[str]:
+    """The attributes of `self` that its code assigns."""
+    stored = (one for one in ast.walk(node) if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store))
+    return {one.attr for one in stored if dotted(one.value) == "self"}
 
 
 def sample_answer(model: Path, cwd: Path, name: str) -> Answer:

@@ -85,7 +85,7 @@ def _asking(info: ModelInfo, name: str, forward: ast.FunctionDef) -> ModelInfo:
     """The model without inputs, with a notice that names the parameters for which the user gives sample rows."""
     reason = f"{name}.forward takes {', '.join(_parameters(forward)) or 'nothing'}, and the file records no shapes"
     others = tuple(one for one in info.notices if one.code is not NoticeCode.NO_SIGNATURE)
-    return replace(info, notices=(*others, no_signature(reason)))
+    return replace(info, notices=(*others, no_signature(reason, by_sample=True)))
 
 
 def _by_arguments(info: ModelInfo, given: tuple[TensorSpec, ...], forward: ast.FunctionDef) -> ModelInfo:

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -26,6 +28,19 @@ from mlpack.pipeline.prepare import Examined, PrepareOptions, examine_model, pre
 from mlpack.workspace import Workspace
 
 CLEAN = "import unidecode\nimport words\n\n\ndef area(d):\n    return d\n"
+NET = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self, width=1):
+        super().__init__()
+        self.body = nn.Linear(width, 1)
+class Sized(nn.Module):
+    def __init__(self, width):
+        self.body = nn.Linear(width, 1)
+class Head(nn.Module):
+    def __init__(self):
+        self.head = nn.Linear(1, 1)
+"""
 
 
 def examined(path: Path, **more: object) -> Examined:
@@ -34,7 +49,7 @@ def examined(path: Path, **more: object) -> Examined:
 
 
 def pickled(folder: Path, module: str, model: object = None) -> Path:
-    """A model that names the function `area` of a module of the user; without `model` a pipeline with known inputs."""
+    """A model that names the function `area` of a module of the user, fitted on a table if `model` is one; "two": a bundle."""
     space: dict[str, object] = {}
     exec("def area(d):\n    return d\n", space)
     function = space["area"]
@@ -43,9 +58,15 @@ def pickled(folder: Path, module: str, model: object = None) -> Path:
     sys.modules[module] = ModuleType(module)
     sys.modules[module].area = function  # type: ignore[attr-defined]  # a module made here
     try:
-        fitted = make_pipeline(FunctionTransformer(function), LinearRegression()).fit([[1.0, 2.0]], [1.0])
+        first = FunctionTransformer(function)
+        if isinstance(model, pd.DataFrame):
+            fitted = make_pipeline(ColumnTransformer([("area", first, ["a", "b"])]), LinearRegression()).fit(
+                model, [1.0]
+            )
+        else:
+            fitted = make_pipeline(first, LinearRegression()).fit([[1.0, 2.0]], [1.0])
         path = folder / "area.pkl"
-        path.write_bytes(pickle.dumps({"a": fitted, "b": fitted} if model == "two" else fitted))
+        path.write_bytes(pickle.dumps({"a": fitted, "b": fitted} if isinstance(model, str) else fitted))
     finally:
         del sys.modules[module]
         if known is not None:
@@ -118,6 +139,8 @@ def test_trust_names_package_version_and_index(folder: Path) -> None:
     )
     assert "it installs it, and the file calls its code in the container" in error.hint
     assert found.needs[0].shown.option == "--trust"
+    here = examine_model(info, PrepareOptions(folder=folder, local=True, index=lambda: "https://index.example"))
+    assert "from https://index.example; --engine process would load it on this machine" in here.needs[0].error.message
     assert examine_model(info, PrepareOptions(folder=folder, trust=True)).needs == ()
 
 
@@ -212,3 +235,29 @@ def test_a_sample_is_not_asked_for_where_none_helps(folder: Path) -> None:
     assert need.error.message.endswith("it was never fitted")
     assert need.error.hint == "Fit it before you save it."
     assert need.shown.option == ""
+
+
+def test_a_sample_at_hand_is_suggested_for_assumed_types(folder: Path) -> None:
+    """Code of the user may need types that the file does not record: where rows lie beside the model, the command line has them."""
+    path = pickled(folder, "clean", pd.DataFrame({"a": [1.0], "b": [2.0]}))
+    (folder / "clean.py").write_text("def area(d):\n    return d\n")
+    (answer,) = (one.shown.option for one in examined(path).needs)
+    assert answer == "--include clean.py"
+    (folder / "rows.csv").write_text("a,b\n1,2\n")
+    assert [one.shown.option for one in examined(path).needs] == ["--include clean.py", "--sample rows.csv"]
+    assert examined(path, include=(folder / "clean.py",)).needs == ()
+
+
+def test_the_class_of_weights_is_found_beside_them(folder: Path) -> None:
+    """A state dict's command line names the only torch module near it that sets its attributes and is made without arguments."""
+    path = folder / "weights.safetensors"
+    header = json.dumps({"module.body.weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert examined(path).needs[0].shown.option == ""
+    (folder / "net.py").write_text(NET)
+    (folder / "rows.json").write_text("[[1.0]]")
+    options = "--entry net:Net --include net.py --sample rows.json"
+    assert examined(path).needs[0].shown.option == options
+    assert examined(path, local=True).needs[0].shown.option == f"{options} --trust"
+    (folder / "other.py").write_text(NET)
+    assert examined(path).needs[0].shown.option == ""

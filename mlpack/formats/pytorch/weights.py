@@ -179,7 +179,17 @@ def _info(
         details={**details, **summary(tensors)},
         options={**options, "dtype": floating(tensors)},
         advice="" if signatures else advice,
+        submodules=() if entry else _submodules(tensors),
     )
+
+
+def _submodules(tensors: dict[str, Tensor]) -> tuple[str, ...]:
+    """The attributes of the module whose weights these are; the loader removes the same prefixes from their names."""
+    names = list(tensors)
+    for prefix in ("module.", "_orig_mod."):
+        if names and all(name.startswith(prefix) for name in names):
+            names = [name.removeprefix(prefix) for name in names]
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _entry(artifact: Artifact) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from types import MappingProxyType
 from typing import Any
 
@@ -236,7 +237,7 @@ class _Facts:
             excludes=tuple(sorted({name for one in self.held for name in EXCLUDES.get(one.package, ())})),
             own_class=own_class_of(model, inputs, batchable=batchable),
             role=role_of(value, self.methods),
-            advice=inputs.advice,
+            advice=inputs.advice.replace("{file}", quote(self.artifact.name)),
         )
 
     def _framework(self, model: Estimator | None) -> str:
@@ -283,7 +284,7 @@ class _Facts:
         if len(self.pickle.members) > 1:
             warnings.append(f"The file contains {len(self.pickle.members)} pickles; only the first is loaded.")
         if listed or model is None:
-            warnings += bundle_notices(listed, self.artifact.entry, self.pickle.root)
+            warnings += bundle_notices(listed, self.artifact.entry, self.pickle.root, self.artifact.name)
         first = [boosted(Estimator(head)) for head in heads(model)] if model else []
         warnings += dict.fromkeys(one.coded for one in first if one is not None and one.coded)
         if inputs.problem:
@@ -306,7 +307,8 @@ class _Facts:
             warnings.append(
                 assumed(
                     f"The file does not record the types of these columns; numbers are assumed: {names}. "
-                    "If some contain text, pass a few rows with --sample."
+                    "If some contain text, pass a few rows with --sample.",
+                    by_sample=True,
                 )
             )
         if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Any
 
 from mlpack.artifacts.model import Content, ModelInfo, Role
@@ -18,8 +19,8 @@ from mlpack.readers.pickles.contents import pairs
 from mlpack.templating import render
 
 OWN_LOADER = "write a predictor of your own and name it in mlpack.yaml: `predictor: predict.py`"
-TOGETHER = (
-    "`mlpack init FILE` writes a predict.py that calls them one after the other, to check and to name as `predictor:`"
+_TOGETHER = (
+    "`mlpack init {file}` writes a predict.py that calls them one after the other, to check and to name as `predictor:`"
 )
 _FORECAST = '[np.asarray(model.forecast(int(row["steps"]))).tolist() for row in instances]'
 _RECORDS = frozenset({"DictVectorizer", "FeatureHasher"})
@@ -82,9 +83,9 @@ def _encoded(model: Estimator) -> bool:
     return task(model) == "classifier" and (values is None or values == list(range(len(values))))
 
 
-def bundle_notices(listed: Sequence[Content], entry: str | None, root: Any) -> list[Notice | str]:
+def bundle_notices(listed: Sequence[Content], entry: str | None, root: Any, file: str) -> list[Notice | str]:
     """What to say of a bundle: which entries can be served, or which parts the chosen one is served without."""
-    together = TOGETHER if chained(listed) else OWN_LOADER
+    together = _TOGETHER.format(file=quote(file)) if chained(listed) else OWN_LOADER
     if pairs(root, 1) is None:  # the attributes of an object
         together = "leave --entry out, and add the code of its class with --include"
     if entry is None:

@@ -27,7 +27,7 @@ _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
 class Like:
     """The facts of a model: its columns and their data types ("" for an unknown one), the width of its output.
 
-    `problem` says why it answers no rows, `advice` what to do instead.
+    `problem` says why it answers no rows, `advice` what to do instead, with `{file}` for the file's name.
     """
 
     count: int | None = None
@@ -51,7 +51,7 @@ def _statsmodels(model: Estimator) -> Like:
     if model.path.startswith(SERIES):
         return Like(
             problem="it forecasts a time series from its past values, so there are no rows to predict",
-            advice="`mlpack init FILE` writes a predict.py that calls `forecast`: check it, and build with --predictor.",
+            advice="`mlpack init {file}` writes a predict.py that calls `forecast`: check it, and build with --predictor.",
         )
     results = any_instance(model.get("_results")) or model
     fitted = any_instance(results.get("model"))
