@@ -118,11 +118,15 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A callable that loading the file would call and that is not on the allowlist, with the reason."""
+    """A callable that loading the file would call and that is not on the allowlist, with the reason.
+
+    `unread`: in place of a callable, a file that was not read to its end.
+    """
 
     callable: str
     why: str
     verdict: Verdict
+    unread: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain JSON values."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
 from mlpack.errors import MlpackError, ModelError, UnknownFormatError
 from mlpack.readers.distributions import DISTRIBUTIONS, PYTHON2
+from mlpack.readers.paths import shown
 from mlpack.readers.pickles.files import read_pickles
 
 USER_FORMAT = "own"  # the format's name in the card
-_MOST_FILES = 200
+_MOST_FILES = 200  # whose packages are looked for
+_MOST_JUDGED = 10_000
 
 
 def opaque_model(path: Path, error: ModelError, inspect_file: Callable[[Path], ModelInfo] | None = None) -> ModelInfo:
@@ -21,7 +23,7 @@ def opaque_model(path: Path, error: ModelError, inspect_file: Callable[[Path], M
 
     Every pickle in it still gets a verdict, so that a dangerous one is refused. The packages of all its files are needed.
     """
-    files = _files(path)
+    files = _files(path)[:_MOST_FILES]
     if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
         raise error
     requirements, missing = packages_in(files, inspect_file)
@@ -33,7 +35,7 @@ def opaque_model(path: Path, error: ModelError, inspect_file: Callable[[Path], M
         root_class=str(error.info.get("root_class") or ""),
         task=None,
         signatures=(),
-        safety=judge_files(path),
+        safety=judge_files(path, inspect_file),
         size=sum(file.stat().st_size for file in files),
         requirements=requirements,
         missing_modules=missing,
@@ -82,18 +84,41 @@ def packages_in(
 
 
 def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())[:_MOST_FILES]
+    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
 
 
-def judge_files(path: Path) -> Safety:
-    """The verdict on all pickles in a file or folder."""
+def judge_files(path: Path, inspect_file: Callable[[Path], ModelInfo] | None = None) -> Safety:
+    """The verdict on all files in a file or folder: by their format, and by what pickles name.
+
+    A file that was not read to its end is a finding, and so are the files of a folder with too many of them.
+    """
+    files = _files(path)
     findings: dict[tuple[str, str], Finding] = {}
-    for file in _files(path):
-        pickle = read_pickles(file)
-        for finding in pickle.safety.findings if pickle is not None else ():
-            findings[finding.callable, finding.verdict] = finding
+    for file in files[:_MOST_JUDGED]:
+        for safety in _verdicts(file, inspect_file):
+            for finding in safety.findings:
+                findings[finding.callable, finding.verdict] = finding
+            if safety.verdict == "unknown" and not safety.findings:
+                unread = _unread(shown(file), "it was not read to its end")
+                findings[unread.callable, unread.verdict] = unread
+    if len(files) > _MOST_JUDGED:
+        more = _unread(shown(path), f"only {_MOST_JUDGED} of its {len(files)} files were read")
+        findings[more.callable, more.verdict] = more
     verdicts = {finding.verdict for finding in findings.values()}
     return Safety(
         verdict="dangerous" if "dangerous" in verdicts else "unknown" if verdicts else "safe",
         findings=tuple(findings.values()),
     )
+
+
+def _verdicts(file: Path, inspect_file: Callable[[Path], ModelInfo] | None) -> Iterator[Safety]:
+    pickle = read_pickles(file)
+    if pickle is not None:
+        yield pickle.safety
+    elif inspect_file is not None:
+        with suppress(MlpackError):
+            yield inspect_file(file).safety
+
+
+def _unread(name: str, why: str) -> Finding:
+    return Finding(callable=f"{name} (not read to the end)", why=why, verdict="unknown", unread=True)

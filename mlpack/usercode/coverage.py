@@ -102,7 +102,9 @@ class _Matching:
     def _cover(self, finding: Finding) -> None:
         name = finding.callable
         root = name.partition(".")[0]
-        if root in _MAINS:
+        if finding.unread:
+            self.open.append(name)
+        elif root in _MAINS:
             self._cover_main(name, name.partition(".")[2])
         elif root in self.info.framework_modules:
             self.open.append(name)

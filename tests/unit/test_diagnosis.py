@@ -72,3 +72,13 @@ def test_the_package_that_failed_is_named_with_an_earlier_release() -> None:
     served = unverified('{"ready": true, "verified": false, "reason": "it failed"}', log)
     assert served is not None
     assert served.hint == found.hint
+
+
+def test_a_traceback_in_a_message_is_shown_by_its_end() -> None:
+    """TorchScript's message is a traceback of pages: its first line and the exception that it ends with are shown."""
+    reason = (
+        "forward failed: NotImplementedError: it failed.\nTraceback:\n  File 1\nRuntimeError: no 'CUDA' backend\nCPU: a"
+    )
+    found = unverified(json.dumps({"ready": True, "verified": False, "reason": reason}))
+    assert found is not None
+    assert found.reason.endswith("NotImplementedError: it failed. RuntimeError: no 'CUDA' backend")
