@@ -147,3 +147,14 @@ def test_what_had_no_wheel_then_is_todays(lock_of: Resolve) -> None:
         lock = lock_of(asking("old-kind", "1.0"), PackageSettings(index_url=index.url))
     assert versions(lock)["colours"] == "2.0"
     assert any("No wheel from that time: colours" in reason for reason in lock.reasons)
+
+
+def test_the_reason_names_what_wrote_the_file(lock_of: Resolve) -> None:
+    """A file of Keras 2 records its version; tf-keras reads it, and no reason says that a version is missing."""
+    keras = Requirement(module="keras", distribution="tf-keras", newest=True, reads="Keras 2.5.0")
+    info = sklearn_model(None, framework="keras", framework_version=None, requirements=(keras,))
+    with serve(INDEX) as index:
+        lock = lock_of(info, PackageSettings(index_url=index.url))
+    reasons = " ".join(lock.reasons)
+    assert "Keras 2.5.0 wrote the file: the newest tf-keras" in reasons
+    assert "does not record the version of tf-keras" not in reasons
