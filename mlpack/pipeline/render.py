@@ -227,6 +227,7 @@ def _values(lock: Lock, config: Config, card: dict[str, Any], *, loader: Path | 
         "sdists": [build.name for build in lock.sdists],
         "locales": [(one.name, one.language, one.charset) for one in map(locale_of, info.locales)],
         "gpu": lock.gpu,
+        "gpu_code": bool(lock.gpu_code),
         "port": config.serve.port,
         "settings": list(_settings(config.serve)),
         "workers": config.serve.workers,

@@ -79,6 +79,16 @@ def test_the_plan_says_what_the_dockerfile_says(model: Path) -> None:
     assert dict(plan.labels)["dev.mlpack.card.digest"].startswith("sha256:")
 
 
+def test_what_is_copied_is_sent(model: Path) -> None:
+    """`docker build` by hand sends only what .dockerignore lets through: every file that a step copies."""
+    code = UserCode(files=(BundleFile.of_bytes("code/clean.py", b""),))
+    bundle = render_lock(make_lock(model, gpu_code=("xgboost/lib/libxgboost.so",)), loader=LOADER, code=code)
+    sent = {line[1:] for line in text_of(bundle, ".dockerignore").splitlines() if line.startswith("!")}
+    steps = [step for stage in plan_of(bundle).stages for step in stage.steps if isinstance(step, Copy)]
+    copied = {name.rstrip("/") for step in steps if not step.origin for name in step.sources}
+    assert sent == {*copied, "build"}
+
+
 def test_the_plan_of_the_same_input_is_the_same(model: Path, tmp_path: Path) -> None:
     """It is a value: equal for equal input, in one order, and it can be a key."""
     (tmp_path / "other").mkdir()
