@@ -88,7 +88,7 @@ class MLflowFormat(Format):
 
     def predictor_stub(self, info: ModelInfo) -> str | None:
         """The predict.py that loads a model with code of its own by MLflow."""
-        if _PYFUNC not in info.details.get("mlflow", {}).get("flavours", ()) or info.signatures:
+        if info.signatures or "call" not in info.details or "mlflow" not in info.details:
             return None
         return render("predict_pyfunc.py.j2", {"file": info.path.name, "inputs": info.details["call"]["inputs"]})
 
