@@ -14,17 +14,32 @@ _OPEN = "..."  # in an output's shape: any further axes
 
 def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """The loader's outputs for all rows; with `batch` one or none it is given one row at a time, and they are joined."""
-    if signature.batch == "any":
-        return loader.predict(model, signature, inputs)  # type: ignore[no-any-return]  # a module found by its name
     rows = len(next(iter(inputs.values())))
+    if signature.batch == "any":
+        arrays: Arrays = loader.predict(model, signature, inputs)
+        return _with_rows(arrays, signature) if rows == 1 else arrays
     answers: List[Dict[str, Any]] = [
         loader.predict(model, signature, _row(inputs, row, signature)) for row in range(rows)
     ]
-    ranks = {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
+    ranks = _ranks(signature)
     return {
         name: _joined([_of_one(np.asarray(answer[name]), ranks.get(name), signature) for answer in answers])
         for name in answers[0]
     }
+
+
+def _ranks(signature: Signature) -> Dict[str, int]:
+    return {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
+
+
+def _with_rows(arrays: Arrays, signature: Signature) -> Arrays:
+    """One row's answer with the axis of the rows: a graph's `squeeze` takes it away where there is one row only."""
+    odd = [name for name, array in arrays.items() if np.shape(array)[:1] != (1,)]
+    if not odd:
+        return arrays
+    ranks = _ranks(signature)
+    squeezed = [name for name in odd if np.ndim(arrays[name]) in (0, ranks.get(name, 0) - 1)]
+    return {name: np.asarray(array)[np.newaxis] if name in squeezed else array for name, array in arrays.items()}
 
 
 def _row(inputs: Arrays, row: int, signature: Signature) -> Arrays:

@@ -15,7 +15,7 @@ from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.exported.programs import document_of, judge_program
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.sampled_inputs import columns_of_rows, signature_of
+from mlpack.formats.pytorch.sampled_inputs import signature_of
 from mlpack.formats.pytorch.tensors import Tensor, summary
 from mlpack.readers.limits import CutOffError
 
@@ -177,8 +177,7 @@ class _Program:
             warnings.append(
                 f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths."
             )
-        columns = columns_of_rows(self.artifact.sample, specs)
-        signature = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
+        signature = signature_of(specs, [_rowed(one, batch) for one in outputs], rows=self.artifact.sample)
         if batch == "one":
             fit = all(one.shape and one.shape[0] == 1 for one in outputs)
             signature = signature if fit else replace(signature, outputs=tuple(_rowed(one, "none") for one in outputs))
