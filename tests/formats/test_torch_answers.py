@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlpack.formats.pytorch import TorchFormat
 from mlpack.pipeline.inspect import inspect
-from tests.formats.frameworks import GUARD, run
+from tests.formats.frameworks import GUARD, made, run
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +17,7 @@ _ASK = """
 import collections, json, sys, numpy as np, torch
 from types import SimpleNamespace
 from tests.loading import module_at
+from mlpack.runtime.models.calls import call
 loader = module_at(sys.argv[1], "loader")
 torch.manual_seed(0)
 layer, pair = torch.nn.Linear(3, 2), collections.namedtuple("Pair", "left right")
@@ -54,7 +54,7 @@ for name, way in ways.items():
         model = loader.wrap(module)
         out = SimpleNamespace(name="output", dtype="FP32", shape=(-1, "..."))
         signature = SimpleNamespace(batch="any", outputs=[out], inputs=[SimpleNamespace(name="input", dtype="FP32", shape=(-1, 3))])
-        ask = lambda rows: loader.predict(model, signature, {"input": x[:rows].numpy()})
+        ask = lambda rows: call(loader, model, signature, {"input": x[:rows].numpy()})
         told = {key: one.tolist() for key, one in ask(count).items()}
         module.calls = 0
         again = {key: one.tolist() for key, one in ask(count).items()}
@@ -64,14 +64,6 @@ print(json.dumps(layer(x).tolist()))
 """
 
 
-_EXPORT = """
-import json, sys, torch
-class Nested(torch.nn.Module):
-    def forward(self, x):
-        return {"z": {"q": x, "b": x * 3}, "a": [x * 2, x * 4], "n": 3}
-x = torch.ones(2, 3)
-torch.export.save(torch.export.export(Nested(), (x,), dynamic_shapes=({0: torch.export.Dim("n", max=100)},)), sys.argv[1])
-"""
 _ASK_EXPORTED = """
 import json, sys, numpy as np
 from types import SimpleNamespace
@@ -80,7 +72,7 @@ loader, guard = module_at(sys.argv[2], "loader"), module_at(sys.argv[3], "guard"
 card = json.loads(sys.argv[4])
 sides = {side: [SimpleNamespace(**one) for one in card["signature"][side]] for side in ("inputs", "outputs")}
 model = loader.load(sys.argv[1], card["options"], guard.Guard(card["guard"]))
-told = loader.predict(model, SimpleNamespace(batch="any", **sides), {"x": np.ones((2, 3), "float32")})
+told = loader.predict(model, SimpleNamespace(batch="any", **sides), {"x": np.ones((2, 4), "float32")})
 print(json.dumps({name: one.tolist() for name, one in told.items()}))
 """
 
@@ -118,16 +110,15 @@ def test_they_are_told_row_by_row_and_whole() -> None:
         wanted = _wanted(name, rows[:count])
         assert list(told) == list(wanted), name
         assert told == again
-        assert calls == 1
+        assert calls == (2 if name == "vector" and count == 1 else 1)
         for key, values in wanted.items():
             assert len(told[key]) == count
             assert _near(told[key], values), (name, count, key, told[key], values)
 
 
-def test_an_exported_program_s_answer_has_its_keys(tmp_path: Path) -> None:
+def test_an_exported_program_s_answer_has_its_keys() -> None:
     """Also in one another; a number in it was fixed when it was exported, and is left out and told."""
-    path = tmp_path / "nested.pt2"
-    run("-c", _EXPORT, str(path))
+    path = made("make_torch_models.py", "unserved") / "nested.pt2"
     info = inspect(path, formats=[TorchFormat()])
     names = ["z.q", "z.b", "a_0", "a_1"]
     assert [one.name for one in info.signatures[0].outputs] == names
@@ -136,7 +127,7 @@ def test_an_exported_program_s_answer_has_its_keys(tmp_path: Path) -> None:
     card = {"signature": found["signatures"][0], "options": dict(info.options), "guard": found["guard"]}
     said = run("-c", _ASK_EXPORTED, str(path), str(TorchFormat().loader), str(GUARD), json.dumps(card))
     answer = json.loads(said.splitlines()[-1])
-    assert answer == {name: [[times] * 3] * 2 for name, times in zip(names, (1, 3, 2, 4), strict=True)}
+    assert answer == {name: [[times] * 4] * 2 for name, times in zip(names, (1, 3, 2, 4), strict=True)}
 
 
 def _near(have: Any, want: Any) -> bool:

@@ -17,7 +17,7 @@ def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Array
     rows = len(next(iter(inputs.values())))
     if signature.batch == "any":
         arrays: Arrays = loader.predict(model, signature, inputs)
-        return _with_rows(arrays, signature) if rows == 1 else arrays
+        return _with_rows(loader, model, signature, inputs, arrays) if rows == 1 else arrays
     answers: List[Dict[str, Any]] = [
         loader.predict(model, signature, _row(inputs, row, signature)) for row in range(rows)
     ]
@@ -32,14 +32,21 @@ def _ranks(signature: Signature) -> Dict[str, int]:
     return {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
 
 
-def _with_rows(arrays: Arrays, signature: Signature) -> Arrays:
-    """One row's answer with the axis of the rows: a graph's `squeeze` takes it away where there is one row only."""
-    odd = [name for name, array in arrays.items() if np.shape(array)[:1] != (1,)]
+def _with_rows(loader: Any, model: Any, signature: Signature, inputs: Arrays, arrays: Arrays) -> Arrays:
+    """One row's answer with the axis of the rows, which `squeeze()` in a model takes away where there is one row only."""
+    odd = {name: array for name, array in arrays.items() if np.shape(array)[:1] != (1,)}
     if not odd:
         return arrays
     ranks = _ranks(signature)
-    squeezed = [name for name in odd if np.ndim(arrays[name]) in (0, ranks.get(name, 0) - 1)]
-    return {name: np.asarray(array)[np.newaxis] if name in squeezed else array for name, array in arrays.items()}
+    if any(
+        np.ndim(array) and name not in ranks for name, array in odd.items()
+    ):  # two rows tell how many axes there are
+        told = loader.predict(
+            model, signature, {name: np.concatenate([array, array]) for name, array in inputs.items()}
+        )
+        ranks.update({name: np.ndim(array) for name, array in told.items() if np.shape(array)[:1] == (2,)})
+    squeezed = {name: array for name, array in odd.items() if np.ndim(array) in (0, ranks.get(name, 0) - 1)}
+    return {**arrays, **{name: np.asarray(array)[np.newaxis] for name, array in squeezed.items()}}
 
 
 def _row(inputs: Arrays, row: int, signature: Signature) -> Arrays:

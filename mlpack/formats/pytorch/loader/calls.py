@@ -22,9 +22,7 @@ class Model:
         self.least = int(options.get("min_rows") or 1)
         self.most: Optional[int] = options.get("max_rows")
         self.listed = bool(options.get("listed"))  # it answers a list with one entry a row
-        # What a second call with another number of rows has shown: which lists have an entry a row, each output's rank.
-        self.by_row: Optional[FrozenSet[str]] = None
-        self.ranks: Dict[str, int] = {}
+        self.by_row: Optional[FrozenSet[str]] = None  # lists with one entry a row, once they are known
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -49,8 +47,7 @@ def _asked(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str,
     rows = len(next(iter(inputs.values())))
     if model.by_row is None:
         model.by_row = _lists_by_row(model, signature, inputs, answer) if has_lists(answer, rows) else frozenset()
-    arrays = arrays_of(answer, names, model.by_row)
-    return _with_rows(model, signature, inputs, arrays) if rows == 1 else arrays
+    return arrays_of(answer, names, model.by_row)
 
 
 def _answer(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
@@ -58,38 +55,22 @@ def _answer(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     return model.ask({name: _filled(model, specs.get(name), name, array) for name, array in inputs.items()})
 
 
-def _one_more(inputs: Mapping[str, Any]) -> Dict[str, Any]:
-    """The inputs with the last row twice."""
-    return {name: np.concatenate([array, array[-1:]]) for name, array in inputs.items()}
+def _with_rows(array: Any, rows: int) -> Any:
+    """A part's answer with the axis of the rows, which `squeeze()` takes away where there is one row only."""
+    return array[np.newaxis] if rows == 1 and array.shape[:1] != (1,) else array
 
 
 def _lists_by_row(model: Model, signature: Any, inputs: Mapping[str, Any], answer: Any) -> FrozenSet[str]:
     """The lists that have an entry a row: they are as long as the rows also if these are one more."""
     if model.most is not None:
         return frozenset()
-    more = _one_more(inputs)
+    more = {name: np.concatenate([array, array[-1:]]) for name, array in inputs.items()}
     rows = len(next(iter(inputs.values())))
     try:
         other = _answer(model, signature, more)
     except Exception:  # noqa: BLE001 - a module of the user's own that takes only so many rows
         return frozenset()
     return frozenset(lists_by_row(answer, rows, other, rows + 1))
-
-
-def _with_rows(model: Model, signature: Any, inputs: Mapping[str, Any], arrays: Dict[str, Any]) -> Dict[str, Any]:
-    """One row's answer with the axis of the rows, which `squeeze()` takes away where there is one row only."""
-    odd = [name for name, array in arrays.items() if array.shape[:1] != (1,)]
-    if not odd:
-        return arrays
-    if not model.ranks and model.most is None and any(arrays[name].ndim for name in odd):
-        names = [spec.name for spec in signature.outputs]
-        told = arrays_of(_answer(model, signature, _one_more(inputs)), names, model.by_row or frozenset())
-        model.ranks = {name: array.ndim for name, array in told.items() if array.shape[:1] == (2,)}
-    ranks = {name: model.ranks.get(name, 1 if arrays[name].ndim == 0 else None) for name in odd}
-    return {
-        name: array[np.newaxis] if name in ranks and ranks[name] == array.ndim + 1 else array
-        for name, array in arrays.items()
-    }
 
 
 def _filled(model: Model, spec: Any, name: str, array: Any) -> Any:
@@ -119,7 +100,7 @@ def _by_scalars(model: Model, signature: Any, inputs: Mapping[str, Any], rows: i
         told = _asked(model, signature, {name: array[places] for name, array in inputs.items()})
         for name, array in told.items():
             rest = answers.setdefault(name, [None] * rows)
-            for place, value in zip(places, array):
+            for place, value in zip(places, _with_rows(array, len(places))):
                 rest[place] = value
     return {name: np.stack(values) for name, values in answers.items()}
 
@@ -134,5 +115,6 @@ def _in_parts(model: Model, signature: Any, inputs: Mapping[str, Any], rows: int
         short = max(0, model.least - have)
         if short:
             part = {name: np.concatenate([array, np.repeat(array[-1:], short, axis=0)]) for name, array in part.items()}
-        parts.append({name: array[:have] for name, array in _asked(model, signature, part).items()})
+        told = _asked(model, signature, part)
+        parts.append({name: _with_rows(array, have + short)[:have] for name, array in told.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
