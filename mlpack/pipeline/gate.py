@@ -111,14 +111,17 @@ def unservable(info: ModelInfo, *, cwd: Path, sampled: bool = False, local: bool
         why = reason_of(info.notices) or f"it is {info.root_class}"
         error = ModelError(f"{info.path.name} cannot be served as it is: {why}", hint=info.advice)
         rows = any(notice.by_sample for notice in info.notices)
-        sample = sample_answer(info.path, cwd, "rows.json")
+        if rows and sampled:
+            error.hint = f"The sample rows that were given do not show it. {info.advice}"
+        sample = () if sampled else (sample_answer(info.path, cwd, "rows.json"),)
         found = find_module_class(info.submodules, info.path, cwd) if info.submodules else None
         if found is None:
-            return Unmet(error=error, answers=(sample,) if rows else ())
+            return Unmet(error=error, answers=sample if rows else ())
         name = found.entry.partition(":")[2]
-        options = f"--entry {found.entry} --include {quote(found.include)}, and --sample with a few rows"
+        options = f"--entry {found.entry} --include {quote(found.include)}"
+        options += "" if sampled else ", and --sample with a few rows"
         error.hint = f"{found.file} defines `{name}`, which sets the same attributes: {options}. Or: {error.hint}"
-        code = (Answer("--entry", found.entry), Answer("--include", found.include), sample)
+        code = (Answer("--entry", found.entry), Answer("--include", found.include), *sample)
         return Unmet(error=error, answers=(*code, Answer("--trust")) if local else code)
     if info.servable and info.entry is None:
         keys = [content.key for content in info.servable]

@@ -33,7 +33,8 @@ def text_columns(info: ModelInfo) -> frozenset[str]:
 
 def with_sampled_names(info: ModelInfo, rows: Sequence[Any]) -> ModelInfo:
     """The model with column names from the sample, where the file records the number of columns and no names."""
-    names = names_of_rows(rows)
+    tensors = any(isinstance(value, list) for row in rows if isinstance(row, dict) for value in row.values())
+    names = () if tensors else names_of_rows(rows)
     signatures = tuple(_named(one, names) for one in info.signatures)
     return info if signatures == info.signatures else replace(info, signatures=signatures)
 
@@ -51,6 +52,8 @@ def fit_rows(signature: Signature, rows: Sequence[Any]) -> FittedRows:
     names, width = _columns(signature)
     if all(isinstance(row, dict) for row in kept) and names:
         return _records(signature, names, kept)
+    if signature.layout == "matrix" and not signature.columns:
+        kept = [_bare(row, signature.inputs[0].name) for row in kept]
     flat = signature.layout != "tensors" and width is not None
     for number, row in enumerate(kept):
         if flat and isinstance(row, list) and len(row) != width:
@@ -60,6 +63,11 @@ def fit_rows(signature: Signature, rows: Sequence[Any]) -> FittedRows:
         if isinstance(row, list) and flat and (wrong := _wrong(signature, dict(enumerate(row)))):
             return FittedRows(rows=kept, problem=f"row {number}, {wrong}")
     return FittedRows(rows=kept)
+
+
+def _bare(row: Any, name: str) -> Any:
+    """The value of a record whose only key is the tensor's name, and which holds the whole row."""
+    return row[name] if isinstance(row, dict) and list(row) == [name] and isinstance(row[name], list) else row
 
 
 def _columns(signature: Signature) -> tuple[tuple[str, ...], int | None]:

@@ -204,7 +204,7 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
 
 def unserved(folder: Path) -> None:
     """What is recognised only, and odd ones."""
-    from torch.export import export, save
+    from torch.export import Dim, export, save
     from torch.package import PackageExporter
 
     with PackageExporter(str(folder / "package.pt")) as exporter:
@@ -225,6 +225,13 @@ def unserved(folder: Path) -> None:
 
     x = torch.ones(2, 4)
     save(export(Fixed(), (x, x), {"k": 3}), folder / "two_rows.pt2")
+
+    class Nested(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, Any]:
+            """The answer."""
+            return {"z": {"q": x, "b": x * 3}, "a": [x * 2, x * 4], "n": 3}
+
+    save(export(Nested(), (x,), dynamic_shapes=({0: Dim("rows", max=100)},)), folder / "nested.pt2")
 
     class Reader(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -193,6 +193,7 @@ def _options(found: KerasFile, model: Architecture, judged: Judged, needs: Needs
         "container": found.container,
         "legacy": needs.legacy,
         "named": model.named,
+        **({"nested": model.nested} if model.nested is not None else {}),
         "outputs": [tensor.name for tensor in model.outputs],
         **({"own": dict(judged.own)} if judged.own else {}),
         **({"stateful": True} if model.stateful else {}),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlpack.formats.keras.ends import End, ends_of, named_ends, structure_of
 from mlpack.formats.keras.shapes import HIGHEST_RANK, LONGEST, Shape, output_shape
 
 _DTYPES = {
@@ -34,6 +35,7 @@ class Tensor:
 class Architecture:
     """The facts in a model's configuration; `named`: it takes its inputs as a dictionary.
 
+    `nested` are the lists and dictionaries that it takes its inputs in, with the inputs' names, where one is in another.
     `subclassed`: only the code of its own class says what it takes; `stateful`: a recurrent layer keeps its state.
     """
 
@@ -42,6 +44,7 @@ class Architecture:
     outputs: tuple[Tensor, ...]
     layers: tuple[tuple[str, str], ...]
     named: bool = False
+    nested: Any = None
     subclassed: bool = False
     stateful: bool = False
 
@@ -52,14 +55,15 @@ def architecture(document: Mapping[str, Any]) -> Architecture:
     config = document.get("config")
     layers = _layers(config)
     named = subclassed = False
+    nested: Any = None
     if kind == "Sequential":
         inputs, outputs = _sequence(layers, document)
     elif isinstance(config, Mapping) and config.get("input_layers") is not None:
-        graph = _Graph(layers)
-        named = isinstance(config["input_layers"], Mapping)
-        inputs = tuple(graph.input(name) for name in _ends(config["input_layers"]))
-        names = _ends(config.get("output_layers"))
-        outputs = tuple(graph.output(name) for name in dict.fromkeys(names))
+        graph, taken = _Graph(layers), config["input_layers"]
+        inputs = tuple(graph.input(name, end) for name, end in named_ends(taken))
+        outputs = tuple(graph.output(name, end) for name, end in named_ends(config.get("output_layers")))
+        named, whole = isinstance(taken, Mapping), structure_of(taken, [one.name for one in inputs])
+        nested = whole if any(isinstance(one, list | dict) for one in _inside(whole)) else None
     else:
         subclassed, named = True, isinstance(_built_from(document), Mapping)
         inputs, outputs = _built(document)
@@ -69,6 +73,7 @@ def architecture(document: Mapping[str, Any]) -> Architecture:
         outputs=outputs,
         layers=tuple((_name(layer), str(layer.get("class_name"))) for layer in layers),
         named=named,
+        nested=nested,
         subclassed=subclassed,
         stateful=any(_config(node).get("stateful") is True for node in nodes(config)),
     )
@@ -196,31 +201,31 @@ def _built(document: Mapping[str, Any]) -> tuple[tuple[Tensor, ...], tuple[Tenso
 
 
 class _Graph:
-    """Layers by name, and the shape of what each gives, as far as it is known."""
+    """Layers by name, and the shape of what each call of one gives, as far as it is known."""
 
     def __init__(self, layers: list[dict[str, Any]]) -> None:
         self._layers = {_name(layer): layer for layer in layers}
-        self._known: dict[str, Shape | None] = {}
+        self._known: dict[tuple[str, int], Shape | None] = {}
         # Layers whose output a table takes alone -> the size of the smallest such table.
         self._below: dict[str, int] = {}
         for layer in self._layers.values():
             size = _table_size(layer)
-            if size is not None and len(sources := _sources(layer)) == 1:
-                self._below[sources[0]] = min(size, self._below.get(sources[0], size))
+            if size is not None and len(sources := _sources(layer, 0)) == 1:
+                source = sources[0].layer
+                self._below[source] = min(size, self._below.get(source, size))
 
-    def input(self, name: str) -> Tensor:
-        layer = self._layers.get(name, {})
-        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=self._below.get(name))
+    def input(self, name: str, end: End) -> Tensor:
+        layer = self._layers.get(end.layer, {})
+        return Tensor(name=name, dtype=_dtype(layer), shape=_input_shape(layer), below=self._below.get(end.layer))
 
-    def output(self, name: str) -> Tensor:
-        layer = self._layers.get(name, {})
-        return Tensor(name=name, dtype=_answered(layer), shape=self._shape_of(name))
+    def output(self, name: str, end: End) -> Tensor:
+        return Tensor(name=name, dtype=_answered(self._layers.get(end.layer, {})), shape=self._shape_of(end))
 
-    def _shape_of(self, name: str) -> Shape | None:
-        waiting = [name]
+    def _shape_of(self, end: End) -> Shape | None:
+        waiting = [self._call(end)]
         while waiting:
             current = waiting[-1]
-            layer = self._layers.get(current)
+            layer = self._layers.get(current[0])
             if current in self._known or layer is None:
                 self._known.setdefault(current, None)
                 waiting.pop()
@@ -228,17 +233,26 @@ class _Graph:
             if layer.get("class_name") == "InputLayer":
                 self._known[current] = _input_shape(layer)
                 continue
-            recorded = _recorded_inputs(layer)
-            sources = _sources(layer)
-            open_ = [one for one in sources if one not in self._known]
+            # What is recorded is the shape with which the layer was built: that of its first call.
+            recorded = _recorded_inputs(layer) if _calls(layer) < 2 else None
+            sources = _sources(layer, current[1])
+            called = [self._call(one) for one in sources]
+            open_ = [one for one in called if one not in self._known]
             if recorded is None and open_:
                 # What leads back to itself is left open, so that the walk ends.
                 self._known.update((one, None) for one in open_ if one in waiting)
                 waiting += [one for one in open_ if one not in waiting]
                 continue
-            shapes = recorded if recorded is not None else [self._known.get(one) for one in sources]
+            shapes = recorded if recorded is not None else [self._known_of(one) for one in sources]
             self._known[current] = _nested_output(layer) if _is_nested(layer) else output_shape(layer, shapes)
-        return self._known.get(name)
+        return self._known_of(end)
+
+    def _call(self, end: End) -> tuple[str, int]:
+        """The call of the layer; the number of the only one is not always 0."""
+        return end.layer, end.call if _calls(self._layers.get(end.layer, {})) > 1 else 0
+
+    def _known_of(self, end: End) -> Shape | None:
+        return self._known.get(self._call(end)) if end.tensor == 0 else None
 
 
 def _is_nested(layer: Mapping[str, Any]) -> bool:
@@ -263,24 +277,25 @@ def _recorded_inputs(layer: Mapping[str, Any]) -> list[Shape | None] | None:
     return None
 
 
-def _sources(layer: Mapping[str, Any]) -> list[str]:
-    """The names of the layers that a layer's first call takes its inputs from."""
+def _calls(layer: Mapping[str, Any]) -> int:
     calls = layer.get("inbound_nodes")
-    if not isinstance(calls, list) or not calls:
+    return len(calls) if isinstance(calls, list) else 0
+
+
+def _sources(layer: Mapping[str, Any], call: int) -> list[End]:
+    """The tensors that a layer takes in one of its calls."""
+    calls = layer.get("inbound_nodes")
+    if not isinstance(calls, list) or not 0 <= call < len(calls):
         return []
-    if isinstance(calls[0], dict):  # Keras 3
+    if isinstance(calls[call], dict):  # Keras 3
         found = (
-            node.get("config") for node in nodes(calls[0].get("args")) if node.get("class_name") == "__keras_tensor__"
+            node.get("config")
+            for node in nodes(calls[call].get("args"))
+            if node.get("class_name") == "__keras_tensor__"
         )
-        histories = (one.get("keras_history") for one in found if isinstance(one, dict))
-        return [str(one[0]) for one in histories if isinstance(one, list) and one]
-    return _ends(calls[0])
+        return [end for one in found if isinstance(one, dict) for end in ends_of(one.get("keras_history"))[:1]]
+    return ends_of(calls[call])
 
 
-def _ends(value: Any) -> list[str]:
-    """The layers' names in `["a", 0, 0]`, a list of such, or a dictionary of them, in their order."""
-    if isinstance(value, Mapping):
-        return [name for one in value.values() for name in _ends(one)]
-    if isinstance(value, list) and value and isinstance(value[0], str):
-        return [value[0]]
-    return [name for one in value for name in _ends(one)] if isinstance(value, list) else []
+def _inside(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

@@ -14,7 +14,7 @@ def with_sample(model: Architecture, rows: Sequence[Any]) -> Architecture:
     """The model with the data types of the rows, and with their shapes where the file records none; others are unchanged."""
     if not model.subclassed or not rows:
         return model
-    records = all(isinstance(row, dict) for row in rows) and len({tuple(row) for row in rows}) == 1
+    records = all(isinstance(row, dict) for row in rows) and len({frozenset(row) for row in rows}) == 1
     if model.inputs:
         return replace(model, inputs=tuple(_typed(one, rows, alone=len(model.inputs) == 1) for one in model.inputs))
     found = (

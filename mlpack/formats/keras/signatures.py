@@ -24,7 +24,7 @@ def signature_of(model: Architecture, *, own: bool) -> Signature | None:
     matrix = batch == "any" and len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].dtype != "BYTES"
     # Any number beyond its table is one that the model cannot take: made-up rows hold what is in it.
     categories = {one.name: tuple(range(min(one.below, _SHOWN))) for one in model.inputs if one.below is not None}
-    matrix = matrix and not categories
+    matrix = matrix and not categories and not model.named  # a row may then name the only input
     alone = batch == "any" and not own and not model.stateful  # rows do not depend on each other
     return Signature(
         name="predict",

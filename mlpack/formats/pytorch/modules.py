@@ -15,7 +15,6 @@ from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
     SIZES_GUESSED,
     arguments_of_rows,
-    columns_of_rows,
     inputs_of_rows,
     lengths_open,
     signature_of,
@@ -58,8 +57,7 @@ def inspect_module(artifact: Artifact, root: Instance, *, key: str = "") -> Mode
     tensors = dict(parameters_of(root))
     wanted = first_input(root)
     inputs = inputs_of_rows(artifact.sample) or (() if any(map(lengths_open, wanted)) else wanted)
-    columns = columns_of_rows(artifact.sample, inputs)
-    signature = with_sizes(signature_of(inputs, outputs_of(root), columns=columns)) if inputs else None
+    signature = with_sizes(signature_of(inputs, outputs_of(root), rows=artifact.sample)) if inputs else None
     warnings: list[Notice | str] = []
     advice = ""
     if any(name.module.startswith(_DYNAMIC) for name in pickle.globals):

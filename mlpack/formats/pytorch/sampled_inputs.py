@@ -20,12 +20,12 @@ def inputs_of_rows(rows: Sequence[Any], names: Sequence[str] = ()) -> tuple[Tens
     """
     if not rows:
         return ()
-    if all(isinstance(row, dict) for row in rows) and len({tuple(row) for row in rows}) == 1:
+    if all(isinstance(row, dict) for row in rows) and len({frozenset(row) for row in rows}) == 1:
         keys = list(rows[0])
         if (len(names) < 2 and set(keys) != set(names)) and all(_plain(row.values()) for row in rows):
             spec = _spec(names[0] if names else "input", [list(row.values()) for row in rows])
             return () if spec is None else (spec,)
-        if len(names) > 1 and set(keys) != set(names):
+        if names and set(keys) != set(names):
             return ()
         specs = [_spec(str(key), [row[key] for row in rows]) for key in (names or keys)]
         return tuple(one for one in specs if one is not None) if all(specs) else ()
@@ -42,27 +42,25 @@ def arguments_of_rows(rows: Sequence[Any]) -> tuple[TensorSpec, ...]:
     """One tensor for each value of a row, for a module that takes them one by one; without names if the rows are lists."""
     if not rows or not all(isinstance(row, dict | list) for row in rows):
         return ()
-    places = [tuple(row) if isinstance(row, dict) else tuple(range(len(row))) for row in rows]
-    if len(set(places)) != 1 or len({type(row) for row in rows}) != 1:
+    places = [list(row) if isinstance(row, dict) else list(range(len(row))) for row in rows]
+    if len({frozenset(one) for one in places}) != 1 or len({type(row) for row in rows}) != 1:
         return ()
     specs = [_spec(key if isinstance(key, str) else "", [row[key] for row in rows]) for key in places[0]]
     return tuple(one for one in specs if one is not None) if all(specs) else ()
 
 
-def columns_of_rows(rows: Sequence[Any], inputs: Sequence[TensorSpec]) -> tuple[str, ...]:
-    """The column names, if the rows are records and the model takes one tensor."""
-    if len(inputs) != 1 or len(inputs[0].shape) != 2 or not all(isinstance(row, dict) for row in rows) or not rows:
-        return ()
-    names = tuple(rows[0])
-    return () if names == (inputs[0].name,) else names
-
-
 def signature_of(
-    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, name: str = "forward", columns: tuple[str, ...] = ()
+    inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, name: str = "forward", rows: Sequence[Any] = ()
 ) -> Signature:
-    """A signature of these tensors: a matrix for one table of numbers, else named tensors."""
+    """A signature of these tensors: a matrix for one table of numbers, else named tensors.
+
+    The keys of sample rows that are records are the columns of a table, unless the only one is the name of the tensor.
+    """
     flat = len(inputs) == 1 and len(inputs[0].shape) == 2
-    layout: Layout = "matrix" if flat and inputs[0].dtype not in ("BYTES", "BOOL") else "tensors"
+    keys = tuple(rows[0]) if rows and flat and all(isinstance(row, dict) for row in rows) else ()
+    columns = () if keys == (inputs[0].name,) else keys
+    named = bool(keys) and not columns and any(isinstance(row[keys[0]], list) for row in rows)
+    layout: Layout = "matrix" if flat and not named and inputs[0].dtype not in ("BYTES", "BOOL") else "tensors"
     return Signature(
         name=name, method=name, inputs=tuple(inputs), outputs=tuple(outputs), layout=layout, columns=columns
     )

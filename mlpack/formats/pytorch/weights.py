@@ -11,7 +11,7 @@ from mlpack.errors import UnreadableModelError, UsageError
 from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.beside import library_of
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.sampled_inputs import OPEN, columns_of_rows, inputs_of_rows, signature_of
+from mlpack.formats.pytorch.sampled_inputs import OPEN, inputs_of_rows, signature_of
 from mlpack.formats.pytorch.tensors import Tensor, held_in, state_dict_of, summary
 from mlpack.formats.pytorch.torchscript.weights import floating
 from mlpack.readers.encodings.safetensors import looks_like_safetensors, read_header
@@ -155,8 +155,7 @@ def _info(
         warnings.append(no_signature(f"weights do not record what the module of {entry} takes", by_sample=True))
     else:
         output = TensorSpec(name="output", dtype="FP32", shape=(-1, OPEN))
-        columns = columns_of_rows(artifact.sample, inputs)
-        signatures = (signature_of(inputs, (output,), columns=columns),)  # type: ignore[assignment]  # a tuple of one
+        signatures = (signature_of(inputs, (output,), rows=artifact.sample),)  # type: ignore[assignment]  # a tuple of one
     if entry:
         safety = _with_maker(safety, entry)
     return ModelInfo(

@@ -14,17 +14,39 @@ _OPEN = "..."  # in an output's shape: any further axes
 
 def call(loader: Any, model: Any, signature: Signature, inputs: Arrays) -> Arrays:
     """The loader's outputs for all rows; with `batch` one or none it is given one row at a time, and they are joined."""
-    if signature.batch == "any":
-        return loader.predict(model, signature, inputs)  # type: ignore[no-any-return]  # a module found by its name
     rows = len(next(iter(inputs.values())))
+    if signature.batch == "any":
+        arrays: Arrays = loader.predict(model, signature, inputs)
+        return _with_rows(loader, model, signature, inputs, arrays) if rows == 1 else arrays
     answers: List[Dict[str, Any]] = [
         loader.predict(model, signature, _row(inputs, row, signature)) for row in range(rows)
     ]
-    ranks = {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
+    ranks = _ranks(signature)
     return {
         name: _joined([_of_one(np.asarray(answer[name]), ranks.get(name), signature) for answer in answers])
         for name in answers[0]
     }
+
+
+def _ranks(signature: Signature) -> Dict[str, int]:
+    return {spec.name: len(spec.shape) for spec in signature.outputs if _OPEN not in spec.shape}
+
+
+def _with_rows(loader: Any, model: Any, signature: Signature, inputs: Arrays, arrays: Arrays) -> Arrays:
+    """One row's answer with the axis of the rows, which `squeeze()` in a model takes away where there is one row only."""
+    odd = {name: array for name, array in arrays.items() if np.shape(array)[:1] != (1,)}
+    if not odd:
+        return arrays
+    ranks = _ranks(signature)
+    if any(
+        np.ndim(array) and name not in ranks for name, array in odd.items()
+    ):  # two rows tell how many axes there are
+        told = loader.predict(
+            model, signature, {name: np.concatenate([array, array]) for name, array in inputs.items()}
+        )
+        ranks.update({name: np.ndim(array) for name, array in told.items() if np.shape(array)[:1] == (2,)})
+    squeezed = {name: array for name, array in odd.items() if np.ndim(array) in (0, ranks.get(name, 0) - 1)}
+    return {**arrays, **{name: np.asarray(array)[np.newaxis] for name, array in squeezed.items()}}
 
 
 def _row(inputs: Arrays, row: int, signature: Signature) -> Arrays:

@@ -45,6 +45,48 @@ def test_any_number_of_rows_is_one_call() -> None:
     assert loader.given[0]["x"] is X
 
 
+@pytest.mark.parametrize(
+    ("answer", "shape", "wanted"),
+    [
+        (np.float32(1.5), [-1, "..."], (1,)),
+        (np.float32(1.5), [-1], (1,)),
+        (np.ones(3), [-1, 3], (1, 3)),
+        (np.ones((2, 3)), [-1, 2, 3], (1, 2, 3)),
+        (np.ones((2, 3)), [-1, 3], (2, 3)),
+        (np.ones((1, 3)), [-1, 1, 3], (1, 3)),
+    ],
+)
+def test_one_row_has_its_axis(answer: Any, shape: list[Any], wanted: tuple[int, ...]) -> None:
+    """A graph that squeezes its answer takes it away; what cannot be that is left to the check of the rows."""
+
+    class Squeezing:
+        """Answers the same for any rows."""
+
+        def predict(self, _model: Any, _asked: Signature, _inputs: dict[str, Any]) -> dict[str, Any]:
+            """What a format's loader has."""
+            return {"y": answer}
+
+    asked = signature("any", [{"name": "y", "dtype": "FP32", "shape": shape}])
+    assert np.shape(call(Squeezing(), None, asked, {"x": X[:1], "k": K[:1]})["y"]) == wanted
+    assert call(Squeezing(), None, asked, {"x": X, "k": K})["y"] is answer
+
+
+def test_two_rows_tell_how_many_axes_one_row_has() -> None:
+    """Where nothing declares them."""
+
+    class Squeezing:
+        """A vector a row, and the same matrix for all rows."""
+
+        def predict(self, _model: Any, _asked: Signature, inputs: dict[str, Any]) -> dict[str, Any]:
+            """What a format's loader has."""
+            return {"y": inputs["x"].squeeze(), "odd": np.ones((3, 3))}
+
+    asked = signature("any", [{"name": name, "dtype": "FP32", "shape": [-1, "..."]} for name in ("y", "odd")])
+    told = call(Squeezing(), None, asked, {"x": X[:1], "k": K[:1]})
+    np.testing.assert_array_equal(told["y"], X[:1])
+    assert told["odd"].shape == (3, 3)
+
+
 def test_a_batch_of_one_is_a_call_a_row() -> None:
     """Each call has axis 0 of length 1; the joined answer is what one call would have given."""
     loader = Loader()

@@ -6,10 +6,11 @@ import importlib
 import inspect
 import os
 import tempfile
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 
+from .ends import arranged, by_name
 from .names import UnreadableError, names_in
 
 __all__ = ["InputError", "Model", "UnreadableError", "load", "predict", "prepare", "unwrap", "wrap"]
@@ -33,6 +34,7 @@ class Model:
     def __init__(self, keras_model: Any, options: Mapping[str, Any]) -> None:
         self.keras_model = keras_model
         self.named = bool(options.get("named"))
+        self.nested = options.get("nested")
         self.graphs: Dict[int, Any] = {}
         layers = keras_model._flatten_layers() if options.get("stateful") else ()  # noqa: SLF001 - no other name reaches all
         self.stateful = [one for one in layers if getattr(one, "stateful", False) and hasattr(one, "reset_states")]
@@ -95,22 +97,22 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         answers = graph(*tensors)
     except tf.errors.InvalidArgumentError as error:
         raise InputError(_said(error)) from error
-    outputs = [spec.name for spec in signature.outputs]
-    return dict(zip(outputs, (_array(answer) for answer in answers)))
+    told = by_name(answers, [spec.name for spec in signature.outputs])
+    return {name: _array(answer) for name, answer in told.items()}
 
 
 def _graph(tf: Any, model: Model, signature: Any) -> Any:
     """The model as a function of tensors, traced for any number of rows, so that no count of rows is traced anew."""
     names = [spec.name for spec in signature.inputs]
-    outputs = [spec.name for spec in signature.outputs]
     fixed = getattr(signature, "batch", "any")
 
-    def call(*tensors: Any) -> Tuple[Any, ...]:
-        given: Any = dict(zip(names, tensors)) if model.named else list(tensors) if len(tensors) > 1 else tensors[0]
-        answer = model.keras_model(given, training=False)
-        if isinstance(answer, Mapping):
-            return tuple(answer[name] for name in outputs) if set(outputs) <= set(answer) else tuple(answer.values())
-        return tuple(answer) if isinstance(answer, (list, tuple)) else (answer,)
+    def call(*tensors: Any) -> Any:
+        given: Any = dict(zip(names, tensors))
+        if model.nested is not None:
+            given = arranged(model.nested, given)
+        elif not model.named:
+            given = list(tensors) if len(tensors) > 1 else tensors[0]
+        return model.keras_model(given, training=False)
 
     specs: List[Any] = []
     for spec in signature.inputs:

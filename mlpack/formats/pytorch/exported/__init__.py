@@ -15,7 +15,7 @@ from mlpack.formats.base import Artifact
 from mlpack.formats.pytorch.archive import TorchArchive
 from mlpack.formats.pytorch.exported.programs import document_of, judge_program
 from mlpack.formats.pytorch.needs import requirements_of, version_of
-from mlpack.formats.pytorch.sampled_inputs import columns_of_rows, signature_of
+from mlpack.formats.pytorch.sampled_inputs import signature_of
 from mlpack.formats.pytorch.tensors import Tensor, summary
 from mlpack.readers.limits import CutOffError
 
@@ -67,8 +67,10 @@ class _Program:
         version = version_of(self.artifact, recorded if isinstance(recorded, str) else None)
         requirements, _ = requirements_of(version)
         inputs, constants = self._inputs()
-        outputs = self._outputs()
+        outputs, others = self._outputs()
         warnings = [f"Fixed when it was exported: {', '.join(constants)}."] if constants else []
+        if others:
+            warnings.append(f"Left out of the answer, because they are no tensors: {', '.join(others[:5])}.")
         signature, rows = self._signature(inputs, outputs, warnings)
         pickle = self.artifact.pickle
         tensors = dict(self._weights())
@@ -122,28 +124,27 @@ class _Program:
                 fixed.append(f"{one['name']}={value!r}"[:60])
         return tensors, fixed
 
-    def _outputs(self) -> list[TensorSpec]:
-        names = [
-            name
-            for spec in self.declared["output_specs"]
-            if "user_output" in spec and (name := spec["user_output"]["arg"].get("as_tensor", {}).get("name"))
-        ]
-        keys = self._keys(len(names))
-        specs = [self._tensor(name) for name in names]
-        if len(specs) == 1 and not keys:
-            return [replace(specs[0], name="output")]
-        return [replace(one, name=keys[n] if keys else f"output_{n}") for n, one in enumerate(specs)]
+    def _outputs(self) -> tuple[list[TensorSpec], list[str]]:
+        """The tensors of the answer by their places in it, and what in it is no tensor."""
+        told = [spec["user_output"]["arg"] for spec in self.declared["output_specs"] if "user_output" in spec]
+        names = self._places(len(told))
+        tensors: list[TensorSpec] = []
+        others: list[str] = []
+        for name, arg in zip(names, told, strict=True):
+            if tensor := arg.get("as_tensor", {}).get("name"):
+                tensors.append(replace(self._tensor(tensor), name=name))
+            elif "as_none" not in arg:
+                others.append(f"{name}={next(iter(arg.values()), None)!r}"[:60])
+        alone = len(tensors) == 1 and tensors[0].name.startswith("output_")
+        return [replace(tensors[0], name="output")] if alone else tensors, others
 
-    def _keys(self, count: int) -> list[str]:
-        """The keys of an answer that is a flat dict."""
+    def _places(self, count: int) -> list[str]:
+        """A name for each part of the answer: keys with dots between them, places with underscores."""
         calls = self.document["graph_module"].get("module_call_graph") or [{}]
         spec = (calls[0].get("signature") or {}).get("out_spec") or ""
-        tree = json.loads(spec)[1] if spec else {}
-        if tree.get("type") != "builtins.dict":
-            return []
-        keys = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
-        flat = all(child.get("type") is None for child in tree["children_spec"])
-        return [str(key) for key in keys] if flat and isinstance(keys, list) and len(keys) == count else []
+        found = list(_leaves(json.loads(spec)[1], "")) if spec else []
+        whole = len(found) == count == len(set(found))
+        return [name or "output" for name in found] if whole else [f"output_{place}" for place in range(count)]
 
     def _tensor(self, name: str) -> TensorSpec:
         meta = self.values[name]
@@ -177,8 +178,7 @@ class _Program:
             warnings.append(
                 f"{', '.join(opened)} are open: a few rows (--sample) show the warm-up and the test real lengths."
             )
-        columns = columns_of_rows(self.artifact.sample, specs)
-        signature = signature_of(specs, [_rowed(one, batch) for one in outputs], columns=columns)
+        signature = signature_of(specs, [_rowed(one, batch) for one in outputs], rows=self.artifact.sample)
         if batch == "one":
             fit = all(one.shape and one.shape[0] == 1 for one in outputs)
             signature = signature if fit else replace(signature, outputs=tuple(_rowed(one, "none") for one in outputs))
@@ -194,6 +194,21 @@ class _Program:
                     shape = tuple(one for one in sizes if isinstance(one, int))
                     full = spec[key].get(f"{key}_name") or name
                     yield str(full), Tensor(dtype=_DTYPES.get(meta["dtype"], "unknown"), shape=shape)
+
+
+def _leaves(tree: dict[str, Any], key: str) -> Iterator[str]:
+    """The names of a tree's leaves, as the loader gives them."""
+    below = tree["children_spec"]
+    if tree.get("type") is None:
+        yield key
+        return
+    keys = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
+    keyed = tree["type"] == "builtins.dict" and isinstance(keys, list) and len(keys) == len(below)
+    for place, one in enumerate(below):
+        if keyed:
+            yield from _leaves(one, f"{key}.{keys[place]}" if key else str(keys[place]))
+        else:
+            yield from _leaves(one, f"{key or 'output'}_{place}")
 
 
 def _axis(size: dict[str, Any]) -> int | str:

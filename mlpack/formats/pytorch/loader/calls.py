@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
+
+from .answers import arrays_of, has_lists, lists_by_row, rows_of
 
 _FLOATS = {"FP16": torch.float16, "FP32": torch.float32, "FP64": torch.float64}
 
@@ -20,6 +22,7 @@ class Model:
         self.least = int(options.get("min_rows") or 1)
         self.most: Optional[int] = options.get("max_rows")
         self.listed = bool(options.get("listed"))  # it answers a list with one entry a row
+        self.by_row: Optional[FrozenSet[str]] = None  # lists with one entry a row, once they are known
 
 
 def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
@@ -35,10 +38,39 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
 
 def _asked(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str, Any]:
     """One call: arrays in, arrays out."""
+    names = [spec.name for spec in signature.outputs]
+    answer = _answer(model, signature, inputs)
+    if model.listed:
+        return {names[0]: rows_of(answer)}
+    if signature.batch != "any":
+        return arrays_of(answer, names)
+    rows = len(next(iter(inputs.values())))
+    if model.by_row is None:
+        model.by_row = _lists_by_row(model, signature, inputs, answer) if has_lists(answer, rows) else frozenset()
+    return arrays_of(answer, names, model.by_row)
+
+
+def _answer(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     specs = {spec.name: spec for spec in signature.inputs}
-    given = {name: _filled(model, specs.get(name), name, array) for name, array in inputs.items()}
-    answer = model.ask(given)
-    return {signature.outputs[0].name: _rows_of(answer)} if model.listed else _arrays(answer, signature)
+    return model.ask({name: _filled(model, specs.get(name), name, array) for name, array in inputs.items()})
+
+
+def _with_rows(array: Any, rows: int) -> Any:
+    """A part's answer with the axis of the rows, which `squeeze()` takes away where there is one row only."""
+    return array[np.newaxis] if rows == 1 and array.shape[:1] != (1,) else array
+
+
+def _lists_by_row(model: Model, signature: Any, inputs: Mapping[str, Any], answer: Any) -> FrozenSet[str]:
+    """The lists that have an entry a row: they are as long as the rows also if these are one more."""
+    if model.most is not None:
+        return frozenset()
+    more = {name: np.concatenate([array, array[-1:]]) for name, array in inputs.items()}
+    rows = len(next(iter(inputs.values())))
+    try:
+        other = _answer(model, signature, more)
+    except Exception:  # noqa: BLE001 - a module of the user's own that takes only so many rows
+        return frozenset()
+    return frozenset(lists_by_row(answer, rows, other, rows + 1))
 
 
 def _filled(model: Model, spec: Any, name: str, array: Any) -> Any:
@@ -68,7 +100,7 @@ def _by_scalars(model: Model, signature: Any, inputs: Mapping[str, Any], rows: i
         told = _asked(model, signature, {name: array[places] for name, array in inputs.items()})
         for name, array in told.items():
             rest = answers.setdefault(name, [None] * rows)
-            for place, value in zip(places, array):
+            for place, value in zip(places, _with_rows(array, len(places))):
                 rest[place] = value
     return {name: np.stack(values) for name, values in answers.items()}
 
@@ -83,49 +115,6 @@ def _in_parts(model: Model, signature: Any, inputs: Mapping[str, Any], rows: int
         short = max(0, model.least - have)
         if short:
             part = {name: np.concatenate([array, np.repeat(array[-1:], short, axis=0)]) for name, array in part.items()}
-        parts.append({name: array[:have] for name, array in _asked(model, signature, part).items()})
+        told = _asked(model, signature, part)
+        parts.append({name: _with_rows(array, have + short)[:have] for name, array in told.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _arrays(answer: Any, signature: Any) -> Dict[str, Any]:
-    """An answer as arrays by the signature's names: a tensor, a sequence of them, a dict, or any of these nested."""
-    names = [spec.name for spec in signature.outputs]
-    told = _flat(answer, "")
-    if len(told) == 1:
-        return {names[0] if names else "output": _array(told[0][1])}
-    by_key = dict(told)
-    if names and set(names) <= set(by_key):
-        return {name: _array(by_key[name]) for name in names}
-    if len(names) == len(told):
-        return {name: _array(value) for name, (_, value) in zip(names, told)}
-    return {key or f"output_{place}": _array(value) for place, (key, value) in enumerate(told)}
-
-
-def _rows_of(answer: Sequence[Any]) -> Any:
-    """A list of plain values as an array of its entries, each as it is."""
-    rows = np.empty(len(answer), dtype=object)
-    for place, one in enumerate(answer):
-        rows[place] = one
-    return rows
-
-
-def _flat(answer: Any, key: str) -> List[Tuple[str, Any]]:
-    if isinstance(answer, Mapping):
-        return [pair for name, value in answer.items() for pair in _flat(value, f"{key}.{name}" if key else str(name))]
-    if hasattr(answer, "_asdict"):
-        return _flat(answer._asdict(), key)
-    if isinstance(answer, (list, tuple)):
-        pairs: Sequence[Any] = list(enumerate(answer))
-        return [pair for place, one in pairs for pair in _flat(one, f"{key or 'output'}_{place}")]
-    return [] if answer is None else [(key, answer)]
-
-
-def _array(value: Any) -> Any:
-    if not isinstance(value, torch.Tensor):
-        return np.asarray(value)
-    value = value.detach().cpu()
-    if value.is_quantized:
-        value = value.dequantize()
-    if value.dtype == torch.bfloat16:  # numpy has none
-        value = value.float()
-    return value.resolve_conj().resolve_neg().numpy() if hasattr(value, "resolve_conj") else value.numpy()

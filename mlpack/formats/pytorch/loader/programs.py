@@ -46,7 +46,9 @@ def exported(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     def ask(inputs: Mapping[str, Any]) -> Any:
         flat = [inputs.get(name, value) for name, value in slots]
         args, kwargs = tree.tree_unflatten(flat, program.call_spec.in_spec)
-        return module(*args, **kwargs)
+        answer = module(*args, **kwargs)
+        # Numbers and texts in it were fixed when it was exported.
+        return tree.tree_map(lambda one: one if isinstance(one, torch.Tensor) else None, answer)
 
     return Model(ask, module, options)
 

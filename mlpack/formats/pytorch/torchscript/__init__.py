@@ -17,7 +17,6 @@ from mlpack.formats.pytorch.needs import requirements_of, version_of
 from mlpack.formats.pytorch.sampled_inputs import (
     OPEN,
     SIZES_GUESSED,
-    columns_of_rows,
     inputs_of_rows,
     lengths_open,
     signature_of,
@@ -124,7 +123,7 @@ class _Forward:
         self.arguments = [
             groups[one.name].to_json() if one.name in groups else {"name": one.name, "kind": _kind(one)} for one in used
         ]
-        signature = signature_of(inputs, outputs, columns=columns_of_rows(self.artifact.sample, inputs))
+        signature = signature_of(inputs, outputs, rows=self.artifact.sample)
         signature = with_sizes(signature, image_size(self._metadata()))
         if re.search(r"\bops\.quantized\.\w+_dynamic\b", self.script.all_code()):
             self.warnings.append(SCALED_TOGETHER)
