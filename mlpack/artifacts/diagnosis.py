@@ -86,6 +86,8 @@ def _hint(facts: Mapping[str, Any]) -> str:
             f"The file was probably saved with another release of {package} than {version}, which is installed. "
             f"Try the one before it: `--require '{earlier}'` (`requirements: [{earlier}]` in mlpack.yaml)."
         )
+    if exception == "NotImplementedError" and facts.get("at"):
+        return f"Decide what {facts['at']} says, and remove the line."
     if facts.get("wrong_answer"):
         return _ENTRIES
     if failure == "made_up_rows":
