@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMRegressor
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
@@ -134,6 +134,26 @@ def forest() -> tuple[Any, list[Any], list[Any]]:
     return {"model": model, "best_threshold": 0.423}, ROWS, wanted
 
 
+def framed() -> tuple[Any, list[Any], list[Any]]:
+    """A transformer that gives names, of which the model was trained with one that the rows have too."""
+    columns = ColumnTransformer(
+        [("n", StandardScaler(), ["x"]), ("c", OneHotEncoder(sparse_output=False), ["c"])],
+        verbose_feature_names_out=False,
+    )
+    given = columns.set_output(transform="pandas").fit_transform(TABLE)
+    model = LinearRegression().fit(given, PRICE)
+    rows = TABLE.head(5)
+    return {"prep": columns, "model": model}, rows.to_dict("records"), model.predict(given.head(5)).tolist()
+
+
+def piped() -> tuple[Any, list[Any], list[Any]]:
+    """A pipeline with a scaler of the rows beside a scaler of the target."""
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit(NUMBERS, SCALED[:, 0])
+    target = StandardScaler().fit(PRICE.reshape(-1, 1))
+    wanted = target.inverse_transform(model.predict(NUMBERS.head(5)).reshape(-1, 1)).ravel().tolist()
+    return {"pipeline": model, "target_scaler": target, "features": np.array(["x", "z"])}, ROWS, wanted
+
+
 def matrix() -> tuple[Any, list[Any], list[Any]]:
     scaler = StandardScaler().fit(ARRAY)
     model = LinearRegression().fit(scaler.transform(ARRAY), PRICE)
@@ -149,7 +169,7 @@ def own_labels() -> tuple[Any, list[Any], list[Any]]:
 
 
 CERTAIN: list[Callable[[], tuple[Any, list[Any], list[Any]]]] = [
-    narrow, wide, reduced, imputed, counted, with_lists, gapped, boosted, forest, matrix, own_labels,
+    narrow, wide, reduced, imputed, counted, with_lists, gapped, boosted, forest, framed, piped, matrix, own_labels,
 ]  # fmt: skip
 
 
@@ -200,6 +220,17 @@ OPEN: dict[str, tuple[Any, str]] = {
         "scaler: 2 to 2; encoder: 1 to 3; model takes 5",
     ),
     "model of the columns themselves": ({"scaler": SCALER, "model": RAW_FOREST}, "whether model"),
+    "model of some of the columns": (
+        {"scaler": SCALER, "model": LinearRegression().fit(NUMBERS.rename(columns={"z": "w"}), PRICE)},
+        "whether model",
+    ),
+    "scaled target twice": (
+        {
+            "model": TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler()).fit(NUMBERS, PRICE),
+            "scaler_y": TARGET,
+        },
+        "which does that itself",
+    ),
     "another scaler before a pipeline": ({"scaler": NAMELESS, "model": PIPELINE}, "which contains one"),
     "two columns of texts": (
         {"title": VECTORIZERS[0], "body": VECTORIZERS[1], "model": LinearRegression().fit(np.zeros((2, 12)), [1, 2])},
@@ -246,6 +277,15 @@ def test_a_row_of_another_form_is_the_clients_error(tmp_path: Path) -> None:
     model = LogisticRegression().fit(VECTORIZERS[0].transform(TEXTS), [0, 1, 0, 1])
     with pytest.raises(TypeError, match="a text"):
         answer((VECTORIZERS[0], model), [{"text": "money"}], tmp_path)
+
+
+def test_a_missing_value_that_the_model_refuses_is_the_clients_error(tmp_path: Path) -> None:
+    """By the InputError of the predict.py, which the service knows."""
+    scope: dict[str, Any] = {}
+    bundle = {"model": ON_NUMBERS, "le": LABELS}
+    exec(stub(inspected(bundle, tmp_path)), scope)
+    with pytest.raises(scope["InputError"], match="NaN"):
+        scope["predict"](bundle, scope["preprocess"](bundle, [{"x": 1.0, "z": None}]))
 
 
 def test_columns_that_a_transformer_drops_are_accepted(tmp_path: Path) -> None:

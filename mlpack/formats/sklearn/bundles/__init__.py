@@ -107,7 +107,8 @@ def _part(one: Content, value: Any, code: str) -> Part:
     method = "predict" if one.role == "model" else "transform"
     signatures = signatures_of(found, (method,), inputs, batchable=False)
     part = replace(part, takes=feature_count(found), names=feature_names(found), gives=_gives(found, one.role))
-    part = replace(part, held=tuple(held.path for held in estimators_in(found.instance)[1:]))
+    frames = isinstance(found.get("_sklearn_output_config"), dict)
+    part = replace(part, frames=frames, held=tuple(held.path for held in estimators_in(found.instance)[1:]))
     unclear = [f"how missing values of {one.key} are marked: None or NaN"] if _knows_none(found) else []
     return _with_rows(part, signatures[0] if signatures else None, categorical=inputs.categorical, doubts=unclear)
 

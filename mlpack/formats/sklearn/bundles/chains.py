@@ -19,25 +19,28 @@ _TAKES = {"text": "texts", "object": "objects"}
 class Part:
     """One object of a bundle: `code` is its expression in predict.py, `takes` and `gives` are numbers of columns if known.
 
-    `names` are the columns that it was trained with. `columns` are its inputs with their data types as INPUTS declares them,
-    None for a column that it drops. `form` is what its rows are: a table with names, a matrix, a text, an object, or "" if that
-    is not known. `held` are the classes of its own steps. `doubts` are questions about its input.
+    `names` are the columns that it was trained with; `frames`: it gives names, too. `columns` are its inputs with their data
+    types as INPUTS declares them, None for a column that it drops. `form` is what its rows are: a table with names, a matrix, a
+    text, an object, or "" if that is not known. `held` are the classes of its own steps. `doubts` are questions about its input.
+    `shown` is a plain value itself, `listed` the names in a list of columns, and `encoders` are of encoders by column the
+    columns with the data types of their categories.
     """
 
     key: str
     code: str
     role: str
     kind: str = ""
-    shown: str = ""  # a plain value itself
+    shown: str = ""
     takes: int | None = None
     gives: int | None = None
     names: tuple[str, ...] = ()
+    frames: bool = False
     columns: tuple[tuple[str, str | None], ...] = ()
     form: str = ""
     held: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()  # of a list of columns: the names
-    encoders: tuple[tuple[str, str], ...] = ()  # of encoders by column: the column and the data type of its categories
+    listed: tuple[str, ...] = ()
+    encoders: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +88,9 @@ def chain_of(parts: Sequence[Part]) -> Chain | None:
     rows += doubts
     answers = [f"which of {_all(scalers)} scales the answers back"] if len(scalers) > 1 else []
     answers += [
-        f"whether {_named(one)} scales the answers of {_named(model)} back, which contains one"
+        f"whether {_named(one)} scales the answers of {_named(model)} back, which does that itself"
         for one in scalers
-        if one.kind in model.held
+        if any(path.endswith(".TransformedTargetRegressor") for path in (model.kind, *model.held))
     ]
     return Chain(
         model=model,
@@ -138,12 +141,15 @@ def _widths(transformers: Sequence[Part], model: Part) -> str:
 
 
 def _bypassed(line: list[Part]) -> list[str]:
-    """Parts that were trained with the very columns that the first one takes: perhaps with the columns as they are."""
+    """Parts that were trained with columns that the first one takes: perhaps with the columns as they are.
+
+    Where the first one gives names too, some of them may be the same.
+    """
     first, *others = line
     return [
         f"whether {_named(one)} takes what {_named(first)} gives: it was trained with the same column names"
         for one in others
-        if one.names and one.names == first.names
+        if (one.names == first.names if first.frames else set(one.names) & set(first.names)) and one.names
     ]
 
 

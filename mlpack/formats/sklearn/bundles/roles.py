@@ -103,13 +103,13 @@ def _beside(
     """The roles of the values beside the only model, where it decides them."""
     inputs = [found for key in roles if roles[key] in ("preprocessor", "model") and (found := estimator(values[key]))]
     columns = {name for one in inputs for name in feature_names(one)}
-    labels = {label for label in classes(model) or () if isinstance(label, str)}
+    labels = list(classes(model) or ())
     several = {role for role in roles.values() if [*roles.values()].count(role) > 1}
-    found: dict[str, Role] = {}
+    decided: dict[str, Role] = {}
     for key, role in roles.items():
         value = values[key]
         if role == "label_encoder":
-            found[key] = _label_role(key, value, model, columns) if role not in several else "undecided"
+            decided[key] = _label_role(key, value, model, columns) if role not in several else "undecided"
         elif role == "threshold":
             two = (
                 task(model) == "classifier"
@@ -117,12 +117,12 @@ def _beside(
                 and "predict_proba" in methods(model.instance)
             )
             clear = two and _is_share(value) and words_of(key) <= _OF_THRESHOLD and role not in several
-            found[key] = "threshold" if clear else "undecided"
+            decided[key] = "threshold" if clear else "undecided"
         elif role == "preprocessor":
-            found[key] = _target_role(key, value, model)
-        elif role == "" and _may_be_applied(key, value, columns | labels):
-            found[key] = "undecided"
-    return found
+            decided[key] = _target_role(key, value, model)
+        elif role == "" and sequence(value) != labels and _may_be_applied(key, value, columns):
+            decided[key] = "undecided"
+    return decided
 
 
 def _label_role(key: str, value: Any, model: Estimator, columns: set[str]) -> Role:
@@ -189,7 +189,7 @@ def _is_encoder(key: Any, value: Any) -> bool:
 def _may_be_applied(key: str, value: Any, known: set[str]) -> bool:
     """Whether the training code may have applied a value of no known part to the rows or the answers.
 
-    `known` are the names of columns and labels: a list of them only describes the model.
+    `known` are the names of columns: a list of them only describes the model.
     """
     words = words_of(key)
     if words & _APPLIED:

@@ -27,10 +27,7 @@ def width_of(one: Estimator) -> int | None:
         inside = [estimator(pair[1]) for pair in pairs if isinstance(pair, tuple | list) and len(pair) > 1]
         widths = [width_of(found) if found else None for found in inside]
         return None if None in widths else sum(filter(None, widths))
-    for name in _RECORDED:
-        if isinstance(count := one.get(name), int):
-            return count
-    return _by_class(one)
+    return _whole(one.get(*_RECORDED)) or _by_class(one)
 
 
 def _by_class(one: Estimator) -> int | None:
@@ -44,12 +41,11 @@ def _by_class(one: Estimator) -> int | None:
         valid = sequence(one.get("_valid_mask")) or []
         return len(valid) or None if all(value is True for value in valid) else None
     if one.name in ("HashingVectorizer", "FeatureHasher"):
-        return count if isinstance(count := one.get("n_features"), int) else None
+        return _whole(one.get("n_features"))
     if one.name == "SelectKBest":
-        k = one.get("k")
-        return k if isinstance(k, int) else None
+        return _whole(one.get("k"))
     if one.name in ("RFE", "RFECV"):
-        return count if isinstance(count := one.get("n_features_"), int) else None
+        return _whole(one.get("n_features_"))
     if one.name in _SAME:
         return feature_count(one)
     (spec,) = outputs_of(one, "transform")
@@ -57,10 +53,14 @@ def _by_class(one: Estimator) -> int | None:
     return width if isinstance(width, int) and width > 0 else None
 
 
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
 def _one_hot(one: Estimator) -> int | None:
     known = sequence(one.get("_n_features_outs"))
     if known and all(isinstance(count, int) for count in known):
-        return sum(known)
+        return sum(map(int, known))
     lists = [sequence(values) for values in sequence(one.get("categories_")) or []]
     plain = one.get("drop") is None and one.get("min_frequency") is None and one.get("max_categories") is None
     return sum(map(len, filter(None, lists))) if plain and lists and None not in lists else None
@@ -70,4 +70,5 @@ def _last(indices: Any) -> int | None:
     """The end of the last slice of a ColumnTransformer's output."""
     slices = list(indices.values()) if isinstance(indices, dict) else []
     ends = [one.args[1] for one in slices if len(getattr(one, "args", ())) == 3]
-    return max(ends) if ends and len(ends) == len(slices) and all(isinstance(end, int) for end in ends) else None
+    known = [end for end in ends if isinstance(end, int)]
+    return max(known) if known and len(known) == len(slices) else None
