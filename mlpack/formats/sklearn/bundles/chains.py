@@ -21,7 +21,7 @@ class Part:
 
     `names` are the columns that it was trained with; `frames`: it gives names, too. `columns` are its inputs with their data
     types as INPUTS declares them, None for a column that it drops. `form` is what its rows are: a table with names, a matrix, a
-    text, an object, or "" if that is not known. `held` are the classes of its own steps. `doubts` are questions about its input.
+    text, an object, or "" if that is not known. `held` are the classes of its own steps, `doubts` questions about its input.
     `shown` is a plain value itself, `listed` the names in a list of columns, and `encoders` are of encoders by column the
     columns with the data types of their categories.
     """
