@@ -13,8 +13,8 @@ _MISSING_NAME = re.compile(r"Can't get attribute '?(\w+)'? on <module '([\w.]+)'
 _RAISED = re.compile(r"\w+(Error|Exception): .")
 _SAMPLE = "Give a few rows of the training data: `--sample rows.csv` or `sample:` in mlpack.yaml."
 _ENTRIES = (
-    "`predict` must return one entry for each row: a list, an array, or columns. For any other form write a predictor "
-    "that makes the entries, and name it in mlpack.yaml: `predictor: predict.py`."
+    "An answer must have one entry for each row: a list, an array, or columns. If your code answers in another form, write "
+    "a predictor that makes the entries, and name it in mlpack.yaml: `predictor: predict.py`."
 )
 _OTHER_ROWS = (
     "If the code takes the rows in another form than they are sent in, convert them in a predictor "
