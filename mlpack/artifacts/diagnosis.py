@@ -12,6 +12,14 @@ _LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file"
 _MISSING_NAME = re.compile(r"Can't get attribute '?(\w+)'? on <module '([\w.]+)'")
 _RAISED = re.compile(r"\w+(Error|Exception): .")
 _SAMPLE = "Give a few rows of the training data: `--sample rows.csv` or `sample:` in mlpack.yaml."
+_ENTRIES = (
+    "An answer must have one entry for each row: a list, an array, or columns. If your code answers in another form, write "
+    "a predictor that makes the entries, and name it in mlpack.yaml: `predictor: predict.py`."
+)
+_OTHER_ROWS = (
+    "If the code takes the rows in another form than they are sent in, convert them in a predictor "
+    "(`predictor: predict.py` in mlpack.yaml)."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +86,25 @@ def _hint(facts: Mapping[str, Any]) -> str:
             f"The file was probably saved with another release of {package} than {version}, which is installed. "
             f"Try the one before it: `--require '{earlier}'` (`requirements: [{earlier}]` in mlpack.yaml)."
         )
+    if exception == "NotImplementedError" and facts.get("at"):
+        return f"Decide what {facts['at']} says, and remove the line."
+    if facts.get("wrong_answer"):
+        return _ENTRIES
     if failure == "made_up_rows":
         return _SAMPLE
+    if absent := _absent(facts, message):
+        return absent
+    if facts.get("at"):
+        return f"See {facts['at']}." + (f" {_OTHER_ROWS}" if failure == "sample" else "")
+    if failure in ("sample", "card"):
+        return "Are the rows of the sample as in training? `--sample rows.csv` or `sample:` in mlpack.yaml."
+    if failure == "load" and exception in ("AttributeError", "TypeError", "ValueError", "KeyError"):
+        return "If the file was saved with another version of its framework, name that: `--framework NAME==VERSION`."
+    return ""
+
+
+def _absent(facts: Mapping[str, Any], message: str) -> str:
+    """The remedy for a module, a system library or a class that is not in the image; "" where none is missing."""
     if module := facts.get("module"):
         package = str(module).partition(".")[0]
         return (
@@ -90,10 +115,4 @@ def _hint(facts: Mapping[str, Any]) -> str:
         return f"Add the Debian package that has {library[1]}: `apt: [...]` in mlpack.yaml."
     if name := _MISSING_NAME.search(message):
         return f"Add the file that defines {name[1]}: `--include FILE.py`."
-    if facts.get("at"):
-        return f"See {facts['at']}."
-    if failure in ("sample", "card"):
-        return "Are the rows of the sample as in training? `--sample rows.csv` or `sample:` in mlpack.yaml."
-    if failure == "load" and exception in ("AttributeError", "TypeError", "ValueError", "KeyError"):
-        return "If the file was saved with another version of its framework, name that: `--framework NAME==VERSION`."
     return ""

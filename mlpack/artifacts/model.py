@@ -16,9 +16,10 @@ Task = Literal["classifier", "regressor", "clusterer", "transformer", "outlier_d
 Batch = Literal["any", "one", "none"]
 UnknownCategories = Literal["", "missing", "refused"]
 Scalar = str | int | float | bool | None
-# The part that an object of a bundle plays beside a model; "" for what is not understood.
+# The part that an object of a bundle plays beside a model; `undecided` for what may take part, "" for what does not.
 Role = Literal[
-    "model", "vectorizer", "preprocessor", "column_encoders", "label_encoder", "threshold", "columns", ""
+    "model", "vectorizer", "preprocessor", "column_encoders", "label_encoder", "threshold", "target_scaler", "columns",
+    "undecided", "",
 ]  # fmt: skip
 
 # Open Inference Protocol V2, "Tensor Data Types"
@@ -215,7 +216,8 @@ class ModelInfo:
     (`module:qualified.name`), `types`, `operators`. The card lists them under `guard`, which allows no others in the image.
     Names of `framework_modules` (top-level modules) are not trusted, even if `requirements:` names their package.
     `own_class` is set if the class that answers is of no known package. `role` is the part that the object would play
-    in a folder of several files. `submodules` are the attributes that a class must set to take the weights in the file.
+    in a folder of several files; `parts` are the files of such a folder, by name, and no part of the card.
+    `submodules` are the attributes that a class must set to take the weights in the file.
     """
 
     path: Path
@@ -253,6 +255,7 @@ class ModelInfo:
     framework_modules: tuple[str, ...] = ()
     own_class: OwnClass | None = None
     role: Role = ""
+    parts: Mapping[str, ModelInfo] = field(default_factory=dict)
     submodules: tuple[str, ...] = ()
 
     @property

@@ -85,19 +85,8 @@ def _parts(folder: Path, models: Sequence[FolderFile], listed: tuple[Content, ..
         missing_modules=missing,
         contents=listed,
         notices=(no_signature(f"{shown(folder)} is a folder with the parts of a model in {len(infos)} files"),),
-        details={"bundle": {"keys": {key: ascii(key) for key in infos}, "inputs": _inputs(by_role), "files": True}},
-        advice=f"`mlpack init {shown(folder)}` writes a predict.py that calls them one after the other: check it, and build "
-        f"with --predictor. To serve the model without the other files, name it: {shown(folder / model)}",
+        parts=infos,
+        advice=f"`mlpack init {shown(folder)}` writes a predict.py that calls them one after the other, as far as the "
+        f"files tell how: check it, and build with --predictor. To serve the model without the other files, "
+        f"name it: {shown(folder / model)}",
     )
-
-
-def _inputs(by_role: dict[Role, list[ModelInfo]]) -> dict[str, str]:
-    """The columns of the file that is called first, with their data types; {} if they are not known."""
-    if "vectorizer" in by_role:
-        return {}
-    first = by_role.get("preprocessor", by_role["model"])[0]
-    signature = first.signatures[0] if first.signatures else None
-    if signature is None or signature.assumed or not signature.columns:
-        return {}
-    dtypes = {spec.name: spec.dtype for spec in signature.inputs}
-    return {name: dtypes.get(name, "FP64") for name in signature.columns}

@@ -123,6 +123,10 @@ class ModelFailedError(ServeError):
     code = "model_failed"
 
 
+class WrongAnswerError(ModelFailedError):
+    """The model answered, but not with one entry for each row."""
+
+
 class NotReadyError(ServeError):
     """The model is loading, or its warm-up failed."""
 

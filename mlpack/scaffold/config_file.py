@@ -51,7 +51,7 @@ def write_config(
         "include": _includes(info, target.parent),
         # The methods are known, but not the number of their columns.
         "sample_needed": (bool(info.methods) and not info.signatures and not info.contents)
-        or (stub is not None and _takes_unknown_rows(info)),
+        or (stub is not None and _takes_unknown_rows(info, stub)),
         "signatures": [signature.name for signature in info.signatures],
         "predictor": stub.name if stub is not None else "",
         "weights": "parameters" in info.details,
@@ -61,10 +61,10 @@ def write_config(
     return Written(config=target, predictor=stub)
 
 
-def _takes_unknown_rows(info: ModelInfo) -> bool:
-    """Whether the predict.py for this file does not declare the columns of its rows."""
-    parts = (info.details.get("call", {}), info.details.get("bundle", {}))
-    return any(not part.get("inputs", True) for part in parts)
+def _takes_unknown_rows(info: ModelInfo, stub: Path) -> bool:
+    """Whether the predict.py for this bundle, folder or object does not declare the columns of its rows."""
+    chained = bool(info.parts) or bool({"call", "bundle"} & info.details.keys())
+    return chained and "\nINPUTS = " not in stub.read_text(encoding="utf-8", errors="replace")
 
 
 def _stub(formats: Mapping[str, Format], info: ModelInfo, folder: Path, *, force: bool) -> Path | None:

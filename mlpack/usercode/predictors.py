@@ -24,6 +24,7 @@ class Contract:
     functions: Mapping[str, tuple[str, ...]]
     inputs: tuple[TensorSpec, ...] | None = None
     outputs: tuple[TensorSpec, ...] | None = None
+    trained: tuple[str, ...] = ()  # all columns in INPUTS, if some of them are only accepted: their data type is None
 
     @property
     def takes_arrays(self) -> bool:
@@ -43,10 +44,13 @@ def read_contract(source: Source) -> Contract:
             f"the predictor {source.shown} defines none of {', '.join(FUNCTIONS)}; it has {has}",
             hint="Write at least `def predict(model, instances):`, which returns a list with one value for each row.",
         )
+    declared = _literal(source, "INPUTS")
+    unused = isinstance(declared, dict) and None in declared.values()
     return Contract(
         shown=source.shown,
         functions=functions,
         inputs=_declared(source, "INPUTS"),
+        trained=tuple(declared) if unused else (),
         outputs=_declared(source, "OUTPUTS"),
     )
 
@@ -106,6 +110,7 @@ def _signature(contract: Contract, base: Signature) -> Signature:
             inputs=contract.inputs,
             layout="columns" if flat else "tensors",
             columns=tuple(spec.name for spec in contract.inputs) if flat else (),
+            trained_columns=contract.trained if flat else (),
         )
     elif not contract.takes_arrays:
         changed = replace(_without_columns(changed), inputs=(_ROWS,), layout="tensors")
@@ -143,7 +148,10 @@ def _parameters(tree: ast.Module, name: str) -> tuple[str, ...]:
 
 
 def _declared(source: Source, name: str) -> tuple[TensorSpec, ...] | None:
-    """INPUTS or OUTPUTS: a literal dict from a name to a V2 data type, or to (data type, shape)."""
+    """INPUTS or OUTPUTS: a literal dict from a name to a V2 data type, or to (data type, shape).
+
+    A column of INPUTS whose data type is None is accepted and not handed on.
+    """
     value = _literal(source, name)
     if value is None:
         return None
@@ -152,6 +160,8 @@ def _declared(source: Source, name: str) -> tuple[TensorSpec, ...] | None:
         raise ConfigError(f"{source.shown}: {name} is not a dict of names and data types", hint=hint)
     specs = []
     for key, declared in value.items():
+        if declared is None and name == "INPUTS" and isinstance(key, str) and any(value.values()):
+            continue
         dtype, shape = (declared, (-1,)) if isinstance(declared, str) else _pair(declared)
         if not isinstance(key, str) or dtype not in DTYPES or not shape:
             raise ConfigError(f"{source.shown}: {name}[{key!r}] is {declared!r}, which is not a data type", hint=hint)

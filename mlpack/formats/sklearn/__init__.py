@@ -106,8 +106,7 @@ class SklearnFormat(Format):
         pickle = with_verdict(skops.file, artifact.pickle) if skops else artifact.pickle
         if pickle is None or not pickle.members or pickle.container not in ("pickle", "joblib", "skops"):
             return None
-        held = estimators_in(pickle.root)
-        if not held:
+        if not (held := estimators_in(pickle.root)):
             return None
         facts = _Facts(artifact, pickle, held, skops)
         if pairs(pickle.root, 0) is not None:
@@ -155,8 +154,7 @@ class _Facts:
     def bundle(self, root: Any) -> ModelInfo:
         """A container of estimators: the chosen entry, or the list of entries."""
         listed = with_roles(contents(root, self._servable), root, self.methods)
-        entry = self.artifact.entry
-        if entry is None:
+        if (entry := self.artifact.entry) is None:
             info = self._info(None, root, Inputs(), (), listed)
             return replace(info, details={**info.details, **facts_of(root, listed)})
         servable = ", ".join(content.key for content in listed if content.servable) or "none"

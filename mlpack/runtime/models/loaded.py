@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterable, List, NamedTuple, Optional
 import numpy as np
 
 from ..card import Card, Signature
-from ..errors import BadInputError, ModelFailedError, ServeError
+from ..errors import BadInputError, ModelFailedError, ServeError, WrongAnswerError
 from ..telemetry.logs import Log
 from ..telemetry.metrics import Metrics
 from .calls import call
@@ -85,13 +85,15 @@ class LoadedModel:
             arrays = {name: np.asarray(array) for name, array in outputs.items()}
             if not arrays or any(array.ndim == 0 or len(array) != rows for array in arrays.values()):
                 shapes = {name: list(array.shape) for name, array in arrays.items()}
-                raise ModelFailedError(f"the model answered {rows} rows with shapes {shapes}")  # noqa: TRY301 - see below
+                raise WrongAnswerError(f"the model answered {rows} rows with shapes {shapes}")  # noqa: TRY301 - see below
         except ServeError:
             raise
         except BaseException as error:
             input_error = getattr(self._loader, "InputError", None)
             if input_error is not None and isinstance(error, input_error):
                 raise BadInputError(f"the model cannot take these values: {error}") from error
+            if isinstance(error, getattr(self._loader, "AnswerError", ())):
+                raise WrongAnswerError(f"the model's answer has no entry for each row: {error}") from error
             raise ModelFailedError("the model failed on this request; the log has the trace") from error
         return arrays
 
@@ -116,16 +118,17 @@ class LoadedModel:
             cause = error.__cause__ or error
             rows = "the sample rows" if warmup.given else "rows made from its signature"
             message = f"{warmup.signature.name} failed on {rows}: {cause_of(error)}"
+            wrong = isinstance(error, WrongAnswerError)
             if position:
                 self._log.failure(message, cause, model=self.card.name)
             elif warmup.given:
                 self.failed = True
                 self.reason = message
-                log_start_failure(self._log, self.card, message, StartFailure.SAMPLE, cause)
+                log_start_failure(self._log, self.card, message, StartFailure.SAMPLE, cause, answer=wrong)
                 return
             else:
                 self.unverified = message
-                log_start_failure(self._log, self.card, message, StartFailure.MADE_UP_ROWS, cause)
+                log_start_failure(self._log, self.card, message, StartFailure.MADE_UP_ROWS, cause, answer=wrong)
 
     def _try(self, warmup: Warmup) -> Optional[ServeError]:
         """None when the model answers one of the candidates, else the failure of the first."""

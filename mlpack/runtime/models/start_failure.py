@@ -35,14 +35,19 @@ def log_load_failure(log: Log, card: Card, error: BaseException) -> str:
     return reason
 
 
-def log_start_failure(log: Log, card: Card, reason: str, code: StartFailure, error: Optional[BaseException]) -> None:
+def log_start_failure(
+    log: Log, card: Card, reason: str, code: StartFailure, error: Optional[BaseException], *, answer: bool = False
+) -> None:
     """Write one critical line (a warning where the service starts all the same) with the code, and facts of the error.
 
     `exception` is its class, `module` the module that is missing, `at` the file and line of the user's code that raised,
     `package` the package (`name==version`) whose object or module lacks an attribute, if it is not the model's framework.
+    `wrong_answer`: the model answered, but not with one entry for each row.
     """
     severity = "warning" if code is StartFailure.MADE_UP_ROWS else "critical"
     facts: Dict[str, Any] = {"model": card.name, "start_failure": code.value}
+    if answer:
+        facts["wrong_answer"] = True
     if error is None:
         log.write(severity, reason, **facts)
         return

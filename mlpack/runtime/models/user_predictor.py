@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import inspect
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 
 from ..card import Signature
-from ..errors import ServeError
+from ..errors import ServeError, WrongAnswerError
 from ..protocols.encoding.dates import date_texts
 from ..protocols.encoding.rows import Rows
 from .calls import call
@@ -76,6 +77,7 @@ class UserPredictor:
             "instances": lambda: _instances(signature, inputs),
             "signature": lambda: signature,
             "options": lambda: self._options,
+            "model": lambda: self._bare(model),
         }
         preprocess = self._function("preprocess")
         data: Any = None
@@ -84,14 +86,14 @@ class UserPredictor:
             known.update(inputs=lambda: data, instances=lambda: data)
         predict = self._function("predict")
         if predict is not None:
-            answer = self._call(predict, {**known, "model": lambda: self._bare(model)}, ["model", "instances"])
+            answer = self._call(predict, known, ["model", "instances"])
         else:
             inner = self._inner.get(signature.name, signature)
             answer = call(self._loader, model, inner, inputs if preprocess is None else _arrays(data, inner))
         postprocess = self._function("postprocess")
         if postprocess is not None:
             first = answer if predict is not None else next(iter(answer.values()))
-            given: Values = {**known, "predictions": lambda: first, "model": lambda: self._bare(model)}
+            given: Values = {**known, "predictions": lambda: first}
             answer = self._call(postprocess, given, ["predictions", "instances"])
         elif predict is None:
             return answer  # type: ignore[no-any-return]  # the format's loader gives arrays
@@ -181,32 +183,55 @@ def _arrays(data: Any, signature: Signature) -> Arrays:
 
 
 def _outputs(answer: Any, signature: Signature) -> Arrays:
-    """An answer as arrays of rows: of a DataFrame or a dict each column is an output, of anything else the rows."""
+    """An answer as arrays of rows: of a DataFrame or a dict each column is an output, of anything else the rows.
+
+    A single column that is not declared makes an object of each row, as several do.
+    """
     declared = {spec.name: spec for spec in signature.outputs}
-    if hasattr(answer, "columns") and hasattr(answer, "to_numpy"):
-        columns: Dict[str, Any] = {str(name): answer[name].tolist() for name in answer.columns}
-    elif isinstance(answer, Mapping):
-        columns = {str(name): values for name, values in answer.items()}
-    else:
-        columns = {next(iter(declared), "predictions"): answer}
+    first = next(iter(declared), "predictions")
+    columns = _columns(answer)
+    if columns is None:
+        columns = {first: _entries(answer, "predict")}
+    elif len(columns) == 1 and (first in signature.raw or not set(columns) & set(declared)):
+        ((name, values),) = columns.items()
+        columns = {first: [{name: value} for value in values]}
     found = {}
     for name, values in columns.items():
         spec = declared.get(name)
         if spec is None or name in signature.raw:
             found[name] = _objects(values)
         else:
-            found[name] = np.asarray(_listed(values), dtype=_DTYPES.get(spec.dtype, "object"))
+            found[name] = np.asarray(values, dtype=_DTYPES.get(spec.dtype, "object"))
     return found
 
 
-def _listed(values: Any) -> Any:
-    return values.tolist() if hasattr(values, "tolist") else list(values)
+def _columns(answer: Any) -> Optional[Dict[str, List[Any]]]:
+    """The columns of a dict or a DataFrame; None for anything else. Raises WrongAnswerError for a dict of anything else."""
+    if hasattr(answer, "columns") and hasattr(answer, "to_numpy"):
+        return {str(name): _entries(answer[name], str(name)) for name in answer.columns}
+    if not isinstance(answer, Mapping):
+        return None
+    return {str(name): _entries(values, str(name)) for name, values in answer.items()}
 
 
-def _objects(values: Any) -> Any:
-    """Any values as a 1-D array of objects, each as it is."""
-    rows: Tuple[Any, ...] = tuple(_listed(values))
+def _entries(values: Any, name: str) -> List[Any]:
+    """The entries, one a row. Raises WrongAnswerError for one value, and for a tuple of lists, which are rows or outputs."""
+    several = isinstance(values, tuple) and any(isinstance(one, (list, tuple, np.ndarray)) for one in values)
+    if several or isinstance(values, (str, bytes, set, frozenset, Mapping)):
+        raise WrongAnswerError(f"{name} is a {type(values).__name__}, and no list with one entry for each row")
+    try:
+        found = values.tolist() if hasattr(values, "tolist") else list(values)
+    except TypeError:
+        found = None
+    if not isinstance(found, list):
+        raise WrongAnswerError(f"{name} is one {type(values).__name__}, and no list with one entry for each row")
+    return found
+
+
+def _objects(rows: List[Any]) -> Any:
+    """Any values as a 1-D array of objects, each as it is; of a dataclass its fields."""
     array = np.empty(len(rows), dtype=object)
     for place, row in enumerate(rows):
-        array[place] = row
+        record = dataclasses.is_dataclass(row) and not isinstance(row, type)
+        array[place] = dataclasses.asdict(row) if record else row
     return array

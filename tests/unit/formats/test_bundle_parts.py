@@ -52,7 +52,7 @@ def stub(info: ModelInfo) -> str:
 def answers(text: str, model: Any, rows: list[Any]) -> Any:
     scope: dict[str, Any] = {}
     exec(text, scope)
-    return scope["predict"](model, rows)
+    return scope["predict"](model, scope["preprocess"](model, rows))
 
 
 CHAINS = {
@@ -112,11 +112,9 @@ def test_a_key_is_only_a_literal_in_the_code(key: str, tmp_path: Path) -> None:
     [
         [MODEL, MODEL],
         {"model": MODEL, "metrics": {"auc": 0.9}},
-        {"model": MODEL, "le_a": ENCODER, "le_b": ENCODER},
-        {"model": BY_CITY, "le_city": CITY},
         {None: MODEL, "le": ENCODER},
     ],
-    ids=["two models", "nothing takes part", "two encoders", "no classifier", "a key that is no text"],
+    ids=["two models", "nothing takes part", "a key that is no text"],
 )
 def test_what_is_not_understood_is_not_chained(bundle: Any, tmp_path: Path) -> None:
     """No predict.py is better than a wrong one."""
@@ -182,7 +180,8 @@ def test_a_folder_of_parts_is_one_model(tmp_path: Path) -> None:
     scope: dict[str, Any] = {}
     exec(text, scope)
     wanted = SPAM.predict(VECTORIZER.transform(TEXTS)).tolist()
-    assert scope["predict"](scope["load"](str(folder)), TEXTS) == wanted
+    loaded = scope["load"](str(folder))
+    assert scope["predict"](loaded, scope["preprocess"](loaded, TEXTS)) == wanted
 
 
 def test_a_folder_of_two_models_stays_ambiguous(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from mlpack.artifacts.model import Signature as Declared
 from mlpack.artifacts.model import TensorSpec
 from mlpack.runtime.card import Signature
+from mlpack.runtime.errors import WrongAnswerError
 from mlpack.runtime.models.user_predictor import UserPredictor
 
 RAW = TensorSpec(name="instances", dtype="BYTES", shape=(-1,))
@@ -207,6 +208,38 @@ def test_answers_in_columns_are_several_outputs(folder: Path) -> None:
     """A DataFrame or a dict of columns is one output each; numbers of a column that was not declared stay what they are."""
     text = "import pandas as pd\ndef load(p): ...\ndef predict(model, rows):\n    return pd.DataFrame({'label': ['a', 'b'], 'score': [1, 0.5]})\n"
     assert Made(folder, text).ask(signature(RAW), raw(1, 2)) == {"label": ["a", "b"], "score": [1.0, 0.5]}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("{'a': rows}", {"predictions": [{"a": 1}, {"a": 2}]}),
+        ("__import__('pandas').DataFrame({'a': rows})", {"predictions": [{"a": 1}, {"a": 2}]}),
+        ("(row + 1 for row in rows)", {"predictions": [2, 3]}),
+        ("tuple({'n': row} for row in rows)", {"predictions": [{"n": 1}, {"n": 2}]}),
+    ],
+)
+def test_one_column_is_an_object_a_row(folder: Path, given: str, wanted: dict[str, Any]) -> None:
+    """As several columns are; iterators are rows."""
+    made = Made(folder, f"def load(path):\n    return 7\ndef predict(m, rows):\n    return {given}\n")
+    assert made.ask(signature(RAW), raw(1, 2)) == wanted
+
+
+@pytest.mark.parametrize("given", ["4.5", "'ab'", "{'a': 4.5}", "{'a': 'xy'}", "{0: 1.5, 1: 2.5}", "([1, 2], [3, 4])"])
+def test_an_answer_without_an_entry_for_each_row_is_refused(folder: Path, given: str) -> None:
+    """Also where its length happens to be the number of rows, as of a text or of two lists for two rows."""
+    made = Made(folder, f"def load(path):\n    return 7\ndef predict(m, rows):\n    return {given}\n")
+    with pytest.raises(WrongAnswerError):
+        made.ask(signature(RAW), raw(1, 2))
+
+
+def test_preprocess_may_use_the_model(folder: Path) -> None:
+    """So that what it refuses there, such as an unknown category, is the client's fault."""
+    text = "def load(path):\n    return {'b': 5}\ndef preprocess(model, instances):\n    return [model[row] for row in instances]\n"
+    made = Made(folder, f"{text}def predict(model, instances):\n    return instances\n")
+    assert made.ask(signature(RAW), raw("b")) == {"predictions": [5]}
+    with pytest.raises(made.predictor.InputError):
+        made.ask(signature(RAW), raw("c"))
 
 
 def test_an_own_load_is_wrapped_for_the_formats_predict(folder: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
+from .answers import AnswerError as AnswerError
+from .answers import own_answer
 from .reading import read
 
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
@@ -96,7 +98,9 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         answer = dict(zip(("distances", "indices"), answer)).get(names[0], answer)
     if isinstance(answer, (list, tuple)) and len(answer) == len(names) and len(names) > 1:
         return {name: _array(one) for name, one in zip(names, answer)}
-    if isinstance(answer, Mapping) or (names[0] in signature.raw and hasattr(answer, "columns")):
+    if names[0] in signature.raw:
+        answer = own_answer(answer, signature.method)
+    if isinstance(answer, Mapping):
         return {str(name): _rows_of(list(answer[name])) for name in answer}
     found = _listed(answer, signature.method) if isinstance(answer, (list, tuple)) else _array(answer)
     flat = signature.classes is not None and len(signature.outputs[0].shape) == 1
