@@ -183,7 +183,7 @@ class _Facts:
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
         names = names_of_rows(self.artifact.sample)
-        inputs = inputs_of(model, names) if offered else no_inputs(model)
+        inputs = inputs_of(model, names, self.artifact.sample) if offered else no_inputs(model)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
