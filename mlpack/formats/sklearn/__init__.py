@@ -261,9 +261,7 @@ class _Facts:
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"nameless": True} if inputs.sampled_names else {}
-        if inputs.categorical:
-            options |= {"categorical": list(inputs.categorical), "coded": inputs.coded}
-        return {**options, "trusted": list(self.skops.types)} if self.skops else options
+        return options | inputs.categories_options() | ({"trusted": list(self.skops.types)} if self.skops else {})
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
         details: dict[str, Any] = {"container": self.pickle.container}

@@ -39,6 +39,7 @@ class Boosted:
     names: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     unknown: UnknownCategories = ""
+    widths: dict[int, str] = field(default_factory=dict)  # of XGBoost's whole-number categories, if not int64
     coded: str = ""
     unplaced: Placement | None = None
     texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
@@ -88,6 +89,7 @@ def _xgboost(model: Estimator) -> Boosted | None:
         count=facts.features,
         names=names if len(names) == facts.features else (),
         categories=categories,
+        widths=facts.widths,
         unknown="refused",
         coded=unnamed_categories(replace(facts, names=names, types=kinds)),
         texts=frozenset(place for place, known in categories.items() if _text(known)),

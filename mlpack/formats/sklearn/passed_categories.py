@@ -22,11 +22,13 @@ _DEPTH = 25
 class Passed:
     """What boosters make of the model's columns: by place in a row, and which of them they take as pandas' categories.
 
-    `problem` says why that is not known, "" when it is; `by_sample`: sample rows would tell.
+    `widths` are numpy's types of whole-number categories that are not int64, which XGBoost compares. `problem` says why all
+    this is not known, "" when it is; `by_sample`: sample rows would tell.
     """
 
     columns: dict[int, Column] = field(default_factory=dict)
     pandas: set[int] = field(default_factory=set)
+    widths: dict[int, str] = field(default_factory=dict)
     unknown: UnknownCategories = ""
     problem: str = ""
     advice: str = ""
@@ -64,6 +66,7 @@ def _placed(passed: Passed, booster: Boosted, way: _Way, labels: Sequence[str], 
     """A booster with its categories on their columns; None for one of which nothing is to be added."""
     if way.direct and booster.count != len(labels):
         return None
+    passed.widths |= {way.origin[place]: width for place, width in booster.widths.items() if place in way.origin}
     if booster.unplaced is None:
         return None if way.direct else booster
     given = {place: values_of(rows, labels, source) for place, source in way.origin.items()}
@@ -126,10 +129,14 @@ def _boosters(model: Estimator, way: _Way, labels: Sequence[str], depth: int) ->
             yield from _boosters(one, way, labels, depth + 1)
 
 
-def _after(step: Any, way: _Way, labels: Sequence[str], last: Estimator | None) -> _Way:
+def _after(step: Any, way: _Way, labels: Sequence[str], last: Estimator | None, depth: int = 0) -> _Way:
     """The way behind one more step."""
     one = any_instance(step)
     if one is None or _hands_all_on(one):
+        return way
+    if one.name == "Pipeline" and depth < _DEPTH:
+        for _, part in steps(one):
+            way = _after(part, way, labels, last, depth + 1)
         return way
     configured = one.get("_sklearn_output_config")
     frames = way.frames and isinstance(configured, dict) and configured.get("transform") == "pandas"

@@ -51,6 +51,7 @@ class Inputs:
     problem: str = ""
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
+    widths: dict[str, str] = field(default_factory=dict)  # numpy's type of whole-number categories, if not int64
     coded: bool = False  # only boosters read them, which take the codes of their categories too
     unknown_categories: UnknownCategories = ""
     not_null: tuple[str, ...] = ()
@@ -63,6 +64,13 @@ class Inputs:
     def named(self) -> bool:
         """Whether the model was trained with the names of its columns."""
         return bool(self.columns) and not self.sampled_names
+
+    def categories_options(self) -> dict[str, Any]:
+        """The loader's options for pandas' categories."""
+        if not self.categorical:
+            return {}
+        widths = {"widths": self.widths} if self.widths and not self.coded else {}
+        return {"categorical": list(self.categorical), "coded": self.coded, **widths}
 
 
 def inputs_of(model: Estimator, sampled: tuple[str, ...] = (), rows: Sequence[Any] = ()) -> Inputs:
@@ -152,6 +160,7 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...], r
         unused=tuple(name for name in labels if name in unused),
         trained=labels if unused else (),
         categorical=categorical,
+        widths={labels[place]: width for place, width in passed.widths.items() if labels[place] in categorical},
         sampled_names=by_sample,
         coded=all(one.package in ("lightgbm", "xgboost") for one in first),
         unknown_categories=unknown,

@@ -36,6 +36,8 @@ class Placement:
 
         `possible`: the columns that can have categories, None for all; `samples` are values of the user's rows by column.
         """
+        if not self.categories:
+            return {}
         ranges = [_range(info) for info in self.infos] or [None] * self.width
         given = samples or {}
 
@@ -46,27 +48,28 @@ class Placement:
             return in_range and allowed and all(_among(value, known) for value in given.get(place, ()))
 
         def likely(known: Categories, place: int) -> bool:
-            whole = place in self.listed or ranges[place] in (None, (0, len(known) - 1))
+            whole = place in self.listed or ranges[place] == (0, len(known) - 1) or not self.infos
             return whole and fits(known, place)
 
-        found = self._certain(fits)
-        if found is None and len(self.listed) == len(self.categories):
+        if len(self.listed) == len(self.categories) and all(map(fits, self.categories, self.listed)):
             # Text on a column of numbers would refuse every request; only numbers could be taken for others.
-            usual = all(map(fits, self.categories, self.listed))
-            found = self.listed if usual and self._certain(likely, texts=False) is not None else None
+            found = self.listed if self._certain(likely, texts=False) is not None else None
+        else:
+            found = self._certain(fits)
         return None if found is None else dict(zip(found, self.categories, strict=True))
 
     def _certain(self, fits: Callable[[Categories, int], bool], *, texts: bool = True) -> tuple[int, ...] | None:
         """The first placement that fits, if all others agree with it; without `texts` only those of numbers have to agree.
 
-        Categories 0, 1, 2, ... are their own codes: they are right on any column that fits.
+        Categories 0, 1, 2, ... are their own codes, which are right on any column that fits. A single one fits only a constant
+        column, which no tree uses.
         """
         first = _earliest(self.categories, range(self.width), fits)
         last = _earliest(self.categories[::-1], range(self.width - 1, -1, -1), fits)
         if first is None or last is None:
             return None
         same = all(
-            one == other or known == tuple(range(len(known))) or (_text(known) and not texts)
+            one == other or len(known) < 2 or known == tuple(range(len(known))) or (_text(known) and not texts)
             for one, other, known in zip(first, last[::-1], self.categories, strict=True)
         )
         return first if same else None
