@@ -41,6 +41,18 @@ def names_of_rows(rows: Sequence[Any]) -> tuple[str, ...]:
     return tuple(map(str, rows[0]))
 
 
+def values_of(rows: Sequence[Any], columns: Sequence[str], place: int) -> list[Any]:
+    """The rows' values of a column; a space and an underscore in its name are the same, as LightGBM has it."""
+    found = []
+    label = columns[place].replace(" ", "_")
+    for row in rows:
+        if isinstance(row, dict):
+            found.append(next((value for name, value in row.items() if str(name).replace(" ", "_") == label), None))
+        elif isinstance(row, list) and len(row) == len(columns):
+            found.append(row[place])
+    return found
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")

@@ -6,13 +6,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety, Signature, Task, TensorSpec
-from mlpack.artifacts.notice import Notice, assumed, notices
+from mlpack.artifacts.notice import no_signature, notices
 from mlpack.formats.base import Artifact, Format, Kind
-from mlpack.readers.boosters.lightgbm_text import UNPLACED, LightGBMFacts, read_lightgbm
+from mlpack.readers.boosters.lightgbm_categories import UNPLACED, UNPLACED_BY_ROWS
+from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, read_lightgbm
 from mlpack.readers.counts import MOST_COLUMNS, counted
 from mlpack.readers.limits import reading_errors
+from mlpack.readers.samples import values_of
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova", "softmax", "cross_entropy")
+_PREDICTOR = "Write a predictor of your own (`predictor: predict.py`), which makes the columns as training did."
 _OWN_RELEASE = {"v4": ">=4"}  # the releases that write this form; newer releases read older forms
 
 
@@ -42,6 +45,10 @@ class LightGBMFormat(Format):
 
 
 def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
+    rows = artifact.sample
+    samples = {place: values_of(rows, facts.names, place) for place in range(len(facts.names) if rows else 0)}
+    known = facts.placement().settled(samples=samples)
+    problem = "" if known is not None else UNPLACED_BY_ROWS if rows else UNPLACED
     return ModelInfo(
         path=artifact.path,
         format="lightgbm",
@@ -49,7 +56,7 @@ def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
         framework_version=None,
         root_class="lightgbm.Booster",
         task=_task(facts),
-        signatures=(_signature(facts),),
+        signatures=() if known is None else (_signature(facts, known),),
         safety=Safety(verdict="safe"),  # numbers and names: loading runs no code of the file
         size=artifact.size,
         requirements=(
@@ -63,7 +70,8 @@ def _info(artifact: Artifact, facts: LightGBMFacts) -> ModelInfo:
         methods=("predict",),
         n_features_in=len(facts.names),
         feature_names=facts.names,
-        notices=notices(_warnings(facts)),
+        notices=notices([no_signature(problem, by_sample=not rows)] if problem else []),
+        advice=_PREDICTOR if problem and rows else "",
         details={
             "text_version": facts.version,
             "objective": facts.objective or "custom",
@@ -79,15 +87,8 @@ def _task(facts: LightGBMFacts) -> Task | None:
     return "regressor" if facts.objective else None
 
 
-def _known(facts: LightGBMFacts) -> dict[int, tuple[object, ...]]:
-    """The recorded categories of each categorical feature, by its index."""
-    if len(facts.categories) != len(facts.categorical):
-        return {}
-    return {place: values for place, values in zip(facts.categorical, facts.categories, strict=True) if values}
-
-
-def _signature(facts: LightGBMFacts) -> Signature:
-    known = _known(facts)
+def _signature(facts: LightGBMFacts, placed: dict[int, tuple[object, ...]]) -> Signature:
+    known = {place: values for place, values in placed.items() if values}
     inputs: tuple[TensorSpec, ...] = (TensorSpec(name="input", dtype="FP64", shape=(-1, len(facts.names))),)
     if known:
         inputs = tuple(
@@ -110,9 +111,3 @@ def _signature(facts: LightGBMFacts) -> Signature:
 
 def _text(values: tuple[object, ...]) -> bool:
     return any(isinstance(value, str) for value in values)
-
-
-def _warnings(facts: LightGBMFacts) -> list[Notice]:
-    if facts.categories and not _known(facts):
-        return [assumed(UNPLACED)]
-    return []

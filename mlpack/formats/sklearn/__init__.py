@@ -181,7 +181,7 @@ class _Facts:
             return self._info(None, value, Inputs(), (), listed)
         offered = self.methods(value)
         names = names_of_rows(self.artifact.sample)
-        inputs = inputs_of(model, names) if offered else no_inputs(model)
+        inputs = inputs_of(model, names, self.artifact.sample) if offered else no_inputs(model)
         if inputs.sample_helps:
             inputs = inputs_of_rows(self.artifact.sample) or inputs
         elif inputs.assumed:
@@ -259,9 +259,7 @@ class _Facts:
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"nameless": True} if inputs.sampled_names else {}
-        if inputs.categorical:
-            options |= {"categorical": list(inputs.categorical), "coded": inputs.coded}
-        return {**options, "trusted": list(self.skops.types)} if self.skops else options
+        return options | inputs.categories_options() | ({"trusted": list(self.skops.types)} if self.skops else {})
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
         details: dict[str, Any] = {"container": self.pickle.container}

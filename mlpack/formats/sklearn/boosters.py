@@ -10,13 +10,8 @@ from typing import Any
 from mlpack.artifacts.model import Requirement, Task, UnknownCategories
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, sequence
 from mlpack.readers.boosters.catboost_models import PLOTTING, CatBoostFacts, read_catboost
-from mlpack.readers.boosters.lightgbm_text import (
-    UNPLACED,
-    LightGBMFacts,
-    categories_of,
-    looks_like_lightgbm,
-    read_text,
-)
+from mlpack.readers.boosters.lightgbm_categories import Placement
+from mlpack.readers.boosters.lightgbm_text import LightGBMFacts, categories_of, looks_like_lightgbm, read_text
 from mlpack.readers.boosters.xgboost_models import XGBoostFacts, read_buffer, unnamed_categories
 from mlpack.readers.boosters.xgboost_versions import xgboost_requirement
 from mlpack.readers.limits import CutOffError
@@ -34,8 +29,8 @@ _CLASSIFIERS = ("binary", "multi", "cross_entropy")
 class Boosted:
     """A booster's facts: `categories` by column place, () where the values are not kept; `width` of its answer, 0 for 1-D.
 
-    `unknown` says what it makes of other values, `coded` where they cannot be sent by value. `identifiers` are columns of
-    CatBoost's categories, texts or whole numbers.
+    `unknown` says what it makes of other values, `coded` where they cannot be sent by value, `unplaced` what there is to find
+    their columns. `identifiers` are columns of CatBoost's categories, texts or whole numbers.
     """
 
     requirement: Requirement
@@ -44,13 +39,20 @@ class Boosted:
     names: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     unknown: UnknownCategories = ""
+    widths: dict[int, str] = field(default_factory=dict)  # of XGBoost's whole-number categories, if not int64
     coded: str = ""
+    unplaced: Placement | None = None
     texts: frozenset[int] = frozenset()  # columns that hold text, or categories as text
     identifiers: frozenset[int] = frozenset()
     classes: tuple[Any, ...] | None = None
     dtype: str = "FP64"
     width: int = 0
     estimator: bool = True  # the scikit-learn interface, not the bare booster
+
+    def placed(self, categories: dict[int, tuple[Any, ...]]) -> Boosted:
+        """The facts with these categories, by column."""
+        texts = frozenset(place for place, values in categories.items() if _text(values))
+        return replace(self, categories=categories, texts=texts, unplaced=None)
 
 
 def boosted(model: Estimator) -> Boosted | None:
@@ -87,6 +89,7 @@ def _xgboost(model: Estimator) -> Boosted | None:
         count=facts.features,
         names=names if len(names) == facts.features else (),
         categories=categories,
+        widths=facts.widths,
         unknown="refused",
         coded=unnamed_categories(replace(facts, names=names, types=kinds)),
         texts=frozenset(place for place, known in categories.items() if _text(known)),
@@ -102,23 +105,21 @@ def _lightgbm(model: Estimator) -> Boosted | None:
     if not looks_like_lightgbm(head):
         return None
     facts: LightGBMFacts = read_text(head, tail)
-    known = categories_of(booster.get("pandas_categorical")) or facts.categories
-    places = facts.categorical if len(facts.categorical) == len(known) else ()
-    categories = dict(zip(places, known, strict=False))
-    return Boosted(
+    placement = facts.placement(categories_of(booster.get("pandas_categorical")))
+    categories = placement.settled()
+    found = Boosted(
         requirement=Requirement(
             module="lightgbm", distribution="lightgbm", constraint=_lightgbm_releases(model, booster), newest=True
         ),
         task=_task(facts.objective),
         count=len(facts.names),
         names=() if facts.names[0] == "Column_0" else facts.names,
-        categories=categories,
         unknown="missing",
-        coded=UNPLACED if any(known) and not places else "",
-        texts=frozenset(place for place, values in categories.items() if _text(values)),
+        unplaced=placement if categories is None else None,
         width=facts.classes if facts.classes > 1 else 0,
         estimator=booster is not model,
     )
+    return found if categories is None else found.placed(categories)
 
 
 def _lightgbm_releases(model: Estimator, booster: Estimator) -> str:

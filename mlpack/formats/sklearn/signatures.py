@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, task
 from mlpack.formats.sklearn.objects import example_object, takes_objects
 from mlpack.formats.sklearn.outputs import outputs_of
+from mlpack.formats.sklearn.passed_categories import Passed, passed_categories
 from mlpack.readers.counts import MOST_HASHED
 
 UNFITTED = "it was never fitted"
@@ -49,6 +51,7 @@ class Inputs:
     problem: str = ""
     advice: str = ""
     categorical: tuple[str, ...] = ()  # columns that the model takes as pandas' categories
+    widths: dict[str, str] = field(default_factory=dict)  # numpy's type of whole-number categories, if not int64
     coded: bool = False  # only boosters read them, which take the codes of their categories too
     unknown_categories: UnknownCategories = ""
     not_null: tuple[str, ...] = ()
@@ -62,9 +65,16 @@ class Inputs:
         """Whether the model was trained with the names of its columns."""
         return bool(self.columns) and not self.sampled_names
 
+    def categories_options(self) -> dict[str, Any]:
+        """The loader's options for pandas' categories."""
+        if not self.categorical:
+            return {}
+        widths = {"widths": self.widths} if self.widths and not self.coded else {}
+        return {"categorical": list(self.categorical), "coded": self.coded, **widths}
 
-def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
-    """The input tensors of a model, from what its first steps read; `sampled` are the columns of the user's sample rows."""
+
+def inputs_of(model: Estimator, sampled: tuple[str, ...] = (), rows: Sequence[Any] = ()) -> Inputs:
+    """The input tensors of a model, from what its first steps read; `sampled` are the columns of the user's sample `rows`."""
     first = [Estimator(head) for head in heads(model)]
     like = liked(core(model))
     if like is not None and like.problem:
@@ -89,7 +99,7 @@ def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
     if _hides_text(model):
         problem = "a custom function is before the text vectorizer, so its input is unknown"
         return Inputs(problem=problem, sample_helps=True)
-    return _table(model, first, sampled)
+    return _table(model, first, sampled, rows)
 
 
 def _hides_text(model: Estimator) -> bool:
@@ -107,7 +117,7 @@ def never_fitted(one: Estimator) -> bool:
     return fits and not any(name.endswith("_") and not name.startswith("_") for name in one.attributes)
 
 
-def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -> Inputs:
+def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...], rows: Sequence[Any]) -> Inputs:
     count = feature_count(model)
     names = feature_names(model)
     if count is None:
@@ -122,9 +132,14 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
     columns = [Column(used=False)] * count
     for one in first:
         columns = [a.joined(b) for a, b in zip(columns, _first_columns(model, one, labels), strict=True)]
+    passed = passed_categories(model, labels, rows)
+    if passed.problem:
+        return Inputs(problem=passed.problem, advice=passed.advice, sample_helps=passed.by_sample)
+    for place, column in passed.columns.items():
+        columns[place] = replace(columns[place].joined(column), whole_as_text=column.whole_as_text)
     categories = {name: column.categories for name, column in zip(labels, columns, strict=True) if column.categories}
     mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
-    categorical, unknown = _categorical(first, labels)
+    categorical, unknown = _categorical(first, labels, passed)
     if not mixed and not categorical and all(column.dtype != "BYTES" for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         return Inputs(specs=(spec,), columns=known, categories=categories, sampled_names=by_sample)
@@ -145,6 +160,7 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
         unused=tuple(name for name in labels if name in unused),
         trained=labels if unused else (),
         categorical=categorical,
+        widths={labels[place]: width for place, width in passed.widths.items() if labels[place] in categorical},
         sampled_names=by_sample,
         coded=all(one.package in ("lightgbm", "xgboost") for one in first),
         unknown_categories=unknown,
@@ -173,13 +189,15 @@ def _by_formula(one: Estimator) -> bool:
     return like is not None and bool(like.dtypes)
 
 
-def _categorical(first: list[Estimator], labels: tuple[str, ...]) -> tuple[tuple[str, ...], UnknownCategories]:
+def _categorical(
+    first: list[Estimator], labels: tuple[str, ...], passed: Passed
+) -> tuple[tuple[str, ...], UnknownCategories]:
     """The columns that a booster was given as pandas' categories, where the file keeps their values; and its unknown ones."""
     found = [one for head in first if (one := boosted(head)) is not None and one.count == len(labels)]
-    places = {place for one in found for place, values in one.categories.items() if values}
+    places = {place for one in found for place, values in one.categories.items() if values} | passed.pandas
     # of several boosters in an ensemble the strictest decides
-    words = {one.unknown for one in found if any(one.categories.values())}
-    unknown: UnknownCategories = "refused" if "refused" in words else "missing" if words else ""
+    words = {one.unknown for one in found if any(one.categories.values())} | {passed.unknown}
+    unknown: UnknownCategories = "refused" if "refused" in words else "missing" if "missing" in words else ""
     return tuple(name for place, name in enumerate(labels) if place in places), unknown
 
 

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mlpack.readers.boosters.lightgbm_categories import Placement
 from mlpack.readers.counts import MOST_CLASSES, MOST_FEATURES, counted, scalars, whole
 from mlpack.readers.limits import CutOffError
 from mlpack.readers.streams import CHUNK, Source
@@ -44,9 +45,13 @@ class LightGBMFacts:
     categories: tuple[tuple[Any, ...], ...] = ()
     trees: int = 0
     size: int = 0
+    infos: tuple[bytes, ...] = field(default=(), repr=False)  # what training saw of each column
 
-
-UNPLACED = "The file does not record which columns its categories belong to: send the category codes of pandas."
+    def placement(self, categories: tuple[tuple[Any, ...], ...] = ()) -> Placement:
+        """What tells the columns of its categories, or of those that are kept elsewhere."""
+        return Placement(
+            categories=categories or self.categories, listed=self.categorical, infos=self.infos, width=len(self.names)
+        )
 
 
 def looks_like_lightgbm(head: bytes) -> bool:
@@ -83,15 +88,17 @@ def read_text(header: bytes, tail: bytes) -> LightGBMFacts:
     last = _text(lines, b"max_feature_idx", b"%d" % (len(names) - 1))
     if not names or len(names) != whole(last) + 1:
         raise CutOffError("its header is broken: it does not list all features")
+    infos = tuple(_words(lines, b"feature_infos", MOST_FEATURES))
     return LightGBMFacts(
         version=_text(lines, b"version", b"v1"),
         objective=_text(lines, b"objective", b"").partition(" ")[0],
         classes=classes,
         names=names,
-        categorical=_categorical(lines, tail, len(names)),
+        categorical=_categorical(infos, tail, len(names)),
         categories=_categories(tail),
         trees=len(trees),
         size=start + sum(trees),
+        infos=infos if len(infos) == len(names) else (),
     )
 
 
@@ -117,15 +124,14 @@ def _words(lines: Mapping[bytes, bytes], key: bytes, most: int) -> list[bytes]:
     return line.split()
 
 
-def _categorical(lines: Mapping[bytes, bytes], tail: bytes, features: int) -> tuple[int, ...]:
+def _categorical(infos: tuple[bytes, ...], tail: bytes, features: int) -> tuple[int, ...]:
     """The indices of categorical features, from the parameters or from the form of their values."""
     named = list(_CATEGORICAL.finditer(tail))
     listed = named[-1][1] if named else b""
     if listed.count(b",") >= MOST_FEATURES:
         raise CutOffError("it lists more categorical features than it can have")
     places = tuple(whole(place.decode()) for place in listed.split(b",") if place)
-    infos = enumerate(_words(lines, b"feature_infos", MOST_FEATURES))
-    places = places or tuple(place for place, info in infos if info != b"none" and not info.startswith(b"["))
+    places = places or tuple(place for place, info in enumerate(infos) if info != b"none" and not info.startswith(b"["))
     if places and not 0 <= min(places) <= max(places) < features:
         raise CutOffError("it lists categorical columns that do not exist")
     return places

@@ -42,6 +42,9 @@ _BINARY_SIZE = 136
 _VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
 
 
+_WIDTHS = {9: "int8", 10: "uint8", 11: "int16", 13: "int32"}  # XGBoost's numbers for the types of JSON arrays
+
+
 @dataclass(frozen=True, kw_only=True)
 class XGBoostFacts:
     """A booster: `version` as recorded, (major, minor) or with the patch; () before 1.0.
@@ -60,6 +63,7 @@ class XGBoostFacts:
     names: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     categories: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    widths: dict[int, str] = field(default_factory=dict)  # numpy's type of whole-number categories, if it is not int64
     estimator: str = ""
     best_iteration: int | None = None
 
@@ -209,7 +213,8 @@ def _facts(found: dict[str, Any], kind: Serialisation) -> XGBoostFacts:
             booster="dart" if "gbtree" in booster else "gblinear" if "boosted_rounds" in inner else "gbtree",
             names=_texts(learner.get("feature_names")),
             types=_texts(learner.get("feature_types")),
-            categories=_categories((inner.get("cats") or {}).get("enc") or []),
+            categories=_categories(encoded := (inner.get("cats") or {}).get("enc") or []),
+            widths={place: _WIDTHS[one["type"]] for place, one in enumerate(encoded) if one.get("type") in _WIDTHS},
             estimator=_estimator(attributes),
             best_iteration=whole(attributes["best_iteration"]) if "best_iteration" in attributes else None,
         )

@@ -47,6 +47,7 @@ class Model:
         self.names = any(_saw_names(part) for part in parts)
         self.frames = any(_wants_frames(part) for part in parts)
         self.coded = bool(coded) and not self.frames
+        self.widths: Mapping[str, str] = {}  # numpy's types of whole-number categories, if not int64
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
@@ -64,7 +65,9 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
     found = read(path, options.get("trusted"), options.get("entry"), guard)
     nameless = bool(options.get("nameless"))
-    return Model(found, options.get("categorical") or (), options.get("coded"), nameless=nameless)
+    model = Model(found, options.get("categorical") or (), options.get("coded"), nameless=nameless)
+    model.widths = options.get("widths") or {}
+    return model
 
 
 def wrap(estimator: Any) -> Model:
@@ -183,7 +186,8 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
 
     for name in model.categorical & set(columns):
         codes = np.nan_to_num(_codes(signature, name, columns[name]), nan=-1).astype(int)
-        columns[name] = pd.Categorical.from_codes(codes, list(signature.categories[name]))
+        known = pd.Index(list(signature.categories[name]), dtype=model.widths.get(name))
+        columns[name] = pd.Categorical.from_codes(codes, known)
     for name, zone in signature.dates.items():
         if zone:  # the values are in UTC
             columns[name] = pd.Series(columns[name]).dt.tz_localize("UTC").dt.tz_convert(zone)
