@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,59 @@ def test_text_in_a_row_settles_a_column_that_was_taken_for_numbers(tmp_path: Pat
         {"age": "FP64", "plan": "BYTES"},
         ("age",),
     )
+
+
+def lengths_of(table: Any) -> Any:
+    """A function of the user's that takes a table with a column of texts, and gives numbers."""
+    return pd.DataFrame({"length": table["plan"].str.len(), "age": table["age"]})
+
+
+def as_texts(table: Any) -> Any:
+    return table.astype(str)
+
+
+def decades(table: Any) -> Any:
+    return (table // 10 * 10).astype(int)
+
+
+def test_numbers_behind_a_function_of_the_users_are_no_numbers_before_it(tmp_path: Path) -> None:
+    """What a last estimator takes tells nothing of the columns that the function reads: the rows do."""
+    made = Pipeline([("own", FunctionTransformer(lengths_of)), ("model", LogisticRegression())]).fit(
+        TABLE, [0, 1, 0, 1]
+    )
+    bare = inspected(made, tmp_path).signatures[0]
+    assert (bare.layout, bare.assumed) == ("columns", ("age", "plan"))
+    signature = inspected(made, tmp_path, sample=ROWS).signatures[0]
+    assert {spec.name: spec.dtype for spec in signature.inputs} == {"age": "FP64", "plan": "BYTES"}
+    arrays, _ = Rows(Signature.from_json(json.loads(json.dumps(signature.to_json()))), 10).decode(ROWS)
+    found = loader.predict(loader.wrap(made), signature, arrays)["predict"]
+    assert found.tolist() == made.predict(pd.DataFrame(ROWS)).tolist()
+
+
+@pytest.mark.parametrize("function", [np.log1p, functools.partial(np.clip, a_min=0, a_max=9)])
+def test_functions_of_numpy_take_numbers(tmp_path: Path, function: Any) -> None:
+    """They hand on as many columns of numbers as they got, so the next step still tells what they are."""
+    made = Pipeline([("log", FunctionTransformer(function)), ("model", LogisticRegression())])
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [3.0, 1.0, 2.0]})
+    signature = inspected(made.fit(table, [0, 1, 0]), tmp_path).signatures[0]
+    assert (signature.layout, signature.assumed) == ("matrix", ())
+
+
+def test_categories_behind_a_function_of_the_users_are_a_guess(tmp_path: Path) -> None:
+    """Texts behind it are likely texts before it, numbers tell nothing; the rows decide."""
+    steps = [
+        ("plan", Pipeline([("own", FunctionTransformer(as_texts)), ("hot", OneHotEncoder())]), ["plan"]),
+        ("code", Pipeline([("own", FunctionTransformer(as_texts)), ("hot", OneHotEncoder())]), ["code"]),
+        ("age", Pipeline([("own", FunctionTransformer(decades)), ("hot", OneHotEncoder())]), ["age"]),
+    ]
+    table = TABLE.assign(code=[7, 8, 7, 8])
+    made = Pipeline([("c", ColumnTransformer(steps)), ("m", LogisticRegression())]).fit(table, [0, 1, 0, 1])
+    bare = inspected(made, tmp_path).signatures[0]
+    assert {spec.name: spec.dtype for spec in bare.inputs} == {"age": "FP64", "plan": "BYTES", "code": "BYTES"}
+    assert bare.assumed == ("age",)
+    signature = inspected(made, tmp_path, sample=[{**row, "code": 7} for row in ROWS]).signatures[0]
+    assert {spec.name: spec.dtype for spec in signature.inputs} == {"age": "FP64", "plan": "BYTES", "code": "FP64"}
+    assert dict(signature.categories) == {"plan": ("basic", "pro")}
 
 
 def test_without_rows_the_reader_is_told(tmp_path: Path) -> None:
