@@ -12,7 +12,11 @@ from mlpack.readers.dates import UTC
 from mlpack.readers.pickles.values import Array, Instance
 
 Missing = Literal["", "none", "nan"]
-_TIMESTAMP = "pandas._libs.tslibs.timestamps._unpickle_timestamp"
+# how pandas 2, pandas 1 and older ones pickle a Timestamp: its value, frequency, time zone
+_TIMESTAMPS = frozenset({
+    "pandas._libs.tslibs.timestamps._unpickle_timestamp", "pandas._libs.tslibs.timestamps.Timestamp",
+    "pandas._libs.tslib.Timestamp",
+})  # fmt: skip
 _NAT = "pandas._libs.tslibs.nattype._nat_unpickle"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
@@ -135,7 +139,7 @@ def _zone(value: Instance) -> str | None:
 
     An encoder compares points in time: where the zone has no name, UTC gives equal ones.
     """
-    if value.class_name == _TIMESTAMP:
+    if value.class_name in _TIMESTAMPS:
         zone = value.args[2] if len(value.args) > 2 else None
     elif value.class_name == "datetime.datetime":
         zone = value.args[1] if len(value.args) > 1 else None

@@ -20,6 +20,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.formats.sklearn import loader
+from mlpack.formats.sklearn.encoders import encoded
+from mlpack.formats.sklearn.estimators import Estimator
+from mlpack.readers.pickles.values import Array, Global, Instance
 from mlpack.runtime.card import Signature
 from mlpack.runtime.errors import BadInputError
 from mlpack.runtime.models.guard import Guard
@@ -160,6 +163,24 @@ def test_categories_that_are_times(tmp_path: Path, made: Callable[[Any], Any], z
     assert info.signatures[0].dates == {"d": zone}
     rows = [{**row, "d": row["d"] and row["d"].isoformat()} for row in rows_of(frame)]
     np.testing.assert_allclose(served(info, rows), model.predict(frame))
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        (None, ""),
+        (Instance(callable=Global("pytz", "_UTC")), "UTC"),
+        (Instance(callable=Global("pytz", "_p"), args=("Europe/Berlin", 3600, 0, "CET")), "Europe/Berlin"),
+        (Instance(callable=Global("pytz", "_FixedOffset"), args=(330,)), "UTC"),
+    ],
+)
+def test_timestamps_of_pandas_1_have_zones_of_pytz(zone: Any, name: str) -> None:
+    """pandas 1 writes the class Timestamp with the value, the frequency and the time zone."""
+    stamp = Instance(callable=Global("pandas._libs.tslibs.timestamps", "Timestamp"), args=(0, None, zone))
+    known = [Array(dtype="|O", shape=(1,), objects=(stamp,))]
+    encoder = Instance(callable=Global("sklearn.preprocessing", "OneHotEncoder"), state={"categories_": known})
+    (column,) = encoded(Estimator(encoder), 1)
+    assert (column.date, column.objects, column.problem) == (name, True, "")
 
 
 @pytest.mark.parametrize("value", [dt.date(2024, 1, 1), pd.Interval(0, 1), b"bytes"])
