@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import TensorSpec
+from mlpack.formats.sklearn.columns import own_function
 from mlpack.formats.sklearn.estimators import Estimator, type_of_scalars
 from mlpack.formats.sklearn.features import heads
 from mlpack.formats.sklearn.signatures import Inputs
@@ -73,7 +74,19 @@ def with_rows(inputs: Inputs, model: Estimator, rows: Sequence[Any]) -> Inputs:
         return inputs_of_rows(rows) or inputs
     if inputs.problem:
         return inputs
-    return any_lists(model, rows) or _settled(inputs, rows)
+    found = any_lists(model, rows) or _settled(inputs, rows)
+    return _texts_for_a_function(model, inputs, rows) or found
+
+
+def _texts_for_a_function(model: Estimator, inputs: Inputs, rows: Sequence[Any]) -> Inputs | None:
+    """The columns of an array with texts in it that a function of the user's reads first; None for other models and rows."""
+    first = [Estimator(head) for head in heads(model)]
+    if inputs.layout != "matrix" or inputs.named or not any(map(own_function, first)):
+        return None
+    found = inputs_of_rows(rows)
+    if found is None or found.layout != "columns" or len(found.specs) != inputs.specs[0].shape[-1]:
+        return None
+    return replace(found, sampled_names=inputs.sampled_names)
 
 
 def _settled(inputs: Inputs, rows: Sequence[Any]) -> Inputs:

@@ -9,9 +9,10 @@ from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec, Unknow
 from mlpack.formats.sklearn.boosters import boosted
 from mlpack.formats.sklearn.columns import columns_of, own_function
 from mlpack.formats.sklearn.encoders import Column, Missing
-from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence
+from mlpack.formats.sklearn.estimators import Estimator, dates, estimator, sequence
 from mlpack.formats.sklearn.features import (
     answers_anything,
+    class_labels,
     class_type,
     classes,
     feature_count,
@@ -90,7 +91,8 @@ def inputs_of(model: Estimator, sampled: tuple[str, ...] = ()) -> Inputs:
         return Inputs(problem="it reads text and something else at once, so no input can be declared")
     if core(model).name in LABELS:
         spec = TensorSpec(name="label", dtype=class_type(model), shape=(-1,))
-        return Inputs(layout="tensors", specs=(spec,))
+        days = any(dates(one) is not None for one in class_labels(model))
+        return Inputs(layout="tensors", specs=(spec,), dates={"label": ""} if days else {})
     if _hides_text(model):
         problem = "a custom function is before the text vectorizer, so its input is unknown"
         return Inputs(problem=problem, sample_helps=True)
@@ -132,7 +134,7 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...]) -
         return Inputs(problem=f"column {odd!r} {told[odd].problem}")
     mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
     categories = {name: column.categories for name, column in told.items() if column.categories}
-    mixed = mixed or (bool(known) and any(map(own_function, first)))
+    mixed = mixed or (bool(names) and any(map(own_function, first)))
     categorical, unknown = _categorical(first, labels)
     if not mixed and not categorical and all(column.dtype != "BYTES" and not column.objects for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))

@@ -17,7 +17,7 @@ from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
@@ -183,6 +183,14 @@ def test_the_file_tells_dates(tmp_path: Path) -> None:
     assert info.signatures[0].dates == {"when": ""}
     rows = [[when.isoformat(), people] for when, people in zip(TIMES, TABLE["people"], strict=True)]
     np.testing.assert_allclose(answers(info, model, rows), model.predict(TABLE))
+
+
+def test_labels_that_are_dates_are_encoded(tmp_path: Path) -> None:
+    """A LabelEncoder of dates compares the request's dates with those of training."""
+    model = LabelEncoder().fit(TIMES.to_numpy())
+    info = inspected(model, tmp_path)
+    rows = [when.isoformat() for when in TIMES]
+    assert answers(info, model, rows) == model.transform(TIMES.to_numpy()).tolist()
 
 
 def test_a_step_that_reads_the_parts_of_dates_leaves_their_zone_to_the_sample(

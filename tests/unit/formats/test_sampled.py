@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
@@ -98,6 +98,24 @@ def test_numbers_behind_a_function_of_the_users_are_no_numbers_before_it(tmp_pat
     arrays, _ = Rows(Signature.from_json(json.loads(json.dumps(signature.to_json()))), 10).decode(ROWS)
     found = loader.predict(loader.wrap(made), signature, arrays)["predict"]
     assert found.tolist() == made.predict(pd.DataFrame(ROWS)).tolist()
+
+
+def lengths_in(array: Any) -> Any:
+    """A function of the user's that takes an array with a column of texts."""
+    return np.array([[len(text), number] for text, number in array[:, :2]], dtype=float)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_function_that_takes_an_array_of_texts_and_numbers(tmp_path: Path, named: bool) -> None:
+    """Rows with a text make columns, which the function is given as the array that it was trained on."""
+    table = np.array([["a", 1.0], ["bbb", 2.0], ["cc", 3.0], ["dddd", 1.0]], dtype=object)
+    made = Pipeline([("own", FunctionTransformer(lengths_in)), ("model", LinearRegression())]).fit(table, [1, 2, 3, 5])
+    rows: list[Any] = [{"text": text, "number": number} for text, number in table] if named else table.tolist()
+    info = inspected(made, tmp_path, sample=rows)
+    signature = Signature.from_json(json.loads(json.dumps(info.signatures[0].to_json())))
+    arrays, _ = Rows(signature, 10).decode(rows)
+    model = loader.Model(made, info.options)
+    np.testing.assert_allclose(loader.predict(model, signature, arrays)["predict"], made.predict(table))
 
 
 @pytest.mark.parametrize("function", [np.log1p, functools.partial(np.clip, a_min=0, a_max=9)])

@@ -59,6 +59,8 @@ class Model:
         if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not own:
             steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
             self.steps = steps if steps[-1:] == [estimator.steps[-1][1]] else [estimator]
+        # Without names it was trained on an array: since scikit-learn 1.1 this step keeps the names of a table.
+        self.function_first = type(self.steps[0]).__name__ == "FunctionTransformer"
         for part in parts:
             _work_alone(part)
 
@@ -142,7 +144,7 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
     if signature.layout == "columns":
         arrays = [_column(model, signature, name, array) for name, array in inputs.items()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
-        named = model.names or model.frames or signature.dates
+        named = model.names or (model.frames and not model.function_first) or signature.dates
         if named or not (model.nameless or list(inputs) == synthetic):
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
