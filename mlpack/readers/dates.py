@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 UTC = "UTC"
+UNKNOWN_ZONE = "?"
+"""The zone of times with offsets such as +02:00: no text tells what the offset is at other times of the year."""
 _NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?", re.ASCII)
 _AWARE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})", re.ASCII)
+_IN_UTC = re.compile(r".*(Z|[+-]00:?00)", re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 class DateText(str):
-    """An ISO 8601 text in a column of dates; `zone` is the column's time zone, "" if its dates have none."""
+    """An ISO 8601 text in a column of dates; `zone` is the column's time zone by name or offset, "" if its dates have none."""
 
     __slots__ = ("zone",)
     zone: str
@@ -28,11 +31,11 @@ class DateText(str):
 
 
 def date_text(value: datetime) -> DateText:
-    """A time as its text; the zone is that of the time, by name where it has one."""
+    """A time as its text; the zone is that of the time: its name, or an offset such as `+05:30` that it always has."""
     if value.tzinfo is None:
         return DateText.of(value.isoformat(), "")
     name = str(value.tzinfo)
-    return DateText.of(value.isoformat(), name if _ZONE.fullmatch(name) else UTC)
+    return DateText.of(value.isoformat(), name if _ZONE.fullmatch(name) else value.isoformat()[-6:])
 
 
 def zone_of(values: Sequence[Any]) -> str | None:
@@ -68,5 +71,5 @@ def _zone(values: Sequence[Any]) -> str | None:
         return None
     for zone, form in (("", _NAIVE), (UTC, _AWARE)):
         if all(form.fullmatch(value) for value in known):
-            return zone
+            return zone if not zone or all(map(_IN_UTC.fullmatch, known)) else UNKNOWN_ZONE
     return None

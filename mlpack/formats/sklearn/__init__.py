@@ -23,7 +23,7 @@ from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.own_classes import own_class_of
 from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement, tables_of
 from mlpack.formats.sklearn.releases import releases_of
-from mlpack.formats.sklearn.sampled import any_lists, inputs_of_rows, settled_by_rows
+from mlpack.formats.sklearn.sampled import with_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
 from mlpack.packages.names import version_key
 from mlpack.readers.limits import reading_errors
@@ -182,13 +182,7 @@ class _Facts:
         offered = self.methods(value)
         names = names_of_rows(self.artifact.sample)
         inputs = inputs_of(model, names, self.artifact.sample) if offered else no_inputs(model)
-        if inputs.sample_helps:
-            inputs = inputs_of_rows(self.artifact.sample) or inputs
-        elif inputs.assumed:
-            inputs = settled_by_rows(inputs, self.artifact.sample)
-        elif not inputs.problem:
-            inputs = any_lists(model, self.artifact.sample) or inputs
-        return self._info(model, value, inputs, offered, listed)
+        return self._info(model, value, with_rows(inputs, model, self.artifact.sample), offered, listed)
 
     def _info(
         self, model: Estimator | None, value: Any, inputs: Inputs, offered: tuple[str, ...], listed: tuple[Content, ...]
@@ -259,7 +253,12 @@ class _Facts:
 
     def _options(self, inputs: Inputs) -> dict[str, Any]:
         options: dict[str, Any] = {"nameless": True} if inputs.sampled_names else {}
-        return options | inputs.categories_options() | ({"trusted": list(self.skops.types)} if self.skops else {})
+        options |= inputs.categories_options()
+        if inputs.missing:
+            options["missing"] = dict(inputs.missing)
+        if inputs.objects_in:
+            options["objects"] = list(inputs.objects_in)
+        return {**options, "trusted": list(self.skops.types)} if self.skops else options
 
     def _details(self, inputs: Inputs) -> dict[str, Any]:
         details: dict[str, Any] = {"container": self.pickle.container}

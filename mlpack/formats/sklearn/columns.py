@@ -4,56 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.boosters import PACKAGES, boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, data_type, scalar, sequence, type_of_scalars
+from mlpack.formats.sklearn.encoders import DATE, Column, encoded, imputed
+from mlpack.formats.sklearn.estimators import Estimator, any_instance, scalar, sequence, type_of_scalars
 from mlpack.formats.sklearn.kinds import ENCODERS, TEXT
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import inner, steps
-from mlpack.readers.pickles.values import Array, Instance
+from mlpack.readers.pickles.values import Global, Instance
 
 _IMPUTERS = frozenset({"SimpleImputer", "Imputer"})
 _DEPTH = 25  # pipelines in pipelines; deeper ones are not looked into
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column's V2 data type (None when nothing reveals it), the values its encoder knows, whether anything reads it.
-
-    `null` says whether a text may be missing, `whole_as_text` that a whole number stands for its text.
-    `date`: the column holds dates without a time zone. `example` is a value that the model can take.
-    """
-
-    dtype: str | None = None
-    categories: tuple[Scalar, ...] | None = None
-    used: bool = True
-    null: bool = True
-    whole_as_text: bool = False
-    date: bool = False
-    example: Scalar = None
-
-    def joined(self, other: Column) -> Column:
-        """What both say of one column: text wins over numbers, and who knows wins over who does not."""
-        if not self.used or not other.used:
-            return other if not self.used else self
-        text = "BYTES" if "BYTES" in (self.dtype, other.dtype) else None
-        return Column(
-            dtype=text or self.dtype or other.dtype,
-            categories=self.categories if self.categories is not None else other.categories,
-            null=self.null and other.null,
-            whole_as_text=self.whole_as_text and other.whole_as_text,
-            date=self.date or other.date,
-            example=other.example if self.example is None else self.example,
-        )
-
-
 _NUMBER = Column(dtype="FP64")
 _DATETIME = re.compile(r"datetime(64(\[(s|ms|us|ns)\])?)?")
 _UNREAD = Column(used=False)
-_DATE = Column(dtype="BYTES", date=True)
 
 
 def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
@@ -67,9 +35,9 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
     if one.name in _HOLDERS:
         return _HOLDERS[one.name](one, names, depth)
     if one.own and one.name in ENCODERS:
-        return _encoder(one, len(names))
+        return encoded(one, len(names))
     if one.name in _IMPUTERS:
-        return _imputer(one, len(names))
+        return imputed(one, len(names))
     if one.own and one.name in TEXT:
         return [Column(dtype="BYTES", null=False)] * len(names)
     if one.name == "FunctionTransformer":
@@ -83,13 +51,27 @@ def columns_of(step: Any, names: Sequence[str], depth: int = 0) -> list[Column]:
     return columns_of(below, names, depth + 1) if any_instance(below) else [_NUMBER] * len(names)
 
 
+def own_function(one: Estimator) -> bool:
+    """Whether a step is a function of the user's, which may take columns of any types: numpy's functions take numbers."""
+    if one.name != "FunctionTransformer" or one.get("validate"):
+        return False
+    function = one.get("func")
+    if isinstance(function, Instance) and function.class_name == "functools.partial" and function.args:
+        function = function.args[0]
+    if isinstance(function, Instance) and "ufunc" in function.class_name:
+        return False
+    package = function.module.partition(".")[0] if isinstance(function, Global) else ""
+    return function is not None and package not in ("numpy", "scipy", "sklearn")
+
+
 def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column]:
     """The first step that reveals something, and after an imputer or a step that hands columns on the next one as well.
 
-    After a step of others' code only more of those tell something: they name the columns that they treat.
+    After a step of others' code only more of those tell something: they name the columns that they treat. What a step tells
+    behind a function of the user's is a guess.
     """
     found = [_UNREAD] * len(names) if any(any_instance(step) for _, step in steps(model)) else [Column()] * len(names)
-    foreign = changed = False
+    foreign = changed = filled = guess = False
     for _, step in steps(model):
         one = any_instance(step)
         if one is None or (one.package == "imblearn" and one.kind is None) or (foreign and one.kind is not None):
@@ -98,7 +80,11 @@ def _pipeline(model: Estimator, names: Sequence[str], depth: int) -> list[Column
         told = columns_of(step, names, depth + 1)
         if changed:  # it may have filled what was missing
             told = [replace(column, null=True, whole_as_text=False) for column in told]
+        told = [column.filled() for column in told] if filled else told
+        told = [column.guessed() for column in told] if guess else told
         changed = True
+        filled = filled or one.name in _IMPUTERS
+        guess = guess or own_function(one)
         found = [a.joined(b) for a, b in zip(found, told, strict=True)]
         if not foreign and one.name not in _IMPUTERS and one.name != "FunctionTransformer":
             break
@@ -122,7 +108,7 @@ def _column_transformer(model: Estimator, names: Sequence[str], depth: int) -> l
         places = _places(part[2], names)
         if number < len(given) and _selects_dates(given[number]):
             for place in places:
-                found[place] = found[place].joined(_DATE)
+                found[place] = found[place].joined(DATE)
             continue
         # What is handed on as it is reaches estimators of numbers, else it would have been encoded.
         through = part[1] == "passthrough"
@@ -179,26 +165,6 @@ def _place(value: Any, names: Sequence[str]) -> int | None:
     return names.index(value) if isinstance(value, str) and value in names else None
 
 
-def _encoder(model: Estimator, width: int) -> list[Column]:
-    columns = []
-    for known in sequence(model.get("categories_")) or []:
-        values = sequence(known)
-        kept = None if values is None else tuple(scalar(value) for value in values)
-        if isinstance(known, Array) and known.dtype.lstrip("<>|=")[:1] == "M":
-            columns.append(_DATE)
-            continue
-        columns.append(Column(dtype=data_type(known), categories=kept))
-    return (columns + [Column()] * width)[:width]
-
-
-def _imputer(model: Estimator, width: int) -> list[Column]:
-    statistics = model.get("statistics_")
-    if isinstance(statistics, Array) and statistics.dtype[-1:] != "O":
-        return [_NUMBER] * width
-    columns = [Column(dtype="BYTES") if isinstance(value, str) else Column() for value in sequence(statistics) or []]
-    return (columns + [Column()] * width)[:width]
-
-
 def _own_columns(model: Estimator, width: int) -> list[Column]:
     """The columns of a booster with its own categories, or of a model fitted by a formula."""
     if (like := liked(model)) is not None:
@@ -235,7 +201,8 @@ def _foreign(model: Estimator, names: Sequence[str]) -> list[Column]:
         known = dict.fromkeys(text, mapping)
     if model.package == "feature_engine" and model.name.startswith("Datetime"):
         dates = {name for name in sequence(model.get("variables_")) or [] if isinstance(name, str)}
-        return [_DATE if name in dates else Column() for name in names]
+        # It takes dates with and without a time zone, and texts; which they were, the file does not tell.
+        return [replace(DATE, guess=True) if name in dates else Column() for name in names]
     if "Median" in model.name or "Log" in model.name:
         numbers = {name for name in sequence(model.get("variables_", "variables")) or [] if isinstance(name, str)}
         return [_NUMBER if name in numbers else Column() for name in names]

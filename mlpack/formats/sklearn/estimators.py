@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +16,11 @@ from mlpack.readers.pickles.values import Array, Global, Instance
 from mlpack.readers.skops import VERSION
 
 _MOST_VALUES = 2_000_000  # what a walk looks at before it stops: a forest of thousands of trees has fewer
+_DATES = re.compile(r"([<>])M8\[(ns|us|ms|s|m|h|D)\]")
+_NANOSECONDS = {
+    "ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "D": 86400 * 10**9
+}  # fmt: skip
+_NAT = -(2**63)
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
@@ -155,6 +162,29 @@ def sequence(value: Any) -> list[Any] | None:
             if isinstance(data, Array | list):
                 return sequence(data)
     return None
+
+
+def dates(value: Any) -> list[str | None] | None:
+    """The ISO 8601 texts of an array of dates, as short as each allows; None for other values, and for years beyond 9999."""
+    unit = _DATES.fullmatch(value.dtype) if isinstance(value, Array) else None
+    numbers = replace(value, dtype=f"{unit[1]}i8").values() if unit else None
+    if unit is None or numbers is None:
+        return None
+    try:
+        return [None if number == _NAT else _date_text(number * _NANOSECONDS[unit[2]]) for number in numbers]
+    except OverflowError:
+        return None
+
+
+def _date_text(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 10**9)
+    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - numpy's dates have no zone
+    if rest:
+        digits = f"{rest:09}"
+        return f"{moment.isoformat()}.{digits[:3] if rest % 10**6 == 0 else digits[:6] if rest % 1000 == 0 else digits}"
+    if moment.second:
+        return moment.isoformat()
+    return f"{moment:%Y-%m-%d}" if (moment.hour, moment.minute) == (0, 0) else moment.isoformat(timespec="minutes")
 
 
 def shape(value: Any) -> tuple[int, ...]:

@@ -6,7 +6,16 @@ from typing import Any
 
 from mlpack.artifacts.model import Scalar
 from mlpack.formats.sklearn.boosters import boosted
-from mlpack.formats.sklearn.estimators import Estimator, any_instance, count_of, data_type, scalar, sequence, shape
+from mlpack.formats.sklearn.estimators import (
+    Estimator,
+    any_instance,
+    count_of,
+    data_type,
+    dates,
+    scalar,
+    sequence,
+    shape,
+)
 from mlpack.formats.sklearn.kinds import LABELS, PASSTHROUGH, TEXT, UNSUPPORTED
 from mlpack.formats.sklearn.likes import liked
 from mlpack.formats.sklearn.methods import before, core, inner, members, steps, task
@@ -150,7 +159,7 @@ def classes(model: Estimator) -> tuple[Scalar, ...] | None:
     labels = class_labels(model)
     if len(labels) != 1 or multilabel(model):
         return None
-    values = sequence(labels[0])
+    values = dates(labels[0]) or sequence(labels[0])
     return None if values is None else tuple(scalar(value) for value in values)
 
 

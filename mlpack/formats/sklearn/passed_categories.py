@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import UnknownCategories
 from mlpack.formats.sklearn.boosters import Boosted, boosted
-from mlpack.formats.sklearn.columns import Column
+from mlpack.formats.sklearn.encoders import Column
 from mlpack.formats.sklearn.estimators import Estimator, any_instance, scalar, sequence
 from mlpack.formats.sklearn.methods import inner, members, steps
 from mlpack.readers.boosters.lightgbm_categories import UNPLACED, UNPLACED_BY_ROWS

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from mlpack.artifacts.model import TensorSpec
+from mlpack.formats.sklearn.columns import own_function
 from mlpack.formats.sklearn.estimators import Estimator, type_of_scalars
 from mlpack.formats.sklearn.features import heads
 from mlpack.formats.sklearn.signatures import Inputs
-from mlpack.readers.dates import zone_of
+from mlpack.readers.dates import UNKNOWN_ZONE, zone_of
 
 
 def any_lists(model: Estimator, rows: Sequence[Any]) -> Inputs | None:
@@ -67,22 +68,65 @@ def _numbers(row: list[Any]) -> bool:
     return all(_numbers(one) if isinstance(one, list) else isinstance(one, int | float) for one in row)
 
 
-def settled_by_rows(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
-    """The inputs, with the assumed data types of columns replaced by those of the sample rows."""
+def with_rows(inputs: Inputs, model: Estimator, rows: Sequence[Any]) -> Inputs:
+    """The inputs with what sample rows tell of what the file does not record."""
+    if inputs.sample_helps:
+        return inputs_of_rows(rows) or inputs
+    if inputs.problem:
+        return inputs
+    found = any_lists(model, rows) or _settled(inputs, rows)
+    return _texts_for_a_function(model, inputs, rows) or found
+
+
+def _texts_for_a_function(model: Estimator, inputs: Inputs, rows: Sequence[Any]) -> Inputs | None:
+    """The columns of an array with texts in it that a function of the user's reads first; None for other models and rows."""
+    first = [Estimator(head) for head in heads(model)]
+    if inputs.layout != "matrix" or inputs.named or not any(map(own_function, first)):
+        return None
+    found = inputs_of_rows(rows)
+    if found is None or found.layout != "columns" or len(found.specs) != inputs.specs[0].shape[-1]:
+        return None
+    return replace(found, sampled_names=inputs.sampled_names)
+
+
+def _settled(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
+    """The inputs, with the assumed and guessed data types of columns replaced by those of the sample rows."""
     width = len(inputs.columns)
-    text = set()
-    dates = {}
+    types: dict[str, str] = {}
+    dates: dict[str, str] = {}
     for place, name in enumerate(inputs.columns):
+        if name not in inputs.assumed and name not in inputs.guessed:
+            continue
         values = [row.get(name) if isinstance(row, dict) else row[place] for row in rows if _fits(row, width)]
-        if name in inputs.assumed and any(isinstance(value, str) for value in values):
-            text.add(name)
+        if any(isinstance(value, str) for value in values):
+            types[name] = "BYTES"
             if (zone := zone_of(values)) is not None:
                 dates[name] = zone
-    return replace(
-        inputs,
-        specs=tuple(replace(spec, dtype="BYTES") if spec.name in text else spec for spec in inputs.specs),
-        assumed=tuple(name for name in inputs.assumed if name not in text),
-        dates={**inputs.dates, **dates},
+        elif any(value is not None for value in values):
+            types[name] = "FP64"
+    known = {
+        name for name, dtype in types.items() if dtype == "BYTES" and name not in dates
+    }  # categories may be of these
+    return _of_known_zones(
+        replace(
+            inputs,
+            specs=tuple(replace(spec, dtype=types.get(spec.name, spec.dtype)) for spec in inputs.specs),
+            categories={name: one for name, one in inputs.categories.items() if name not in types or name in known},
+            assumed=tuple(name for name in inputs.assumed if types.get(name) != "BYTES"),
+            dates={**{name: zone for name, zone in inputs.dates.items() if name not in types}, **dates},
+        )
+    )
+
+
+def _of_known_zones(inputs: Inputs) -> Inputs:
+    """The inputs; a problem, if a model were given times of day in a zone that nothing tells."""
+    unknown = next((name for name, zone in inputs.dates.items() if zone == UNKNOWN_ZONE), None)
+    if unknown is None:
+        return inputs
+    return Inputs(
+        problem=f"the times of column {unknown!r} in the sample have an offset from UTC, which does not tell their time zone",
+        advice="Give the sample as .parquet, which keeps the time zone. If the model was trained on times in UTC, write those "
+        "of the sample in UTC (`2024-01-31T12:00:00Z`).",
     )
 
 
@@ -93,7 +137,7 @@ def _fits(row: Any, width: int) -> bool:
 def _columns(columns: dict[str, list[Any]]) -> Inputs:
     specs = tuple(TensorSpec(name=name, dtype=_dtype(values), shape=(-1,)) for name, values in columns.items())
     dates = {name: zone for name, values in columns.items() if (zone := zone_of(values)) is not None}
-    return Inputs(layout="columns", specs=specs, columns=tuple(columns), dates=dates)
+    return _of_known_zones(Inputs(layout="columns", specs=specs, columns=tuple(columns), dates=dates))
 
 
 def _dtype(values: list[Any]) -> str:

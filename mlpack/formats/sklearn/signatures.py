@@ -8,10 +8,12 @@ from typing import Any
 
 from mlpack.artifacts.model import Layout, Scalar, Signature, TensorSpec, UnknownCategories
 from mlpack.formats.sklearn.boosters import boosted
-from mlpack.formats.sklearn.columns import Column, columns_of
-from mlpack.formats.sklearn.estimators import Estimator, estimator, sequence
+from mlpack.formats.sklearn.columns import columns_of, own_function
+from mlpack.formats.sklearn.encoders import Column, Missing
+from mlpack.formats.sklearn.estimators import Estimator, dates, estimator, sequence
 from mlpack.formats.sklearn.features import (
     answers_anything,
+    class_labels,
     class_type,
     classes,
     feature_count,
@@ -35,7 +37,8 @@ _MOST_LISTED = 200_000  # columns that are looked at one by one
 class Inputs:
     """A model's inputs. `problem` says why they are unknown, "" when they are known; `advice` is the remedy, if there is one.
 
-    `unused` columns are never read; `assumed` ones have no recorded data type and are treated as numbers.
+    `unused` columns are never read; `assumed` ones have no recorded data type and are treated as numbers; of `guessed` ones,
+    texts, a step tells that may not be the first to read them.
     """
 
     layout: Layout = "matrix"
@@ -44,6 +47,7 @@ class Inputs:
     categories: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
     dates: dict[str, str] = field(default_factory=dict)  # the time zone, "" for none, of each column of dates
     example: dict[str, Any] = field(default_factory=dict)  # a value that the model can take, by column
     objects: bool = False  # rows are flat JSON objects with any keys
@@ -55,6 +59,8 @@ class Inputs:
     coded: bool = False  # only boosters read them, which take the codes of their categories too
     unknown_categories: UnknownCategories = ""
     not_null: tuple[str, ...] = ()
+    missing: dict[str, Missing] = field(default_factory=dict)  # by column, what stood for a missing value in training
+    objects_in: tuple[str, ...] = ()  # columns of numbers, booleans or dates that were Python objects in training
     whole_as_text: tuple[str, ...] = ()
     trained: tuple[str, ...] = ()  # all columns of training, where some are unused
     sample_helps: bool = False  # sample rows would define the inputs
@@ -95,7 +101,8 @@ def inputs_of(model: Estimator, sampled: tuple[str, ...] = (), rows: Sequence[An
         return Inputs(problem="it reads text and something else at once, so no input can be declared")
     if core(model).name in LABELS:
         spec = TensorSpec(name="label", dtype=class_type(model), shape=(-1,))
-        return Inputs(layout="tensors", specs=(spec,))
+        days = any(dates(one) is not None for one in class_labels(model))
+        return Inputs(layout="tensors", specs=(spec,), dates={"label": ""} if days else {})
     if _hides_text(model):
         problem = "a custom function is before the text vectorizer, so its input is unknown"
         return Inputs(problem=problem, sample_helps=True)
@@ -137,19 +144,22 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...], r
         return Inputs(problem=passed.problem, advice=passed.advice, sample_helps=passed.by_sample)
     for place, column in passed.columns.items():
         columns[place] = replace(columns[place].joined(column), whole_as_text=column.whole_as_text)
-    categories = {name: column.categories for name, column in zip(labels, columns, strict=True) if column.categories}
+    told = dict(zip(labels, columns, strict=True))
+    if (odd := next((name for name, one in told.items() if one.problem and one.used), None)) is not None:
+        return Inputs(problem=f"column {odd!r} {told[odd].problem}")
     mixed = any(one.name == "ColumnTransformer" or one.kind is None or _by_formula(one) for one in first)
+    categories = {name: column.categories for name, column in told.items() if column.categories}
+    mixed = mixed or (bool(names) and any(map(own_function, first)))
     categorical, unknown = _categorical(first, labels, passed)
-    if not mixed and not categorical and all(column.dtype != "BYTES" for column in columns):
+    if not mixed and not categorical and all(column.dtype != "BYTES" and not column.objects for column in columns):
         spec = TensorSpec(name="input", dtype="FP64", shape=(-1, count))
         return Inputs(specs=(spec,), columns=known, categories=categories, sampled_names=by_sample)
     # Trained on a DataFrame, a ColumnTransformer looks columns up by name and, since 1.0, never looks up those that it drops.
     by_name = bool(names) and not any(before(one, (1, 0)) for one in first)
-    unused = {name for name, column in zip(labels, columns, strict=True) if not column.used and by_name}
-    told = dict(zip(labels, columns, strict=True))
+    unused = {name for name, column in told.items() if not column.used and by_name}
     specs = tuple(
         TensorSpec(name=name, dtype=column.dtype or "FP64", shape=(-1,))
-        for name, column in zip(labels, columns, strict=True)
+        for name, column in told.items()
         if name not in unused
     )
     return Inputs(
@@ -166,14 +176,22 @@ def _table(model: Estimator, first: list[Estimator], sampled: tuple[str, ...], r
         unknown_categories=unknown,
         not_null=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and not told[spec.name].null),
         whole_as_text=tuple(spec.name for spec in specs if spec.dtype == "BYTES" and told[spec.name].whole_as_text),
-        dates={name: "" for name, column in zip(labels, columns, strict=True) if column.date},
-        example={
-            name: column.example for name, column in zip(labels, columns, strict=True) if column.example is not None
-        },
-        assumed=tuple(
-            name for name, column in zip(labels, columns, strict=True) if column.used and column.dtype is None
+        missing={spec.name: mark for spec in specs if (mark := _mark(told[spec.name]))},
+        objects_in=tuple(
+            spec.name
+            for spec in specs
+            if told[spec.name].objects and (spec.dtype != "BYTES" or told[spec.name].date is not None)
         ),
+        dates={name: column.date for name, column in told.items() if column.date is not None},
+        example={name: column.example for name, column in told.items() if column.example is not None},
+        assumed=tuple(name for name, column in told.items() if column.used and column.dtype is None),
+        guessed=tuple(name for name, column in told.items() if column.used and column.dtype and column.guess),
     )
+
+
+def _mark(column: Column) -> Missing:
+    """What stood for a missing value, where that is not always NaN."""
+    return column.missing if column.date is None and (column.dtype == "BYTES" or column.objects) else ""
 
 
 def _wide(count: int, names: tuple[str, ...], first: list[Estimator]) -> Inputs:

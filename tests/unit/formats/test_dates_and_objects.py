@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
+from datetime import timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.formats.mlflow.signatures import overlaid, signature_of
 from mlpack.formats.sklearn import loader
+from mlpack.readers.dates import DateText
 from mlpack.readers.samples import read_sample
 from mlpack.runtime.card import Signature
 from mlpack.runtime.errors import BadInputError
@@ -42,6 +47,25 @@ def demand(table: Any = TABLE, columns: Any = ("when",)) -> Any:
     dates = ("calendar", FunctionTransformer(calendar), chosen)
     steps = ColumnTransformer([dates, ("n", "passthrough", ["people"])])
     return make_pipeline(steps, Ridge(1e-6)).fit(table, TARGET)
+
+
+def datetime_features(patched: pytest.MonkeyPatch) -> Any:
+    """A step that its pickle names as feature_engine's."""
+    made = type("DatetimeFeatures", (TransformerMixin, BaseEstimator), {"fit": _fit_dates, "transform": _date_parts})
+    made.__module__ = "feature_engine.datetime.datetime"
+    for name in ("feature_engine", "feature_engine.datetime", made.__module__):
+        patched.setitem(sys.modules, name, ModuleType(name))
+    patched.setattr(sys.modules[made.__module__], "DatetimeFeatures", made, raising=False)
+    return made()
+
+
+def _fit_dates(step: Any, table: Any, _target: Any = None) -> Any:
+    step.variables_, step.feature_names_in_, step.n_features_in_ = ["when"], list(table.columns), table.shape[1]
+    return step
+
+
+def _date_parts(_step: Any, table: Any) -> Any:
+    return table.assign(when=table["when"].dt.hour)
 
 
 def signature_in(info: ModelInfo) -> Signature:
@@ -93,6 +117,40 @@ def test_a_column_of_dates_with_a_time_zone(tmp_path: Path) -> None:
     np.testing.assert_allclose(answers(info, model, rows), model.predict(table))
 
 
+def test_a_fixed_offset_of_parquet_is_kept(tmp_path: Path) -> None:
+    """The hours are those of the training data where a zone is nothing but an offset."""
+    pytest.importorskip("pyarrow")
+    table = TABLE.assign(when=TIMES.tz_localize(timezone(timedelta(hours=5, minutes=30))))
+    model = demand(table)
+    info = inspected(model, tmp_path, sample=tuple(sample(tmp_path, table, "rows.parquet")))
+    assert info.signatures[0].dates == {"when": "+05:30"}
+    rows = [[when.isoformat(), people] for when, people in zip(table["when"], TABLE["people"], strict=True)]
+    np.testing.assert_allclose(answers(info, model, rows), model.predict(table))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "+05:30"])
+def test_offsets_in_texts_tell_no_time_zone(tmp_path: Path, zone: str) -> None:
+    """In UTC the model would be given other hours; the remedy is a sample that keeps the zone."""
+    table = TABLE.assign(when=TIMES.tz_localize(zone))
+    info = inspected(demand(table), tmp_path, sample=tuple(sample(tmp_path, table, "rows.csv")))
+    assert info.signatures == ()
+    assert "does not tell their time zone" in " ".join(info.warnings)
+    assert ".parquet" in info.advice
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json"])
+def test_texts_in_utc_are_times_in_utc(tmp_path: Path, name: str) -> None:
+    """`Z` and `+00:00` are a zone."""
+    table = TABLE.assign(when=TIMES.tz_localize("UTC"))
+    if name.endswith(".json"):
+        rows = [{"when": when.strftime("%Y-%m-%dT%H:%M:%SZ"), "people": 1} for when in TIMES]
+        (tmp_path / name).write_text(json.dumps(rows))
+        found = read_sample(tmp_path / name)
+    else:
+        found = sample(tmp_path, table, name)
+    assert inspected(demand(table), tmp_path, sample=tuple(found)).signatures[0].dates == {"when": "UTC"}
+
+
 @pytest.mark.parametrize("value", ["yesterday", "2024-02-30", "2024-03-01T02:00:00Z", 5, "0001-01-01"])
 def test_a_text_that_is_no_date_is_refused(tmp_path: Path, value: Any) -> None:
     """Over JSON and over Open Inference: a time with an offset is none of a column without a time zone."""
@@ -125,6 +183,27 @@ def test_the_file_tells_dates(tmp_path: Path) -> None:
     assert info.signatures[0].dates == {"when": ""}
     rows = [[when.isoformat(), people] for when, people in zip(TIMES, TABLE["people"], strict=True)]
     np.testing.assert_allclose(answers(info, model, rows), model.predict(TABLE))
+
+
+def test_labels_that_are_dates_are_encoded(tmp_path: Path) -> None:
+    """A LabelEncoder of dates compares the request's dates with those of training."""
+    model = LabelEncoder().fit(TIMES.to_numpy())
+    info = inspected(model, tmp_path)
+    rows = [when.isoformat() for when in TIMES]
+    assert answers(info, model, rows) == model.transform(TIMES.to_numpy()).tolist()
+
+
+def test_a_step_that_reads_the_parts_of_dates_leaves_their_zone_to_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """feature_engine's step takes dates with a zone, without one, and texts: the rows tell which they were."""
+    model = make_pipeline(datetime_features(monkeypatch), Ridge()).fit(TABLE, TARGET)
+    assert inspected(model, tmp_path).signatures[0].dates == {"when": ""}
+    zoned = [DateText.of("2024-01-01T02:00:00+01:00", "Europe/Berlin"), DateText.of("2024-07-01T02:00:00+02:00", "")]
+    for text, dates in ((zoned[0], {"when": "Europe/Berlin"}), (zoned[1], {"when": ""}), ("1 May 2024", {})):
+        info = inspected(model, tmp_path, sample=({"when": text, "people": 1},))
+        assert info.signatures[0].dates == dates
+        assert [spec.dtype for spec in info.signatures[0].inputs] == ["BYTES", "FP64"]
 
 
 def test_an_mlflow_signature_tells_dates(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
@@ -70,6 +71,77 @@ def test_text_in_a_row_settles_a_column_that_was_taken_for_numbers(tmp_path: Pat
         {"age": "FP64", "plan": "BYTES"},
         ("age",),
     )
+
+
+def lengths_of(table: Any) -> Any:
+    """A function of the user's that takes a table with a column of texts, and gives numbers."""
+    return pd.DataFrame({"length": table["plan"].str.len(), "age": table["age"]})
+
+
+def as_texts(table: Any) -> Any:
+    return table.astype(str)
+
+
+def decades(table: Any) -> Any:
+    return (table // 10 * 10).astype(int)
+
+
+def test_numbers_behind_a_function_of_the_users_are_no_numbers_before_it(tmp_path: Path) -> None:
+    """What a last estimator takes tells nothing of the columns that the function reads: the rows do."""
+    made = Pipeline([("own", FunctionTransformer(lengths_of)), ("model", LogisticRegression())]).fit(
+        TABLE, [0, 1, 0, 1]
+    )
+    bare = inspected(made, tmp_path).signatures[0]
+    assert (bare.layout, bare.assumed) == ("columns", ("age", "plan"))
+    signature = inspected(made, tmp_path, sample=ROWS).signatures[0]
+    assert {spec.name: spec.dtype for spec in signature.inputs} == {"age": "FP64", "plan": "BYTES"}
+    arrays, _ = Rows(Signature.from_json(json.loads(json.dumps(signature.to_json()))), 10).decode(ROWS)
+    found = loader.predict(loader.wrap(made), signature, arrays)["predict"]
+    assert found.tolist() == made.predict(pd.DataFrame(ROWS)).tolist()
+
+
+def lengths_in(array: Any) -> Any:
+    """A function of the user's that takes an array with a column of texts."""
+    return np.array([[len(text), number] for text, number in array[:, :2]], dtype=float)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_function_that_takes_an_array_of_texts_and_numbers(tmp_path: Path, named: bool) -> None:
+    """Rows with a text make columns, which the function is given as the array that it was trained on."""
+    table = np.array([["a", 1.0], ["bbb", 2.0], ["cc", 3.0], ["dddd", 1.0]], dtype=object)
+    made = Pipeline([("own", FunctionTransformer(lengths_in)), ("model", LinearRegression())]).fit(table, [1, 2, 3, 5])
+    rows: list[Any] = [{"text": text, "number": number} for text, number in table] if named else table.tolist()
+    info = inspected(made, tmp_path, sample=rows)
+    signature = Signature.from_json(json.loads(json.dumps(info.signatures[0].to_json())))
+    arrays, _ = Rows(signature, 10).decode(rows)
+    model = loader.Model(made, info.options)
+    np.testing.assert_allclose(loader.predict(model, signature, arrays)["predict"], made.predict(table))
+
+
+@pytest.mark.parametrize("function", [np.log1p, functools.partial(np.clip, a_min=0, a_max=9)])
+def test_functions_of_numpy_take_numbers(tmp_path: Path, function: Any) -> None:
+    """They hand on as many columns of numbers as they got, so the next step still tells what they are."""
+    made = Pipeline([("log", FunctionTransformer(function)), ("model", LogisticRegression())])
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [3.0, 1.0, 2.0]})
+    signature = inspected(made.fit(table, [0, 1, 0]), tmp_path).signatures[0]
+    assert (signature.layout, signature.assumed) == ("matrix", ())
+
+
+def test_categories_behind_a_function_of_the_users_are_a_guess(tmp_path: Path) -> None:
+    """Texts behind it are likely texts before it, numbers tell nothing; the rows decide."""
+    steps = [
+        ("plan", Pipeline([("own", FunctionTransformer(as_texts)), ("hot", OneHotEncoder())]), ["plan"]),
+        ("code", Pipeline([("own", FunctionTransformer(as_texts)), ("hot", OneHotEncoder())]), ["code"]),
+        ("age", Pipeline([("own", FunctionTransformer(decades)), ("hot", OneHotEncoder())]), ["age"]),
+    ]
+    table = TABLE.assign(code=[7, 8, 7, 8])
+    made = Pipeline([("c", ColumnTransformer(steps)), ("m", LogisticRegression())]).fit(table, [0, 1, 0, 1])
+    bare = inspected(made, tmp_path).signatures[0]
+    assert {spec.name: spec.dtype for spec in bare.inputs} == {"age": "FP64", "plan": "BYTES", "code": "BYTES"}
+    assert bare.assumed == ("age",)
+    signature = inspected(made, tmp_path, sample=[{**row, "code": 7} for row in ROWS]).signatures[0]
+    assert {spec.name: spec.dtype for spec in signature.inputs} == {"age": "FP64", "plan": "BYTES", "code": "FP64"}
+    assert dict(signature.categories) == {"plan": ("basic", "pro")}
 
 
 def test_without_rows_the_reader_is_told(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, StandardScaler
 
@@ -24,6 +25,7 @@ from mlpack.runtime.card import Signature, TensorSpec
 from mlpack.runtime.models.guard import Guard
 from tests.contract.served import SKLEARN_LOADER
 from tests.loading import module_at
+from tests.unit.formats.fitted import inspected
 
 
 @pytest.fixture
@@ -68,10 +70,10 @@ def test_names_of_the_sample_do_not_make_tables(loader: ModuleType) -> None:
     estimator = Told().fit(X, X[:, 0])
     asked = signature("predict", "matrix", {"input": ("FP64", 3)}, columns=("a", "b", "c"))
     for nameless in (True, False):
-        model = loader.Model(estimator, nameless=nameless)
+        model = loader.Model(estimator, {"nameless": nameless})
         assert loader.predict(model, asked, {"input": X[:2]})["predict"].tolist() == [float(nameless)] * 2
     asked = signature("predict", "columns", dict.fromkeys("abc", ("FP64", 0)))
-    model = loader.Model(FunctionTransformer().fit(X), nameless=True)
+    model = loader.Model(FunctionTransformer().fit(X), {"nameless": True})
     model.steps, model.estimator = [estimator], estimator
     assert loader.predict(model, asked, dict(zip("abc", X.T, strict=True)))["predict"].tolist() == [1.0] * 40
 
@@ -218,6 +220,19 @@ def test_labels(loader: ModuleType, tmp_path: Path) -> None:
     assert got.tolist() == [1, 0]
     with pytest.raises(loader.InputError, match="unseen"):
         answer(loader, tmp_path, encoder, asked, {"label": np.array(["z"], dtype=object)})
+
+
+def test_labels_that_are_dates(loader: ModuleType, tmp_path: Path) -> None:
+    """They are answered as ISO 8601 texts, and not as numbers of nanoseconds; the card lists the same texts."""
+    days = np.array(["2024-01-31", "2024-02-01T12:00", "1969-12-31T23:59:59.5", "2024-02-01T12:00:01"], dtype="M8[ns]")
+    texts = ["2024-01-31", "2024-02-01T12:00", "1969-12-31T23:59:59.500", "2024-02-01T12:00:01"]
+    model = KNeighborsClassifier(1).fit(X[:4], days)
+    asked = signature("predict", "matrix", {"input": ("FP64", 3)})
+    (got,) = answer(loader, tmp_path, model, asked, {"input": X[:4]}).values()
+    assert got.tolist() == texts
+    told = inspected(model, tmp_path).signatures[0]
+    assert [spec.dtype for spec in told.outputs] == ["BYTES"]
+    assert told.classes == tuple(sorted(texts))
 
 
 def test_a_models_own_fault_is_not_the_clients(loader: ModuleType, tmp_path: Path) -> None:

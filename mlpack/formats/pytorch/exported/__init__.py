@@ -204,9 +204,10 @@ def _leaves(tree: dict[str, Any], key: str) -> Iterator[str]:
         return
     keys = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
     keyed = tree["type"] == "builtins.dict" and isinstance(keys, list) and len(keys) == len(below)
+    names = [str(one) for one in keys or ()] if keyed else None
     for place, one in enumerate(below):
-        if keyed:
-            yield from _leaves(one, f"{key}.{keys[place]}" if key else str(keys[place]))
+        if names is not None:
+            yield from _leaves(one, f"{key}.{names[place]}" if key else names[place])
         else:
             yield from _leaves(one, f"{key or 'output'}_{place}")
 

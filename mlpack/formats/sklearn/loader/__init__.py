@@ -7,12 +7,14 @@ import re
 import sys
 import threading
 import warnings
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from datetime import timedelta, timezone
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from .answers import AnswerError as AnswerError
-from .answers import own_answer
+from .answers import array_of, listed, rows_of
+from .own_answers import AnswerError as AnswerError
+from .own_answers import own_answer
 from .reading import read
 
 SHARED_BY_FORKS = True  # a loaded model has no threads: workers can be forked after it is loaded
@@ -34,20 +36,24 @@ class InputError(ValueError):
 class Model:
     """A fitted estimator, and how it wants its input: `names` were seen in training, `frames` are needed between its steps.
 
-    `missing` stands for a missing text: NaN, or None where the fitted encoders know that. Asking the `steps` is quicker.
+    `marks` tells by column what stood for a missing value in training, NaN or None; for the others `missing` does: None where
+    any fitted encoder knows that. Asking the `steps` is quicker.
     """
 
-    def __init__(
-        self, estimator: Any, categorical: Sequence[str] = (), coded: Any = False, *, nameless: bool = False
-    ) -> None:
+    def __init__(self, estimator: Any, options: Optional[Mapping[str, Any]] = None) -> None:
+        told = options or {}
         self.estimator = estimator
-        self.nameless = nameless  # trained without names: those of the signature come from the user's sample
-        self.categorical = frozenset(categorical)  # columns of pandas' categories; with `coded` it takes their codes
+        self.nameless = bool(told.get("nameless"))  # trained without names: those of the signature are the sample's
+        self.categorical = frozenset(told.get("categorical") or ())  # columns of pandas' categories
+        self.objects = frozenset(told.get("objects") or ())  # columns of Python objects: numbers, booleans, dates
+        marks = told.get("missing") or {}
+        self.marks = {name: None if mark == "none" else float("nan") for name, mark in marks.items()}
         parts = list(_parts(estimator))
         self.names = any(_saw_names(part) for part in parts)
         self.frames = any(_wants_frames(part) for part in parts)
-        self.coded = bool(coded) and not self.frames
-        self.widths: Mapping[str, str] = {}  # numpy's types of whole-number categories, if not int64
+        self.coded = bool(told.get("coded")) and not self.frames  # it takes the codes of the categories
+        # numpy's types of whole-number categories, if not int64
+        self.widths: Mapping[str, str] = told.get("widths") or {}
         self.missing = None if any(_knows_none(part) for part in parts) else float("nan")
         self.columns: Dict[int, Any] = {}  # a pandas Index for each signature
         self.steps = [estimator]
@@ -55,6 +61,8 @@ class Model:
         if str(type(estimator)) == "<class 'sklearn.pipeline.Pipeline'>" and not own:
             steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
             self.steps = steps if steps[-1:] == [estimator.steps[-1][1]] else [estimator]
+        # Without names it was trained on an array: since scikit-learn 1.1 this step keeps the names of a table.
+        self.function_first = type(self.steps[0]).__name__ == "FunctionTransformer"
         for part in parts:
             _work_alone(part)
 
@@ -64,10 +72,7 @@ def load(path: str, options: Mapping[str, Any], guard: Any) -> Model:
     # A named matrix comes as an array: the same values, without building a DataFrame for each request.
     warnings.filterwarnings("ignore", message="X does not have valid feature names", category=UserWarning)
     found = read(path, options.get("trusted"), options.get("entry"), guard)
-    nameless = bool(options.get("nameless"))
-    model = Model(found, options.get("categorical") or (), options.get("coded"), nameless=nameless)
-    model.widths = options.get("widths") or {}
-    return model
+    return Model(found, options)
 
 
 def wrap(estimator: Any) -> Model:
@@ -100,12 +105,12 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
     if signature.method == "kneighbors":
         answer = dict(zip(("distances", "indices"), answer)).get(names[0], answer)
     if isinstance(answer, (list, tuple)) and len(answer) == len(names) and len(names) > 1:
-        return {name: _array(one) for name, one in zip(names, answer)}
+        return {name: array_of(one) for name, one in zip(names, answer)}
     if names[0] in signature.raw:
         answer = own_answer(answer, signature.method)
     if isinstance(answer, Mapping):
-        return {str(name): _rows_of(list(answer[name])) for name in answer}
-    found = _listed(answer, signature.method) if isinstance(answer, (list, tuple)) else _array(answer)
+        return {str(name): rows_of(list(answer[name])) for name in answer}
+    found = listed(answer, signature.method) if isinstance(answer, (list, tuple)) else array_of(answer)
     flat = signature.classes is not None and len(signature.outputs[0].shape) == 1
     if flat and found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]  # CatBoost's labels of several classes
@@ -141,9 +146,9 @@ def _rows(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Any:
         coded = {name: _codes(signature, name, inputs[name]) for name in model.categorical}
         return _stack([coded.get(name, array) for name, array in inputs.items()])
     if signature.layout == "columns":
-        arrays = [_texts(array, model.missing) for array in inputs.values()]
+        arrays = [_column(model, signature, name, array) for name, array in inputs.items()]
         synthetic = [f"x{place}" for place in range(len(arrays))]
-        named = model.names or model.frames or signature.dates
+        named = model.names or (model.frames and not model.function_first) or signature.dates
         if named or not (model.nameless or list(inputs) == synthetic):
             return _frame(model, signature, dict(zip(inputs, arrays)))
         return _stack(arrays)
@@ -165,6 +170,21 @@ def _texts(array: Any, missing: Any) -> Any:
         array = array.copy()
         array[gaps] = missing
     return array
+
+
+def _column(model: Model, signature: Any, name: str, array: Any) -> Any:
+    """The column as it was in training: with its own mark for what is missing, and of Python objects where it held those."""
+    mark = model.marks.get(name, model.missing)
+    if name not in model.objects or array.dtype.kind in "OM":
+        return _texts(array, mark)
+    flags = {type(value) for value in signature.categories.get(name, ())} - {type(None)} == {bool}
+    objects = array.astype(object)
+    for place, value in enumerate(array.tolist()):
+        if value != value:  # noqa: PLR0124 - NaN
+            objects[place] = mark
+        elif flags and value in (0, 1):
+            objects[place] = bool(value)
+    return objects
 
 
 def _any_of(kind: type, array: Any) -> bool:
@@ -190,8 +210,23 @@ def _frame(model: Model, signature: Any, columns: Dict[str, Any]) -> Any:
         columns[name] = pd.Categorical.from_codes(codes, known)
     for name, zone in signature.dates.items():
         if zone:  # the values are in UTC
-            columns[name] = pd.Series(columns[name]).dt.tz_localize("UTC").dt.tz_convert(zone)
+            columns[name] = pd.Series(columns[name]).dt.tz_localize("UTC").dt.tz_convert(_zone(zone))
+        if name in model.objects:
+            columns[name] = pd.Series(columns[name]).astype(object)
+    for name, values in columns.items():
+        # pandas 3 would take texts beside None for its own type of texts, and make NaN of None
+        texts = isinstance(values, np.ndarray) and values.dtype.kind == "O"
+        if texts and model.marks.get(name, model.missing) is None:
+            columns[name] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns)
+
+
+def _zone(zone: str) -> Any:
+    """A time zone by its name, or by its offset such as `+05:30`, which pandas knows only since 1.3."""
+    if zone[0] not in "+-":
+        return zone
+    size = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+    return timezone(-size if zone[0] == "-" else size)
 
 
 def _codes(signature: Any, name: str, values: Any) -> Any:
@@ -214,42 +249,6 @@ def _named(model: Model, signature: Any, values: Any) -> Any:
     if id(signature) not in model.columns:
         model.columns[id(signature)] = pd.Index(signature.columns)
     return pd.DataFrame(values, columns=model.columns[id(signature)])
-
-
-def _array(answer: Any) -> Any:
-    dense = answer.toarray() if hasattr(answer, "toarray") else answer  # scipy's sparse ones
-    return np.asarray(dense.to_numpy() if hasattr(dense, "to_numpy") else dense)  # a DataFrame or a Series
-
-
-def _listed(answer: Sequence[Any], method: str) -> Any:
-    """A list has one entry a row; arrays of several outputs (a tuple, or a list of tables of probabilities) are joined."""
-    least = 1 if isinstance(answer, tuple) else 2 if method == "predict_proba" else 99
-    several = len(answer) > 0 and all(getattr(one, "ndim", 0) >= least for one in answer)
-    return _joined(answer) if several else _rows_of(answer)
-
-
-def _rows_of(values: Sequence[Any]) -> Any:
-    """The entries as an array where all of them are numbers, or lists of as many numbers; else each as it is."""
-    with contextlib.suppress(ValueError):  # lists of different lengths
-        kinds = {type(value) for value in np.asarray(values, dtype=object).ravel()}
-        if all(issubclass(one, (int, float, np.number)) for one in kinds - {bool}) and not {bool} < kinds:
-            return np.asarray(values)
-    rows = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        rows[place] = value.tolist() if hasattr(value, "tolist") else value
-    return rows
-
-
-def _joined(answers: Sequence[Any]) -> Any:
-    """One array of several outputs: (rows, outputs, ...), or lists in an object array when their widths differ."""
-    arrays: List[Any] = [_array(one) for one in answers]
-    if len({array.shape for array in arrays}) == 1:
-        return np.stack(arrays, axis=1)
-    table = np.empty((len(arrays[0]), len(arrays)), dtype=object)
-    for place, array in enumerate(arrays):
-        for row, value in enumerate(array.tolist()):
-            table[row, place] = value
-    return table
 
 
 def _parts(estimator: Any) -> Iterator[Any]:

@@ -1,57 +1,54 @@
-"""Answers of the user's own classes: columns by name, or one entry a row; other forms are refused, never guessed."""
+"""A model's answers as arrays: sparse matrices, tables, lists, dates, several outputs."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any, Dict, Optional
+import contextlib
+from typing import Any, List, Sequence
+
+import numpy as np
 
 
-class AnswerError(TypeError):
-    """An answer of the user's own class that does not say which of its values belong to which row."""
+def array_of(answer: Any) -> Any:
+    """The answer as an array; dates as their ISO 8601 texts."""
+    dense = answer.toarray() if hasattr(answer, "toarray") else answer  # scipy's sparse ones
+    array = np.asarray(dense.to_numpy() if hasattr(dense, "to_numpy") else dense)  # a DataFrame or a Series
+    return _date_texts(array) if array.dtype.kind == "M" else array
 
 
-def own_answer(answer: Any, method: str) -> Any:
-    """Columns by name (a dictionary with at least two), or entries, one a row. Raises AnswerError for any other form.
-
-    Of one column each entry is an object with its name, as of several. The number of rows is never used to tell forms apart:
-    it would decide otherwise for another request.
-    """
-    columns = _columns(answer, method)
-    if columns is not None:
-        name, *others = columns
-        return columns if others else [{name: value} for value in columns[name]]
-    if isinstance(answer, Iterator):
-        answer = list(answer)
-    if isinstance(answer, tuple) and not all(getattr(one, "ndim", 0) >= 1 for one in answer):
-        raise AnswerError(f"{method} returned a tuple, whose entries may be rows or outputs: return a list for rows")
-    if isinstance(answer, list):
-        return [dataclasses.asdict(one) if _is_record(one) else one for one in answer]
-    if isinstance(answer, (str, bytes, set, frozenset)) or not hasattr(answer, "__len__"):
-        raise AnswerError(f"{method} returned one {type(answer).__name__}, and no entry for each row")
-    return answer
+def _date_texts(dates: Any) -> Any:
+    """As short as each date allows (`2024-01-31`, `2024-01-31T12:00`), None for a missing one."""
+    texts = np.empty(dates.shape, dtype=object)
+    for place, one in enumerate(dates.ravel()):
+        texts.flat[place] = None if np.isnat(one) else str(np.datetime_as_string(one, unit="auto"))
+    return texts
 
 
-def _columns(answer: Any, method: str) -> Optional[Dict[str, Any]]:
-    """The columns of a dictionary, DataFrame, named tuple or dataclass; None for other forms."""
-    if hasattr(answer, "columns") and hasattr(answer, "to_numpy"):
-        return {str(name): list(answer[name]) for name in answer.columns}
-    if isinstance(answer, Mapping):
-        if list(answer) == list(range(len(answer))):  # by row, or columns 0, 1, ...
-            raise AnswerError(f"{method} returned a dictionary without names: return a list for rows")
-        found = dict(answer)
-    elif isinstance(answer, tuple) and hasattr(answer, "_fields"):
-        found = dict(zip(answer._fields, answer))
-    elif _is_record(answer):
-        found = {one.name: getattr(answer, one.name) for one in dataclasses.fields(answer)}
-    else:
-        return None
-    columns = {str(name): list(values) if isinstance(values, Iterator) else values for name, values in found.items()}
-    for name, values in columns.items():
-        if isinstance(values, (str, bytes, set, frozenset, Mapping)) or not hasattr(values, "__len__"):
-            raise AnswerError(f"{method} returned one {type(values).__name__} for {name}, and no entry for each row")
-    return columns
+def listed(answer: Sequence[Any], method: str) -> Any:
+    """A list has one entry a row; arrays of several outputs (a tuple, or a list of tables of probabilities) are joined."""
+    least = 1 if isinstance(answer, tuple) else 2 if method == "predict_proba" else 99
+    several = len(answer) > 0 and all(getattr(one, "ndim", 0) >= least for one in answer)
+    return _joined(answer) if several else rows_of(answer)
 
 
-def _is_record(value: Any) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+def rows_of(values: Sequence[Any]) -> Any:
+    """The entries as an array where all of them are numbers, or lists of as many numbers; else each as it is."""
+    with contextlib.suppress(ValueError):  # lists of different lengths
+        kinds = {type(value) for value in np.asarray(values, dtype=object).ravel()}
+        if all(issubclass(one, (int, float, np.number)) for one in kinds - {bool}) and not {bool} < kinds:
+            return np.asarray(values)
+    rows = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        rows[place] = value.tolist() if hasattr(value, "tolist") else value
+    return rows
+
+
+def _joined(answers: Sequence[Any]) -> Any:
+    """One array of several outputs: (rows, outputs, ...), or lists in an object array when their widths differ."""
+    arrays: List[Any] = [array_of(one) for one in answers]
+    if len({array.shape for array in arrays}) == 1:
+        return np.stack(arrays, axis=1)
+    table = np.empty((len(arrays[0]), len(arrays)), dtype=object)
+    for place, array in enumerate(arrays):
+        for row, value in enumerate(array.tolist()):
+            table[row, place] = value
+    return table

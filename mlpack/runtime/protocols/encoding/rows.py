@@ -194,7 +194,7 @@ def rules_of(signature: Signature, spec: TensorSpec, *, infinite: bool = False) 
     """What a tensor of the signature takes beside the values of its dtype."""
     known = signature.categories.get(spec.name, ())
     return Rules(
-        flags=bool(known) and set(map(type, known)) == {bool},
+        flags=set(map(type, known)) - {type(None)} == {bool},
         booleans=signature.layout in ("matrix", "columns"),
         null=spec.name not in signature.not_null,
         whole_as_text=spec.name in signature.whole_as_text,
