@@ -32,6 +32,7 @@ from mlpack.packages.variants.companions import with_fitting_builds
 from mlpack.packages.variants.cuda import refuse_cuda
 from mlpack.packages.wanted import Wanted, wanted
 from mlpack.packages.wheels import PLATFORMS
+from mlpack.pipeline.image_contents import debian_packages, gpu_code, unused_files
 from mlpack.pipeline.tools import Options
 
 _MOST_ROUNDS = 4  # a package that another one asks for, then its companions
@@ -195,15 +196,15 @@ def _resolve(
         reasons=tuple(filter(None, (why, *variant.reasons, *solution.reasons, unpinned))),
         cutoff=solution.cutoff,
         local_wheels=local_wheels((*solution.packages, *solution.installer), settings, cache_dir),
-        apt=_apt(prepared.info, options, solution),
+        apt=debian_packages(prepared.info, options.apt, options.distributions, solution),
         pages=tuple(place for place in settings.find_links if place in _pages(options)),
         gpu=options.gpu,
         sdists=source_builds(
             solution.packages, target=solution.target, settings=settings, cutoff=solution.cutoff, cache_dir=cache_dir
         ),
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
-        unused_files=_unused_files(options.distributions, solution),
-        gpu_code=() if options.gpu else _gpu_code(options.distributions, solution),
+        unused_files=unused_files(options.distributions, solution),
+        gpu_code=() if options.gpu else gpu_code(options.distributions, solution),
     )
 
 
@@ -302,25 +303,6 @@ def _key(
             "folders": folders,
         }
     )
-
-
-def _apt(info: ModelInfo, options: ResolveOptions, solution: Solution) -> tuple[str, ...]:
-    """The Debian packages that the user, the model's format and the locked packages need."""
-    installed = {package.name for package in solution.packages}
-    needed = (library for one in options.distributions if one.name in installed for library in one.system_libraries)
-    return tuple(sorted({*info.apt, *options.apt, *needed}))
-
-
-def _unused_files(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
-    """The files that serving never loads, of the packages that are installed."""
-    installed = {package.name for package in solution.packages}
-    return tuple(sorted({file for one in known if installed & {one.name, one.cpu} for file in one.unused_files}))
-
-
-def _gpu_code(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
-    """The shared objects with code for GPUs, of the packages that are installed."""
-    installed = {package.name for package in solution.packages}
-    return tuple(sorted({file for one in known if one.name in installed for file in one.gpu_code}))
 
 
 def _lines(requirements: str) -> list[str]:

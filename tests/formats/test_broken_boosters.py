@@ -107,11 +107,11 @@ def test_counts_that_nothing_backs(files: dict[str, Path], kind: str, change: An
     """A count or a line out of all proportion is a clear error, and costs neither time nor memory."""
     path = tmp_path / files[kind].name
     path.write_bytes(change(files[kind].read_bytes()))
-    start = time.monotonic()
+    start = time.process_time()
     tracemalloc.start()
     with pytest.raises(UnreadableModelError):
         inspected(path)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 100 << 20
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10

@@ -106,14 +106,14 @@ def test_attributes_that_are_anything_else(tmp_path: Path) -> None:
                     continue
                 part.__dict__[name] = chance.choice(_ODD)
                 changed.append((type(part).__name__, name, part.__dict__[name]))
-            start = time.monotonic()
+            start = time.process_time()
             try:
                 _inspected(model, tmp_path / "model.pkl").to_json()
             except MlpackError:
                 pass
             except Exception as error:  # noqa: BLE001 - whatever it is, what was changed is told
                 pytest.fail(f"{changed}: {error!r}")
-            assert time.monotonic() - start < _SLOWEST, changed
+            assert time.process_time() - start < _SLOWEST, changed
 
 
 @pytest.mark.parametrize("count", [3 * 10**8, 10**9, 2**70])
@@ -130,9 +130,9 @@ def test_a_count_that_nothing_backs(kind: str, count: int, tmp_path: Path) -> No
         model = RandomForestClassifier(1).fit(_X, _Y)
     name = {"classes": "n_classes_", "outputs": "n_outputs_"}.get(kind, "n_features_in_")
     model.__dict__[name] = count
-    start = time.monotonic()
+    start = time.process_time()
     info = _inspected(model, tmp_path / "model.pkl")
-    assert time.monotonic() - start < _SLOWEST
+    assert time.process_time() - start < _SLOWEST
     assert len(info.classes or ()) <= 2
     if name == "n_features_in_":
         assert not info.signatures

@@ -78,9 +78,9 @@ def test_code_is_read_to_its_end(tmp_path: Path) -> None:
     far["a/code/__torch__.py"] += (
         b"  # nothing\n" * (6 << 20 >> 3) + b"  def f(self, x: Tensor):\n    torch.save(x, 'f')\n"
     )
-    began = time.monotonic()
+    began = time.process_time()
     assert [one.callable for one in judged(tmp_path / "far.pt", far).findings] == ["aten::save"]
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     more = script("x")
     more["a/code/__torch__.py"] += b"  # nothing\n" * (17 << 20 >> 3)
     safety = judged(tmp_path / "more.pt", more)
@@ -108,9 +108,9 @@ def test_archives_that_torch_may_read_otherwise(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["a" + " " * 2_000_000, "# #" * 300_000, "1." * 200_000, "." * 400_000, '"' * 999_999])
 def test_odd_text_takes_no_time(text: str) -> None:
     """No text makes its reader go over it again and again."""
-    began = time.monotonic()
+    began = time.process_time()
     Named().read(text)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
