@@ -202,13 +202,27 @@ def test_categories_that_steps_hand_on(tmp_path: Path, kind: str, booster: str) 
     assert_right(saved(tmp_path, model, sample=rows_of(frame.head(5))), model, frame)
 
 
+def test_categories_that_steps_hand_on_in_a_skops_file(tmp_path: Path) -> None:
+    """The columns behind a step are read from skops as from a pickle."""
+    import skops.io
+
+    frame = table(c={"a", "b", "e"}, k={3, 7, 11})
+    model = composed("remainder", regressor("lightgbm"), frame)
+    skops.io.dump(model, tmp_path / "model.skops")
+    assert_right(inspected(tmp_path / "model.skops"), model, frame)
+
+
 @pytest.mark.parametrize("width", ["int8", "uint8", "int16", "int32"])
 def test_xgboost_gets_categories_of_the_width_of_training(tmp_path: Path, width: str) -> None:
     """XGBoost compares the type of a DataFrame's categories with that of training."""
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.pipeline import make_pipeline
+
     frame = table(c={"a", "b"}, k=(3, 7, 11))
     frame["k"] = frame["k"].astype(width).astype("category")
-    model = composed("remainder", regressor("xgboost"), frame)
-    assert_right(saved(tmp_path, model), model, frame)
+    sampler = make_pipeline(RandomOverSampler(random_state=0), regressor("xgboost")).fit(frame, frame["c"] == "a")
+    for model in (composed("remainder", regressor("xgboost"), frame), sampler):
+        assert_right(saved(tmp_path, model), model, frame)
 
 
 def test_ordered_categories_that_steps_hand_on(tmp_path: Path) -> None:

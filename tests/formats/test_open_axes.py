@@ -140,6 +140,45 @@ def test_an_output_of_a_chain_of_operators_without_a_type(tmp_path: Path) -> Non
     assert [(one.name, one.dtype) for one in found] == [("y", "FP32"), ("z", "INT64")]
 
 
+@pytest.mark.parametrize(
+    ("operator", "given", "attributes", "kinds", "wanted"),
+    [
+        ("TopK", ["x", "k"], {}, ["FP32", "INT64"], [[[3.0, 2.0], [9.0, 8.0]], [[1, 2], [0, 1]]]),
+        ("Split", ["x"], {"axis": 1}, ["FP32", "FP32"], [[[1.0, 3.0], [9.0, 8.0]], [[2.0, 0.0], [7.0, 6.0]]]),
+        ("Sub", ["c", "x"], {}, ["FP32"], [[[0.0, -2.0, -1.0, 1.0], [-8.0, -7.0, -6.0, -5.0]]]),
+        ("ArrayFeatureExtractor", ["x", "k"], {"domain": "ai.onnx.ml"}, ["FP32"], [[[2.0], [7.0]]]),
+    ],
+)
+def test_further_outputs_without_a_type(
+    tmp_path: Path, operator: str, given: list[str], attributes: dict[str, Any], kinds: list[str], wanted: list[Any]
+) -> None:
+    """TopK's places, all parts of Split; beside a constant the other input tells the type."""
+    names = [f"out{place}" for place in range(len(kinds))]
+    fixed = [
+        helper.make_tensor("k", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("c", TensorProto.FLOAT, [1], [1.0]),
+    ]
+    nodes = [helper.make_node(operator, given, names, **attributes)]
+    model = made.graph(
+        [made.value("x", TensorProto.FLOAT, ["N", 4])], [], nodes, tensors=[one for one in fixed if one.name in given]
+    )
+    model.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    info = look(tmp_path, model)
+    assert [one.dtype for one in info.signatures[0].outputs] == kinds
+    inputs, _ = Rows(served(info), 10).decode([[1.0, 3.0, 2.0, 0.0], [9.0, 8.0, 7.0, 6.0]])
+    found = loader.predict(loader.load(str(info.path), {}, Guard(info.names)), served(info), inputs)
+    assert [found[name].tolist() for name in names] == wanted
+
+
+def test_the_largest_of_all_rows_are_no_answers(tmp_path: Path) -> None:
+    """An output of TopK along the rows without a type is refused, as before."""
+    nodes = [helper.make_node("TopK", ["x", "k"], ["v", "i"], axis=0)]
+    fixed = [helper.make_tensor("k", TensorProto.INT64, [1], [2])]
+    model = made.graph([made.value("x", TensorProto.FLOAT, ["N", 4])], [], nodes, tensors=fixed)
+    model.graph.output.extend([ValueInfoProto(name="v"), ValueInfoProto(name="i")])
+    assert look(tmp_path, model).signatures == ()
+
+
 def test_a_failing_graph_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """onnxruntime's own lines on standard error are no JSON; the failure comes as an exception."""
     info = look(tmp_path, network(28, 28))

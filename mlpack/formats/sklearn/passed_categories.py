@@ -163,13 +163,20 @@ def _through_columns(model: Estimator, way: _Way) -> dict[int, int]:
     found: dict[int, int] = {}
     for part in sequence(model.get("transformers_")) or []:
         if isinstance(part, list | tuple) and len(part) == 3 and _passes(part[1]):
-            block = any_instance(given.get(part[0]))  # a slice
-            first, end = block.instance.args[:2] if block is not None and len(block.instance.args) > 1 else (0, 0)
+            first, end = _bounds(given.get(part[0]))
             places = sequence(taken.get(part[0])) or []
             if isinstance(first, int) and isinstance(end, int) and end - first == len(places):
                 ways = zip(range(first, end), places, strict=True)
                 found.update({place: way.origin[source] for place, source in ways if source in way.origin})
     return found
+
+
+def _bounds(block: Any) -> tuple[Any, Any]:
+    """The start and the end of a slice: an object in a pickle, a slice in skops."""
+    if isinstance(block, slice):
+        return block.start, block.stop
+    held = any_instance(block)
+    return (*held.instance.args, None, None)[:2] if held is not None else (None, None)
 
 
 def _passes(step: Any) -> bool:

@@ -75,7 +75,7 @@ class Inputs:
         """The loader's options for pandas' categories."""
         if not self.categorical:
             return {}
-        widths = {"widths": self.widths} if self.widths and not self.coded else {}
+        widths = {"widths": self.widths} if self.widths else {}
         return {"categorical": list(self.categorical), "coded": self.coded, **widths}
 
 

@@ -40,12 +40,13 @@ class Placement:
             return {}
         ranges = [_range(info) for info in self.infos] or [None] * self.width
         given = samples or {}
+        values = {id(known): _values(known) for known in self.categories if given}
 
         def fits(known: Categories, place: int) -> bool:
             seen = ranges[place]
             in_range = seen is None or (seen[0] >= 0 and seen[1] < len(known))
             allowed = possible is None or place in possible
-            return in_range and allowed and all(_among(value, known) for value in given.get(place, ()))
+            return in_range and allowed and all(_among(value, values[id(known)]) for value in given.get(place, ()))
 
         def likely(known: Categories, place: int) -> bool:
             whole = place in self.listed or ranges[place] == (0, len(known) - 1) or not self.infos
@@ -97,11 +98,14 @@ def _range(info: bytes) -> tuple[int, int] | None:
     return (int(min(values)), int(max(values))) if whole else _NO_CODES
 
 
-def _among(value: Any, known: Categories) -> bool:
-    """Whether a sample's value is one of the categories; a number also for its text, as .csv files have numbers in texts."""
-    if value is None or value in known:
-        return True
-    return not isinstance(value, str) and any(_number(one) == value for one in known if isinstance(one, str))
+def _values(known: Categories) -> frozenset[Any]:
+    """The categories, and the numbers that texts among them are: a .csv file has 123 for "0123"."""
+    return frozenset(known) | {_number(one) for one in known if isinstance(one, str)}
+
+
+def _among(value: Any, values: frozenset[Any]) -> bool:
+    """Whether a sample's value is one of these, or missing."""
+    return value is None or (isinstance(value, str | int | float) and value in values)
 
 
 def _number(text: str) -> float | None:
