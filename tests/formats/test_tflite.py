@@ -57,6 +57,18 @@ def test_the_axis_of_the_rows(tmp_path: Path, shape: Any, free: Any, batch: str,
     np.testing.assert_array_equal(answers(path, info, instances[:1])[total], (rows + rows * 2)[:1])
 
 
+def test_tensors_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """In a file without signatures a converter may call several tensors the same: the later ones have a number."""
+    path = saved(tmp_path, adding([1, 2], free=[-1, 2], names="xxx", outputs=(2, 1)))
+    info = look(path)
+    left, right = (one.name for one in info.signatures[0].inputs)
+    total, same = (one.name for one in info.signatures[0].outputs)
+    assert (left, right, total, same) == ("graph_x:0", "graph_x:0_1") * 2
+    told = answers(path, info, [{left: [1.0, 2.0], right: [10.0, 20.0]}, {left: [3.0, 4.0], right: [30.0, 40.0]}])
+    assert told[total].tolist() == [[11.0, 22.0], [33.0, 44.0]]
+    assert told[same].tolist() == [[10.0, 20.0], [30.0, 40.0]]
+
+
 def test_quantised_values_are_whole_numbers(tmp_path: Path) -> None:
     """A quantised input takes the numbers that the model works with, and its scale and zero are told."""
     path = saved(tmp_path, adding([1, 2], dtype=TYPES.INT8, scale=0.5, zero=-1))

@@ -20,11 +20,16 @@ def adding(
     zero: int = 0,
     key: str | None = None,
     custom: str | None = None,
+    names: str = "aby",
+    outputs: Sequence[int] = (2,),
 ) -> bytes:
-    """y = a + b of these axes; `free` names those that are free, `key` gives it a signature, `custom` another operator."""
-    tensors = [_tensor(name, shape, free, dtype, scale, zero) for name in ("a", "b", "y")]
+    """y = a + b of these axes; `free` names those that are free, `key` gives it a signature, `custom` another operator.
+
+    `names` are those of the tensors, `outputs` the places of those that are answered.
+    """
+    tensors = [_tensor(name, shape, free, dtype, scale, zero) for name in names]
     graph = schema.SubGraphT()
-    graph.tensors, graph.inputs, graph.outputs = tensors, [0, 1], [2]
+    graph.tensors, graph.inputs, graph.outputs = tensors, [0, 1], list(outputs)
     operator = schema.OperatorT()
     operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0, 1], [2]
     if custom is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class Model:
     def __init__(self, interpreter: Any) -> None:
         self.interpreter = interpreter
         self.runners = {key: interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()}
-        self.inputs = {one["name"]: one for one in interpreter.get_input_details()}
-        self.outputs = {one["name"]: one["index"] for one in interpreter.get_output_details()}
+        self.inputs = _by_name(interpreter.get_input_details())
+        self.outputs = {name: one["index"] for name, one in _by_name(interpreter.get_output_details()).items()}
         self.shapes: Dict[str, Any] = {}
         self.sizes: Dict[str, Any] = {}  # of the last call that was answered: others allocate, and print
         self.free = _has_free_sizes(interpreter)
@@ -65,6 +65,18 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
             raise
         raise InputError(str(error).split("\n")[0][:300]) from error
     return {spec.name: _answer(answers[spec.name]) for spec in signature.outputs}
+
+
+def _by_name(details: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The tensors by names of their own, as inspection counts them: names of a graph may be the same, or none."""
+    found: Dict[str, Any] = {}
+    for one in details:
+        name, number = one["name"], 0
+        while name in found:
+            number += 1
+            name = "{}_{}".format(one["name"], number)
+        found[name] = one
+    return found
 
 
 def _has_free_sizes(interpreter: Any) -> bool:

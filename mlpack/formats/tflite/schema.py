@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from mlpack.readers.encodings.flatbuffers import Bytes, Table, root
 from mlpack.readers.limits import CutOffError
@@ -114,7 +114,19 @@ def _main(graph: Table) -> Call:
         )
         for field in (1, 2)
     )
-    return Call(key="", inputs=inputs, outputs=outputs)
+    return Call(key="", inputs=tuple(_unique(inputs)), outputs=tuple(_unique(outputs)))
+
+
+def _unique(tensors: Sequence[Tensor]) -> Iterator[Tensor]:
+    """The tensors by names of their own, as the loader counts them: names of a graph may be the same, or none."""
+    taken: set[str] = set()
+    for one in tensors:
+        name, number = one.name, 0
+        while name in taken:
+            number += 1
+            name = f"{one.name}_{number}"
+        taken.add(name)
+        yield replace(one, name=name)
 
 
 def _tensor(table: Table, name: str) -> Tensor:

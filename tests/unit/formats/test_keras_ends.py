@@ -119,3 +119,10 @@ def test_a_test_takes_outputs_that_no_file_records() -> None:
     """An object a row where one output of unknown shape is declared; of a known shape it is none."""
     assert not problem_with([{"score": [1.5], "mid": "x"}], {"dtype": "FP32", "shape": [-1, "..."]}, None)
     assert problem_with([{"score": [1.5]}], {"dtype": "FP32", "shape": [-1]}, None)
+
+
+@pytest.mark.parametrize(("taken", "layout"), [({"k": ["left", 0, 0]}, "tensors"), ([["left", 0, 0]], "matrix")])
+def test_a_row_may_name_the_only_input_of_a_dictionary(taken: Any, layout: str, tmp_path: Path) -> None:
+    """Of a model that takes the tensor itself a row is a list."""
+    info = functional(tmp_path, taken, ["out", 0, 0], layer("Dense", "out", "left", units=1))
+    assert info.signatures[0].layout == layout

@@ -202,12 +202,11 @@ def _leaves(tree: dict[str, Any], key: str) -> Iterator[str]:
     if tree.get("type") is None:
         yield key
         return
-    keys = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
-    keyed = tree["type"] == "builtins.dict" and isinstance(keys, list) and len(keys) == len(below)
-    names = [str(one) for one in keys or ()] if keyed else None
+    keys: Any = json.loads(tree["context"]) if isinstance(tree.get("context"), str) else tree.get("context")
+    named = tree["type"] == "builtins.dict" and isinstance(keys, list) and len(keys) == len(below)
     for place, one in enumerate(below):
-        if names is not None:
-            yield from _leaves(one, f"{key}.{names[place]}" if key else names[place])
+        if named:
+            yield from _leaves(one, f"{key}.{keys[place]}" if key else str(keys[place]))
         else:
             yield from _leaves(one, f"{key or 'output'}_{place}")
 
