@@ -187,6 +187,7 @@ RAW_FOREST = RandomForestClassifier(3, random_state=0).fit(NUMBERS, BINARY)
 PIPELINE = make_pipeline(StandardScaler(), LinearRegression()).fit(NUMBERS, PRICE)
 VECTORIZERS = [TfidfVectorizer().fit(TEXTS), TfidfVectorizer().fit(TEXTS[:2])]
 NAMELESS = StandardScaler().fit(ARRAY)
+NAMELESS_MODEL = LinearRegression().fit(NAMELESS.transform(ARRAY), PRICE)
 CODED = LGBMRegressor(n_estimators=2, min_child_samples=2).fit(TABLE.assign(c=TABLE.c.astype("category")), PRICE)
 OPEN: dict[str, tuple[Any, str]] = {
     "encoder of a column": ({"model": BY_SCALED, "scaler": SCALER, "gender_encoder": GENDER}, "gender_encoder"),
@@ -231,6 +232,11 @@ OPEN: dict[str, tuple[Any, str]] = {
         },
         "which does that itself",
     ),
+    "columns of one kind": (
+        {"scaler": NAMELESS, "model": NAMELESS_MODEL, "categorical_columns": ["c", "d"]},
+        "which columns",
+    ),
+    "columns of another number": ({"scaler": NAMELESS, "model": NAMELESS_MODEL, "features": ["c"]}, "which columns"),
     "another scaler before a pipeline": ({"scaler": NAMELESS, "model": PIPELINE}, "which contains one"),
     "two columns of texts": (
         {"title": VECTORIZERS[0], "body": VECTORIZERS[1], "model": LinearRegression().fit(np.zeros((2, 12)), [1, 2])},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -102,6 +102,18 @@ def test_an_answer_that_is_not_understood_is_refused(loader: ModuleType, held: A
     """Also where its length happens to be the number of rows."""
     with pytest.raises(loader.AnswerError):
         loader.predict(loader.wrap(Own(held)), ASKED, {"input": ROWS})
+
+
+def test_a_declared_output_may_come_from_an_iterator(loader: ModuleType) -> None:
+    """Of a class whose labels or numbers the file tells; a tuple of lists is refused as of any other."""
+    declared = replace(ASKED, outputs=(TensorSpec("predict", "FP64", (-1,)),), raw=())
+    assert predictions(loader.predict(loader.wrap(Own(lambda: map(float, "123"))), declared, {"input": ROWS})) == [
+        1,
+        2,
+        3,
+    ]
+    with pytest.raises(loader.AnswerError):
+        loader.predict(loader.wrap(Own(([1, 2, 3], [4, 5, 6], [7, 8, 9]))), declared, {"input": ROWS})
 
 
 @pytest.mark.parametrize("held", [4.5, [1, 2]], ids=["one number", "two entries"])

@@ -10,7 +10,7 @@ from typing import Any
 from mlpack.artifacts.model import Content, ModelInfo, Role, Signature
 from mlpack.artifacts.notice import Notice, left_out, no_signature
 from mlpack.formats.sklearn.bundles.chains import Chain, Part, chain_of, facts_of_chain
-from mlpack.formats.sklearn.bundles.roles import role_of, role_of_labels, role_of_scaler, with_roles
+from mlpack.formats.sklearn.bundles.roles import names_all, role_of, role_of_labels, role_of_scaler, with_roles
 from mlpack.formats.sklearn.bundles.widths import width_of
 from mlpack.formats.sklearn.estimators import Estimator, estimator, estimators_in, sequence
 from mlpack.formats.sklearn.features import class_type, feature_count, feature_names
@@ -98,7 +98,7 @@ def _part(one: Content, value: Any, code: str) -> Part:
     found = estimator(value)
     part = Part(key=one.key, code=code, role=one.role, kind=one.kind, shown="" if "." in one.kind else one.detail)
     if one.role == "columns":
-        return replace(part, listed=tuple(sequence(value) or ()))
+        return replace(part, listed=tuple(sequence(value) or ()) if names_all(one.key) else ())
     if one.role == "column_encoders":
         return replace(part, encoders=tuple((key, class_type(Estimator(held))) for key, held in value.items()))
     if found is None:

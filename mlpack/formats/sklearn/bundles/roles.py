@@ -41,6 +41,10 @@ _NO_INPUTS = frozenset({
     "drop", "dropped", "remove", "removed", "exclude", "excluded", "ignore", "ignored", "id", "ids", "target", "targets",
     "label", "labels",
 })  # fmt: skip
+# Words in the keys of lists of columns of one kind.
+_ONE_KIND = frozenset(
+    {"categorical", "cat", "cats", "numeric", "numerical", "num", "nums", "text", "texts", "date", "dates"}
+)
 # Modules of objects that only record something, under a key that says so.
 _RECORDS_ONLY = ("datetime.", "pandas.", "numpy.", "uuid.", "decimal.", "builtins.")
 # Words in keys of values that the training code may have applied to rows or answers.
@@ -54,6 +58,11 @@ _APPLIED = frozenset({
 def words_of(key: str) -> set[str]:
     """The words of a key: `scaler_y`, `scalerY` and `scaler-y` have the same."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])|\d+", key)}
+
+
+def names_all(key: str) -> bool:
+    """Whether a list of columns under this key may be all that the first part takes, and not those of one kind."""
+    return not words_of(key) & _ONE_KIND
 
 
 def role_of(value: Any, methods: Methods) -> Role:

@@ -106,7 +106,7 @@ def predict(model: Model, signature: Any, inputs: Mapping[str, Any]) -> Dict[str
         answer = dict(zip(("distances", "indices"), answer)).get(names[0], answer)
     if isinstance(answer, (list, tuple)) and len(answer) == len(names) and len(names) > 1:
         return {name: array_of(one) for name, one in zip(names, answer)}
-    if names[0] in signature.raw:
+    if names[0] in signature.raw or isinstance(answer, (tuple, Iterator)):
         answer = own_answer(answer, signature.method)
     if isinstance(answer, Mapping):
         return {str(name): rows_of(list(answer[name])) for name in answer}
