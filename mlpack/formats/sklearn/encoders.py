@@ -19,6 +19,9 @@ _TIMESTAMPS = frozenset({
 })  # fmt: skip
 _NAT = "pandas._libs.tslibs.nattype._nat_unpickle"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*", re.ASCII)
+# Words for `handle_unknown` with which any value is answered, also a missing one and one that is no whole number.
+_TOLERANT = frozenset({"ignore", "infrequent_if_exist", "warn", "use_encoded_value"})
+_MOST_EXACT = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class Column:
         )
 
     def filled(self) -> Column:
-        """The column before an imputer: a value may be missing that the step behind the imputer would not take."""
+        """The column where a value may be missing that the data type has no word for, such as before an imputer."""
         whole = self.dtype is not None and self.dtype.startswith(("INT", "UINT"))
         return replace(self, dtype="FP64" if whole or self.dtype == "BOOL" else self.dtype)
 
@@ -81,7 +84,16 @@ DATE = Column(dtype="BYTES", date="")
 def encoded(model: Estimator, width: int) -> list[Column]:
     """The columns of an encoder, by the categories that it learned."""
     columns = [_by_categories(known) for known in sequence(model.get("categories_")) or []]
+    if model.get("handle_unknown") in _TOLERANT or model.name == "TargetEncoder":
+        columns = [column.filled() if _exact(column) else column for column in columns]
     return (columns + [Column()] * width)[:width]
+
+
+def _exact(column: Column) -> bool:
+    """Whether the categories are whole numbers that FP64 holds exactly."""
+    numbers = column.categories
+    whole = numbers is not None and all(isinstance(one, int) and abs(one) <= _MOST_EXACT for one in numbers)
+    return whole and column.dtype != "BOOL"
 
 
 def imputed(model: Estimator, width: int) -> list[Column]:

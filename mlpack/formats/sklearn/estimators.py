@@ -165,26 +165,23 @@ def sequence(value: Any) -> list[Any] | None:
 
 
 def dates(value: Any) -> list[str | None] | None:
-    """The ISO 8601 texts of an array of dates, as short as each allows; None for other values, and for years beyond 9999."""
+    """The texts of an array of dates, as the loader answers them; None for other values, and for years beyond 9999."""
     unit = _DATES.fullmatch(value.dtype) if isinstance(value, Array) else None
     numbers = replace(value, dtype=f"{unit[1]}i8").values() if unit else None
     if unit is None or numbers is None:
         return None
     try:
-        return [None if number == _NAT else _date_text(number * _NANOSECONDS[unit[2]]) for number in numbers]
+        texts = [None if number == _NAT else _date_text(number * _NANOSECONDS[unit[2]]) for number in numbers]
     except OverflowError:
         return None
+    return [text and text[:10] for text in texts] if unit[2] == "D" else texts
 
 
 def _date_text(nanoseconds: int) -> str:
     seconds, rest = divmod(nanoseconds, 10**9)
-    moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - numpy's dates have no zone
-    if rest:
-        digits = f"{rest:09}"
-        return f"{moment.isoformat()}.{digits[:3] if rest % 10**6 == 0 else digits[:6] if rest % 1000 == 0 else digits}"
-    if moment.second:
-        return moment.isoformat()
-    return f"{moment:%Y-%m-%d}" if (moment.hour, moment.minute) == (0, 0) else moment.isoformat(timespec="minutes")
+    text = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat()  # noqa: DTZ001 - numpy's dates have no zone
+    digits = f"{rest:09}"
+    return f"{text}.{digits if rest % 1000 else digits[:6]}" if rest else text
 
 
 def shape(value: Any) -> tuple[int, ...]:

@@ -132,6 +132,35 @@ def test_booleans_and_numbers_with_missing_values_beside_them(tmp_path: Path, co
     np.testing.assert_allclose(served(info, rows_of(frame)), model.predict(frame))
 
 
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        TargetEncoder(cv=2, smooth=0.1),
+    ],
+)
+def test_an_encoder_of_whole_numbers_that_answers_any_value(tmp_path: Path, encoder: Any) -> None:
+    """A value that it does not know may be missing, or no whole number."""
+    frame = table().assign(k=[3, 7, 11, 3, 7, 3, 11, 3])
+    model = trained(frame, (encoder, ["k"]))
+    asked = frame.assign(k=[3, np.nan, 7.5, 11, 99, 3, 7, np.nan])
+    np.testing.assert_allclose(served(inspected(model, tmp_path), rows_of(asked)), model.predict(asked))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "values"),
+    [(OneHotEncoder(), [3, 7]), (OneHotEncoder(handle_unknown="ignore"), [2**53 + 1, 2**53 + 2])],
+)
+def test_whole_numbers_stay_whole(tmp_path: Path, encoder: Any, values: list[int]) -> None:
+    """Where an encoder refuses other values, and where FP64 would make two numbers one."""
+    frame = table().assign(k=values * 4)
+    model = trained(frame, (encoder, ["k"]))
+    info = inspected(model, tmp_path)
+    assert {spec.name: spec.dtype for spec in info.signatures[0].inputs} == {"x": "FP64", "k": "INT64"}
+    np.testing.assert_allclose(served(info, rows_of(frame)), model.predict(frame))
+
+
 def test_booleans_without_a_column_transformer(tmp_path: Path) -> None:
     """A table of nothing but booleans and numbers is no matrix where booleans may be missing."""
     frame = table(b=FLAGS)

@@ -222,11 +222,17 @@ def test_labels(loader: ModuleType, tmp_path: Path) -> None:
         answer(loader, tmp_path, encoder, asked, {"label": np.array(["z"], dtype=object)})
 
 
-def test_labels_that_are_dates(loader: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_labels_that_are_dates(loader: ModuleType, tmp_path: Path, unit: str) -> None:
     """They are answered as ISO 8601 texts, and not as numbers of nanoseconds; the card lists the same texts."""
-    days = np.array(["2024-01-31", "2024-02-01T12:00", "1969-12-31T23:59:59.5", "2024-02-01T12:00:01"], dtype="M8[ns]")
-    texts = ["2024-01-31", "2024-02-01T12:00", "1969-12-31T23:59:59.500", "2024-02-01T12:00:01"]
-    model = KNeighborsClassifier(1).fit(X[:4], days)
+    times = {
+        "D": ["2024-01-31", "2024-02-01", "1969-12-31", "2024-02-02"],
+        "s": ["2024-01-31T00:00:00", "2024-02-01T12:00:00", "1969-12-31T23:59:59", "2024-02-01T12:00:01"],
+        "us": ["2024-01-31T00:00:00", "2024-02-01T12:00:00", "1969-12-31T23:59:59.500000", "2024-02-01T12:00:01"],
+        "ns": ["2024-01-31T00:00:00", "2024-02-01T12:00:00", "1969-12-31T23:59:59.000000001", "2024-02-01T12:00:01"],
+    }
+    texts = times[unit]
+    model = KNeighborsClassifier(1).fit(X[:4], np.array(texts, dtype=f"M8[{unit}]"))
     asked = signature("predict", "matrix", {"input": ("FP64", 3)})
     (got,) = answer(loader, tmp_path, model, asked, {"input": X[:4]}).values()
     assert got.tolist() == texts

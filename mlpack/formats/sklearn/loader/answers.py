@@ -16,10 +16,12 @@ def array_of(answer: Any) -> Any:
 
 
 def _date_texts(dates: Any) -> Any:
-    """As short as each date allows (`2024-01-31`, `2024-01-31T12:00`), None for a missing one."""
+    """As Python's isoformat writes them (`2024-01-31T12:00:00`; `2024-01-31` of days), None for a missing one."""
+    units = ("D",) if dates.dtype == "M8[D]" else ("s", "us", "ns")
     texts = np.empty(dates.shape, dtype=object)
     for place, one in enumerate(dates.ravel()):
-        texts.flat[place] = None if np.isnat(one) else str(np.datetime_as_string(one, unit="auto"))
+        exact = (found for found in (one.astype(f"M8[{unit}]") for unit in units) if found == one)
+        texts.flat[place] = None if np.isnat(one) else str(next(exact, one))
     return texts
 
 
