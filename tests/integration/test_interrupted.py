@@ -251,7 +251,9 @@ def test_containers_of_a_killed_command_are_removed(here: Path, iris: Packed, en
         assert owned(engine, here / "cache") > kept
         assert told("test", iris.image, cwd=here, env=cache)["ok"] is True
         assert owned(engine, here / "cache") == kept
-        alive.end(signal.SIGINT)
+        alive.process.send_signal(signal.SIGINT)
+        _, err = alive.process.communicate(timeout=PATIENCE_S)
+        assert alive.process.returncode == 130, err
     assert not list((here / "cache" / "owners").iterdir())
 
 
