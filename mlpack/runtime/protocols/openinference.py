@@ -185,14 +185,15 @@ class OpenInference:
 
 
 def _inputs_schema(signature: Signature) -> Schema:
-    """The list of input tensors. JSON Schema cannot say that `data` has as many values as `shape` says."""
+    """The list of input tensors; a single one may have any name. JSON Schema cannot tie the length of `data` to `shape`."""
     tensors = []
+    single = len(signature.inputs) == 1
     for spec in signature.inputs:
         sizes: List[Schema] = [{"type": "integer", "minimum": 1}]
         sizes += [{"const": size} if isinstance(size, int) and size >= 0 else sizes[0] for size in spec.shape[1:]]
         tensors.append(
             record(
-                name={"const": spec.name},
+                name={**TEXT, "examples": [spec.name]} if single else {"const": spec.name},
                 datatype={"const": spec.dtype},
                 shape={"type": "array", "prefixItems": sizes, "items": False, "minItems": len(sizes)},
                 data={
