@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from mlpack.artifacts.model import Finding, ModelInfo, Requirement, Safety
@@ -26,6 +27,8 @@ def opaque_model(path: Path, error: ModelError, inspect_file: Callable[[Path], M
     files = _files(path)[:_MOST_FILES]
     if not files or (path.is_file() and not isinstance(error, UnknownFormatError)):
         raise error
+    if inspect_file is not None:
+        inspect_file = cache(inspect_file)  # for the packages and for the verdict
     requirements, missing = packages_in(files, inspect_file)
     return ModelInfo(
         path=path,

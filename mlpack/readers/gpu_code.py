@@ -17,11 +17,8 @@ _SECTIONS = frozenset({b".nv_fatbin", b"__nv_relfatbin"})  # compiled kernels; C
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")  # of ELF with 64 bits, little-endian
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
-_LOAD, _NOTE, _TABLE = (
-    1,
-    4,
-    6,
-)  # types of segments; the loader needs neither a note nor the place of the table in a library
+# Types of segments. The dynamic loader needs neither a note nor the place of the table in a library.
+_LOAD, _NOTE, _TABLE = 1, 4, 6
 _MOST_SEGMENTS, _MOST_SECTIONS, _MOST_NAMES = 128, 1024, 1 << 20
 _LEAST = 1 << 20  # bytes; for less the file stays as it is
 

@@ -87,11 +87,11 @@ class ProcessRunner:
         account = (self._account.uid, self._account.gid) if self._account.dropped else None
         python = make_venv(lock, interpreter, settings=settings, folder=folder, account=account)
         on_progress(Progress(step="venv", title=title, seconds=time.monotonic() - began, cached=cached))
-        tell_lacking(python.parent.parent, on_progress)
+        report_lacking(python.parent.parent, on_progress)
         return python
 
 
-def tell_lacking(venv: Path, on_progress: OnProgress) -> None:
+def report_lacking(venv: Path, on_progress: OnProgress) -> None:
     """Report the shared libraries that the packages need and this machine lacks; an image would get them."""
     for site_packages in venv.glob("lib/python3*/site-packages"):
         lacking = lacking_here(site_packages)

@@ -104,9 +104,8 @@ def _settled(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
                 dates[name] = zone
         elif any(value is not None for value in values):
             types[name] = "FP64"
-    known = {
-        name for name, dtype in types.items() if dtype == "BYTES" and name not in dates
-    }  # categories may be of these
+    # only these may keep the categories that a later step revealed
+    known = {name for name, dtype in types.items() if dtype == "BYTES" and name not in dates}
     return _of_known_zones(
         replace(
             inputs,
@@ -119,7 +118,7 @@ def _settled(inputs: Inputs, rows: Sequence[Any]) -> Inputs:
 
 
 def _of_known_zones(inputs: Inputs) -> Inputs:
-    """The inputs; a problem, if a model were given times of day in a zone that nothing tells."""
+    """The inputs; a problem if a model would be given times of day whose time zone is unknown."""
     unknown = next((name for name, zone in inputs.dates.items() if zone == UNKNOWN_ZONE), None)
     if unknown is None:
         return inputs

@@ -120,7 +120,7 @@ class Parser:
         if self.in_head:
             name, headers = name.lower(), self._headers
             if name in headers and name in _FRAMING:
-                raise RefusedError(f"the header {name.decode('ascii')} is there twice")
+                raise RefusedError(f"the header {name.decode('ascii')} occurs twice")
             headers[name] = value
 
     def on_headers_complete(self) -> None:
@@ -138,7 +138,7 @@ class Parser:
         if b"transfer-encoding" in headers:
             if b"content-length" in headers or version == "1.0":
                 # a proxy before us may take the length from the other header (request smuggling)
-                raise RefusedError("transfer-encoding and content-length, or HTTP/1.0, contradict each other")
+                raise RefusedError("transfer-encoding is not allowed beside content-length, or in HTTP/1.0")
             if headers[b"transfer-encoding"].lower() != b"chunked":
                 raise RefusedError("the only transfer-encoding that this server reads is chunked", status=501)
         keep_alive = http.should_keep_alive()

@@ -21,7 +21,7 @@ from mlpack.artifacts.progress import Progress
 from mlpack.engines.base import Limits
 from mlpack.engines.process.account import Account, serving_account
 from mlpack.engines.process.output import KeptOutput
-from mlpack.engines.process.runner import tell_lacking
+from mlpack.engines.process.runner import report_lacking
 from mlpack.engines.process.server import ProcessRunning, serve_bundle
 from mlpack.engines.process.unpacked import PREFIX, unpacked
 from mlpack.errors import EngineError, UnreadableModelError
@@ -314,10 +314,10 @@ def test_libraries_that_this_machine_lacks_are_told(tmp_path: Path) -> None:
     known = next(name for name in PACKAGES if name not in system_libraries())
     site = tmp_path / "lib" / "python3.11" / "site-packages"
     put(site, {"cv2/a.so": elf("libc.so.6", machine=machine.machine)})
-    tell_lacking(tmp_path, told.append)
+    report_lacking(tmp_path, told.append)
     assert not told
     put(site, {"cv2/b.so": elf(known, "libfoo.so.2", machine=machine.machine)})
-    tell_lacking(tmp_path, told.append)
+    report_lacking(tmp_path, told.append)
     assert [one.title for one in told] == [
         f"find system libraries: this machine lacks {name} (for cv2)" for name in (known, "libfoo.so.2")
     ]
