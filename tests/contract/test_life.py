@@ -263,6 +263,23 @@ def test_the_deadline_is_504_and_frees_the_queue(serve: Serve) -> None:
     assert last.json() == {"predictions": [calls + 2]}  # the late one, and this one
 
 
+def test_a_client_may_send_its_own_deadline(serve: Serve) -> None:
+    """`X-Request-Deadline-Ms` shortens the server's deadline; it never prolongs it, and no number is no deadline."""
+    server = serve(**scripted.APP, settings="deadline_s=2")
+    with crowd(server) as late:
+        for given in ("200", "0"):
+            answer = server.request(
+                "POST", "/predict", {"instances": [[0, 1]]}, headers={"X-Request-Deadline-Ms": given}
+            )
+            assert (answer.status, answer.code) == (504, "deadline_exceeded")
+            assert not late.busy.done()
+        assert late.busy.result().status == 504
+        late.let_go()
+    for given in ("60000", "soon", "-1", "9" * 30):
+        answer = server.request("POST", "/predict", {"instances": [[0, 1]]}, headers={"X-Request-Deadline-Ms": given})
+        assert answer.status == 200
+
+
 def test_clients_that_left_are_not_computed_for(serve: Serve) -> None:
     """A closed connection takes its request out of the queue."""
     server = serve(**scripted.APP)

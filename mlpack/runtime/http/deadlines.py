@@ -9,10 +9,11 @@ _YOUNG_S = 0.05  # most requests are answered sooner, and so are checked once at
 
 
 class Timed(Protocol):
-    """A request with a deadline; `began` is by `time.perf_counter`."""
+    """A request with a deadline; `began` and `deadline` are by `time.perf_counter`."""
 
     answered: bool
     began: float
+    deadline: float
 
     def expire(self) -> None:
         """End it: its deadline has passed."""
@@ -25,8 +26,7 @@ class Deadlines:
     be kept because one before it still waits.
     """
 
-    def __init__(self, deadline_s: float) -> None:
-        self._deadline_s = deadline_s
+    def __init__(self) -> None:
         self._young: Deque[Timed] = deque()
         self._old: List[Timed] = []
 
@@ -40,13 +40,13 @@ class Deadlines:
 
     def check(self, now: float) -> None:
         """Drop the answered requests, and end those whose deadline has passed."""
-        young, late = self._young, now - self._deadline_s
+        young = self._young
         while young and (young[0].answered or young[0].began <= now - _YOUNG_S):
             exchange = young.popleft()
             if not exchange.answered:
                 self._old.append(exchange)
         waiting = [one for one in self._old if not one.answered]
-        self._old = [one for one in waiting if one.began > late]
+        self._old = [one for one in waiting if one.deadline > now]
         for exchange in waiting:
-            if exchange.began <= late:
+            if exchange.deadline <= now:
                 exchange.expire()

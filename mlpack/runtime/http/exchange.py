@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import http
+import math
 import time
 from typing import TYPE_CHECKING, Any, Awaitable, Dict, List, Optional, Protocol, Set, Tuple
 
@@ -25,6 +26,8 @@ _STATUS_LINES = {int(one): b"HTTP/1.1 %d %s\r\n" % (one, one.phrase.encode()) fo
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
 _NOT_MODIFIED = 304
+# The milliseconds that the client waits for the response, as gRPC's grpc-timeout; a caller with a deadline of its own sends it.
+_DEADLINE = b"x-request-deadline-ms"
 
 
 class Client(Protocol):
@@ -71,7 +74,7 @@ class Serving:
         self.stopping = False
         self.connections: Set[Client] = set()
         self.deadline_s = app.deadline_s
-        self.deadlines = Deadlines(app.deadline_s)
+        self.deadlines = Deadlines()
         self.context = contextvars.copy_context()
         self._date = b""
         self._heads: Dict[Tuple[int, bytes], bytes] = {}
@@ -102,6 +105,7 @@ class Exchange(CoroutineDriver):
 
     answered = False  # the response has begun: its deadline is kept
     began = 0.0  # by the performance counter
+    deadline = math.inf  # by the same
     _size = 0  # of the body, so far
     _wanted = False  # the handler reads the body
     _reader: Any = None  # the future by which it waits for more of the body
@@ -134,9 +138,10 @@ class Exchange(CoroutineDriver):
 
     def begin(self) -> None:
         """Let the application answer."""
-        serving = self._serving
+        serving, given = self._serving, self.request.headers.get(_DEADLINE)
+        seconds = serving.deadline_s if given is None else min(serving.deadline_s, _seconds(given))
         self.began = began = time.perf_counter()
-        self.request.deadline = began + serving.deadline_s
+        self.request.deadline = self.deadline = began + seconds
         self.drive(serving.app.answer(self.request))
         if not self.answered:
             serving.deadlines.add(self)
@@ -283,3 +288,8 @@ class Exchange(CoroutineDriver):
         if not self.keep_alive:
             return more + b"\r\nconnection: close"
         return more + b"\r\nconnection: keep-alive" if self.request.version == "1.0" else more
+
+
+def _seconds(milliseconds: bytes) -> float:
+    """A deadline's length in seconds; one that cannot be read is no deadline."""
+    return int(milliseconds) / 1000 if milliseconds.isdigit() and len(milliseconds) < 12 else math.inf
