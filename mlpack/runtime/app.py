@@ -17,6 +17,7 @@ from .telemetry.access_log import Access
 from .telemetry.logs import Log
 from .telemetry.metrics import Metrics
 
+PARTIAL = "X-Partial-Answer"  # the names of the members of an ensemble that are missing
 _VALID_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -42,10 +43,10 @@ class App:
         try:
             route, request.names = self._router.find(request.method, request.path)
             request.route = route
-            if route.fast:
-                return await route.handler(request)
-            # a Task, which is cancelled with this await
-            return await asyncio.ensure_future(route.handler(request))
+            # what is not fast runs in a Task, which is cancelled with this await
+            running = route.handler(request)
+            response = await (running if route.fast else asyncio.ensure_future(running))
+            return _marked(response, request) if request.call is not None and request.call.details else response
         except ServeError as error:
             return self._failure(error, request)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it was, the client gets a response
@@ -79,3 +80,9 @@ class App:
         route = request.route
         write_error = self._router.error_writer(request.path) if route is None else route.write_error
         return write_error(error)
+
+
+def _marked(response: Response, request: Request) -> Response:
+    """The response with a header that names the missing members, for contracts whose form has no place for them."""
+    missing = request.details.get("missing")
+    return response._replace(headers={**response.headers, PARTIAL: ",".join(missing)}) if missing else response

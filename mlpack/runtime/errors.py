@@ -155,6 +155,26 @@ class ShuttingDownError(NotReadyError):
     code = "shutting_down"
 
 
+class MemberFailedError(ServeError):
+    """A required member of an ensemble gave no answer, or one that cannot be used."""
+
+    status = 502
+    code = "member_failed"
+
+
+class MemberLateError(ServeError):
+    """A required member of an ensemble did not answer in time."""
+
+    status = 504
+    code = "member_late"
+
+
+class NoMemberError(NotReadyError):
+    """No member of an ensemble answered, or a required one is overloaded."""
+
+    code = "no_member"
+
+
 class DeadlineError(ServeError):
     """The answer took longer than `deadline_s`."""
 

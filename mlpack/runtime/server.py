@@ -13,7 +13,6 @@ if TYPE_CHECKING:  # everything else is imported after the signal handlers are s
     import socket
 
     from .card import Card
-    from .models.batching import BatchingPredictor
     from .models.registry import ModelRegistry
     from .settings import Settings
     from .telemetry.logs import Log
@@ -130,13 +129,19 @@ class _Service:
         from .models.registry import Entry, ModelRegistry
         from .protocols import all_routes
 
-        self.model = LoadedModel(card, loader, log, metrics)
-        self.predictor = BatchingPredictor(self.model, settings, log, metrics)
+        coordinator = getattr(loader, "coordinator", None)  # of an ensemble, whose members are services
+        if coordinator is None:
+            self.model: Any = LoadedModel(card, loader, log, metrics)
+            self.predictor: Any = BatchingPredictor(self.model, settings, log, metrics)
+        else:
+            self.model = self.predictor = coordinator(card, settings, log, metrics)
         stop.registry = ModelRegistry(metrics, Entry(card, self.predictor, self.model))
         routes = all_routes(stop.registry, settings)
         metrics.know(route.path for route in routes)
         budget = make_budget(settings.max_bodies_bytes, settings.max_body_bytes, settings.workers)
         self.server = stop.server = Server(App(routes, settings, log, metrics), budget)
+        if coordinator is not None:
+            self.server.when_started, self.server.at_end = self.model.begin, self.model.end
         self.server.should_exit = stop.wanted
 
 
@@ -271,7 +276,7 @@ def _run(server: Any, listener: socket.socket) -> None:
     loop.run_until_complete(server.serve([listener]))
 
 
-def _end(predictor: BatchingPredictor, log: Log, stop: _Stop) -> int:
+def _end(predictor: Any, log: Log, stop: _Stop) -> int:
     idle = predictor.stop(0.2)
     log.write("info" if stop.code == 0 else "critical", "stopped", exit=stop.code)
     if not idle:  # a thread that loads or predicts cannot be stopped, and the interpreter would wait for it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, AsyncIterator, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Dict, NamedTuple, Optional, Protocol, Union
 from urllib.parse import parse_qsl
 
 from ..errors import BodyTooLargeError, MediaTypeError, ServeError
@@ -45,7 +45,7 @@ class Incoming(Protocol):
 class Request:
     """A request that is being answered, and what became of it, for the log and the metrics.
 
-    `rows`, `call` and `outputs` are set by the handler: the rows of the body, the call of the model, the model's outputs;
+    `rows`, `call`, `outputs` and `explain` are set by the handler: the rows of the body, the call of the model, its outputs;
     `route` and `error` by the application, `deadline` (by `time.perf_counter`) by the connection.
     """
 
@@ -57,6 +57,7 @@ class Request:
     outputs: Optional[Arrays] = None
     route: Optional[Route] = None
     error = ""  # the code of its failure
+    explain = False  # whether the answer shows how it came to be
     names: Dict[str, str]  # what stood in the places of the route's {names}
     incoming: Incoming
 
@@ -67,6 +68,11 @@ class Request:
         self.version = head.version
         self.expects = head.expects
         self._query = head.query
+
+    @property
+    def details(self) -> Dict[str, Any]:
+        """What the predictor says of its answer beside the outputs, such as the members of an ensemble that are missing."""
+        return {} if self.call is None else self.call.details or {}
 
     def query(self) -> Dict[str, str]:
         """The query's parameters, the last of each name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Sequence
 
 from ..errors import ShuttingDownError
 from .connection import Connection
@@ -30,6 +30,8 @@ class Server:
 
     def __init__(self, app: App, budget: BodyBudget, drain_s: float = _DRAIN_S) -> None:
         self.should_exit = False
+        self.when_started: Callable[[], None] = _nothing  # called in the event loop before the first connection
+        self.at_end: Callable[[], Awaitable[None]] = _wait_for_nothing  # awaited once all requests are answered
         self.when_closed: Callable[[], None] = _nothing  # called once no connection is accepted any more
         self._drain_s = drain_s
         self._app = app
@@ -40,6 +42,7 @@ class Server:
         loop = asyncio.get_running_loop()
         serving = Serving(self._app, loop, self._budget)
         serving.tick(_date())
+        self.when_started()
         servers = [await loop.create_server(lambda: Connection(serving), sock=one, backlog=BACKLOG) for one in sockets]
         checked = serving.now
         while not self.should_exit:
@@ -55,6 +58,7 @@ class Server:
             server.close()
         self.when_closed()
         await _drain(serving, self._drain_s)
+        await self.at_end()
 
 
 async def _drain(serving: Serving, drain_s: float) -> None:
@@ -77,6 +81,10 @@ async def _drain(serving: Serving, drain_s: float) -> None:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+async def _wait_for_nothing() -> None:
+    """Return at once."""
 
 
 def _date() -> str:

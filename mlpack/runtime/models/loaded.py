@@ -57,6 +57,11 @@ class LoadedModel:
         self._log = log
         self._metrics = metrics
 
+    @property
+    def accepts(self) -> bool:
+        """Whether requests may be sent to it."""
+        return self.ready
+
     def load(self, warmups: Warmups, on_failure: Callable[[], None]) -> bool:
         """Load the model and warm it up: whether it is ready. `on_failure` is called when it never will be."""
         gc.disable()  # imports and unpickling make what stays: to look for garbage in it costs a third of the start

@@ -35,10 +35,11 @@ class Call:
 
     `inputs` are cast and checked against the signature: BYTES are object arrays of str, a missing one is None. After the
     `deadline`, by `time.perf_counter`, the outputs are of no use. `trace` is the W3C `traceparent` of the request, ""
-    where it has none, for requests to other services. The predictor that runs the model fills in the `timings`.
+    where it has none, and `request_id` its id, for requests to other services. The predictor that runs the model fills in the
+    `timings`, and in `details` what the answer should say beside the outputs; `explain` asks for more of it.
     """
 
-    __slots__ = ("deadline", "inputs", "signature", "timings", "trace")
+    __slots__ = ("deadline", "details", "explain", "inputs", "request_id", "signature", "timings", "trace")
 
     def __init__(
         self,
@@ -47,11 +48,17 @@ class Call:
         deadline: float = math.inf,
         trace: str = "",
         timings: Optional[Timings] = None,
+        *,
+        request_id: str = "",
+        explain: bool = False,
     ) -> None:
         self.signature = signature
         self.inputs = inputs
         self.deadline = deadline
         self.trace = trace
+        self.request_id = request_id
+        self.explain = explain
+        self.details: Optional[Dict[str, Any]] = None
         self.timings = Timings() if timings is None else timings
 
 

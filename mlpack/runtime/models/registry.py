@@ -14,11 +14,13 @@ from .predictor import Predictor
 class ModelState(Protocol):
     """Whether a model can answer.
 
-    `reason` says why it cannot; it is "" for a model that is ready. `unverified` says why a ready model has answered no row
+    `reason` says why it cannot; it is "" for a model that is ready. `accepts` says whether requests are tried: an ensemble
+    that was ready takes them also while a member is away. `unverified` says why a ready model has answered no row
     yet (it failed on every made-up row, and the card has no sample), and is "" when it has.
     """
 
     ready: bool
+    accepts: bool
     reason: str
     unverified: str
 

@@ -108,10 +108,11 @@ class OpenInference:
         if type(document.get("id", "")) is not str:
             raise BadInputError(f"the id must be a string, not {shown(document['id'])}")
         signature = model.chosen(document.get("parameters"))
+        request.explain = (document.get("parameters") or {}).get("explain") is True
         arrays = read_tensors(document.get("inputs"), binary, model.max_rows, infinite=b"Infinity" in body)
         wanted = _wanted(document, signature)
         outputs = await model.tensors(request, signature, arrays)
-        return _response(model, document, _declared(outputs, signature), wanted)
+        return _response(model, document, _declared(outputs, signature), wanted, request.details)
 
     async def server(self, _request: Request) -> Response:
         """Name, version and extensions of the server."""
@@ -211,7 +212,11 @@ def _flat_or_nested(spec: TensorSpec) -> List[Schema]:
 
 
 def _response(
-    model: ServedModel, document: Dict[str, Any], outputs: Arrays, named: Optional[Dict[str, bool]]
+    model: ServedModel,
+    document: Dict[str, Any],
+    outputs: Arrays,
+    named: Optional[Dict[str, bool]],
+    details: Dict[str, Any],
 ) -> Response:
     """The answer to the request `document`; `named` are the outputs that it names, as from `_wanted`."""
     wanted = named if named is not None else dict.fromkeys(outputs, _binary_by_default(document))
@@ -222,6 +227,8 @@ def _response(
     answer: Dict[str, Any] = {"model_name": model.card.name, "model_version": model.version}
     if "id" in document:
         answer["id"] = document["id"]
+    if details:
+        answer["parameters"] = details
     answer["outputs"] = [entry for entry, _ in written]
     head = dump(answer)
     if not any(wanted.values()):

@@ -86,11 +86,14 @@ async def answer(request: Request, model: ServedModel) -> Response:
     try:
         request.require_json()
         body = await model.body(request)
-        method = request.query().get("method")
+        query = request.query()
+        method = query.get("method")
+        request.explain = query.get("explain") == "true"
         if method is not None:
             signature = model.signature(method)
         form, value, parameters = _read(parse(body))
         if parameters is not None:
+            request.explain = request.explain or parameters.get("explain") is True
             chosen = model.chosen(parameters)
             signature = chosen if method is None else signature
         if form == "columns":
@@ -99,7 +102,7 @@ async def answer(request: Request, model: ServedModel) -> Response:
             outputs = await model.instances(request, signature, value if form == "instances" else [value])
     except RequestError as error:
         raise model.explained(error, signature) from error.__cause__
-    return Response(200, dump({"predictions": predictions(outputs)}))
+    return Response(200, dump({"predictions": predictions(outputs), **request.details}))
 
 
 def _read(document: Any) -> Tuple[str, Any, Any]:

@@ -51,7 +51,7 @@ class ServedModel:
     async def body(self, request: Request) -> bytes:
         """The request's body; raises NotReadyError before the model is loaded, MediaTypeError for a compressed body."""
         state = self._entry.state
-        if not state.ready:
+        if not state.accepts:
             raise NotReadyError(state.reason)
         request.refuse_compressed()
         return await request.body()
@@ -84,7 +84,7 @@ class ServedModel:
             request.rows = 0
             return _no_predictions(signature)
         inputs, request.rows = _decoder(signature, self.max_rows, infinite).decode(rows)
-        return await self._predict(request, Call(signature, inputs, request.deadline, request.trace()))
+        return await self._predict(request, _call(request, signature, inputs))
 
     async def columns(self, request: Request, signature: Signature, columns: Any, *, infinite: bool = False) -> Arrays:
         """The outputs for lists of values by column."""
@@ -99,7 +99,7 @@ class ServedModel:
     async def tensors(self, request: Request, signature: Signature, tensors: Arrays) -> Arrays:
         """The outputs for arrays by name."""
         inputs, request.rows = fit(signature, tensors, self.max_rows)
-        return await self._predict(request, Call(signature, inputs, request.deadline, request.trace()))
+        return await self._predict(request, _call(request, signature, inputs))
 
     async def _predict(self, request: Request, call: Call) -> Arrays:
         predictor = self._entry.predictor
@@ -164,6 +164,10 @@ class ServedModels:
         if entry.state.unverified:
             found["reason"] = entry.state.unverified
         return Response(200, dump(found))
+
+
+def _call(request: Request, signature: Signature, inputs: Arrays) -> Call:
+    return Call(signature, inputs, request.deadline, request.trace(), request_id=request.id, explain=request.explain)
 
 
 def _no_predictions(signature: Signature) -> Arrays:

@@ -108,13 +108,15 @@ class TfServing:
         if "instances" in document:
             rows = _unwrapped(signature, document["instances"])
             outputs = await model.instances(request, signature, rows, infinite=infinite)
-            return Response(200, dump_with_tokens({"predictions": predictions(with_base64(outputs))}))
+            return Response(
+                200, dump_with_tokens({"predictions": predictions(with_base64(outputs)), **request.details})
+            )
         inputs = document["inputs"]
         if type(inputs) is dict:  # columns or tensors by name; of a single input it may be the tensor itself
             outputs = await model.columns(request, signature, inputs, infinite=infinite)
         else:
             outputs = await model.instances(request, signature, inputs, infinite=infinite)
-        return Response(200, dump_with_tokens({"outputs": tensors(with_base64(outputs))}))
+        return Response(200, dump_with_tokens({"outputs": tensors(with_base64(outputs)), **request.details}))
 
     async def other(self, request: Request) -> Response:
         """Always a failure: `:classify`, `:regress` and KServe's `:explain` have no signature here."""

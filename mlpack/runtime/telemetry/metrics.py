@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
@@ -38,6 +38,7 @@ class Metrics:
         size = -(-self._width * workers * 8 // _PAGE) * _PAGE
         self._all = memoryview(mmap.mmap(-1, size)).cast("B").cast("d")
         self._status = {status: place for place, status in enumerate(_STATUSES)}
+        self.more: Callable[[], List[str]] = list  # lines of an optional part, which has one process
         self.use(0)
 
     def use(self, slot: int) -> None:
@@ -105,7 +106,7 @@ class Metrics:
         slots = [self._all[n * self._width : (n + 1) * self._width] for n in range(self._workers)]
         total: List[float] = [sum(cells) for cells in zip(*slots)]
         lines = [
-            *_head("mlpack_requests_total", "counter", "Answers, by route and status."),
+            *head("mlpack_requests_total", "counter", "Answers, by route and status."),
             *self._request_lines(total),
             *_histogram("mlpack_request_seconds", "From a request's head to its answer.", total, self._latency, _SECONDS),
             *_histogram("mlpack_queue_seconds", "A request's wait for the model.", total, self._queue, _SECONDS),
@@ -115,8 +116,9 @@ class Metrics:
             *_gauge("mlpack_model_load_seconds", "How long the model took to load.", max(slot[1] for slot in slots)),
             *_gauge("mlpack_ready_workers", "Workers whose model has answered its warm-up.", total[2]),
             *_gauge("process_resident_memory_bytes", _MEMORY, memory),
-            *_head("mlpack_model_info", "gauge", "Which model this is."),
-            *(f'mlpack_model_info{{model="{_escaped(model)}"}} 1' for model in dict.fromkeys(models)),
+            *head("mlpack_model_info", "gauge", "Which model this is."),
+            *(f'mlpack_model_info{{model="{escaped(model)}"}} 1' for model in dict.fromkeys(models)),
+            *self.more(),
         ]  # fmt: skip
         return ("\n".join(lines) + "\n").encode()
 
@@ -125,7 +127,7 @@ class Metrics:
             for status, offset in {**{str(one): n for one, n in self._status.items()}, "other": _OTHER}.items():
                 count = total[self._requests + place * (_OTHER + 1) + offset]
                 if count:
-                    yield f'mlpack_requests_total{{route="{_escaped(route)}",status="{status}"}} {count:.0f}'
+                    yield f'mlpack_requests_total{{route="{escaped(route)}",status="{status}"}} {count:.0f}'
 
     def _observe(self, start: int, bounds: Tuple[float, ...], value: float) -> None:
         cells = self._cells
@@ -138,16 +140,17 @@ def _width(bounds: Sequence[float]) -> int:
     return len(bounds) + 2
 
 
-def _head(name: str, kind: str, meaning: str) -> List[str]:
+def head(name: str, kind: str, meaning: str) -> List[str]:
+    """The lines before a metric's own: what it means, and of which type it is."""
     return [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
 
 
 def _gauge(name: str, meaning: str, value: float) -> List[str]:
-    return [*_head(name, "gauge", meaning), f"{name} {value:g}" if value < 1e6 else f"{name} {value:.0f}"]
+    return [*head(name, "gauge", meaning), f"{name} {value:g}" if value < 1e6 else f"{name} {value:.0f}"]
 
 
 def _histogram(name: str, meaning: str, total: Sequence[float], start: int, bounds: Sequence[float]) -> List[str]:
-    lines = _head(name, "histogram", meaning)
+    lines = head(name, "histogram", meaning)
     count = 0.0
     for place, bound in enumerate(bounds):
         count += total[start + place]
@@ -159,5 +162,6 @@ def _histogram(name: str, meaning: str, total: Sequence[float], start: int, boun
     return lines
 
 
-def _escaped(text: Any) -> str:
+def escaped(text: Any) -> str:
+    """The text as the value of a label."""
     return str(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,241 @@
+"""Calls of one member over kept-alive connections: MemberClient, with deadline, retries, circuit breaker and limits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional
+
+import aiohttp
+
+from ..errors import RequestError, ServeError
+from ..models.predictor import Array, Arrays
+from ..protocols.encoding.text import parse
+from .plan import Member, Query
+from .resilience import CircuitBreaker, RetryBudget
+from .wire import BadResponseError, WireRequest, read_response, write_request
+
+if TYPE_CHECKING:
+    from .member_metrics import MemberMetrics
+
+DEADLINE_HEADER = "X-Request-Deadline-Ms"
+_MOST_RESPONSE = 64 * 1024 * 1024  # bytes
+_BACKOFF_S = 0.02  # before the first retry, doubled for each one after it
+_LONGEST_BACKOFF_S = 1.0
+_CLIENT_ERRORS = (400, 413, 415, 422)
+_SHOWN = 300  # characters of a member's error
+
+UNREACHABLE, OVERLOADED, LATE, BAD, OPEN = "unreachable", "overloaded", "late", "bad_response", "circuit_open"
+
+Token = Callable[[], Awaitable[str]]
+
+
+class MemberError(Exception):
+    """A call of a member failed. `kind` is one of the words above; `reason` says what happened, for people."""
+
+    def __init__(self, kind: str, reason: str, retry_after_s: float = 0) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    @property
+    def never_started(self) -> bool:
+        """Whether the member certainly did not begin the work, so that the call may be repeated."""
+        return self.kind in (UNREACHABLE, OVERLOADED)
+
+
+@dataclass
+class CallContext:
+    """What belongs to one fan-out: its deadline by `time.perf_counter`, trace context and request id, for every member."""
+
+    deadline: float
+    trace: str
+    request_id: str
+
+
+@dataclass
+class MemberCall:
+    """What became of a member's call: outputs or error, seconds and attempts.
+
+    `places` are the numbers of its rows in the fan-out where the member was asked for some of them only.
+    """
+
+    member: str
+    places: Optional[Array] = None
+    outputs: Optional[Arrays] = None
+    error: Optional[MemberError] = None
+    rejected: Optional[ServeError] = None  # the request itself is wrong, as the member says
+    seconds: float = 0.0
+    attempts: int = 0
+    _began: float = field(default_factory=time.perf_counter)
+
+    def ended(self) -> None:
+        """Note the time."""
+        self.seconds = time.perf_counter() - self._began
+
+
+class MemberClient:
+    """Calls one member. Every call ends at the request's deadline or after the member's `timeout_s`, whichever is earlier."""
+
+    def __init__(
+        self,
+        member: Member,
+        session: aiohttp.ClientSession,
+        budget: RetryBudget,
+        metrics: MemberMetrics,
+        token: Optional[Token] = None,
+    ) -> None:
+        self.member = member
+        self.breaker = CircuitBreaker()
+        self._session = session
+        self._budget = budget
+        self._metrics = metrics
+        self._token = token
+
+    async def call(self, query: Query, inputs: Arrays, rows: int, context: CallContext) -> MemberCall:
+        """The member's outputs for the ensemble's inputs, or its error; raises nothing but CancelledError."""
+        made = MemberCall(self.member.name)
+        if not self.breaker.allows():
+            made.error = MemberError(OPEN, "its last calls failed; it is tried again in a moment")
+            self._metrics.failed(self.member.name, made)
+            return made
+        try:
+            await self._attempts(made, query, inputs, rows, context)
+        except asyncio.CancelledError:
+            self.breaker.cancelled()
+            raise
+        finally:
+            made.ended()
+        if made.error is None:
+            self.breaker.succeeded()
+            self._metrics.answered(self.member.name, made)
+        else:
+            if made.error.kind == OVERLOADED:  # the member works; its own limits and the retry budget protect it
+                self.breaker.cancelled()
+            else:
+                self.breaker.failed()
+            self._metrics.failed(self.member.name, made)
+        return made
+
+    async def ready(self, timeout_s: float) -> str:
+        """Why the member is not ready; "" when it is."""
+        path = f"/v1/models/{self.member.model}" if self.member.contract == "v1" else "/v2/health/ready"
+        try:
+            headers = await self._authorization()
+            limit = aiohttp.ClientTimeout(total=timeout_s)
+            async with self._session.get(
+                self.member.url + path, headers=headers, timeout=limit, allow_redirects=False
+            ) as answer:
+                body = await answer.content.read(4096)
+                return "" if answer.status == 200 else f"{path} answers {answer.status}: {_told(body)}"
+        except asyncio.TimeoutError:
+            return f"{path} does not answer within {timeout_s:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return f"{path} cannot be reached: {_named(error)}"
+
+    async def _attempts(self, made: MemberCall, query: Query, inputs: Arrays, rows: int, context: CallContext) -> None:
+        """Call until there is an answer, or an error that allows no further attempt."""
+        request = write_request(self.member, query, inputs)
+        ends = context.deadline
+        if self.member.timeout_s:
+            ends = min(ends, time.perf_counter() + self.member.timeout_s)
+        self._budget.called()
+        backoff_s = _BACKOFF_S
+        while True:
+            made.attempts += 1
+            try:
+                made.outputs = await self._once(request, query, rows, ends, context)
+            except RequestError as error:
+                made.rejected = error
+            except MemberError as error:
+                wait_s = max(random.uniform(0, backoff_s), error.retry_after_s)  # noqa: S311 - jitter, no secret
+                if error.never_started and time.perf_counter() + wait_s < ends and self._budget.take():
+                    self._metrics.retried(self.member.name)
+                    backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                    await asyncio.sleep(wait_s)
+                    continue
+                made.error = error
+            return
+
+    async def _once(self, wire: WireRequest, query: Query, rows: int, ends: float, context: CallContext) -> Arrays:
+        left = ends - time.perf_counter()
+        if left <= 0:
+            raise MemberError(LATE, "there was no time left for it")
+        headers = {**wire.headers, DEADLINE_HEADER: str(max(1, int(left * 1000)))}
+        if context.request_id:
+            headers["X-Request-ID"] = context.request_id
+        if context.trace:
+            headers["traceparent"] = context.trace
+        limit = aiohttp.ClientTimeout(total=left)
+        try:
+            headers.update(await self._authorization())
+            async with self._session.post(
+                self.member.url + wire.path, data=wire.body, headers=headers, timeout=limit, allow_redirects=False
+            ) as answer:
+                body = await _body(answer)
+                return self._read(answer, body, query, rows)
+        except asyncio.TimeoutError as error:
+            raise MemberError(LATE, f"it did not answer within {left:.3g} s") from error
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            kind = BAD if isinstance(error, aiohttp.ClientPayloadError) else UNREACHABLE
+            raise MemberError(kind, f"it cannot be reached: {_named(error)}") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise MemberError(BAD, f"its response is not valid HTTP: {_named(error)}") from error
+
+    def _read(self, answer: aiohttp.ClientResponse, body: bytes, query: Query, rows: int) -> Arrays:
+        if answer.status == 200:
+            try:
+                return read_response(self.member, query, answer.headers, body, rows)
+            except BadResponseError as error:
+                raise MemberError(BAD, f"its response cannot be used: {error}") from error
+        if answer.status in _CLIENT_ERRORS:
+            raise RequestError(f"member {self.member.name}: {_told(body)}", detail={"member": self.member.name})
+        if answer.status == 503 and "Retry-After" in answer.headers:
+            raise MemberError(
+                OVERLOADED, f"it answered 503: {_told(body)}", _retry_after(answer.headers["Retry-After"])
+            )
+        if answer.status in (408, 504):
+            raise MemberError(LATE, f"it answered {answer.status}: {_told(body)}")
+        raise MemberError(BAD, f"it answered {answer.status}: {_told(body)}")
+
+    async def _authorization(self) -> Dict[str, str]:
+        if self._token is None:
+            return {}
+        return {"Authorization": f"Bearer {await self._token()}"}
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body, within its bound."""
+    if (answer.content_length or 0) > _MOST_RESPONSE:
+        raise MemberError(BAD, f"its response has more than {_MOST_RESPONSE} bytes")
+    parts: List[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > _MOST_RESPONSE:
+            raise MemberError(BAD, f"its response has more than {_MOST_RESPONSE} bytes")
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _told(body: bytes) -> str:
+    """The message in an error of any contract, or the beginning of its text."""
+    try:
+        document: Any = parse(body)
+        error = document.get("error", document) if isinstance(document, dict) else document
+        text = error.get("message", error) if isinstance(error, dict) else error
+        return str(text)[:_SHOWN]
+    except ServeError:
+        return body[:_SHOWN].decode("utf-8", "replace").strip() or "no text"
+
+
+def _retry_after(given: str) -> float:
+    """The seconds of a Retry-After header; 0 for a date."""
+    return float(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0.0
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:_SHOWN]
