@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from mlpack.artifacts.model_reference import ModelReference, reference_of
-from mlpack.errors import ConfigError
 from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section
+from mlpack.yaml_files import Lines, Section, config_error, read_yaml
 
 __all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size"]
 
 FILE_NAME = "mlpack.yaml"
-_DEEPEST = 20
 
 
-class _Section(BaseModel):
-    """A section of mlpack.yaml: immutable, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Build(_Section):
+class Build(Section):
     """How the image is built."""
 
     base: str | None = Field(
@@ -62,13 +53,13 @@ class Build(_Section):
         return None if self.max_size is None else parse_size(self.max_size)
 
 
-class ImageSection(_Section):
+class ImageSection(Section):
     """The repository of the image."""
 
     repository: str | None = Field(default=None, description="where `mlpack push` pushes to without --to: host/path")
 
 
-class Test(_Section):
+class Test(Section):
     """What `mlpack test` sends in addition to its own requests."""
 
     __test__ = False  # not a pytest class
@@ -78,7 +69,7 @@ class Test(_Section):
     tolerance: float = Field(default=1e-6, ge=0, description="largest relative difference of numbers")
 
 
-class Config(_Section):
+class Config(Section):
     """The user's choices for one model. Paths are absolute after loading."""
 
     name: str | None = Field(default=None, description="name of the image and the model; default: the name of the file")
@@ -150,9 +141,9 @@ def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None
     `overrides` has dotted keys (`build.platform`); None values are ignored. Raises ConfigError.
     """
     data: dict[str, Any] = {}
-    lines: dict[tuple[str, ...], int] = {}
+    lines: Lines = {}
     if file is not None:
-        data, lines = _read_yaml(file)
+        data, lines = read_yaml(file)
         _resolve_paths(data, file.parent)
     flags = {dotted: value for dotted, value in (overrides or {}).items() if value is not None}
     environment = _from_environment()
@@ -164,63 +155,7 @@ def load_config(file: Path | None, *, overrides: Mapping[str, Any] | None = None
         return Config.model_validate(data)
     except ValidationError as error:
         origins = {dotted: _variable(dotted) for dotted in environment} | dict.fromkeys(flags, "the command's options")
-        raise _config_error(error, file, lines, origins) from None
-
-
-def _read_yaml(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {file}: {error}", hint="It must be a readable UTF-8 text file.") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(
-            f"{where} is not valid YAML: {problem}", hint="Check the indentation and the quotes near this line."
-        ) from error
-    if data is None:
-        return {}, {}
-    if not isinstance(data, dict):
-        raise ConfigError(
-            f"{file} contains a {type(data).__name__}, not keys and values", hint="Start with `name: ...`."
-        )
-    lines: dict[tuple[str, ...], int] = {}
-    _note_lines(node, (), lines, file)
-    _keep_texts(node, data)
-    return data, lines
-
-
-def _keep_texts(node: yaml.Node | None, data: dict[str, Any]) -> None:
-    """Keep the text of values such as `version: 1.10`, which YAML parses as the number 1.1."""
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        if key.value in {"name", "version", "python"} and data.get(key.value) is not None:
-            data[key.value] = value.value if isinstance(value, yaml.ScalarNode) else data[key.value]
-
-
-def _note_lines(node: yaml.Node | None, path: tuple[str, ...], lines: dict[tuple[str, ...], int], file: Path) -> None:
-    """Record the line of each key; raise ConfigError for a duplicate key, of which YAML would silently use the last."""
-    if len(path) > _DEEPEST:  # an alias can refer to itself
-        return
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            line = key.start_mark.line + 1
-            if here in lines:
-                raise ConfigError(
-                    f"{file}:{line}: `{'.'.join(here)}` is a duplicate of line {lines[here]}",
-                    hint="Remove one of them.",
-                )
-            lines[here] = line
-            _note_lines(value, here, lines, file)
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            item = (*path, str(number))
-            lines[item] = value.start_mark.line + 1
-            _note_lines(value, item, lines, file)
+        raise config_error(error, Config, file, lines, origins) from None
 
 
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
@@ -256,7 +191,7 @@ def _plain_keys() -> list[str]:
     keys = []
     for name, field in Config.model_fields.items():
         section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
+        if isinstance(section, type) and issubclass(section, Section):
             keys += [f"{name}.{inner}" for inner in section.model_fields if inner != "sdists"]
         elif name == "serve":
             keys += [f"serve.{inner}" for inner, _, _ in Settings.describe()]
@@ -273,44 +208,3 @@ def _set(data: dict[str, Any], keys: list[str], value: Any) -> None:
             inner = holder[key] = {}
         holder = inner
     holder[keys[-1]] = value
-
-
-def _config_error(
-    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], origins: Mapping[str, str]
-) -> ConfigError:
-    """The first error: its origin (file and line, variable, option), the key, and the valid values."""
-    first = error.errors()[0]
-    path = tuple(str(part) for part in first["loc"])
-    key = ".".join(path)
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    where = origins.get(key) or (f"{file}:{line}" if file and line else str(file or "the command's options"))
-    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        near = difflib.get_close_matches(path[-1], _keys_beside(path), n=1, cutoff=0.5)
-        hint = f"Did you mean `{near[0]}`?" if near else f"Available keys: {', '.join(_keys_beside(path))}."
-        return ConfigError(f"{where}: unknown key `{key}`", hint=hint)
-    message = str(first["msg"]).removeprefix("Value error, ")
-    meaning = _meaning(path)
-    return ConfigError(
-        f"{where}: `{key}`: {message}",
-        hint=f"The value is {first['input']!r}" + (f". Meaning of the key: {meaning}." if meaning else "."),
-    )
-
-
-def _keys_beside(path: tuple[str, ...]) -> list[str]:
-    section = _section_of(path)
-    if hasattr(section, "model_fields"):
-        return [name for name in section.model_fields if name != "file"]
-    return list(getattr(section, "__dataclass_fields__", {}))
-
-
-def _meaning(path: tuple[str, ...]) -> str:
-    fields = getattr(_section_of(path), "model_fields", {})
-    return (fields[path[-1]].description or "") if path[-1] in fields else ""
-
-
-def _section_of(path: tuple[str, ...]) -> Any:
-    """The class that has the last key of a path as a field."""
-    section: Any = Config
-    for part in path[:-1]:
-        section = get_type_hints(section).get(part) if isinstance(section, type) else None
-    return section

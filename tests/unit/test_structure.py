@@ -15,12 +15,12 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.re
 # A package imports itself and what stands to the right of it.
 LAYERS = (
     {"cli"},
-    {"maintenance", "scaffold"},
+    {"maintenance", "scaffold", "ensembles"},
     {"pipeline"},
     {"discovery", "usercode", "checks"},
     {"formats", "engines", "targets", "sources"},
     {"registries"},
-    {"readers", "packages", "templating", "config", "plugins", "workspace"},
+    {"readers", "packages", "templating", "config", "yaml_files", "plugins", "workspace"},
     {"artifacts"},
     {"http", "shell", "shown", "errors", "version"},
 )
