@@ -129,7 +129,7 @@ class _Service:
         from .models.registry import Entry, ModelRegistry
         from .protocols import all_routes
 
-        coordinator = getattr(loader, "coordinator", None)  # of an ensemble, whose members are services
+        coordinator = getattr(loader, "Coordinator", None)  # of an ensemble, whose members are services
         if coordinator is None:
             self.model: Any = LoadedModel(card, loader, log, metrics)
             self.predictor: Any = BatchingPredictor(self.model, settings, log, metrics)

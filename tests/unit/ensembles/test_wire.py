@@ -1,0 +1,95 @@
+"""Requests of members and their responses; whatever cannot be used is refused with its reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlpack.runtime.card import TensorSpec
+from mlpack.runtime.ensembles.plan import Member, Query
+from mlpack.runtime.ensembles.wire import BadResponseError, member_inputs, read_response, write_request
+from mlpack.runtime.protocols.encoding.wire_tensors import write_tensor
+
+
+def member(
+    contract: str = "v2", *, classes: tuple[Any, ...] = (), output: str = "p", method: str = ""
+) -> tuple[Member, Query]:
+    """A member of one matrix with two columns."""
+    query = Query(method, (TensorSpec("x", "FP32", (-1, 2)),), output, classes)
+    return Member("a", "http://a", "m", "", contract, 1, 0, True, "", {"predict": query}), query
+
+
+def response(array: Any, *, binary: bool = True) -> tuple[dict[str, str], bytes]:
+    """What a V2 service answers."""
+    entry, data = write_tensor("p", np.asarray(array), binary=binary)
+    head = json.dumps({"outputs": [entry]}).encode()
+    return {"Inference-Header-Content-Length": str(len(head))}, head + bytes(data)
+
+
+def test_inputs_take_the_form_of_the_member() -> None:
+    """Columns become a matrix, a matrix becomes columns, each in the member's dtype and by place."""
+    columns = {"a": np.array([1, 2]), "b": np.array([3.5, 4.5])}
+    matrix = member_inputs((TensorSpec("x", "FP32", (-1, 2)),), columns)
+    assert matrix["x"].tolist() == [[1, 3.5], [2, 4.5]]
+    assert matrix["x"].dtype == np.float32
+    specs = (TensorSpec("b", "FP64", (-1,)), TensorSpec("a", "INT64", (-1,)))
+    assert {name: array.tolist() for name, array in member_inputs(specs, {"x": np.array([[1.0, 2.0]])}).items()} == {
+        "b": [1.0],
+        "a": [2],
+    }
+    same = np.ones((2, 2), dtype=np.float32)
+    assert member_inputs((TensorSpec("x", "FP32", (-1, 2)),), {"y": same})["x"] is same
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_response_is_read(binary: bool) -> None:
+    """Binary or JSON."""
+    owner, query = member()
+    headers, body = response([0.5, 1.5], binary=binary)
+    assert read_response(owner, query, headers, body, 2)["p"].tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("array", "classes", "reason"),
+    [
+        ([0.5], (), r"shape \[1\], for 2 rows"),
+        (0.5, (), "shape"),
+        ([0.5, np.nan], (), "NaN"),
+        ([0.5, np.inf], (), "NaN or infinite"),
+        ([0.5, 0.5], ("a", "b"), r"expected \[2, 2\]"),
+        ([[0.5], [0.5]], ("a", "b"), r"expected \[2, 2\]"),
+        ([[0, 1], [1, 0]], ("a", "b"), "no probabilities"),
+    ],
+)
+def test_rubbish_is_refused(array: Any, classes: tuple[str, ...], reason: str) -> None:
+    """Wrong shapes, no numbers, labels instead of probabilities."""
+    owner, query = member(classes=classes)
+    headers, body = response(array)
+    with pytest.raises(BadResponseError, match=reason):
+        read_response(owner, query, headers, body, 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>busy</html>", b"[]", b"{}", b'{"outputs": []}', b'{"outputs": [{"name": "q"}]}', b"\xff", b"{" * 99],
+)
+@pytest.mark.parametrize("contract", ["v2", "v1"])
+def test_what_is_no_answer_is_refused(body: bytes, contract: str) -> None:
+    """HTML, other JSON, no JSON."""
+    owner, query = member(contract)
+    with pytest.raises(BadResponseError):
+        read_response(owner, query, {}, body, 2)
+
+
+def test_tensorflow_serving_is_asked_in_rows() -> None:
+    """`instances`, with the signature's name."""
+    owner, query = member("v1", method="predict_proba")
+    wire = write_request(owner, query, {"x": np.array([[1.0, 2.0]])})
+    assert wire.path == "/v1/models/m:predict"
+    assert json.loads(wire.body) == {"instances": [[1.0, 2.0]], "signature_name": "predict_proba"}
+    assert read_response(owner, query, {}, b'{"predictions": [[0.5], [1]]}', 2)["p"].tolist() == [[0.5], [1.0]]
+    with pytest.raises(BadResponseError, match="differ in their shape"):
+        read_response(owner, query, {}, b'{"predictions": [[0.5], [1, 2]]}', 2)
