@@ -282,23 +282,17 @@ def _meta(
     ]
     first = meta.signatures[0]
     width = _width(first)
-    if width not in (len(columns), -1) and isinstance(width, int):
+    if isinstance(width, int) and width not in (len(columns), -1):
+        given = ", ".join(columns)
         raise UsageError(
-            f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {", ".join(columns)}",
+            f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {given}",
             hint="Train it on exactly these columns, in this order.",
         )
-    offered = []
-    for signature in meta.signatures:
-        if signature.name in (LABELS, PROBABILITIES):
-            offered.append(
-                replace(
-                    signatures[0],
-                    name=signature.name,
-                    method=signature.name,
-                    outputs=signature.outputs,
-                    classes=signature.classes,
-                )
-            )
-    found = offered or [replace(signatures[0], outputs=first.outputs, classes=first.classes)]
-    output = first.outputs[0]
-    return {LABELS: _query(meta, first, output, first)}, tuple(found[:1])
+    offered = [one for one in meta.signatures if one.name in (LABELS, PROBABILITIES)] or [first]
+    return (
+        {one.name: _query(meta, one, _output(meta, one), one) for one in offered},
+        tuple(
+            replace(signatures[0], name=one.name, method=one.method, outputs=one.outputs, classes=one.classes)
+            for one in offered
+        ),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".npz", ".npy")
 _RUNTIME = Path(__file__).resolve().parent.parent / "runtime"
+_OPTIONAL_PARTS = frozenset({"ensembles"})
 
 
 def render(
@@ -159,11 +160,16 @@ def slug(text: str) -> str:
 _file = BundleFile.of_bytes
 
 
-def runtime_files(folder: Path = _RUNTIME) -> Iterator[BundleFile]:
-    """The serving runtime as plain files: modules and folders named `assets`. `mlpack` is an empty package in the image."""
+def runtime_files(folder: Path = _RUNTIME, *, parts: Collection[str] = ()) -> Iterator[BundleFile]:
+    """The serving runtime as plain files: modules and folders named `assets`. `mlpack` is an empty package in the image.
+
+    `parts` are the optional parts, folders of the runtime, that the image uses.
+    """
     yield _file("mlpack/__init__.py", b"")
     for source in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = source.relative_to(folder).as_posix()
+        if name.split("/")[0] in _OPTIONAL_PARTS.difference(parts):
+            continue
         if name.endswith(".py") or "assets" in name.split("/")[:-1]:
             yield _file(f"mlpack/runtime/{name}", source.read_bytes())
 

@@ -169,8 +169,8 @@ RUBBISH: dict[str, Callable[[Handler, int], None]] = {
     "HTML": lambda handler, _rows: handler.reply(200, b"<html>maintenance</html>", {"Content-Type": "text/html"}),
     "an error": lambda handler, _rows: handler.reply(500, b'{"error": "boom"}'),
     "a redirect": lambda handler, _rows: handler.reply(302, b"", {"Location": "http://127.0.0.1:1/"}),
-    "no HTTP": lambda handler, _rows: handler.wfile.write(b"hello\r\n\r\n"),
-    "half a body": lambda handler, _rows: handler.reply(200, b"{", {"Content-Length": "100", "Connection": "close"}),
+    "no HTTP": lambda handler, _rows: handler.say(b"hello\r\n\r\n"),
+    "half a body": lambda handler, _rows: handler.say(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
 }
 
 

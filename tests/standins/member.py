@@ -41,6 +41,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def say(self, data: bytes) -> None:
+        """Send bytes and close the connection."""
+        self.wfile.write(data)
+        self.close_connection = True
+
     def tensor(self, name: str, shape: list[int], values: list[float]) -> None:
         """Answer with one output of FP64, in binary."""
         data = struct.pack(f"<{len(values)}d", *values)

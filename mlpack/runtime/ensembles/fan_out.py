@@ -47,7 +47,7 @@ class FanOut:
         found = Reduced()
         outputs = await self._ask(members, inputs, rows, context, found)
         if self._plan.reducer == words.STACK:
-            found.outputs = await self._meta(stacked(outputs), rows, context, found)
+            found.outputs = await self._meta(method, stacked(outputs), rows, context, found)
             return found
         found.outputs = self._reduce(outputs, method, found)
         return found
@@ -71,13 +71,14 @@ class FanOut:
                         call.error = problem
 
     async def _ask(
-        self, members: Sequence[Member], inputs: Arrays, rows: int, context: CallContext, found: Reduced
+        self, members: Sequence[Member], inputs: Arrays, rows: int, context: CallContext, found: Reduced, only: str = ""
     ) -> Dict[str, Arrays]:
-        """The prepared outputs of the members that answered, in the plan's order."""
+        """The prepared outputs of the members that answered, in the plan's order; for `only` one of their queries."""
         waiting = {
             asyncio.ensure_future(self._clients[member.name].call(query, inputs, rows, context)): (member, name)
             for member in members
             for name, query in member.queries.items()
+            if only in ("", name)
         }
         answered: Dict[str, Arrays] = {member.name: {} for member in members}
         try:
@@ -97,12 +98,11 @@ class FanOut:
         found.missing.extend(member.name for member in members if member.name not in answered)
         return {name: self._reduction.prepared(name, outputs) for name, outputs in answered.items()}
 
-    async def _meta(self, table: Array, rows: int, context: CallContext, found: Reduced) -> Arrays:
+    async def _meta(self, method: str, table: Array, rows: int, context: CallContext, found: Reduced) -> Arrays:
         """The outputs of a stack: those of its meta-model for the table of the other members' outputs."""
         member = self._member(self._plan.meta)
-        return self._reduction.prepared(
-            member.name, (await self._ask([member], {"stacked": table}, rows, context, found))[member.name]
-        )
+        outputs = await self._ask([member], {"stacked": table}, rows, context, found, only=method)
+        return outputs[member.name]
 
     async def _cascade(self, method: str, inputs: Arrays, rows: int, context: CallContext) -> Reduced:
         """Ask the members one after the other, each for the rows whose top probability has not reached the threshold yet.

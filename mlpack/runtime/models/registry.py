@@ -20,9 +20,12 @@ class ModelState(Protocol):
     """
 
     ready: bool
-    accepts: bool
     reason: str
     unverified: str
+
+    @property
+    def accepts(self) -> bool:
+        """Whether requests are tried."""
 
 
 class Entry(NamedTuple):

@@ -31,6 +31,9 @@ WORDS = {
     "queue_full": ("TEMPORARILY_UNAVAILABLE", "ServiceUnavailableException"),
     "bodies_full": ("TEMPORARILY_UNAVAILABLE", "ServiceUnavailableException"),
     "shutting_down": ("TEMPORARILY_UNAVAILABLE", "ServiceUnavailableException"),
+    "no_member": ("TEMPORARILY_UNAVAILABLE", "ServiceUnavailableException"),
+    "member_failed": ("INTERNAL_ERROR", "InternalServerException"),
+    "member_late": ("TEMPORARILY_UNAVAILABLE", "RequestTimeoutException"),
     "deadline_exceeded": ("TEMPORARILY_UNAVAILABLE", "RequestTimeoutException"),
 }
 
