@@ -180,11 +180,6 @@ def test_rubbish_of_a_required_member_is_502(two: tuple[Member, Member, Server],
     first, _, coordinator = two
     good = first.behaviour
     first.behaviour = RUBBISH[name]
-    if name == "half a body":
-        first.behaviour = lambda handler, rows: (
-            RUBBISH[name](handler, rows),
-            setattr(handler, "close_connection", True),
-        )[0]
     answer = coordinator.predict({"instances": ROWS[:1]}, headers={"X-Request-ID": "abc"})
     assert (answer.status, answer.code) == (502, "member_failed"), answer.body
     error = answer.json()["error"]

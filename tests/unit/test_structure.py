@@ -20,8 +20,8 @@ LAYERS = (
     {"discovery", "usercode", "checks"},
     {"formats", "engines", "targets", "sources"},
     {"registries"},
-    {"readers", "packages", "templating", "config", "yaml_files", "plugins", "workspace"},
-    {"artifacts"},
+    {"readers", "packages", "templating", "config", "plugins", "workspace"},
+    {"artifacts", "yaml_files"},
     {"http", "shell", "shown", "errors", "version"},
 )
 PLUGINS = ("formats", "engines", "targets", "sources")  # from above only their base.py, and never each other
@@ -122,7 +122,11 @@ def test_no_folder_is_crowded() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "runtime").rglob("*.py")), ids=lambda path: path.name)
 def test_the_runtime_imports_itself_and_its_own_requirements(path: Path) -> None:
     """What is copied into the image needs the standard library, numpy and requirements.txt; itself by relative imports."""
-    text = (ROOT / "runtime" / "requirements.txt").read_text(encoding="utf-8")
+    text = "".join(
+        (folder / "requirements.txt").read_text(encoding="utf-8")
+        for folder in {ROOT / "runtime", path.parent}
+        if (folder / "requirements.txt").is_file()
+    )
     own = {line.split(";")[0].split(">")[0].strip() for line in text.splitlines() if line and not line.startswith("#")}
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import MemberFailedError, MemberLateError, NoMemberError, ServeError
 from ..models.predictor import Array, Arrays
 from . import plan as words
-from .member_client import LATE, OVERLOADED, CallContext, MemberCall, MemberClient, MemberError
+from .member_calls import LATE, OVERLOADED, CallContext, MemberCall, MemberError
+from .member_client import MemberClient
 from .plan import Member, Plan
 from .reducers import PROBABILITIES, confident, stacked
 from .reduction import MemberMisfitError, Reduction

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional
 
 import aiohttp
 
 from ..errors import RequestError, ServeError
-from ..models.predictor import Array, Arrays
+from ..models.predictor import Arrays
 from ..protocols.encoding.text import parse
+from .member_calls import BAD, LATE, OPEN, OVERLOADED, UNREACHABLE, CallContext, MemberCall, MemberError
 from .plan import Member, Query
 from .resilience import CircuitBreaker, RetryBudget
 from .wire import BadResponseError, WireRequest, read_response, write_request
@@ -27,54 +27,7 @@ _LONGEST_BACKOFF_S = 1.0
 _CLIENT_ERRORS = (400, 413, 415, 422)
 _SHOWN = 300  # characters of a member's error
 
-UNREACHABLE, OVERLOADED, LATE, BAD, OPEN = "unreachable", "overloaded", "late", "bad_response", "circuit_open"
-
 Token = Callable[[], Awaitable[str]]
-
-
-class MemberError(Exception):
-    """A call of a member failed. `kind` is one of the words above; `reason` says what happened, for people."""
-
-    def __init__(self, kind: str, reason: str, retry_after_s: float = 0) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.reason = reason
-        self.retry_after_s = retry_after_s
-
-    @property
-    def never_started(self) -> bool:
-        """Whether the member certainly did not begin the work, so that the call may be repeated."""
-        return self.kind in (UNREACHABLE, OVERLOADED)
-
-
-@dataclass
-class CallContext:
-    """What belongs to one fan-out: its deadline by `time.perf_counter`, trace context and request id, for every member."""
-
-    deadline: float
-    trace: str
-    request_id: str
-
-
-@dataclass
-class MemberCall:
-    """What became of a member's call: outputs or error, seconds and attempts.
-
-    `places` are the numbers of its rows in the fan-out where the member was asked for some of them only.
-    """
-
-    member: str
-    places: Optional[Array] = None
-    outputs: Optional[Arrays] = None
-    error: Optional[MemberError] = None
-    rejected: Optional[ServeError] = None  # the request itself is wrong, as the member says
-    seconds: float = 0.0
-    attempts: int = 0
-    _began: float = field(default_factory=time.perf_counter)
-
-    def ended(self) -> None:
-        """Note the time."""
-        self.seconds = time.perf_counter() - self._began
 
 
 class MemberClient:

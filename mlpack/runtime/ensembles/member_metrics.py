@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Sequence
 from ..telemetry.metrics import escaped, head
 
 if TYPE_CHECKING:
-    from .member_client import MemberCall
+    from .member_calls import MemberCall
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _STATES = {"closed": 0, "half_open": 1, "open": 2}

@@ -14,7 +14,7 @@ from ..models.predictor import Arrays, Call
 from ..settings import Settings
 from ..telemetry.metrics import Metrics
 from .fan_out import FanOut, Reduced
-from .member_client import CallContext, MemberCall
+from .member_calls import CallContext, MemberCall
 from .member_metrics import MemberMetrics
 
 _QUEUE_BYTES = 256 * 2**20  # of values that wait
