@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,11 @@ class TensorSpec:
     name: str
     dtype: str
     shape: tuple[int | str, ...]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> TensorSpec:
+        """The spec in a card; raises KeyError, TypeError for anything else."""
+        return cls(name=str(document["name"]), dtype=str(document["dtype"]), shape=tuple(document["shape"]))
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain JSON values."""
@@ -90,6 +95,17 @@ class Signature:
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     batchable: bool = False
     batch: Batch = "any"
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Signature:
+        """The signature in a card; raises KeyError, TypeError for anything else."""
+        values: dict[str, Any] = {one.name: document[one.name] for one in fields(cls) if one.name in document}
+        for name in ("inputs", "outputs"):
+            values[name] = tuple(TensorSpec.from_json(one) for one in document[name])
+        values["categories"] = {name: tuple(known) for name, known in (document.get("categories") or {}).items()}
+        values["sizes"] = {name: tuple(sizes) for name, sizes in (document.get("sizes") or {}).items()}
+        plain: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+        return cls(**plain)
 
     def to_json(self) -> dict[str, Any]:
         """The signature as plain JSON values (keys sorted by meaning, not by name)."""
