@@ -1,4 +1,4 @@
-"""What is known of a member before it is called: from its model file, from the card of its image, or from the service itself."""
+"""What is known of a member before it is called: from its model file, the card of its image, or the service itself."""
 
 from __future__ import annotations
 
