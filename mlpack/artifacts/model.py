@@ -234,6 +234,7 @@ class ModelInfo:
     `own_class` is set if the class that answers is of no known package. `role` is the part that the object would play
     in a folder of several files; `parts` are the files of such a folder, by name, and no part of the card.
     `submodules` are the attributes that a class must set to take the weights in the file.
+    `runtime_part` is the optional part of the serving runtime that answers in place of a model, "" for a model.
     """
 
     path: Path
@@ -270,6 +271,7 @@ class ModelInfo:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     framework_modules: tuple[str, ...] = ()
     own_class: OwnClass | None = None
+    runtime_part: str = ""
     role: Role = ""
     parts: Mapping[str, ModelInfo] = field(default_factory=dict)
     submodules: tuple[str, ...] = ()

@@ -95,6 +95,10 @@ def _check(loader: Any, card: Card, settings: Settings, log: Log) -> int:
     from .models.loaded import LoadedModel
     from .telemetry.metrics import Metrics
 
+    coordinator = getattr(loader, "Coordinator", None)
+    if coordinator is not None:  # its members are checked when they run
+        coordinator(card, settings, log, Metrics())
+        return 0
     return 0 if LoadedModel(card, loader, log, Metrics()).load(_warmups(card, settings), lambda: None) else 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import os
 import random
 import threading
@@ -13,7 +14,7 @@ from typing import Callable, Dict, List, Optional, Set
 import aiohttp
 
 from ..card import Card
-from ..errors import NotReadyError, RequestError, ServeError
+from ..errors import CardError, NotReadyError, RequestError, ServeError
 from ..models.loaded import Warmups
 from ..models.predictor import Arrays, Call
 from ..settings import Settings
@@ -43,9 +44,7 @@ class Coordinator:
 
     needs_task = False
 
-    def __init__(
-        self, card: Card, settings: Settings, log: Log, metrics: Metrics, custom: Optional[CustomReduce] = None
-    ) -> None:
+    def __init__(self, card: Card, settings: Settings, log: Log, metrics: Metrics) -> None:
         self.card = card
         self.ready = False
         self.accepts = False
@@ -57,7 +56,7 @@ class Coordinator:
         self._settings = settings
         self._log = log
         self._metrics = metrics
-        self._custom = custom
+        self._custom = _own_reduce(card)
         self._warmups: Warmups = []
         self._checked: Set[str] = set()
         self._problems: Dict[str, str] = {}
@@ -163,3 +162,20 @@ class Coordinator:
         self._metrics.ready()
         seconds = round(time.perf_counter() - started, 3)
         self._log.write("info", "ready", model=self.card.name, verified=not self.unverified, seconds=seconds)
+
+
+def _own_reduce(card: Card) -> Optional[CustomReduce]:
+    """The function `reduce` in the user's own file, which the card names; None where it names none. Raises CardError."""
+    name = card.options.get("reduce")
+    if not name:
+        return None
+    spec = importlib.util.spec_from_file_location("reduce", card.folder / str(name))
+    try:
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{name} is no Python file")  # noqa: TRY301 - reported like the others
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found: CustomReduce = module.reduce
+    except Exception as error:
+        raise CardError(f"{name} cannot be used: {type(error).__name__}: {error}") from error
+    return found
