@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from mlpack.artifacts.bundle import Bundle
+from mlpack.artifacts.containers import EngineFacts, Exit, JobResult, Limits, Stats
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.image_plan import USER
 from mlpack.artifacts.progress import OnProgress
 from mlpack.packages.settings import PackageSettings
 from mlpack.registries.credentials import Login
@@ -26,66 +25,34 @@ from mlpack.registries.credentials import Login
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+__all__ = [
+    "LARGEST_OUTPUT",
+    "Builder",
+    "Engine",
+    "EngineFacts",
+    "Exit",
+    "Housekeeper",
+    "JobResult",
+    "Limits",
+    "LocalRunner",
+    "Publisher",
+    "Runner",
+    "Running",
+    "Stats",
+]
+
 LARGEST_OUTPUT = 16 * 1024**2  # bytes; the limit for all files together that a job returns
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The limits of a container. An engine that cannot enforce one of them ignores it and says so in its documentation.
-
-    `memory` is in bytes, `cpus` a number of CPUs, `pids` a number of processes; None means no limit. With `read_only` the root
-    file system cannot be written, and /tmp is a tmpfs of `tmp_bytes` (0: there is none). `user` is UID:GID; "" means the user
-    that the image sets. The container has no Linux capabilities unless `capabilities` is True.
-    """
-
-    memory: int | None = 2 * 1024**3
-    cpus: float | None = 1.0
-    pids: int | None = 256
-    read_only: bool = True
-    tmp_bytes: int = 64 * 1024**2
-    user: str = USER
-    capabilities: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stats:
-    """The resources that a service has used: `peak_memory` in bytes, or None if the engine cannot measure it."""
-
-    peak_memory: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exit:
-    """How a container ended.
-
-    `code` is its exit code, or 128 + N after signal N. `oom_killed` is True if it was killed because it used too much memory.
-    `seconds` is the duration of stopping for a service, and the duration of the whole run for a job.
-    """
-
-    code: int
-    oom_killed: bool
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobResult:
-    """The result of a job: how it ended, what it wrote to stdout and stderr, and its output files.
-
-    The keys of `files` are paths relative to the job's output folder.
-    """
-
-    exit: Exit
-    log: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Running(Protocol):
     """A service that was started. It may still be starting, and it may have ended already.
 
-    `url` is its address for requests from this machine, such as `http://127.0.0.1:8080`.
+    `url` is its address for requests from this machine, such as `http://127.0.0.1:8080`. `address` is the one for other
+    services in its network: see `Runner.network`. It is not used for a service that was started without one.
     """
 
     url: str
+    address: str
 
     def stats(self) -> Stats:
         """Return the resources that the service has used so far. `mlpack test` calls it after the requests."""
@@ -104,24 +71,6 @@ class Running(Protocol):
 
         For a service that has ended already, return how it ended. An exit code other than 0 fails the check `sigterm`.
         """
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineFacts:
-    """The properties of an engine. `mlpack doctor` shows them.
-
-    `platform` is the platform that images are built for by default, such as `linux/amd64`. Set `caches_secrets` to True if the
-    build cache would store the bundle's private files: mlpack then downloads the packages itself, and passes no logins of
-    package indexes to `build`. `details` are optional: `url` is the address of the engine, `root_dir` the folder of its images,
-    whose free disk space `mlpack doctor` checks. The Docker engine adds `buildkit`, `cpus`, `memory` (in bytes), `storage`,
-    `cgroup` and `api`.
-    """
-
-    name: str
-    version: str
-    platform: str
-    caches_secrets: bool = False
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Builder(Protocol):
@@ -214,12 +163,14 @@ class Runner(Protocol):
         port: int,
         host_port: int = 0,
         arguments: tuple[str, ...] = (),
+        network: str = "",
     ) -> AbstractContextManager[Running]:
         """Start a container as a service; the context manager removes it on every exit, including Ctrl-C.
 
         The container gets the variables `env`, and PORT with the value `port`. `Running.url` leads to that port through
         `host_port` of this machine; 0 means any free one. An engine without a network of its own per container may choose
-        another value for PORT. `arguments` follow the image's entrypoint and replace the image's default arguments.
+        another value for PORT. `arguments` follow the image's entrypoint and replace its default arguments. `network` is the
+        name of a network that `network` returned; then `Running.address` is set.
 
         It must not wait until the service is ready: mlpack sends requests until it is. A container that ends at once is not an
         error either; `Running.alive` then returns False. `mlpack test`, `mlpack run` and the tests before `mlpack deploy` call
@@ -242,9 +193,25 @@ class Runner(Protocol):
         than LARGEST_OUTPUT bytes below `outputs`, or cannot start; ImageNotFoundError.
         """
 
+    def network(self) -> AbstractContextManager[str]:
+        """Create a network in which services reach each other by `Running.address`; the context manager removes it.
+
+        `mlpack ensemble test` runs the members and the coordinator in it. An engine whose services reach each other anyway may
+        return any text that is not empty.
+        """
+
 
 class Publisher(Protocol):
-    """Pushes images to registries. `mlpack push` uses it, and `mlpack deploy` for a target that needs a registry."""
+    """Pushes images to registries, and pulls them.
+
+    `mlpack push` uses it, and `mlpack deploy` for a target that needs a registry; `mlpack ensemble` pulls a member's image.
+    """
+
+    def pull(self, reference: str, *, on_progress: OnProgress) -> Image:
+        """Pull an image unless the engine has it, and return it like `find`.
+
+        Raises BaseImageError if the registry does not have it, cannot be reached, or rejects the login; DiskFullError.
+        """
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Push the image as `reference`, which is `host/repository:tag`; return the digest of its manifest (`sha256:...`).

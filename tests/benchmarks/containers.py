@@ -71,7 +71,7 @@ def _ours(engine: DockerEngine, image: Image) -> tuple[float, object]:
 def _bare(engine: DockerEngine, image: Image, file: str) -> tuple[float, object]:
     """The same with the script in the server's place, held as the server is; its end does not count."""
     client = engine._client
-    held = _host_config(client, engine.address, Limits(), 8080, 0, host_network=False)
+    held = _host_config(client, engine.address, Limits(), 8080, 0, network=None)
     began = time.perf_counter()
     name = f"mlpack-{uuid.uuid4().hex[:12]}"
     container = client.create_container(

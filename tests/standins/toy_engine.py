@@ -35,7 +35,7 @@ from mlpack.artifacts.image_plan import (
 )
 from mlpack.artifacts.progress import OnProgress, Progress
 from mlpack.engines.base import EngineFacts, Exit, JobResult, Limits, Stats
-from mlpack.errors import BuildError, EngineError, EngineUnavailableError, ImageNotFoundError
+from mlpack.errors import BaseImageError, BuildError, EngineError, EngineUnavailableError, ImageNotFoundError
 from mlpack.readers.bundle_files import content_of
 from mlpack.registries.credentials import Login
 
@@ -176,6 +176,7 @@ class ToyEngine:
         port: int,
         host_port: int = 0,
         arguments: tuple[str, ...] = (),
+        network: str = "",  # noqa: ARG002 - the processes of this machine reach each other
     ) -> Iterator[ToyRunning]:
         """Run the entrypoint as a process."""
         config = self._config(image.id)
@@ -188,6 +189,11 @@ class ToyEngine:
                 yield running
             finally:
                 running.stop(grace_s=0)
+
+    @contextmanager
+    def network(self) -> Iterator[str]:
+        """The loopback interface of this machine."""
+        yield "loopback"
 
     def job(
         self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
@@ -207,6 +213,13 @@ class ToyEngine:
         shutil.rmtree(folder, ignore_errors=True)
         ended = Exit(code=process.returncode, oom_killed=False, seconds=time.monotonic() - began)
         return JobResult(exit=ended, log=log, files=files)
+
+    def pull(self, reference: str, *, on_progress: OnProgress) -> Image:  # noqa: ARG002 - nothing takes long here
+        """An image that is here already."""
+        found = self.find(reference)
+        if found is None:
+            raise BaseImageError(f"{reference} is not here", hint="This engine has no registries to pull from.")
+        return found
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """A copy in registry/, by the digest of its manifest."""
@@ -269,7 +282,7 @@ class ToyRunning:
     """A service that runs as a process."""
 
     def __init__(self, process: subprocess.Popen[str], url: str, log: Path) -> None:
-        self.url = url
+        self.url = self.address = url
         self._process = process
         self._log = log
 

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +21,11 @@ from mlpack.artifacts.references import parse_reference
 from mlpack.engines.base import EngineFacts, JobResult, Limits
 from mlpack.engines.docker.address import Address, find_address
 from mlpack.engines.docker.client import Client, engine_errors, engine_facts, open_client
-from mlpack.engines.docker.containers import DockerRunning, run_container
+from mlpack.engines.docker.containers import DockerRunning, run_container, service_network
 from mlpack.engines.docker.image_contents import layer_sizes, package_sizes
 from mlpack.engines.docker.images import find_image, list_images, read_card
 from mlpack.engines.docker.owners import remove_abandoned
-from mlpack.errors import ImageNotFoundError
+from mlpack.errors import EngineError, ImageNotFoundError
 from mlpack.registries.credentials import Login, registry_header
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ class DockerEngine:
         port: int,
         host_port: int = 0,
         arguments: tuple[str, ...] = (),
+        network: str = "",
         host_network: bool = False,
     ) -> Iterator[DockerRunning]:
         """A running container with no capabilities and no way to new ones; leaving the `with` removes it.
@@ -207,8 +208,14 @@ class DockerEngine:
             host_port=host_port,
             arguments=arguments,
             host_network=host_network,
+            network=network,
         ) as running:
             yield running
+
+    def network(self) -> AbstractContextManager[str]:
+        """A bridge network, in which containers reach each other by name."""
+        self._sweep()
+        return service_network(self._client, self.address)
 
     def job(
         self, image: Image, *, limits: Limits, command: tuple[str, ...], outputs: str, timeout_s: float = 600
@@ -226,6 +233,17 @@ class DockerEngine:
             outputs=outputs,
             timeout_s=timeout_s,
         )
+
+    def pull(self, reference: str, *, on_progress: OnProgress) -> Image:
+        """Pull an image unless the engine has it, with the login of Docker's config and its helpers: see Publisher.pull."""
+        from mlpack.engines.docker.base_images import fetch
+
+        with engine_errors(self.address, "pulling the image"):
+            fetch(self._client, reference, on_progress, what="image")
+        found = self.find(reference)
+        if found is None:
+            raise EngineError(f"the engine has no image {reference} after pulling it", hint="Pull it: `docker pull`.")
+        return found
 
     def push(self, image: Image, reference: str, *, on_progress: OnProgress, login: Login | None = None) -> str:
         """Tag the image as `host/repository:tag` and push it; gives the manifest's digest. The tag stays.

@@ -1,4 +1,4 @@
-"""The base images of a build: those of a user's own Dockerfile, and fetching those that the engine lacks."""
+"""The base images of a build, those of a user's own Dockerfile included; and fetching an image that the engine lacks."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def base_images(dockerfile: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fetch(client: Client, reference: str, on_progress: OnProgress) -> None:
+def fetch(client: Client, reference: str, on_progress: OnProgress, *, what: str = "base image") -> None:
     """Pull an image unless the engine has it, with the user's credentials, which BuildKit does not get.
 
     With the base in the engine a build also works without a network: BuildKit looks up a name in the registry when it has it
-    only in its cache. Raises BaseImageError, DiskFullError.
+    only in its cache. `what` names the image in messages. Raises BaseImageError, DiskFullError.
     """
     from docker.errors import APIError, ImageNotFound
 
@@ -67,43 +67,44 @@ def fetch(client: Client, reference: str, on_progress: OnProgress) -> None:
         with closing(answer):
             for item in answer:
                 if "error" in item:
-                    raise failed_base(reference, str(item["error"]))
+                    raise failed_base(reference, str(item["error"]), what)
                 layers.take(item)
     except APIError as error:
-        raise failed_base(reference, explanation(error)) from error
+        raise failed_base(reference, explanation(error), what) from error
 
 
-def failed_base(reference: str, text: str) -> EngineError:
-    """The failure to fetch a base image, classified by the engine's message."""
+def failed_base(reference: str, text: str, what: str = "base image") -> EngineError:
+    """The failure to fetch an image, classified by the engine's message."""
     kind, why = kind_of(text), cause(text)
+    instead = ", or set another `build.base`" if what == "base image" else ""
     if kind == "disk":
         return DiskFullError(
-            f"the engine's disk is full: no room for the base image {reference}",
-            hint="Free space (`docker system prune`), then build again.",
+            f"the engine's disk is full: no room for the {what} {reference}",
+            hint="Free space (`docker system prune`), then run the command again.",
             detail=text,
         )
     if kind == "network":
         return BaseImageError(
-            f"the base image {reference} could not be fetched: its registry cannot be reached ({why})",
+            f"the {what} {reference} could not be fetched: its registry cannot be reached ({why})",
             hint="Check the engine's network and proxy, or load the image into the engine (`docker load`).",
             detail=text,
         )
     if kind in {"login", "denied"}:
         return BaseImageError(
-            f"the base image {reference} could not be fetched: its registry requires a login ({why})",
-            hint=f"Run `docker login {parse_reference(reference).registry}`, or set another `build.base`.",
+            f"the {what} {reference} could not be fetched: its registry requires a login ({why})",
+            hint=f"Run `docker login {parse_reference(reference).registry}`{instead}.",
             detail=text,
         )
     if kind == "platform":
         return BaseImageError(
-            f"the base image {reference} does not exist for this platform ({why})",
-            hint="Set another `build.base` or another `--platform`.",
+            f"the {what} {reference} does not exist for this platform ({why})",
+            hint=f"Use an image for this platform{instead}.",
             detail=text,
         )
     if kind == "missing":
         return BaseImageError(
-            f"the base image {reference} does not exist in its registry",
-            hint="Check its name, or set another `build.base`.",
+            f"the {what} {reference} does not exist in its registry",
+            hint=f"Check its name{instead}.",
             detail=text,
         )
-    return BaseImageError(f"the base image {reference} could not be fetched: {why}", detail=text)
+    return BaseImageError(f"the {what} {reference} could not be fetched: {why}", detail=text)

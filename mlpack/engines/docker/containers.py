@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +28,12 @@ class DockerRunning:
     When it ended at once it has no port, and `url` leads nowhere: ask `alive`.
     """
 
-    def __init__(self, client: Client, address: Address, container: str, url: str) -> None:
+    def __init__(self, client: Client, engine: Address, container: str, url: str, address: str) -> None:
         self.id = container
         self.url = url
+        self.address = address
         self._client = client
-        self._address = address
+        self._engine = engine
         self._memory = PeakMemory(client, container)
         self._memory.start()
 
@@ -43,7 +44,7 @@ class DockerRunning:
 
     def logs(self) -> str:
         """All it has written, stdout and stderr in their order."""
-        with engine_errors(self._address, "reading the log of the container"):
+        with engine_errors(self._engine, "reading the log of the container"):
             text: bytes = self._client.logs(self.id, stdout=True, stderr=True)
             return text.decode("utf-8", "replace")
 
@@ -55,7 +56,7 @@ class DockerRunning:
         """SIGTERM, then SIGKILL after `grace_s` (whole seconds, rounded up); return how it ended."""
         self._memory.look()  # afterwards nothing is to be seen
         started = time.monotonic()
-        with engine_errors(self._address, "stopping the container"):
+        with engine_errors(self._engine, "stopping the container"):
             self._client.stop(self.id, timeout=math.ceil(grace_s))
         seconds = time.monotonic() - started
         state = self._state()
@@ -66,7 +67,7 @@ class DockerRunning:
         self._memory.stop()
 
     def _state(self) -> dict[str, Any]:
-        with engine_errors(self._address, "inspecting the container"):
+        with engine_errors(self._engine, "inspecting the container"):
             state: dict[str, Any] = self._client.inspect_container(self.id)["State"]
             return state
 
@@ -83,6 +84,7 @@ def run_container(
     host_port: int,
     arguments: tuple[str, ...],
     host_network: bool,
+    network: str,
 ) -> Iterator[DockerRunning]:
     """Run an image; the container is removed on every way out. See DockerEngine.run."""
     name = f"mlpack-{uuid.uuid4().hex[:12]}"
@@ -99,14 +101,17 @@ def run_container(
                 user=limits.user or None,
                 ports=None if host_network else [port],
                 labels=container_labels(name),
-                host_config=_host_config(client, address, limits, port, host_port, host_network=host_network),
+                host_config=_host_config(
+                    client, address, limits, port, host_port, network="host" if host_network else network or None
+                ),
                 # A model makes no requests: it must not get the proxy of Docker's configuration, which may contain a password.
                 use_config_proxy=False,
             )["Id"]
             known = True
             client.start(container)
             at = port if host_network else _published(client.inspect_container(container), port)
-        running = DockerRunning(client, address, container, f"http://{_in_url(address.host)}:{at}")
+        url = f"http://{_in_url(address.host)}:{at}"
+        running = DockerRunning(client, address, container, url, f"http://{name}:{port}" if network else url)
         yield running
     except Exception:
         known = True
@@ -114,7 +119,7 @@ def run_container(
     finally:
         if running is not None:
             running.unwatch()
-        _remove(client, name, known=known)
+        _remove(lambda: client.remove_container(name, v=True, force=True), known=known)
 
 
 @contextlib.contextmanager
@@ -130,7 +135,7 @@ def stopped_container(
     written = replace(limits, read_only=False, tmp_bytes=0)
     try:
         with start_errors(address, image, 0):
-            config = _host_config(client, address, written, 0, 0, host_network=False)
+            config = _host_config(client, address, written, 0, 0, network=None)
             config |= {
                 "PortBindings": {},
                 "NetworkMode": "none",
@@ -153,7 +158,7 @@ def stopped_container(
         known = True
         raise
     finally:
-        _remove(client, name, known=known)
+        _remove(lambda: client.remove_container(name, v=True, force=True), known=known)
 
 
 @contextlib.contextmanager
@@ -170,11 +175,27 @@ def unstarted(client: Client, image_id: str) -> Iterator[str]:
         known = True
         raise
     finally:
-        _remove(client, name, known=known)
+        _remove(lambda: client.remove_container(name, v=True, force=True), known=known)
+
+
+@contextlib.contextmanager
+def service_network(client: Client, address: Address) -> Iterator[str]:
+    """A network whose containers reach each other by name; it is removed on every way out."""
+    name, known = f"mlpack-{uuid.uuid4().hex[:12]}", False
+    try:
+        with engine_errors(address, "creating a network"):
+            client.create_network(name, labels=container_labels(name))
+        known = True
+        yield name
+    except Exception:
+        known = True
+        raise
+    finally:
+        _remove(lambda: client.remove_network(name), known=known)
 
 
 def _host_config(
-    client: Client, address: Address, limits: Limits, port: int, host_port: int, *, host_network: bool
+    client: Client, address: Address, limits: Limits, port: int, host_port: int, *, network: str | None
 ) -> Any:
     # On an engine elsewhere its loopback is out of our reach: there the port is open on all its addresses.
     on = "127.0.0.1" if address.local else "0.0.0.0"  # noqa: S104  # see above
@@ -187,8 +208,8 @@ def _host_config(
         tmpfs={"/tmp": f"size={limits.tmp_bytes},mode=1777"} if limits.tmp_bytes else None,  # noqa: S108  # in the container
         cap_drop=None if limits.capabilities else ["ALL"],
         security_opt=["no-new-privileges"],
-        network_mode="host" if host_network else None,
-        port_bindings=None if host_network else {port: (on, host_port or None)},
+        network_mode=network,
+        port_bindings=None if network == "host" else {port: (on, host_port or None)},
         # Readable through the API whatever the engine's default driver is, and bounded.
         log_config={"Type": "json-file", "Config": {"max-size": "64m"}},
     )
@@ -231,23 +252,23 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _remove(client: Client, name: str, *, known: bool) -> None:
-    """Remove a container with its volumes, whether it runs or not, and even when Ctrl-C is pressed once more."""
+def _remove(remove: Callable[[], None], *, known: bool) -> None:
+    """Remove a container with its volumes, or a network, even when Ctrl-C is pressed once more."""
     try:
-        _remove_once(client, name, known=known)
+        _remove_once(remove, known=known)
     except KeyboardInterrupt:
-        _remove_once(client, name, known=known)
+        _remove_once(remove, known=known)
         raise
 
 
-def _remove_once(client: Client, name: str, *, known: bool) -> None:
+def _remove_once(remove: Callable[[], None], *, known: bool) -> None:
     """Remove it; one that Ctrl-C met while it was made or started may come to be, or become removable, a little later."""
     from docker.errors import APIError, NotFound
 
     ends = time.monotonic() + _SETTLED_S
     while True:
         try:
-            client.remove_container(name, v=True, force=True)
+            remove()
         except NotFound:
             if known:
                 return

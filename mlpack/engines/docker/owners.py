@@ -48,6 +48,8 @@ def remove_abandoned(client: Client) -> None:
                 if ended:
                     for container in containers:
                         _remove(client, container)
+                    for network in client.networks(filters={"label": f"{labels.OWNER}={owner}"}):
+                        client.remove_network(network["Id"])
                     (folder / owner).unlink(missing_ok=True)
         for file in folder.iterdir():
             with _ended(folder, file.name) as ended:

@@ -55,7 +55,7 @@ class ProcessRunning:
     """A server process: `url` reaches it from here, `pid` is its process and its group."""
 
     def __init__(self, process: subprocess.Popen[bytes], url: str, memory: int | None) -> None:
-        self.url = url
+        self.url = self.address = url
         self.pid = process.pid
         self._process = process
         self._ended: Exit | None = None
