@@ -68,6 +68,18 @@ class ConfigError(MlpackError):
     code = "config"
 
 
+class MembersMisfitError(UsageError):
+    """The members of an ensemble do not fit each other or the reducer."""
+
+    code = "members_misfit"
+
+
+class MemberUnreachableError(UsageError):
+    """The URL of a member of an ensemble does not answer."""
+
+    code = "member_unreachable"
+
+
 class TemplateError(MlpackError):
     """A template is missing or uses a name that does not exist."""
 

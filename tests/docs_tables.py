@@ -20,8 +20,8 @@ from mlpack.cli.app import TARGET_COMMANDS, app
 from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
 from mlpack.plugins import BUILT_IN, load
-from mlpack.targets import compose
 from mlpack.targets.cloudrun import settings as cloudrun
+from mlpack.targets.compose import settings as compose
 from mlpack.targets.settings import TargetSettings
 
 DOCS = Path(__file__).parents[1] / "docs"

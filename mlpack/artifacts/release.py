@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlpack.artifacts import labels
@@ -70,12 +71,18 @@ class Component:
     """One container of a service: its image, and the `reference` by which the target pulls or finds it.
 
     `report` is that of the image's checks, None for an unverified image. `reference` has a digest after the image is pushed.
+    In an ensemble, `member` is the name by which the coordinator calls the component; "" for the coordinator itself. The
+    coordinator is not ready without its `required` members. `settings` are those of this component alone, by the target's
+    keys.
     """
 
     name: str
     image: Image
     report: Report | None
     reference: str
+    member: str = ""
+    required: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

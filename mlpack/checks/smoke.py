@@ -42,8 +42,9 @@ def examine(
     expectation: Expectation | None = None,
     start_s: float = 240,
     on_check: OnCheck = lambda _: None,
+    further: Callable[[Checklist, Client], None] = lambda _checklist, _client: None,
 ) -> tuple[Report, str]:
-    """Start a service, check it and stop it; return the report and the service's log."""
+    """Start a service, check it and stop it; return the report and the service's log. `further` adds checks of its own."""
     checklist = Checklist(on_check=on_check)
     measured: dict[str, Any] = {}
     began = time.perf_counter()
@@ -53,6 +54,7 @@ def examine(
                 "ready", lambda: _becomes_ready(running, client, began, start_s, measured), hint=_SEE_LOG
             ):
                 _check_requests(checklist, client, card, expectation or Expectation(), measured)
+                further(checklist, client)
                 measured["peak"] = running.stats().peak_memory
                 checklist.check("logs_are_json", lambda: _logs_are_json(running.logs()))
         checklist.check(

@@ -27,6 +27,7 @@ from mlpack.cli.commands import (
     traffic,
 )  # fmt: skip
 from mlpack.cli.commands import run as run_
+from mlpack.cli.commands.ensemble import ensemble
 from mlpack.cli.output.console import Console
 from mlpack.cli.target_command import DeployCommand, TargetCommand
 from mlpack.errors import InterruptedByUser, MlpackError, UsageError
@@ -62,6 +63,7 @@ for command, short_help in (
     (clean.clean, "Remove images, caches and the folder .mlpack."),
 ):
     app.command(short_help=short_help, cls=TARGET_COMMANDS.get(command))(command)
+app.add_typer(ensemble, help="Serve several models behind one endpoint.")
 
 
 def _version(value: bool) -> None:

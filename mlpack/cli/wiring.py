@@ -34,6 +34,7 @@ def make_line(
     overrides: Mapping[str, Any] | None = None,
     of_last_image: bool = False,
     ignore_config: bool = False,
+    loaded: Config | None = None,
     engine: str | None = None,
     local: Literal["run", "refuse", "ignore"] = "refuse",
     command: str = "build",
@@ -44,13 +45,14 @@ def make_line(
 ) -> Line:
     """Make a command's line for `model`; `of_last_image` uses the mlpack.yaml of the image that was built last.
 
+    `loaded` are settings that replace mlpack.yaml and options.
     `engine` is the option --engine. `local` decides about an engine that is a LocalRunner: run the model with it, refuse it,
     or ignore it in a command that needs no engine. `command` is the one whose line answers the needs of the model. `target`
     and `destination` are called when the line needs them, with the image's name. Raises UsageError, ConfigError.
     """
     workspace = Workspace(Path.cwd())
     reference = None if model is None else reference_of(model)
-    loaded = (
+    loaded = loaded or (
         Config(model=reference)
         if ignore_config
         else load_config_for(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mlpack.artifacts.model import ModelInfo, Requirement, Safety
+from mlpack.artifacts.prepared import CODE_FOLDER
 from mlpack.ensembles.file import EnsembleFile
 from mlpack.ensembles.fitting import Fitted
 
@@ -17,8 +19,8 @@ _REQUIREMENTS = (
 )
 
 
-def coordinator_of(ensemble: EnsembleFile, fitted: Fitted, folder: Path) -> ModelInfo:
-    """The description of the coordinator, whose plan is written into the folder."""
+def coordinator_of(ensemble: EnsembleFile, fitted: Fitted, folder: Path, *, sample: tuple[Any, ...] = ()) -> ModelInfo:
+    """The description of the coordinator, whose plan is written into the folder; `sample` are rows for its tests."""
     folder.mkdir(parents=True, exist_ok=True)
     plan = folder / PLAN
     plan.write_text(json.dumps(fitted.plan, indent=2, ensure_ascii=True) + "\n", encoding="utf-8", newline="\n")
@@ -38,5 +40,8 @@ def coordinator_of(ensemble: EnsembleFile, fitted: Fitted, folder: Path) -> Mode
         size=plan.stat().st_size,
         requirements=_REQUIREMENTS,
         details={"ensemble": {"reduce": ensemble.reduce, "members": members}},
+        sample=sample,
+        # The user's own reducer is included code, so that its imports are found and installed.
+        options={"reduce": f"{CODE_FOLDER}/{ensemble.reduce_file.name}"} if ensemble.reduce_file else {},
         runtime_part=PART,
     )

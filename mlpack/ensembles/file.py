@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from mlpack.config import Settings
+from mlpack.config import Settings, Test
 from mlpack.errors import ConfigError
 from mlpack.yaml_files import Lines, Section, config_error, line_of, read_yaml
 
@@ -40,6 +40,9 @@ class MemberEntry(Section):
         default=(), description="class labels in the order of its probabilities, if the service does not tell them"
     )
     output: str | None = Field(default=None, description="output to use, if the service has several")
+    deploy: dict[str, Any] = Field(
+        default_factory=dict, description="settings of a deployment target for this member alone"
+    )
 
     @field_validator("name")
     @classmethod
@@ -72,6 +75,8 @@ class EnsembleFile(Section):
     )
     members: tuple[MemberEntry, ...] = Field(description="the members, in order")
     sample: Path | None = Field(default=None, description="a few rows for the tests and examples of the ensemble")
+    templates: Path | None = Field(default=None, description="folder with your own templates")
+    test: Test = Field(default=Test(), description="requests of `mlpack ensemble test`")
     serve: Settings = Field(default=Settings(), description="how the coordinator behaves")
     repository: str | None = Field(default=None, description="where images are pushed to: host/path")
     deploy: dict[str, Any] = Field(default_factory=dict, description="deployment target and its settings")
@@ -113,7 +118,8 @@ def read_ensemble(path: Path) -> tuple[EnsembleFile, Lines]:
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
     members = data.get("members")
     for holder, keys in [
-        (data, ("sample",)),
+        (data, ("sample", "templates")),
+        (data.get("test"), ("request", "expected")),
         *((one, ("model", "config")) for one in (members if isinstance(members, list) else ())),
     ]:
         for key in keys:

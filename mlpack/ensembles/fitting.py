@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpack.artifacts.model import Scalar, Signature, TensorSpec
 from mlpack.ensembles.file import OF_CLASSES, EnsembleFile, MemberEntry
-from mlpack.errors import UsageError
+from mlpack.errors import MembersMisfitError
 
 LABELS, PROBABILITIES = "predict", "predict_proba"
 _NUMBERS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64")
@@ -46,7 +46,7 @@ class Fitted:
 
 
 def fit(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> Fitted:
-    """Check all members against each other and the reducer. Raises UsageError that names the member and both sides."""
+    """Check all members against each other and the reducer. Raises MembersMisfitError that names the member and both sides."""
     base = [one for one in members if one.entry.name != ensemble.meta]
     inputs = _common_inputs(base)
     classes = _classes(ensemble, base)
@@ -137,8 +137,8 @@ def _told_inputs(signature: Signature) -> str:
     return "; ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in signature.inputs)
 
 
-def _misfit(one: MemberFacts, what: str, other: MemberFacts, that: str) -> UsageError:
-    return UsageError(
+def _misfit(one: MemberFacts, what: str, other: MemberFacts, that: str) -> MembersMisfitError:
+    return MembersMisfitError(
         f"the members {one.entry.name} and {other.entry.name} do not fit: {one.entry.name} has {what}; "
         f"{other.entry.name} has {that}",
         hint="All members of an ensemble take the same rows. Retrain one of them, or leave it out.",
@@ -152,7 +152,7 @@ def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Sc
     own = {one.entry.name: _own_classes(one) for one in members}
     for member in members:
         if not own[member.entry.name]:
-            raise UsageError(
+            raise MembersMisfitError(
                 f"the member {member.entry.name} has no classes, which `reduce: {ensemble.reduce}` needs",
                 hint="Add `classes: [...]` to the member, in the order of its probabilities, or use `reduce: mean`.",
             )
@@ -182,7 +182,7 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
     if reducer in ("soft_vote", "cascade"):
         if probabilities is None:
             offered = ", ".join(one.name for one in member.signatures)
-            raise UsageError(
+            raise MembersMisfitError(
                 f"the member {member.entry.name} gives no probabilities, which `reduce: {ensemble.reduce}` needs; it has "
                 f"{offered}",
                 hint="Use `reduce: hard_vote`, or name the output of its probabilities: `output: NAME`.",
@@ -197,7 +197,7 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
         }
     output = _output(member, labels)
     if reducer in ("mean", "weighted_mean", "median", "stack") and output.dtype == "BYTES":
-        raise UsageError(
+        raise MembersMisfitError(
             f"the member {member.entry.name} answers texts ({output.name}), which `reduce: {ensemble.reduce}` cannot take",
             hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers.",
         )
@@ -222,7 +222,7 @@ def _output(member: MemberFacts, signature: Signature) -> TensorSpec:
     found = signature.outputs[0] if wanted is None else next((o for o in signature.outputs if o.name == wanted), None)
     if found is None:
         offered = ", ".join(spec.name for spec in signature.outputs)
-        raise UsageError(
+        raise MembersMisfitError(
             f"the member {member.entry.name} has no output {wanted}; it has {offered}", hint="Correct `output:`."
         )
     return found
@@ -284,7 +284,7 @@ def _meta(
     width = _width(first)
     if isinstance(width, int) and width not in (len(columns), -1):
         given = ", ".join(columns)
-        raise UsageError(
+        raise MembersMisfitError(
             f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {given}",
             hint="Train it on exactly these columns, in this order.",
         )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
 from mlpack.ensembles.file import MemberEntry
 from mlpack.ensembles.fitting import LABELS, MemberFacts
-from mlpack.errors import ModelError, UsageError
+from mlpack.errors import MemberUnreachableError, ModelError, UsageError
 from mlpack.http import CertificateError, Connection, UnansweredError, send
 
 PORT = 8080  # of a member's container
@@ -48,13 +48,11 @@ def of_card(entry: MemberEntry, card: Mapping[str, Any]) -> MemberFacts:
 def of_url(entry: MemberEntry, connection: Connection | None = None) -> MemberFacts:
     """The facts that a running service tells: in its card if it is mlpack's, else in the metadata of V2 or V1.
 
-    Raises UsageError when it does not answer, or tells too little.
+    Raises MemberUnreachableError when it does not answer, UsageError when it tells too little.
     """
     assert entry.url is not None  # noqa: S101 - checked by the caller
     service = _Service(entry, connection or Connection(timeout_s=_TIMEOUT_S))
-    named = _PATH.fullmatch(urlsplit(entry.url).path)
-    parts = urlsplit(entry.url)
-    root = f"{parts.scheme}://{parts.netloc}{named['root'] if named else parts.path.rstrip('/')}"
+    root, named = _root(entry.url)
     card = service.get(f"{root}/")
     if isinstance(card, dict) and card.get("signatures") and (named is None or card.get("name") == named["model"]):
         return MemberFacts(entry=entry, signatures=_signatures(entry, card), url=root, model=str(card["name"]))
@@ -72,6 +70,32 @@ def of_url(entry: MemberEntry, connection: Connection | None = None) -> MemberFa
     return MemberFacts(
         entry=entry, signatures=(signature,), url=root, model=model, version=version, contract=contract, methods=False
     )
+
+
+def of_silent_url(entry: MemberEntry, signatures: tuple[Signature, ...]) -> MemberFacts:
+    """A service that does not answer now, taken for one of mlpack's with these signatures. Raises UsageError."""
+    assert entry.url is not None  # noqa: S101 - checked by the caller
+    root, named = _root(entry.url)
+    if named is None:
+        raise UsageError(
+            f"the member {entry.name} does not answer, and its URL does not tell which model is meant",
+            hint="Add it to the URL: https://host/v2/models/NAME.",
+        )
+    return MemberFacts(
+        entry=entry,
+        signatures=signatures,
+        url=root,
+        model=named["model"],
+        version=named["version"] or "",
+        contract=named["contract"],
+    )
+
+
+def _root(url: str) -> tuple[str, re.Match[str] | None]:
+    """The root of the service in a URL, and the parts of the model's path, if it names one."""
+    parts = urlsplit(url)
+    named = _PATH.fullmatch(parts.path)
+    return f"{parts.scheme}://{parts.netloc}{named['root'] if named else parts.path.rstrip('/')}", named
 
 
 def _inside(entry: MemberEntry) -> str:
@@ -106,7 +130,7 @@ class _Service:
                 body = answer.read(_MOST_BYTES)
                 status = answer.status
         except (UnansweredError, CertificateError, OSError) as error:
-            raise UsageError(
+            raise MemberUnreachableError(
                 f"the member {self._entry.name} does not answer at {url}: {error}",
                 hint="Start the service, or correct the URL; --offline skips this check.",
             ) from error

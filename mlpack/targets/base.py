@@ -17,6 +17,28 @@ from mlpack.targets.settings import TargetOption, TargetSettings
 OnStep = Callable[[str], None]  # called with a short description of each step, when the step begins
 
 
+class EnsembleRunner(Protocol):
+    """Runs all containers of an ensemble together, for `mlpack ensemble up` and `down`.
+
+    A target that has one offers it as its attribute `ensemble`.
+    """
+
+    def up(self, release: Release, on_step: OnStep) -> Live:
+        """Start the ensemble, or change the one that runs, and wait until it answers. The first component is the coordinator.
+
+        Raises DeployError after the previous state was restored, DeployStateError if that failed.
+        """
+
+    def down(self, on_step: OnStep) -> None:
+        """Remove the ensemble with all that belongs to it. Raises DeployError if there is none."""
+
+    def text(self, release: Release, builds: Mapping[str, str]) -> tuple[str, str]:
+        """The name and the text of a file that starts the ensemble without mlpack.
+
+        `builds` are the folders from which the images of components are built, relative to the file.
+        """
+
+
 class Target(Protocol):
     """Manages one service on one platform.
 

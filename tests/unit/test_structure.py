@@ -73,7 +73,7 @@ def allowed(path: Path, module: str, name: str) -> bool:
     if own in {"runtime", "__main__"}:
         return other == "runtime" if own == "runtime" else other in {"cli", "version"}
     if other == "runtime":
-        return own == "config" and name == "runtime.settings"
+        return (own, name) in {("config", "runtime.settings"), ("ensembles", "runtime.ensembles.plan")}
     if own in PLUGINS and other in PLUGINS:
         return own == other and name.split(".")[1] in {module.partition(".")[2].split(".")[0], "base", "settings"}
     if own == other:

@@ -240,8 +240,7 @@ class DockerEngine:
 
         with engine_errors(self.address, "pulling the image"):
             fetch(self._client, reference, on_progress, what="image")
-        found = self.find(reference)
-        if found is None:
+        if (found := self.find(reference)) is None:
             raise EngineError(f"the engine has no image {reference} after pulling it", hint="Pull it: `docker pull`.")
         return found
 

@@ -8,30 +8,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field
-
 from mlpack.artifacts.references import parse_reference, short_digest
 from mlpack.artifacts.release import Component, Release
 from mlpack.artifacts.service import Endpoint, Live, Plan, Revision, Service, Staged
 from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.targets.base import OnStep, Target
+from mlpack.targets.compose.ensemble import EnsembleProject
 from mlpack.targets.compose.file import Wanted, changes_of, image_id_of, image_of, port_of, write_file
 from mlpack.targets.compose.project import Project, command, free_port, is_ready, refuse_taken
+from mlpack.targets.compose.settings import OPTIONS, Settings
 from mlpack.targets.settings import TargetOption, TargetSettings
 
 _FILE = "compose.yaml"
-
-
-class Settings(TargetSettings):
-    """`deploy: {compose: ...}`."""
-
-    folder: Path | None = Field(default=None, description="folder of compose.yaml; default: .mlpack/compose/SERVICE")
-    port: int | None = Field(
-        default=None, ge=1, le=65535, description="port on 127.0.0.1; default: its current one, or 8080"
-    )
-    memory: str | None = Field(default=None, description="memory limit, such as 512m; default: from the test")
-    cpu: float = Field(default=1.0, gt=0, description="maximum number of CPUs")
-    env: dict[str, str] = Field(default_factory=dict, description="environment variables of the container")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +36,7 @@ class Compose(Target):
     name: ClassVar[str] = "compose"
     needs_registry: ClassVar[bool] = False
     settings: ClassVar[type[TargetSettings]] = Settings
-    options: ClassVar[tuple[TargetOption, ...]] = (
-        TargetOption(flag="--memory", key="memory", help="Memory limit, such as 512m. Default: from the test."),
-        TargetOption(flag="--cpu", key="cpu", help="Maximum number of CPUs."),
-        TargetOption(
-            flag="--env", key="env", kind="pairs", metavar="NAME=VALUE", help="Environment variable. Repeatable."
-        ),
-    )
+    options: ClassVar[tuple[TargetOption, ...]] = OPTIONS
 
     def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:
         self.service = service
@@ -62,6 +44,7 @@ class Compose(Target):
         self._settings = settings
         self._folder = folder / (settings.folder or Path(".mlpack") / "compose" / service)
         self._templates = templates
+        self.ensemble = EnsembleProject(service, settings, folder / ".mlpack" / "ensembles" / service, templates)
         self._main = Project(f"mlpack-{service}", self._folder / _FILE)
         self._next = Project(f"mlpack-{service}-next", self._folder / "next.yaml")
 

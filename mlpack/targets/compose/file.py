@@ -31,7 +31,6 @@ class Wanted:
 
 def write_file(wanted: Wanted, templates: Path | None) -> str:
     """The text of compose.yaml."""
-    cold_ms = (wanted.report and wanted.report.cold_start_ms) or 30_000
     return render(
         "compose.yaml.j2",
         {
@@ -40,11 +39,12 @@ def write_file(wanted: Wanted, templates: Path | None) -> str:
             "image": wanted.image,
             "image_id": wanted.image_id,
             "publish": f"127.0.0.1:{wanted.port}:8080",
-            "memory": wanted.memory or _measured(wanted.report),
+            "memory": wanted.memory or measured_memory(wanted.report),
             "cpus": wanted.cpu,
             "restart": wanted.restart,
-            "env": sorted((key, _literal(value)) for key, value in wanted.env.items()),
-            "start_period": max(30, math.ceil(cold_ms / 1000 * 4)),
+            "env": sorted((key, literal(value)) for key, value in wanted.env.items()),
+            "start_period": start_period(wanted.report),
+            "interval": 30,
         },
         folder=templates,
     )
@@ -108,13 +108,19 @@ def _shown(key: str, value: str | None) -> str:
     return "(set)" if key.startswith("env.") and key != "env.PORT" else value
 
 
-def _measured(report: Report | None) -> str:
+def measured_memory(report: Report | None) -> str:
     """1.5 times the measured peak memory, in steps of 128 MiB."""
     if report is None or report.peak_memory_mb is None:
         return "1024m"
     return f"{max(256, math.ceil((report.peak_memory_mb * 1.5 + 64) / 128) * 128)}m"
 
 
-def _literal(value: str) -> str:
+def start_period(report: Report | None) -> int:
+    """Seconds in which failed health checks do not count: four times the measured start."""
+    cold_ms = (report and report.cold_start_ms) or 30_000
+    return max(30, math.ceil(cold_ms / 1000 * 4))
+
+
+def literal(value: str) -> str:
     """The value with `$` doubled, because compose reads it as the start of a variable."""
     return value.replace("$", "$$")

@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mlpack.shell import Output, run
 
 _START_S = 240
 _COMMAND_S = 300
+_HEALTH_CHECK = ("/opt/venv/bin/python", "-m", "mlpack.runtime.healthcheck")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -34,39 +36,68 @@ class Project:
 
     def start(self, text: str, url: str) -> None:
         """Start the service and wait until it is ready; raises DeployError with its log if it is not."""
+        self.write(text)
+        self.create("--remove-orphans", url=url)
+        self.wait(lambda: is_ready(url), url)
+
+    def write(self, text: str) -> None:
+        """Write the file."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(text, encoding="utf-8", newline="\n")
-        done = self._compose("up", "-d", "--remove-orphans")
+
+    def create(self, *words: str, url: str) -> None:
+        """Create and start containers as the file says; `words` are options and services of `up`. Raises DeployError."""
+        done = self._compose("up", "-d", *words)
         if done.code:
             raise _failure(done, url)
+
+    def stop(self, *services: str) -> None:
+        """Stop the containers of services, which end the requests that they have, and remove them. Raises DeployError."""
+        for words in (("stop", "--timeout", "10"), ("rm", "--force")):
+            done = self._compose(*words, *services)
+            if done.code:
+                raise DeployError(
+                    f"{', '.join(services)} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr
+                )
+
+    def wait(self, ready: Callable[[], bool], what: str, service: str = "") -> None:
+        """Wait until it is ready; raises DeployError if its container ends before, or after some minutes."""
         until = time.monotonic() + _START_S
         while time.monotonic() < until:
-            if is_ready(url):
+            if ready():
                 return
-            if not self.up():
-                raise self._ended()
+            if not self.up(service):
+                raise self._ended(service)
             time.sleep(0.2)
         raise DeployError(
-            f"{url} was not ready within {_START_S} s",
+            f"{what} was not ready within {_START_S} s",
             hint="Its log is above.",
-            detail=self.logs(),
+            detail=self.logs(service),
             code="deploy_slow_start",
         )
 
-    def up(self) -> bool:
-        """Whether its container is running (not in a restart loop)."""
+    def ready_inside(self, service: str) -> bool:
+        """Whether a service without a published port is ready: its own health check says so."""
+        return self._compose("exec", "-T", service, *_HEALTH_CHECK).code == 0
+
+    def up(self, service: str = "") -> bool:
+        """Whether the container of a service, by default of the only one, is running (not in a restart loop)."""
         if not self.file.is_file():
             return False
-        return bool(self._in("running")) and not self._in(
-            "restarting"
-        )  # docker-compose counts a restarting one as both
+        running, restarting = self.running(), self._in("restarting")  # docker-compose counts a restarting one as both
+        return service in running and service not in restarting if service else bool(running) and not restarting
+
+    def running(self) -> list[str]:
+        """The services whose containers are running."""
+        return self._in("running")
 
     def _in(self, state: str) -> list[str]:
         return self._compose("ps", "--services", "--filter", f"status={state}").stdout.split()
 
-    def logs(self) -> str:
-        """The last lines that it wrote."""
-        return without_controls(self._compose("logs", "--no-color", "--tail", "60").stdout)[-6000:]
+    def logs(self, service: str = "") -> str:
+        """The last lines that a service, by default the only one, wrote."""
+        words = [service] if service else []
+        return without_controls(self._compose("logs", "--no-color", "--tail", "60", *words).stdout)[-6000:]
 
     def end(self) -> None:
         """Remove the container and the file; if they do not exist, this is no error."""
@@ -77,20 +108,21 @@ class Project:
             raise DeployError(f"{self.name} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr)
         self.file.unlink(missing_ok=True)
 
-    def _ended(self) -> DeployError:
-        if " 137" in self._compose("ps", "-a").stdout.replace("(137)", " 137"):  # what SIGKILL leaves
+    def _ended(self, service: str = "") -> DeployError:
+        name, words = service or self.name, [service] if service else []
+        if " 137" in self._compose("ps", "-a", *words).stdout.replace("(137)", " 137"):  # what SIGKILL leaves
             return DeployError(
-                f"the container of {self.name} was killed before it was ready: it ran out of memory",
+                f"the container of {name} was killed before it was ready: it ran out of memory",
                 hint="Raise the limit, such as --memory 512m; `mlpack test` reports the peak memory.",
-                detail=self.logs(),
+                detail=self.logs(service),
                 code="deploy_memory",
             )
-        log = self.logs()
+        log = self.logs(service)
         found = diagnose(log)
         reason = f": {found.reason}" if found else ""
         hint = found.hint if found and found.hint else "Its log is above; `mlpack test` checks the image."
         return DeployError(
-            f"the container of {self.name} exited before it was ready{reason}",
+            f"the container of {name} exited before it was ready{reason}",
             hint=hint,
             detail=log,
             code="deploy_start",
