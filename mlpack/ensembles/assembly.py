@@ -9,13 +9,14 @@ from typing import Any
 
 from mlpack.artifacts.bundle import Bundle
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.model import ModelInfo
+from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.artifacts.prepared import Prepared
 from mlpack.ensembles.coordinator import coordinator_of
 from mlpack.ensembles.file import EnsembleFile, MemberEntry
 from mlpack.ensembles.fitting import Fitted, MemberFacts, fit
 from mlpack.ensembles.members import of_card, of_model, of_silent_url, of_url
 from mlpack.errors import (
+    ConfigError,
     EngineError,
     ImageNotFoundError,
     MembersMisfitError,
@@ -27,6 +28,8 @@ from mlpack.errors import (
 from mlpack.pipeline.line import Line
 from mlpack.registries.google_login import GoogleLogin
 from mlpack.registries.images import pushed_image
+from mlpack.usercode.predictors import declared_tensors, parameters_of
+from mlpack.usercode.python_source import read_source
 from mlpack.workspace import FOLDER
 from mlpack.yaml_files import Lines, line_of
 
@@ -101,7 +104,7 @@ class Assembly:
             known[entry.name] = self._assumed(entry, known)
         facts = tuple(known[entry.name] for entry in self.ensemble.members)
         try:
-            fitted = fit(self.ensemble, facts)
+            fitted = fit(self.ensemble, facts, self._own_outputs())
         except MembersMisfitError as error:
             error.message = f"{self._place('members')}: {error.message}"
             raise
@@ -145,6 +148,20 @@ class Assembly:
     def service(self, entry: MemberEntry) -> str:
         """The name of a member's image and service."""
         return service_of(self.ensemble, entry)
+
+    def _own_outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs that the user's reduce.py declares; it is not run. Raises ConfigError for one without `reduce`."""
+        file = self.ensemble.reduce_file
+        if file is None:
+            return ()
+        source = read_source(file, file.name)
+        if source.problem or source.tree is None or len(parameters_of(source.tree, "reduce")) != 2:
+            problem = source.problem or "has no function `reduce` with two parameters"
+            raise ConfigError(
+                f"{self._place('reduce')}: {file.name} {problem}",
+                hint="Write `def reduce(outputs, weights):`, which returns a dict of arrays with one value for each row.",
+            )
+        return declared_tensors(source, "OUTPUTS") or ()
 
     def _prepared(self, entry: MemberEntry) -> Prepared:
         line = self.line(entry)

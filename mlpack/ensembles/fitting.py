@@ -45,13 +45,16 @@ class Fitted:
     plan: dict[str, Any]
 
 
-def fit(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> Fitted:
-    """Check all members against each other and the reducer. Raises MembersMisfitError that names the member and both sides."""
+def fit(ensemble: EnsembleFile, members: Sequence[MemberFacts], own: tuple[TensorSpec, ...] = ()) -> Fitted:
+    """Check all members against each other and the reducer; `own` are the outputs that the user's reduce.py declares.
+
+    Raises MembersMisfitError, which names the member and both sides.
+    """
     base = [one for one in members if one.entry.name != ensemble.meta]
     inputs = _common_inputs(base)
     classes = _classes(ensemble, base)
     queries = {one.entry.name: _queries(ensemble, one, inputs) for one in base}
-    signatures = _signatures(ensemble, base, inputs, classes)
+    signatures = _signatures(ensemble, base, inputs, classes, own)
     if ensemble.meta is not None:
         meta = next(one for one in members if one.entry.name == ensemble.meta)
         queries[meta.entry.name], signatures = _meta(meta, base, queries, signatures)
@@ -243,9 +246,16 @@ def _query(member: MemberFacts, signature: Signature, output: TensorSpec, common
 
 
 def _signatures(
-    ensemble: EnsembleFile, members: Sequence[MemberFacts], common: Signature, classes: tuple[Scalar, ...]
+    ensemble: EnsembleFile,
+    members: Sequence[MemberFacts],
+    common: Signature,
+    classes: tuple[Scalar, ...],
+    own: tuple[TensorSpec, ...],
 ) -> tuple[Signature, ...]:
-    """What the ensemble offers: labels and probabilities where it votes softly, else the members' first output."""
+    """What the ensemble offers: labels and probabilities where it votes softly, else the members' first output.
+
+    `own` are the outputs that the user's reduce.py declares.
+    """
     first = members[0].signature(LABELS) or members[0].signatures[0]
     batchable = all(one.signatures[0].batchable for one in members)
     if classes:
@@ -255,9 +265,14 @@ def _signatures(
             spec = TensorSpec(name=PROBABILITIES, dtype="FP64", shape=(-1, len(classes)))
             offered.append(replace(offered[0], name=PROBABILITIES, method=PROBABILITIES, outputs=(spec,)))
         return tuple(offered)
+    common = replace(common, name=LABELS, method=LABELS, classes=None, batchable=batchable)
+    if ensemble.reducer == "custom":
+        if own:
+            return (replace(common, outputs=own),)
+        rows = TensorSpec(name=LABELS, dtype="BYTES", shape=(-1,))
+        return (replace(common, outputs=(rows,), raw=(*common.raw, LABELS)),)
     output = _output(members[0], first)
-    outputs = () if ensemble.reducer == "custom" else (replace(output, name=LABELS, dtype="FP64"),)
-    return (replace(common, name=LABELS, method=LABELS, outputs=outputs, classes=None, batchable=batchable),)
+    return (replace(common, outputs=(replace(output, name=LABELS, dtype="FP64"),)),)
 
 
 def _dtype(classes: tuple[Scalar, ...]) -> str:

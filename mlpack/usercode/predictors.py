@@ -37,7 +37,7 @@ def read_contract(source: Source) -> Contract:
     """The contract of a predictor's source. Raises ConfigError for a file that is no predictor."""
     if source.problem or source.tree is None:
         raise ConfigError(f"the predictor {source.shown} {source.problem}", hint="Set `predictor:` to a Python file.")
-    functions = {name: _parameters(source.tree, name) for name in FUNCTIONS if name in source.names}
+    functions = {name: parameters_of(source.tree, name) for name in FUNCTIONS if name in source.names}
     if not functions:
         has = ", ".join(sorted(source.names)[:8]) or "nothing"
         raise ConfigError(
@@ -49,9 +49,9 @@ def read_contract(source: Source) -> Contract:
     return Contract(
         shown=source.shown,
         functions=functions,
-        inputs=_declared(source, "INPUTS"),
+        inputs=declared_tensors(source, "INPUTS"),
         trained=tuple(declared) if unused else (),
-        outputs=_declared(source, "OUTPUTS"),
+        outputs=declared_tensors(source, "OUTPUTS"),
     )
 
 
@@ -137,7 +137,7 @@ def _without_columns(signature: Signature) -> Signature:
     )
 
 
-def _parameters(tree: ast.Module, name: str) -> tuple[str, ...]:
+def parameters_of(tree: ast.Module, name: str) -> tuple[str, ...]:
     """The parameter names of the last function of that name; () when the file defines no such function."""
     found: tuple[str, ...] = ()
     for node in tree.body:
@@ -147,7 +147,7 @@ def _parameters(tree: ast.Module, name: str) -> tuple[str, ...]:
     return found
 
 
-def _declared(source: Source, name: str) -> tuple[TensorSpec, ...] | None:
+def declared_tensors(source: Source, name: str) -> tuple[TensorSpec, ...] | None:
     """INPUTS or OUTPUTS: a literal dict from a name to a V2 data type, or to (data type, shape).
 
     A column of INPUTS whose data type is None is accepted and not handed on.

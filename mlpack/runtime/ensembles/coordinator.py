@@ -86,7 +86,8 @@ class Coordinator:
         for member in self._plan.members:
             token: Optional[Token] = tokens.for_audience(member.audience) if member.audience else None
             self._clients[member.name] = MemberClient(member, session, budget, member_metrics, token)
-        fan_out = FanOut(self._plan, self._clients, Reduction(self._plan, self._custom))
+        reduction = Reduction(self._plan, self._custom, self.card.signatures[0])
+        fan_out = FanOut(self._plan, self._clients, reduction)
         self._predictor = EnsemblePredictor(self.card, fan_out, self._settings, self._metrics, member_metrics)
         gc.freeze()
         self._tasks = [asyncio.ensure_future(self._watch(member)) for member in self._plan.members]
@@ -115,10 +116,11 @@ class Coordinator:
             self._failures[member.name] = self._failures[member.name] + 1 if problem else 0
             if not problem:
                 self._problems.pop(member.name, None)
+                self._clients[member.name].problem = ""
             elif not self.accepts or self._failures[member.name] >= _FAILURES:
                 if member.name not in self._problems:
                     self._log.write("warning", f"member {member.name} is not ready: {problem}", member=member.name)
-                self._problems[member.name] = problem
+                self._problems[member.name] = self._clients[member.name].problem = problem
             await self._decide()
             await asyncio.sleep(_CHECK_S * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
 

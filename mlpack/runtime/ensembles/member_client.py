@@ -24,6 +24,8 @@ DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _MOST_RESPONSE = 64 * 1024 * 1024  # bytes
 _BACKOFF_S = 0.02  # before the first retry, doubled for each one after it
 _LONGEST_BACKOFF_S = 1.0
+_CONNECT_S = 2.0  # the name of a host that has vanished is looked up for much longer
+_OPTIONAL_SHARE = 0.9  # of the time that is left, for a member without which an answer is possible
 _CLIENT_ERRORS = (400, 413, 415, 422)
 _SHOWN = 300  # characters of a member's error
 
@@ -43,6 +45,7 @@ class MemberClient:
     ) -> None:
         self.member = member
         self.breaker = CircuitBreaker()
+        self.problem = ""  # why the background checks say that it is not ready; an optional member is then not called
         self._session = session
         self._budget = budget
         self._metrics = metrics
@@ -51,6 +54,10 @@ class MemberClient:
     async def call(self, query: Query, inputs: Arrays, rows: int, context: CallContext) -> MemberCall:
         """The member's outputs for the ensemble's inputs, or its error; raises nothing but CancelledError."""
         made = MemberCall(self.member.name)
+        if self.problem and not self.member.required:
+            made.error = MemberError(UNREACHABLE, f"it is not ready: {self.problem}")
+            self._metrics.failed(self.member.name, made)
+            return made
         if not self.breaker.allows():
             made.error = MemberError(OPEN, "its last calls failed; it is tried again in a moment")
             self._metrics.failed(self.member.name, made)
@@ -92,9 +99,11 @@ class MemberClient:
     async def _attempts(self, made: MemberCall, query: Query, inputs: Arrays, rows: int, context: CallContext) -> None:
         """Call until there is an answer, or an error that allows no further attempt."""
         request = write_request(self.member, query, inputs)
-        ends = context.deadline
+        now, ends = time.perf_counter(), context.deadline
+        if not self.member.required:  # time is left for the answer without it
+            ends = now + (ends - now) * _OPTIONAL_SHARE
         if self.member.timeout_s:
-            ends = min(ends, time.perf_counter() + self.member.timeout_s)
+            ends = min(ends, now + self.member.timeout_s)
         self._budget.called()
         backoff_s = _BACKOFF_S
         while True:
@@ -122,7 +131,7 @@ class MemberClient:
             headers["X-Request-ID"] = context.request_id
         if context.trace:
             headers["traceparent"] = context.trace
-        limit = aiohttp.ClientTimeout(total=left)
+        limit = aiohttp.ClientTimeout(total=left, connect=_CONNECT_S)
         try:
             headers.update(await self._authorization())
             async with self._session.post(
@@ -130,6 +139,10 @@ class MemberClient:
             ) as answer:
                 body = await _body(answer)
                 return self._read(answer, body, query, rows)
+        except aiohttp.ConnectionTimeoutError as error:
+            if ends - time.perf_counter() <= 0:
+                raise MemberError(LATE, f"there was no connection to it within {left:.3g} s") from error
+            raise MemberError(UNREACHABLE, f"there was no connection to it within {_CONNECT_S:g} s") from error
         except asyncio.TimeoutError as error:
             raise MemberError(LATE, f"it did not answer within {left:.3g} s") from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:

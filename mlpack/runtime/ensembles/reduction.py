@@ -6,8 +6,10 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
+from ..card import Signature
 from ..errors import ModelFailedError
 from ..models.predictor import Array, Arrays
+from ..protocols.encoding.fitting import NUMPY
 from . import plan as words
 from .plan import Plan
 from .reducers import (
@@ -38,10 +40,16 @@ class MemberMisfitError(Exception):
 
 
 class Reduction:
-    """Computes the ensemble's outputs. `custom` is the function of the user's own reduce.py, for the reducer `custom`."""
+    """Computes the ensemble's outputs.
 
-    def __init__(self, plan: Plan, custom: Optional[CustomReduce] = None) -> None:
+    `custom` is the function of the user's own reduce.py, for the reducer `custom`, and `signature` has its outputs.
+    """
+
+    def __init__(
+        self, plan: Plan, custom: Optional[CustomReduce] = None, signature: Optional[Signature] = None
+    ) -> None:
         self._plan = plan
+        self._signature = signature
         self._labels = labels_of(plan.classes)
         self._weights = {member.name: member.weight for member in plan.members}
         self._custom = custom
@@ -114,8 +122,36 @@ class Reduction:
         return one_output(outputs, name)
 
     def _own_code(self, custom: CustomReduce, outputs: MemberOutputs) -> Arrays:
+        rows = len(next(iter(next(iter(outputs.values())).values())))
         try:
-            found = custom(dict(outputs), {name: self._weights[name] for name in outputs})
-            return {str(name): np.asarray(array) for name, array in found.items()}
+            returned = custom(dict(outputs), {name: self._weights[name] for name in outputs})
+            found = {str(name): np.asarray(array) for name, array in returned.items()}
         except Exception as error:
             raise ModelFailedError("reduce.py failed on this request; the log has the trace") from error
+        for name, array in found.items():
+            if array.ndim == 0 or len(array) != rows:
+                raise ModelFailedError(f"reduce.py returned {name} of the shape {list(array.shape)}, for {rows} rows")
+        if self._signature is None or self._signature.raw:
+            return {LABELS: _as_rows(found, rows)}
+        declared = {spec.name: spec.dtype for spec in self._signature.outputs}
+        if set(declared) != set(found):
+            raise ModelFailedError(
+                f"reduce.py returned {', '.join(found) or 'nothing'}; OUTPUTS has {', '.join(declared)}"
+            )
+        return {
+            name: found[name].astype(NUMPY.get(dtype, np.dtype(object)), copy=False) for name, dtype in declared.items()
+        }
+
+
+def _as_rows(outputs: Arrays, rows: int) -> Array:
+    """Any outputs as one array of JSON values: of one output its values, of several an object for each row."""
+    columns = {name: array.tolist() for name, array in outputs.items()}
+    values = (
+        next(iter(columns.values()))
+        if len(columns) == 1
+        else [dict(zip(columns, row)) for row in zip(*columns.values())]
+    )
+    found = np.empty(rows, dtype=object)
+    for place, value in enumerate(values):
+        found[place] = value
+    return found
