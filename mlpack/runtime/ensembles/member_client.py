@@ -25,6 +25,7 @@ _MOST_RESPONSE = 64 * 1024 * 1024  # bytes
 _BACKOFF_S = 0.02  # before the first retry, doubled for each one after it
 _LONGEST_BACKOFF_S = 1.0
 _CONNECT_S = 2.0  # the name of a host that has vanished is looked up for much longer
+_RETRY_S = 4.0  # after the call began, in which a retry may begin
 _OPTIONAL_SHARE = 0.9  # of the time that is left, for a member without which an answer is possible
 _CLIENT_ERRORS = (400, 413, 415, 422)
 _SHOWN = 300  # characters of a member's error
@@ -114,7 +115,8 @@ class MemberClient:
                 made.rejected = error
             except MemberError as error:
                 wait_s = max(random.uniform(0, backoff_s), error.retry_after_s)  # noqa: S311 - jitter, no secret
-                if error.never_started and time.perf_counter() + wait_s < ends and self._budget.take():
+                retry_ends = min(ends, now + _RETRY_S)
+                if error.never_started and time.perf_counter() + wait_s < retry_ends and self._budget.take():
                     self._metrics.retried(self.member.name)
                     backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                     await asyncio.sleep(wait_s)
