@@ -32,7 +32,7 @@ def _values(signature: Mapping[str, Any], row: Any) -> list[Any]:
 
 
 def _ask_v2(client: Client, planned: Mapping[str, Any], query: Mapping[str, Any], rows: list[list[Any]]) -> list[Any]:
-    specs = query["inputs"]
+    specs, rows = query["inputs"], _ordered(query, rows)
     matrix = len(specs) == 1 and len(specs[0]["shape"]) == 2 and not isinstance(rows[0][0], list)
     columns = [rows] if matrix else [list(column) for column in zip(*rows, strict=True)]
     document: dict[str, Any] = {
@@ -51,7 +51,7 @@ def _ask_v2(client: Client, planned: Mapping[str, Any], query: Mapping[str, Any]
 
 
 def _ask_v1(client: Client, planned: Mapping[str, Any], query: Mapping[str, Any], rows: list[list[Any]]) -> list[Any]:
-    names = [spec["name"] for spec in query["inputs"]]
+    names, rows = [spec["name"] for spec in query["inputs"]], _ordered(query, rows)
     one = len(names) == 1
     matrix = one and len(query["inputs"][0]["shape"]) == 2 and not isinstance(rows[0][0], list)
     instances = (
@@ -63,6 +63,12 @@ def _ask_v1(client: Client, planned: Mapping[str, Any], query: Mapping[str, Any]
     if not isinstance(predictions, list) or len(predictions) != len(rows):
         raise FailedCheckError(f"the member {planned['name']} has no predictions in its answer")
     return [row[query["output"]] if isinstance(row, dict) else row for row in predictions]
+
+
+def _ordered(query: Mapping[str, Any], rows: list[list[Any]]) -> list[list[Any]]:
+    """The values of each row in the member's order."""
+    order = query.get("order") or []
+    return [[row[place] for place in order] for row in rows] if order else rows
 
 
 def _post(client: Client, planned: Mapping[str, Any], verb: str, body: Any) -> Any:

@@ -12,8 +12,9 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.model import ModelInfo, TensorSpec
 from mlpack.artifacts.prepared import Prepared
 from mlpack.ensembles.coordinator import coordinator_of
+from mlpack.ensembles.facts import MemberFacts
 from mlpack.ensembles.file import EnsembleFile, MemberEntry
-from mlpack.ensembles.fitting import Fitted, MemberFacts, fit
+from mlpack.ensembles.fitting import Fitted, fit
 from mlpack.ensembles.members import of_card, of_model, of_silent_url, of_url
 from mlpack.errors import (
     ConfigError,

@@ -40,6 +40,9 @@ class MemberEntry(Section):
         default=(), description="class labels in the order of its probabilities, if the service does not tell them"
     )
     output: str | None = Field(default=None, description="output to use, if the service has several")
+    match_columns: Literal["name", "place"] = Field(
+        default="name", description="place: its columns are those of the ensemble in order, whatever their names"
+    )
     deploy: dict[str, Any] = Field(
         default_factory=dict, description="settings of a deployment target for this member alone"
     )

@@ -7,34 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mlpack.artifacts.model import Scalar, Signature, TensorSpec
-from mlpack.ensembles.file import OF_CLASSES, EnsembleFile, MemberEntry
+from mlpack.ensembles.facts import LABELS, PROBABILITIES, MemberFacts
+from mlpack.ensembles.file import OF_CLASSES, EnsembleFile
+from mlpack.ensembles.inputs import common_inputs, misfit, order_of, width_of
 from mlpack.errors import MembersMisfitError
 
-LABELS, PROBABILITIES = "predict", "predict_proba"
-_NUMBERS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64")
-_WIDEST = {kind: place for place, kind in enumerate(_NUMBERS)}
 _OWN_METHODS = {"probabilities": PROBABILITIES, "output_probability": PROBABILITIES}
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemberFacts:
-    """What is known of a member before it is called: its signatures, as in a card, and how it is reached.
-
-    `model` is its name in the service at `url`; `contract` is v2 or v1. `methods`: whether requests can name a signature.
-    """
-
-    entry: MemberEntry
-    signatures: tuple[Signature, ...]
-    url: str
-    model: str
-    version: str = ""
-    contract: str = "v2"
-    methods: bool = True
-    audience: str = ""
-
-    def signature(self, *names: str) -> Signature | None:
-        """The first signature of one of these names."""
-        return next((one for name in names for one in self.signatures if one.name == name), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +29,7 @@ def fit(ensemble: EnsembleFile, members: Sequence[MemberFacts], own: tuple[Tenso
     Raises MembersMisfitError, which names the member and both sides.
     """
     base = [one for one in members if one.entry.name != ensemble.meta]
-    inputs = _common_inputs(base)
+    inputs = common_inputs(base)
     classes = _classes(ensemble, base)
     queries = {one.entry.name: _queries(ensemble, one, inputs) for one in base}
     signatures = _signatures(ensemble, base, inputs, classes, own)
@@ -84,70 +62,6 @@ def _planned(member: MemberFacts, queries: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _common_inputs(members: Sequence[MemberFacts]) -> Signature:
-    """The signature whose inputs the ensemble takes: that of the member that tells most about them.
-
-    Columns with names are preferred to a matrix; numbers get the widest dtype of all members.
-    """
-    firsts = [(one, one.signatures[0]) for one in members]
-    leader, chosen = next(((one, sig) for one, sig in firsts if sig.layout == "columns"), firsts[0])
-    inputs = list(chosen.inputs)
-    for member, signature in firsts:
-        other = signature.inputs
-        if _width(signature) != _width(chosen):
-            raise _misfit(leader, _told_inputs(chosen), member, _told_inputs(signature))
-        if signature.layout == chosen.layout and len(other) == len(inputs):
-            if signature.layout == "columns" and {one.name for one in other} != {one.name for one in inputs}:
-                raise _misfit(leader, _told_inputs(chosen), member, _told_inputs(signature))
-            inputs = [_wider(one, _same(one, other, place, leader, member)) for place, one in enumerate(inputs)]
-        elif {signature.layout, chosen.layout} != {"columns", "matrix"} or _has_texts(signature) or _has_texts(chosen):
-            raise _misfit(leader, _told_inputs(chosen), member, _told_inputs(signature))
-        elif signature.layout == "matrix":
-            inputs = [_wider(one, other[0]) for one in inputs]
-    return replace(chosen, inputs=tuple(inputs))
-
-
-def _same(
-    spec: TensorSpec, others: Sequence[TensorSpec], place: int, leader: MemberFacts, member: MemberFacts
-) -> TensorSpec:
-    """The other member's tensor for this one: of the same name, else at the same place. Texts fit texts only."""
-    other = next((one for one in others if one.name == spec.name), others[place])
-    if (spec.dtype == "BYTES") != (other.dtype == "BYTES"):
-        raise _misfit(leader, f"{spec.name} is {spec.dtype}", member, f"{other.name} is {other.dtype}")
-    return other
-
-
-def _wider(spec: TensorSpec, other: TensorSpec) -> TensorSpec:
-    if spec.dtype == "BYTES" or _WIDEST[other.dtype] <= _WIDEST[spec.dtype]:
-        return spec
-    return replace(spec, dtype=other.dtype)
-
-
-def _width(signature: Signature) -> int | str | None:
-    """How many values a row has, None for other tensors than columns and matrices."""
-    if signature.layout == "columns":
-        return len(signature.inputs)
-    return signature.inputs[0].shape[-1] if signature.layout == "matrix" else None
-
-
-def _has_texts(signature: Signature) -> bool:
-    return any(spec.dtype == "BYTES" for spec in signature.inputs)
-
-
-def _told_inputs(signature: Signature) -> str:
-    if signature.layout == "columns":
-        return f"{len(signature.inputs)} columns: {', '.join(spec.name for spec in signature.inputs)}"
-    return "; ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in signature.inputs)
-
-
-def _misfit(one: MemberFacts, what: str, other: MemberFacts, that: str) -> MembersMisfitError:
-    return MembersMisfitError(
-        f"the members {one.entry.name} and {other.entry.name} do not fit: {one.entry.name} has {what}; "
-        f"{other.entry.name} has {that}",
-        hint="All members of an ensemble take the same rows. Retrain one of them, or leave it out.",
-    )
-
-
 def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Scalar, ...]:
     """The ensemble's class labels: those of the first member, then those that only later members know."""
     if ensemble.reducer not in OF_CLASSES:
@@ -162,7 +76,7 @@ def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Sc
     first = members[0]
     for member in members[1:]:
         if not set(own[member.entry.name]) & set(own[first.entry.name]):
-            raise _misfit(
+            raise misfit(
                 first,
                 f"the classes {list(own[first.entry.name])}",
                 member,
@@ -232,14 +146,10 @@ def _output(member: MemberFacts, signature: Signature) -> TensorSpec:
 
 
 def _query(member: MemberFacts, signature: Signature, output: TensorSpec, common: Signature) -> dict[str, Any]:
-    inputs = list(signature.inputs)
-    if (
-        signature.layout == "columns" and common.layout == "columns"
-    ):  # in the ensemble's order, because they go by place
-        inputs = [next(one for one in inputs if one.name == spec.name) for spec in common.inputs]
     return {
         "method": signature.name if member.methods else "",
-        "inputs": [spec.to_json() for spec in inputs],
+        "inputs": [spec.to_json() for spec in signature.inputs],
+        "order": order_of(member, signature, common),
         "output": output.name,
         "classes": list(_own_classes(member)) if len(output.shape) == 2 else [],
     }
@@ -296,7 +206,7 @@ def _meta(
         for label in (query["classes"] or [None])
     ]
     first = meta.signatures[0]
-    width = _width(first)
+    width = width_of(first)
     if isinstance(width, int) and width not in (len(columns), -1):
         given = ", ".join(columns)
         raise MembersMisfitError(

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlpack.artifacts.model import ModelInfo, Signature, TensorSpec
+from mlpack.ensembles.facts import LABELS, MemberFacts
 from mlpack.ensembles.file import MemberEntry
-from mlpack.ensembles.fitting import LABELS, MemberFacts
 from mlpack.errors import MemberUnreachableError, ModelError, UsageError
 from mlpack.http import CertificateError, Connection, UnansweredError, send
 

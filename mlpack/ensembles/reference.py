@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlpack.ensembles.fitting import LABELS, PROBABILITIES
+from mlpack.ensembles.facts import LABELS, PROBABILITIES
 
 # A member's outputs by name; each is a list with one value a row.
 Outputs = Mapping[str, Sequence[Any]]

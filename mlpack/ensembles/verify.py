@@ -110,8 +110,9 @@ def _wait(name: str, running: Running) -> None:
     try:
         problem = wait_ready(running)
     except CheckFailedError as error:
-        error.message = f"the member {name} did not become ready: {error.message}"
-        raise
+        raise CheckFailedError(
+            f"the member {name} did not become ready: {error.message}", hint=error.hint, detail=error.detail
+        ) from error
     if problem is not None:
         raise CheckFailedError(f"the member {name}: {problem.reason}", hint=problem.hint)
 

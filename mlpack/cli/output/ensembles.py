@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.cli.output.console import Console
 from mlpack.ensembles.assembly import Built, Described
-from mlpack.ensembles.fitting import MemberFacts
+from mlpack.ensembles.facts import MemberFacts
 from mlpack.shown import human_size, shown
 
 

@@ -22,13 +22,15 @@ V2, V1 = "v2", "v1"  # the contracts in which members are called
 class Query:
     """One way in which a member is called.
 
-    `method` is the signature that the request names ("" for services that have only one), `inputs` are the member's tensors in
-    the order of the ensemble's; a member of one matrix takes all columns of the ensemble side by side. `output` is the name of
+    `method` is the signature that the request names ("" for services that have only one), `inputs` are the member's tensors; a
+    member of one matrix takes all columns of the ensemble side by side. `order` has, for each value of the member's row, its
+    place in the ensemble's row; it is empty where the places are the same. `output` is the name of
     the output that is wanted, "" for all. `classes` are the labels of the columns of its probabilities, in the member's order.
     """
 
     method: str
     inputs: Tuple[TensorSpec, ...]
+    order: Tuple[int, ...]
     output: str
     classes: Tuple[Any, ...]
 
@@ -38,6 +40,7 @@ class Query:
         return cls(
             method=str(document.get("method") or ""),
             inputs=tuple(TensorSpec.from_json(one) for one in document["inputs"]),
+            order=tuple(int(place) for place in document.get("order") or ()),
             output=str(document.get("output") or ""),
             classes=tuple(document.get("classes") or ()),
         )

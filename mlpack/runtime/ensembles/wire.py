@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class BadResponseError(Exception):
 
 def write_request(member: Member, query: Query, inputs: Arrays) -> WireRequest:
     """The request for the outputs that the query names; `inputs` are the ensemble's."""
-    given = member_inputs(query.inputs, inputs)
+    given = member_inputs(query, inputs)
     return _write_v1(member, query, given) if member.contract == V1 else _write_v2(member, query, given)
 
 
@@ -52,16 +52,21 @@ def read_response(member: Member, query: Query, headers: Any, body: bytes, rows:
     return outputs
 
 
-def member_inputs(wanted: Sequence[TensorSpec], inputs: Arrays) -> Arrays:
-    """The ensemble's inputs in the form that a member takes: each cast to its dtype, by place, or as one matrix of all columns.
+def member_inputs(query: Query, inputs: Arrays) -> Arrays:
+    """The ensemble's inputs in the form and order that a member takes, each cast to its dtype.
 
-    Arrays of one dtype are not copied.
+    Arrays of one dtype and order are not copied.
     """
+    wanted, order = query.inputs, query.order
     arrays = list(inputs.values())
-    if len(wanted) == 1 and len(arrays) > 1:  # columns for a matrix
-        arrays = [np.column_stack(arrays)]
-    elif len(wanted) > 1 and len(arrays) == 1:  # a matrix for columns
-        arrays = [arrays[0][:, place] for place in range(len(wanted))]
+    if len(arrays) > 1:
+        arrays = [arrays[place] for place in order] if order else arrays
+        if len(wanted) == 1:  # columns for a matrix
+            arrays = [np.column_stack(arrays)]
+    elif len(wanted) > 1:  # a matrix for columns
+        arrays = [arrays[0][:, place] for place in order or range(len(wanted))]
+    elif order:
+        arrays = [arrays[0][:, list(order)]]
     return {spec.name: _cast(array, spec) for spec, array in zip(wanted, arrays)}
 
 

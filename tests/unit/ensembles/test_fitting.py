@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mlpack.artifacts.model import Signature, TensorSpec
+from mlpack.ensembles.facts import MemberFacts
 from mlpack.ensembles.file import EnsembleFile, MemberEntry
-from mlpack.ensembles.fitting import Fitted, MemberFacts, fit
+from mlpack.ensembles.fitting import Fitted, fit
 from mlpack.errors import UsageError
 from mlpack.runtime.ensembles.plan import Plan
 
@@ -86,7 +87,8 @@ def test_columns_lead_and_a_matrix_follows() -> None:
     found = fitted("mean", regressor("m", matrix(2, "FP64")), regressor("c", named), regressor("d", columns("q", "p")))
     assert [(one.name, one.dtype) for one in found.signatures[0].inputs] == [("p", "FP64"), ("q", "FP64")]
     places = [[one["name"] for one in member["queries"]["predict"]["inputs"]] for member in found.plan["members"]]
-    assert places == [["input"], ["p", "q"], ["p", "q"]]
+    assert places == [["input"], ["p", "q"], ["q", "p"]]
+    assert [one["queries"]["predict"]["order"] for one in found.plan["members"]] == [[], [], [1, 0]]
 
 
 @pytest.mark.parametrize(

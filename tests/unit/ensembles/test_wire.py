@@ -18,8 +18,13 @@ def member(
     contract: str = "v2", *, classes: tuple[Any, ...] = (), output: str = "p", method: str = ""
 ) -> tuple[Member, Query]:
     """A member of one matrix with two columns."""
-    query = Query(method, (TensorSpec("x", "FP32", (-1, 2)),), output, classes)
+    query = Query(method, (TensorSpec("x", "FP32", (-1, 2)),), (), output, classes)
     return Member("a", "http://a", "m", "", contract, 1, 0, True, "", {"predict": query}), query
+
+
+def taking(*inputs: TensorSpec, order: tuple[int, ...] = ()) -> Query:
+    """A query of a member that takes these inputs."""
+    return Query("", inputs, order, "p", ())
 
 
 def response(array: Any, *, binary: bool = True) -> tuple[dict[str, str], bytes]:
@@ -32,16 +37,24 @@ def response(array: Any, *, binary: bool = True) -> tuple[dict[str, str], bytes]
 def test_inputs_take_the_form_of_the_member() -> None:
     """Columns become a matrix, a matrix becomes columns, each in the member's dtype and by place."""
     columns = {"a": np.array([1, 2]), "b": np.array([3.5, 4.5])}
-    matrix = member_inputs((TensorSpec("x", "FP32", (-1, 2)),), columns)
+    matrix = member_inputs(taking(TensorSpec("x", "FP32", (-1, 2))), columns)
     assert matrix["x"].tolist() == [[1, 3.5], [2, 4.5]]
     assert matrix["x"].dtype == np.float32
     specs = (TensorSpec("b", "FP64", (-1,)), TensorSpec("a", "INT64", (-1,)))
-    assert {name: array.tolist() for name, array in member_inputs(specs, {"x": np.array([[1.0, 2.0]])}).items()} == {
+    assert {
+        name: array.tolist() for name, array in member_inputs(taking(*specs), {"x": np.array([[1.0, 2.0]])}).items()
+    } == {
         "b": [1.0],
         "a": [2],
     }
+    mixed = member_inputs(taking(TensorSpec("x", "FP64", (-1, 2)), order=(1, 0)), {"y": np.array([[1.0, 2.0]])})
+    assert mixed["x"].tolist() == [[2, 1]]
+    mixed = member_inputs(taking(TensorSpec("x", "FP64", (-1, 2)), order=(1, 0)), columns)
+    assert mixed["x"].tolist() == [[3.5, 1], [4.5, 2]]
+    mixed = member_inputs(taking(*specs, order=(1, 0)), {"x": np.array([[1.0, 2.0]])})
+    assert {name: array.tolist() for name, array in mixed.items()} == {"b": [2.0], "a": [1]}
     same = np.ones((2, 2), dtype=np.float32)
-    assert member_inputs((TensorSpec("x", "FP32", (-1, 2)),), {"y": same})["x"] is same
+    assert member_inputs(taking(TensorSpec("x", "FP32", (-1, 2))), {"y": same})["x"] is same
 
 
 @pytest.mark.parametrize("binary", [True, False])
