@@ -51,6 +51,17 @@ def find_image(
     return found if reference is not None or last is None else replace(found, tags=last.tags or found.tags)
 
 
+def refuse_coordinator(image: Image) -> Image:
+    """Return the same image. Raises UsageError for the coordinator of an ensemble, which serves nothing without its members."""
+    if image.card.get("format") == "ensemble":
+        name = str(image.card.get("name"))
+        raise UsageError(
+            f"{image.tags[0] if image.tags else image.id} is the coordinator of the ensemble {name}, and needs its members",
+            hint="Use `mlpack ensemble test`, `up` or `deploy`, with the ensemble.yaml.",
+        )
+    return image
+
+
 def no_image(name: str) -> ImageNotFoundError:
     """The error for an image that the engine does not have, with another hint if the name looks like a file's."""
     suffix = Path(name).suffix[1:]

@@ -117,6 +117,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
     from mlpack.cli.target_choice import make_target, target_class
     from mlpack.cli.wiring import make_line
     from mlpack.errors import UsageError
+    from mlpack.pipeline.fetch import refuse_coordinator
     from mlpack.pipeline.render import service_name
     from mlpack.pipeline.service import with_expectation
     from mlpack.pipeline.tools import Options
@@ -176,4 +177,4 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         return line, model
     if source is not None and released:
         return line, line.released(source)
-    return line, line.image(source)
+    return line, refuse_coordinator(line.image(source))

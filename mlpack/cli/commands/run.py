@@ -58,6 +58,7 @@ def run(
     from mlpack.cli.engine_choice import choose_engine
     from mlpack.cli.output.running import follow_service
     from mlpack.cli.wiring import make_line
+    from mlpack.pipeline.fetch import refuse_coordinator
     from mlpack.pipeline.service import serve
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
@@ -86,5 +87,5 @@ def run(
             limits=limits_of(memory),
         ),
     )
-    with serve(line, line.model if local else line.image(image), host_port=port) as service:
+    with serve(line, line.model if local else refuse_coordinator(line.image(image)), host_port=port) as service:
         return follow_service(console, service, engine=name, request_file=line.tools.workspace.request_file)

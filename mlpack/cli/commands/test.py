@@ -116,6 +116,7 @@ def test(
     from mlpack.cli.output.checks import conclude
     from mlpack.cli.output.reporter import ConsoleReporter
     from mlpack.cli.wiring import make_line
+    from mlpack.pipeline.fetch import refuse_coordinator
     from mlpack.pipeline.service import with_expectation, with_recording
     from mlpack.pipeline.tools import Options
     from mlpack.pipeline.verify import limits_of
@@ -161,7 +162,7 @@ def test(
     line, recording = with_recording(line) if record else (with_expectation(line), None)
     if local:
         return conclude(console, line.run(line.model, Report), engine=name, receipt=None)
-    verified = line.run(line.image(image), Verified)
+    verified = line.run(refuse_coordinator(line.image(image)), Verified)
     conclude(console, verified.report, engine=name, receipt=line.tools.workspace.receipt_path(verified.image.id))
     for text in recording.write() if recording else ():
         console.text(text)
