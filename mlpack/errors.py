@@ -69,9 +69,13 @@ class ConfigError(MlpackError):
 
 
 class MembersMisfitError(UsageError):
-    """The members of an ensemble do not fit each other or the reducer."""
+    """The members of an ensemble do not fit each other or the reducer. `member` is the name of the one to change."""
 
     code = "members_misfit"
+
+    def __init__(self, message: str, *, hint: str = "", detail: str = "", member: str = "") -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.member = member
 
 
 class MemberUnreachableError(UsageError):

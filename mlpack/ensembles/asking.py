@@ -18,7 +18,16 @@ def ask_member(
     """
     values = [_values(signature, row) for row in rows]
     send = _ask_v1 if planned["contract"] == "v1" else _ask_v2
-    return {name: send(client, planned, query, values) for name, query in planned["queries"].items()}
+    return {
+        name: _probabilities(query, send(client, planned, query, values)) for name, query in planned["queries"].items()
+    }
+
+
+def _probabilities(query: Mapping[str, Any], rows: list[Any]) -> list[Any]:
+    """The rows; of a member that gives only the probability of the second of two classes, both."""
+    if not query.get("second"):
+        return rows
+    return [[1 - value, value] for value in (row[0] if isinstance(row, list) else row for row in rows)]
 
 
 def _values(signature: Mapping[str, Any], row: Any) -> list[Any]:

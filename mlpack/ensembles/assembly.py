@@ -107,7 +107,8 @@ class Assembly:
         try:
             fitted = fit(self.ensemble, facts, self._own_outputs())
         except MembersMisfitError as error:
-            error.message = f"{self._place('members')}: {error.message}"
+            number = [one.name for one in self.ensemble.members].index(error.member)
+            error.message = f"{self._place('members', number)}: {error.message}"
             raise
         folder = self.coordinator.tools.workspace.folder / FOLDER / "ensembles" / self.ensemble.name
         info = coordinator_of(self.ensemble, fitted, folder, sample=_sample(fitted, facts, models, images))

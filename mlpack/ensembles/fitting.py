@@ -12,6 +12,7 @@ from mlpack.ensembles.file import OF_CLASSES, EnsembleFile
 from mlpack.ensembles.inputs import common_inputs, misfit, order_of, width_of
 from mlpack.errors import MembersMisfitError
 
+_SECOND = ((-1,), (-1, 1))  # shapes of an output that has the probability of the second class only
 _OWN_METHODS = {"probabilities": PROBABILITIES, "output_probability": PROBABILITIES}
 
 
@@ -72,6 +73,7 @@ def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Sc
             raise MembersMisfitError(
                 f"the member {member.entry.name} has no classes, which `reduce: {ensemble.reduce}` needs",
                 hint="Add `classes: [...]` to the member, in the order of its probabilities, or use `reduce: mean`.",
+                member=member.entry.name,
             )
     first = members[0]
     for member in members[1:]:
@@ -103,35 +105,45 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
                 f"the member {member.entry.name} gives no probabilities, which `reduce: {ensemble.reduce}` needs; it has "
                 f"{offered}",
                 hint="Use `reduce: hard_vote`, or name the output of its probabilities: `output: NAME`.",
+                member=member.entry.name,
             )
-        return {PROBABILITIES: _query(member, *probabilities, common)}
+        return {PROBABILITIES: _query(member, *probabilities, common, probabilities=True)}
     if reducer == "stack" and probabilities is not None:
-        return {PROBABILITIES: _query(member, *probabilities, common)}
+        return {PROBABILITIES: _query(member, *probabilities, common, probabilities=True)}
     if reducer == "custom" and probabilities is not None:
         return {
             LABELS: _query(member, labels, _output(member, labels), common),
-            PROBABILITIES: _query(member, *probabilities, common),
+            PROBABILITIES: _query(member, *probabilities, common, probabilities=True),
         }
     output = _output(member, labels)
     if reducer in ("mean", "weighted_mean", "median", "stack") and output.dtype == "BYTES":
         raise MembersMisfitError(
             f"the member {member.entry.name} answers texts ({output.name}), which `reduce: {ensemble.reduce}` cannot take",
             hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers.",
+            member=member.entry.name,
         )
     return {LABELS: _query(member, labels, output, common)}
 
 
 def _probabilities(member: MemberFacts) -> tuple[Signature, TensorSpec] | None:
-    """The signature and the output of its probabilities, one column a class."""
+    """The signature and the output of its probabilities: the one that the user names, else one that has them by its name.
+
+    Else an output with one number for each of the known classes; or, with two labels in `classes:`, one number a row, the
+    probability of the second, as boosters and sigmoid layers give it.
+    """
+    own, every = _own_classes(member), [(one, spec) for one in member.signatures for spec in one.outputs]
     if member.entry.output is not None:
-        named = [(one, spec) for one in member.signatures for spec in one.outputs if spec.name == member.entry.output]
-        return named[0] if named and _own_classes(member) else None
-    for signature in member.signatures:
-        for spec in signature.outputs:
-            found = signature.name == PROBABILITIES or _OWN_METHODS.get(spec.name) == PROBABILITIES
-            if found and spec.dtype in ("FP32", "FP64", "FP16") and len(spec.shape) == 2:
-                return signature, spec
-    return None
+        every = [(one, spec) for one, spec in every if spec.name == member.entry.output]
+        return every[0] if every and own else None
+    numbers = [(one, spec) for one, spec in every if spec.dtype in ("FP32", "FP64", "FP16")]
+    named = [
+        (one, spec)
+        for one, spec in numbers
+        if len(spec.shape) == 2 and (one.name == PROBABILITIES or _OWN_METHODS.get(spec.name) == PROBABILITIES)
+    ]
+    fitting = [(one, spec) for one, spec in numbers if len(own) > 1 and spec.shape == (-1, len(own))]
+    second = [(one, spec) for one, spec in numbers if len(member.entry.classes) == 2 and spec.shape in _SECOND]
+    return next(iter((*named, *fitting, *second)), None)
 
 
 def _output(member: MemberFacts, signature: Signature) -> TensorSpec:
@@ -140,18 +152,23 @@ def _output(member: MemberFacts, signature: Signature) -> TensorSpec:
     if found is None:
         offered = ", ".join(spec.name for spec in signature.outputs)
         raise MembersMisfitError(
-            f"the member {member.entry.name} has no output {wanted}; it has {offered}", hint="Correct `output:`."
+            f"the member {member.entry.name} has no output {wanted}; it has {offered}",
+            hint="Correct `output:`.",
+            member=member.entry.name,
         )
     return found
 
 
-def _query(member: MemberFacts, signature: Signature, output: TensorSpec, common: Signature) -> dict[str, Any]:
+def _query(
+    member: MemberFacts, signature: Signature, output: TensorSpec, common: Signature, *, probabilities: bool = False
+) -> dict[str, Any]:
     return {
         "method": signature.name if member.methods else "",
         "inputs": [spec.to_json() for spec in signature.inputs],
         "order": order_of(member, signature, common),
         "output": output.name,
-        "classes": list(_own_classes(member)) if len(output.shape) == 2 else [],
+        "classes": list(_own_classes(member)) if probabilities else [],
+        "second": probabilities and output.shape in _SECOND,
     }
 
 
@@ -212,6 +229,7 @@ def _meta(
         raise MembersMisfitError(
             f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {given}",
             hint="Train it on exactly these columns, in this order.",
+            member=meta.entry.name,
         )
     offered = [one for one in meta.signatures if one.name in (LABELS, PROBABILITIES)] or [first]
     return (

@@ -10,6 +10,7 @@ from mlpack.ensembles.facts import MemberFacts
 from mlpack.errors import MembersMisfitError
 
 _NUMBERS = ("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64")
+_PREFIXES = ("Column_", "f", "")  # of LightGBM, XGBoost, CatBoost
 _WIDEST = {kind: place for place, kind in enumerate(_NUMBERS)}
 
 
@@ -20,14 +21,15 @@ def common_inputs(members: Sequence[MemberFacts]) -> Signature:
     Raises MembersMisfitError.
     """
     firsts = [(one, one.signatures[0]) for one in members]
-    leader, chosen = max(firsts, key=lambda one: (one[1].layout == "columns", bool(_column_names(one[1]))))
+    leader, chosen = max(firsts, key=lambda one: (one[1].layout == "columns", _named(one[1])))
     inputs = list(chosen.inputs)
     for member, signature in firsts:
         other = signature.inputs
         if width_of(signature) != width_of(chosen):
             raise misfit(leader, _told_inputs(chosen), member, _told_inputs(signature))
         names, own = _column_names(chosen), _column_names(signature)
-        if names and own and set(names) != set(own) and _by_name(member):
+        generated = _generated(names) or _generated(own)
+        if names and own and set(names) != set(own) and _by_name(member) and not generated:
             raise misfit(
                 leader, _told_inputs(chosen), member, _told_inputs(signature),
                 "If these are the same columns in the same order, add `match_columns: place` to the member.",
@@ -75,6 +77,11 @@ def _column_names(signature: Signature) -> tuple[str, ...]:
     return signature.columns if signature.layout == "matrix" else ()
 
 
+def _generated(names: tuple[str, ...]) -> bool:
+    """Whether a library made the names, because its rows had none: they say no more than the places."""
+    return any(names == tuple(f"{prefix}{number}" for number in range(len(names))) for prefix in _PREFIXES)
+
+
 def _by_name(member: MemberFacts) -> bool:
     return member.entry.match_columns == "name"
 
@@ -82,8 +89,14 @@ def _by_name(member: MemberFacts) -> bool:
 def order_of(member: MemberFacts, signature: Signature, common: Signature) -> list[int]:
     """For each value of the member's row its place in the ensemble's, by the columns' names; [] if it is the same."""
     names, own = _column_names(common), _column_names(signature) if _by_name(member) else ()
-    order = [names.index(name) for name in own] if names and own else []
+    order = [names.index(name) for name in own] if set(names) == set(own) else []
     return [] if order == sorted(order) else order
+
+
+def _named(signature: Signature) -> bool:
+    """Whether the columns have names that the user gave them."""
+    names = _column_names(signature)
+    return bool(names) and not _generated(names)
 
 
 def _told_inputs(signature: Signature) -> str:
@@ -104,4 +117,5 @@ def misfit(
         f"the members {one.entry.name} and {other.entry.name} do not fit: {one.entry.name} has {what}; "
         f"{other.entry.name} has {that}",
         hint=hint,
+        member=other.entry.name,
     )

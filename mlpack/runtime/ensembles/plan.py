@@ -26,6 +26,7 @@ class Query:
     member of one matrix takes all columns of the ensemble side by side. `order` has, for each value of the member's row, its
     place in the ensemble's row; it is empty where the places are the same. `output` is the name of
     the output that is wanted, "" for all. `classes` are the labels of the columns of its probabilities, in the member's order.
+    With `second`, the output is one number a row: the probability of the second of two classes.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Query:
     order: Tuple[int, ...]
     output: str
     classes: Tuple[Any, ...]
+    second: bool = False
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Query:
@@ -43,6 +45,7 @@ class Query:
             order=tuple(int(place) for place in document.get("order") or ()),
             output=str(document.get("output") or ""),
             classes=tuple(document.get("classes") or ()),
+            second=bool(document.get("second")),
         )
 
 

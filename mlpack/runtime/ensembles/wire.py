@@ -47,9 +47,7 @@ def read_response(member: Member, query: Query, headers: Any, body: bytes, rows:
         outputs = {query.output: outputs[query.output]}
     if not outputs:
         raise BadResponseError("there are no outputs")
-    for name, array in outputs.items():
-        _check(name, array, rows, query)
-    return outputs
+    return {name: _checked(name, array, rows, query) for name, array in outputs.items()}
 
 
 def member_inputs(query: Query, inputs: Arrays) -> Arrays:
@@ -141,7 +139,13 @@ def _array(values: List[Any]) -> Array:
     return texts
 
 
-def _check(name: str, array: Array, rows: int, query: Query) -> None:
+def _checked(name: str, array: Array, rows: int, query: Query) -> Array:
+    """The output, if it can be used; the probabilities of both classes where it has those of the second only."""
+    if query.second and array.shape in ((rows,), (rows, 1)) and array.dtype.kind == "f":
+        second = array.reshape(rows)
+        if not ((second >= 0) & (second <= 1)).all():
+            raise BadResponseError(f"output {name} has values that are no probabilities")
+        array = np.column_stack([1 - second, second])
     if array.ndim == 0 or len(array) != rows:
         raise BadResponseError(f"output {name} has the shape {list(array.shape)}, for {rows} rows")
     if query.classes and array.shape != (rows, len(query.classes)):
@@ -152,3 +156,4 @@ def _check(name: str, array: Array, rows: int, query: Query) -> None:
         raise BadResponseError(f"output {name} has no probabilities, but values of {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise BadResponseError(f"output {name} has values that are no numbers (NaN or infinite)")
+    return array

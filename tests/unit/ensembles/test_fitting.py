@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,35 @@ def test_a_meta_model_takes_the_members_columns() -> None:
     assert found.plan["meta"] == "m"
     with pytest.raises(UsageError, match="takes 4 columns; the others give 5: a_0, a_1, b_0, b_1, b_2"):
         fitted("stack", *base, classifier("m"), meta="m")
+
+
+def test_names_that_a_library_made_are_no_names() -> None:
+    """LightGBM's Column_0 and XGBoost's f0 stand for places; the ensemble takes the names of another member."""
+    generated = columns("Column_0", "Column_1")
+    found = fitted("mean", regressor("a", generated), regressor("b", columns("p", "q")))
+    assert [one.name for one in found.signatures[0].inputs] == ["p", "q"]
+    assert [one["queries"]["predict"]["order"] for one in found.plan["members"]] == [[], []]
+    mixed = fitted("mean", regressor("a", generated), regressor("b", columns("Column_1", "Column_0")))
+    assert [one["queries"]["predict"]["order"] for one in mixed.plan["members"]] in ([[], [1, 0]], [[1, 0], []])
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "query"),
+    [
+        ((-1, 3), ("x", "y", "z"), {"classes": ["x", "y", "z"], "second": False}),
+        ((-1,), ("no", "yes"), {"classes": ["no", "yes"], "second": True}),
+        ((-1, 1), ("no", "yes"), {"classes": ["no", "yes"], "second": True}),
+    ],
+)
+def test_an_output_without_a_telling_name_has_probabilities_if_its_shape_fits_the_classes(
+    shape: tuple[int, ...], classes: tuple[str, ...], query: dict[str, Any]
+) -> None:
+    """As boosters and networks give them, once `classes:` says the labels."""
+    spec = TensorSpec(name="out", dtype="FP32", shape=shape)
+    signature = Signature(name="predict", method="predict", inputs=matrix(), outputs=(spec,), layout="matrix")
+    entry = MemberEntry(name="n", image="i", classes=classes)
+    member = MemberFacts(entry=entry, signatures=(signature,), url="http://n:8080", model="n")
+    found = fitted("soft_vote", member).plan["members"][0]["queries"]["predict_proba"]
+    assert {key: found[key] for key in query} == query
+    with pytest.raises(UsageError, match="gives no probabilities"):
+        fitted("soft_vote", replace(member, entry=entry.model_copy(update={"classes": ("a", "b", "c", "d")})))

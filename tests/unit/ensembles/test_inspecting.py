@@ -82,12 +82,12 @@ def test_members_that_fit_are_shown(folder: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("lines", "reduce", "line", "told"),
     [
-        (("name: a, model: linear.pkl", "name: b, model: narrow.pkl"), "soft_vote", 3, "a has 4 columns"),
-        (("name: a, model: linear.pkl", "name: b, model: renamed.pkl"), "soft_vote", 3, "b has 4 columns: a, b, c, d"),
-        (("name: a, model: linear.pkl", "name: b, model: numbers.pkl"), "soft_vote", 3, "b has the classes [0, 1, 2]"),
-        (("name: a, model: linear.pkl", "name: b, model: regressor.pkl"), "soft_vote", 3, "the member b has no classes"),
-        (("name: a, model: regressor.pkl", "name: b, model: linear.pkl"), "mean", 3, "the member b answers texts"),
-        (("name: a, model: regressor.pkl", "name: b, model: other.pkl"), "mean", 3, "b has 10 columns"),
+        (("name: a, model: linear.pkl", "name: b, model: narrow.pkl"), "soft_vote", 5, "a has 4 columns"),
+        (("name: a, model: linear.pkl", "name: b, model: renamed.pkl"), "soft_vote", 5, "b has 4 columns: a, b, c, d"),
+        (("name: a, model: linear.pkl", "name: b, model: numbers.pkl"), "soft_vote", 5, "b has the classes [0, 1, 2]"),
+        (("name: a, model: linear.pkl", "name: b, model: regressor.pkl"), "soft_vote", 5, "the member b has no classes"),
+        (("name: a, model: regressor.pkl", "name: b, model: linear.pkl"), "mean", 5, "the member b answers texts"),
+        (("name: a, model: regressor.pkl", "name: b, model: other.pkl"), "mean", 5, "b has 10 columns"),
         (("name: a, model: missing.pkl",), "mean", 4, "no file"),
         (("name: a, model: linear.pkl", "name: a, model: tree.pkl"), "hard_vote", 5, "is there twice, see line 4"),
         (("name: a, model: linear.pkl", "name: b, model: ensemble.yaml"), "hard_vote", 5, "is an ensemble itself"),

@@ -106,3 +106,13 @@ def test_tensorflow_serving_is_asked_in_rows() -> None:
     assert read_response(owner, query, {}, b'{"predictions": [[0.5], [1]]}', 2)["p"].tolist() == [[0.5], [1.0]]
     with pytest.raises(BadResponseError, match="differ in their shape"):
         read_response(owner, query, {}, b'{"predictions": [[0.5], [1, 2]]}', 2)
+
+
+def test_the_probability_of_the_second_class_becomes_both() -> None:
+    """One number a row, as of a booster or a sigmoid layer; other values than probabilities are refused."""
+    owner, _ = member()
+    query = Query("", (TensorSpec("x", "FP32", (-1, 2)),), (), "p", ("no", "yes"), second=True)
+    for array in ([0.25, 1.0], [[0.25], [1.0]]):
+        assert read_response(owner, query, *response(array), 2)["p"].tolist() == [[0.75, 0.25], [0.0, 1.0]]
+    with pytest.raises(BadResponseError, match="no probabilities"):
+        read_response(owner, query, *response([-1.5, 0.2]), 2)
