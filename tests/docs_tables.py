@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import typer
+from pydantic import BaseModel
 from typer.models import OptionInfo
 
 from mlpack import config
 from mlpack.cli.app import TARGET_COMMANDS, app
 from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
+from mlpack.ensembles.file import EnsembleFile, MemberEntry
 from mlpack.plugins import BUILT_IN, load
 from mlpack.targets.cloudrun import settings as cloudrun
 from mlpack.targets.compose import settings as compose
@@ -59,13 +61,19 @@ def filled(text: str) -> str:
 
 
 def commands() -> dict[str, Callable[..., Any]]:
-    """The function of every command by its name, and of the program itself by ""."""
+    """The function of every command by its name, such as `ensemble up`, and of the program itself by ""."""
     found: dict[str, Callable[..., Any]] = {}
     if app.registered_callback is not None and app.registered_callback.callback is not None:
         found[""] = app.registered_callback.callback
     for command in app.registered_commands:
         if command.callback is not None:
             found[command.name or command.callback.__name__] = command.callback
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands if group.typer_instance else ():
+            if command.callback is not None:
+                found[f"{group.typer_instance.info.name} {command.name or command.callback.__name__}"] = (
+                    command.callback
+                )
     return found
 
 
@@ -173,6 +181,22 @@ def _config() -> str:
     )
 
 
+def _ensemble(kind: type[BaseModel]) -> str:
+    fields = ((name, one) for name, one in kind.model_fields.items() if name != "file")
+    return _table(
+        ("key", "default", "meaning"),
+        (
+            (
+                f"`{name}`",
+                "required" if one.is_required() else _default(one.get_default(call_default_factory=True)),
+                one.description or "",
+            )
+            for name, one in fields
+            if name not in ("test", "serve", "members")
+        ),
+    )
+
+
 def _serve() -> str:
     return _table(
         ("key", "default", "variable", "meaning"),
@@ -229,6 +253,7 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": _commands, "config": _config, "serve": _serve, "formats": _formats,
+    "ensemble": lambda: _ensemble(EnsembleFile), "member": lambda: _ensemble(MemberEntry),
     "cloudrun": lambda: _target_settings(cloudrun.Settings), "compose": lambda: _target_settings(compose.Settings),
 }  # fmt: skip
 

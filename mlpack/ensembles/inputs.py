@@ -71,10 +71,12 @@ def _has_texts(signature: Signature) -> bool:
 
 
 def _column_names(signature: Signature) -> tuple[str, ...]:
-    """The names of the values of a row, in their order; () if the file does not tell them."""
-    if signature.layout == "columns":
-        return tuple(spec.name for spec in signature.inputs)
-    return signature.columns if signature.layout == "matrix" else ()
+    """The names of the values of a row, in their order; () if the file does not tell them.
+
+    A blank and an underscore are the same, as in requests: LightGBM writes one as the other.
+    """
+    names = [spec.name for spec in signature.inputs] if signature.layout == "columns" else signature.columns
+    return tuple(name.replace(" ", "_") for name in names) if signature.layout in ("columns", "matrix") else ()
 
 
 def _generated(names: tuple[str, ...]) -> bool:
@@ -100,7 +102,8 @@ def _named(signature: Signature) -> bool:
 
 
 def _told_inputs(signature: Signature) -> str:
-    if names := _column_names(signature):
+    names = [spec.name for spec in signature.inputs] if signature.layout == "columns" else signature.columns
+    if names:
         return f"{len(names)} columns: {', '.join(names)}"
     return "; ".join(f"{spec.name} {spec.dtype} {list(spec.shape)}" for spec in signature.inputs)
 

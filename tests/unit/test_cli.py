@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 COMMANDS = ("inspect", "render", "build", "test", "run", "push", "deploy", "status", "rollback", "traffic", "delete")
+ENSEMBLE = tuple(f"ensemble {command}" for command in ("inspect", "render", "build", "test", "up", "down"))
 ABOUT = ("status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "europe-west1")
 HEAVY = {
     "docker",
@@ -44,7 +45,9 @@ def mlpack(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)], ids=" ".join
+    "words",
+    [["--help"], ["--version"], *([*command.split(), "--help"] for command in (*COMMANDS, *ENSEMBLE))],
+    ids=" ".join,
 )
 def test_help_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     """--help and --version are quick because what only the work needs is imported by the work."""
@@ -78,10 +81,10 @@ def test_a_model_is_not_built_for_a_service_that_cannot_be_reached(tmp_path: Pat
     assert "gcloud auth application-default login" in error["hint"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *ENSEMBLE])
 def test_every_command_shows_examples(tmp_path: Path, command: str) -> None:
     """`--help` of a command says what it does and how it is called."""
-    done = mlpack(command, "--help", cwd=tmp_path)
+    done = mlpack(*command.split(), "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert f"\n  mlpack {command}" in done.stdout
     assert "--json" in done.stdout

@@ -15,6 +15,8 @@ from mlpack import config, errors
 from mlpack.artifacts.lock import Lock
 from mlpack.checks.contracts import CONTRACTS
 from mlpack.config import Config, Settings, load_config
+from mlpack.ensembles.file import FILE_NAME as ENSEMBLE
+from mlpack.ensembles.file import read_ensemble
 from mlpack.plugins import BUILT_IN, load
 from mlpack.runtime import errors as serve_errors
 from mlpack.runtime.protocols import PROTOCOLS
@@ -292,7 +294,9 @@ def test_nothing_is_named_that_does_not_exist() -> None:
              for name, function in docs_tables.commands().items()}  # fmt: skip
     every = set().union(*taken.values()) | {"--install-completion", "--show-completion", "--help"}
     for page, text in {**PAGES, "README.md": README}.items():
-        for command, rest in re.findall(r"(?:^|[`$ ])mlpack ([a-z]+)\b([^`|\n#]*)", text, flags=re.MULTILINE):
+        for command, rest in re.findall(
+            r"(?:^|[`$ ])mlpack ((?:ensemble )?[a-z]+)\b([^`|\n#]*)", text, flags=re.MULTILINE
+        ):
             if command not in taken:
                 assert not re.search(rf"[`$] ?mlpack {command}\b", text), (page, command)
                 continue
@@ -303,7 +307,7 @@ def test_nothing_is_named_that_does_not_exist() -> None:
 
 
 def test_the_configurations_shown_are_taken(tmp_path: Path) -> None:
-    """Each block of yaml in the docs is a mlpack.yaml that loads."""
+    """Each block of yaml in the docs is a mlpack.yaml that loads, or an ensemble.yaml beside its models."""
     for page, text in PAGES.items():
         for number, block in enumerate(
             re.findall(rf"^{FENCE}yaml\n(.*?)^{FENCE}", text, flags=re.MULTILINE | re.DOTALL)
@@ -311,7 +315,12 @@ def test_the_configurations_shown_are_taken(tmp_path: Path) -> None:
             file = tmp_path / f"{page}-{number}.yaml"
             file.write_text(block)
             assert yaml.safe_load(block), (page, number)
-            load_config(file)
+            if block.startswith(f"# {ENSEMBLE}"):
+                for member in yaml.safe_load(block)["members"]:
+                    (tmp_path / member.get("model", "other")).touch()
+                read_ensemble(file)
+            else:
+                load_config(file)
 
 
 @pytest.mark.parametrize("page", PAGES)

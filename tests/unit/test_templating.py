@@ -25,7 +25,7 @@ EXTENDS = '{% extends "mlpack/Dockerfile.j2" %}\n'
         ("Dockerfile.j2", "\n{{ name + 1 }}\n", r"/Dockerfile\.j2:2: TypeError", "jinja"),
         ("Dockerfile.j2", '{% include "mlpack/server.j2" %}', "there is no template mlpack/server.j2$", "mlpack/NAME"),
         ("Dockerfile", "FROM x\n", "overrides no template: it contains Dockerfile$", "`Dockerfile.j2`"),
-        ("notes.txt", "x", "overrides no template: it contains notes.txt$", "Dockerfile.j2, Dockerfile.tf-serving.j2, compose.yaml.j2, dockerignore.j2"),
+        ("notes.txt", "x", "overrides no template: it contains notes.txt$", "Dockerfile.j2, Dockerfile.tf-serving.j2, compose.container.j2, compose.ensemble.yaml.j2, compose.yaml.j2"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told(tmp_path: Path, file: str, text: str, said: str, hint: str) -> None:
