@@ -55,6 +55,7 @@ def coordinate(tmp_path: Path) -> Iterator[Coordinate]:
             folder = assemble(
                 tmp_path / f"coordinator{len(list(tmp_path.iterdir()))}",
                 model=json.dumps(document).encode(), signatures=signatures, loader=LOADER, settings=settings,
+                details={"ensemble": {"reduce": reducer}},
             )  # fmt: skip
             return stack.enter_context(started(folder, ready=ready))
 
@@ -137,6 +138,11 @@ def test_a_cascade_asks_the_next_only_for_what_is_left(real: Any, coordinate: Co
     assert 0 < sure.sum() < len(rows)
     wanted = np.where(sure[:, None], first, second)
     assert np.allclose(np.array(ask(coordinator, rows.tolist())["predictions"]), wanted, rtol=1e-12)
+    described = coordinator.request("GET", "/openapi.json").json()["paths"]["/predict"]["post"]
+    assert "explain" in [one["name"] for one in described["parameters"]]
+    answered = described["responses"]["200"]["content"]["application/json"]["schema"]
+    assert {"partial", "missing", "members"} <= set(answered["properties"])
+    assert answered["required"] == ["predictions"]
     explained = coordinator.request("POST", "/predict?explain=true", {"instances": rows.tolist()}).json()["members"]
     assert [one["member"] for one in explained] == list(names)
     assert explained[1]["rows"] == np.flatnonzero(~sure).tolist()

@@ -12,7 +12,7 @@ from .encoding.answers import predictions
 from .encoding.casting import shown
 from .encoding.text import dump, parse
 from .error_form import ErrorForm
-from .schemas import OBJECT, TEXT, Operation, method_query, predictions_schema, record, request_schema
+from .schemas import OBJECT, TEXT, Operation, array, method_query, predictions_schema, record, request_schema
 from .served_model import ServedModel, ServedModels
 
 OWN_ERRORS = ErrorForm(
@@ -21,6 +21,23 @@ OWN_ERRORS = ErrorForm(
     lambda error: {"error": {"code": error.code, "message": error.message, "detail": error.detail}},
 )
 READY = Operation.json(record(ready={"const": True}, model=TEXT, verified={"type": "boolean"}))
+# What an ensemble's answer may have beside the predictions: who is missing, and with `explain` the part of each member.
+_OF_ENSEMBLES: Dict[str, Any] = {
+    "partial": {"const": True},
+    "missing": array(TEXT),
+    "members": array({
+        "type": "object",
+        "properties": {
+            "member": TEXT,
+            "seconds": {"type": "number"},
+            "attempts": {"type": "integer"},
+            "rows": array({"type": "integer"}),
+            "outputs": OBJECT,
+            "error": OBJECT,
+        },
+        "required": ["member", "seconds", "attempts"],
+    }),
+}  # fmt: skip
 _FORMS = ("instances", "features", "columns")
 _WANTED = '"instances" (rows), "features" (one row) or "columns" (a list of values for each)'
 
@@ -77,7 +94,11 @@ def prediction(model: ServedModel) -> Operation:
     signatures = model.card.signatures
     example = model.example(signatures[0])
     taken = request_schema(signatures, model.max_rows)
-    return Operation.json(predictions_schema(signatures), taken, example, method_query(signatures))
+    schema, query = predictions_schema(signatures), method_query(signatures)
+    if "ensemble" in (model.card.document.get("details") or {}):
+        schema = {**schema, "properties": {**schema["properties"], **_OF_ENSEMBLES}}
+        query = {**query, "explain": {"enum": ["true", "false"]}}
+    return Operation.json(schema, taken, example, query)
 
 
 async def answer(request: Request, model: ServedModel) -> Response:
