@@ -28,6 +28,8 @@ from mlpack.artifacts.prepared import Prepared
 from mlpack.engines.docker import DockerEngine
 from mlpack.packages.settings import read_settings
 from mlpack.packages.settings.variables import uv_variables
+from tests.engine import packages
+from tests.engine.errors import EngineError
 from tests.integration.cli import told
 from tests.integration.clouds import PROJECT, REGION, Cloud, start_cloud, stop_cloud
 from tests.shared import once
@@ -76,6 +78,16 @@ def engine(engine_environment: None) -> Iterator[DockerEngine]:  # noqa: ARG001 
     """The container engine that every test with the marker `docker` shares."""
     with DockerEngine.connect() as connected:
         yield connected
+
+
+@pytest.fixture(scope="session")
+def compose(engine_environment: None) -> None:  # noqa: ARG001  # what it starts
+    """`docker compose` or `docker-compose`; on Debian it can be installed."""
+    if shutil.which("docker-compose") is None:
+        try:
+            packages.install({"docker-compose": "docker-compose"})
+        except EngineError as error:
+            pytest.skip(f"no docker-compose here: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -12,23 +12,11 @@ import pytest
 import yaml
 
 from mlpack.engines.docker import DockerEngine
-from tests.engine import packages
-from tests.engine.errors import EngineError
 from tests.integration.cli import ask, refused, told
 from tests.integration.conftest import Packed
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def _compose() -> None:
-    """`docker compose` or `docker-compose`; on Debian it can be had."""
-    if shutil.which("docker-compose") is None:
-        try:
-            packages.install({"docker-compose": "docker-compose"})
-        except EngineError as error:
-            pytest.skip(f"no docker-compose here: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +27,7 @@ def receipts(iris: Packed) -> Path:
 
 
 @pytest.fixture
-def folder(_compose: None, receipts: Path, iris: Packed, tmp_path: Path) -> Iterator[Path]:
+def folder(compose: None, receipts: Path, iris: Packed, tmp_path: Path) -> Iterator[Path]:  # noqa: ARG001  # is there
     """A working folder with iris' question, answer and receipt; whatever runs from it ends with it."""
     for name in ("mlpack.yaml", "request.json", "expected.json"):
         shutil.copy(iris.folder / name, tmp_path)
