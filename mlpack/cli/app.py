@@ -63,7 +63,7 @@ for command, short_help in (
     (clean.clean, "Remove images, caches and the folder .mlpack."),
 ):
     app.command(short_help=short_help, cls=TARGET_COMMANDS.get(command))(command)
-app.add_typer(ensemble, help="Serve several models behind one endpoint.")
+app.add_typer(ensemble, short_help="Serve several models behind one endpoint.")
 
 
 def _version(value: bool) -> None:

@@ -232,6 +232,7 @@ class Assembly:
                 error.hint += (
                     f" Options of a member belong into an mlpack.yaml beside its model ({entry.model.parent})."
                 )
+                error.command = ""  # it would build this member alone
             raise
 
     def _place(self, *keys: str | int) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from mlpack.cli.commands.ensemble import build, down, inspect, render, test, up
 
-ensemble = typer.Typer(name="ensemble", rich_markup_mode=None, no_args_is_help=True)
+ensemble = typer.Typer(name="ensemble", rich_markup_mode=None, invoke_without_command=True)
 for command, short_help in (
     (inspect.inspect, "Show the members of an ensemble and whether they fit."),
     (render.render, "Write a compose project of an ensemble."),
@@ -19,7 +19,7 @@ for command, short_help in (
 
 
 @ensemble.callback()
-def root() -> None:
+def root(ctx: typer.Context) -> None:
     """Serve several models behind one endpoint: an ensemble.yaml names them and how their answers are combined.
 
     \b
@@ -27,3 +27,5 @@ def root() -> None:
     mlpack ensemble up           build and start all containers on this machine
     mlpack ensemble test         check the answers
     """
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
