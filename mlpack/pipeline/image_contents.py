@@ -22,7 +22,7 @@ def debian_packages(
 def unused_files(known: Iterable[Distribution], solution: Solution) -> tuple[str, ...]:
     """The files that serving never loads, of the packages that are installed."""
     versions = {package.name: package.version for package in solution.packages}
-    found = set()
+    found: set[str] = set()
     for one in known:
         version = versions.get(one.name) or versions.get(one.cpu)
         if version is not None:
