@@ -70,15 +70,18 @@ COMMON = (
     Distribution(name="multidict", unused_files=("multidict/_testcapi.*.so",), strip=("multidict",)),
     Distribution(
         name="numpy",
-        test_folders=("numpy",),
         unused_files=(
+            # tests, but not their folders: numpy.testing of 2.2.6 imports numpy._core.tests._natype
+            "numpy/tests", "numpy/*/tests/test_*", "numpy/*/tests/data", "numpy/*/tests/examples", "numpy/*/tests/src",
             # for compilers and type checkers
             "numpy/*.pyi", "numpy/*/*.pyi", "numpy/*/*/*.pyi", "numpy/*.pxd", "numpy/random/*.pxd",
             "numpy/*core/include", "numpy/*core/lib", "numpy/random/lib",
-            # for its tests
-            "numpy/*core/_simd.*.so", "numpy/*core/_*_tests.*.so",
         ),
-        unused_since=(("2.0", "numpy/distutils"),),  # numpy.ctypeslib imported it before; `from numpy import *` needs f2py
+        # numpy.ctypeslib imported the first one before, and numpy itself the others, which are for its tests. Always needed is
+        # numpy.f2py: `from numpy import *` imports it.
+        unused_since=(
+            ("2.0", "numpy/distutils"), ("2.1", "numpy/_core/_simd.*.so"), ("2.1", "numpy/_core/_*_tests.*.so"),
+        ),
         strip=("numpy", "numpy.libs"),
     ),
     Distribution(name="propcache", strip=("propcache",)),
