@@ -75,7 +75,7 @@ COMMON = (
             "numpy/tests", "numpy/*/tests/test_*", "numpy/*/tests/data", "numpy/*/tests/examples", "numpy/*/tests/src",
             # for compilers and type checkers
             "numpy/*.pyi", "numpy/*/*.pyi", "numpy/*/*/*.pyi", "numpy/*.pxd", "numpy/random/*.pxd",
-            "numpy/*core/include", "numpy/*core/lib", "numpy/random/lib",
+            "numpy/*core/include", "numpy/*core/lib", "numpy/random/lib", "numpy/f2py/src",
         ),
         # numpy.ctypeslib imported the first one before, and numpy itself the others, which are for its tests. Always needed is
         # numpy.f2py: `from numpy import *` imports it.

@@ -8,10 +8,16 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from mlpack.packages.compiler import LockedPackage
+from mlpack.packages.distributions import COMMON
+from mlpack.packages.solve import Solution
+from mlpack.packages.target import Target
+from mlpack.pipeline.image_contents import unused_files
 from mlpack.readers.strip_symbols import strip, strip_all
 from mlpack.readers.system_libraries import find_lacking, read_elf
 
@@ -166,6 +172,33 @@ def test_real_packages_work(tmp_path: Path, module: str, folders: tuple[str, ...
     assert find_lacking(tmp_path, frozenset(), None) == lacking
     program = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}, {use}; assert {module}.__file__.startswith(sys.argv[1])"
     subprocess.run([sys.executable, "-B", "-c", program, str(tmp_path)], check=True)
+
+
+def test_numpy_works_without_what_is_left_out(tmp_path: Path) -> None:
+    """All its names, which `from numpy import *` asks for, are there when its unused files are removed as the build does it."""
+    spec = importlib.util.find_spec("numpy")
+    assert spec is not None
+    assert spec.origin is not None
+    for folder in ("numpy", "numpy.libs"):
+        shutil.copytree(
+            Path(spec.origin).parents[1] / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    solution = Solution(
+        target=Target(python="3.11", platform="linux/amd64"),
+        packages=(LockedPackage(name="numpy", version=version("numpy"), wheels=()),),
+        installer=(),
+        cutoff=None,
+        reasons=(),
+    )
+    removed = unused_files(COMMON, solution)
+    subprocess.run(["sh", "-c", f"rm -rf {' '.join(removed)}"], cwd=tmp_path, check=True)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert not [name for name in left if name.endswith((".pyi", ".pxd", ".h", ".a")) or "/test_" in name]
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy; from numpy import *; [getattr(numpy, name) for name in dir(numpy)];"
+        "import numpy.testing, numpy.ma, numpy.random, numpy.ctypeslib; assert numpy.__file__.startswith(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-B", "-W", "ignore", "-c", program, str(tmp_path)], check=True)
 
 
 def test_it_runs_as_a_program(tmp_path: Path) -> None:
