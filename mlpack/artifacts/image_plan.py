@@ -57,8 +57,9 @@ class InstallPackages:
     files of the bundle (index settings, CA bundle, wheels) may be used, and must not remain in a layer. Test folders are
     removed from the top-level packages `without_tests`, and the files and folders `unused` (patterns of the shell, relative to
     the folder of the packages). The code for GPUs is removed from the shared objects `gpu_code` (relative to the same folder)
-    by `gpu_script`, a file of the bundle. The wheels in the folder `built` are installed too; "" for none. The bytecode is
-    compiled.
+    by `gpu_script`, a file of the bundle. Then symbol tables and debug information are removed from the shared objects `strip`,
+    files and folders (relative to the same folder), by `strip_script`. The wheels in the folder `built` are installed too; ""
+    for none. The bytecode is `compiled`, or a later step does it.
     """
 
     kind: ClassVar[str] = "install-packages"
@@ -70,6 +71,9 @@ class InstallPackages:
     unused: tuple[str, ...] = ()
     gpu_code: tuple[str, ...] = ()
     gpu_script: str = ""
+    strip: tuple[str, ...] = ()
+    strip_script: str = ""
+    compiled: bool = True
     built: str = ""
 
 
@@ -146,6 +150,18 @@ class CompileFolder:
     folder: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class CompileImports:
+    """Compile the modules of `package`, which is in the working folder, and everything that they and `modules` import.
+
+    The bytecode of the standard library and of the installed packages is limited to what is imported.
+    """
+
+    kind: ClassVar[str] = "compile-imports"
+    package: str
+    modules: tuple[str, ...] = ()
+
+
 Step = (
     BuildWheels
     | Copy
@@ -155,6 +171,7 @@ Step = (
     | InstallDebianPackages
     | CompileLibrary
     | CompileFolder
+    | CompileImports
 )
 
 

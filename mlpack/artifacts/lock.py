@@ -43,8 +43,8 @@ class Lock:
     `installer` is a requirements file for uv alone, which installs the others. `pages` are public find-links pages with
     locked wheels, in addition to the user's own sources; with `gpu` the packages are CUDA builds. `test_folders` are the
     top-level packages whose test folders are left out of the image, and `unused_files` patterns of files that are left out.
-    The code for GPUs is left out of the shared objects `gpu_code`. `sdists` are the source packages that are built; they are
-    not in `requirements`.
+    The code for GPUs is left out of the shared objects `gpu_code`, and symbol tables and debug information out of those in
+    `strip`, files and folders. `sdists` are the source packages that are built; they are not in `requirements`.
     """
 
     prepared: Prepared
@@ -62,6 +62,7 @@ class Lock:
     test_folders: tuple[str, ...] = ()
     unused_files: tuple[str, ...] = ()
     gpu_code: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
     installer: str = ""  # requirements text of the installer itself (uv, with hashes)
     sdists: tuple[SourceBuild, ...] = ()
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from mlpack.artifacts.model import ModelInfo
 from mlpack.errors import UsageError
-from mlpack.packages.distributions import Distribution
+from mlpack.packages.distributions import COMMON, Distribution
 from mlpack.plugins import BUILT_IN, load, names
 from mlpack.readers.archives.trees import Tree
 from mlpack.readers.counts import is_whole
@@ -231,11 +231,11 @@ def installed_formats() -> dict[str, Format]:
 
 
 def distributions_for(name: str, formats: Mapping[str, Format]) -> tuple[Distribution, ...]:
-    """Return the distributions of the built-in formats and of the format `name`, without duplicates, sorted by name.
+    """Return the common distributions, those of the built-in formats and of the format `name`, each once, sorted by name.
 
     Other formats of other packages are ignored, so that a model gives the same bundle on every machine.
     """
-    known: dict[str, Distribution] = {}
+    known = {one.name: one for one in COMMON}
     for own, one in formats.items():
         if own == name or own in BUILT_IN["formats"]:
             for distribution in one.distributions:

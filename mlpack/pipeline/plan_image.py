@@ -15,6 +15,7 @@ from mlpack.artifacts.image_plan import (
     VENV,
     BuildWheels,
     CompileFolder,
+    CompileImports,
     CompileLibrary,
     Copy,
     FindLibraries,
@@ -30,17 +31,22 @@ from mlpack.artifacts.image_plan import (
 )
 from mlpack.artifacts.lock import Lock
 from mlpack.artifacts.model import ModelInfo
+from mlpack.packages.distributions import COMMON
 from mlpack.version import __version__
 
 _BUILD = "/build"
 _SDISTS, _WHEELS = "/sdists", "/wheels"  # in the stage that builds source packages
 _LOCALES = "/opt/locale"
 _LISTED = "/opt/debian-packages.txt"
-_LIBRARIES, _GPU_CODE = "system_libraries.py", "gpu_code.py"
+_LIBRARIES, _GPU_CODE, _STRIP = "system_libraries.py", "gpu_code.py", "strip_symbols.py"
 _INSTALLER = ("get_uv.py", _LIBRARIES, "installer.lock", "requirements.lock")
 _LOADER = "loader/"  # of a format whose loader is a folder
 _SERVER = ("loader.py", "serve.py")
 _PYTHON = f"{VENV}/bin/python"
+_AT_START = (
+    "runpy",
+    "uvloop",
+)  # modules that the runtime's modules do not import, but the start and the health check do
 _LONGEST_CARD = 4096  # characters of the label
 
 
@@ -106,7 +112,7 @@ def _build_wheels(lock: Lock) -> Iterator[Step]:
 
 def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The stage that installs packages: neither its tools nor large files that serving never loads are in the image."""
-    programs = (*_INSTALLER, *((_GPU_CODE,) if lock.gpu_code else ()))
+    programs = (*_INSTALLER, *((_GPU_CODE,) if lock.gpu_code else ()), *((_STRIP,) if lock.strip else ()))
     yield Copy(content="installer", sources=programs, target=f"{_BUILD}/")
     if lock.sdists:
         yield Copy(content="wheels", sources=(f"{_WHEELS}/",), target=f"{_BUILD}{_WHEELS}/", origin="sdists")
@@ -120,6 +126,9 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
         unused=lock.unused_files,
         gpu_code=lock.gpu_code,
         gpu_script=f"{_BUILD}/{_GPU_CODE}" if lock.gpu_code else "",
+        strip=lock.strip,
+        strip_script=f"{_BUILD}/{_STRIP}" if lock.strip else "",
+        compiled=not _only_runtime(lock),
     )
     yield FindLibraries(script=f"{_BUILD}/{_LIBRARIES}", venv=VENV, listed=_LISTED)
     if locales:
@@ -128,14 +137,18 @@ def _install(lock: Lock, locales: tuple[Locale, ...]) -> Iterator[Step]:
 
 def _assemble(lock: Lock, files: Sequence[BundleFile], locales: tuple[Locale, ...]) -> Iterator[Step]:
     """The final stage: layers that change rarely come first."""
-    yield CompileLibrary()
+    if not _only_runtime(lock):
+        yield CompileLibrary()
     yield Copy(content="libraries", sources=(_LISTED,), target=_LISTED, origin="deps")
     yield InstallDebianPackages(names=lock.apt, listed=_LISTED)
     if locales:
         yield Copy(content="locales", sources=(f"{_LOCALES}/",), target="/usr/lib/locale/", origin="deps")
     yield Copy(content="packages", sources=(VENV,), target=VENV, origin="deps")
     yield _folder("runtime", "mlpack/", files)
-    yield CompileFolder(folder=f"{APP}/mlpack")
+    if _only_runtime(lock):
+        yield CompileImports(package="mlpack.runtime", modules=_AT_START)
+    else:
+        yield CompileFolder(folder=f"{APP}/mlpack")
     if lock.prepared.code is not None:
         yield _folder("code", "code/", files)
     yield _folder("model", MODEL_FOLDER, files)
@@ -143,6 +156,12 @@ def _assemble(lock: Lock, files: Sequence[BundleFile], locales: tuple[Locale, ..
     if any(file.name.startswith(_LOADER) for file in files):
         yield _folder("server", _LOADER, files)
     yield _files("server", _SERVER, files)
+
+
+def _only_runtime(lock: Lock) -> bool:
+    """Whether the image has only what the serving runtime itself imports: no framework, and no package of the user's."""
+    installed = {line.partition("==")[0] for line in lock.requirements.splitlines() if "==" in line}
+    return bool(lock.info.runtime_part) and not lock.sdists and installed <= {one.name for one in COMMON}
 
 
 def _files(content: Any, names: Sequence[str], files: Sequence[BundleFile]) -> Copy:

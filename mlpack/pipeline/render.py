@@ -18,7 +18,7 @@ from mlpack.discovery.model_files import OnBytes, digest_of, model_files, model_
 from mlpack.errors import ModelError
 from mlpack.formats.base import installed_formats
 from mlpack.pipeline.plan_image import locale_of, plan_image, summary_of
-from mlpack.readers import gpu_code, system_libraries
+from mlpack.readers import gpu_code, strip_symbols, system_libraries
 from mlpack.readers.bundle_files import bytes_of
 from mlpack.readers.pickles.files import SUFFIXES as PICKLES
 from mlpack.readers.streams import COMPRESSED_SUFFIXES
@@ -64,6 +64,7 @@ def render(
         *([_file("sdists.lock", lock.sdists_text.encode())] if lock.sdists else ()),
         _file("system_libraries.py", Path(system_libraries.__file__).read_bytes()),
         *([_file("gpu_code.py", Path(gpu_code.__file__).read_bytes())] if lock.gpu_code else []),
+        *([_file("strip_symbols.py", Path(strip_symbols.__file__).read_bytes())] if lock.strip else []),
         *runtime_files(parts=(lock.info.runtime_part,)),
         card_file,
         *model,
@@ -234,6 +235,7 @@ def _values(lock: Lock, config: Config, card: dict[str, Any], *, loader: Path | 
         "locales": [(one.name, one.language, one.charset) for one in map(locale_of, info.locales)],
         "gpu": lock.gpu,
         "gpu_code": bool(lock.gpu_code),
+        "strip": bool(lock.strip),
         "port": config.serve.port,
         "settings": list(_settings(config.serve)),
         "workers": config.serve.workers,

@@ -32,7 +32,7 @@ from mlpack.packages.variants.companions import with_fitting_builds
 from mlpack.packages.variants.cuda import refuse_cuda
 from mlpack.packages.wanted import Wanted, wanted
 from mlpack.packages.wheels import PLATFORMS
-from mlpack.pipeline.image_contents import debian_packages, gpu_code, unused_files
+from mlpack.pipeline.image_contents import debian_packages, gpu_code, symbols, unused_files
 from mlpack.pipeline.tools import Options
 
 _MOST_ROUNDS = 4  # a package that another one asks for, then its companions
@@ -205,6 +205,8 @@ def _resolve(
         test_folders=tuple(sorted({name for one in options.distributions for name in one.test_folders})),
         unused_files=unused_files(options.distributions, solution),
         gpu_code=() if options.gpu else gpu_code(options.distributions, solution),
+        # CUDA may look for its code in the files of a library.
+        strip=() if options.gpu else symbols(options.distributions, solution),
     )
 
 

@@ -27,6 +27,7 @@ from mlpack.artifacts.image import Image
 from mlpack.artifacts.image_plan import (
     VENV,
     CompileFolder,
+    CompileImports,
     CompileLibrary,
     Copy,
     FindLibraries,
@@ -91,7 +92,7 @@ class ToyEngine:
                     pass  # the packages are those of the environment of the tests
                 case InstallDebianPackages(names=()):
                     pass  # the system libraries are those of this machine
-                case CompileLibrary() | CompileFolder():
+                case CompileLibrary() | CompileFolder() | CompileImports():
                     pass
                 case Copy(origin=""):
                     on_progress(Progress(step=step.content, title=f"copy {step.content}"))

@@ -82,7 +82,8 @@ def test_the_plan_says_what_the_dockerfile_says(model: Path) -> None:
 def test_what_is_copied_is_sent(model: Path) -> None:
     """`docker build` by hand sends only what .dockerignore lets through: every file that a step copies."""
     code = UserCode(files=(BundleFile.of_bytes("code/clean.py", b""),))
-    bundle = render_lock(make_lock(model, gpu_code=("xgboost/lib/libxgboost.so",)), loader=LOADER, code=code)
+    lock = make_lock(model, gpu_code=("xgboost/lib/libxgboost.so",), strip=("uvloop",))
+    bundle = render_lock(lock, loader=LOADER, code=code)
     sent = {line[1:] for line in text_of(bundle, ".dockerignore").splitlines() if line.startswith("!")}
     steps = [step for stage in plan_of(bundle).stages for step in stage.steps if isinstance(step, Copy)]
     copied = {name.rstrip("/") for step in steps if not step.origin for name in step.sources}
@@ -139,6 +140,37 @@ def test_code_for_gpus_is_removed_where_it_is_installed(model: Path) -> None:
         bundle
     )
     assert "gpu_code.py" not in {file.name for file in render_lock(make_lock(model)).files}
+
+
+def test_shared_objects_are_stripped_where_they_are_installed(model: Path) -> None:
+    """After the code for GPUs is removed, which is found by the sections that go too; by a program of such an image alone."""
+    text = text_of(render_lock(make_lock(model, gpu_code=("a.so",), strip=("numpy.libs", "uvloop"))))
+    words = "(cd /opt/venv/lib/python3*/site-packages; python3 /build/strip_symbols.py numpy.libs uvloop); \\\n"
+    assert text.index("gpu_code.py a.so") < text.index(words) < text.index("compileall")
+    bundle = render_lock(make_lock(model, strip=("uvloop",)))
+    assert "def strip(" in text_of(bundle, "strip_symbols.py")
+    assert "COPY get_uv.py system_libraries.py installer.lock requirements.lock strip_symbols.py /build/\n" in text_of(
+        bundle
+    )
+    assert "strip_symbols.py" not in {file.name for file in render_lock(make_lock(model)).files}
+
+
+def test_a_coordinator_has_bytecode_of_what_it_imports(model: Path) -> None:
+    """Of nothing else, unless a package is installed that the runtime does not need itself: your own code may import it."""
+    hashes = " \\\n    --hash=sha256:" + "0" * 64 + "\n"
+    own = f"aiohttp==3.14.5{hashes}numpy==2.4.6{hashes}uvloop==0.23.0{hashes}"
+    info = replace(make_lock(model).info, runtime_part="ensembles")
+    for requirements, lean in ((own, True), (f"{own}scipy==1.17.1{hashes}", False)):
+        lock = make_lock(model, info=info, requirements=requirements)
+        bundle = render_lock(lock, code=UserCode(files=(BundleFile.of_bytes("code/reduce.py", b""),)))
+        kinds = {
+            step.kind for stage in plan_of(bundle).stages for step in stage.steps if step.kind.startswith("compile")
+        }
+        assert kinds == ({"compile-imports"} if lean else {"compile-library", "compile-folder"})
+        assert ("-m compileall" in text_of(bundle)) is not lean
+        assert ("import mlpack.runtime, runpy, uvloop;" in text_of(bundle)) is lean
+    model_image = plan_of(render_lock(make_lock(model, requirements=own)))
+    assert "compile-library" in {step.kind for step in model_image.stages[-1].steps}
 
 
 def test_debian_packages_leave_nothing_of_apt(model: Path) -> None:

@@ -8,7 +8,12 @@ import pytest
 
 from mlpack.artifacts.model import ModelInfo, Requirement
 from mlpack.errors import ResolveError
+from mlpack.packages.compiler import LockedPackage
+from mlpack.packages.distributions import COMMON
 from mlpack.packages.settings import PackageSettings
+from mlpack.packages.solve import Solution
+from mlpack.packages.target import Target
+from mlpack.pipeline.image_contents import unused_files
 from tests.unit.packages.models import sklearn_model
 from tests.unit.packages.resolving import Resolve, lock_of, versions
 from tests.unit.packages.standin_index import RELEASES, Release, binary, serve, write_folder
@@ -95,9 +100,30 @@ def test_what_serving_never_loads_is_left_out(lock_of: Resolve) -> None:
         full = lock_of(info, settings, slim=False)
         assert "libclang" not in versions(slim)
         assert versions(named)["libclang"] == versions(full)["libclang"] == "18.1.1"
-        assert (slim.unused_files, full.unused_files, full.test_folders) == (("tensorflow/include",), (), ())
+        assert "tensorflow/include" in slim.unused_files
+        assert {"tensorflow", "numpy", "numpy.libs"} <= set(slim.strip)
+        assert "torch/lib" not in slim.strip
+        assert lock_of(info, settings, gpu=True).strip == ()
+        assert (full.unused_files, full.test_folders, full.strip) == ((), (), ())
         assert {"sympy", "sklearn"} <= set(slim.test_folders)
-        assert lock_of(sklearn_model("1.2.2"), settings).unused_files == ()
+        assert "tensorflow/include" not in lock_of(sklearn_model("1.2.2"), settings).unused_files
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "found"), [("numpy", "1.26.4", False), ("numpy", "2.0.0", True), ("scipy", "2.0", False)]
+)
+def test_what_newer_releases_never_load(name: str, version: str, found: bool) -> None:
+    """A folder that older releases import, such as numpy.distutils, is left out of the newer ones alone."""
+    solution = Solution(
+        target=Target(python="3.11", platform="linux/amd64"),
+        packages=(LockedPackage(name=name, version=version, wheels=()),),
+        installer=(),
+        cutoff=None,
+        reasons=(),
+    )
+    unused = unused_files(COMMON, solution)
+    assert ("numpy/distutils" in unused) is found
+    assert ("numpy/*.pyi" in unused) is (name == "numpy")
 
 
 def test_code_for_gpus_is_left_out_where_there_is_no_other_build(lock_of: Resolve) -> None:

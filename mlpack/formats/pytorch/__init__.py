@@ -44,6 +44,7 @@ class TorchFormat(Format):
             cpu_index="https://download.pytorch.org/whl/cpu",
             companions=("torchvision", "torchaudio"),
             unused_files=("torch/bin/*Test", "torch/bin/protoc*", "torch/bin/test_*", "torch/include", "torch/test"),
+            strip=("torch/lib",),  # 98 MB in 2.13
         ),
         Distribution(name="networkx", test_folders=("networkx",)),
         Distribution(name="sympy", test_folders=("sympy",)),

@@ -66,7 +66,10 @@ class SavedModelFormat(Format):
             bounds=(("2.10", "protobuf<3.20"),),  # its metadata allow newer ones, but it cannot be imported with them
             unused_files=("tensorflow/include",),  # C++ headers, 287 MB in 2.21
             unused_requirements=("libclang",),  # a compiler's library for tools that write bindings
+            strip=("tensorflow",),  # 253 MB in 2.21
         ),
+        Distribution(name="h5py", strip=("h5py", "h5py.libs")),
+        Distribution(name="ml-dtypes", strip=("ml_dtypes",)),  # 24 MB in 0.6
     )
     loader = Path(__file__).with_name("loader.py")
     kinds = (

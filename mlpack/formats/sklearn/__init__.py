@@ -21,7 +21,7 @@ from mlpack.formats.sklearn.independence import SINGLE_ROW_ONLY, rows_are_indepe
 from mlpack.formats.sklearn.kinds import FRAMEWORKS
 from mlpack.formats.sklearn.methods import Methods, core, steps, task
 from mlpack.formats.sklearn.own_classes import own_class_of
-from mlpack.formats.sklearn.packages import TESTED, parse_word, requirements_of, skops_requirement, tables_of
+from mlpack.formats.sklearn.packages import REDUCED, parse_word, requirements_of, skops_requirement, tables_of
 from mlpack.formats.sklearn.releases import releases_of
 from mlpack.formats.sklearn.sampled import with_rows
 from mlpack.formats.sklearn.signatures import UNFITTED, Inputs, inputs_of, signatures_of
@@ -50,7 +50,7 @@ class SklearnFormat(Format):
         }
     )
     frameworks = MappingProxyType({"sklearn": "scikit-learn", "statsmodels": "statsmodels"})
-    distributions = TESTED
+    distributions = REDUCED
     kinds = (
         Kind(
             name="scikit-learn `.pkl`, `.joblib`, compressed or not",

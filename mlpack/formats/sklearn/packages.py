@@ -20,18 +20,16 @@ _NEED_SKLEARN = ("lightgbm.sklearn", "xgboost.sklearn", "imblearn.", "pyod.")
 # cannot be imported beside it.
 _IMBALANCED_LEARN = {"0.24": "0.8.0", "1.7": "0.14.0"}
 
-# Distributions with large folders of tests in their packages, which the image leaves out.
-TESTED = tuple(
-    Distribution(name=name, test_folders=(module,))
-    for name, module in (
-        ("imbalanced-learn", "imblearn"),
-        ("joblib", "joblib"),
-        ("numpy", "numpy"),
-        ("pandas", "pandas"),
-        ("scikit-learn", "sklearn"),
-        ("scipy", "scipy"),
-        ("statsmodels", "statsmodels"),
-    )
+# Distributions with large folders of tests, symbol tables or debug information, which the image leaves out.
+REDUCED = (
+    Distribution(name="imbalanced-learn", test_folders=("imblearn",)),
+    Distribution(name="joblib", test_folders=("joblib",)),
+    Distribution(name="lz4", strip=("lz4",)),
+    Distribution(name="pandas", test_folders=("pandas",)),
+    Distribution(name="pyarrow", strip=("pyarrow",)),  # 35 MB in 26
+    Distribution(name="scikit-learn", test_folders=("sklearn",), strip=("sklearn",)),
+    Distribution(name="scipy", test_folders=("scipy",), strip=("scipy", "scipy.libs")),
+    Distribution(name="statsmodels", test_folders=("statsmodels",)),
 )
 
 

@@ -47,6 +47,7 @@ class TfliteFormat(Format):
                 "ai_edge_litert/tools/apply_plugin_main",
                 "ai_edge_litert/vendors",
             ),
+            strip=("ai_edge_litert",),
         ),
     )
     kinds = (

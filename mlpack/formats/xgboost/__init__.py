@@ -33,6 +33,7 @@ class XGBoostFormat(Format):
             cpu="xgboost-cpu",
             needless=("nvidia-nccl-cu12", "nvidia-nccl-cu13"),
             gpu_code=("xgboost/lib/libxgboost.so",),  # 383 of 435 MB in 2.0.3
+            strip=("xgboost/lib",),
         ),
     )
     kinds = (
