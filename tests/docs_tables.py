@@ -69,11 +69,11 @@ def commands() -> dict[str, Callable[..., Any]]:
         if command.callback is not None:
             found[command.name or command.callback.__name__] = command.callback
     for group in app.registered_groups:
-        for command in group.typer_instance.registered_commands if group.typer_instance else ():
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
             if command.callback is not None:
-                found[f"{group.typer_instance.info.name} {command.name or command.callback.__name__}"] = (
-                    command.callback
-                )
+                name = command.name or command.callback.__name__
+                found[f"{group.typer_instance.info.name} {name}"] = command.callback
     return found
 
 
