@@ -202,12 +202,18 @@ class Assembly:
     def _told(self, entry: MemberEntry) -> MemberFacts | None:
         """What the service at the member's URL tells; None, with a warning, if it does not answer and need not."""
         try:
-            return of_url(entry)
+            found = of_url(entry)
         except MemberUnreachableError as error:
             if not self.offline:
                 raise
             self.coordinator.tools.reporter.warn(f"--offline: {error.message}; it was not checked")
             return None
+        if found.model == self.ensemble.name and found.ensemble:
+            raise UsageError(
+                f"{entry.url} is this ensemble itself, which would call itself without end",
+                hint="Name another service, or give the ensemble another name.",
+            )
+        return found
 
     def _assumed(self, entry: MemberEntry, known: Mapping[str, MemberFacts]) -> MemberFacts:
         """A service that does not answer now, taken for one with the signatures of the first member that is known."""

@@ -15,6 +15,7 @@ class MemberFacts:
     """What is known of a member before it is called: its signatures, as in a card, and how it is reached.
 
     `model` is its name in the service at `url`; `contract` is v2 or v1. `methods`: whether requests can name a signature.
+    `ensemble`: the service is the coordinator of an ensemble.
     """
 
     entry: MemberEntry
@@ -25,6 +26,7 @@ class MemberFacts:
     contract: str = "v2"
     methods: bool = True
     audience: str = ""
+    ensemble: bool = False
 
     def signature(self, *names: str) -> Signature | None:
         """The first signature of one of these names."""

@@ -12,6 +12,8 @@ from mlpack.ensembles.file import OF_CLASSES, EnsembleFile
 from mlpack.ensembles.inputs import common_inputs, misfit, order_of, width_of
 from mlpack.errors import MembersMisfitError
 
+_OF_NUMBERS = ("mean", "weighted_mean", "median")
+_FLOATS = ("FP16", "FP32", "FP64")
 _SECOND = ((-1,), (-1, 1))  # shapes of an output that has the probability of the second class only
 _OWN_METHODS = {"probabilities": PROBABILITIES, "output_probability": PROBABILITIES}
 
@@ -116,10 +118,12 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
             PROBABILITIES: _query(member, *probabilities, common, probabilities=True),
         }
     output = _output(member, labels)
-    if reducer in ("mean", "weighted_mean", "median", "stack") and output.dtype == "BYTES":
+    of_labels = bool(_own_classes(member)) and output.dtype not in _FLOATS
+    if reducer in (*_OF_NUMBERS, "stack") and (output.dtype == "BYTES" or of_labels):
+        kind = "class labels" if of_labels else "texts"
         raise MembersMisfitError(
-            f"the member {member.entry.name} answers texts ({output.name}), which `reduce: {ensemble.reduce}` cannot take",
-            hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers.",
+            f"the member {member.entry.name} answers {kind} ({output.name}), which `reduce: {ensemble.reduce}` cannot take",
+            hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers, or name an output of numbers with `output:`.",
             member=member.entry.name,
         )
     return {LABELS: _query(member, labels, output, common)}
@@ -135,7 +139,7 @@ def _probabilities(member: MemberFacts) -> tuple[Signature, TensorSpec] | None:
     if member.entry.output is not None:
         every = [(one, spec) for one, spec in every if spec.name == member.entry.output]
         return every[0] if every and own else None
-    numbers = [(one, spec) for one, spec in every if spec.dtype in ("FP32", "FP64", "FP16")]
+    numbers = [(one, spec) for one, spec in every if spec.dtype in _FLOATS]
     named = [
         (one, spec)
         for one, spec in numbers
@@ -199,7 +203,24 @@ def _signatures(
         rows = TensorSpec(name=LABELS, dtype="BYTES", shape=(-1,))
         return (replace(common, outputs=(rows,), raw=(*common.raw, LABELS)),)
     output = _output(members[0], first)
+    _refuse_other_shapes(members, output)
     return (replace(common, outputs=(replace(output, name=LABELS, dtype="FP64"),)),)
+
+
+def _refuse_other_shapes(members: Sequence[MemberFacts], output: TensorSpec) -> None:
+    """Raise MembersMisfitError if a row of one member's output has another shape than the first member's."""
+    for member in members[1:]:
+        other = _output(member, member.signature(LABELS) or member.signatures[0])
+        if len(other.shape) != len(output.shape) or any(
+            one != two
+            for one, two in zip(output.shape[1:], other.shape[1:], strict=True)
+            if isinstance(one, int) and isinstance(two, int) and -1 not in (one, two)
+        ):
+            raise misfit(
+                members[0], f"the output {output.name} {list(output.shape)}",
+                member, f"the output {other.name} {list(other.shape)}",
+                "Choose outputs of one shape with `output: NAME`, or leave one of them out.",
+            )  # fmt: skip
 
 
 def _dtype(classes: tuple[Scalar, ...]) -> str:

@@ -42,6 +42,11 @@ def of_model(entry: MemberEntry, info: ModelInfo, name: str) -> MemberFacts:
 
 def of_card(entry: MemberEntry, card: Mapping[str, Any]) -> MemberFacts:
     """The facts in the card of an image. Raises ModelError for a card that is none of mlpack's."""
+    if card.get("format") == "ensemble":
+        raise UsageError(
+            f"the image of the member {entry.name} is the coordinator of an ensemble, and needs members of its own",
+            hint="Deploy that ensemble first, and name its URL here.",
+        )
     return MemberFacts(entry=entry, signatures=_signatures(entry, card), url=_inside(entry), model=str(card["name"]))
 
 
@@ -55,7 +60,10 @@ def of_url(entry: MemberEntry, connection: Connection | None = None) -> MemberFa
     root, named = _root(entry.url)
     card = service.get(f"{root}/")
     if isinstance(card, dict) and card.get("signatures") and (named is None or card.get("name") == named["model"]):
-        return MemberFacts(entry=entry, signatures=_signatures(entry, card), url=root, model=str(card["name"]))
+        return MemberFacts(
+            entry=entry, signatures=_signatures(entry, card), url=root, model=str(card["name"]),
+            ensemble=card.get("format") == "ensemble",
+        )  # fmt: skip
     contract = named["contract"] if named else "v2"
     model = named["model"] if named else _only_model(service.get(f"{root}/v2/models"), entry)
     version = (named["version"] or "") if named else ""

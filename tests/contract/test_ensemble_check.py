@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +25,7 @@ from mlpack.ensembles.file import read_ensemble
 from mlpack.ensembles.fitting import fit
 from mlpack.ensembles.members import of_card, of_url
 from mlpack.ensembles.verify import run_together
-from mlpack.errors import CheckFailedError
+from mlpack.errors import CheckFailedError, UsageError
 from tests.contract import models
 from tests.contract.served import Server, assemble, started
 
@@ -203,3 +205,25 @@ def test_a_service_of_mlpack_tells_all_of_its_signatures(served: Server, tmp_pat
         ["predict", "predict_proba"],
     )
     assert facts.signatures[0].classes == (0, 1, 2)
+
+
+def test_an_ensemble_is_no_member_of_itself(build: Build, tmp_path: Path) -> None:
+    """Neither by its image, nor by the URL of its own coordinator; that of another ensemble is a member like others."""
+    built = build("soft_vote")
+    text = "name: e\nreduce: soft_vote\nmembers:\n  - {name: linear, image: a}\n"
+    (tmp_path / "ensemble.yaml").write_text(text, encoding="utf-8")
+    (entry,) = read_ensemble(tmp_path)[0].members
+    with pytest.raises(UsageError, match="is the coordinator of an ensemble"):
+        of_card(entry, built.coordinator.card)
+    with started(Path(built.coordinator.id), ready=False) as server:
+        server.until("/livez", 200)
+        url = f"http://127.0.0.1:{server.port}"
+        facts = of_url(entry.model_copy(update={"url": url, "image": None}))
+        assert (facts.ensemble, facts.model) == (True, "e")
+        (tmp_path / "ensemble.yaml").write_text(text.replace("image: a", f"url: '{url}'"), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "mlpack", "ensemble", "inspect", "--json"], cwd=tmp_path, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "is this ensemble itself" in json.loads(done.stdout)["error"]["message"]

@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -39,6 +40,7 @@ def models() -> dict[str, bytes]:
         "shuffled": pickle.dumps(DecisionTreeClassifier(max_depth=2).fit(x[x.columns[::-1]], y)),
         "renamed": pickle.dumps(DecisionTreeClassifier(max_depth=2).fit(x.set_axis(list("abcd"), axis=1), y)),
         "regressor": pickle.dumps(LinearRegression().fit(x, data.target)),
+        "both": pickle.dumps(LinearRegression().fit(x, np.c_[data.target, data.target])),
         "other": pickle.dumps(LinearRegression().fit(other.data, other.target)),
     }
 
@@ -86,7 +88,9 @@ def test_members_that_fit_are_shown(folder: Path, capsys: pytest.CaptureFixture[
         (("name: a, model: linear.pkl", "name: b, model: renamed.pkl"), "soft_vote", 5, "b has 4 columns: a, b, c, d"),
         (("name: a, model: linear.pkl", "name: b, model: numbers.pkl"), "soft_vote", 5, "b has the classes [0, 1, 2]"),
         (("name: a, model: linear.pkl", "name: b, model: regressor.pkl"), "soft_vote", 5, "the member b has no classes"),
-        (("name: a, model: regressor.pkl", "name: b, model: linear.pkl"), "mean", 5, "the member b answers texts"),
+        (("name: a, model: regressor.pkl", "name: b, model: linear.pkl"), "mean", 5, "the member b answers class labels"),
+        (("name: a, model: regressor.pkl", "name: b, model: numbers.pkl"), "median", 5, "the member b answers class labels"),
+        (("name: a, model: regressor.pkl", "name: b, model: both.pkl"), "mean", 5, "b has the output predict [-1, 2]"),
         (("name: a, model: regressor.pkl", "name: b, model: other.pkl"), "mean", 5, "b has 10 columns"),
         (("name: a, model: missing.pkl",), "mean", 4, "no file"),
         (("name: a, model: linear.pkl", "name: a, model: tree.pkl"), "hard_vote", 5, "is there twice, see line 4"),
