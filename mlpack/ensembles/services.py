@@ -94,13 +94,13 @@ def rollback(targets: Targets, to: str | None, on_step: OnStep) -> Rollback:
     before = targets.coordinator.status()
     chosen = _usable(before, earlier_revision(before, to))
     moves = [(targets.coordinator, before, chosen.name)]
-    for service, revision in reversed(chosen.calls.items()):
-        member = targets.of(service).status()
+    for name, revision in reversed(list(chosen.calls.items())):
+        member = targets.of(name).status()
         wanted = next((one for one in member.revisions if one.name == revision), None)
         if wanted is None:
             raise missing_revision(member, revision)
         if _serving(member) != {revision: 100}:
-            moves.append((targets.of(service), member, _usable(member, wanted).name))
+            moves.append((targets.of(name), member, _usable(member, wanted).name))
     begun: list[tuple[EnsembleTarget, Service]] = []
     try:
         for target, service, revision in moves:

@@ -32,8 +32,14 @@ class EnsembleRunner(Protocol):
     def down(self, on_step: OnStep) -> None:
         """Remove the ensemble with all that belongs to it. Raises DeployError if there is none."""
 
+    def plan(self, release: Release) -> Plan:
+        """What `up` would change."""
+
     def services(self) -> Mapping[str, bool]:
         """The services by name, and whether each runs; empty if there is no ensemble."""
+
+    def url(self) -> str:
+        """The address of the coordinator, "" if there is no ensemble."""
 
     def text(self, release: Release, builds: Mapping[str, str]) -> tuple[str, str]:
         """The name and the text of a file that starts the ensemble without mlpack.

@@ -10,7 +10,7 @@ import pytest
 from mlpack.artifacts.image import Image
 from mlpack.artifacts.release import Released, Unverified
 from mlpack.checks.smoke import Expectation
-from mlpack.ensembles.deploy import Candidate, EnsembleDeployment, EnsemblePlan, plan_ensemble, release
+from mlpack.ensembles.rollout import Candidate, EnsembleDeployment, EnsemblePlan, plan_ensemble, release
 from mlpack.ensembles.services import Targets, delete, rollback, status
 from mlpack.errors import DeployError, DeployStateError
 from tests.standins.small_ensemble import SmallPlatform, small_platform
@@ -55,7 +55,7 @@ def planned(platform: SmallPlatform, *, urls: tuple[str, ...] = (), **images: st
 def deploy(
     platform: SmallPlatform, *, steps: Callable[[str, str], None] = lambda _service, _step: None, **images: str
 ) -> EnsembleDeployment:
-    plan = planned(platform, **images)
+    plan = planned(platform, urls=(), **images)
     released = {
         part.candidate.service: Released(
             reference=part.component.image.id, digest="", tags=(), source=Unverified(image=part.component.image)
