@@ -28,6 +28,10 @@ class MemberEntry(Section):
     url: str | None = Field(
         default=None, description="URL of a running service, with the model's path if it has several"
     )
+    audience: str | None = Field(
+        default=None,
+        description="of a private Cloud Run service at `url`: its own URL, for the coordinator's identity tokens",
+    )
     config: Path | None = Field(
         default=None, description="mlpack.yaml of this member; default: the one beside its model"
     )
@@ -60,6 +64,8 @@ class MemberEntry(Section):
             raise ValueError(f"a member has exactly one of model, image and url, not {' and '.join(given) or 'none'}")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("a url begins with http:// or https://")
+        if self.audience is not None and self.url is None:
+            raise ValueError("an audience belongs to a url; that of a member's own service is found at its deployment")
         return self
 
 
