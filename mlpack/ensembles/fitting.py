@@ -30,6 +30,7 @@ class MemberFacts:
     version: str = ""
     contract: str = "v2"
     methods: bool = True
+    audience: str = ""
 
     def signature(self, *names: str) -> Signature | None:
         """The first signature of one of these names."""
@@ -75,7 +76,7 @@ def _planned(member: MemberFacts, queries: dict[str, Any]) -> dict[str, Any]:
         "weight": entry.weight,
         "timeout_s": entry.timeout_s or 0,
         "required": entry.required,
-        "audience": entry.audience or "",
+        "audience": entry.audience or member.audience,
         "queries": queries,
     }
 
