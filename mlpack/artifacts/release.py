@@ -48,12 +48,15 @@ class Verified:
             raise ValueError("it is not a receipt")  # noqa: TRY004 - the document is wrong, not the caller
         if document.get("image") != image.id or document.get("platform") != image.platform:
             raise ValueError("it is for another image or platform")
+        members = document.get("members", {})
+        if not isinstance(members, dict):
+            raise ValueError("its members are not names with images")  # noqa: TRY004 - as above
         return cls(
             image=image,
             report=Report.from_json(document.get("report")),
             mlpack_version=str(document.get("mlpack", "")),
             time=str(document.get("time", "")),
-            members={str(name): str(one) for name, one in dict(document.get("members") or {}).items()},
+            members={str(name): str(one) for name, one in members.items()},
         )
 
 

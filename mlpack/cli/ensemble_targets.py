@@ -45,7 +45,7 @@ def choose_target(file: Path, target: str | None, options: Sequence[GivenOption]
     from mlpack.targets.base import EnsembleTarget
     from mlpack.targets.settings import read_settings
 
-    ensemble, _ = read_ensemble(file)
+    ensemble, _ = read_ensemble(file, models=False)
     workspace = Workspace(Path.cwd())
     last = workspace.last_deployed(ensemble=ensemble.name)
     config = load_config(None, overrides={"name": ensemble.name, "deploy": ensemble.deploy})

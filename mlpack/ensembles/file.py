@@ -106,8 +106,11 @@ class EnsembleFile(Section):
         return next((one for one in self.members if one.name == name), None)
 
 
-def read_ensemble(path: Path) -> tuple[EnsembleFile, Lines]:
-    """Read an ensemble.yaml (or the one in a folder), and the lines of its keys. Raises ConfigError with file and line."""
+def read_ensemble(path: Path, *, models: bool = True) -> tuple[EnsembleFile, Lines]:
+    """Read an ensemble.yaml (or the one in a folder), and the lines of its keys. Raises ConfigError with file and line.
+
+    Without `models`, their files need not be there: a deployed ensemble is managed on machines that have none.
+    """
     file = (path / FILE_NAME if path.is_dir() else path).absolute()
     if not file.is_file():
         raise ConfigError(f"no file {file}", hint="Name an ensemble.yaml; docs/ensembles.md shows one.")
@@ -117,7 +120,7 @@ def read_ensemble(path: Path) -> tuple[EnsembleFile, Lines]:
         found = EnsembleFile.model_validate({**data, "file": file})
     except ValidationError as error:
         raise config_error(error, EnsembleFile, file, lines, {}) from None
-    _check(found, lines)
+    _check(found, lines, models=models)
     return found, lines
 
 
@@ -133,18 +136,18 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
                 holder[key] = folder / holder[key]
 
 
-def _check(found: EnsembleFile, lines: Lines) -> None:
+def _check(found: EnsembleFile, lines: Lines, *, models: bool) -> None:
     """What concerns several keys. Raises ConfigError."""
 
     def wrong(problem: str, hint: str, *keys: str | int) -> ConfigError:
         return ConfigError(f"{found.file}:{line_of(lines, *keys)}: {problem}", hint=hint)
 
-    _check_members(found, lines, wrong)
+    _check_members(found, lines, wrong, models=models)
     if found.reduce_file is None and found.reduce not in REDUCERS:
         raise wrong(
             f"unknown reducer `{found.reduce}`", f"Use one of {', '.join(REDUCERS)}, or a file reduce.py.", "reduce"
         )
-    if found.reduce_file is not None and not found.reduce_file.is_file():
+    if models and found.reduce_file is not None and not found.reduce_file.is_file():
         raise wrong(f"no file {found.reduce_file}", "It must have a function `reduce(outputs, weights)`.", "reduce")
     _check_weights(found, wrong)
     _check_stack(found, wrong)
@@ -154,7 +157,7 @@ def _check(found: EnsembleFile, lines: Lines) -> None:
         raise wrong("only a cascade has a threshold", "Remove it, or use `reduce: cascade`.", "threshold")
 
 
-def _check_members(found: EnsembleFile, lines: Lines, wrong: Any) -> None:
+def _check_members(found: EnsembleFile, lines: Lines, wrong: Any, *, models: bool) -> None:
     if not found.members:
         raise wrong("the ensemble has no members", "List at least one under `members:`.", "members")
     for number, member in enumerate(found.members):
@@ -162,7 +165,7 @@ def _check_members(found: EnsembleFile, lines: Lines, wrong: Any) -> None:
         if first != number:
             line = line_of(lines, "members", first)
             raise wrong(f"the member `{member.name}` is there twice, see line {line}", "Rename one.", "members", number)
-        if member.model is not None and not member.model.exists():
+        if models and member.model is not None and not member.model.exists():
             raise wrong(
                 f"no file {member.model}", "Paths are relative to the ensemble.yaml.", "members", number, "model"
             )

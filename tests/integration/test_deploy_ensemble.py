@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.integration.cli import ask
 from tests.integration.clouds import PROJECT, REGION, Cloud, asking
 from tests.integration.conftest import Name
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -144,7 +145,10 @@ def test_an_ensemble_is_released_changed_restored_rolled_back_and_deleted_as_a_w
         assert set(failed["restored"]) == {ensemble.name, f"{ensemble.name}-tree"}
         assert ensemble.serving() == serving
 
-        (ensemble.folder / ".mlpack" / "ensembles" / ensemble.name / "deployed.json").unlink()  # as on another machine
+        # On another machine there are neither records nor models.
+        (ensemble.folder / ".mlpack" / "ensembles" / ensemble.name / "deployed.json").unlink()
+        for model in ensemble.folder.glob("*.pkl"):
+            model.rename(model.with_suffix(".away"))
         back = ensemble.told("rollback")
         assert (back["revision"], back["previous"]) == (first["revision"], second["revision"])
         assert back["moved"] == {f"{ensemble.name}-tree": released["tree"]}
@@ -157,6 +161,27 @@ def test_an_ensemble_is_released_changed_restored_rolled_back_and_deleted_as_a_w
     assert deleted["services"] == [ensemble.name, f"{ensemble.name}-linear", f"{ensemble.name}-tree"]
     cloud.refused(8, "deploy_missing", "ensemble", "status", cwd=ensemble.folder)
     cloud.refused(8, "deploy_missing", "ensemble", "delete", "--yes", cwd=ensemble.folder)
+
+
+def test_an_ensemble_is_deployed_on_this_machine(ensemble: Ensemble) -> None:
+    """`--target compose` starts what was tested; there is nothing to roll back to, and delete removes all of it."""
+    wanted = ensemble.train(depth=1)
+    target = ("--target", "compose")
+    port = free_port()
+    planned = ensemble.told("deploy", *target, "--set", f"port={port}", "--dry-run")
+    assert {change["field"] for change in planned["plan"]["changes"]} >= {f"{ensemble.name}-tree image"}
+    ensemble.cloud.refused(8, "deploy_missing", "ensemble", "status", *target, cwd=ensemble.folder)
+    deployed = ensemble.told("deploy", *target, "--set", f"port={port}", "--yes")
+    assert deployed["url"] == f"http://127.0.0.1:{port}"
+    body = {"instances": ASKED}
+    assert_close(ask(deployed["url"], body, path="/predict?method=predict_proba")["predictions"], wanted)
+    state = ensemble.told("status", *target)
+    assert (state["url"], state["ready"]) == (deployed["url"], True)
+    assert set(state["services"]) == {ensemble.name, f"{ensemble.name}-linear", f"{ensemble.name}-tree"}
+    refused = ensemble.cloud.refused(2, "usage", "ensemble", "rollback", *target, cwd=ensemble.folder)
+    assert "keeps no earlier release" in refused["error"]["message"]
+    assert ensemble.told("delete", *target, "--yes")["deleted"] == ensemble.name
+    ensemble.cloud.refused(8, "deploy_missing", "ensemble", "delete", *target, "--yes", cwd=ensemble.folder)
 
 
 def assert_close(found: Any, wanted: list[list[float]]) -> None:
