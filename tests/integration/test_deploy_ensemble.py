@@ -57,13 +57,10 @@ class Ensemble:
 
     def serving(self) -> dict[str, str]:
         """The revision with all the traffic, by member; "" is the coordinator."""
-        state = self.told("status")
-        found = {"": state["coordinator"]} | {
-            name.removeprefix(f"{self.name}-"): one for name, one in state["members"].items()
-        }
+        found = {name: self.service(name)["trafficStatuses"] for name in ("", "linear", "tree")}
         return {
-            name: next(str(each["name"]) for each in one["revisions"] if each["percent"] == 100)
-            for name, one in found.items()
+            name: next(str(one["revision"]) for one in shares if one.get("percent") == 100)
+            for name, shares in found.items()
         }
 
     def status_of(self, url: str, email: str) -> int:
@@ -122,6 +119,11 @@ def test_an_ensemble_is_released_changed_restored_rolled_back_and_deleted_as_a_w
     assert [ensemble.status_of(member["uri"], who) for who in ("", "other@example.com", ACCOUNT)] == [403, 403, 200]
     released = ensemble.serving()
     assert first["revision"] == released[""]
+    state = ensemble.told("status")
+    assert (state["url"], state["ready"], state["changed"], state["missing"]) == (url, True, [], [])
+    assert state["coordinator"]["revisions"][0]["calls"] == {
+        f"{ensemble.name}-{member}": released[member] for member in ("linear", "tree")
+    }
 
     answers = {"predictions": ask(url, body)["predictions"]}  # the labels of both releases are the same
     with asking(url, body, answers, rate=8, clients=2) as asked:
@@ -165,14 +167,13 @@ def test_an_ensemble_is_released_changed_restored_rolled_back_and_deleted_as_a_w
 
 def test_an_ensemble_is_deployed_on_this_machine(ensemble: Ensemble) -> None:
     """`--target compose` starts what was tested; there is nothing to roll back to, and delete removes all of it."""
-    wanted = ensemble.train(depth=1)
+    wanted = ensemble.train(depth=2)
     target = ("--target", "compose")
     port = free_port()
-    planned = ensemble.told("deploy", *target, "--set", f"port={port}", "--dry-run")
-    assert {change["field"] for change in planned["plan"]["changes"]} >= {f"{ensemble.name}-tree image"}
     ensemble.cloud.refused(8, "deploy_missing", "ensemble", "status", *target, cwd=ensemble.folder)
     deployed = ensemble.told("deploy", *target, "--set", f"port={port}", "--yes")
     assert deployed["url"] == f"http://127.0.0.1:{port}"
+    assert {change["field"] for change in deployed["plan"]["changes"]} >= {f"{ensemble.name}-tree image"}
     body = {"instances": ASKED}
     assert_close(ask(deployed["url"], body, path="/predict?method=predict_proba")["predictions"], wanted)
     state = ensemble.told("status", *target)
