@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 
 from tests.standins.connect_proxy import tunnel
 
@@ -34,7 +34,7 @@ class Inside:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._servers: dict[str, list[ThreadingTCPServer]] = {}
+        self._servers: dict[str, list[TCPServer]] = {}
 
     def open(self, container: str, process: int, environment: Mapping[str, str], account: str) -> None:
         """Open what the variables name, and the metadata server, which knows the container as `account`; Failure: why not."""
@@ -42,7 +42,7 @@ class Inside:
         if not ports:
             return
         *doors, metadata = _listening(process, [*ports, METADATA_PORT])
-        servers: list[ThreadingTCPServer] = [_Relay(door, port) for door, port in zip(doors, ports, strict=True)]
+        servers: list[TCPServer] = [_Relay(door, port) for door, port in zip(doors, ports, strict=True)]
         servers.append(_MetadataServer(metadata, Metadata(self._identity, account)))
         self._servers[container] = servers
         for server in servers:
@@ -67,6 +67,7 @@ class _Relay(ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Connection, bind_and_activate=False)
         self.socket.close()
         self.socket = door
+        self.port = port
 
     def handle_error(self, *_: object) -> None:
         """A client that went away is no news."""
@@ -77,7 +78,7 @@ class _Connection(BaseRequestHandler):
 
     def handle(self) -> None:
         """Pass bytes in both directions until one side ends."""
-        with socket.create_connection(self.server.server_address) as behind:
+        with socket.create_connection(("127.0.0.1", self.server.port)) as behind:
             tunnel(self.request, behind)
 
 

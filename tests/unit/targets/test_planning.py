@@ -300,7 +300,7 @@ def test_a_service_that_calls_others_has_their_addresses_and_their_revisions() -
 
 def test_accounts_that_may_send_requests_are_a_change_that_comes_with_the_traffic() -> None:
     """Those of the settings and the callers that the component names; who may already is no change."""
-    settings = {"invokers": ("user:me@example.com",), "memory": "1Gi"}
+    settings: dict[str, Any] = {"invokers": ("user:me@example.com",), "memory": "1Gi"}
     before = replace(
         there(memory="1Gi"), access=Access(by_policy=False, check_off=False, invokers=frozenset({"user:x@y.z"}))
     )
