@@ -26,6 +26,8 @@ def plan(
 ) -> EnsemblePlan:
     """Build and test the images, then plan all services and show the plan. Nothing is changed or pushed."""
     tools = assembly.coordinator.tools
+    if targets.members:
+        targets.coordinator.identity()  # fail now, before the images are built, if it is not known
     candidates = candidates_of(assembly, assembly.build())
     urls = [entry.name for entry in assembly.ensemble.members if entry.url is not None]
     with tools.reporter.progress("planning"):

@@ -48,9 +48,9 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class EnsemblePlan:
-    """The plans of all services. The coordinator's is made again when the members are released: see `notes`.
+    """The plans of all services. The coordinator's is made again when the members are released and their URLs are known.
 
-    `absent` are variables that the coordinator must not have, such as an URL of a member that is no service of ours now.
+    `absent` are variables that the coordinator must not have: those of members that have a URL in ensemble.yaml.
     """
 
     name: str
@@ -204,9 +204,8 @@ def restore(changed: Sequence[Part], error: BaseException, steps: Callable[[str]
         state.document = {"restored": outcomes, "not_restored": failed}
         raise state from error
     if isinstance(error, MlpackError) and not isinstance(error, InterruptedByUser):
-        error.document = {**error.document, "restored": outcomes}
-        if changed:
-            error.document["service"] = changed[-1].candidate.service
+        last = {"service": changed[-1].candidate.service} if changed else {}
+        error.document = {**last, **error.document, "restored": outcomes}
         error.message = f"{error.message} ({_told(outcomes) or 'nothing was changed'})"
 
 
@@ -241,11 +240,13 @@ def _planned_again(plan: EnsemblePlan, done: Mapping[str, Deployment]) -> Part:
     )
     again = part.target.plan(Release(components=(component,)))
     if more := {one.field for one in again.changes} - {one.field for one in part.plan.changes}:
-        raise DeployError(
+        error = DeployError(
             f"{part.candidate.service} was changed by someone else in the meantime: {', '.join(sorted(more))}",
             hint="Look at the change with `mlpack ensemble status`, then deploy again, which makes a new plan.",
             code="deploy_conflict",
         )
+        error.document = {"service": part.candidate.service}
+        raise error
     return replace(part, component=component, plan=again)
 
 

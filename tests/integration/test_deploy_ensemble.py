@@ -103,6 +103,9 @@ def test_an_ensemble_is_released_changed_restored_rolled_back_and_deleted_as_a_w
     fails in the meantime; each answer is that of one of the two releases.
     """
     old, cloud = ensemble.train(depth=1), ensemble.cloud
+    nobody = ("ensemble", "deploy", "--set", "service_account=null", "--yes")
+    refused = cloud.refused(2, "usage", *nobody, cwd=ensemble.folder)
+    assert "--service-account" in refused["error"]["hint"]
     planned = ensemble.told("deploy", "--dry-run")
     fields = {change["field"]: change["after"] for change in planned["plan"]["changes"]}
     assert fields[f"{ensemble.name} env.MLPACK_MEMBER_TREE_URL"] == "known after its first release"

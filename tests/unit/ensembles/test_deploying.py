@@ -201,7 +201,7 @@ def test_a_change_by_someone_else_is_a_conflict(platform: SmallPlatform) -> None
 
     with pytest.raises(DeployError) as caught:
         deploy(platform, steps=meddle, b="b2")
-    assert caught.value.code == "deploy_conflict"
+    assert (caught.value.code, caught.value.document["service"]) == ("deploy_conflict", "e")
     assert "image" in caught.value.message
     assert platform.serving() == {"e-a": "r0", "e-b": "r0", "e": "r0"}
 
