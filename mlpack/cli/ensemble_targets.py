@@ -40,7 +40,7 @@ def choose_target(file: Path, target: str | None, options: Sequence[GivenOption]
     """
     from mlpack.config import load_config
     from mlpack.ensembles.assembly import service_of
-    from mlpack.ensembles.file import read_ensemble
+    from mlpack.ensembles.file import FILE_NAME, read_ensemble
     from mlpack.ensembles.services import Targets
     from mlpack.targets.base import EnsembleTarget
     from mlpack.targets.settings import read_settings
@@ -49,7 +49,11 @@ def choose_target(file: Path, target: str | None, options: Sequence[GivenOption]
     workspace = Workspace(Path.cwd())
     last = workspace.last_deployed(ensemble=ensemble.name)
     config = load_config(None, overrides={"name": ensemble.name, "deploy": ensemble.deploy})
-    kind = target_class(config, target, last)
+    try:
+        kind = target_class(config, target, last)
+    except UsageError as error:
+        error.hint = error.hint.replace("mlpack.yaml", FILE_NAME)
+        raise
     section = read_section(config, kind, options, tuple(more or ()), last)
     if "service" in section:
         raise ConfigError(

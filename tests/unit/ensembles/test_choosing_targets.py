@@ -104,6 +104,13 @@ def test_a_wrong_setting_is_an_error_before_anything_is_built(deploy: Any, own: 
     assert told.value.hint
 
 
+def test_without_a_target_the_hint_names_the_file() -> None:
+    """As for every key of an ensemble."""
+    with pytest.raises(UsageError, match="no target is named") as told:
+        choose({})
+    assert told.value.hint.endswith("`deploy: {target: ...}` in ensemble.yaml.")
+
+
 def test_a_name_that_is_too_long_has_the_remedy_for_an_ensemble() -> None:
     """There is no option --service."""
     with pytest.raises(UsageError, match="is not a valid name") as told:
