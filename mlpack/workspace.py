@@ -134,14 +134,14 @@ class Workspace:
             config=Path(config) if isinstance(config, str) and Path(config).is_file() else None,
         )
 
-    def note_deployed(self, deployed: Deployed) -> None:
-        """Record the service that was deployed last, the default of other commands."""
+    def note_deployed(self, deployed: Deployed, *, ensemble: str = "") -> None:
+        """Record the service that was deployed last, the default of other commands; or that of the ensemble of this name."""
         record = {"target": deployed.target, "service": deployed.service, "where": dict(deployed.where)}
-        self._write("deployed.json", record)
+        self._write(_deployed_file(ensemble), record)
 
-    def last_deployed(self) -> Deployed | None:
-        """The service that was deployed last, None if there is none."""
-        record = self._read("deployed.json")
+    def last_deployed(self, *, ensemble: str = "") -> Deployed | None:
+        """The service that was deployed last, or that of the ensemble of this name; None if there is none."""
+        record = self._read(_deployed_file(ensemble))
         if record is None or not isinstance(record.get("target"), str):
             return None
         where = record.get("where")
@@ -160,6 +160,10 @@ class Workspace:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+
+def _deployed_file(ensemble: str) -> str:
+    return f"ensembles/{ensemble}/deployed.json" if ensemble else "deployed.json"
 
 
 def require_passed(verified: Verified, name: str) -> Verified:

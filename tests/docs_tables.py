@@ -18,6 +18,7 @@ from typer.models import OptionInfo
 
 from mlpack import config
 from mlpack.cli.app import TARGET_COMMANDS, app
+from mlpack.cli.commands import ensemble as ensembles
 from mlpack.cli.target_command import help_of, offered_options
 from mlpack.config import Config, Settings
 from mlpack.ensembles.file import EnsembleFile, MemberEntry
@@ -97,8 +98,9 @@ def words(function: Callable[..., Any]) -> Iterator[Word]:
         names = tuple(decls) if isinstance(told, OptionInfo) else ()
         repeats = list in {get_origin(one) for one in (kind, *get_args(kind))}
         yield Word(names=names, value=value, default=default, help=told.help or "", repeats=repeats)
-    if function in TARGET_COMMANDS:
-        yield from target_words(locating=TARGET_COMMANDS[function].locating)
+    taking = TARGET_COMMANDS.get(function) or ensembles.TARGET_COMMANDS.get(function)
+    if taking is not None:
+        yield from target_words(locating=taking.locating)
 
 
 def target_words(*, locating: bool) -> Iterator[Word]:

@@ -17,13 +17,15 @@ from mlpack.errors import UsageError
 class Verified:
     """An image with the report of its checks. Its JSON is the receipt; `time` is RFC 3339, UTC.
 
-    Failed checks are in the report too: the receipt of a failed test is kept, and every later step refuses it.
+    Failed checks are in the report too: the receipt of a failed test is kept, and every later step refuses it. `members` are
+    the ids of the images that the coordinator of an ensemble was tested with, by the members' names.
     """
 
     image: Image
     report: Report
     mlpack_version: str
     time: str
+    members: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The receipt as plain JSON values."""
@@ -36,6 +38,7 @@ class Verified:
             "report": self.report.to_json(),
             "mlpack": self.mlpack_version,
             "time": self.time,
+            **({"members": dict(self.members)} if self.members else {}),
         }
 
     @classmethod
@@ -45,11 +48,15 @@ class Verified:
             raise ValueError("it is not a receipt")  # noqa: TRY004 - the document is wrong, not the caller
         if document.get("image") != image.id or document.get("platform") != image.platform:
             raise ValueError("it is for another image or platform")
+        members = document.get("members", {})
+        if not isinstance(members, dict):
+            raise ValueError("its members are not names with images")  # noqa: TRY004 - as above
         return cls(
             image=image,
             report=Report.from_json(document.get("report")),
             mlpack_version=str(document.get("mlpack", "")),
             time=str(document.get("time", "")),
+            members={str(name): str(one) for name, one in members.items()},
         )
 
 
@@ -74,6 +81,10 @@ class Component:
     In an ensemble, `member` is the name by which the coordinator calls the component; "" for the coordinator itself. The
     coordinator is not ready without its `required` members. `settings` are those of this component alone, by the target's
     keys.
+
+    Where each component is a service of its own: `env` are variables that this one needs beside those of the settings (None
+    removes one of an earlier release); they hold no secrets. `callers` are the identities of other services that may send
+    requests to it. `calls` are the services that it calls, with the revision of each that belongs to this release.
     """
 
     name: str
@@ -83,6 +94,9 @@ class Component:
     member: str = ""
     required: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict)
+    callers: tuple[str, ...] = ()
+    calls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Address:
+    """How other services call a service: its URL, and the `audience` of the identity tokens that it asks for ("": none)."""
+
+    url: str
+    audience: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Staged:
     """A release that is ready and has no traffic: `endpoint` is its own, `serving` that of the current revision, if any.
 
@@ -196,7 +204,8 @@ class Revision:
     """One version of a service: its share of the traffic in percent, its tags, its image, whether it can serve.
 
     `proven` is false for a release that never had traffic, which a rollback does not choose automatically. `made` is the
-    RFC 3339 time of its creation; `message` is why it is not ready; `log` is a link, "" if there is none.
+    RFC 3339 time of its creation; `message` is why it is not ready; `log` is a link, "" if there is none. `calls` is that of
+    its Component: the revisions of other services that were released with it, by their service.
     """
 
     name: str
@@ -208,6 +217,7 @@ class Revision:
     tags: tuple[str, ...] = ()
     message: str = ""
     log: str = ""
+    calls: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The revision as plain JSON values."""
@@ -221,6 +231,7 @@ class Revision:
             "tags": list(self.tags),
             "message": self.message,
             "log": self.log,
+            **({"calls": dict(self.calls)} if self.calls else {}),
         }
 
 

@@ -11,20 +11,19 @@ import yaml
 from mlpack.cli.target_command import GivenOption, refuse_other_options
 from mlpack.config import Config
 from mlpack.errors import ConfigError, UsageError
-from mlpack.workspace import Workspace
+from mlpack.workspace import Deployed, Workspace
 
 if TYPE_CHECKING:
     from mlpack.targets.base import Target
 
 
-def target_class(config: Config, named: str | None, workspace: Workspace) -> type[Target]:
+def target_class(config: Config, named: str | None, last: Deployed | None) -> type[Target]:
     """The class of the target: `named`, else the one in mlpack.yaml, else that of the last deployment.
 
     Raises UsageError if none of them names a target, or if it does not exist.
     """
     from mlpack.plugins import load, names
 
-    last = workspace.last_deployed()
     name = named or config.deploy.get("target") or (last.target if last else None)
     if not isinstance(name, str):
         raise UsageError(
@@ -50,23 +49,34 @@ def make_target(
     """
     from mlpack.targets.settings import read_settings
 
-    kind = target_class(config, target, workspace)
-    refuse_other_options(options, kind.name)
-    section = _section(config, kind.name)
-    mappings = {key for key, field in kind.settings.model_fields.items() if get_origin(field.annotation) is dict}
-    for key, value in {**_given(options), **_settings(more)}.items():
-        adds = key in mappings and isinstance(value, dict) and isinstance(section.get(key), dict)
-        section[key] = {**section[key], **value} if adds else value
     last = workspace.last_deployed()
+    kind = target_class(config, target, last)
+    section = read_section(config, kind, options, more, last)
     previous = last if last and last.target == kind.name else None
-    for key, value in (previous.where if previous else {}).items():
-        section.setdefault(key, value)
     configured = section.pop("service", None)
     named = service or configured or name or (previous.service if previous else None) or config.name
     if not named:
         raise UsageError("no service is named", hint="--service NAME, or `name:` in mlpack.yaml.")
     settings = read_settings(kind.settings, kind.name, section, {one.option.key: one.option.flag for one in options})
     return kind(str(named), settings, folder=workspace.folder, templates=config.templates)
+
+
+def read_section(
+    config: Config, kind: type[Target], options: Sequence[GivenOption], more: Sequence[str], last: Deployed | None
+) -> dict[str, Any]:
+    """The settings of a target: those of mlpack.yaml, then of a command's options and of `--set`; else of the last deployment.
+
+    Raises UsageError and ConfigError.
+    """
+    refuse_other_options(options, kind.name)
+    section = _section(config, kind.name)
+    mappings = {key for key, field in kind.settings.model_fields.items() if get_origin(field.annotation) is dict}
+    for key, value in {**_given(options), **_settings(more)}.items():
+        adds = key in mappings and isinstance(value, dict) and isinstance(section.get(key), dict)
+        section[key] = {**section[key], **value} if adds else value
+    for key, value in (last.where if last and last.target == kind.name else {}).items():
+        section.setdefault(key, value)
+    return section
 
 
 def deployed_service(

@@ -33,6 +33,17 @@ TargetName = Annotated[
         autocompletion=_target_names,
     ),
 ]
+EnsembleTargetName = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NAME",
+        help="cloudrun, compose, or the name of an installed plugin. `mlpack ensemble deploy --target NAME --help` shows its "
+        "options. Default: `deploy: {target: ...}` in ensemble.yaml, else the target that this ensemble was last deployed to "
+        "from this folder.",
+        autocompletion=_target_names,
+    ),
+]
 ServiceName = Annotated[
     str | None,
     typer.Option(
@@ -59,6 +70,12 @@ DeployedConfigFile = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the target, as in mlpack.yaml. Repeatable."),
+]
+EnsembleSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Any other setting of the target, as in ensemble.yaml. Repeatable."
+    ),
 ]
 NoTraffic = Annotated[
     bool, typer.Option("--no-traffic", help="Start and verify the new revision, but move no traffic to it.")

@@ -19,6 +19,13 @@ OF_CLASSES = ("hard_vote", "soft_vote", "cascade")
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
+def _usable_name(name: str) -> str:
+    """The name, if containers, images and services may have it. Raises ValueError."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name has 1 to 40 lower-case letters, digits and -, and begins with a letter")
+    return name
+
+
 class MemberEntry(Section):
     """A member: exactly one of `model` (a file or folder), `image` and `url` says what it is."""
 
@@ -27,6 +34,10 @@ class MemberEntry(Section):
     image: str | None = Field(default=None, description="image that serves the model, on the engine or in a registry")
     url: str | None = Field(
         default=None, description="URL of a running service, with the model's path if it has several"
+    )
+    audience: str | None = Field(
+        default=None,
+        description="of a private Cloud Run service at `url`: its own URL, for the coordinator's identity tokens",
     )
     config: Path | None = Field(
         default=None, description="mlpack.yaml of this member; default: the one beside its model"
@@ -50,11 +61,9 @@ class MemberEntry(Section):
     @field_validator("name")
     @classmethod
     def _usable(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError("a name has 1 to 40 lower-case letters, digits and -, and begins with a letter")
         if name == COORDINATOR:
             raise ValueError("this is the name of the ensemble's own service")
-        return name
+        return _usable_name(name)
 
     @model_validator(mode="after")
     def _one_source(self) -> MemberEntry:
@@ -63,13 +72,15 @@ class MemberEntry(Section):
             raise ValueError(f"a member has exactly one of model, image and url, not {' and '.join(given) or 'none'}")
         if self.url is not None and not self.url.startswith(("http://", "https://")):
             raise ValueError("a url begins with http:// or https://")
+        if self.audience is not None and self.url is None:
+            raise ValueError("an audience belongs to a url; that of a member's own service is found at its deployment")
         return self
 
 
 class EnsembleFile(Section):
     """An ensemble as the user describes it. Paths are absolute after loading."""
 
-    name: str = Field(description="name of the ensemble")
+    name: str = Field(description="name of the ensemble: lower-case letters, digits and -")
     version: str | None = Field(default=None, description="version of the ensemble")
     reduce: str = Field(description=f"how answers are combined: {', '.join(REDUCERS)}, or a Python file")
     meta: str | None = Field(default=None, description="with `reduce: stack`: the member that gets the others' outputs")
@@ -85,6 +96,11 @@ class EnsembleFile(Section):
     deploy: dict[str, Any] = Field(default_factory=dict, description="deployment target and its settings")
 
     file: Path = Field(exclude=True, description="the file it came from")
+
+    @field_validator("name")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        return _usable_name(name)
 
     @property
     def reduce_file(self) -> Path | None:
@@ -103,8 +119,11 @@ class EnsembleFile(Section):
         return next((one for one in self.members if one.name == name), None)
 
 
-def read_ensemble(path: Path) -> tuple[EnsembleFile, Lines]:
-    """Read an ensemble.yaml (or the one in a folder), and the lines of its keys. Raises ConfigError with file and line."""
+def read_ensemble(path: Path, *, models: bool = True) -> tuple[EnsembleFile, Lines]:
+    """Read an ensemble.yaml (or the one in a folder), and the lines of its keys. Raises ConfigError with file and line.
+
+    Without `models`, their files need not be there: a deployed ensemble is managed on machines that have none.
+    """
     file = (path / FILE_NAME if path.is_dir() else path).absolute()
     if not file.is_file():
         raise ConfigError(f"no file {file}", hint="Name an ensemble.yaml; docs/ensembles.md shows one.")
@@ -114,7 +133,7 @@ def read_ensemble(path: Path) -> tuple[EnsembleFile, Lines]:
         found = EnsembleFile.model_validate({**data, "file": file})
     except ValidationError as error:
         raise config_error(error, EnsembleFile, file, lines, {}) from None
-    _check(found, lines)
+    _check(found, lines, models=models)
     return found, lines
 
 
@@ -130,18 +149,18 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
                 holder[key] = folder / holder[key]
 
 
-def _check(found: EnsembleFile, lines: Lines) -> None:
+def _check(found: EnsembleFile, lines: Lines, *, models: bool) -> None:
     """What concerns several keys. Raises ConfigError."""
 
     def wrong(problem: str, hint: str, *keys: str | int) -> ConfigError:
         return ConfigError(f"{found.file}:{line_of(lines, *keys)}: {problem}", hint=hint)
 
-    _check_members(found, lines, wrong)
+    _check_members(found, lines, wrong, models=models)
     if found.reduce_file is None and found.reduce not in REDUCERS:
         raise wrong(
             f"unknown reducer `{found.reduce}`", f"Use one of {', '.join(REDUCERS)}, or a file reduce.py.", "reduce"
         )
-    if found.reduce_file is not None and not found.reduce_file.is_file():
+    if models and found.reduce_file is not None and not found.reduce_file.is_file():
         raise wrong(f"no file {found.reduce_file}", "It must have a function `reduce(outputs, weights)`.", "reduce")
     _check_weights(found, wrong)
     _check_stack(found, wrong)
@@ -151,7 +170,7 @@ def _check(found: EnsembleFile, lines: Lines) -> None:
         raise wrong("only a cascade has a threshold", "Remove it, or use `reduce: cascade`.", "threshold")
 
 
-def _check_members(found: EnsembleFile, lines: Lines, wrong: Any) -> None:
+def _check_members(found: EnsembleFile, lines: Lines, wrong: Any, *, models: bool) -> None:
     if not found.members:
         raise wrong("the ensemble has no members", "List at least one under `members:`.", "members")
     for number, member in enumerate(found.members):
@@ -159,7 +178,7 @@ def _check_members(found: EnsembleFile, lines: Lines, wrong: Any) -> None:
         if first != number:
             line = line_of(lines, "members", first)
             raise wrong(f"the member `{member.name}` is there twice, see line {line}", "Rename one.", "members", number)
-        if member.model is not None and not member.model.exists():
+        if models and member.model is not None and not member.model.exists():
             raise wrong(
                 f"no file {member.model}", "Paths are relative to the ensemble.yaml.", "members", number, "model"
             )

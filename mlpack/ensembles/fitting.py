@@ -60,7 +60,7 @@ def _planned(member: MemberFacts, queries: dict[str, Any]) -> dict[str, Any]:
         "weight": entry.weight,
         "timeout_s": entry.timeout_s or 0,
         "required": entry.required,
-        "audience": member.audience,
+        "audience": entry.audience or member.audience,
         "queries": queries,
     }
 

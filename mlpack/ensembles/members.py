@@ -142,6 +142,12 @@ class _Service:
                 f"the member {self._entry.name} does not answer at {url}: {error}",
                 hint="Start the service, or correct the URL; --offline skips this check.",
             ) from error
+        if status in (401, 403):
+            raise MemberUnreachableError(
+                f"the member {self._entry.name} answers {status} at {url}: this machine may not send requests to it",
+                hint="Allow this machine's requests, or use --offline, which skips this check. For a private Cloud Run service "
+                "add `audience:` with its URL to the member.",
+            )
         try:
             return json.loads(body) if status == 200 else None
         except ValueError:

@@ -22,7 +22,7 @@ from mlpack.ensembles.asking import ask_member
 from mlpack.ensembles.assembly import Assembly, Built
 from mlpack.ensembles.file import MemberEntry
 from mlpack.ensembles.reference import reduced
-from mlpack.errors import CheckFailedError
+from mlpack.errors import CheckFailedError, NotVerifiedError
 from mlpack.pipeline.verify import expectation_of, failed_checks
 from mlpack.runtime.ensembles.plan import url_variable
 from mlpack.version import __version__
@@ -55,6 +55,20 @@ def verify(assembly: Assembly, built: Built) -> Verified:
     if not report.ok:
         raise failed_checks(report, results.log, engine=tools.engine_name, receipt=place)
     return results.verified
+
+
+def kept_receipt(assembly: Assembly, built: Built) -> Verified | None:
+    """The stored receipt of a passed test of exactly these images.
+
+    None if there is none, and for an ensemble with a service at a URL, whose model may be another one by now.
+    """
+    workspace = assembly.coordinator.tools.workspace
+    try:
+        verified = workspace.receipt(built.coordinator)
+    except NotVerifiedError:
+        return None
+    same = verified.members == {name: image.id for name, image in built.members.items()}
+    return verified if same and len(built.members) == len(built.ensemble.members) else None
 
 
 def run_together(
@@ -93,8 +107,9 @@ def run_together(
         logs = {name: running.logs()[-_SHOWN:] for name, running in members.items()} | {"coordinator": log[-_SHOWN:]}
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report = replace(report, image_size=built.coordinator.size)
+    ids = {name: image.id for name, image in built.members.items()}
     return Results(
-        verified=Verified(image=built.coordinator, report=report, mlpack_version=__version__, time=now),
+        verified=Verified(image=built.coordinator, report=report, mlpack_version=__version__, time=now, members=ids),
         log="\n".join(f"{name}:\n{text}" for name, text in logs.items()),
     )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.image import Image
-from mlpack.artifacts.release import Released
-from mlpack.artifacts.service import Deployment, Endpoint, Live, Plan, Proof, Service, Staged
+from mlpack.artifacts.release import Release, Released
+from mlpack.artifacts.service import Deployment, Endpoint, Live, Plan, Proof, Revision, Service, Staged
 from mlpack.checks.golden import GoldenRequest, GoldenResult, send_golden
 from mlpack.errors import DeployError, DeployStateError, InterruptedByUser, MlpackError
 from mlpack.targets.base import OnStep, Target
@@ -44,27 +44,50 @@ def deploy(
     Raises DeployError (exit 8) if a step or a check failed and the rollback succeeded, DeployStateError (exit 9) if the
     rollback failed too. Ctrl-C rolls back as well.
     """
+    try:
+        return roll_out(
+            plan,
+            released.release,
+            target=target,
+            golden=golden,
+            on_step=on_step,
+            traffic=traffic,
+            request_file=request_file,
+        )
+    except BaseException as error:
+        if plan.live is None:
+            _roll_back(target, plan, error, on_step)
+        raise
+
+
+def roll_out(
+    plan: Plan,
+    release: Release,
+    *,
+    target: Target,
+    golden: GoldenRequest | None,
+    on_step: OnStep,
+    traffic: bool = True,
+    request_file: Path | None = None,
+) -> Deployment:
+    """Do what `deploy` does until a failure, after which the caller must call `target.restore`, unless `plan.live` is set."""
     found = _Verification()
     if plan.live is not None:  # it changes nothing
         _verify(plan.live.endpoint, golden, found, "live", on_step)
         return _deployment(plan, plan.live, found, _curl(plan.live, golden, request_file))
-    try:
-        staged = target.stage(plan, released.release, on_step)
-        if staged.serving is not None and not staged.serving.closed:
-            on_step("sending requests to the current revision, to compare")
-            found.measured["before"] = send_golden(staged.serving, golden).to_json()
-        _verify(staged.endpoint, golden, found, "staged", on_step)
-        _compare(found)
-        if not traffic:
-            kept = _without_traffic(staged, released)
-            deployment = _deployment(plan, kept, found, _curl(kept, golden, request_file))
-            return replace(deployment, share=f"mlpack traffic {staged.revision}=100")
-        live = target.promote(plan, staged, on_step)
-        if live.endpoint != staged.endpoint:  # the same for a first release that stays private: already verified
-            _verify(live.endpoint, golden, found, "live", on_step)
-    except BaseException as error:
-        _roll_back(target, plan, error, on_step)
-        raise
+    staged = target.stage(plan, release, on_step)
+    if staged.serving is not None and not staged.serving.closed:
+        on_step("sending requests to the current revision, to compare")
+        found.measured["before"] = send_golden(staged.serving, golden).to_json()
+    _verify(staged.endpoint, golden, found, "staged", on_step)
+    _compare(found)
+    if not traffic:
+        kept = _without_traffic(staged, release.components[0].reference)
+        deployment = _deployment(plan, kept, found, _curl(kept, golden, request_file))
+        return replace(deployment, share=f"mlpack traffic {staged.revision}=100")
+    live = target.promote(plan, staged, on_step)
+    if live.endpoint != staged.endpoint:  # the same for a first release that stays private: already verified
+        _verify(live.endpoint, golden, found, "live", on_step)
     return _deployment(plan, live, found, _curl(live, golden, request_file))
 
 
@@ -87,19 +110,27 @@ def rollback(target: Target, to: str | None, on_step: OnStep) -> tuple[Service, 
     Return the new state of the service, and the name of the revision that had the traffic.
     """
     service = target.status()
+    chosen = earlier_revision(service, to)
+    return target.route({chosen.name: 100}, on_step), service.serving.name if service.serving else ""
+
+
+def earlier_revision(service: Service, to: str | None) -> Revision:
+    """The named revision, else the newest before the current one that is ready and had traffic. Raises DeployError."""
     serving = service.serving
     names = [revision.name for revision in service.revisions]
     if to is not None and to not in names:
         raise missing_revision(service, to)
+    if to is not None:
+        return service.revisions[names.index(to)]
     older = service.revisions[names.index(serving.name) + 1 :] if serving else service.revisions
-    chosen = to or next((revision.name for revision in older if revision.ready and revision.proven), None)
+    chosen = next((revision for revision in older if revision.ready and revision.proven), None)
     if chosen is None:
         raise DeployError(
             f"{service.name} has no earlier revision to roll back to",
             hint="`mlpack status` lists its revisions; `mlpack rollback --to REVISION` names one.",
             code="deploy_missing",
         )
-    return target.route({chosen: 100}, on_step), serving.name if serving else ""
+    return chosen
 
 
 def split_traffic(target: Target, shares: Mapping[str, int], on_step: OnStep) -> Service:
@@ -178,11 +209,11 @@ def _roll_back(target: Target, plan: Plan, error: BaseException, on_step: OnStep
         error.message = f"{error.message} ({outcome or 'nothing was changed'})"
 
 
-def _without_traffic(staged: Staged, released: Released) -> Live:
+def _without_traffic(staged: Staged, reference: str) -> Live:
     """A staged release, which keeps its own address."""
     return Live(
         revision=staged.revision,
-        image=released.reference,
+        image=reference,
         endpoint=staged.endpoint,
         open_to_all=not staged.token_command,
         token_command=staged.token_command,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from mlpack.artifacts.release import Release
-from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
+from mlpack.artifacts.service import Address, Endpoint, Live, Plan, Service, Staged
 from mlpack.registries.destinations import OwnRegistry
 from mlpack.targets.settings import TargetOption, TargetSettings
 
@@ -31,6 +31,15 @@ class EnsembleRunner(Protocol):
 
     def down(self, on_step: OnStep) -> None:
         """Remove the ensemble with all that belongs to it. Raises DeployError if there is none."""
+
+    def plan(self, release: Release) -> Plan:
+        """What `up` would change."""
+
+    def services(self) -> Mapping[str, bool]:
+        """The services by name, and whether each runs; empty if there is no ensemble."""
+
+    def url(self) -> str:
+        """The address of the coordinator, "" if there is no ensemble."""
 
     def text(self, release: Release, builds: Mapping[str, str]) -> tuple[str, str]:
         """The name and the text of a file that starts the ensemble without mlpack.
@@ -155,3 +164,27 @@ class Target(Protocol):
 
         No command calls it by itself; the targets of mlpack use it for `Staged.serving` and `Service.url`.
         """
+
+
+@runtime_checkable
+class EnsembleTarget(Target, Protocol):
+    """A target that can release an ensemble: each member is a service of its own, and the coordinator one that calls them.
+
+    `plan` of such a target follows `env`, `callers` and `calls` of a Component, and its `status` returns `Revision.calls`.
+    `mlpack ensemble deploy` releases one service after the other, the members first, and calls `restore` of each in reverse
+    order if one of them fails.
+    """
+
+    coordinator_settings: ClassVar[frozenset[str]]
+    """The keys of the settings in ensemble.yaml that are the coordinator's alone; the others are the members' too."""
+    member_settings: ClassVar[Mapping[str, Any]]
+    """Settings that every member has, so that only the coordinator may send requests to it."""
+
+    def identity(self) -> str:
+        """The identity of the requests that the service sends: one of the `callers` of the services that it calls.
+
+        Raises UsageError if it is not known.
+        """
+
+    def address(self) -> Address | None:
+        """How other services call the service; None if it does not exist. Raises DeployError."""

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 COMMANDS = ("inspect", "render", "build", "test", "run", "push", "deploy", "status", "rollback", "traffic", "delete")
-ENSEMBLE = tuple(f"ensemble {command}" for command in ("inspect", "render", "build", "test", "up", "down"))
+ENSEMBLE = tuple(
+    f"ensemble {command}"
+    for command in ("inspect", "render", "build", "test", "up", "down", "deploy", "status", "rollback", "delete")
+)
 ABOUT = ("status", "--target", "cloudrun", "--service", "iris", "--project", "demo", "--region", "europe-west1")
 HEAVY = {
     "docker",

@@ -120,3 +120,13 @@ def test_tags() -> None:
     for wrong in ("", ".1", "a b", "x" * 129, "ä"):
         with pytest.raises(UsageError):
             tag_text(wrong)
+
+
+def test_an_ensembles_receipt_names_the_images_of_its_members(tmp_path: Path) -> None:
+    """With another member, the coordinator answers otherwise, so its receipt is of these images alone."""
+    members = {"a": "sha256:1", "b": "sha256:2"}
+    place = Workspace(tmp_path).keep_receipt(replace(receipt_of(GOOD), members=members))
+    assert Workspace(tmp_path).receipt(IMAGE).members == members
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"members": 3}))
+    with pytest.raises(NotVerifiedError, match="members"):
+        Workspace(tmp_path).receipt(IMAGE)

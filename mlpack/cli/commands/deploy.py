@@ -169,7 +169,7 @@ def _line(console: Console, source: str | None, choices: DeployChoices, *, confi
         target=target,
         destination=destination,
     )
-    platforms = target_class(line.config, choices.target, workspace).platforms
+    platforms = target_class(line.config, choices.target, workspace.last_deployed()).platforms
     line = with_expectation(replace(line, options=replace(line.options, platforms=platforms)))
     if model is not None:
         found = line.tools.target(None)  # report invalid settings and a missing registry before the build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -19,30 +20,54 @@ _EARLIER_S = 300.0  # before its end a token is replaced
 _TIMEOUT_S = 5.0
 
 
-class IdentityTokens:
-    """Fetches tokens and keeps each until five minutes before it expires."""
+class IdentityTokenError(aiohttp.ClientConnectionError):
+    """The metadata server gives no token, so that the member cannot be called."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+
+class IdentityTokens:
+    """Fetches tokens and keeps each until five minutes before it expires. `host` is the metadata server's."""
+
+    def __init__(self, session: aiohttp.ClientSession, host: str = _HOST) -> None:
         self._session = session
+        self._host = host
         self._kept: Dict[str, Tuple[str, float]] = {}
 
     def for_audience(self, audience: str) -> Token:
-        """A function that gives a valid token for the audience, which is the URL of the service that is called."""
+        """A function that gives a valid token for the audience, which is the URL of the service that is called.
+
+        It must be called in the event loop. The token function raises IdentityTokenError.
+        """
+        lock = asyncio.Lock()  # one request to the metadata server, however many calls wait for the token
 
         async def token() -> str:
-            kept, expires = self._kept.get(audience, ("", 0.0))
-            if time.time() < expires - _EARLIER_S:
-                return kept
-            fresh = await self._fetch(audience)
-            self._kept[audience] = fresh, _expiry(fresh)
-            return fresh
+            if self._valid_s(audience) > _EARLIER_S:
+                return self._kept[audience][0]
+            async with lock:
+                if self._valid_s(audience) <= _EARLIER_S:
+                    await self._renew(audience)
+                return self._kept[audience][0]
 
         return token
+
+    def _valid_s(self, audience: str) -> float:
+        """The seconds until the kept token expires; 0 or less without one that is valid."""
+        return self._kept.get(audience, ("", 0.0))[1] - time.time()
+
+    async def _renew(self, audience: str) -> None:
+        """Fetch a new token. If that fails, the kept one is used until it expires."""
+        try:
+            fresh = await self._fetch(audience)
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            if self._valid_s(audience) <= 0:
+                reason = str(error) or type(error).__name__
+                raise IdentityTokenError(f"the metadata server gives no identity token: {reason}") from error
+        else:
+            self._kept[audience] = fresh, _expiry(fresh)
 
     async def _fetch(self, audience: str) -> str:
         """Raises aiohttp.ClientError, OSError, asyncio.TimeoutError."""
         async with self._session.get(
-            f"http://{_HOST}{_PATH}",
+            f"http://{self._host}{_PATH}",
             params={"audience": audience, "format": "full"},
             headers={"Metadata-Flavor": "Google"},
             timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),

@@ -104,11 +104,15 @@ class Plan:
 
     @classmethod
     def read(cls, path: Path, environ: Mapping[str, str]) -> Plan:
-        """The plan in the file; `MLPACK_MEMBER_<NAME>_URL` in `environ` replaces a member's URL. Raises CardError."""
+        """The plan in the file. Raises CardError.
+
+        In `environ`, `MLPACK_MEMBER_<NAME>_URL` and `MLPACK_MEMBER_<NAME>_AUDIENCE` replace those of a member.
+        """
         try:
             document: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             for member in document["members"]:
                 member["url"] = environ.get(url_variable(member["name"])) or member["url"]
+                member["audience"] = environ.get(audience_variable(member["name"])) or member.get("audience")
             return cls.from_json(document)
         except OSError as error:
             raise CardError(f"the plan {path.name} cannot be read: {error.strerror}") from error
@@ -140,4 +144,13 @@ class Plan:
 
 def url_variable(member: str) -> str:
     """The environment variable that replaces the URL of this member."""
-    return "MLPACK_MEMBER_" + "".join(sign if sign.isalnum() else "_" for sign in member.upper()) + "_URL"
+    return _variable(member, "URL")
+
+
+def audience_variable(member: str) -> str:
+    """The environment variable that replaces the audience of this member's identity tokens."""
+    return _variable(member, "AUDIENCE")
+
+
+def _variable(member: str, what: str) -> str:
+    return f"MLPACK_MEMBER_{''.join(sign if sign.isalnum() else '_' for sign in member.upper())}_{what}"

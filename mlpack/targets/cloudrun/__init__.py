@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlpack.artifacts.release import Release
-from mlpack.artifacts.service import Endpoint, Live, Plan, Service, Staged
-from mlpack.errors import DeployError, DeployStateError
+from mlpack.artifacts.service import Address, Endpoint, Live, Plan, Service, Staged
+from mlpack.errors import DeployError, DeployStateError, UsageError
 from mlpack.registries.destinations import OwnRegistry, ProjectRegistry
-from mlpack.targets.base import OnStep, Target
+from mlpack.targets.base import EnsembleTarget, OnStep
 from mlpack.targets.cloudrun.access import Access, access_of
 from mlpack.targets.cloudrun.api import address_of, find_credentials
 from mlpack.targets.cloudrun.calls import Calls, failed_start
@@ -29,7 +29,7 @@ from mlpack.version import __version__
 _SETTLED_S = 3.0  # within this time, an abandoned call has taken effect
 
 
-class CloudRun(Target):
+class CloudRun(EnsembleTarget):
     """A service of Cloud Run. It connects at its first use.
 
     Raises UsageError without Google's libraries, DeployError without credentials.
@@ -39,6 +39,10 @@ class CloudRun(Target):
     platforms: ClassVar[tuple[str, ...]] = ("linux/amd64",)
     settings: ClassVar[type[TargetSettings]] = Settings
     options: ClassVar[tuple[TargetOption, ...]] = OPTIONS
+    coordinator_settings: ClassVar[frozenset[str]] = frozenset(
+        {"env", "secrets", "ingress", "allow_unauthenticated", "invokers"}
+    )
+    member_settings: ClassVar[Mapping[str, Any]] = {"allow_unauthenticated": False}
 
     def __init__(self, service: str, settings: Settings, *, folder: Path, templates: Path | None) -> None:  # noqa: ARG002  # its files need no folder and no template
         self._settings = settings
@@ -128,6 +132,9 @@ class CloudRun(Target):
         if wanted is not None and wanted != before.access.open_to_all:
             on_step("allowing requests without authentication" if wanted else "requiring authentication")
             service = self._calls.open(service, open_to_all=wanted)
+        if invited := plan.wanted.invited:
+            on_step(f"allowing requests of {', '.join(sorted(invited))}")
+            self._calls.invite(add=invited)
         return self._live(service, staged.revision, staged.previous)
 
     def restore(self, plan: Plan, on_step: OnStep) -> str:
@@ -168,6 +175,28 @@ class CloudRun(Target):
         service = self._calls.get()
         return self._endpoint(service, str(service.uri), access_of(self._calls.api.services, service))
 
+    # Ensembles --------------------------------------------------------------------------------------
+
+    def identity(self) -> str:
+        """The service account of the service: the one that is set, else that of the current revision."""
+        service = None if self._settings.service_account else self._calls.find()
+        base = None if service is None else self._calls.base(service)
+        account = self._settings.service_account or ("" if base is None else str(base.service_account))
+        if not account:
+            # The address of the project's default account has the project's number in it, which another API knows.
+            raise UsageError(
+                f"no service account is given for {self.service}, which sends requests to the members",
+                hint="Set one with --service-account NAME@PROJECT.iam.gserviceaccount.com, or `service_account:` in "
+                "`deploy: {cloudrun: ...}`; `gcloud iam service-accounts create NAME` creates one. It needs no roles: mlpack "
+                "allows it to send requests to the members.",
+            )
+        return account
+
+    def address(self) -> Address | None:
+        """The service's URL, which is also the audience of tokens for it."""
+        service = self._calls.find()
+        return None if service is None else Address(url=str(service.uri), audience=str(service.uri))
+
     # ------------------------------------------------------------------------------------------------
 
     def _restored(self, plan: Plan, on_step: OnStep) -> str:
@@ -187,6 +216,8 @@ class CloudRun(Target):
         access = access_of(self._calls.api.services, self._calls.get())
         if access.known and before.access.known and access.open_to_all != before.access.open_to_all:
             self._calls.open(self._calls.get(), open_to_all=before.access.open_to_all)
+        if plan.wanted.invited:
+            self._calls.invite(remove=plan.wanted.invited)
         return f"{before.serving} serves again" if before.serving else "nothing served before"
 
     def _ours(self, plan: Plan) -> Any | None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
 from mlpack.artifacts.diagnosis import diagnose
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.access import access_of, is_forbidden_by_organisation, not_changed, set_policy
+from mlpack.targets.cloudrun.access import (
+    access_of,
+    invokers_not_changed,
+    is_forbidden_by_organisation,
+    not_changed,
+    set_invokers,
+    set_policy,
+)
 from mlpack.targets.cloudrun.api import Api, address_of, connect
 from mlpack.targets.cloudrun.failures import api_errors, failed_revision, known, plain
 from mlpack.targets.cloudrun.logs import last_lines
@@ -145,6 +152,16 @@ class Calls:
             return self.get()
         request = run_v2.Service(name=self.name, etag=self.get().etag, invoker_iam_disabled=open_to_all)
         return self.update(request, ["invoker_iam_disabled"], f"changing the access to {self.service}", starts=False)
+
+    def invite(self, *, add: Collection[str] = (), remove: Collection[str] = ()) -> None:
+        """Let members of the policy send requests, or no longer; raises DeployError."""
+        from google.api_core import exceptions as google
+
+        with api_errors(f"changing the access to {self.service}"):
+            try:
+                set_invokers(self.api.services, self.name, add=add, remove=remove)
+            except (google.Forbidden, google.BadRequest) as error:
+                raise invokers_not_changed(error, add or remove) from error
 
 
 def ended(operation: Any, doing: str, *, calls: Calls, starts: bool) -> Any:

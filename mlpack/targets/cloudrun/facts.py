@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from mlpack.artifacts.service import Change
+from mlpack.targets.cloudrun.traffic import calls_of
 
-_FIRST = ("image", "memory", "cpu", "concurrency", "scaling", "access", "traffic")
+_FIRST = ("image", "memory", "cpu", "concurrency", "scaling", "access", "invokers", "traffic")
 
 
-def changes_between(before: dict[str, str], after: dict[str, str]) -> tuple[Change, ...]:
-    """The facts that differ, the important ones first."""
+def changes_between(
+    before: dict[str, str], after: dict[str, str], *, shown: Collection[str] = ()
+) -> tuple[Change, ...]:
+    """The facts that differ, the important ones first. The values of the variables `shown` are no secrets."""
     order = {name: number for number, name in enumerate(_FIRST)}
     keys = sorted({*before, *after}, key=lambda key: (order.get(key, len(order)), key))
     return tuple(
-        Change(field=key, before=_shown(key, before.get(key, "")), after=_shown(key, after.get(key, "")))
+        Change(field=key, before=_shown(key, before.get(key, ""), shown), after=_shown(key, after.get(key, ""), shown))
         for key in keys
         if before.get(key, "") != after.get(key, "")
     )
@@ -40,11 +44,14 @@ def facts_of(template: Any) -> dict[str, str]:
     }
     facts |= {f"env.{variable.name}": _variable(variable) for variable in container.env}
     facts |= {f"label.{key}": value for key, value in template.labels.items()}
+    facts |= {f"calls.{service}": revision for service, revision in calls_of(template).items()}
     return {key: value for key, value in facts.items() if value}
 
 
-def _shown(key: str, value: str) -> str:
+def _shown(key: str, value: str, shown: Collection[str]) -> str:
     plain = not key.startswith("env.") or not value or value.startswith("secret ")
+    if key.removeprefix("env.") in shown:
+        return value.removeprefix("=")
     return value if plain else "(set)"
 
 

@@ -13,12 +13,12 @@ from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.artifacts.service import Change, Cost, Plan
 from mlpack.errors import DeployError
-from mlpack.targets.cloudrun.access import Access
+from mlpack.targets.cloudrun.access import ROLE, Access, members_of
 from mlpack.targets.cloudrun.facts import changes_between, facts_of
 from mlpack.targets.cloudrun.knative import service_yaml
 from mlpack.targets.cloudrun.settings import INGRESS, Settings
 from mlpack.targets.cloudrun.sizes import parse_cpu, parse_memory
-from mlpack.targets.cloudrun.template import sized, template_of
+from mlpack.targets.cloudrun.template import add_calls, sized, template_of
 from mlpack.targets.cloudrun.traffic import RUN_NOTE, short
 
 _PRICES = Path(__file__).with_name("prices.json")
@@ -55,12 +55,16 @@ class Before:
 
 @dataclass(kw_only=True)
 class Wanted:
-    """What the service shall be; `reference` is the image's, with digest once it is released."""
+    """What the service shall be; `reference` is the image's, with digest once it is released.
+
+    `invited` are the members of the policy that may send requests and may not yet.
+    """
 
     template: Any
     settings: Settings
     labels: Mapping[str, str]
     reference: str
+    invited: frozenset[str] = frozenset()
 
     @property
     def around(self) -> list[str]:
@@ -102,13 +106,16 @@ def plan_of(
     """The plan. Raises UsageError for sizes that Cloud Run does not take."""
     report, reference = component.report, component.reference
     template = template_of(before.base, settings, image_id=component.image.id, reference=reference, report=report)
+    add_calls(template, component)
     labels = {**(dict(before.service.labels) if before.service is not None else {}), **settings.labels}
-    wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference)
-    changes = changes_between(_before(before, settings), _after(before, wanted))
+    invokers = members_of((*settings.invokers, *component.callers))
+    invited = invokers - before.access.invokers if before.access.known else frozenset()
+    wanted = Wanted(template=template, settings=settings, labels=labels, reference=reference, invited=invited)
+    changes = changes_between(_before(before, settings), _after(before, wanted), shown=component.env)
     if before.serving and changes:
         shares = ", ".join(f"{name} {percent} %" for name, percent in before.shares.items())
         changes = (*changes, Change(field="traffic", before=shares, after="the new revision 100 %"))
-    with_traffic, postponed = _with_traffic(before, settings, {change.field for change in changes})
+    with_traffic, postponed = _with_traffic(before, wanted, {change.field for change in changes})
     limits, scaling = template.containers[0].resources.limits, template.scaling
     return Plan(
         target="cloudrun",
@@ -131,7 +138,7 @@ def plan_of(
             always=not template.containers[0].resources.cpu_idle,
             report=report,
         ),
-        notes=_notes(before, settings, report),
+        notes=_notes(before, settings, report, invokers),
         with_traffic=with_traffic,
         postponed=postponed,
         before=before,
@@ -175,7 +182,8 @@ def _before(before: Before, settings: Settings) -> dict[str, str]:
         return {}
     # A revision may have a label that its service lacks: one that was staged without traffic.
     late = {f"label.{key}": before.service.labels.get(key, "") for key in _late_labels(before, settings)}
-    return facts_of(before.base) | late | _around(before.service.ingress.name, before.access.open_to_all)
+    around = _around(before.service.ingress.name, before.access.open_to_all, before.access.invokers)
+    return facts_of(before.base) | late | around
 
 
 def _after(before: Before, wanted: Wanted) -> dict[str, str]:
@@ -186,6 +194,7 @@ def _after(before: Before, wanted: Wanted) -> dict[str, str]:
     facts |= _around(
         INGRESS[settings.ingress] if settings.ingress else there,
         before.access.open_to_all if opened is None else opened,
+        before.access.invokers | wanted.invited,
     )
     return facts
 
@@ -196,26 +205,29 @@ def _late_labels(before: Before, settings: Settings) -> list[str]:
     return [key for key, value in settings.labels.items() if there.get(key) != value]
 
 
-def _with_traffic(before: Before, settings: Settings, changed: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _with_traffic(before: Before, wanted: Wanted, changed: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The changes that a release without traffic leaves alone, and what they are called.
 
     A first one leaves its door closed; of one more the service's own labels wait, and those of its revision do not.
     """
+    settings = wanted.settings
     if before.service is None or before.base is None:
-        opened = ("access",) if settings.allow_unauthenticated else ()
+        opened: tuple[str, ...] = ("access",) if settings.allow_unauthenticated else ()
+        opened += ("invokers",) if wanted.invited else ()
         return opened, opened
     labels = _late_labels(before, settings)
-    own = tuple(name for name in ("access", "ingress") if name in changed)
+    own = tuple(name for name in ("access", "invokers", "ingress") if name in changed)
     only = tuple(f"label.{key}" for key in labels if before.base.labels.get(key) == settings.labels[key])
     return ("traffic", *own, *only), (*own, *(f"the service's label {key}" for key in labels))
 
 
-def _around(ingress: str, open_to_all: bool) -> dict[str, str]:
+def _around(ingress: str, open_to_all: bool, invokers: frozenset[str]) -> dict[str, str]:
     words = {name: word for word, name in INGRESS.items()}
-    return {"ingress": words.get(ingress, "all"), "access": "everybody" if open_to_all else "private"}
+    access = "everybody" if open_to_all else "private"
+    return {"ingress": words.get(ingress, "all"), "access": access, "invokers": ", ".join(sorted(invokers))}
 
 
-def _notes(before: Before, settings: Settings, report: Report | None) -> tuple[str, ...]:
+def _notes(before: Before, settings: Settings, report: Report | None, invokers: frozenset[str]) -> tuple[str, ...]:
     notes = [sized(before.base.containers[0] if before.base else None, settings, report).note]
     if report is None or report.peak_memory_mb is None:
         notes.append("the test measured no memory; set the memory of an instance with --memory")
@@ -225,4 +237,5 @@ def _notes(before: Before, settings: Settings, report: Report | None) -> tuple[s
         )
     if not before.access.known:
         notes.append("the access policy could not be read (run.services.getIamPolicy)")
+        notes += [f"it was not checked whether {one} has {ROLE}" for one in sorted(invokers)]
     return tuple(note for note in notes if note)

@@ -26,6 +26,7 @@ _ITS_OWN = ("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION")  # variables t
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
 _SECRET = re.compile(r"(projects/[^/:\s]+/secrets/)?[-_A-Za-z0-9]{1,255}(:[-_A-Za-z0-9]+)?")
 _LEAST_OF_GEN2 = 512
+_ACCOUNT = re.compile(r"((user|group|serviceAccount):)?[^\s:@]+@[^\s:@]+|(principal|principalSet)://\S+")
 _PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
 _REGION_VARIABLES = ("GOOGLE_CLOUD_REGION", "CLOUDSDK_RUN_REGION")
 
@@ -66,6 +67,9 @@ class Settings(TargetSettings):
     cpu_always: bool | None = Field(default=None, description="allocate and bill CPU between requests too")
     cpu_boost: bool | None = Field(default=None, description="more CPU during the start")
     allow_unauthenticated: bool | None = Field(default=None, description="accept requests without authentication")
+    invokers: tuple[str, ...] = Field(
+        default=(), description="accounts that may send requests to a private service: ADDRESS or user:, group:ADDRESS"
+    )
     api_endpoint: str | None = Field(default=None, description="address of the Admin API, if it is not the public one")
     transport: Literal["grpc", "rest"] | None = Field(default=None, description="protocol for the Admin API")
     impersonate: str | None = Field(default=None, description="service account for requests to a private service")
@@ -115,6 +119,16 @@ class Settings(TargetSettings):
         if name is not None and "@" not in name:
             raise ValueError("write the address of the account, such as NAME@PROJECT.iam.gserviceaccount.com")
         return name
+
+    @field_validator("invokers")
+    @classmethod
+    def _invokers(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [one for one in accounts if not _ACCOUNT.fullmatch(one)]:
+            raise ValueError(
+                f"{wrong[0]!r} is not an account: write the address of a service account, or user:ADDRESS or group:ADDRESS; "
+                "`allow_unauthenticated` is for requests of everybody"
+            )
+        return accounts
 
     @field_validator("labels")
     @classmethod

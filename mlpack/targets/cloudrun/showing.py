@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpack.artifacts.service import Revision, Service
 from mlpack.targets.cloudrun.access import Access
-from mlpack.targets.cloudrun.traffic import RUN_NOTE, served_of, shares_of, short
+from mlpack.targets.cloudrun.traffic import RUN_NOTE, calls_of, served_of, shares_of, short
 
 _MOST = 20
 
@@ -47,6 +47,7 @@ def _revision(one: Any, shares: dict[str, int], tags: dict[str, list[str]], serv
         tags=tuple(tags.get(name, ())),
         message="" if good or ready is None else str(ready.message),
         log=str(one.log_uri),
+        calls=calls_of(one),
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from mlpack.artifacts.release import Component
 from mlpack.artifacts.report import Report
 from mlpack.errors import UsageError
 from mlpack.targets.cloudrun.settings import Settings, Vpc
 from mlpack.targets.cloudrun.sizes import (
+    PROBE_LIMIT_S,
     check_pair,
     cpu_for,
     measured_memory,
@@ -19,6 +21,7 @@ from mlpack.targets.cloudrun.sizes import (
     parse_memory,
     probe_times,
 )
+from mlpack.targets.cloudrun.traffic import CALLS_NOTE, calls_note
 
 IMAGE_NOTE = "mlpack.dev/image"  # the config digest: shows without a pull whether the image is the same
 _PORT = 8080
@@ -62,6 +65,20 @@ def template_of(base: Any | None, settings: Settings, *, image_id: str, referenc
     _environment(container, settings.env, settings.secrets)
     _around(template, settings, fresh=base is None)
     return template
+
+
+def add_calls(template: Any, component: Component) -> None:
+    """Add what a component needs to call other services: variables, their revisions, and time at its start.
+
+    It is ready only when they let it in, and a new permission takes minutes to reach all of Google's front ends.
+    """
+    container = template.containers[0]
+    _environment(container, component.env, {})
+    template.annotations.pop(CALLS_NOTE, None)
+    if component.calls:
+        template.annotations[CALLS_NOTE] = calls_note(component.calls)
+        probe = container.startup_probe
+        probe.failure_threshold = max(probe.failure_threshold, PROBE_LIMIT_S // probe.period_seconds)
 
 
 def template_of_revision(revision: Any) -> Any:

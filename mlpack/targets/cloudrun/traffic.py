@@ -8,6 +8,7 @@ from typing import Any
 TAG = "mlpack"  # of a release that is verified before it gets traffic
 RUN_NOTE = "mlpack.dev/run"  # which deploy made a revision: only that one takes it back
 SERVED_NOTE = "mlpack.dev/served"  # the revisions that had the traffic, the newest first: where a rollback may go
+CALLS_NOTE = "mlpack.dev/calls"  # the revisions of other services that were released with one that calls them
 _REMEMBERED = 10
 
 
@@ -36,6 +37,17 @@ def with_served(service: Any, names: list[str]) -> dict[str, str]:
     """The service's annotations when these revisions get the traffic, too."""
     served = list(dict.fromkeys([*names, *served_of(service)]))[:_REMEMBERED]
     return {**service.annotations, SERVED_NOTE: ",".join(served)}
+
+
+def calls_of(revision: Any) -> dict[str, str]:
+    """The revisions of other services that were released with this one (or its template), by their service."""
+    pairs = (word.partition("=") for word in revision.annotations.get(CALLS_NOTE, "").split(",") if word)
+    return {service: name for service, _, name in pairs}
+
+
+def calls_note(calls: Mapping[str, str]) -> str:
+    """The annotation that calls_of reads. Names of services and revisions have letters, digits and dashes only."""
+    return ",".join(f"{service}={revision}" for service, revision in calls.items())
 
 
 def tags_of(service: Any) -> dict[str, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlpack.artifacts.release import Component, Release
-from mlpack.artifacts.service import Endpoint, Live
+from mlpack.artifacts.service import Endpoint, Live, Plan
 from mlpack.errors import DeployError, DeployStateError
 from mlpack.targets.base import OnStep
-from mlpack.targets.compose.file import literal, measured_memory, port_of, start_period
+from mlpack.targets.compose.file import changes_of, literal, measured_memory, port_of, start_period
 from mlpack.targets.compose.project import Project, command, is_ready, refuse_taken
 from mlpack.targets.compose.settings import Settings
 from mlpack.targets.settings import read_settings
@@ -57,6 +58,23 @@ class EnsembleProject:
         image = release.components[0].reference
         return Live(revision="", image=image, endpoint=Endpoint(url=url), open_to_all=True)
 
+    def plan(self, release: Release) -> Plan:
+        """The settings of the containers that differ from the current ones."""
+        before = self._project.text()
+        after = self._text(release, self._settings.port or self.port or 8080, project=self._project.name)
+        names = dict.fromkeys([*(one.name for one in release.components), *_services(before)])
+        return Plan(
+            target="compose",
+            service=self._name,
+            exists=before is not None,
+            changes=tuple(
+                replace(one, field=f"{name} {one.field}") for name in names for one in changes_of(before, after, name)
+            ),
+            document=after,
+            file_name=_FILE,
+            run="",
+        )
+
     def down(self, on_step: OnStep) -> None:
         """Remove all containers, the networks and the file. Raises DeployError if there is no such ensemble."""
         if self._project.text() is None:
@@ -77,6 +95,10 @@ class EnsembleProject:
             return {}
         running = self._project.running()
         return {name: name in running for name in _services(self._project.text())}
+
+    def url(self) -> str:
+        """The address of the coordinator, "" if there is no ensemble."""
+        return f"http://127.0.0.1:{self.port}" if self.port else ""
 
     def text(self, release: Release, builds: Mapping[str, str]) -> tuple[str, str]:
         """The name and text of a file for `docker compose up --build`, which builds the images from the folders `builds`."""

@@ -15,6 +15,7 @@ from docker.errors import APIError, DockerException, NotFound
 from . import checks, sizes
 from .conditions import Failure
 from .http_probe import probe_http
+from .inside import Inside
 
 LABEL = "dev.mlpack.standin.cloudrun"
 GRACE = 10  # seconds from SIGTERM to SIGKILL
@@ -31,11 +32,12 @@ class Instance:
 
 
 class Engine:
-    """The container engine; `mark` tells our containers from another stand-in's."""
+    """The container engine; `mark` tells our containers from another stand-in's, `inside` is what they reach."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, inside: Inside | None = None) -> None:
         self._client = docker.from_env(timeout=600)
         self._mark = mark
+        self._inside = inside
         self.info = self._client.version()
 
     def pull(self, image: str, login: dict[str, str] | None) -> str:
@@ -90,11 +92,17 @@ class Engine:
         )
         try:
             api.start(made["Id"])
-            ports = api.inspect_container(made["Id"])["NetworkSettings"]["Ports"]
+            state = api.inspect_container(made["Id"])
+            ports = state["NetworkSettings"]["Ports"]
             published = {each: int(ports[f"{each}/tcp"][0]["HostPort"]) for each in {port, probed}}
+            if self._inside is not None:
+                self._inside.open(made["Id"], state["State"]["Pid"], environment, revision.service_account)
         except (APIError, KeyError, IndexError, TypeError) as error:
             self.remove(made["Id"])
             raise Failure(f"The container could not be started: {error}") from error
+        except Failure:
+            self.remove(made["Id"])
+            raise
         return Instance(id=made["Id"], port=published[port], probe_port=published[probed])
 
     def comes_up(self, instance: Instance, probe: Any, *, patience: float | None = None) -> bool:
@@ -135,6 +143,8 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Away with it at once."""
+        if self._inside is not None:
+            self._inside.close(container)
         with contextlib.suppress(DockerException):
             self._client.api.remove_container(container, force=True, v=True)
 

@@ -12,10 +12,14 @@ ACCOUNT = "instance/service-accounts/"
 
 
 class Metadata:
-    """Answers where GCE_METADATA_HOST and GCE_METADATA_IP name the stand-in; nobody exports them."""
+    """Answers where GCE_METADATA_HOST and GCE_METADATA_IP name the stand-in, which nobody exports, and inside containers.
 
-    def __init__(self, identity: Identity) -> None:
+    `account` is the service account that asks; default: the one that deploys.
+    """
+
+    def __init__(self, identity: Identity, account: str = "") -> None:
         self._identity = identity
+        self._account = account or identity.email
 
     def answer(self, asked: Asked) -> tuple[int, Any] | None:
         """A value by its path; a ping asks for the root alone. Without its header nothing is told."""
@@ -31,7 +35,7 @@ class Metadata:
             token = self._identity.access_token()
             return 200, {"access_token": token, "expires_in": LIFE, "token_type": "Bearer"}
         if what == "identity":
-            return 200, self._identity.id_token(asked.query["audience"])
+            return 200, self._identity.id_token(asked.query["audience"], self._account)
         if what == "email":
-            return 200, self._identity.email
-        return 200, {"email": self._identity.email, "scopes": [], "aliases": ["default"]}
+            return 200, self._account
+        return 200, {"email": self._account, "scopes": [], "aliases": ["default"]}

@@ -15,6 +15,7 @@ from .engine import Engine
 from .faults import Faults
 from .grpc_door import LOCAL, open_grpc
 from .identity import Identity
+from .inside import Inside
 from .json_door import Asked, Extra, JsonDoor
 from .knative import Knative
 from .launching import Launching
@@ -39,7 +40,7 @@ class StandIn:
         self._idle = float(env.get("MLPACK_CLOUDRUN_IDLE", "60"))
         self.faults = Faults(env.get("MLPACK_CLOUDRUN_FAULTS", ""))
         self.identity = Identity(folder, PROJECT, self.endpoint, self.faults)
-        self.engine = Engine(mark=str(folder))
+        self.engine = Engine(str(folder), Inside(self.identity))
         self.engine.remove_all()
         lock = threading.RLock()
         self._operations = operations = Operations(lock)

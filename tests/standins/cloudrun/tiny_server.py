@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from urllib.parse import parse_qsl, urlsplit
 
 held: list[bytearray] = []
@@ -14,7 +16,7 @@ inside: list[int] = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers `/` with what it sees, `/sleep?s=1`, `/eat?mb=100`, `/status?code=500`."""
+    """Answers `/` with what it sees, `/sleep?s=1`, `/eat?mb=100`, `/status?code=500`, `/fetch?url=http://...&token=`."""
 
     protocol_version = "HTTP/1.1"
 
@@ -41,11 +43,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for name, value in os.environ.items()
             if name.startswith("K_") or name in {"PORT", "MARK", "SECRET", "HOSTNAME"}
         }
-        body = json.dumps({"env": shown, "headers": dict(self.headers), "size": size, "busy": busy}).encode()
+        seen = {"env": shown, "headers": dict(self.headers), "size": size, "busy": busy}
+        if url.path == "/fetch":
+            seen["fetched"] = fetch(query["url"], query.get("token", ""))
+        body = json.dumps(seen).encode()
         self.send_response(int(query.get("code", 200)))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def fetch(url: str, token: str) -> dict[str, object]:
+    """What a URL answers; status 0 and the reason if nothing does."""
+    headers = {"Metadata-Flavor": "Google"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return {"status": answer.status, "text": answer.read().decode()}
+    except urllib.error.HTTPError as error:
+        return {"status": error.code, "text": error.read().decode()}
+    except OSError as error:
+        return {"status": 0, "text": str(error)}
 
 
 def main() -> None:

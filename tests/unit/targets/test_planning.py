@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from mlpack.errors import ConfigError, DeployError, UsageError
 from mlpack.targets.cloudrun.access import Access
 from mlpack.targets.cloudrun.planning import Before, plan_of, refuse_others
 from mlpack.targets.cloudrun.settings import Settings, where_of
-from mlpack.targets.cloudrun.traffic import served_of, shares_of, tags_of, targets, with_served
+from mlpack.targets.cloudrun.traffic import calls_of, served_of, shares_of, tags_of, targets, with_served
 from mlpack.targets.settings import read_settings
 
 IMAGE = Image(id="sha256:one", tags=("iris:1",), size=1, platform="linux/amd64", card={}, labels={})
@@ -26,9 +28,16 @@ WHERE = {"project": "demo", "region": "europe-west1"}
 OPEN = Access(by_policy=True, check_off=False)
 
 
-def plan(before: Before, image: Image = IMAGE, report: Report | None = REPORT, **settings: Any) -> Plan:
+def plan(
+    before: Before,
+    image: Image = IMAGE,
+    report: Report | None = REPORT,
+    more: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Plan:
+    """The plan of a component; `more` are further fields of it."""
     reference = "host/demo/mlpack/iris@sha256:1"
-    component = Component(name="iris", image=image, report=report, reference=reference)
+    component = Component(name="iris", image=image, report=report, reference=reference, **(more or {}))
     return plan_of(before, Settings(**settings), component, service="iris", where=WHERE, run="run")
 
 
@@ -268,3 +277,49 @@ def test_project_and_region_come_from_the_usual_variables_too() -> None:
     environ = {"GOOGLE_CLOUD_PROJECT": "demo", "GOOGLE_CLOUD_REGION": "europe-west1"}
     assert where_of(Settings(), "iris", environ) == ("demo", "europe-west1")
     assert where_of(Settings(project="other-one"), "iris", environ)[0] == "other-one"
+
+
+def test_a_service_that_calls_others_has_their_addresses_and_their_revisions() -> None:
+    """They are shown, as they are no secrets; the start may take as long as a new permission needs."""
+    more = {"env": {"MEMBER_URL": "https://a", "GONE": None}, "calls": {"e-a": "e-a-1", "e-b": "e-b-1"}}
+    first = plan(there(env={"SECRET": "x", "GONE": "y"}, memory="1Gi"), more=more)
+    changes = {change.field: (change.before, change.after) for change in first.changes}
+    assert changes["env.MEMBER_URL"] == ("", "https://a")
+    assert changes["env.GONE"] == ("y", "")
+    assert (changes["calls.e-a"], changes["calls.e-b"]) == (("", "e-a-1"), ("", "e-b-1"))
+    template = first.wanted.template
+    assert calls_of(template) == more["calls"]
+    probe = template.containers[0].startup_probe
+    assert probe.period_seconds * probe.failure_threshold == 240
+    before = there(memory="1Gi")
+    before = replace(before, base=template)
+    again = plan(before, more={"env": more["env"], "calls": {"e-a": "e-a-1", "e-b": "e-b-2"}})
+    assert {change.field for change in again.changes} == {"calls.e-b", "traffic"}
+    assert calls_of(plan(before).wanted.template) == {}
+
+
+def test_accounts_that_may_send_requests_are_a_change_that_comes_with_the_traffic() -> None:
+    """Those of the settings and the callers that the component names; who may already is no change."""
+    settings: dict[str, Any] = {"invokers": ("user:me@example.com",), "memory": "1Gi"}
+    before = replace(
+        there(memory="1Gi"), access=Access(by_policy=False, check_off=False, invokers=frozenset({"user:x@y.z"}))
+    )
+    found = plan(before, more={"callers": ("e@demo.iam.gserviceaccount.com",)}, **settings)
+    change = next(change for change in found.changes if change.field == "invokers")
+    assert change.before == "user:x@y.z"
+    assert change.after == "serviceAccount:e@demo.iam.gserviceaccount.com, user:me@example.com, user:x@y.z"
+    assert "invokers" in found.with_traffic
+    assert found.wanted.invited == {"serviceAccount:e@demo.iam.gserviceaccount.com", "user:me@example.com"}
+    allowed = replace(before, access=replace(before.access, invokers=found.wanted.invited))
+    assert plan(allowed, more={"callers": ("e@demo.iam.gserviceaccount.com",)}, **settings).changes == ()
+    unknown = replace(before, access=Access(by_policy=False, check_off=False, known=False))
+    unseen = plan(unknown, more={"callers": ("e@demo.iam.gserviceaccount.com",)}, memory="1Gi")
+    assert unseen.changes == ()
+    assert any("not checked whether serviceAccount:e@demo" in note for note in unseen.notes)
+
+
+@pytest.mark.parametrize("account", ["allUsers", "allAuthenticatedUsers", "nobody", "user:", "a b@c"])
+def test_everybody_is_no_account(account: str) -> None:
+    """`allow_unauthenticated` is for that."""
+    with pytest.raises(ConfigError, match="is not an account"):
+        read_settings(Settings, "cloudrun", {"invokers": [account]})
