@@ -29,21 +29,22 @@ async def with_aiohttp(given: dict[str, Any], body: bytes) -> tuple[Call, Callab
 
     async def call() -> bytes:
         async with session.post(given["url"], data=body, headers=given["headers"], timeout=limit) as answer:
-            return await answer.read()
+            found: bytes = await answer.read()
+            return found
 
     return call, session.close
 
 
 async def with_httpx(given: dict[str, Any], body: bytes) -> tuple[Call, Callable[[], Awaitable[None]]]:
     """One client for all calls."""
-    import httpx
+    import httpx  # type: ignore[import-not-found,unused-ignore]  # it is in the environment of this program only
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     client = httpx.AsyncClient(limits=limits, timeout=_TIMEOUT_S, trust_env=False)
 
     async def call() -> bytes:
         answer = await client.post(given["url"], content=body, headers=given["headers"])
-        return answer.content
+        return bytes(answer.content)
 
     return call, client.aclose
 

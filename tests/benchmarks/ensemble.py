@@ -18,6 +18,7 @@ from tests.benchmarks.ensemble_sides import Services
 from tests.benchmarks.goals import Goal, goal_table
 from tests.benchmarks.measuring import machine, tell
 from tests.benchmarks.open_loop import OpenLoad, measure_open
+from tests.benchmarks.sides import Running
 from tests.benchmarks.wrk import Load, measure_checked
 
 PER_SECOND = 200  # requests of the open loop
@@ -114,7 +115,7 @@ CLOSED = {"two": two_members, "many": many_members, "throughput": throughput}
 
 def _in_turn(
     name: str,
-    targets: dict[str, ensemble_sides.Running],
+    targets: dict[str, Running],
     rows: ensemble_sides.Rows,
     connections: int,
     rounds: int,

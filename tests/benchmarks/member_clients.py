@@ -74,7 +74,7 @@ def _request(url: str) -> dict[str, Any]:
 
 
 def _measured(python: Path, given: dict[str, Any]) -> dict[str, float]:
-    program = [python, client_load.__file__]
+    program = [str(python), client_load.__file__]
     done = subprocess.run(program, input=json.dumps(given), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{given['client']}: {done.stderr[-2000:]}")
