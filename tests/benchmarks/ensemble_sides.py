@@ -16,6 +16,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
 
 from mlpack.ensembles.file import EnsembleFile, MemberEntry
 from mlpack.ensembles.fitting import fit
@@ -78,12 +79,15 @@ class Services:
         self._folder = folder
 
     def member(self, name: str, kind: str, seed: int) -> Member:
-        """A service of ours for a model of this kind: `linear`, `bayes`, or `forest` with a number of trees."""
+        """A service of ours for a model of this kind: `linear`, `bayes`, `tree` or `forest`."""
         features, labels = load_iris(return_X_y=True)
         chosen = np.random.default_rng(seed).choice(len(features), 100, replace=False)
-        kinds = {"linear": LogisticRegression(max_iter=500), "bayes": GaussianNB()}
-        trees = int(kind.removeprefix("forest") or 0) if kind.startswith("forest") else 0
-        model = RandomForestClassifier(trees, random_state=seed) if trees else kinds[kind]
+        model: Any = {
+            "linear": LogisticRegression(max_iter=500),
+            "bayes": GaussianNB(),
+            "tree": DecisionTreeClassifier(random_state=seed),
+            "forest": RandomForestClassifier(100, random_state=seed),
+        }[kind]
         file = self._folder / f"{name}.pkl"
         file.write_bytes(pickle.dumps(model.fit(features[chosen], labels[chosen])))
         return Member(name=name, model=model, service=self._run(name, sides.ours(self._folder / name, file)))
