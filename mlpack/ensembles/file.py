@@ -16,13 +16,14 @@ FILE_NAME = "ensemble.yaml"
 COORDINATOR = "coordinator"
 REDUCERS = ("mean", "weighted_mean", "median", "hard_vote", "soft_vote", "stack", "cascade")
 OF_CLASSES = ("hard_vote", "soft_vote", "cascade")
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_LONGEST = 60  # characters of a name; a target may allow fewer
 
 
 def _usable_name(name: str) -> str:
     """The name, if containers, images and services may have it. Raises ValueError."""
-    if not _NAME.fullmatch(name):
-        raise ValueError("a name has 1 to 40 lower-case letters, digits and -, and begins with a letter")
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise ValueError(f"a name has 1 to {_LONGEST} lower-case letters, digits and -, and begins with a letter")
     return name
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks import sides
+from tests.benchmarks.goals import Goal
 from tests.benchmarks.measuring import tell
 
 START_LIMIT_S = 0.35
@@ -34,10 +35,10 @@ def all_of_them(folder: Path, rounds: int) -> dict[str, Any]:
     return {**starts(folder, rounds), **in_containers, **large(folder, rounds * 6)}
 
 
-def goals_of(samples: dict[str, list[float]], goal: Any) -> Iterator[Any]:
+def goals_of(samples: dict[str, list[float]]) -> Iterator[Goal]:
     """The promises about them."""
     later = statistics.median(a - b for a, b in zip(samples["start"], samples["bare"], strict=True))
-    yield goal(
+    yield Goal(
         name="start to first answer, beyond bare import and load",
         value=later,
         limit=START_LIMIT_S,
@@ -48,9 +49,9 @@ def goals_of(samples: dict[str, list[float]], goal: Any) -> Iterator[Any]:
         pairs = zip(samples["container_start"], samples["container_bare"], strict=True)
         later = statistics.median(a - b for a, b in pairs)
         name = "the same, each in a container of the image"
-        yield goal(name=name, value=later, limit=START_LIMIT_S, at_least=False, unit="s")
+        yield Goal(name=name, value=later, limit=START_LIMIT_S, at_least=False, unit="s")
     value = statistics.median(samples["binary"]) / statistics.median(samples["json"])
-    yield goal(name="1,000 x 100 floats, binary to JSON (ours)", value=value, limit=BINARY_LIMIT, at_least=False)
+    yield Goal(name="1,000 x 100 floats, binary to JSON (ours)", value=value, limit=BINARY_LIMIT, at_least=False)
 
 
 def starts(folder: Path, rounds: int) -> dict[str, list[float]]:

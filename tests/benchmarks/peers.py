@@ -114,7 +114,7 @@ def running_peers(stack: ExitStack, folder: Path, model: Path) -> dict[str, tupl
         place = folder / name
         place.mkdir()
         try:
-            python = _environment(place, (*peer.packages, f"scikit-learn=={sklearn.__version__}"))
+            python = environment(place, (*peer.packages, f"scikit-learn=={sklearn.__version__}"))
             for file, text in peer.files.items():
                 (place / file).write_text(text.format(model=quoted(model)))
             environ = {**os.environ, **dict(peer.env), "PATH": f"{python.parent}:{os.environ['PATH']}"}
@@ -130,7 +130,7 @@ def running_peers(stack: ExitStack, folder: Path, model: Path) -> dict[str, tupl
     return found
 
 
-def _environment(place: Path, packages: tuple[str, ...]) -> Path:
+def environment(place: Path, packages: tuple[str, ...]) -> Path:
     """An environment of its own with the newest releases; its Python."""
     uv = uv_binary()
     tell(f"installing {' '.join(packages)}")

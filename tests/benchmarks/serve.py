@@ -9,34 +9,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import moments, sides
 from tests.benchmarks.chart import chart
+from tests.benchmarks.goals import Goal, goal_table
 from tests.benchmarks.measuring import machine, tell
 from tests.benchmarks.wrk import Load, measure
 
 BODY = '{"instances": [[5.1, 3.5, 1.4, 0.2]]}'
 CONNECTIONS = (1, 16, 64)
 NAMES = {"logistic": "LogisticRegression pipeline", "forest": "RandomForest(100)"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """A promise about two sides' figures of one run: `value` is held against `limit`, from below or above."""
-
-    name: str
-    value: float
-    limit: float
-    at_least: bool
-    unit: str = "x"
-
-    @property
-    def met(self) -> bool:
-        """Whether it is kept."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 Loads = dict[str, dict[str, dict[int, list[Load]]]]  # model, side, connections: a load a round
@@ -61,12 +46,12 @@ def main() -> int:
         }
         moment = moments.all_of_them(folder, words.rounds)
     facts = {**before, "load_after": machine()["load"], "rounds": words.rounds, "seconds": words.seconds}
-    goals = [*goals_of(loads), *moments.goals_of(moment, Goal)]
+    goals = [*goals_of(loads), *moments.goals_of(moment)]
     print(
         f"{facts['cpus']} CPUs, load {facts['load']} before and {facts['load_after']} after; medians of {words.rounds}"
     )
     print(table(loads))
-    print(goal_table(goals))
+    print(goal_table(goals, "goal (mlpack to Flask unless said)"))
     if words.json:
         words.json.write_text(json.dumps(document(facts, loads, moment, goals), indent=2) + "\n")
     if words.chart:
@@ -148,17 +133,6 @@ def table(loads: Loads) -> str:
     return "\n".join(lines)
 
 
-def goal_table(goals: list[Goal]) -> str:
-    """Each goal, what was measured, whether it is met."""
-    lines = [f"\n{'goal (mlpack to Flask unless said)':<56}{'measured':>12}{'promised':>14}"]
-    lines += [
-        f"{goal.name:<56}{goal.value:>10.2f} {goal.unit}{'>= ' if goal.at_least else '<= ':>8}{goal.limit:g} {goal.unit}"
-        f"  {'met' if goal.met else 'MISSED'}"
-        for goal in goals
-    ]
-    return "\n".join(lines)
-
-
 def document(facts: dict[str, Any], loads: Loads, moment: dict[str, Any], goals: list[Goal]) -> dict[str, Any]:
     """Every sample, and the goals."""
     samples = {
@@ -171,7 +145,7 @@ def document(facts: dict[str, Any], loads: Loads, moment: dict[str, Any], goals:
         "machine": facts,
         "loads": samples,
         "moments": moment,
-        "goals": [{**asdict(goal), "met": goal.met} for goal in goals],
+        "goals": [goal.to_json() for goal in goals],
     }
 
 

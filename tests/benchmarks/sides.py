@@ -84,21 +84,16 @@ def ours(folder: Path, model: Path) -> list[str]:
 
 
 def flask(folder: Path, model: Path) -> list[str]:
-    """The stub's command: gunicorn with one worker of four threads."""
+    """The stub's command."""
     folder.mkdir()
-    (folder / "stub.py").write_text(FLASK.format(model=quoted(model)))
-    return [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--chdir",
-        str(folder),
-        "-w1",
-        "--threads=4",
-        "stub:app",
-        "-b",
-        "127.0.0.1:{}",
-    ]
+    return gunicorn(folder, FLASK.format(model=quoted(model)))
+
+
+def gunicorn(folder: Path, text: str) -> list[str]:
+    """The command of a Flask program: gunicorn with one worker of four threads."""
+    (folder / "stub.py").write_text(text)
+    words = ["--chdir", str(folder), "-w1", "--threads=4", "stub:app", "-b", "127.0.0.1:{}"]
+    return [sys.executable, "-m", "gunicorn", *words]
 
 
 def echo(folder: Path) -> list[str]:

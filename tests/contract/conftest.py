@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.contract import models
+from tests.contract.coordinators import Coordinate, coordinators
 from tests.contract.served import Server, assemble, started
 
 Serve = Callable[..., Server]
@@ -26,6 +27,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             folder = assemble(tmp_path / f"app{len(list(tmp_path.iterdir()))}", **app)
             return stack.enter_context(started(folder, env=env, argv=argv, ready=ready))
 
+        yield start
+
+
+@pytest.fixture
+def coordinate(tmp_path: Path) -> Iterator[Coordinate]:
+    """Start a coordinator of these members: `coordinate(members, reducer="soft_vote", settings="", ready=True)`."""
+    with coordinators(tmp_path) as start:
         yield start
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,49 +15,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from tests.contract import models
+from tests.contract.coordinators import Coordinate, at, entry
 from tests.contract.served import Server, assemble, started, within
 from tests.standins.member import Handler, Member, constant, member, slow
 
-LOADER = "from mlpack.runtime.ensembles.coordinator import Coordinator\n"
 ROWS = load_iris().data[::30].tolist()
-INPUT = {"name": "input", "dtype": "FP64", "shape": [-1, 4]}
-Coordinate = Callable[..., Server]
-
-
-def entry(name: str, url: str, *, classes: Sequence[Any] = (0, 1, 2), **more: Any) -> dict[str, Any]:
-    """A member that is asked for probabilities."""
-    query = {"method": "predict_proba", "inputs": [INPUT], "output": "predict_proba", "classes": list(classes)}
-    return {"name": name, "url": url, "model": "test", "contract": "v2", "queries": {"predict_proba": query}, **more}
-
-
-@pytest.fixture
-def coordinate(tmp_path: Path) -> Iterator[Coordinate]:
-    """Start a coordinator of these members: `coordinate(members, reducer="soft_vote", settings="", ready=True)`."""
-    with ExitStack() as stack:
-
-        def start(
-            members: Sequence[dict[str, Any]],
-            *,
-            reducer: str = "soft_vote",
-            settings: str = "",
-            ready: bool = True,
-            classes: Sequence[Any] = (0, 1, 2),
-            **plan: Any,
-        ) -> Server:
-            document = {"reducer": reducer, "classes": list(classes), "members": list(members), **plan}
-            common: dict[str, Any] = {"classes": tuple(classes), "batchable": True}
-            signatures = (
-                models.matrix("predict", 4, models.out("predict", "INT64"), **common),
-                models.matrix("predict_proba", 4, models.out("predict_proba", "FP64", len(classes)), **common),
-            )
-            folder = assemble(
-                tmp_path / f"coordinator{len(list(tmp_path.iterdir()))}",
-                model=json.dumps(document).encode(), signatures=signatures, loader=LOADER, settings=settings,
-                details={"ensemble": {"reduce": reducer}},
-            )  # fmt: skip
-            return stack.enter_context(started(folder, ready=ready))
-
-        yield start
 
 
 @pytest.fixture
@@ -100,10 +60,6 @@ def ask(server: Server, rows: Any = None, *, method: str = "predict_proba", **mo
     answer = server.predict({"instances": ROWS if rows is None else rows}, method=method, **more)
     assert answer.status == 200, answer.body
     return answer.json()
-
-
-def at(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}"
 
 
 def test_a_soft_vote_of_real_models_is_numpys(real: Any, coordinate: Coordinate) -> None:

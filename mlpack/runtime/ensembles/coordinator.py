@@ -79,7 +79,9 @@ class Coordinator:
     def begin(self) -> None:
         """Open the session, and begin to check the members."""
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=256, keepalive_timeout=_IDLE_S, ttl_dns_cache=10)
-        session = self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        cookies = aiohttp.DummyCookieJar()  # keeps none: no call of a member depends on an earlier one
+        session = aiohttp.ClientSession(connector=connector, auto_decompress=False, cookie_jar=cookies)
+        self._session = session
         member_metrics = MemberMetrics([one.name for one in self._plan.members], self._circuit)
         self._metrics.more = member_metrics.lines
         budget, tokens = RetryBudget(), IdentityTokens(session)
