@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from mlpack.templating import render
 
 _FILE = "compose.yaml"
 _NEXT = "-next"  # the name of a member's new container, while the old one still serves
+_NOTICED_S = 2.0  # until the coordinator, which looks once a second, knows that a container is ready
 
 
 class EnsembleProject:
@@ -168,10 +170,11 @@ class EnsembleProject:
             error.message = f"{error.message} ({outcome})"
 
     def _begin(self, services: Mapping[str, Any], name: str) -> None:
-        """Create the container of one service, others untouched, and wait until it is ready."""
+        """Create the container of one service, others untouched, and wait until it is ready and the coordinator knows it."""
         self._write(services)
         self._project.create("--no-deps", name, url=name)
         self._project.wait(partial(self._project.ready_inside, name), name, name)
+        time.sleep(_NOTICED_S)
 
     def _write(self, services: Mapping[str, Any]) -> None:
         """Write the file of a state between two files of the template."""
