@@ -7,7 +7,7 @@ import time
 from typing import Any, Dict, List, Optional, Set
 
 from ..card import Card
-from ..errors import NotReadyError, QueueFullError, RequestError, ServeError
+from ..errors import DeadlineError, NotReadyError, QueueFullError, RequestError, ServeError
 from ..models.batch_queue import BatchQueue, Part, joined, split
 from ..models.pending import PendingCall
 from ..models.predictor import Arrays, Call
@@ -46,6 +46,7 @@ class EnsemblePredictor:
         self._rows = 0
         self._bytes = 0
         self._running: Set[asyncio.Task[None]] = set()
+        self._contexts: Dict[PendingCall, CallContext] = {}  # of the calls in running fan-outs
         self._collecting = False
         self._timer: Optional[asyncio.TimerHandle] = None
         self._waiting = 0  # calls in the queue
@@ -67,6 +68,12 @@ class EnsemblePredictor:
             loop.call_soon(self._begin)
         try:
             return await pending.future
+        except DeadlineError:
+            context = self._contexts.get(pending)
+            late = None if context is None else self._fan_out.late(context)
+            if late is None:
+                raise
+            raise late from None
         finally:
             self._count(pending, -1)
             if call.timings.began:
@@ -114,6 +121,7 @@ class EnsemblePredictor:
         first = parts[0].pending.call
         rows = sum(part.stop - part.start for part in parts)
         context = CallContext(max(part.pending.call.deadline for part in parts), first.trace, first.request_id)
+        self._contexts.update((part.pending, context) for part in parts)
         try:
             reduced = await self._fan_out.run(first.signature.method, joined(parts), rows, context)
         except ServeError as error:
@@ -130,6 +138,8 @@ class EnsemblePredictor:
             self._answer(parts, reduced, began, rows)
         finally:
             watched.end()
+            for part in parts:
+                self._contexts.pop(part.pending, None)
 
     def _answer(self, parts: List[Part], reduced: Reduced, began: float, rows: int) -> None:
         place = 0
