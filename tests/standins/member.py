@@ -6,7 +6,7 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,11 +18,12 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body go in one packet, so that no response waits for an acknowledgement
     server: Member
 
     def do_GET(self) -> None:
-        """Health."""
-        self.reply(200 if self.server.healthy else 503, b"{}")
+        """Health, or the document of this path."""
+        self.reply(200 if self.server.healthy else 503, json.dumps(self.server.documents.get(self.path, {})).encode())
 
     def do_POST(self) -> None:
         """A prediction."""
@@ -58,13 +59,22 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Member(ThreadingHTTPServer):
-    """The service; `behaviour` and `healthy` may be changed while it runs. `requests` are the headers of what came."""
+    """The service; `behaviour` and `healthy` may be changed while it runs. `requests` are the headers of what came.
+
+    `documents` are the answers to GET, by path.
+    """
 
     daemon_threads = True
 
-    def __init__(self, behaviour: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        documents: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(address, Handler)
         self.behaviour = behaviour
+        self.documents = documents or {}
         self.healthy = True
         self.requests: list[dict[str, Any]] = []
 
