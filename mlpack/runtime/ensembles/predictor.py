@@ -69,6 +69,8 @@ class EnsemblePredictor:
         try:
             return await pending.future
         except DeadlineError:
+            if pending.future.done() and not pending.future.cancelled():
+                return pending.future.result()  # it came at the same moment
             context = self._contexts.get(pending)
             late = None if context is None else self._fan_out.late(context)
             if late is None:
