@@ -20,6 +20,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body go in one packet, so that no response waits for an acknowledgement
     server: Member
+    binary = False
 
     def do_GET(self) -> None:
         """Health, or the document of this path."""
@@ -29,7 +30,9 @@ class Handler(BaseHTTPRequestHandler):
         """A prediction."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         head = body[: int(self.headers.get("Inference-Header-Content-Length") or len(body))]
-        rows = int(json.loads(head)["inputs"][0]["shape"][0])
+        document = json.loads(head)
+        rows = int(document["inputs"][0]["shape"][0])
+        self.binary = bool(document.get("parameters", {}).get("binary_data_output"))
         self.server.requests.append({"rows": rows, **{name.lower(): value for name, value in self.headers.items()}})
         with suppress(OSError):
             self.server.behaviour(self, rows)
@@ -48,7 +51,11 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def tensor(self, name: str, shape: list[int], values: list[float]) -> None:
-        """Answer with one output of FP64, in binary."""
+        """Answer with one output of FP64, in binary where the request asks for it."""
+        if not self.binary:
+            output = {"name": name, "datatype": "FP64", "shape": shape, "data": values}
+            self.reply(200, json.dumps({"outputs": [output]}).encode(), {"Content-Type": "application/json"})
+            return
         data = struct.pack(f"<{len(values)}d", *values)
         output = {"name": name, "datatype": "FP64", "shape": shape, "parameters": {"binary_data_size": len(data)}}
         head = json.dumps({"outputs": [output]}).encode()

@@ -20,6 +20,7 @@ from mlpack.templating import render
 
 _FILE = "compose.yaml"
 _NEXT = "-next"  # the name of a member's new container, while the old one still serves
+_OTHER_PORT = "Choose another one: `--port 8081`, or `deploy: {compose: {port: 8081}}` in the ensemble.yaml."
 _NOTICED_S = 2.0  # until the coordinator, which looks once a second, knows that a container is ready
 
 
@@ -47,7 +48,7 @@ class EnsembleProject:
         before = self._project.text()
         port = self._settings.port or self.port or 8080
         if port != self.port:
-            refuse_taken(port)
+            refuse_taken(port, _OTHER_PORT)
         text = self._text(release, port, project=self._project.name)
         url = f"http://127.0.0.1:{port}"
         try:
