@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.usefixtures("com
 X, Y = load_iris(return_X_y=True)
 WEIGHTS = {"linear": 1.0, "waiting": 2.0, "changing": 0.5}
 OPTIONAL = ("waiting", "changing")
+QUIET = {"MLPACK_SERVE_LOG": "error"}  # thousands of requests
 Fault = tuple[tuple[str, ...], Callable[[], None], Callable[[], None]]  # what is answered; its beginning and its end
 WAITING = '''
 """A step of a model that takes its time while a file is there; with a variable, the model takes it to load."""
@@ -167,10 +168,13 @@ def folder(
         "changing": {"url": changing[1], "classes": [0, 1, 2], "output": "predict_proba"},
     }
     for name, member in members.items():
-        member.update(name=name, weight=WEIGHTS[name], deploy={"compose": {"memory": "300m"}})
+        member.update(name=name, weight=WEIGHTS[name], deploy={"compose": {"memory": "300m", "env": QUIET}})
         if name in OPTIONAL:
             member.update(required=False, timeout_s=1)
-    document = {"name": fresh_name("vote"), "reduce": "soft_vote", "members": list(members.values())}
+    document = {
+        "name": fresh_name("vote"), "reduce": "soft_vote", "members": list(members.values()),
+        "deploy": {"compose": {"env": QUIET}},
+    }  # fmt: skip
     (folder / "ensemble.yaml").write_text(yaml.safe_dump(document))
     return folder
 
@@ -350,15 +354,17 @@ def alone(waiting: tuple[str, Any], fresh_name: Name, tmp_path: Path) -> Iterato
     mlpack("ensemble", "down", cwd=made.folder)
 
 
-def test_a_member_that_does_not_start_leaves_nothing(alone: Alone, engine: DockerEngine) -> None:
-    """Exit 8 with the member, its log and what to do; all containers, networks and files are removed again.
+def test_a_first_start_that_fails_leaves_nothing(alone: Alone, engine: DockerEngine) -> None:
+    """Exit 8 for a taken port and for a member that does not start, with its log; 130 for Ctrl-C while a member starts.
 
-    The same for a change of an ensemble that runs: it stays as it was. `down` works once.
+    Each time all containers, networks and files are removed again.
     """
     words = ("ensemble", "up", "--port", str(alone.port))
     with socket.create_server(("127.0.0.1", alone.port)):
         error = refused(8, "deploy_taken", *words, cwd=alone.folder)["error"]
         assert "--port" in error["hint"]
+    assert left(engine, alone.name) == []
+
     alone.write(MLPACK_SERVE_MAX_ROWS="x")
     done = mlpack(*words, "--json", cwd=alone.folder)
     error = done.document()["error"]
@@ -366,29 +372,19 @@ def test_a_member_that_does_not_start_leaves_nothing(alone: Alone, engine: Docke
     assert f"{alone.name}-waiting" in error["message"]
     assert "MLPACK_SERVE_MAX_ROWS" in done.stderr  # its log
     assert left(engine, alone.name) == []
-    assert list(alone.folder.rglob("compose.yaml")) == []
 
-    alone.write()
-    url = told(*words, cwd=alone.folder)["url"]
-    before = containers(engine, alone.name)
-    alone.write(MLPACK_SERVE_MAX_ROWS="x")
-    error = refused(8, "deploy_start", *words, cwd=alone.folder)["error"]
-    assert "the previous containers serve again" in error["message"]
-    assert containers(engine, alone.name) == before
-    assert ask(url, {"instances": X[:1].tolist()}) == {"predictions": [0]}
-
-
-def test_ctrl_c_while_a_member_starts(alone: Alone, engine: DockerEngine) -> None:
-    """Exit 130: nothing is left of a first start, and a running ensemble stays as it was."""
-    words = ("ensemble", "up", "--port", str(alone.port))
     alone.write(HOLD="1")
     with started(*words, cwd=alone.folder) as command:
         command.comes_to(lambda: f"{alone.name}-waiting" in containers(engine, alone.name))
         command.end(signal.SIGINT)
     assert left(engine, alone.name) == []
     assert list(alone.folder.rglob("compose.yaml")) == []
+    refused(8, "deploy_missing", "ensemble", "down", cwd=alone.folder)
 
-    alone.write()
+
+def test_a_change_that_is_interrupted_is_taken_back(alone: Alone, engine: DockerEngine) -> None:
+    """Ctrl-C while the new container of a member starts: the ensemble has the containers of before, and answers."""
+    words = ("ensemble", "up", "--port", str(alone.port))
     url = told(*words, cwd=alone.folder)["url"]
     before = containers(engine, alone.name)
     alone.write(HOLD="1")
@@ -397,6 +393,9 @@ def test_ctrl_c_while_a_member_starts(alone: Alone, engine: DockerEngine) -> Non
         command.end(signal.SIGINT)
     assert containers(engine, alone.name) == before
     assert ask(url, {"instances": X[:1].tolist()}) == {"predictions": [0]}
+    told("ensemble", "down", cwd=alone.folder)
+    assert left(engine, alone.name) == []
+    refused(8, "deploy_missing", "ensemble", "down", cwd=alone.folder)
 
 
 # without mlpack -------------------------------------------------------------------------------------

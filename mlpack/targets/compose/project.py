@@ -54,12 +54,11 @@ class Project:
 
     def stop(self, *services: str) -> None:
         """Stop the containers of services, which end the requests that they have, and remove them. Raises DeployError."""
-        for words in (("stop", "--timeout", "10"), ("rm", "--force")):
-            done = self._compose(*words, *services)
-            if done.code:
-                raise DeployError(
-                    f"{', '.join(services)} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr
-                )
+        done = self._compose("rm", "--stop", "--force", *services)
+        if done.code:
+            raise DeployError(
+                f"{', '.join(services)} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr
+            )
 
     def wait(self, ready: Callable[[], bool], what: str, service: str = "") -> None:
         """Wait until it is ready; raises DeployError if its container ends before, or after some minutes."""
