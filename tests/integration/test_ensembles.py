@@ -162,18 +162,18 @@ def folder(
     """An ensemble.yaml with members of each kind."""
     folder = tmp_path_factory.mktemp("ensemble")
     joblib.dump(LogisticRegression(max_iter=500).fit(X, Y), folder / "linear.joblib")
-    members = {
+    members: dict[str, dict[str, Any]] = {
         "linear": {"model": "linear.joblib"},
         "waiting": {"image": waiting[0]},
         "changing": {"url": changing[1], "classes": [0, 1, 2], "output": "predict_proba"},
     }
     for name, member in members.items():
-        member.update(name=name, weight=WEIGHTS[name], deploy={"compose": {"memory": "300m", "env": QUIET}})
+        member.update(name=name, weight=WEIGHTS[name], deploy={"compose": {"memory": "300m", "env": dict(QUIET)}})
         if name in OPTIONAL:
             member.update(required=False, timeout_s=1)
     document = {
         "name": fresh_name("vote"), "reduce": "soft_vote", "members": list(members.values()),
-        "deploy": {"compose": {"env": QUIET}},
+        "deploy": {"compose": {"env": dict(QUIET)}},
     }  # fmt: skip
     (folder / "ensemble.yaml").write_text(yaml.safe_dump(document))
     return folder
@@ -307,9 +307,17 @@ def test_ten_thousand_requests_under_faults(
 ) -> None:
     """Each answer is right, partial, or names the member that failed; after each fault all are complete again.
 
-    None is wrong, and none comes long after its deadline of two seconds.
+    None is wrong, and none comes long after its deadline of two seconds. The coordinator joins requests here, after a change of
+    its settings that leaves the members alone.
     """
     client = engine._client
+    before = containers(engine, ensemble.name)
+    document = yaml.safe_load((ensemble.folder / "ensemble.yaml").read_text())
+    document["deploy"]["compose"]["env"]["MLPACK_SERVE_BATCH_MODE"] = "on"
+    (ensemble.folder / "ensemble.yaml").write_text(yaml.safe_dump(document))
+    told("ensemble", "up", cwd=ensemble.folder)
+    after = containers(engine, ensemble.name)
+    assert {name for name in after if after[name] != before.get(name)} == {ensemble.name}
     linear, waiting = ensemble.container("linear"), ensemble.container("waiting")
     answers = tuple(f"{status} linear" for status in (502, 503, 504))
     end = ("python3", "-c", "import os; os.kill(1, 15)")
@@ -331,7 +339,7 @@ def test_ten_thousand_requests_under_faults(
         ),
         *((("without changing",), partial(behave, mode), partial(behave, "good")) for mode in ("shape", "nan", "html")),
     ]
-    with load(ensemble.url, ensemble.votes) as clients:
+    with load(ensemble.url, ensemble.votes, connections=16) as clients:
         for kinds, begin, finish in faults:
             clients.recovers()
             begin()

@@ -52,6 +52,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def tensor(self, name: str, shape: list[int], values: list[float]) -> None:
         """Answer with one output of FP64, in binary where the request asks for it."""
+        output: dict[str, Any]
         if not self.binary:
             output = {"name": name, "datatype": "FP64", "shape": shape, "data": values}
             self.reply(200, json.dumps({"outputs": [output]}).encode(), {"Content-Type": "application/json"})
