@@ -13,7 +13,7 @@ from mlpack.artifacts.model_reference import ModelReference, reference_of
 from mlpack.runtime.settings import Settings, parse_size  # the `serve:` section
 from mlpack.yaml_files import Lines, Section, config_error, read_yaml
 
-__all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size"]
+__all__ = ["FILE_NAME", "Config", "Settings", "Test", "find_config", "load_config", "parse_size", "with_short_batch"]
 
 FILE_NAME = "mlpack.yaml"
 
@@ -69,6 +69,13 @@ class Test(Section):
     tolerance: float = Field(default=1e-6, ge=0, description="largest relative difference of numbers")
 
 
+def with_short_batch(serve: Any) -> Any:
+    """The section `serve:` with `batch: off`, which is short for `batch: {mode: off}`, written out."""
+    if isinstance(serve, dict) and isinstance(serve.get("batch"), (bool, str)):
+        return {**serve, "batch": {"mode": serve["batch"]}}
+    return serve
+
+
 class Config(Section):
     """The user's choices for one model. Paths are absolute after loading."""
 
@@ -112,10 +119,7 @@ class Config(Section):
     @field_validator("serve", mode="before")
     @classmethod
     def _short_batch(cls, serve: Any) -> Any:
-        """`batch: off` is short for `batch: {mode: off}`."""
-        if isinstance(serve, dict) and isinstance(serve.get("batch"), (bool, str)):
-            return {**serve, "batch": {"mode": serve["batch"]}}
-        return serve
+        return with_short_batch(serve)
 
 
 # Keys that hold paths, relative to the file that names them.

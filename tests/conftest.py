@@ -14,6 +14,7 @@ LONGEST = (
     "test_tensorflow_images",
     "test_torch_images",
     "test_deploy_cloudrun",
+    "test_ensembles",
     "test_secrets",
     "test_interrupted",
     "test_old_models",

@@ -15,7 +15,7 @@ PLAN = "ensemble.json"
 PART = "ensembles"
 _REQUIREMENTS = (
     Requirement(module="numpy", distribution="numpy", constraint=">=1.22"),
-    Requirement(module="aiohttp", distribution="aiohttp", constraint=">=3.9"),
+    Requirement(module="aiohttp", distribution="aiohttp", constraint=">=3.10"),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from mlpack.config import Settings, Test
+from mlpack.config import Settings, Test, with_short_batch
 from mlpack.errors import ConfigError
 from mlpack.yaml_files import Lines, Section, config_error, line_of, read_yaml
 
@@ -102,6 +102,11 @@ class EnsembleFile(Section):
     @classmethod
     def _usable(cls, name: str) -> str:
         return _usable_name(name)
+
+    @field_validator("serve", mode="before")
+    @classmethod
+    def _short_batch(cls, serve: Any) -> Any:
+        return with_short_batch(serve)
 
     @property
     def reduce_file(self) -> Path | None:

@@ -165,6 +165,27 @@ def test_a_late_required_member_is_504(coordinate: Coordinate) -> None:
         assert 0 < int(late.requests[-1]["x-request-deadline-ms"]) <= 300
 
 
+def test_a_deadline_that_ends_before_those_of_joined_requests_names_the_member(
+    two: tuple[Member, Member, Server],
+) -> None:
+    """Requests that wait go together, with the latest of their deadlines; each is answered at its own, with the member's name."""
+    first, _, coordinator = two
+    first.behaviour = slow(1, first.behaviour)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(
+                lambda milliseconds: coordinator.predict(
+                    {"instances": ROWS[:1]}, headers={"X-Request-Deadline-Ms": str(milliseconds)}
+                ),
+                range(100, 900, 50),
+            )
+        )
+    for answer in answers:
+        error = answer.json()["error"]
+        assert (answer.status, error["code"], error["detail"]["member"]) == (504, "member_late", "first"), error
+        assert "member first" in error["message"]
+
+
 def test_a_late_optional_member_is_left_out(two: tuple[Member, Member, Server]) -> None:
     """At its own time limit."""
     _, second, coordinator = two

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import itertools
 import json
 import signal
 import socket
@@ -214,6 +215,32 @@ def test_idle_connections_do_not_hold_the_end(serve: Serve) -> None:
         assert connection.sock.recv(1) == silent.recv(1) == b""
         inside.let_go()
         assert inside.busy.result().status == 200
+    assert server.ended() == 0
+
+
+def test_an_active_connection_ends_with_an_answer(serve: Serve) -> None:
+    """A client that goes on over its connection gets each answer, the last one with `connection: close`: no request is lost."""
+    server = serve(**scripted.APP)
+    connected = threading.Barrier(9, timeout=PATIENCE_S)
+
+    def go_on(number: int) -> int:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)) as connection:
+            for count in itertools.count(1):
+                connection.request("POST", "/predict", b'{"instances": [[0, 0]]}', {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                assert (answer.status, len(answer.read()) > 0) == (200, True)
+                if answer.getheader("connection") == "close":
+                    break
+                if count == 1:
+                    connected.wait()
+                time.sleep(0.1 + number / 100)
+        return count
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(go_on, number) for number in range(8)]
+        connected.wait()
+        server.process.send_signal(signal.SIGTERM)
+        assert all(client.result() > 1 for client in clients)
     assert server.ended() == 0
 
 

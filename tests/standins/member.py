@@ -6,7 +6,7 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,17 +18,21 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body go in one packet, so that no response waits for an acknowledgement
     server: Member
+    binary = False
 
     def do_GET(self) -> None:
-        """Health."""
-        self.reply(200 if self.server.healthy else 503, b"{}")
+        """Health, or the document of this path."""
+        self.reply(200 if self.server.healthy else 503, json.dumps(self.server.documents.get(self.path, {})).encode())
 
     def do_POST(self) -> None:
         """A prediction."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         head = body[: int(self.headers.get("Inference-Header-Content-Length") or len(body))]
-        rows = int(json.loads(head)["inputs"][0]["shape"][0])
+        document = json.loads(head)
+        rows = int(document["inputs"][0]["shape"][0])
+        self.binary = bool(document.get("parameters", {}).get("binary_data_output"))
         self.server.requests.append({"rows": rows, **{name.lower(): value for name, value in self.headers.items()}})
         with suppress(OSError):
             self.server.behaviour(self, rows)
@@ -47,7 +51,12 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def tensor(self, name: str, shape: list[int], values: list[float]) -> None:
-        """Answer with one output of FP64, in binary."""
+        """Answer with one output of FP64, in binary where the request asks for it."""
+        output: dict[str, Any]
+        if not self.binary:
+            output = {"name": name, "datatype": "FP64", "shape": shape, "data": values}
+            self.reply(200, json.dumps({"outputs": [output]}).encode(), {"Content-Type": "application/json"})
+            return
         data = struct.pack(f"<{len(values)}d", *values)
         output = {"name": name, "datatype": "FP64", "shape": shape, "parameters": {"binary_data_size": len(data)}}
         head = json.dumps({"outputs": [output]}).encode()
@@ -58,13 +67,22 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Member(ThreadingHTTPServer):
-    """The service; `behaviour` and `healthy` may be changed while it runs. `requests` are the headers of what came."""
+    """The service; `behaviour` and `healthy` may be changed while it runs. `requests` are the headers of what came.
+
+    `documents` are the answers to GET, by path.
+    """
 
     daemon_threads = True
 
-    def __init__(self, behaviour: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        documents: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(address, Handler)
         self.behaviour = behaviour
+        self.documents = documents or {}
         self.healthy = True
         self.requests: list[dict[str, Any]] = []
 

@@ -20,6 +20,7 @@ from ..models.predictor import Arrays, Call
 from ..settings import Settings
 from ..telemetry.logs import Log
 from ..telemetry.metrics import Metrics
+from .addresses import ReadyAddresses
 from .fan_out import FanOut
 from .identity import IdentityTokens
 from .member_client import MemberClient, Token
@@ -33,6 +34,7 @@ _CHECK_S = 1.0  # between two checks of a member
 _CHECK_TIMEOUT_S = 2.0
 _FAILURES = 2  # checks in a row that a member may fail before the ensemble is not ready
 _IDLE_S = 50.0  # less than services keep idle connections
+_ADDRESS_S = 1  # in which a member's addresses are kept: a container that replaces another one has a new address
 
 
 class Coordinator:
@@ -78,10 +80,13 @@ class Coordinator:
 
     def begin(self) -> None:
         """Open the session, and begin to check the members."""
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=256, keepalive_timeout=_IDLE_S, ttl_dns_cache=10)
+        addresses = ReadyAddresses(self._plan.members, aiohttp.DefaultResolver())
+        connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=256, keepalive_timeout=_IDLE_S, resolver=addresses, ttl_dns_cache=_ADDRESS_S
+        )  # fmt: skip
         cookies = aiohttp.DummyCookieJar()  # keeps none: no call of a member depends on an earlier one
         session = aiohttp.ClientSession(connector=connector, auto_decompress=False, cookie_jar=cookies)
-        self._session = session
+        self._session = addresses.session = session
         member_metrics = MemberMetrics([one.name for one in self._plan.members], self._circuit)
         self._metrics.more = member_metrics.lines
         budget, tokens = RetryBudget(), IdentityTokens(session)

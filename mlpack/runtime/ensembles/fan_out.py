@@ -71,6 +71,14 @@ class FanOut:
                     if call.member == error.member:
                         call.error = problem
 
+    def late(self, context: CallContext) -> Optional[ServeError]:
+        """The error of a request whose deadline has passed: it names a member that is awaited, a required one if there is."""
+        awaited = [member for member in self._plan.members if member.name in context.awaited]
+        if not awaited:
+            return None
+        member = next((one for one in awaited if one.required), awaited[0])
+        return failure(member, MemberError(LATE, "it did not answer before the deadline of the request"))
+
     async def _ask(
         self, members: Sequence[Member], inputs: Arrays, rows: int, context: CallContext, found: Reduced, only: str = ""
     ) -> Dict[str, Arrays]:
@@ -84,6 +92,7 @@ class FanOut:
         answered: Dict[str, Arrays] = {member.name: {} for member in members}
         try:
             while waiting:
+                context.awaited = {member.name for member, _ in waiting.values()}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     member, name = waiting.pop(task)

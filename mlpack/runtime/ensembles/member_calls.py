@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Set
 
 from ..errors import ServeError
 from ..models.predictor import Array, Arrays
@@ -29,11 +29,15 @@ class MemberError(Exception):
 
 @dataclass
 class CallContext:
-    """What belongs to one fan-out: its deadline by `time.perf_counter`, trace context and request id, for every member."""
+    """What belongs to one fan-out: its deadline by `time.perf_counter`, trace context and request id, for every member.
+
+    `awaited` are the names of the members whose answers it waits for at the moment.
+    """
 
     deadline: float
     trace: str
     request_id: str
+    awaited: Set[str] = field(default_factory=set)
 
 
 @dataclass

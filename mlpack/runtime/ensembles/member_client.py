@@ -83,7 +83,7 @@ class MemberClient:
 
     async def ready(self, timeout_s: float) -> str:
         """Why the member is not ready; "" when it is."""
-        path = f"/v1/models/{self.member.model}" if self.member.contract == "v1" else "/v2/health/ready"
+        path = self.member.ready_path
         try:
             headers = await self._authorization()
             limit = aiohttp.ClientTimeout(total=timeout_s)

@@ -69,6 +69,11 @@ class Member:
     audience: str
     queries: Mapping[str, Query]
 
+    @property
+    def ready_path(self) -> str:
+        """The path that answers 200 while the member is ready."""
+        return f"/v1/models/{self.model}" if self.contract == V1 else "/v2/health/ready"
+
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Member:
         """The member that the plan says; raises KeyError, ValueError."""

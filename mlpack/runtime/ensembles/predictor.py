@@ -7,7 +7,7 @@ import time
 from typing import Any, Dict, List, Optional, Set
 
 from ..card import Card
-from ..errors import NotReadyError, QueueFullError, RequestError, ServeError
+from ..errors import DeadlineError, NotReadyError, QueueFullError, RequestError, ServeError
 from ..models.batch_queue import BatchQueue, Part, joined, split
 from ..models.pending import PendingCall
 from ..models.predictor import Arrays, Call
@@ -47,6 +47,7 @@ class EnsemblePredictor:
         self._rows = 0
         self._bytes = 0
         self._running: Set[asyncio.Task[None]] = set()
+        self._contexts: Dict[PendingCall, CallContext] = {}  # of the calls in running fan-outs
         self._collecting = False
         self._timer: Optional[asyncio.TimerHandle] = None
         self._last = 0.0  # when the last fan-out began, by the event loop's time
@@ -69,6 +70,14 @@ class EnsemblePredictor:
             loop.call_soon(self._begin)
         try:
             return await pending.future
+        except DeadlineError:
+            if pending.future.done() and not pending.future.cancelled():
+                return pending.future.result()  # it came at the same moment
+            context = self._contexts.get(pending)
+            late = None if context is None else self._fan_out.late(context)
+            if late is None:
+                raise
+            raise late from None
         finally:
             self._count(pending, -1)
             if call.timings.began:
@@ -118,6 +127,7 @@ class EnsemblePredictor:
         first = parts[0].pending.call
         rows = sum(part.stop - part.start for part in parts)
         context = CallContext(max(part.pending.call.deadline for part in parts), first.trace, first.request_id)
+        self._contexts.update((part.pending, context) for part in parts)
         try:
             reduced = await self._fan_out.run(first.signature.method, joined(parts), rows, context)
         except ServeError as error:
@@ -134,6 +144,8 @@ class EnsemblePredictor:
             self._answer(parts, reduced, began, rows)
         finally:
             watched.end()
+            for part in parts:
+                self._contexts.pop(part.pending, None)
 
     def _answer(self, parts: List[Part], reduced: Reduced, began: float, rows: int) -> None:
         place = 0

@@ -14,6 +14,7 @@ from ..protocols.encoding.text import dump, parse
 from ..protocols.encoding.wire_tensors import read_tensors, split_body, write_tensor
 from .plan import V1, Member, Query
 
+_ROUNDING = 1e-3  # by which a probability may be outside of 0 to 1
 _LENGTH = "Inference-Header-Content-Length"
 
 
@@ -143,8 +144,6 @@ def _checked(name: str, array: Array, rows: int, query: Query) -> Array:
     """The output, if it can be used; the probabilities of both classes where it has those of the second only."""
     if query.second and array.shape in ((rows,), (rows, 1)) and array.dtype.kind == "f":
         second = array.reshape(rows)
-        if not ((second >= 0) & (second <= 1)).all():
-            raise BadResponseError(f"output {name} has values that are no probabilities")
         array = np.column_stack([1 - second, second])
     if array.ndim == 0 or len(array) != rows:
         raise BadResponseError(f"output {name} has the shape {list(array.shape)}, for {rows} rows")
@@ -156,4 +155,6 @@ def _checked(name: str, array: Array, rows: int, query: Query) -> Array:
         raise BadResponseError(f"output {name} has no probabilities, but values of {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise BadResponseError(f"output {name} has values that are no numbers (NaN or infinite)")
+    if query.classes and not ((array >= -_ROUNDING) & (array <= 1 + _ROUNDING)).all():
+        raise BadResponseError(f"output {name} has values that are no probabilities")
     return array

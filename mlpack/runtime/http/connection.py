@@ -195,9 +195,13 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
-    def close_if_idle(self) -> None:
-        """Close it unless the client has sent a request, or a part of one."""
-        if self.exchange is None and not self._queued and not self._parser.in_head:
+    def close_if_idle(self, since: float) -> None:
+        """Close it unless the client has sent a request, or a part of one, or was active after `since`.
+
+        A client that is active may be sending a request at this moment, which would be lost. It is answered instead, as the
+        last one of the connection.
+        """
+        if self._since <= since and self.exchange is None and not self._queued and not self._parser.in_head:
             self._transport.close()
 
     def check(self, now: float) -> None:

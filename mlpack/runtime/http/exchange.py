@@ -56,8 +56,8 @@ class Client(Protocol):
     def reset(self) -> None:
         """Close it at once, so that the client sees an error and no regular end."""
 
-    def close_if_idle(self) -> None:
-        """Close it unless a request is being answered."""
+    def close_if_idle(self, since: float) -> None:
+        """Close it unless a request is being answered, or was answered after `since`."""
 
     def check(self, now: float) -> None:
         """Close it when it has been idle or slow for too long."""

@@ -20,6 +20,7 @@ BACKLOG = 2048
 _TICK_S = 0.1
 _CLEANUP_S = 0.5
 _LAST_READ_S = 0.05  # what clients had sent before the stop is read and answered
+_ACTIVE_S = 1.0  # since its last request, in which a client is expected to send another one over the connection
 
 
 class Server:
@@ -62,12 +63,12 @@ class Server:
 
 
 async def _drain(serving: Serving, drain_s: float) -> None:
-    """Wait for the requests that are being answered; those that take too long get 503."""
+    """Wait for the requests that are being answered, and those of active clients; those that take too long get 503."""
     end = serving.loop.time() + drain_s
     while serving.connections and serving.loop.time() < end:
         serving.tick(_date())
         for connection in list(serving.connections):
-            connection.close_if_idle()
+            connection.close_if_idle(serving.now - _ACTIVE_S)
             connection.check(serving.now)
         await asyncio.sleep(0.02)
     for connection in list(serving.connections):

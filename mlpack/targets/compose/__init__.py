@@ -44,7 +44,9 @@ class Compose(Target):
         self._settings = settings
         self._folder = folder / (settings.folder or Path(".mlpack") / "compose" / service)
         self._templates = templates
-        self.ensemble = EnsembleProject(service, settings, folder / ".mlpack" / "ensembles" / service, templates)
+        self.ensemble = EnsembleProject(
+            service, settings, folder / (settings.folder or Path(".mlpack") / "ensembles" / service), templates
+        )
         self._main = Project(f"mlpack-{service}", self._folder / _FILE)
         self._next = Project(f"mlpack-{service}-next", self._folder / "next.yaml")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,8 @@ from mlpack.templating import render
 
 _FILE = "compose.yaml"
 _NEXT = "-next"  # the name of a member's new container, while the old one still serves
+_OTHER_PORT = "Choose another one: `--port 8081`, or `deploy: {compose: {port: 8081}}` in the ensemble.yaml."
+_NOTICED_S = 2.0  # until the coordinator, which looks once a second, knows that a container is ready
 
 
 class EnsembleProject:
@@ -46,7 +49,7 @@ class EnsembleProject:
         before = self._project.text()
         port = self._settings.port or self.port or 8080
         if port != self.port:
-            refuse_taken(port)
+            refuse_taken(port, _OTHER_PORT)
         text = self._text(release, port, project=self._project.name)
         url = f"http://127.0.0.1:{port}"
         try:
@@ -109,6 +112,7 @@ class EnsembleProject:
     def _text(self, release: Release, port: int, *, project: str = "", builds: Mapping[str, str] | None = None) -> str:
         """The text of compose.yaml."""
         settings = {one.name: self._settings_of(one) for one in release.components}
+        kept = self._measured(release)
         required = [one.name for one in release.components if one.member and one.required]
         entries = [
             {
@@ -117,10 +121,10 @@ class EnsembleProject:
                 "image": one.reference,
                 "build": (builds or {}).get(one.name, ""),
                 "restart": "unless-stopped",
-                "memory": settings[one.name].memory or measured_memory(one.report),
+                "memory": settings[one.name].memory or kept[one.name][0],
                 "cpus": settings[one.name].cpu,
                 "env": sorted((key, literal(value)) for key, value in settings[one.name].env.items()),
-                "start_period": start_period(one.report),
+                "start_period": kept[one.name][1],
                 "publish": "" if one.member else f"127.0.0.1:{port}:8080",
                 "needs": [] if one.member else required,
             }
@@ -128,6 +132,21 @@ class EnsembleProject:
         ]
         values = {"name": self._name, "project": project, "components": entries}
         return render("compose.ensemble.yaml.j2", values, folder=self._templates)
+
+    def _measured(self, release: Release) -> dict[str, tuple[str, int]]:
+        """The memory limit and the start period of each component, from its test.
+
+        An image that runs already keeps those that it has: what a later test measured is no reason to restart it.
+        """
+        found = {}
+        for one in release.components:
+            current = _services(self._project.text()).get(one.name) or {}
+            if current.get("image") == one.reference:
+                period = str(current["healthcheck"]["start_period"]).removesuffix("s")
+                found[one.name] = (str(current["mem_limit"]), int(period))
+            else:
+                found[one.name] = (measured_memory(one.report), start_period(one.report))
+        return found
 
     def _settings_of(self, component: Component) -> Settings:
         """The component's settings. Those of the ensemble hold for every one, but its variables are the coordinator's."""
@@ -190,10 +209,11 @@ class EnsembleProject:
             error.message = f"{error.message} ({outcome})"
 
     def _begin(self, services: Mapping[str, Any], name: str) -> None:
-        """Create the container of one service, others untouched, and wait until it is ready."""
+        """Create the container of one service, others untouched, and wait until it is ready and the coordinator knows it."""
         self._write(services)
         self._project.create("--no-deps", name, url=name)
         self._project.wait(partial(self._project.ready_inside, name), name, name)
+        time.sleep(_NOTICED_S)
 
     def _write(self, services: Mapping[str, Any]) -> None:
         """Write the file of a state between two files of the template."""

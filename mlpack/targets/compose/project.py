@@ -20,6 +20,7 @@ from mlpack.shell import Output, run
 _START_S = 240
 _COMMAND_S = 300
 _HEALTH_CHECK = ("/opt/venv/bin/python", "-m", "mlpack.runtime.healthcheck")
+_OTHER_PORT = "Choose another one: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml."
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -53,12 +54,11 @@ class Project:
 
     def stop(self, *services: str) -> None:
         """Stop the containers of services, which end the requests that they have, and remove them. Raises DeployError."""
-        for words in (("stop", "--timeout", "10"), ("rm", "--force")):
-            done = self._compose(*words, *services)
-            if done.code:
-                raise DeployError(
-                    f"{', '.join(services)} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr
-                )
+        done = self._compose("rm", "--stop", "--force", *services)
+        if done.code:
+            raise DeployError(
+                f"{', '.join(services)} did not stop: {_last(done)}", hint=f"See {self.file}.", detail=done.stderr
+            )
 
     def wait(self, ready: Callable[[], bool], what: str, service: str = "") -> None:
         """Wait until it is ready; raises DeployError if its container ends before, or after some minutes."""
@@ -160,13 +160,13 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def refuse_taken(port: int | None) -> None:
-    """Raise DeployError if the port is in use, before anything is started."""
+def refuse_taken(port: int | None, hint: str = _OTHER_PORT) -> None:
+    """Raise DeployError with this hint if the port is in use, before anything is started."""
     with socket.socket() as one:
         if port is not None and one.connect_ex(("127.0.0.1", port)) == 0:
             raise DeployError(
                 f"port {port} on this machine is in use",
-                hint="Choose another one: `--set port=8081`, or `deploy: {compose: {port: 8081}}` in mlpack.yaml.",
+                hint=hint,
                 code="deploy_taken",
             )
 
@@ -190,7 +190,7 @@ def _failure(done: Output, url: str) -> DeployError:
     if "port is already allocated" in text or "address already in use" in text:
         return DeployError(
             f"the port of {url} is in use",
-            hint="Choose another one: `--set port=8081`.",
+            hint="Choose another one: `deploy: {compose: {port: 8081}}`.",
             detail=done.stderr,
             code="deploy_taken",
         )
