@@ -98,7 +98,6 @@ def _own_classes(member: MemberFacts) -> tuple[Scalar, ...]:
 def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> dict[str, Any]:
     """How the member is asked: by the ensemble's name of each output that the reducer needs."""
     probabilities = _probabilities(member)
-    labels = member.signature(LABELS) or member.signatures[0]
     reducer = ensemble.reducer
     if reducer in ("soft_vote", "cascade"):
         if probabilities is None:
@@ -114,10 +113,10 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
         return {PROBABILITIES: _query(member, *probabilities, common, probabilities=True)}
     if reducer == "custom" and probabilities is not None:
         return {
-            LABELS: _query(member, labels, _output(member, labels), common),
+            LABELS: _query(member, *_first(member), common),
             PROBABILITIES: _query(member, *probabilities, common, probabilities=True),
         }
-    output = _output(member, labels)
+    signature, output = _first(member)
     of_labels = bool(_own_classes(member)) and output.dtype not in _FLOATS
     if reducer in (*_OF_NUMBERS, "stack") and (output.dtype == "BYTES" or of_labels):
         kind = "class labels" if of_labels else "texts"
@@ -126,7 +125,7 @@ def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> 
             hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers, or name an output of numbers with `output:`.",
             member=member.entry.name,
         )
-    return {LABELS: _query(member, labels, output, common)}
+    return {LABELS: _query(member, signature, output, common)}
 
 
 def _probabilities(member: MemberFacts) -> tuple[Signature, TensorSpec] | None:
@@ -150,11 +149,16 @@ def _probabilities(member: MemberFacts) -> tuple[Signature, TensorSpec] | None:
     return next(iter((*named, *fitting, *second)), None)
 
 
-def _output(member: MemberFacts, signature: Signature) -> TensorSpec:
+def _first(member: MemberFacts) -> tuple[Signature, TensorSpec]:
+    """The output that the member's entry names, with its signature; else the first one of `predict`."""
     wanted = member.entry.output
-    found = signature.outputs[0] if wanted is None else next((o for o in signature.outputs if o.name == wanted), None)
+    default = member.signature(LABELS) or member.signatures[0]
+    if wanted is None:
+        return default, default.outputs[0]
+    every = [(one, spec) for one in (default, *member.signatures) for spec in one.outputs]
+    found = next(((one, spec) for one, spec in every if spec.name == wanted), None)
     if found is None:
-        offered = ", ".join(spec.name for spec in signature.outputs)
+        offered = ", ".join(dict.fromkeys(spec.name for _, spec in every))
         raise MembersMisfitError(
             f"the member {member.entry.name} has no output {wanted}; it has {offered}",
             hint="Correct `output:`.",
@@ -187,7 +191,6 @@ def _signatures(
 
     `own` are the outputs that the user's reduce.py declares.
     """
-    first = members[0].signature(LABELS) or members[0].signatures[0]
     batchable = all(one.signatures[0].batchable for one in members)
     if classes:
         labels = TensorSpec(name=LABELS, dtype=_dtype(classes), shape=(-1,))
@@ -202,7 +205,7 @@ def _signatures(
             return (replace(common, outputs=own),)
         rows = TensorSpec(name=LABELS, dtype="BYTES", shape=(-1,))
         return (replace(common, outputs=(rows,), raw=(*common.raw, LABELS)),)
-    output = _output(members[0], first)
+    _, output = _first(members[0])
     _refuse_other_shapes(members, output)
     return (replace(common, outputs=(replace(output, name=LABELS, dtype="FP64"),)),)
 
@@ -210,7 +213,7 @@ def _signatures(
 def _refuse_other_shapes(members: Sequence[MemberFacts], output: TensorSpec) -> None:
     """Raise MembersMisfitError if a row of one member's output has another shape than the first member's."""
     for member in members[1:]:
-        other = _output(member, member.signature(LABELS) or member.signatures[0])
+        _, other = _first(member)
         if len(other.shape) != len(output.shape) or any(
             one != two
             for one, two in zip(output.shape[1:], other.shape[1:], strict=True)
@@ -254,7 +257,7 @@ def _meta(
         )
     offered = [one for one in meta.signatures if one.name in (LABELS, PROBABILITIES)] or [first]
     return (
-        {one.name: _query(meta, one, _output(meta, one), one) for one in offered},
+        {one.name: _query(meta, one, one.outputs[0], one) for one in offered},
         tuple(
             replace(signatures[0], name=one.name, method=one.method, outputs=one.outputs, classes=one.classes)
             for one in offered

@@ -60,6 +60,10 @@ def _with_services(measured: Callable[..., Any], words: argparse.Namespace) -> A
         return measured(Services(stack, Path(name)), words.rounds, words.seconds)
 
 
+ALONE = "member alone"
+PATHS = {ALONE: PROBABILITIES}  # other services answer the mean at /predict
+
+
 def overhead(services: Services, rounds: int, seconds: float) -> OpenSides:
     """A soft vote of three different models, and each of its members alone: 200 requests/s in an open loop.
 
@@ -83,9 +87,9 @@ def overhead(services: Services, rounds: int, seconds: float) -> OpenSides:
 def two_members(services: Services, rounds: int, seconds: float) -> Sides:
     """Two equal members, one, and the member without a coordinator, at one connection."""
     members = [services.member(name, "forest", 0) for name in ("first", "second")]
-    rows = ensemble_sides.mean_rows(members)
+    rows = ensemble_sides.probability_rows(members)
     targets = {
-        "member alone": members[0].service,
+        ALONE: members[0].service,
         "ensemble of one": services.coordinator("one", "mean", members[:1]),
         "ensemble of two": services.coordinator("two", "mean", members),
     }
@@ -95,7 +99,7 @@ def two_members(services: Services, rounds: int, seconds: float) -> Sides:
 def many_members(services: Services, rounds: int, seconds: float) -> Sides:
     """The mean of 16 different members, at one connection and at 16."""
     members = [services.member(f"member{n}", "linear", n) for n in range(MANY)]
-    rows = ensemble_sides.mean_rows(members)
+    rows = ensemble_sides.probability_rows(members)
     coordinator = services.coordinator("many", "mean", members)
     found = _in_turn("16 members", {"16 members, 1 connection": coordinator}, rows, 1, rounds, seconds)
     return {
@@ -107,7 +111,7 @@ def many_members(services: Services, rounds: int, seconds: float) -> Sides:
 def throughput(services: Services, rounds: int, seconds: float) -> Sides:
     """The mean of three models, by our coordinator and by the one of Flask and aiohttp, at 16 connections."""
     members = [services.member(f"linear{n}", "linear", n) for n in range(3)]
-    rows = ensemble_sides.mean_rows(members)
+    rows = ensemble_sides.probability_rows(members)
     targets = {"mlpack": services.coordinator("mean", "mean", members), "Flask + aiohttp": services.by_hand(members)}
     return _in_turn("throughput", targets, rows, 16, rounds, seconds)
 
@@ -125,11 +129,11 @@ def _in_turn(
 ) -> Sides:
     """All sides, one after the other within each round, so that they meet the same machine."""
     found: Sides = {}
-    for service in targets.values():
-        measure_checked(service.url, "/predict", rows, connections, 1, service.pid)
+    for side, service in targets.items():
+        measure_checked(service.url, PATHS.get(side, "/predict"), rows, connections, 1, service.pid)
     for n in range(rounds):
         for side, service in targets.items():
-            load = measure_checked(service.url, "/predict", rows, connections, seconds, service.pid)
+            load = measure_checked(service.url, PATHS.get(side, "/predict"), rows, connections, seconds, service.pid)
             found.setdefault(side, []).append(load)
         tell(f"{name}, round {n + 1}: " + ", ".join(f"{s} {v[-1].rate:,.0f}/s" for s, v in found.items()))
     return found

@@ -38,7 +38,7 @@ app = Flask(__name__)
 
 
 async def ask(session, url, body):
-    async with session.post(url + "/predict", json=body) as response:
+    async with session.post(url + "/predict?method=predict_proba", json=body) as response:
         response.raise_for_status()
         return await response.json()
 
@@ -57,7 +57,7 @@ def ready():
 def predict():
     answers = asyncio.run(ask_all(request.get_json()))
     rows = zip(*[answer["predictions"] for answer in answers])
-    return jsonify(predictions=[sum(row) / len(row) for row in rows])
+    return jsonify(predictions=[[sum(column) / len(column) for column in zip(*row)] for row in rows])
 """
 Rows = list[tuple[str, float]]  # bodies of one row, each with the first number of its answer
 
@@ -94,7 +94,8 @@ class Services:
 
     def coordinator(self, name: str, reduce: str, members: Sequence[Member]) -> Running:
         """Our coordinator, whose plan is what `mlpack ensemble` makes of the running members."""
-        entries = tuple(MemberEntry(name=one.name, url=one.service.url) for one in members)
+        output = "predict_proba" if reduce == "mean" else None
+        entries = tuple(MemberEntry(name=one.name, url=one.service.url, output=output) for one in members)
         ensemble = EnsembleFile(name=name, reduce=reduce, members=entries, file=self._folder / "ensemble.yaml")
         fitted = fit(ensemble, [of_url(one) for one in entries])
         folder = self._folder / name
@@ -111,11 +112,6 @@ class Services:
 
     def _run(self, name: str, command: list[str]) -> Running:
         return self._stack.enter_context(sides.running(command, self._folder / f"{name}.log"))
-
-
-def mean_rows(members: Sequence[Member]) -> Rows:
-    """Each row of iris, and the mean of what the models themselves predict for it."""
-    return _rows(np.mean([one.model.predict(load_iris().data) for one in members], axis=0))
 
 
 def probability_rows(members: Sequence[Member]) -> Rows:
