@@ -292,4 +292,5 @@ class Exchange(CoroutineDriver):
 
 def _seconds(milliseconds: bytes) -> float:
     """A deadline's length in seconds; one that cannot be read is no deadline."""
-    return int(milliseconds) / 1000 if milliseconds.isdigit() and len(milliseconds) < 12 else math.inf
+    plain = milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < 12
+    return int(milliseconds) / 1000 if plain else math.inf

@@ -114,8 +114,8 @@ async def answer(request: Request, model: ServedModel) -> Response:
             signature = model.signature(method)
         form, value, parameters = _read(parse(body))
         if parameters is not None:
+            chosen = model.chosen(parameters)  # refuses what is no object
             request.explain = request.explain or parameters.get("explain") is True
-            chosen = model.chosen(parameters)
             signature = chosen if method is None else signature
         if form == "columns":
             outputs = await model.columns(request, signature, value)
