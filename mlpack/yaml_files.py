@@ -122,7 +122,7 @@ def _section_of(kind: type[BaseModel], path: tuple[str, ...]) -> Any:
     """The class that has the last key of a path as a field; an item of a list is of the list's class."""
     section: Any = kind
     for part in path[:-1]:
-        if part.isdigit():
+        if part.isdecimal():
             section = next(iter(get_args(section)), None)
         else:
             section = get_type_hints(section).get(part) if isinstance(section, type) else None

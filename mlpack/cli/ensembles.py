@@ -42,6 +42,7 @@ class Choices:
     platform: str | None = None
     offline: bool = False
     without_engine: bool = False
+    models: bool = True  # False: the files of the models are not needed
 
 
 def make_assembly(
@@ -58,7 +59,7 @@ def make_assembly(
     from mlpack.ensembles.assembly import Assembly, service_of
     from mlpack.ensembles.file import read_ensemble
 
-    ensemble, lines = read_ensemble(file)
+    ensemble, lines = read_ensemble(file, models=choices.models)
     local: Any = "ignore" if choices.without_engine else "refuse"
 
     def coordinator() -> Line:

@@ -27,6 +27,7 @@ class MemberFacts:
     methods: bool = True
     audience: str = ""
     ensemble: bool = False
+    binary: bool = True  # whether it takes V2's binary tensors
 
     def signature(self, *names: str) -> Signature | None:
         """The first signature of one of these names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -43,7 +44,9 @@ class MemberEntry(Section):
     config: Path | None = Field(
         default=None, description="mlpack.yaml of this member; default: the one beside its model"
     )
-    weight: float = Field(default=1, ge=0, description="weight in weighted_mean, soft_vote and hard_vote")
+    weight: float = Field(
+        default=1, ge=0, allow_inf_nan=False, description="weight in weighted_mean, soft_vote and hard_vote"
+    )
     timeout_s: float | None = Field(
         default=None, gt=0, description="time limit for each call; default: none of its own"
     )
@@ -66,15 +69,48 @@ class MemberEntry(Section):
             raise ValueError("this is the name of the ensemble's own service")
         return _usable_name(name)
 
+    @field_validator("classes")
+    @classmethod
+    def _different(cls, classes: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(classes)) != len(classes):
+            raise ValueError("a class is there twice")
+        return classes
+
+    @field_validator("deploy")
+    @classmethod
+    def _sections(cls, deploy: dict[str, Any]) -> dict[str, Any]:
+        if wrong := [name for name, section in deploy.items() if not isinstance(section, dict)]:
+            raise ValueError(f"{wrong[0]} must contain keys and values")
+        return deploy
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 - raises ValueError
+        except ValueError as error:
+            raise ValueError(f"this is no URL: {error}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("a url begins with http:// or https:// and a host")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "a url has no login, query or fragment, because it is stored in the image; give one that needs them to the "
+                "container as a variable: MLPACK_MEMBER_NAME_URL"
+            )
+        return url
+
     @model_validator(mode="after")
     def _one_source(self) -> MemberEntry:
         given = [key for key in ("model", "image", "url") if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"a member has exactly one of model, image and url, not {' and '.join(given) or 'none'}")
-        if self.url is not None and not self.url.startswith(("http://", "https://")):
-            raise ValueError("a url begins with http:// or https://")
         if self.audience is not None and self.url is None:
             raise ValueError("an audience belongs to a url; that of a member's own service is found at its deployment")
+        if self.audience is not None and self.url is not None and not self.url.startswith("https://"):
+            raise ValueError("a token is only sent to https://")
         return self
 
 
@@ -168,6 +204,11 @@ def _check(found: EnsembleFile, lines: Lines, *, models: bool) -> None:
         )
     if models and found.reduce_file is not None and not found.reduce_file.is_file():
         raise wrong(f"no file {found.reduce_file}", "It must have a function `reduce(outputs, weights)`.", "reduce")
+    if found.serve.workers != 1:
+        raise wrong(
+            "a coordinator has one worker: it waits for its members and computes little",
+            "Remove `workers`; start more coordinators, or give the members more workers.", "serve", "workers",
+        )  # fmt: skip
     _check_weights(found, wrong)
     _check_stack(found, wrong)
     if found.reducer == "cascade" and found.threshold is None:
@@ -184,6 +225,10 @@ def _check_members(found: EnsembleFile, lines: Lines, wrong: Any, *, models: boo
         if first != number:
             line = line_of(lines, "members", first)
             raise wrong(f"the member `{member.name}` is there twice, see line {line}", "Rename one.", "members", number)
+        others = [f"{found.name}-{one.name}" for one in found.members]
+        if member.name == found.name or member.name in others:
+            what = "the ensemble" if member.name == found.name else "the container of another member"
+            raise wrong(f"`{member.name}` is also the name of {what}", "Rename the member.", "members", number)
         if models and member.model is not None and not member.model.exists():
             raise wrong(
                 f"no file {member.model}", "Paths are relative to the ensemble.yaml.", "members", number, "model"

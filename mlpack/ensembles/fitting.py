@@ -9,13 +9,9 @@ from typing import Any
 from mlpack.artifacts.model import Scalar, Signature, TensorSpec
 from mlpack.ensembles.facts import LABELS, PROBABILITIES, MemberFacts
 from mlpack.ensembles.file import OF_CLASSES, EnsembleFile
-from mlpack.ensembles.inputs import common_inputs, misfit, order_of, width_of
+from mlpack.ensembles.inputs import are_generated, column_names, common_inputs, misfit, width_of
+from mlpack.ensembles.queries import first_output, own_classes, queries_of, query_of
 from mlpack.errors import MembersMisfitError
-
-_OF_NUMBERS = ("mean", "weighted_mean", "median")
-_FLOATS = ("FP16", "FP32", "FP64")
-_SECOND = ((-1,), (-1, 1))  # shapes of an output that has the probability of the second class only
-_OWN_METHODS = {"probabilities": PROBABILITIES, "output_probability": PROBABILITIES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +28,11 @@ def fit(ensemble: EnsembleFile, members: Sequence[MemberFacts], own: tuple[Tenso
     Raises MembersMisfitError, which names the member and both sides.
     """
     base = [one for one in members if one.entry.name != ensemble.meta]
+    for member in members:
+        _check_classes(member)
     inputs = common_inputs(base)
     classes = _classes(ensemble, base)
-    queries = {one.entry.name: _queries(ensemble, one, inputs) for one in base}
+    queries = {one.entry.name: queries_of(ensemble, one, inputs) for one in base}
     signatures = _signatures(ensemble, base, inputs, classes, own)
     if ensemble.meta is not None:
         meta = next(one for one in members if one.entry.name == ensemble.meta)
@@ -61,6 +59,7 @@ def _planned(member: MemberFacts, queries: dict[str, Any]) -> dict[str, Any]:
         "timeout_s": entry.timeout_s or 0,
         "required": entry.required,
         "audience": entry.audience or member.audience,
+        "binary": member.binary,
         "queries": queries,
     }
 
@@ -69,7 +68,7 @@ def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Sc
     """The ensemble's class labels: those of the first member, then those that only later members know."""
     if ensemble.reducer not in OF_CLASSES:
         return ()
-    own = {one.entry.name: _own_classes(one) for one in members}
+    own = {one.entry.name: own_classes(one) for one in members}
     for member in members:
         if not own[member.entry.name]:
             raise MembersMisfitError(
@@ -89,95 +88,15 @@ def _classes(ensemble: EnsembleFile, members: Sequence[MemberFacts]) -> tuple[Sc
     return tuple(dict.fromkeys(label for member in members for label in own[member.entry.name]))
 
 
-def _own_classes(member: MemberFacts) -> tuple[Scalar, ...]:
-    if member.entry.classes:
-        return member.entry.classes
-    return next((one.classes for one in member.signatures if one.classes), ())
-
-
-def _queries(ensemble: EnsembleFile, member: MemberFacts, common: Signature) -> dict[str, Any]:
-    """How the member is asked: by the ensemble's name of each output that the reducer needs."""
-    probabilities = _probabilities(member)
-    reducer = ensemble.reducer
-    if reducer in ("soft_vote", "cascade"):
-        if probabilities is None:
-            offered = ", ".join(one.name for one in member.signatures)
-            raise MembersMisfitError(
-                f"the member {member.entry.name} gives no probabilities, which `reduce: {ensemble.reduce}` needs; it has "
-                f"{offered}",
-                hint="Use `reduce: hard_vote`, or name the output of its probabilities: `output: NAME`.",
-                member=member.entry.name,
-            )
-        return {PROBABILITIES: _query(member, *probabilities, common, probabilities=True)}
-    if reducer == "stack" and probabilities is not None:
-        return {PROBABILITIES: _query(member, *probabilities, common, probabilities=True)}
-    if reducer == "custom" and probabilities is not None:
-        return {
-            LABELS: _query(member, *_first(member), common),
-            PROBABILITIES: _query(member, *probabilities, common, probabilities=True),
-        }
-    signature, output = _first(member)
-    of_labels = bool(_own_classes(member)) and output.dtype not in _FLOATS
-    if reducer in (*_OF_NUMBERS, "stack") and (output.dtype == "BYTES" or of_labels):
-        kind = "class labels" if of_labels else "texts"
+def _check_classes(member: MemberFacts) -> None:
+    """Raise MembersMisfitError if `classes:` contradicts the labels that the model records."""
+    recorded = next((one.classes for one in member.signatures if one.classes), ())
+    if member.entry.classes and recorded and member.entry.classes != tuple(recorded):
         raise MembersMisfitError(
-            f"the member {member.entry.name} answers {kind} ({output.name}), which `reduce: {ensemble.reduce}` cannot take",
-            hint="Use `reduce: hard_vote` or `reduce: soft_vote` for classifiers, or name an output of numbers with `output:`.",
+            f"the member {member.entry.name} has the classes {list(recorded)}; `classes:` says {list(member.entry.classes)}",
+            hint="Remove `classes:`: the model records its own, in the order of its probabilities.",
             member=member.entry.name,
         )
-    return {LABELS: _query(member, signature, output, common)}
-
-
-def _probabilities(member: MemberFacts) -> tuple[Signature, TensorSpec] | None:
-    """The signature and the output of its probabilities: the one that the user names, else one that has them by its name.
-
-    Else an output with one number for each of the known classes; or, with two labels in `classes:`, one number a row, the
-    probability of the second, as boosters and sigmoid layers give it.
-    """
-    own, every = _own_classes(member), [(one, spec) for one in member.signatures for spec in one.outputs]
-    if member.entry.output is not None:
-        every = [(one, spec) for one, spec in every if spec.name == member.entry.output]
-        return every[0] if every and own else None
-    numbers = [(one, spec) for one, spec in every if spec.dtype in _FLOATS]
-    named = [
-        (one, spec)
-        for one, spec in numbers
-        if len(spec.shape) == 2 and (one.name == PROBABILITIES or _OWN_METHODS.get(spec.name) == PROBABILITIES)
-    ]
-    fitting = [(one, spec) for one, spec in numbers if len(own) > 1 and spec.shape == (-1, len(own))]
-    second = [(one, spec) for one, spec in numbers if len(member.entry.classes) == 2 and spec.shape in _SECOND]
-    return next(iter((*named, *fitting, *second)), None)
-
-
-def _first(member: MemberFacts) -> tuple[Signature, TensorSpec]:
-    """The output that the member's entry names, with its signature; else the first one of `predict`."""
-    wanted = member.entry.output
-    default = member.signature(LABELS) or member.signatures[0]
-    if wanted is None:
-        return default, default.outputs[0]
-    every = [(one, spec) for one in (default, *member.signatures) for spec in one.outputs]
-    found = next(((one, spec) for one, spec in every if spec.name == wanted), None)
-    if found is None:
-        offered = ", ".join(dict.fromkeys(spec.name for _, spec in every))
-        raise MembersMisfitError(
-            f"the member {member.entry.name} has no output {wanted}; it has {offered}",
-            hint="Correct `output:`.",
-            member=member.entry.name,
-        )
-    return found
-
-
-def _query(
-    member: MemberFacts, signature: Signature, output: TensorSpec, common: Signature, *, probabilities: bool = False
-) -> dict[str, Any]:
-    return {
-        "method": signature.name if member.methods else "",
-        "inputs": [spec.to_json() for spec in signature.inputs],
-        "order": order_of(member, signature, common),
-        "output": output.name,
-        "classes": list(_own_classes(member)) if probabilities else [],
-        "second": probabilities and output.shape in _SECOND,
-    }
 
 
 def _signatures(
@@ -205,15 +124,16 @@ def _signatures(
             return (replace(common, outputs=own),)
         rows = TensorSpec(name=LABELS, dtype="BYTES", shape=(-1,))
         return (replace(common, outputs=(rows,), raw=(*common.raw, LABELS)),)
-    _, output = _first(members[0])
-    _refuse_other_shapes(members, output)
+    _, output = first_output(members[0])
+    if ensemble.reducer != "stack":  # whose columns are put side by side
+        _refuse_other_shapes(members, output)
     return (replace(common, outputs=(replace(output, name=LABELS, dtype="FP64"),)),)
 
 
 def _refuse_other_shapes(members: Sequence[MemberFacts], output: TensorSpec) -> None:
     """Raise MembersMisfitError if a row of one member's output has another shape than the first member's."""
     for member in members[1:]:
-        _, other = _first(member)
+        _, other = first_output(member)
         if len(other.shape) != len(output.shape) or any(
             one != two
             for one, two in zip(output.shape[1:], other.shape[1:], strict=True)
@@ -244,22 +164,51 @@ def _meta(
         f"{one.entry.name}_{label}" if label is not None else one.entry.name
         for one in base
         for query in queries[one.entry.name].values()
-        for label in (query["classes"] or [None])
+        for label in (query["classes"] or _numbers(one, query))
     ]
     first = meta.signatures[0]
+    names, given = column_names(first), [column.replace(" ", "_") for column in columns]
+    known = sorted(names) == sorted(given)
+    if (
+        names
+        and not known
+        and not are_generated(names)
+        and meta.entry.match_columns == "name"
+        and len(names) == len(given)
+    ):
+        raise MembersMisfitError(
+            f"the meta-model {meta.entry.name} takes the columns {', '.join(names)}; the others give {', '.join(columns)}",
+            hint="If these are the same columns in the same order, add `match_columns: place` to the meta-model.",
+            member=meta.entry.name,
+        )
     width = width_of(first)
     if isinstance(width, int) and width not in (len(columns), -1):
-        given = ", ".join(columns)
         raise MembersMisfitError(
-            f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {given}",
+            f"the meta-model {meta.entry.name} takes {width} columns; the others give {len(columns)}: {', '.join(columns)}",
             hint="Train it on exactly these columns, in this order.",
             member=meta.entry.name,
         )
     offered = [one for one in meta.signatures if one.name in (LABELS, PROBABILITIES)] or [first]
+    order = [given.index(name) for name in names] if names and known else []
     return (
-        {one.name: _query(meta, one, one.outputs[0], one) for one in offered},
+        {
+            one.name: {**query_of(meta, one, one.outputs[0], one), "order": [] if order == sorted(order) else order}
+            for one in offered
+        },
         tuple(
-            replace(signatures[0], name=one.name, method=one.method, outputs=one.outputs, classes=one.classes)
+            replace(signatures[0], name=one.name, method=one.method, outputs=one.outputs[:1], classes=one.classes)
             for one in offered
         ),
     )
+
+
+def _numbers(member: MemberFacts, query: dict[str, Any]) -> list[int | None]:
+    """The numbers of the columns of an output without classes; [None] for a single one."""
+    outputs = [
+        spec
+        for one in member.signatures
+        for spec in one.outputs
+        if spec.name == query["output"] and query["method"] in ("", one.name)
+    ]
+    width = outputs[0].shape[1] if outputs and len(outputs[0].shape) == 2 else 1
+    return list(range(width)) if isinstance(width, int) and width > 1 else [None]

@@ -75,8 +75,17 @@ def of_url(entry: MemberEntry, connection: Connection | None = None) -> MemberFa
             f"the member {entry.name}: {place} does not tell the model's inputs and outputs",
             hint="Name the model in the URL (https://host/v2/models/NAME), or serve it with mlpack.",
         )
+    told = service.get(f"{root}/v2") if contract == "v2" else None
+    extensions = told.get("extensions") if isinstance(told, dict) else None
     return MemberFacts(
-        entry=entry, signatures=(signature,), url=root, model=model, version=version, contract=contract, methods=False
+        entry=entry,
+        signatures=(signature,),
+        url=root,
+        model=model,
+        version=version,
+        contract=contract,
+        methods=False,
+        binary=isinstance(extensions, list) and "binary_tensor_data" in extensions,
     )
 
 

@@ -109,7 +109,9 @@ def _serve(loader: Any, card: Card, settings: Settings, address: Tuple[str, int]
     # imported after the port is bound, so that no connection is refused meanwhile
     from .telemetry.metrics import Metrics
 
-    if settings.workers > 1 and hasattr(os, "fork"):
+    if settings.workers > 1 and hasattr(loader, "Coordinator"):
+        log.write("warning", "the coordinator of an ensemble has one worker; the setting `workers` has no effect")
+    elif settings.workers > 1 and hasattr(os, "fork"):
         return _serve_with_workers(loader, card, settings, listener, log, stop)
     service = _Service(loader, card, settings, log, stop, Metrics())
     service.predictor.start(_warmups(card, settings), lambda: stop.request(1))

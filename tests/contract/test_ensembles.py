@@ -294,3 +294,50 @@ def test_it_stops_in_order(two: tuple[Member, Member, Server]) -> None:
         within(lambda: coordinator.metric("mlpack_queue_rows") == 1)
         assert coordinator.stop() == 0
         assert waiting.result() == {"predictions": [[0.25, 0.75, 0]]}
+
+
+def test_rows_stay_with_their_call_when_large_and_small_ones_meet(real: Any, coordinate: Coordinate) -> None:
+    """A call larger than a batch is not split, because its parts could end in another order."""
+    fitted, servers = real
+    coordinator = coordinate([entry("linear", at(servers["linear"]))], settings="batch=Batch(max_rows=4)")
+    rows = load_iris().data
+    wanted = fitted["linear"].predict_proba(rows)
+    calls = [(start, start + (30 if start % 4 == 0 else 1)) for start in range(100)]
+    with ThreadPoolExecutor(16) as pool:
+        found = pool.map(lambda call: ask(coordinator, rows[slice(*call)].tolist())["predictions"], calls)
+        for call, predictions in zip(calls, found, strict=True):
+            assert np.allclose(predictions, wanted[slice(*call)], rtol=1e-12)
+
+
+def test_an_optional_member_that_refuses_what_others_accept_is_missing(coordinate: Coordinate) -> None:
+    """As one that was replaced by another version; where all refuse, the request is wrong."""
+
+    def refuse(handler: Handler, _rows: int) -> None:
+        handler.reply(400, b'{"error": "5 columns, please"}')
+
+    with member(constant(1, 0, 0)) as first, member(refuse) as other:
+        coordinator = coordinate([entry("first", first.url), entry("other", other.url, required=False)])
+        assert coordinator.predict({"instances": ROWS}).json()["missing"] == ["other"]
+    with member(refuse) as one, member(refuse) as two:
+        members = [entry("one", one.url, required=False), entry("two", two.url, required=False)]
+        answer = coordinate(members).predict({"instances": ROWS})
+        assert answer.status == 400
+        assert "5 columns, please" in answer.json()["error"]["message"]
+
+
+def test_a_request_that_ends_its_member_is_not_sent_again_and_again(two: Any) -> None:
+    """Once, because the connection may have been an idle one."""
+    first, _, coordinator = two
+    before = len(first.requests)
+    first.behaviour = lambda handler, _rows: handler.say(b"")
+    answer = coordinator.predict({"instances": ROWS})
+    assert (answer.status, answer.json()["error"]["detail"]) == (502, {"member": "first", "cause": "connection_lost"})
+    assert len(first.requests) - before == 2
+
+
+def test_a_setting_of_workers_is_told_to_have_no_effect(coordinate: Coordinate) -> None:
+    """A coordinator has one process, which watches its members."""
+    with member(constant(1, 0, 0)) as first:
+        coordinator = coordinate([entry("first", first.url)], settings="workers=2")
+        assert ask(coordinator)["predictions"]
+        assert "has one worker" in coordinator.text()

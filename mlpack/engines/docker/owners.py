@@ -43,13 +43,16 @@ def remove_abandoned(client: Client) -> None:
         abandoned: dict[str, list[str]] = {}
         for entry in client.containers(all=True, filters={"label": labels.OWNER}):
             abandoned.setdefault(entry["Labels"][labels.OWNER], []).append(entry["Id"])
+        for entry in client.networks(filters={"label": labels.OWNER}):
+            abandoned.setdefault(entry["Labels"][labels.OWNER], [])
         for owner, containers in abandoned.items():
             with _ended(folder, owner) as ended:
                 if ended:
                     for container in containers:
                         _remove(client, container)
                     for network in client.networks(filters={"label": f"{labels.OWNER}={owner}"}):
-                        client.remove_network(network["Id"])
+                        with contextlib.suppress(DockerException):
+                            client.remove_network(network["Id"])
                     (folder / owner).unlink(missing_ok=True)
         for file in folder.iterdir():
             with _ended(folder, file.name) as ended:

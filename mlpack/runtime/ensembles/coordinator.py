@@ -22,8 +22,8 @@ from ..telemetry.logs import Log
 from ..telemetry.metrics import Metrics
 from .addresses import ReadyAddresses
 from .fan_out import FanOut
-from .identity import IdentityTokens
-from .member_client import MemberClient, Token
+from .identity import IdentityTokens, Token
+from .member_client import MemberClient
 from .member_metrics import MemberMetrics
 from .plan import Member, Plan
 from .predictor import EnsemblePredictor

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from ..errors import MemberFailedError, MemberLateError, NoMemberError, ServeError
+from ..errors import MemberFailedError, MemberLateError, NoMemberError, RequestError, ServeError
 from ..models.predictor import Array, Arrays
 from . import plan as words
 from .member_calls import LATE, OVERLOADED, CallContext, MemberCall, MemberError
@@ -18,6 +18,7 @@ from .reducers import PROBABILITIES, confident, stacked
 from .reduction import MemberMisfitError, Reduction
 
 _MISFIT = "bad_response"
+_REFUSED = "refused"  # an optional member did not accept inputs that others accept
 
 
 @dataclass
@@ -36,6 +37,7 @@ class FanOut:
         self._plan = plan
         self._clients = clients
         self._reduction = reduction
+        self.cascades = plan.reducer == words.CASCADE
 
     async def run(self, method: str, inputs: Arrays, rows: int, context: CallContext) -> Reduced:
         """The ensemble's outputs for the method.
@@ -90,6 +92,7 @@ class FanOut:
             if only in ("", name)
         }
         answered: Dict[str, Arrays] = {member.name: {} for member in members}
+        refused: Optional[ServeError] = None
         try:
             while waiting:
                 context.awaited = {member.name for member, _ in waiting.values()}
@@ -101,17 +104,23 @@ class FanOut:
                     outputs = _outputs_of(member, name, call)
                     if outputs is None:
                         answered.pop(member.name, None)
+                        refused = refused or call.rejected
                     elif member.name in answered:
                         answered[member.name].update(outputs)
         finally:
             await _cancel(waiting)
+        if refused is not None and not answered:  # no other member accepts the inputs either
+            raise refused
         found.missing.extend(member.name for member in members if member.name not in answered)
         return {name: self._reduction.prepared(name, outputs) for name, outputs in answered.items()}
 
     async def _meta(self, method: str, table: Array, rows: int, context: CallContext, found: Reduced) -> Arrays:
         """The outputs of a stack: those of its meta-model for the table of the other members' outputs."""
         member = self._member(self._plan.meta)
-        outputs = await self._ask([member], {"stacked": table}, rows, context, found, only=method)
+        try:
+            outputs = await self._ask([member], {"stacked": table}, rows, context, found, only=method)
+        except RequestError as error:  # the table comes from the members, not from the client
+            raise failure(member, MemberError(_MISFIT, error.message)) from error
         return outputs[member.name]
 
     async def _cascade(self, method: str, inputs: Arrays, rows: int, context: CallContext) -> Reduced:
@@ -162,7 +171,10 @@ def failure(member: Member, error: MemberError) -> ServeError:
 def _outputs_of(member: Member, name: str, call: MemberCall) -> Optional[Arrays]:
     """The outputs of a call, the only one under the name of its query; None for an optional member that failed."""
     if call.rejected is not None:
-        raise call.rejected
+        if member.required:
+            raise call.rejected
+        call.error = MemberError(_REFUSED, call.rejected.message)
+        return None
     if call.error is not None:
         if member.required:
             raise failure(member, call.error)

@@ -7,17 +7,19 @@ import base64
 import json
 import os
 import time
-from typing import Dict, Tuple
+from typing import Awaitable, Callable, Dict, Tuple
 
 import aiohttp
-
-from .member_client import Token
 
 # The environment variable is that of Google's own libraries.
 _HOST = os.environ.get("GCE_METADATA_HOST", "metadata.google.internal")
 _PATH = "/computeMetadata/v1/instance/service-accounts/default/identity"
 _EARLIER_S = 300.0  # before its end a token is replaced
 _TIMEOUT_S = 5.0
+_PAUSE_S = 10.0  # after a failed renewal, while the kept token is still valid
+
+
+Token = Callable[[], Awaitable[str]]
 
 
 class IdentityTokenError(aiohttp.ClientConnectionError):
@@ -30,6 +32,7 @@ class IdentityTokens:
     def __init__(self, session: aiohttp.ClientSession, host: str = _HOST) -> None:
         self._session = session
         self._host = host
+        self._not_before = 0.0  # by time.monotonic, for a renewal that need not be now
         self._kept: Dict[str, Tuple[str, float]] = {}
 
     def for_audience(self, audience: str) -> Token:
@@ -42,6 +45,8 @@ class IdentityTokens:
         async def token() -> str:
             if self._valid_s(audience) > _EARLIER_S:
                 return self._kept[audience][0]
+            if self._valid_s(audience) > 0 and (lock.locked() or time.monotonic() < self._not_before):
+                return self._kept[audience][0]  # it is valid while another call renews it
             async with lock:
                 if self._valid_s(audience) <= _EARLIER_S:
                     await self._renew(audience)
@@ -58,6 +63,7 @@ class IdentityTokens:
         try:
             fresh = await self._fetch(audience)
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            self._not_before = time.monotonic() + _PAUSE_S
             if self._valid_s(audience) <= 0:
                 reason = str(error) or type(error).__name__
                 raise IdentityTokenError(f"the metadata server gives no identity token: {reason}") from error

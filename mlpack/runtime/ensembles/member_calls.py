@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Optional, Set
@@ -10,6 +11,7 @@ from ..errors import ServeError
 from ..models.predictor import Array, Arrays
 
 UNREACHABLE, OVERLOADED, LATE, BAD, OPEN = "unreachable", "overloaded", "late", "bad_response", "circuit_open"
+LOST = "connection_lost"  # closed before the response: an idle connection perhaps, or the request ended the member
 
 
 class MemberError(Exception):
@@ -31,12 +33,15 @@ class MemberError(Exception):
 class CallContext:
     """What belongs to one fan-out: its deadline by `time.perf_counter`, trace context and request id, for every member.
 
-    `awaited` are the names of the members whose answers it waits for at the moment.
+    Of calls that go together, `deadline` is the latest and `soonest` the earliest one, before which an answer without an
+    optional member must be possible; trace and id are those of the first. `awaited` are the names of the members whose answers
+    it waits for at the moment.
     """
 
     deadline: float
     trace: str
     request_id: str
+    soonest: float = math.inf
     awaited: Set[str] = field(default_factory=set)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import aiohttp
 
 from ..errors import RequestError, ServeError
 from ..models.predictor import Arrays
 from ..protocols.encoding.text import parse
-from .member_calls import BAD, LATE, OPEN, OVERLOADED, UNREACHABLE, CallContext, MemberCall, MemberError
+from .identity import IdentityTokenError, Token
+from .member_calls import BAD, LATE, LOST, OPEN, OVERLOADED, UNREACHABLE, CallContext, MemberCall, MemberError
 from .plan import Member, Query
 from .resilience import CircuitBreaker, RetryBudget
 from .wire import BadResponseError, WireRequest, read_response, write_request
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 DEADLINE_HEADER = "X-Request-Deadline-Ms"
 _MOST_RESPONSE = 64 * 1024 * 1024  # bytes
+_LEAST_RESPONSE, _MOST_ROW = 256 * 1024, 64 * 1024  # bytes of a response, and of each row in it
+_MOST_ERROR = 64 * 1024
+_AT_DEADLINE_S = 0.02
 _BACKOFF_S = 0.02  # before the first retry, doubled for each one after it
 _LONGEST_BACKOFF_S = 1.0
 _CONNECT_S = 2.0  # the name of a host that has vanished is looked up for much longer
@@ -29,8 +34,6 @@ _RETRY_S = 4.0  # after the call began, in which a retry may begin
 _OPTIONAL_SHARE = 0.9  # of the time that is left, for a member without which an answer is possible
 _CLIENT_ERRORS = (400, 413, 415, 422)
 _SHOWN = 300  # characters of a member's error
-
-Token = Callable[[], Awaitable[str]]
 
 
 class MemberClient:
@@ -66,7 +69,12 @@ class MemberClient:
         try:
             await self._attempts(made, query, inputs, rows, context)
         except asyncio.CancelledError:
-            self.breaker.cancelled()
+            if (
+                time.perf_counter() >= context.deadline - _AT_DEADLINE_S
+            ):  # it was late, and not given up for another reason
+                self.breaker.failed()
+            else:
+                self.breaker.cancelled()
             raise
         finally:
             made.ended()
@@ -86,7 +94,7 @@ class MemberClient:
         path = self.member.ready_path
         try:
             headers = await self._authorization()
-            limit = aiohttp.ClientTimeout(total=timeout_s)
+            limit = aiohttp.ClientTimeout(total=timeout_s, ceil_threshold=math.inf)
             async with self._session.get(
                 self.member.url + path, headers=headers, timeout=limit, allow_redirects=False
             ) as answer:
@@ -99,10 +107,14 @@ class MemberClient:
 
     async def _attempts(self, made: MemberCall, query: Query, inputs: Arrays, rows: int, context: CallContext) -> None:
         """Call until there is an answer, or an error that allows no further attempt."""
-        request = write_request(self.member, query, inputs)
+        try:
+            request = write_request(self.member, query, inputs)
+        except RequestError as error:
+            made.rejected = error
+            return
         now, ends = time.perf_counter(), context.deadline
         if not self.member.required:  # time is left for the answer without it
-            ends = now + (ends - now) * _OPTIONAL_SHARE
+            ends = now + max(0.0, min(ends, context.soonest) - now) * _OPTIONAL_SHARE
         if self.member.timeout_s:
             ends = min(ends, now + self.member.timeout_s)
         self._budget.called()
@@ -116,7 +128,8 @@ class MemberClient:
             except MemberError as error:
                 wait_s = max(random.uniform(0, backoff_s), error.retry_after_s)  # noqa: S311 - jitter, no secret
                 retry_ends = min(ends, now + _RETRY_S)
-                if error.never_started and time.perf_counter() + wait_s < retry_ends and self._budget.take():
+                again = error.never_started or (error.kind == LOST and made.attempts == 1)
+                if again and time.perf_counter() + wait_s < retry_ends and self._budget.take():
                     self._metrics.retried(self.member.name)
                     backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                     await asyncio.sleep(wait_s)
@@ -125,21 +138,21 @@ class MemberClient:
             return
 
     async def _once(self, wire: WireRequest, query: Query, rows: int, ends: float, context: CallContext) -> Arrays:
+        own = await self._login(ends)
         left = ends - time.perf_counter()
         if left <= 0:
             raise MemberError(LATE, "there was no time left for it")
-        headers = {**wire.headers, DEADLINE_HEADER: str(max(1, int(left * 1000)))}
+        headers = {**wire.headers, **own, DEADLINE_HEADER: str(max(1, int(left * 1000)))}
         if context.request_id:
             headers["X-Request-ID"] = context.request_id
         if context.trace:
             headers["traceparent"] = context.trace
-        limit = aiohttp.ClientTimeout(total=left, connect=_CONNECT_S)
+        limit = aiohttp.ClientTimeout(total=left, connect=_CONNECT_S, ceil_threshold=math.inf)
         try:
-            headers.update(await self._authorization())
             async with self._session.post(
                 self.member.url + wire.path, data=wire.body, headers=headers, timeout=limit, allow_redirects=False
             ) as answer:
-                body = await _body(answer)
+                body = await _body(answer, _most_bytes(rows) if answer.status == 200 else _MOST_ERROR)
                 return self._read(answer, body, query, rows)
         except aiohttp.ConnectionTimeoutError as error:
             if ends - time.perf_counter() <= 0:
@@ -147,9 +160,11 @@ class MemberClient:
             raise MemberError(UNREACHABLE, f"there was no connection to it within {_CONNECT_S:g} s") from error
         except asyncio.TimeoutError as error:
             raise MemberError(LATE, f"it did not answer within {left:.3g} s") from error
+        except aiohttp.ClientConnectorError as error:
+            raise MemberError(UNREACHABLE, f"it cannot be reached: {_named(error)}") from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
-            kind = BAD if isinstance(error, aiohttp.ClientPayloadError) else UNREACHABLE
-            raise MemberError(kind, f"it cannot be reached: {_named(error)}") from error
+            kind = BAD if isinstance(error, aiohttp.ClientPayloadError) else LOST
+            raise MemberError(kind, f"the connection to it was closed: {_named(error)}") from error
         except (aiohttp.ClientError, ValueError) as error:
             raise MemberError(BAD, f"its response is not valid HTTP: {_named(error)}") from error
 
@@ -169,22 +184,38 @@ class MemberClient:
             raise MemberError(LATE, f"it answered {answer.status}: {_told(body)}")
         raise MemberError(BAD, f"it answered {answer.status}: {_told(body)}")
 
+    async def _login(self, ends: float) -> Dict[str, str]:
+        """The header with an identity token, if the member needs one; it may have to be fetched. Raises MemberError."""
+        if self._token is None:
+            return {}
+        try:
+            return await asyncio.wait_for(self._authorization(), max(0.001, ends - time.perf_counter()))
+        except asyncio.TimeoutError as error:
+            raise MemberError(LATE, "there was no identity token for it in time") from error
+        except IdentityTokenError as error:
+            raise MemberError(UNREACHABLE, f"it cannot be called: {error}") from error
+
     async def _authorization(self) -> Dict[str, str]:
         if self._token is None:
             return {}
         return {"Authorization": f"Bearer {await self._token()}"}
 
 
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
+def _most_bytes(rows: int) -> int:
+    """The bound of a response for so many rows: it is parsed in the event loop, beside other requests."""
+    return min(_MOST_RESPONSE, _LEAST_RESPONSE + rows * _MOST_ROW)
+
+
+async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """The whole body, within its bound."""
-    if (answer.content_length or 0) > _MOST_RESPONSE:
-        raise MemberError(BAD, f"its response has more than {_MOST_RESPONSE} bytes")
+    if (answer.content_length or 0) > most:
+        raise MemberError(BAD, f"its response has more than {most} bytes")
     parts: List[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         size += len(part)
-        if size > _MOST_RESPONSE:
-            raise MemberError(BAD, f"its response has more than {_MOST_RESPONSE} bytes")
+        if size > most:
+            raise MemberError(BAD, f"its response has more than {most} bytes")
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

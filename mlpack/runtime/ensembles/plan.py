@@ -68,6 +68,7 @@ class Member:
     required: bool
     audience: str
     queries: Mapping[str, Query]
+    binary: bool = True  # whether it takes V2's binary tensors
 
     @property
     def ready_path(self) -> str:
@@ -90,6 +91,7 @@ class Member:
             required=bool(document.get("required", True)),
             audience=str(document.get("audience") or ""),
             queries={name: Query.from_json(one) for name, one in document["queries"].items()},
+            binary=bool(document.get("binary", True)),
         )
 
 

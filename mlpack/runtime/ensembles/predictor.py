@@ -42,8 +42,12 @@ class EnsemblePredictor:
         self._member_metrics = member_metrics
         self._queue_rows = settings.queue_rows
         mode = str(settings.batch.mode)
-        self._joins = {one: mode == "on" or (mode == "auto" and one.batchable) for one in card.signatures}
-        self._queue = BatchQueue(settings.batch.max_rows, settings.batch.max_size)
+        # A cascade asks the next member for the rows of one call only: others would wait for them.
+        joins = not fan_out.cascades and mode in ("on", "auto")
+        self._joins = {one: joins and (mode == "on" or one.batchable) for one in card.signatures}
+        # Fan-outs run beside each other, so a call is never split: its parts could end in another order.
+        self._most_rows, self._most_bytes = settings.batch.max_rows, settings.batch.max_size
+        self._queue = BatchQueue(self._most_rows, self._most_bytes)
         self._rows = 0
         self._bytes = 0
         self._running: Set[asyncio.Task[None]] = set()
@@ -60,6 +64,7 @@ class EnsemblePredictor:
             raise NotReadyError("the ensemble is being stopped")
         loop = asyncio.get_running_loop()
         pending = PendingCall(call, loop, join=self._joins[call.signature])
+        pending.alone = pending.rows > self._most_rows or pending.size > self._most_bytes
         if self._rows and (self._rows + pending.rows > self._queue_rows or self._bytes + pending.size > _QUEUE_BYTES):
             raise QueueFullError(f"{self._rows} rows are waiting; try again in a moment")
         self._count(pending, 1)
@@ -126,7 +131,8 @@ class EnsemblePredictor:
         began = time.perf_counter()
         first = parts[0].pending.call
         rows = sum(part.stop - part.start for part in parts)
-        context = CallContext(max(part.pending.call.deadline for part in parts), first.trace, first.request_id)
+        deadlines = [part.pending.call.deadline for part in parts]
+        context = CallContext(max(deadlines), first.trace, first.request_id, min(deadlines))
         self._contexts.update((part.pending, context) for part in parts)
         try:
             reduced = await self._fan_out.run(first.signature.method, joined(parts), rows, context)

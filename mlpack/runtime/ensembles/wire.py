@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple
 import numpy as np
 
 from ..card import TensorSpec
-from ..errors import ServeError
+from ..errors import RequestError, ServeError
 from ..models.predictor import Array, Arrays
 from ..protocols.encoding.fitting import NUMPY
 from ..protocols.encoding.text import dump, parse
@@ -70,28 +70,52 @@ def member_inputs(query: Query, inputs: Arrays) -> Arrays:
 
 
 def _cast(array: Array, spec: TensorSpec) -> Array:
-    return array if spec.dtype == "BYTES" else array.astype(NUMPY[spec.dtype], copy=False)
+    """The array in the member's dtype; raises RequestError for values that an integer of it cannot hold."""
+    if spec.dtype == "BYTES":
+        return array
+    wanted = np.dtype(NUMPY[spec.dtype])
+    if wanted.kind in "iu" and array.dtype != wanted and array.dtype.kind != "b":
+        limits = np.iinfo(wanted)
+        # compared as floats, so the largest values of 64 bits count as too large
+        whole = (array == np.trunc(array)) & (array >= float(limits.min)) & (array < float(limits.max) + 1)
+        if not whole.all():  # NaN neither
+            raise RequestError(
+                f"{spec.name} has values that are no whole numbers of {spec.dtype}, which a member takes"
+            )
+    return array.astype(wanted, copy=False)
 
 
 def _write_v2(member: Member, query: Query, inputs: Arrays) -> WireRequest:
     """Numbers as bytes; texts with missing values as JSON, because the binary form has none."""
     written = [
-        write_tensor(name, array, binary=array.dtype != object or None not in array.ravel().tolist())
+        write_tensor(
+            name, array, binary=member.binary and (array.dtype != object or None not in array.ravel().tolist())
+        )
         for name, array in inputs.items()
     ]
     document: Dict[str, Any] = {
-        "parameters": {"binary_data_output": True, **({"method": query.method} if query.method else {})},
+        "parameters": {
+            **({"binary_data_output": True} if member.binary else {}),
+            **({"method": query.method} if query.method else {}),
+        },
         "inputs": [entry for entry, _ in written],
     }
     if query.output:
-        document["outputs"] = [{"name": query.output, "parameters": {"binary_data": True}}]
+        wanted: Dict[str, Any] = {"name": query.output}
+        document["outputs"] = [{**wanted, "parameters": {"binary_data": True}} if member.binary else wanted]
     head = dump(document)
-    version = f"/versions/{member.version}" if member.version else ""
+    if not member.binary:
+        return WireRequest(_infer_path(member), {"Content-Type": "application/json"}, head)
     return WireRequest(
-        f"/v2/models/{member.model}{version}/infer",
+        _infer_path(member),
         {"Content-Type": "application/octet-stream", _LENGTH: str(len(head))},
         b"".join([head, *(data for _, data in written)]),
     )
+
+
+def _infer_path(member: Member) -> str:
+    version = f"/versions/{member.version}" if member.version else ""
+    return f"/v2/models/{member.model}{version}/infer"
 
 
 def _read_v2(length: str, body: bytes, rows: int) -> Arrays:
@@ -125,7 +149,10 @@ def _read_v1(body: bytes, query: Query) -> Arrays:
         if any(list(row) != names for row in predictions):
             raise BadResponseError("its predictions have different outputs")
         return {name: _array([row[name] for row in predictions]) for name in names}
-    return {query.output or "predictions": _array(predictions)}
+    array = _array(predictions)
+    if query.classes and array.dtype.kind in "iu":  # JSON writes 1.0 as 1, perhaps
+        array = array.astype(np.float64)
+    return {query.output or "predictions": array}
 
 
 def _array(values: List[Any]) -> Array:

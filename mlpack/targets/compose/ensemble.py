@@ -20,7 +20,7 @@ from mlpack.targets.settings import read_settings
 from mlpack.templating import render
 
 _FILE = "compose.yaml"
-_NEXT = "-next"  # the name of a member's new container, while the old one still serves
+_NEXT = "__next"  # the name of a member's new container, while the old one still serves
 _OTHER_PORT = "Choose another one: `--port 8081`, or `deploy: {compose: {port: 8081}}` in the ensemble.yaml."
 _NOTICED_S = 2.0  # until the coordinator, which looks once a second, knows that a container is ready
 
@@ -197,7 +197,10 @@ class EnsembleProject:
                 self._project.end()
                 outcome = f"{self._name} was removed again"
             else:
-                self._project.start(before, url)
+                self._project.write(before)
+                self._project.create("--remove-orphans", url=url)
+                served = f"http://127.0.0.1:{port_of(before, self._name)}"
+                self._project.wait(lambda: is_ready(served), served, self._name)
                 outcome = "the previous containers serve again"
         except (DeployError, KeyboardInterrupt) as failed:
             raise DeployStateError(

@@ -92,7 +92,7 @@ def test_the_place_of_the_last_deployment_is_remembered() -> None:
     [
         ({"cloudrun": {**WHERE, "service": "x"}}, {}, "deploy.cloudrun.service` cannot be set"),
         ({"cloudrun": WHERE}, {"cloudrun": {"allow_unauthenticated": True}}, "of the member b must be false"),
-        ({"cloudrun": WHERE}, {"cloudrun": 3}, "of the member b must contain keys"),
+        ({"cloudrun": WHERE}, {"cloudrun": 3}, "must contain keys"),
         ({"cloudrun": WHERE}, {"cloudrun": {"memroy": "1Gi"}}, "cloudrun of b has no setting `memroy`"),
     ],
 )

@@ -74,6 +74,34 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("weight: 1}", "weight: .inf}", "finite"),
+        ("weight: 1}", "classes: [0, 0, 1]}", "a class is there twice"),
+        ("https://models", "https://user:secret@models", "has no login"),
+        ("https://models.example.com", "http://[::1", "no URL"),
+        ("https://models.example.com", "http://host:99999", "no URL"),
+        ("models/churn", "models/churn?key=1", "has no login, query"),
+        ("name: remote,", "name: remote, audience: 'https://a',", None),
+        ("name: linear", "name: churn", "is also the name of the ensemble"),
+        ("name: linear", "name: churn-forest", "is also the name of the container of another member"),
+        ("weight: 1}", "deploy: {compose: 5}}", "compose must contain keys and values"),
+        ("reduce: soft_vote", "reduce: soft_vote\nserve: {workers: 2}", "a coordinator has one worker"),
+    ],
+)
+def test_what_would_break_later_is_refused(tmp_path: Path, old: str, new: str, problem: str | None) -> None:
+    """With its line; a secret is not repeated in the file of the image."""
+    assert old in GOOD
+    file = written(tmp_path, GOOD.replace(old, new))
+    if problem is None:
+        read_ensemble(file)
+        return
+    with pytest.raises(ConfigError, match=problem) as failed:
+        read_ensemble(file)
+    assert failed.value.message.startswith(f"{file}:")
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_has_its_line(tmp_path: Path, name: str) -> None:
     """And a remedy."""

@@ -174,3 +174,54 @@ def test_an_output_without_a_telling_name_has_probabilities_if_its_shape_fits_th
     assert {key: found[key] for key in query} == query
     with pytest.raises(UsageError, match="gives no probabilities"):
         fitted("soft_vote", replace(member, entry=entry.model_copy(update={"classes": ("a", "b", "c", "d")})))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "wanted"),
+    [
+        ("INT64", "UINT8", "INT64"), ("UINT32", "INT8", "INT64"), ("UINT64", "INT64", "FP64"), ("INT64", "FP32", "FP64"),
+        ("FP16", "FP32", "FP32"), ("BOOL", "FP32", "FP32"), ("INT8", "INT16", "INT16"), ("UINT8", "INT8", "INT16"),
+    ],
+)  # fmt: skip
+def test_the_common_dtype_holds_the_values_of_both(one: str, two: str, wanted: str) -> None:
+    """Whichever member comes first."""
+    for first, second in ((one, two), (two, one)):
+        found = fitted("mean", regressor("a", matrix(2, first)), regressor("b", matrix(2, second)))
+        assert found.signatures[0].inputs[0].dtype == wanted
+    with pytest.raises(UsageError, match="takes input as BF16"):
+        fitted("mean", regressor("a", matrix(2)), regressor("b", matrix(2, "BF16")))
+
+
+def test_classes_that_contradict_the_model_are_refused() -> None:
+    """Its own labels are in the order of its probabilities; a number of labels must be that of the columns."""
+    with pytest.raises(UsageError, match=r"has the classes \[0, 1\]; `classes:` says \[1, 0\]"):
+        fitted("soft_vote", member_of(classifier("a"), classes=(1, 0)))
+    spec = TensorSpec(name="p", dtype="FP32", shape=(-1, 3))
+    signature = Signature(name="predict", method="predict", inputs=matrix(), outputs=(spec,), layout="matrix")
+    with pytest.raises(UsageError, match=r"has 2 classes.* its output p is FP32 \[-1, 3\]"):
+        fitted("soft_vote", member_of(regressor("a"), signatures=(signature,), classes=("x", "y"), output="p"))
+
+
+def test_a_hard_vote_takes_labels_only() -> None:
+    """A booster's number is none, whatever its classes are."""
+    with pytest.raises(UsageError, match=r"answers no labels: predict is FP64 \[-1\]"):
+        fitted("hard_vote", member_of(regressor("a"), classes=(0, 1)))
+
+
+def test_the_columns_of_a_stack_are_ordered_by_their_names() -> None:
+    """As documented: member, then class; other names are refused, unless they stand for places."""
+    table = {"a_0": 0, "a_1": 1, "b": 2}
+    members = classifier("a"), regressor("b")
+    swapped = regressor("m", columns("a_1", "b", "a_0"))
+    found = fitted("stack", *members, swapped, meta="m")
+    assert found.plan["members"][2]["queries"]["predict"]["order"] == [table[name] for name in ("a_1", "b", "a_0")]
+    other = regressor("m", columns("p", "q", "r"))
+    with pytest.raises(UsageError, match="takes the columns p, q, r; the others give a_0, a_1, b"):
+        fitted("stack", *members, other, meta="m")
+    assert fitted("stack", *members, member_of(other, match_columns="place"), meta="m").plan["meta"] == "m"
+
+
+def member_of(member: MemberFacts, *, signatures: tuple[Signature, ...] = (), **entry: Any) -> MemberFacts:
+    """The member with other settings in ensemble.yaml."""
+    changed = replace(member, entry=member.entry.model_copy(update=entry))
+    return replace(changed, signatures=signatures) if signatures else changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from mlpack.runtime.card import TensorSpec
 from mlpack.runtime.ensembles.plan import Member, Query
 from mlpack.runtime.ensembles.wire import BadResponseError, member_inputs, read_response, write_request
+from mlpack.runtime.errors import RequestError
 from mlpack.runtime.protocols.encoding.wire_tensors import write_tensor
 
 
@@ -116,3 +118,33 @@ def test_the_probability_of_the_second_class_becomes_both() -> None:
         assert read_response(owner, query, *response(array), 2)["p"].tolist() == [[0.75, 0.25], [0.0, 1.0]]
     with pytest.raises(BadResponseError, match="no probabilities"):
         read_response(owner, query, *response([-1.5, 0.2]), 2)
+
+
+def test_numbers_that_an_integer_cannot_hold_are_refused() -> None:
+    """As the member itself would refuse them; whole ones in range are cast."""
+    whole = taking(TensorSpec("x", "UINT8", (-1, 2)))
+    assert member_inputs(whole, {"y": np.array([[1.0, 255.0]])})["x"].tolist() == [[1, 255]]
+    for value in (0.5, 256.0, -1.0, np.nan, np.inf):
+        with pytest.raises(RequestError, match="x has values that are no whole numbers of UINT8"):
+            member_inputs(whole, {"y": np.array([[1.0, value]])})
+    with pytest.raises(RequestError):
+        member_inputs(taking(TensorSpec("x", "INT64", (-1, 2))), {"y": np.array([[1.0, 2.0**63]])})
+
+
+def test_a_member_without_the_binary_extension_gets_json() -> None:
+    """Its tensors are lists, and nothing asks for bytes."""
+    owner, query = member(output="p")
+    request = write_request(replace(owner, binary=False), query, {"x": np.array([[1.0, 2.0]])})
+    assert request.headers == {"Content-Type": "application/json"}
+    document = json.loads(request.body)
+    assert document["inputs"][0]["data"] == [1.0, 2.0]
+    assert document["outputs"] == [{"name": "p"}]
+    assert "binary" not in request.body.decode()
+
+
+def test_whole_probabilities_in_v1_are_numbers_like_others() -> None:
+    """JSON has no difference between 1 and 1.0."""
+    owner, query = member("v1", classes=("a", "b"))
+    assert read_response(owner, query, {}, b'{"predictions": [[1, 0]]}', 1)["p"].tolist() == [[1.0, 0.0]]
+    with pytest.raises(BadResponseError, match="no probabilities"):
+        read_response(owner, query, {}, b'{"predictions": [[3, -2]]}', 1)

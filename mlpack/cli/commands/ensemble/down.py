@@ -14,7 +14,7 @@ def down(file: File = DEFAULT_FILE, quiet: Quiet = False, json: AsJson = False) 
     mlpack ensemble down
     """
     console = Console(json=json, quiet=quiet)
-    assembly = make_assembly(file, console, Choices(without_engine=True))
+    assembly = make_assembly(file, console, Choices(without_engine=True, models=False))
     runner_of(assembly).down(lambda step: console.note(f"- {step}"))
     console.document({"ensemble": assembly.ensemble.name, "removed": True})
     console.text(f"{assembly.ensemble.name} was removed.")
