@@ -98,7 +98,7 @@ class MemberEntry(Section):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(
                 "a url has no login, query or fragment, because it is stored in the image; give one that needs them to the "
-                "container as a variable: MLPACK_MEMBER_NAME_URL"
+                "container as a variable: MLPACK_MEMBER_<NAME>_URL"
             )
         return url
 
