@@ -65,7 +65,8 @@ def test_it_serves_on_python_3_9_with_libraries_of_2021(open_folder: Path) -> No
     packages, out = open_folder / "py", open_folder / "out"
     out.mkdir(mode=0o777)
     platform = ["--python-version", "3.9", "--python-platform", "x86_64-manylinux_2_28", "--only-binary", ":all:"]
-    requirements = str(ROOT / "mlpack" / "runtime" / "requirements.txt")
+    runtime = ROOT / "mlpack" / "runtime"
+    requirements = [str(runtime / "requirements.txt"), str(runtime / "ensembles" / "requirements.txt")]
     command = [
         uv.find_uv_bin(),
         "pip",
@@ -74,8 +75,7 @@ def test_it_serves_on_python_3_9_with_libraries_of_2021(open_folder: Path) -> No
         *platform,
         "--target",
         str(packages),
-        "-r",
-        requirements,
+        *(word for file in requirements for word in ("-r", file)),
         *OF_ITS_TIME,
     ]
     subprocess.run(command, check=True)
